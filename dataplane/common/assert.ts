@@ -1,0 +1,17 @@
+/**
+ * Broken invariants end the process: nobody catches an AssertionError. What can happen in
+ * operation (a corrupt file, a lost peer, a wrong query) is a value or a PhotonError instead.
+ */
+export class AssertionError extends Error {
+  override readonly name = 'AssertionError';
+}
+
+/** Ends the process, by an error that nobody catches, when an invariant does not hold. */
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new AssertionError(message);
+}
+
+/** The default branch of an exhaustive switch: reached only by a value outside its type. */
+export function unreachable(value: never): never {
+  throw new AssertionError(`unreachable value: ${String(value)}`);
+}

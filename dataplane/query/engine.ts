@@ -1,0 +1,44 @@
+/**
+ * What the query engine offers to those who speak to clients (driver-protocol, http). A query comes
+ * as its parsed JSON term; answers go out as JSON text, so that whole documents are copied and
+ * never parsed.
+ */
+
+/** Global optional arguments of a query, as parsed JSON terms by name. */
+export type GlobalOptions = Readonly<Record<string, unknown>>;
+
+export interface BatchLimits {
+  readonly maxRows: number;
+  readonly maxBytes: number;
+  readonly maxMilliseconds: number;
+}
+
+export interface Batch {
+  /** JSON text of each row. */
+  readonly rows: readonly string[];
+  readonly done: boolean;
+}
+
+/** The rest of a sequence. `next` calls do not overlap. */
+export interface Cursor {
+  /** Response notes of the protocol (feeds); empty for ordinary streams. */
+  readonly notes: readonly number[];
+  next(limits: BatchLimits, signal: AbortSignal): Promise<Batch>;
+  close(): void;
+}
+
+export type Outcome =
+  | { readonly type: 'atom'; readonly json: string; readonly profile?: string }
+  | { readonly type: 'sequence'; readonly cursor: Cursor; readonly profile?: string };
+
+export interface QueryEngine {
+  /**
+   * Compiles and starts a query. Rejects with a QueryError (query/errors.ts) for everything that
+   * the client did wrong or that could not be had; any other exception is a bug.
+   */
+  run(
+    term: unknown,
+    options: GlobalOptions,
+    session: { readonly user: string; readonly signal: AbortSignal },
+  ): Promise<Outcome>;
+}

@@ -1,0 +1,164 @@
+import type { Datum } from '../datum/datum.ts';
+
+/**
+ * What a query needs from the world. The query engine is pure: it declares these interfaces, and
+ * `node` hands in what satisfies them (replication's tables, the metadata catalog, clock, chance).
+ */
+export interface Environment {
+  readonly catalog: Catalog;
+  /** Opens a table for reading and writing; undefined when it was dropped since. */
+  table(id: string): TableAccess | undefined;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** A random (version 4) UUID. */
+  uuid(): string;
+  /** Uniform in [0, 1). */
+  random(): number;
+  readonly server: { readonly id: string; readonly name: string };
+}
+
+export interface DatabaseInfo {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface IndexInfo {
+  readonly name: string;
+  readonly multi: boolean;
+  readonly geo: boolean;
+  /** The index function as its wire term (JSON text of a FUNC term). */
+  readonly definition: string;
+  readonly ready: boolean;
+  /** 0 to 1. */
+  readonly progress: number;
+}
+
+export interface TableInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly database: DatabaseInfo;
+  readonly primaryKey: string;
+  readonly durability: 'hard' | 'soft';
+  readonly indexes: readonly IndexInfo[];
+  readonly shards: number;
+  readonly replicas: number;
+  readonly replication: 'sync' | 'semi-sync' | 'async';
+  readonly partition: 'hash' | 'range' | 'hybrid';
+}
+
+export interface TableOptions {
+  readonly primaryKey: string;
+  readonly durability: 'hard' | 'soft';
+  readonly shards: number;
+  readonly replicas: number;
+  readonly replication: 'sync' | 'semi-sync' | 'async';
+  readonly partition: 'hash' | 'range' | 'hybrid';
+}
+
+/**
+ * A change that the catalog refused: what can happen is a value. `message` is the sentence that the
+ * driver shows, in RethinkDB's words.
+ */
+export interface Refusal {
+  readonly type: 'refused';
+  readonly message: string;
+}
+
+/** Names are checked by the query engine; existence is decided by the catalog, in one place. */
+export interface Catalog {
+  databases(): readonly DatabaseInfo[];
+  database(name: string): DatabaseInfo | undefined;
+  tables(databaseId: string): readonly TableInfo[];
+  table(databaseId: string, name: string): TableInfo | undefined;
+  tableById(id: string): TableInfo | undefined;
+  createDatabase(name: string): Promise<DatabaseInfo | Refusal>;
+  dropDatabase(name: string): Promise<{ database: DatabaseInfo; tables: readonly TableInfo[] } | Refusal>;
+  createTable(databaseId: string, name: string, options: TableOptions): Promise<TableInfo | Refusal>;
+  dropTable(id: string): Promise<TableInfo | Refusal>;
+  createIndex(
+    tableId: string,
+    index: Pick<IndexInfo, 'name' | 'multi' | 'geo' | 'definition'>,
+  ): Promise<TableInfo | Refusal>;
+  dropIndex(tableId: string, name: string): Promise<TableInfo | Refusal>;
+  renameIndex(
+    tableId: string,
+    names: { from: string; to: string; overwrite: boolean },
+  ): Promise<TableInfo | Refusal>;
+  /** Resolves when the table serves and the named indexes (all without names) are built. */
+  ready(tableId: string, indexes: readonly string[] | undefined, signal: AbortSignal): Promise<void>;
+}
+
+/** A stored document. `text` is canonical JSON: whole documents are answered without parsing. */
+export interface Row {
+  /** The encoded primary key. */
+  readonly key: Uint8Array;
+  readonly text: string;
+}
+
+/** An entry of a secondary index with its document. */
+export interface IndexRow extends Row {
+  /** The encoded index value (without the primary key behind it). */
+  readonly indexKey: Uint8Array;
+}
+
+/** A half-open range of encoded keys; a missing bound is open. */
+export interface EncodedRange {
+  readonly start?: Uint8Array;
+  readonly end?: Uint8Array;
+}
+
+/**
+ * A stream of batches. Each `next` seeks again by key, so that nothing pins a snapshot between
+ * batches. After `undefined` there is nothing more.
+ */
+export interface BatchSource<T> {
+  next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined>;
+  close(): void;
+}
+
+export interface BatchLimit {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/**
+ * One write to one key. `evaluate` is called once with the newest proposed document (null when
+ * there is none), and answers what shall be there (null deletes); the same object means unchanged.
+ * An exception leaves the key alone and becomes `error` of the outcome. When it answers a promise,
+ * other writers of the key wait for it.
+ */
+export interface Edit {
+  readonly key: Uint8Array;
+  evaluate(old: Datum): Datum | Promise<Datum>;
+}
+
+export interface EditOutcome {
+  readonly old: Datum;
+  readonly new: Datum;
+  /** What `evaluate` threw, or what the engine refused (a key or document too large). */
+  readonly error?: Error;
+}
+
+export interface TableAccess {
+  readonly info: TableInfo;
+  get(key: Uint8Array, signal: AbortSignal): Promise<Row | undefined>;
+  scan(range: EncodedRange, order: 'ascending' | 'descending'): BatchSource<Row>;
+  scanIndex(
+    index: string,
+    range: EncodedRange,
+    order: 'ascending' | 'descending',
+  ): BatchSource<IndexRow>;
+  /** Of the whole table, without reading it. */
+  count(): Promise<number>;
+  /**
+   * Edits in order; one outcome for each. Resolves when all are committed: after the log's sync
+   * (`hard`), or before it (`soft`).
+   */
+  edit(
+    edits: readonly Edit[],
+    durability: 'hard' | 'soft',
+    signal: AbortSignal,
+  ): Promise<readonly EditOutcome[]>;
+  /** Resolves when every soft write so far is durable. */
+  sync(): Promise<void>;
+}

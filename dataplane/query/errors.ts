@@ -1,0 +1,41 @@
+import { PhotonError } from '../common/errors.ts';
+
+/** Error numbers of the protocol's `ErrorType`. */
+export const errorType = {
+  internal: 1_000_000,
+  resourceLimit: 2_000_000,
+  queryLogic: 3_000_000,
+  nonExistence: 3_100_000,
+  opFailed: 4_100_000,
+  opIndeterminate: 4_200_000,
+  user: 5_000_000,
+  permission: 6_000_000,
+} as const;
+export type ErrorType = (typeof errorType)[keyof typeof errorType];
+
+/** A step of a backtrace: the position of an argument or the name of an optional argument. */
+export type Frame = number | string;
+
+/** Refused before anything ran: an unknown term, a wrong number of arguments. */
+export class CompileError extends PhotonError {
+  override readonly code = 'query.compile';
+  readonly backtrace: readonly Frame[];
+  constructor(message: string, backtrace: readonly Frame[]) {
+    super(message);
+    this.backtrace = backtrace;
+  }
+}
+
+/** A query that failed while it ran. */
+export class RuntimeError extends PhotonError {
+  override readonly code = 'query.runtime';
+  readonly type: ErrorType;
+  readonly backtrace: readonly Frame[];
+  constructor(type: ErrorType, message: string, backtrace: readonly Frame[]) {
+    super(message);
+    this.type = type;
+    this.backtrace = backtrace;
+  }
+}
+
+export type QueryError = CompileError | RuntimeError;
