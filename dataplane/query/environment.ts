@@ -72,8 +72,14 @@ export interface Catalog {
   table(databaseId: string, name: string): TableInfo | undefined;
   tableById(id: string): TableInfo | undefined;
   createDatabase(name: string): Promise<DatabaseInfo | Refusal>;
-  dropDatabase(name: string): Promise<{ database: DatabaseInfo; tables: readonly TableInfo[] } | Refusal>;
-  createTable(databaseId: string, name: string, options: TableOptions): Promise<TableInfo | Refusal>;
+  dropDatabase(
+    name: string,
+  ): Promise<{ database: DatabaseInfo; tables: readonly TableInfo[] } | Refusal>;
+  createTable(
+    databaseId: string,
+    name: string,
+    options: TableOptions,
+  ): Promise<TableInfo | Refusal>;
   dropTable(id: string): Promise<TableInfo | Refusal>;
   createIndex(
     tableId: string,
@@ -85,7 +91,11 @@ export interface Catalog {
     names: { from: string; to: string; overwrite: boolean },
   ): Promise<TableInfo | Refusal>;
   /** Resolves when the table serves and the named indexes (all without names) are built. */
-  ready(tableId: string, indexes: readonly string[] | undefined, signal: AbortSignal): Promise<void>;
+  ready(
+    tableId: string,
+    indexes: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** A stored document. `text` is canonical JSON: whole documents are answered without parsing. */
