@@ -209,7 +209,7 @@ export async function kubeconfigFile(path: string, context?: string): Promise<Ku
   if (typeof file !== 'object' || file === null) {
     throw configError(`the kubeconfig ${path} is not a mapping`);
   }
-  const chosen = choose(file as KubeconfigFile, context);
+  const chosen = choose(file, context);
   const { server } = chosen.cluster;
   if (server === undefined || !URL.canParse(server) || !/^https?:/.test(server)) {
     throw configError(`the kubeconfig ${path} has no valid server URL: ${String(server)}`);

@@ -80,10 +80,11 @@ export function parseWatchEvent<T extends KubeObject>(
   if (typeof metadata['name'] !== 'string' || typeof metadata['uid'] !== 'string') {
     throw malformed(line);
   }
-  return { type, object: complete<T>(object, resource) };
+  return { type, object: complete(object, resource) as T };
 }
 
 /** Items of a list carry neither kind nor version; both belong to an object that stands alone. */
-export function complete<T extends KubeObject>(object: object, resource: Resource): T {
-  return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object } as unknown as T;
+export function complete(object: object, resource: Resource): KubeObject {
+  const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+  return { ...type, ...object } as KubeObject;
 }
