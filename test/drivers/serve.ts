@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** A data-plane node as a user starts it: a process of its own on free ports. */
+export interface Served {
+  readonly process: ChildProcess;
+  readonly host: string;
+  readonly driverPort: number;
+  readonly httpUrl: string;
+  readonly webUrl: string;
+  readonly directory: string;
+  /** What the process wrote on standard error so far. */
+  log(): string;
+}
+
+const readyDeadlineMs = 30_000;
+
+export const temporaryDirectory = (): string => mkdtempSync(join(tmpdir(), 'photondb-'));
+
+export const removeDirectory = (path: string): void =>
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+
+/** `name=value` pairs of the line that the node prints when it serves. */
+function readyFields(line: string): Map<string, string> {
+  const pairs = line
+    .split(' ')
+    .slice(1)
+    .map((pair) => pair.split('=', 2));
+  return new Map(pairs.map(([name = '', value = '']) => [name, value]));
+}
+
+async function firstLine(child: ChildProcess, log: () => string): Promise<string> {
+  const { stdout } = child;
+  if (stdout === null) throw new Error('the node has no standard output');
+  const lines = createInterface({ input: stdout });
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the node ended with code ${String(code)} before it served:\n${log()}`);
+  });
+  const late = AbortSignal.timeout(readyDeadlineMs);
+  const line = await Promise.race([
+    (async () => {
+      for await (const text of lines) if (text.startsWith('ready ')) return text;
+      throw new Error(`the node closed its output before it served:\n${log()}`);
+    })(),
+    ended,
+    once(late, 'abort').then(() => {
+      throw new Error(`the node did not serve within ${readyDeadlineMs} ms:\n${log()}`);
+    }),
+  ]);
+  ended.catch(() => undefined);
+  stdout.resume();
+  return line;
+}
+
+/** Starts a node over `directory` and resolves when it serves; rejects with what it said when it does not. */
+export async function serve(directory: string, flags: readonly string[] = []): Promise<Served> {
+  const ports = ['driver', 'cluster', 'http', 'web', 'admin'].flatMap((n) => [`--${n}-port`, '0']);
+  const child = spawn(
+    process.execPath,
+    ['dataplane/node/main.ts', '--data-dir', directory, ...ports, ...flags],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-65_536)));
+  const fields = readyFields(await firstLine(child, () => errors));
+  const [host = '', port = ''] = (fields.get('driver') ?? '').split(/:(?=\d+$)/);
+  return {
+    process: child,
+    host,
+    driverPort: Number(port),
+    httpUrl: fields.get('http') ?? '',
+    webUrl: fields.get('web') ?? '',
+    directory,
+    log: () => errors,
+  };
+}
+
+/** Ends the node by a signal and answers its exit code (null when the signal killed it). */
+export async function end(
+  served: Served,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<number | null> {
+  const { process: child } = served;
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const exit = once(child, 'exit');
+  child.kill(signal);
+  const [code] = (await exit) as [number | null];
+  return code;
+}
