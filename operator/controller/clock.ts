@@ -11,11 +11,14 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void;
 }
 
+/** A longer timer of the runtime fires at once. Early is harmless: whoever wakes looks again. */
+const timerMaxMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallMs: () => Date.now(),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
+    const timer = setTimeout(callback, Math.min(delayMs, timerMaxMs));
     return () => clearTimeout(timer);
   },
 };
