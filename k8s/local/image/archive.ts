@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { mustRun } from '../host/run.ts';
+
+/**
+ * Writes container images without a container engine: a layer is a tar file of a folder, an image is
+ * a tar file of layers with two small JSON files (the format of `docker save`). Owners, times and order
+ * are fixed, so the same content gives the same bytes.
+ */
+export interface Layer {
+  readonly file: string;
+  /** sha256 of the file, in hex. */
+  readonly digest: string;
+}
+
+export interface ImageConfiguration {
+  readonly Entrypoint: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly Env?: readonly string[];
+  readonly User?: string;
+  readonly WorkingDir?: string;
+  readonly Labels?: Readonly<Record<string, string>>;
+}
+
+export interface Image {
+  readonly name: string;
+  readonly layers: readonly Layer[];
+  readonly configuration: ImageConfiguration;
+}
+
+const tarTimeoutMs = 300_000;
+
+const reproducible = [
+  '--sort=name',
+  '--mtime=@0',
+  '--owner=0',
+  '--group=0',
+  '--numeric-owner',
+  '--format=gnu',
+  '--mode=u+rw,go=rX',
+];
+
+/** Makes a layer of a folder. The file appears whole or not at all. */
+export async function writeLayer(folder: string, file: string): Promise<Layer> {
+  mkdirSync(dirname(file), { recursive: true });
+  const unfinished = `${file}.${process.pid}.tmp`;
+  await mustRun(['tar', ...reproducible, '-C', folder, '-cf', unfinished, '.'], {
+    timeoutMs: tarTimeoutMs,
+  });
+  const digest = await digestOf(unfinished);
+  renameSync(unfinished, file);
+  return { file, digest };
+}
+
+export async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+
+/** Writes the image into a file that `ctr images import` and `docker load` take. */
+export async function writeImage(image: Image, file: string): Promise<void> {
+  const folder = `${file}.${process.pid}.parts`;
+  mkdirSync(folder, { recursive: true });
+  try {
+    const names = image.layers.map(({ digest }) => `${digest}.tar`);
+    const configuration = {
+      architecture: architectures[process.arch] ?? process.arch,
+      os: 'linux',
+      config: image.configuration,
+      rootfs: { type: 'layers', diff_ids: image.layers.map(({ digest }) => `sha256:${digest}`) },
+    };
+    const manifest = [{ Config: 'config.json', RepoTags: [image.name], Layers: names }];
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(configuration));
+    writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
+    const unfinished = join(folder, basename(file));
+    const layers = image.layers.flatMap((layer, position) => [
+      ...['-C', dirname(layer.file)],
+      `--transform=s,^${basename(layer.file)}$,${names[position]},`,
+      basename(layer.file),
+    ]);
+    await mustRun(
+      [
+        'tar',
+        ...reproducible,
+        '-cf',
+        unfinished,
+        '-C',
+        folder,
+        'manifest.json',
+        'config.json',
+        ...layers,
+      ],
+      { timeoutMs: tarTimeoutMs },
+    );
+    renameSync(unfinished, file);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,33 @@
+import { LocalError } from './host/errors.ts';
+
+/**
+ * The frame of each program here: Ctrl-C and SIGTERM abort what is under way, an error becomes its
+ * sentence, and the process ends with the program's exit code.
+ */
+const interruptedCode = 130;
+
+export async function runProgram(main: (signal: AbortSignal) => Promise<number>): Promise<void> {
+  const abort = new AbortController();
+  let interrupts = 0;
+  const interrupt = (): void => {
+    abort.abort();
+    if (++interrupts > 1) process.exit(interruptedCode); // The user insists.
+    console.error('\ninterrupted: stopping (once more to stop at once)');
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  let code: number;
+  try {
+    code = await main(abort.signal);
+  } catch (error) {
+    code = abort.signal.aborted ? interruptedCode : 1;
+    explain(error);
+  }
+  process.exit(abort.signal.aborted ? interruptedCode : code);
+}
+
+function explain(error: unknown): void {
+  if (!(error instanceof LocalError)) return console.error(error);
+  console.error(`error: ${error.message}`);
+  if (error.remedy !== undefined) console.error(error.remedy);
+}

@@ -1,0 +1,128 @@
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { ensureDebianPackages, requireLinuxRoot } from '../k8s/local/host/debian.ts';
+import { ensureKube } from '../k8s/local/cluster/kube-build.ts';
+import { startCluster, stopAbandoned, stopCluster } from '../k8s/local/cluster/cluster.ts';
+import { consoleSteps } from '../k8s/local/host/steps.ts';
+import { runProgram } from '../k8s/local/program.ts';
+import { testFiles } from './stage.ts';
+import type { StageResult } from './stage.ts';
+
+/**
+ * Every test, in stages; each stage prepares what its tests need and is over before the next begins.
+ * The last line is `N passed, N failed`. A stage that cannot be prepared, or whose process dies, counts
+ * as one failure: nothing that was not run can look like a success.
+ */
+interface Stage {
+  readonly about: string;
+  readonly patterns: readonly string[];
+  readonly timeoutMs: number;
+  /** Prepares what the tests need; answers their environment. */
+  prepare(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  cleanUp(): Promise<void>;
+}
+
+const folders = '{dataplane,operator,test,k8s}';
+const steps = consoleSteps();
+/** Not the names of `up`: a test run neither needs nor disturbs a cluster that is up. */
+const controlInstance = `test-control-${process.pid}`;
+
+async function prepareKube(): Promise<string> {
+  requireLinuxRoot('this stage of the tests');
+  await steps.run('Debian packages', ensureDebianPackages);
+  await steps.run('left-overs of killed test runs', async (step) => {
+    step.progress((await stopAbandoned()).join(', ') || 'none');
+  });
+  return steps.run('Kubernetes program', ensureKube);
+}
+
+const stages: Readonly<Record<string, Stage>> = {
+  unit: {
+    about: 'tests beside the code, without a cluster',
+    patterns: [`${folders}/**/*.test.ts`, '!**/*.kube.test.ts', '!**/*.e2e.test.ts'],
+    timeoutMs: 20_000,
+    prepare: async () => ({}),
+    cleanUp: async () => undefined,
+  },
+  kube: {
+    about: 'tests against a real control plane',
+    patterns: [`${folders}/**/*.kube.test.ts`],
+    timeoutMs: 60_000,
+    async prepare(signal) {
+      const kube = await prepareKube();
+      const options = { instance: controlInstance, nodes: 0, kube, temporary: true, steps, signal };
+      const cluster = await startCluster(options);
+      return { PHOTONDB_TEST_KUBECONFIG: cluster.kubeconfig, PHOTONDB_TEST_BIN: kube };
+    },
+    cleanUp: () => stopCluster(controlInstance),
+  },
+  e2e: {
+    about: 'the whole chain on real nodes',
+    patterns: ['test/e2e/**/*.e2e.test.ts'],
+    timeoutMs: 180_000,
+    prepare: async () => ({ PHOTONDB_TEST_BIN: await prepareKube() }),
+    cleanUp: async () => void (await stopAbandoned()),
+  },
+};
+
+const nothingRun: StageResult = { passed: 0, failed: 1, pending: 0 };
+
+/** Runs a stage's tests in a process of their own. */
+function runTests(
+  stage: Stage,
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<StageResult> {
+  return new Promise((resolve) => {
+    let result = nothingRun;
+    const args = [String(stage.timeoutMs), ...stage.patterns];
+    const child = fork(join(import.meta.dirname, 'stage.ts'), args, {
+      env: { ...process.env, ...env },
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    const stop = (): void => void child.kill('SIGKILL');
+    signal.addEventListener('abort', stop);
+    child.on('message', (message) => (result = message as StageResult));
+    child.on('exit', () => {
+      signal.removeEventListener('abort', stop);
+      resolve(result);
+    });
+  });
+}
+
+async function runStage(name: string, stage: Stage, signal: AbortSignal): Promise<StageResult> {
+  if (testFiles(stage.patterns).length === 0) return { ...nothingRun, failed: 0 };
+  const started = Date.now();
+  console.log(`\n=== ${name}: ${stage.about}`);
+  let result = nothingRun;
+  try {
+    result = await runTests(stage, await stage.prepare(signal), signal);
+  } catch (error) {
+    console.error(
+      `  !! ${name} cannot be prepared: ${error instanceof Error ? error.message : ''}`,
+    );
+  } finally {
+    await stage.cleanUp();
+  }
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`=== ${name}: ${result.passed} passed, ${result.failed} failed (${seconds} s)`);
+  return result;
+}
+
+await runProgram(async (signal) => {
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.filter((name) => !Object.hasOwn(stages, name));
+  if (unknown.length > 0) {
+    console.error(`there is no stage "${unknown[0]}": use ${Object.keys(stages).join(', ')}`);
+    return 2;
+  }
+  let [passed, failed] = [0, 0];
+  for (const [name, stage] of Object.entries(stages)) {
+    if (signal.aborted || (wanted.length > 0 && !wanted.includes(name))) continue;
+    const result = await runStage(name, stage, signal);
+    passed += result.passed;
+    failed += result.failed + result.pending; // A test that was skipped has proven nothing.
+  }
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 && passed > 0 && !signal.aborted ? 0 : 1;
+});
