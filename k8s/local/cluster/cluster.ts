@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalError } from '../host/errors.ts';
-import { mustRun, run } from '../host/run.ts';
+import { mustRun, run, words } from '../host/run.ts';
 import { silentSteps } from '../host/steps.ts';
 import type { Steps } from '../host/steps.ts';
 import { waitFor } from '../host/wait.ts';
@@ -229,10 +229,7 @@ export async function stopCluster(instance: string): Promise<void> {
 async function removeState(layout: Layout): Promise<void> {
   // The record goes last: an interrupted removal is found and finished by the next one.
   const keep = join(layout.directory, 'instance.json');
-  await mustRun([
-    ...['find', layout.directory, '-xdev', '-mindepth', '1', '-depth'],
-    ...['!', '-path', keep, '-delete'],
-  ]);
+  await mustRun(words`find ${layout.directory} -xdev -mindepth 1 -depth ! -path ${keep} -delete`);
   rmSync(layout.directory, { recursive: true });
 }
 
@@ -245,7 +242,7 @@ export async function stopAbandoned(): Promise<string[]> {
 
 /** Whether the kernel has what a node needs; answers a sentence when it has not. */
 export async function missingKernelFeature(): Promise<string | undefined> {
-  const trial = ['unshare', '--net', '--pid', '--mount', '--fork', '--mount-proc', 'true'];
+  const trial = words`unshare --net --pid --mount --fork --mount-proc true`;
   const result = await run(trial);
   return result.code === 0 ? undefined : result.stderr.trim();
 }

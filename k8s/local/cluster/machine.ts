@@ -9,7 +9,7 @@ import {
 import { join } from 'node:path';
 import { pidNamespace, processes, programOf, signalProcess } from '../host/processes.ts';
 import type { Process } from '../host/processes.ts';
-import { mustRun, startDetached } from '../host/run.ts';
+import { mustRun, startDetached, words } from '../host/run.ts';
 import { waitFor } from '../host/wait.ts';
 import { logFile } from './layout.ts';
 import type { Layout } from './layout.ts';
@@ -82,16 +82,12 @@ export const findProgram = (machine: Machine, program: string): Process | undefi
   programsIn(machine).find((process) => programOf(process) === program);
 
 /** A command line that runs within the machine. */
-export const inMachine = (machine: Machine, command: readonly string[]): string[] => [
-  ...['nsenter', '--target', String(machine.pid), '--net', '--pid', '--mount', '--'],
-  ...command,
-];
+export const inMachine = (machine: Machine, command: readonly string[]): string[] =>
+  words`nsenter --target ${machine.pid} --net --pid --mount -- ${command}`;
 
 /** A command line that runs in the machine's network, but sees the host's processes and files. */
-export const inNetworkOf = (machine: Machine, command: readonly string[]): string[] => [
-  ...['nsenter', '--target', String(machine.pid), '--net', '--'],
-  ...command,
-];
+export const inNetworkOf = (machine: Machine, command: readonly string[]): string[] =>
+  words`nsenter --target ${machine.pid} --net -- ${command}`;
 
 /** Starts a program in the machine unless it runs there already. */
 export function startProgram(machine: Machine, command: readonly string[], name: string): void {
@@ -112,13 +108,10 @@ export async function startMachine(
   name: string,
   options: MachineOptions,
 ): Promise<Machine> {
-  const namespaces = [...(options.ownNetwork ? ['--net'] : []), '--pid', '--mount'];
+  const network = options.ownNetwork ? ['--net'] : [];
   const holder = [join(options.kube, 'pause'), tagOf(layout, name)];
   startDetached(
-    [
-      ...['unshare', ...namespaces, '--fork', '--kill-child', '--mount-proc'],
-      ...['--propagation', 'private', ...holder],
-    ],
+    words`unshare ${network} --pid --mount --fork --kill-child --mount-proc --propagation private ${holder}`,
     logFile(layout, name, 'machine'),
   );
   const machine = await waitFor(() => findMachine(layout, name), {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIfThere } from '../host/files.ts';
-import { mustRun } from '../host/run.ts';
+import { mustRun, words } from '../host/run.ts';
 import type { Layout } from './layout.ts';
 
 /**
@@ -75,13 +75,12 @@ async function makeCertificate(layout: Layout, certificate: string, key: string)
     ),
     'DNS:kubernetes.default.svc.cluster.local',
   ];
-  await mustRun([
-    ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
-    ...['-nodes', '-days', String(days), '-keyout', key, '-out', `${certificate}.new`],
-    ...['-subj', `/CN=photondb-local-${layout.instance}`],
-    ...['-addext', 'keyUsage=critical,digitalSignature,keyCertSign,cRLSign'],
-    ...['-addext', `subjectAltName=${names.join(',')}`],
-  ]);
+  await mustRun(
+    words`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days ${days}
+      -keyout ${key} -out ${certificate}.new -subj /CN=photondb-local-${layout.instance}
+      -addext keyUsage=critical,digitalSignature,keyCertSign,cRLSign
+      -addext subjectAltName=${names.join(',')}`,
+  );
   renameSync(`${certificate}.new`, certificate); // Last: when it is there, the key is too.
 }
 

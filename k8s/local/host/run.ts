@@ -113,3 +113,29 @@ export function startDetached(command: readonly string[], logFile: string): void
     closeSync(log);
   }
 }
+
+type Word = string | number | readonly string[];
+
+/**
+ * A command line as it is written, for example words`ip link delete ${device}`: split at its white
+ * space, while a value stays one word whatever it contains, and a list becomes several words.
+ */
+export function words(text: TemplateStringsArray, ...values: readonly Word[]): string[] {
+  const result: string[] = [];
+  let word: string | undefined;
+  const end = (): void => {
+    if (word !== undefined) result.push(word);
+    word = undefined;
+  };
+  text.forEach((part, position) => {
+    for (const [piece] of part.matchAll(/\s+|\S+/g)) {
+      if (/\s/.test(piece)) end();
+      else word = (word ?? '') + piece;
+    }
+    const value = values[position];
+    if (typeof value === 'object') result.push(...value);
+    else if (value !== undefined) word = (word ?? '') + String(value);
+  });
+  end();
+  return result;
+}

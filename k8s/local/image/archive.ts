@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { mustRun } from '../host/run.ts';
+import { mustRun, words } from '../host/run.ts';
 
 /**
  * Writes container images without a container engine: a layer is a tar file of a folder, an image is
@@ -46,7 +46,7 @@ const reproducible = [
 export async function writeLayer(folder: string, file: string): Promise<Layer> {
   mkdirSync(dirname(file), { recursive: true });
   const unfinished = `${file}.${process.pid}.tmp`;
-  await mustRun(['tar', ...reproducible, '-C', folder, '-cf', unfinished, '.'], {
+  await mustRun(words`tar ${reproducible} -C ${folder} -cf ${unfinished} .`, {
     timeoutMs: tarTimeoutMs,
   });
   const digest = await digestOf(unfinished);
@@ -78,25 +78,12 @@ export async function writeImage(image: Image, file: string): Promise<void> {
     writeFileSync(join(folder, 'config.json'), JSON.stringify(configuration));
     writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
     const unfinished = join(folder, basename(file));
-    const layers = image.layers.flatMap((layer, position) => [
-      ...['-C', dirname(layer.file)],
-      `--transform=s,^${basename(layer.file)}$,${names[position]},`,
-      basename(layer.file),
-    ]);
-    await mustRun(
-      [
-        'tar',
-        ...reproducible,
-        '-cf',
-        unfinished,
-        '-C',
-        folder,
-        'manifest.json',
-        'config.json',
-        ...layers,
-      ],
-      { timeoutMs: tarTimeoutMs },
-    );
+    const layers = image.layers.flatMap(({ file: layer }, position) => {
+      const name = basename(layer);
+      return words`-C ${dirname(layer)} --transform=s,^${name}$,${names[position] ?? ''}, ${name}`;
+    });
+    const command = words`tar ${reproducible} -cf ${unfinished} -C ${folder} manifest.json config.json ${layers}`;
+    await mustRun(command, { timeoutMs: tarTimeoutMs });
     renameSync(unfinished, file);
   } finally {
     rmSync(folder, { recursive: true, force: true });
