@@ -5,10 +5,20 @@ import { pipeline } from 'node:stream/promises';
 import { mustRun, words } from '../host/run.ts';
 
 /**
- * Writes container images without a container engine: a layer is a tar file of a folder, an image is
- * a tar file of layers with two small JSON files (the format of `docker save`). Owners, times and order
- * are fixed, so the same content gives the same bytes.
+ * Writes container images without a container engine: a layer is a tar file, an image is a tar file of
+ * layers with two small JSON files (the format of `docker save`). Owners, times, modes and order are
+ * fixed, so the same content gives the same bytes.
  */
+export interface LayerContent {
+  /** The folder that the paths below are relative to. */
+  readonly folder: string;
+  readonly paths: readonly string[];
+  /** Where they go in the image, without a slash at either end; empty for its root. */
+  readonly target: string;
+  /** Patterns of what is left out. */
+  readonly exclude?: readonly string[];
+}
+
 export interface Layer {
   readonly file: string;
   /** sha256 of the file, in hex. */
@@ -21,7 +31,6 @@ export interface ImageConfiguration {
   readonly Env?: readonly string[];
   readonly User?: string;
   readonly WorkingDir?: string;
-  readonly Labels?: Readonly<Record<string, string>>;
 }
 
 export interface Image {
@@ -32,23 +41,19 @@ export interface Image {
 
 const tarTimeoutMs = 300_000;
 
-const reproducible = [
-  '--sort=name',
-  '--mtime=@0',
-  '--owner=0',
-  '--group=0',
-  '--numeric-owner',
-  '--format=gnu',
-  '--mode=u+rw,go=rX',
-];
+const reproducible = words`--sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --format=gnu --mode=u+rw,go=rX`;
 
-/** Makes a layer of a folder. The file appears whole or not at all. */
-export async function writeLayer(folder: string, file: string): Promise<Layer> {
+/** Makes a layer. The file appears whole or not at all. */
+export async function writeLayer(content: LayerContent, file: string): Promise<Layer> {
   mkdirSync(dirname(file), { recursive: true });
   const unfinished = `${file}.${process.pid}.tmp`;
-  await mustRun(words`tar ${reproducible} -C ${folder} -cf ${unfinished} .`, {
-    timeoutMs: tarTimeoutMs,
-  });
+  const exclude = (content.exclude ?? []).map((pattern) => `--exclude=${pattern}`);
+  // Flag r: names only, so that what symbolic links point to stays as it is.
+  const move = content.target === '' ? [] : [`--transform=flags=r;s,^,${content.target}/,`];
+  await mustRun(
+    words`tar ${reproducible} ${exclude} ${move} -C ${content.folder} -cf ${unfinished} ${content.paths}`,
+    { timeoutMs: tarTimeoutMs },
+  );
   const digest = await digestOf(unfinished);
   renameSync(unfinished, file);
   return { file, digest };

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pauseImageName } from '../cluster/worker.ts';
 import { writeImage, writeLayer } from './archive.ts';
@@ -7,11 +7,10 @@ import { writeImage, writeLayer } from './archive.ts';
 export async function pauseImage(kube: string, folder: string): Promise<string> {
   const file = join(folder, 'pause-image.tar');
   if (existsSync(file)) return file;
-  const content = join(folder, 'pause-image');
-  mkdirSync(content, { recursive: true });
-  copyFileSync(join(kube, 'pause'), join(content, 'pause'));
+  const content = { folder: kube, paths: ['pause'], target: '' };
   const layer = await writeLayer(content, join(folder, 'pause-layer.tar'));
   const configuration = { Entrypoint: ['/pause'] };
   await writeImage({ name: pauseImageName, layers: [layer], configuration }, file);
+  rmSync(layer.file);
   return file;
 }
