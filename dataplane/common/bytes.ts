@@ -1,0 +1,77 @@
+import { Buffer } from 'node:buffer';
+import { crc32 as zlibCrc32 } from 'node:zlib';
+
+/** Byte strings: comparison, joining, text, checksums. All deterministic; nothing here keeps its arguments. */
+
+export const noBytes: Uint8Array = new Uint8Array(0);
+
+const view = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Unsigned byte order; a prefix comes before what it begins. Negative, zero or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b);
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && Buffer.compare(a, b) === 0;
+}
+
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(parts);
+}
+
+/** A copy that shares no memory with its source. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
+export function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  return (
+    bytes.byteLength >= prefix.byteLength &&
+    equalBytes(bytes.subarray(0, prefix.byteLength), prefix)
+  );
+}
+
+/**
+ * The smallest byte string greater than everything that begins with `prefix`: the open end of a
+ * range over a prefix. Undefined when there is none (all bytes 255).
+ */
+export function successorOfPrefix(prefix: Uint8Array): Uint8Array | undefined {
+  for (let end = prefix.byteLength; end > 0; end -= 1) {
+    const last = prefix[end - 1] ?? 255;
+    if (last === 255) continue;
+    const successor = copyBytes(prefix.subarray(0, end));
+    successor[end - 1] = last + 1;
+    return successor;
+  }
+  return undefined;
+}
+
+/** The smallest byte string greater than `bytes`. */
+export function successor(bytes: Uint8Array): Uint8Array {
+  const next = new Uint8Array(bytes.byteLength + 1);
+  next.set(bytes);
+  return next;
+}
+
+export function encodeUtf8(text: string): Uint8Array {
+  return Buffer.from(text, 'utf8');
+}
+
+export function decodeUtf8(bytes: Uint8Array): string {
+  return view(bytes).toString('utf8');
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return view(bytes).toString('hex');
+}
+
+export function fromHex(text: string): Uint8Array {
+  return Buffer.from(text, 'hex');
+}
+
+/** CRC-32 (IEEE 802.3), unsigned; `previous` continues over several parts. */
+export function crc32(bytes: Uint8Array, previous = 0): number {
+  return zlibCrc32(bytes, previous);
+}

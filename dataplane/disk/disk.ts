@@ -1,0 +1,29 @@
+/**
+ * All file access of the write-ahead log, behind one small interface, so that tests can cut the
+ * power, fill the disk and tear writes. Three kinds of durability, none implied by another: the
+ * bytes of a file (`sync`), the names in a directory (`syncDirectory`), and nothing at all (`write`).
+ */
+export interface DiskFile {
+  /** Up to `length` bytes at `offset`; fewer only at the end of the file. The caller owns them. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** All of `bytes` at `offset`. Not durable. */
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Resolves when every write that had resolved is on the medium. A failure must end the process. */
+  sync(): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export type OpenMode = 'read' | 'write' | 'create';
+
+export interface Disk {
+  /** `create` makes a new file and refuses one that exists; `write` opens one that exists. */
+  open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /** Names in a directory, sorted; empty when there is none. */
+  list(directory: string): Promise<readonly string[]>;
+  makeDirectory(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removing what is not there is no error. */
+  remove(path: string): Promise<void>;
+  syncDirectory(path: string): Promise<void>;
+}

@@ -1,0 +1,191 @@
+import { concatBytes, copyBytes } from '../common/bytes.ts';
+import type { Disk, DiskFile, OpenMode } from './disk.ts';
+
+/** The unit that a disk writes whole or not at all. */
+const sectorBytes = 512;
+
+interface Content {
+  /** What a reader sees. */
+  bytes: Uint8Array;
+  /** What is on the medium. */
+  durable: Uint8Array;
+  /** Sectors written since the last sync. */
+  readonly dirty: Set<number>;
+}
+
+interface Directory {
+  readonly visible: Map<string, Content>;
+  durable: Map<string, Content>;
+}
+
+/** Fails an operation before it has an effect, by throwing. */
+export type Fault = (operation: string, path: string) => void;
+
+const split = (path: string): [directory: string, name: string] => {
+  const slash = path.lastIndexOf('/');
+  return [path.slice(0, slash), path.slice(slash + 1)];
+};
+
+const missing = (path: string): Error =>
+  Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });
+
+function resized(bytes: Uint8Array, length: number): Uint8Array {
+  return bytes.byteLength >= length
+    ? bytes
+    : concatBytes([bytes, new Uint8Array(length - bytes.byteLength)]);
+}
+
+class MemoryFile implements DiskFile {
+  readonly #content: Content;
+  readonly #path: string;
+  readonly #fault: Fault;
+
+  constructor(content: Content, path: string, fault: Fault) {
+    this.#content = content;
+    this.#path = path;
+    this.#fault = fault;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    this.#fault('read', this.#path);
+    return copyBytes(this.#content.bytes.subarray(offset, offset + length));
+  }
+
+  async write(offset: number, bytes: Uint8Array): Promise<void> {
+    this.#fault('write', this.#path);
+    const content = this.#content;
+    content.bytes = resized(content.bytes, offset + bytes.byteLength);
+    content.bytes.set(bytes, offset);
+    const last = Math.floor((offset + bytes.byteLength - 1) / sectorBytes);
+    for (let sector = Math.floor(offset / sectorBytes); sector <= last; sector += 1) {
+      content.dirty.add(sector);
+    }
+  }
+
+  async sync(): Promise<void> {
+    this.#fault('sync', this.#path);
+    this.#content.durable = copyBytes(this.#content.bytes);
+    this.#content.dirty.clear();
+  }
+
+  async size(): Promise<number> {
+    return this.#content.bytes.byteLength;
+  }
+
+  async close(): Promise<void> {
+    this.#fault('close', this.#path);
+  }
+}
+
+/**
+ * A disk in memory that remembers what was synced. `crash` answers the disk as it may be found
+ * after the power went: each unsynced sector is there or not, in any combination, and so is each
+ * unsynced name.
+ */
+export class MemoryDisk implements Disk {
+  readonly #directories = new Map<string, Directory>();
+  #fault: Fault = () => undefined;
+
+  /** Calls `fault` before each operation. */
+  failBy(fault: Fault): void {
+    this.#fault = fault;
+  }
+
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+    this.#fault('open', path);
+    const [directory, name] = this.#locate(path);
+    const existing = directory.visible.get(name);
+    if (mode === 'create') {
+      if (existing !== undefined) {
+        throw Object.assign(new Error(`file exists: ${path}`), { code: 'EEXIST' });
+      }
+      const content = {
+        bytes: new Uint8Array(),
+        durable: new Uint8Array(),
+        dirty: new Set<number>(),
+      };
+      directory.visible.set(name, content);
+      return new MemoryFile(content, path, (operation, file) => this.#fault(operation, file));
+    }
+    if (existing === undefined) throw missing(path);
+    return new MemoryFile(existing, path, (operation, file) => this.#fault(operation, file));
+  }
+
+  async list(path: string): Promise<readonly string[]> {
+    return [...(this.#directories.get(path)?.visible.keys() ?? [])].sort();
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    this.#fault('makeDirectory', path);
+    if (!this.#directories.has(path)) {
+      this.#directories.set(path, { visible: new Map(), durable: new Map() });
+    }
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.#fault('rename', from);
+    const [source, oldName] = this.#locate(from);
+    const [target, newName] = this.#locate(to);
+    const content = source.visible.get(oldName);
+    if (content === undefined) throw missing(from);
+    source.visible.delete(oldName);
+    target.visible.set(newName, content);
+  }
+
+  async remove(path: string): Promise<void> {
+    this.#fault('remove', path);
+    const [directory, name] = this.#locate(path);
+    directory.visible.delete(name);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    this.#fault('syncDirectory', path);
+    const directory = this.#directories.get(path);
+    if (directory === undefined) throw missing(path);
+    directory.durable = new Map(directory.visible);
+  }
+
+  /** `survives` decides for each unsynced sector and name whether it reached the medium. */
+  crash(survives: () => boolean): MemoryDisk {
+    const disk = new MemoryDisk();
+    for (const [path, directory] of this.#directories) {
+      const names = new Map(directory.durable);
+      for (const name of new Set([...directory.visible.keys(), ...directory.durable.keys()])) {
+        const seen = directory.visible.get(name);
+        if (seen === directory.durable.get(name) || !survives()) continue;
+        if (seen === undefined) names.delete(name);
+        else names.set(name, seen);
+      }
+      const found = new Map(
+        [...names].map(([name, content]) => [name, afterCrash(content, survives)]),
+      );
+      disk.#directories.set(path, { visible: found, durable: new Map(found) });
+    }
+    return disk;
+  }
+
+  /** The bytes of a file as a reader sees them, to be damaged by a test. */
+  bytesOf(path: string): Uint8Array {
+    const [directory, name] = this.#locate(path);
+    const content = directory.visible.get(name);
+    if (content === undefined) throw missing(path);
+    return content.bytes;
+  }
+
+  #locate(path: string): [directory: Directory, name: string] {
+    const [parent, name] = split(path);
+    const directory = this.#directories.get(parent);
+    if (directory === undefined) throw missing(parent);
+    return [directory, name];
+  }
+}
+
+function afterCrash(content: Content, survives: () => boolean): Content {
+  const bytes = copyBytes(resized(content.durable, content.bytes.byteLength));
+  for (const sector of content.dirty) {
+    if (!survives()) continue;
+    const start = sector * sectorBytes;
+    bytes.set(content.bytes.subarray(start, start + sectorBytes), start);
+  }
+  return { bytes, durable: copyBytes(bytes), dirty: new Set() };
+}
