@@ -1,6 +1,9 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalError } from '../host/errors.ts';
+import { writeIfChanged } from '../host/files.ts';
+import { cgroupsOf, processes, programOf, signalProcess } from '../host/processes.ts';
+import type { Process } from '../host/processes.ts';
 import { mustRun, run, words } from '../host/run.ts';
 import { silentSteps } from '../host/steps.ts';
 import type { Steps } from '../host/steps.ts';
@@ -8,11 +11,12 @@ import { waitFor } from '../host/wait.ts';
 import { pauseImage } from '../image/pause-image.ts';
 import { kubectl, logEnd, startControlPlane } from './control-plane.ts';
 import { isAbandoned, readInstance, readInstances, reserveInstance } from './instances.ts';
-import { layoutOf, nodeLayout, nodesMax } from './layout.ts';
-import type { Layout } from './layout.ts';
+import { cgroupPrefix, layoutOf, nodeLayout, nodesMax } from './layout.ts';
+import type { Layout, NodeLayout } from './layout.ts';
 import {
   findMachine,
   findMachines,
+  findProgram,
   removeCgroup,
   startMachine,
   startProgram,
@@ -21,8 +25,7 @@ import {
 import type { Machine } from './machine.ts';
 import { connectControlPlane, removeHostRoutes } from './network.ts';
 import { ensureCredentials } from './pki.ts';
-import { importImage, startProxy, startWorker } from './worker.ts';
-import type { ImageFile } from './worker.ts';
+import { hasImage, importImage, startProxy, startWorker } from './worker.ts';
 
 /**
  * A local cluster by name. Starting is "make it so": what runs is kept, what is missing is started,
@@ -134,7 +137,7 @@ async function startServices(
   const { layout, kube, nodes } = cluster;
   startProxy(control, layout, kube);
   const corefile = join(layout.directory, 'Corefile');
-  writeFileSync(corefile, dnsConfiguration(layout, cluster.kubeconfig));
+  writeIfChanged(corefile, dnsConfiguration(layout, cluster.kubeconfig));
   startProgram(control, [join(kube, 'coredns'), '-conf', corefile], 'coredns');
   const volumes = join(layout.directory, 'volumes');
   startProgram(control, [join(kube, 'provisioner'), cluster.kubeconfig, volumes], 'provisioner');
@@ -196,21 +199,66 @@ function dnsConfiguration(layout: Layout, kubeconfig: string): string {
 `;
 }
 
-/** Brings an image into all nodes. */
-export async function loadImage(cluster: Cluster, image: ImageFile): Promise<void> {
-  const { layout } = cluster;
-  const numbers = Array.from({ length: cluster.nodes }, (_, position) => position + 1);
-  await Promise.all(
-    numbers.map(async (number) => {
-      const node = nodeLayout(layout, number);
-      const machine = findMachine(layout, node.name);
-      if (machine !== undefined) await importImage(machine, node, image);
-    }),
-  );
+/** Brings an image into all nodes that lack it; `provide` writes its file when one does. */
+export async function loadImage(
+  { layout, nodes }: Cluster,
+  name: string,
+  provide: () => Promise<string>,
+): Promise<void> {
+  const lacking: { machine: Machine; node: NodeLayout }[] = [];
+  for (let number = 1; number <= nodes; number++) {
+    const node = nodeLayout(layout, number);
+    const machine = findMachine(layout, node.name);
+    if (machine !== undefined && !(await hasImage(machine, node, name))) {
+      lacking.push({ machine, node });
+    }
+  }
+  if (lacking.length === 0) return;
+  const file = await provide();
+  await Promise.all(lacking.map(({ machine, node }) => importImage(machine, node, { file, name })));
 }
 
 async function stopMachines(layout: Layout): Promise<void> {
   await Promise.all(findMachines(layout).map(stopMachine));
+}
+
+/** How long the databases of an instance get to stop cleanly. */
+const drainTimeoutMs = 15_000;
+
+/**
+ * Ends an instance and keeps its state, so that the next start finds its data: as if all machines were
+ * shut down. Programs in pods get their signal first; whatever is left then is cut off.
+ */
+export async function haltCluster(instance: string): Promise<void> {
+  const record = readInstance(instance);
+  if (record === undefined) return;
+  const layout = layoutOf(instance, record.index, record.nodes > 0);
+  const machines = findMachines(layout);
+  for (const machine of machines) {
+    const kubelet = findProgram(machine, 'kubelet'); // It would start them again.
+    if (kubelet !== undefined) signalProcess(kubelet.pid, 'SIGKILL');
+  }
+  const ofPods = (): Process[] =>
+    processes().filter(
+      (process) =>
+        programOf(process) === 'node' &&
+        cgroupsOf(process.pid).includes(`/${cgroupPrefix(layout)}`),
+    );
+  for (const { pid } of ofPods()) signalProcess(pid, 'SIGTERM');
+  const deadline = Date.now() + drainTimeoutMs;
+  await waitFor(() => ofPods().length === 0 || Date.now() > deadline, {
+    what: 'the end of the pods',
+    timeoutMs: drainTimeoutMs * 2,
+  });
+  await stopEverything(layout);
+}
+
+async function stopEverything(layout: Layout): Promise<void> {
+  await stopMachines(layout);
+  await removeHostRoutes(layout);
+  for (let number = 1; number <= nodesMax; number++) {
+    await removeCgroup(nodeLayout(layout, number).cgroup);
+  }
 }
 
 /** Ends an instance and removes everything of it: processes, devices, routes, cgroups, state. */
@@ -218,11 +266,7 @@ export async function stopCluster(instance: string): Promise<void> {
   const record = readInstance(instance);
   if (record === undefined) return;
   const layout = layoutOf(instance, record.index, record.nodes > 0);
-  await stopMachines(layout);
-  await removeHostRoutes(layout);
-  for (let number = 1; number <= nodesMax; number++) {
-    await removeCgroup(nodeLayout(layout, number).cgroup);
-  }
+  await stopEverything(layout);
   if (existsSync(layout.directory)) await removeState(layout);
 }
 

@@ -87,6 +87,9 @@ export interface NodeLayout {
   readonly cgroup: string;
 }
 
+/** How the cgroups of an instance begin, and those of no other: no name of an instance has a dot. */
+export const cgroupPrefix = ({ instance }: Layout): string => `photondb-local.${instance}.`;
+
 export function nodeLayout(layout: Layout, number: number): NodeLayout {
   const prefix = `10.${firstBlock + layout.index}`;
   return {
@@ -96,7 +99,7 @@ export function nodeLayout(layout: Layout, number: number): NodeLayout {
     address: `${prefix}.${number}.2`,
     gateway: `${prefix}.${number}.1`,
     pods: `${prefix}.${128 + number}.0/24`,
-    cgroup: `photondb-${layout.instance}-${number}`,
+    cgroup: `${cgroupPrefix(layout)}${number}`,
   };
 }
 

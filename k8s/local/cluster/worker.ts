@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeIfChanged } from '../host/files.ts';
 import { mustRun, run } from '../host/run.ts';
 import { waitFor } from '../host/wait.ts';
 import { logEnd } from './control-plane.ts';
@@ -67,7 +68,7 @@ export async function startWorker(
 export function startProxy(machine: Machine, layout: Layout, kube: string): void {
   const file = join(layout.directory, `${machine.name}-proxy.yaml`);
   // The control plane's machine is no node: its proxy takes the name of one, for which it asks the API.
-  writeFileSync(
+  writeIfChanged(
     file,
     proxyConfiguration(layout, machine.name === 'control' ? 'node1' : machine.name),
   );
@@ -101,7 +102,8 @@ async function writeConfiguration(layout: Layout, node: NodeLayout): Promise<voi
     'resolv.conf': `nameserver ${layout.api}\n`,
     'cni/10-pods.conflist': cniConfiguration(layout, node),
   };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(node.directory, name), text);
+  for (const [name, text] of Object.entries(files))
+    writeIfChanged(join(node.directory, name), text);
 }
 
 function kubelet(layout: Layout, node: NodeLayout, kube: string): string[] {
@@ -121,14 +123,18 @@ export interface ImageFile {
   readonly name: string;
 }
 
+export async function hasImage(machine: Machine, node: NodeLayout, name: string): Promise<boolean> {
+  const present = await mustRun(ctr(machine, node, ['images', 'ls', '-q', `name==${name}`]));
+  return present.trim() === name;
+}
+
 /** Brings an image from a file into the node, unless an image of this name is there. */
 export async function importImage(
   machine: Machine,
   node: NodeLayout,
   image: ImageFile,
 ): Promise<void> {
-  const present = await mustRun(ctr(machine, node, ['images', 'ls', '-q', `name==${image.name}`]));
-  if (present.trim() === image.name) return;
+  if (await hasImage(machine, node, image.name)) return;
   await mustRun(ctr(machine, node, ['images', 'import', image.file]), {
     timeoutMs: importTimeoutMs,
   });

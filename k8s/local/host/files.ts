@@ -19,6 +19,11 @@ export function writeAtomically(path: string, text: string, mode = 0o644): void 
   renameSync(temporary, path);
 }
 
+/** Leaves a file alone that has this content already: some programs end when theirs is written. */
+export function writeIfChanged(path: string, text: string): void {
+  if (readIfThere(path) !== text) writeAtomically(path, text);
+}
+
 /** The text of a file, or undefined when it is not there. */
 export function readIfThere(path: string): string | undefined {
   try {
