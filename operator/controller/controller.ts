@@ -45,6 +45,8 @@ const reconcileDefaultMs = 120_000;
 
 export class Controller {
   readonly #options: ControllerOptions;
+  /** Keys that are to be added again after the queue was full. */
+  #backlog: string[] = [];
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -74,7 +76,18 @@ export class Controller {
       } finally {
         queue.done(key);
       }
-      if (queue.takeOverflow()) for (const each of this.#options.keys()) queue.add(each);
+      this.#refill();
+    }
+  }
+
+  /** One pass over all keys for any number of keys turned away, as fast as there is room for them. */
+  #refill(): void {
+    const { queue, keys } = this.#options;
+    if (this.#backlog.length === 0 && queue.takeOverflow()) this.#backlog = [...keys()];
+    while (queue.hasRoom) {
+      const key = this.#backlog.pop();
+      if (key === undefined) return;
+      queue.add(key);
     }
   }
 

@@ -75,6 +75,10 @@ export class WorkQueue {
     return 0;
   }
 
+  get hasRoom(): boolean {
+    return this.depth + this.delayed < this.#limits.keysMax;
+  }
+
   /** As soon as a worker is free. A key that was to come later comes now. */
   add(key: string): void {
     if (this.#closed) return;
@@ -175,8 +179,7 @@ export class WorkQueue {
   }
 
   #isFull(): boolean {
-    const keys = this.#waiting.size + this.#again.size + this.#later.size;
-    if (keys < this.#limits.keysMax) return false;
+    if (this.hasRoom) return false;
     this.#overflowed = true;
     return true;
   }

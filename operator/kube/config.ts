@@ -5,7 +5,6 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { parse } from 'yaml';
 import { KubeError } from './errors.ts';
 
 /** PEM texts and a bearer token, as they are on disk now. */
@@ -200,6 +199,8 @@ async function fileCredentials({ cluster, user }: Chosen, directory: string): Pr
 /** The configuration of one context of a kubeconfig file; without a name, of the current one. */
 export async function kubeconfigFile(path: string, context?: string): Promise<KubeConfig> {
   const text = await readText(path, 'the kubeconfig');
+  // Only here: a pod needs no YAML, and the parser takes 9 MB of memory.
+  const { parse } = await import('yaml');
   let file: unknown;
   try {
     file = parse(text);
