@@ -74,6 +74,7 @@ export class Informer<T extends CachedObject> {
   #watchedTo: string | undefined;
   #contactAt: number;
   #relistAt = 0;
+  #isWatchAlive = false;
 
   constructor(options: InformerOptions<T>) {
     this.#options = options;
@@ -159,11 +160,14 @@ export class Informer<T extends CachedObject> {
       try {
         const version = await this.#list(signal);
         if (version === undefined) return;
-        failures = 0;
         during = 'watch';
+        this.#isWatchAlive = false;
         await this.#watch(version, signal);
+        failures = 0;
       } catch (error) {
         if (signal.aborted) return;
+        // Listing may work where watching does not: only a living watch ends a row of failures.
+        if (this.#isWatchAlive) failures = 0;
         this.#observe({ type: 'failed', during, error });
         const pauseMs = this.#options.source.recovery(error).pauseMs;
         await sleep(clock, Math.max(pauseMs, backoffMs(backoffLimits, failures, random)), signal);
@@ -216,7 +220,10 @@ export class Informer<T extends CachedObject> {
           events += 1;
           failures = 0;
         }
-        if (events > 0 || clock.now() - startedAt >= shortWatchMs) continue;
+        if (events > 0 || clock.now() - startedAt >= shortWatchMs) {
+          this.#isWatchAlive = true;
+          continue;
+        }
         failure = new Error('the server ended the watch at once');
       } catch (error) {
         if (signal.aborted) return;
@@ -235,6 +242,7 @@ export class Informer<T extends CachedObject> {
   /** Takes an event into the cache; the version to go on from, when it names one. */
   #accept(event: SourceEvent<T>): string | undefined {
     this.#contactAt = this.#options.clock.now();
+    this.#isWatchAlive = true;
     if (event.type === 'BOOKMARK') {
       this.#watchedTo = event.resourceVersion;
       return event.resourceVersion;
