@@ -58,20 +58,6 @@ function binaries(): string {
   return folder;
 }
 
-/**
- * A command line as a list of words: text is split at spaces, a value stays one word (an array: its
- * words), whatever characters it has.
- */
-export function words(
-  text: TemplateStringsArray,
-  ...values: readonly (string | readonly string[])[]
-): string[] {
-  return text.flatMap((part, position) => [
-    ...part.split(/\s+/).filter((word) => word !== ''),
-    ...[values[position] ?? []].flat(),
-  ]);
-}
-
 let helmHome: string | undefined;
 
 /** Helm's own folders: nothing of the user's is read or written. */

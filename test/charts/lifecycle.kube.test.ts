@@ -2,8 +2,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { words } from '../../k8s/local/host/run.ts';
 import { waitFor } from '../../k8s/local/host/wait.ts';
-import { chartFolder, ControlPlane, root, words } from './commands.ts';
+import { chartFolder, ControlPlane, root } from './commands.ts';
 
 /**
  * The charts over their life: install, upgrade from an older API, uninstall, install again. The one

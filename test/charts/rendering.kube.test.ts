@@ -1,6 +1,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { words } from '../../k8s/local/host/run.ts';
 import {
   chartFolder,
   charts,
@@ -13,7 +14,6 @@ import {
   root,
   valueSets,
   valuesFile,
-  words,
 } from './commands.ts';
 import type { Chart, Manifest } from './commands.ts';
 
