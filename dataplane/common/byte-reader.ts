@@ -44,6 +44,10 @@ export class ByteReader {
     return value;
   }
 
+  f64(): number {
+    return this.#buffer.readDoubleLE(this.#advance(8));
+  }
+
   bytes(count: number): Uint8Array {
     const at = this.#advance(count);
     return this.#buffer.subarray(at, at + count);

@@ -44,6 +44,12 @@ export class ByteWriter {
     return this;
   }
 
+  f64(value: number): this {
+    this.#reserve(8);
+    this.#length = this.#buffer.writeDoubleLE(value, this.#length);
+    return this;
+  }
+
   bytes(value: Uint8Array): this {
     this.#reserve(value.byteLength);
     this.#buffer.set(value, this.#length);
