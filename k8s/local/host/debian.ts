@@ -30,7 +30,7 @@ function commandPaths(name: string): string[] {
 const aptLockSeconds = 300;
 const aptTimeoutMs = 900_000;
 
-export function requireLinuxRoot(what: string): void {
+export function requireLinuxRoot(what: string, userId = process.getuid?.()): void {
   if (process.platform !== 'linux') {
     throw new LocalError(
       'local.unsupported_machine',
@@ -38,7 +38,7 @@ export function requireLinuxRoot(what: string): void {
       'Use a Debian 12 machine, or a cluster that you have: npm run up -- --context NAME --image IMAGE',
     );
   }
-  if (process.getuid?.() !== 0) {
+  if (userId !== 0) {
     throw new LocalError(
       'local.not_root',
       `${what} needs root: it makes network namespaces and starts containers`,
