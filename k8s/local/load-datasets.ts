@@ -62,6 +62,12 @@ async function loadTable(
 ): Promise<number> {
   await ensureTable(connection, dataset);
   const documents = dataset.documents();
+  const present = await r.db(datasetDatabase).table(dataset.table).count().run(connection);
+  if (present >= documents.length) {
+    // Loaded before: what the user has changed since stays as it is.
+    report({ table: dataset.table, done: documents.length, total: documents.length });
+    return documents.length;
+  }
   let next = 0;
   let done = 0;
   const worker = async (): Promise<void> => {
@@ -79,7 +85,8 @@ async function loadTable(
 
 /**
  * Loads every dataset through the driver protocol. Safe to run again: tables and indexes that exist
- * are kept, documents are overwritten by their primary keys.
+ * are kept, whole tables are left alone, and the documents of a table that was interrupted are
+ * overwritten by their primary keys.
  */
 export async function loadDatasets(
   connection: Connection,

@@ -153,29 +153,40 @@ export async function stopMachine(machine: Machine): Promise<void> {
   });
 }
 
+const cgroupFolder = '/sys/fs/cgroup';
+
+/** Whether there is one hierarchy for all controllers (cgroup version 2). */
+const isUnified = (): boolean => existsSync(join(cgroupFolder, 'cgroup.controllers'));
+
 /** The roots of the machine's cgroup hierarchies: one (version 2) or one for each controller (version 1). */
 function cgroupRoots(): string[] {
-  const root = '/sys/fs/cgroup';
-  if (existsSync(join(root, 'cgroup.controllers'))) return [root];
-  return readdirSync(root)
-    .map((name) => join(root, name))
+  if (isUnified()) return [cgroupFolder];
+  return readdirSync(cgroupFolder)
+    .map((name) => join(cgroupFolder, name))
     .filter((path) => existsSync(join(path, 'cgroup.procs')));
 }
 
-/** Makes a cgroup in each hierarchy; a new cpuset (version 1) has no processors until it is told. */
+/** Makes a cgroup in each hierarchy that kubelet can manage. */
 export function makeCgroup(name: string): void {
+  if (isUnified()) enableControllers();
   for (const root of cgroupRoots()) {
     const path = join(root, name);
     mkdirSync(path, { recursive: true });
-    const control = join(root, 'cgroup.subtree_control');
-    if (existsSync(join(root, 'cgroup.controllers')) && root === '/sys/fs/cgroup') {
-      writeFileSync(control, '+cpu +cpuset +memory +pids +io');
-    }
+    // A new cpuset has no processors until it is told (version 1; version 2 inherits them).
     for (const file of ['cpuset.mems', 'cpuset.cpus']) {
-      if (root !== '/sys/fs/cgroup' && existsSync(join(path, file))) {
-        writeFileSync(join(path, file), readFileSync(join(root, file)));
-      }
+      if (isUnified() || !existsSync(join(path, file))) continue;
+      writeFileSync(join(path, file), readFileSync(join(root, file)));
     }
+  }
+}
+
+/** Version 2: kubelet wants every controller that the machine has in its own cgroup. */
+function enableControllers(): void {
+  const available = readFileSync(join(cgroupFolder, 'cgroup.controllers'), 'utf8').trim();
+  const enabled = readFileSync(join(cgroupFolder, 'cgroup.subtree_control'), 'utf8').trim();
+  const missing = available.split(' ').filter((name) => !enabled.split(' ').includes(name));
+  for (const controller of missing) {
+    writeFileSync(join(cgroupFolder, 'cgroup.subtree_control'), `+${controller}`);
   }
 }
 
