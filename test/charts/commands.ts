@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -62,12 +62,18 @@ let helmHome: string | undefined;
 
 /** Helm's own folders: nothing of the user's is read or written. */
 function helmEnvironment(): Record<string, string> {
-  helmHome ??= mkdtempSync(join(tmpdir(), 'photondb-helm-'));
+  helmHome ??= temporaryHome();
   return {
     HELM_CACHE_HOME: join(helmHome, 'cache'),
     HELM_CONFIG_HOME: join(helmHome, 'config'),
     HELM_DATA_HOME: join(helmHome, 'data'),
   };
+}
+
+function temporaryHome(): string {
+  const home = mkdtempSync(join(tmpdir(), 'photondb-helm-'));
+  process.once('exit', () => rmSync(home, { recursive: true, force: true }));
+  return home;
 }
 
 /** Helm without a cluster: lint and template. */

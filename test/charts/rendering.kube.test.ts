@@ -62,33 +62,7 @@ describe('helm charts', () => {
     const operator = await render('o', 'photondb-operator');
     expect(operator).to.contain(`image: "photondb:${version}"`);
   });
-
-  it('have schemas that describe every value and leave none out', () => {
-    for (const chart of charts) {
-      const schema = JSON.parse(
-        readFileSync(join(chartFolder(chart), 'values.schema.json'), 'utf8'),
-      ) as Schema;
-      expect([...undescribed(schema, chart)]).to.deep.equal([]);
-    }
-  });
 });
-
-interface Schema {
-  readonly type?: string | readonly string[];
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly items?: Schema;
-  readonly additionalProperties?: unknown;
-}
-
-function* undescribed(schema: Schema, path: string): Generator<string> {
-  if (schema.description === undefined) yield `${path}: no description`;
-  if (schema.type === 'object' && schema.additionalProperties === undefined)
-    yield `${path}: says nothing about other keys`;
-  for (const [name, property] of Object.entries(schema.properties ?? {}))
-    yield* undescribed(property, `${path}.${name}`);
-  if (schema.items !== undefined) yield* undescribed(schema.items, `${path}[]`);
-}
 
 describe('values that a chart refuses', () => {
   const refusals: readonly [chart: Chart, value: string, complaint: RegExp][] = [
