@@ -26,7 +26,7 @@ interface Taker<T> {
  * `capacity` items (who pushes more waits), items come out in the order of the pushes, and each is
  * taken once. An item is handed over in the call that makes it possible, so nobody can overtake.
  */
-export class BoundedQueue<T extends NonNullable<unknown>> {
+export class BoundedQueue<T> {
   readonly #capacity: number;
   readonly #items: T[] = [];
   /** Not empty only while the queue is full. */
@@ -68,8 +68,8 @@ export class BoundedQueue<T extends NonNullable<unknown>> {
   /** The next item, when there is one; undefined once the queue is closed and empty. */
   async take(signal: AbortSignal): Promise<T | undefined> {
     signal.throwIfAborted();
-    const item = this.#items.shift();
-    if (item !== undefined) {
+    if (this.#items.length > 0) {
+      const item = this.#items.shift() as T;
       const pusher = this.#pushers.shift();
       if (pusher !== undefined) {
         this.#items.push(pusher.item);

@@ -2,6 +2,7 @@
  * All file access of the write-ahead log, behind one small interface, so that tests can cut the
  * power, fill the disk and tear writes. Three kinds of durability, none implied by another: the
  * bytes of a file (`sync`), the names in a directory (`syncDirectory`), and nothing at all (`write`).
+ * Operations reject with the errors of the system, which carry a `code` (ENOENT, EEXIST, ENOSPC, EIO).
  */
 export interface DiskFile {
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. The caller owns them. */
@@ -21,9 +22,12 @@ export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Names in a directory, sorted; empty when there is none. */
   list(directory: string): Promise<readonly string[]>;
+  /** Makes a directory and what is missing above it, durable when it resolves; one that exists is no error. */
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removing what is not there is no error. */
   remove(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
+  /** Bytes that can still be written below a directory. */
+  freeBytes(directory: string): Promise<number>;
 }

@@ -26,8 +26,10 @@ const split = (path: string): [directory: string, name: string] => {
   return [path.slice(0, slash), path.slice(slash + 1)];
 };
 
-const missing = (path: string): Error =>
-  Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });
+const systemError = (code: string, what: string): Error =>
+  Object.assign(new Error(`${code}: ${what}`), { code });
+
+const missing = (path: string): Error => systemError('ENOENT', `no such file: ${path}`);
 
 function resized(bytes: Uint8Array, length: number): Uint8Array {
   return bytes.byteLength >= length
@@ -35,25 +37,37 @@ function resized(bytes: Uint8Array, length: number): Uint8Array {
     : concatBytes([bytes, new Uint8Array(length - bytes.byteLength)]);
 }
 
+/** What a file asks of its disk: leave to act, and room to grow. */
+interface Ground {
+  readonly path: string;
+  fault(operation: string, path: string): void;
+  freeBytes(): number;
+}
+
 class MemoryFile implements DiskFile {
   readonly #content: Content;
-  readonly #path: string;
-  readonly #fault: Fault;
+  readonly #mode: OpenMode;
+  readonly #ground: Ground;
+  #open = true;
 
-  constructor(content: Content, path: string, fault: Fault) {
+  constructor(content: Content, mode: OpenMode, ground: Ground) {
     this.#content = content;
-    this.#path = path;
-    this.#fault = fault;
+    this.#mode = mode;
+    this.#ground = ground;
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    this.#fault('read', this.#path);
+    this.#begin('read');
     return copyBytes(this.#content.bytes.subarray(offset, offset + length));
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
-    this.#fault('write', this.#path);
+    this.#begin('write');
+    if (this.#mode === 'read')
+      throw systemError('EBADF', `opened for reading: ${this.#ground.path}`);
     const content = this.#content;
+    const grown = offset + bytes.byteLength - content.bytes.byteLength;
+    if (grown > 0 && grown > this.#ground.freeBytes()) throw systemError('ENOSPC', 'no space left');
     content.bytes = resized(content.bytes, offset + bytes.byteLength);
     content.bytes.set(bytes, offset);
     const last = Math.floor((offset + bytes.byteLength - 1) / sectorBytes);
@@ -63,17 +77,23 @@ class MemoryFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    this.#fault('sync', this.#path);
+    this.#begin('sync');
     this.#content.durable = copyBytes(this.#content.bytes);
     this.#content.dirty.clear();
   }
 
   async size(): Promise<number> {
+    this.#begin('size');
     return this.#content.bytes.byteLength;
   }
 
   async close(): Promise<void> {
-    this.#fault('close', this.#path);
+    this.#open = false;
+  }
+
+  #begin(operation: string): void {
+    if (!this.#open) throw systemError('EBADF', `closed: ${this.#ground.path}`);
+    this.#ground.fault(operation, this.#ground.path);
   }
 }
 
@@ -84,7 +104,13 @@ class MemoryFile implements DiskFile {
  */
 export class MemoryDisk implements Disk {
   readonly #directories = new Map<string, Directory>();
+  readonly #capacityBytes: number;
   #fault: Fault = () => undefined;
+
+  /** Files may hold `capacityBytes` in all. */
+  constructor(capacityBytes = Number.MAX_SAFE_INTEGER) {
+    this.#capacityBytes = capacityBytes;
+  }
 
   /** Calls `fault` before each operation. */
   failBy(fault: Fault): void {
@@ -97,7 +123,7 @@ export class MemoryDisk implements Disk {
     const existing = directory.visible.get(name);
     if (mode === 'create') {
       if (existing !== undefined) {
-        throw Object.assign(new Error(`file exists: ${path}`), { code: 'EEXIST' });
+        throw systemError('EEXIST', `file exists: ${path}`);
       }
       const content = {
         bytes: new Uint8Array(),
@@ -105,10 +131,10 @@ export class MemoryDisk implements Disk {
         dirty: new Set<number>(),
       };
       directory.visible.set(name, content);
-      return new MemoryFile(content, path, (operation, file) => this.#fault(operation, file));
+      return this.#file(content, mode, path);
     }
     if (existing === undefined) throw missing(path);
-    return new MemoryFile(existing, path, (operation, file) => this.#fault(operation, file));
+    return this.#file(existing, mode, path);
   }
 
   async list(path: string): Promise<readonly string[]> {
@@ -145,9 +171,13 @@ export class MemoryDisk implements Disk {
     directory.durable = new Map(directory.visible);
   }
 
+  async freeBytes(): Promise<number> {
+    return this.#free();
+  }
+
   /** `survives` decides for each unsynced sector and name whether it reached the medium. */
   crash(survives: () => boolean): MemoryDisk {
-    const disk = new MemoryDisk();
+    const disk = new MemoryDisk(this.#capacityBytes);
     for (const [path, directory] of this.#directories) {
       const names = new Map(directory.durable);
       for (const name of new Set([...directory.visible.keys(), ...directory.durable.keys()])) {
@@ -170,6 +200,19 @@ export class MemoryDisk implements Disk {
     const content = directory.visible.get(name);
     if (content === undefined) throw missing(path);
     return content.bytes;
+  }
+
+  #file(content: Content, mode: OpenMode, path: string): MemoryFile {
+    const fault = (operation: string, file: string): void => this.#fault(operation, file);
+    return new MemoryFile(content, mode, { path, fault, freeBytes: () => this.#free() });
+  }
+
+  #free(): number {
+    const contents = new Set(
+      [...this.#directories.values()].flatMap((directory) => [...directory.visible.values()]),
+    );
+    const used = [...contents].reduce((sum, content) => sum + content.bytes.byteLength, 0);
+    return this.#capacityBytes - used;
   }
 
   #locate(path: string): [directory: Directory, name: string] {

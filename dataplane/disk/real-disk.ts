@@ -1,5 +1,6 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Disk, DiskFile, OpenMode } from './disk.ts';
 
 const flags: Record<OpenMode, string> = { read: 'r', write: 'r+', create: 'wx+' };
@@ -69,7 +70,14 @@ export class RealDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    const wanted = resolve(path);
+    const first = await mkdir(wanted, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    // A new directory is a name in the one above it: each of them, up to the first that was there.
+    for (let above = dirname(wanted); ; above = dirname(above)) {
+      await this.syncDirectory(above);
+      if (above === dirname(first)) return;
+    }
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -87,5 +95,10 @@ export class RealDisk implements Disk {
     } finally {
       await handle.close();
     }
+  }
+
+  async freeBytes(directory: string): Promise<number> {
+    const { bavail, bsize } = await statfs(directory);
+    return bavail * bsize;
   }
 }
