@@ -1,0 +1,230 @@
+// Generated from crds/ by "npm run generate"; do not edit.
+import type { Metadata } from '../object.ts';
+
+/**
+ * A PhotonDB database. The operator makes what the manifest says, and says in the status what it does.
+ */
+export interface PhotonCluster {
+  apiVersion: string;
+  kind: 'PhotonCluster';
+  metadata: Metadata;
+  /**
+   * What the cluster shall be.
+   */
+  spec: {
+    /**
+     * The version of PhotonDB. An upgrade is a change of this line.
+     */
+    version: string;
+    /**
+     * The image of the nodes.
+     */
+    image: {
+      /**
+       * Registry and name of the image, without tag and digest.
+       */
+      repository: string;
+      /**
+       * The tag; spec.version when it is left out.
+       */
+      tag?: string;
+      /**
+       * The digest, such as sha256:0123...; it wins over the tag.
+       */
+      digest?: string;
+      /**
+       * When the kubelet pulls the image.
+       */
+      pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+      /**
+       * Names of Secrets of this namespace, for a private registry.
+       */
+      pullSecrets?: string[];
+    };
+    /**
+     * Groups of equal nodes. This version takes one pool of one node.
+     *
+     * Items: Nodes of the same roles and size.
+     */
+    pools: {
+      /**
+       * At most 12 lower-case letters and digits.
+       */
+      name: string;
+      /**
+       * What the nodes do. data keeps documents, coordinator answers clients, consensus votes.
+       */
+      roles: string[];
+      /**
+       * The number of nodes; 1 in this version.
+       */
+      replicas: number;
+      /**
+       * The zone (label topology.kubernetes.io/zone) of the nodes; left out, the scheduler chooses.
+       */
+      zones?: string[];
+      /**
+       * The volume of each node.
+       */
+      storage: {
+        /**
+         * Such as 10Gi. It may grow, where the class allows it, and never shrinks.
+         */
+        size: string;
+        /**
+         * A StorageClass; the cluster's default class when left out.
+         */
+        className?: string;
+      };
+      /**
+       * Requests and limits of the database's container, as in Kubernetes.
+       */
+      resources?: {
+        /**
+         * Amounts by resource, such as cpu and memory.
+         */
+        requests?: {
+          [k: string]: string | number;
+        };
+        /**
+         * Amounts by resource, such as cpu and memory.
+         */
+        limits?: {
+          [k: string]: string | number;
+        };
+      };
+      /**
+       * Laid over the pod template that the operator makes, for what the fields above do not say.
+       */
+      template?: {
+        /**
+         * Labels and annotations to add.
+         */
+        metadata?: {
+          /**
+           * Texts by key; keys of photondb.io and app.kubernetes.io are the operator's.
+           */
+          labels?: {
+            [k: string]: string;
+          };
+          /**
+           * Texts by key; keys of photondb.io and app.kubernetes.io are the operator's.
+           */
+          annotations?: {
+            [k: string]: string;
+          };
+        };
+        /**
+         * Fields of a PodSpec. Lists of named things are merged by name; what the operator needs is refused, and Stalled says so.
+         */
+        spec?: Readonly<Record<string, unknown>>;
+      };
+    }[];
+    /**
+     * Who may come in.
+     */
+    security?: {
+      /**
+       * A Secret of this namespace whose key password is the password of the user admin. Left out, the operator makes the Secret CLUSTER-admin.
+       */
+      passwordSecret?: string;
+    };
+    /**
+     * What becomes of the volumes.
+     */
+    volumes: {
+      /**
+       * When the cluster is deleted.
+       */
+      whenDeleted: 'Retain' | 'Delete';
+      /**
+       * When a node is taken away.
+       */
+      whenScaled: 'Retain' | 'Delete';
+    };
+    /**
+     * Options of the nodes, as in docs/reference/configuration.md. What the operator sets itself (ports, paths, names) is refused, and Stalled says so.
+     */
+    config?: Readonly<Record<string, unknown>>;
+  };
+  /**
+   * What the operator sees and does. It can be computed anew at any time.
+   */
+  status?: {
+    /**
+     * The generation of the manifest that this status speaks of.
+     */
+    observedGeneration?: number;
+    /**
+     * The version that every node runs; absent while they differ.
+     */
+    version?: string;
+    /**
+     * Nodes of all pools.
+     */
+    nodes?: {
+      /**
+       * Nodes that serve this revision.
+       */
+      ready?: number;
+      /**
+       * Nodes that the manifest asks for.
+       */
+      wanted?: number;
+      /**
+       * Nodes that have not been heard of for three refreshes.
+       */
+      unknown?: number;
+      /**
+       * ready/wanted, for people.
+       */
+      summary?: string;
+    };
+    /**
+     * The same by pool.
+     */
+    pools?: {
+      name: string;
+      /**
+       * Pods that there are.
+       */
+      replicas?: number;
+      /**
+       * Nodes that serve.
+       */
+      readyReplicas?: number;
+      /**
+       * Pods of the wanted revision.
+       */
+      updatedReplicas?: number;
+      /**
+       * The wanted revision of the pods.
+       */
+      revision?: string;
+    }[];
+    /**
+     * The Secret with the password of the user admin.
+     */
+    passwordSecret?: string;
+    /**
+     * Each says one thing, with the generation of which it is true.
+     */
+    conditions?: {
+      type: string;
+      status: 'True' | 'False' | 'Unknown';
+      /**
+       * Why, in one CamelCase word.
+       */
+      reason: string;
+      /**
+       * The sentence for people.
+       */
+      message: string;
+      /**
+       * When the status of this condition changed last.
+       */
+      lastTransitionTime: string;
+      observedGeneration: number;
+    }[];
+  };
+}
