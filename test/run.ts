@@ -27,13 +27,13 @@ const steps = consoleSteps();
 /** Not the names of `up`: a test run neither needs nor disturbs a cluster that is up. */
 const controlInstance = `test-control-${process.pid}`;
 
-async function prepareKube(): Promise<string> {
+async function prepareKube(signal: AbortSignal): Promise<string> {
   requireLinuxRoot('this stage of the tests');
   await steps.run('Debian packages', ensureDebianPackages);
   await steps.run('left-overs of killed test runs', async (step) => {
     step.progress((await stopAbandoned()).join(', ') || 'none');
   });
-  return steps.run('Kubernetes program', ensureKube);
+  return steps.run('Kubernetes program', (step) => ensureKube(step, signal));
 }
 
 const stages: Readonly<Record<string, Stage>> = {
@@ -49,7 +49,7 @@ const stages: Readonly<Record<string, Stage>> = {
     patterns: [`${folders}/**/*.kube.test.ts`],
     timeoutMs: 60_000,
     async prepare(signal) {
-      const kube = await prepareKube();
+      const kube = await prepareKube(signal);
       const options = { instance: controlInstance, nodes: 0, kube, temporary: true, steps, signal };
       const cluster = await startCluster(options);
       return { PHOTONDB_TEST_KUBECONFIG: cluster.kubeconfig, PHOTONDB_TEST_BIN: kube };
@@ -60,7 +60,7 @@ const stages: Readonly<Record<string, Stage>> = {
     about: 'the whole chain on real nodes',
     patterns: ['test/e2e/**/*.e2e.test.ts'],
     timeoutMs: 180_000,
-    prepare: async () => ({ PHOTONDB_TEST_BIN: await prepareKube() }),
+    prepare: async (signal) => ({ PHOTONDB_TEST_BIN: await prepareKube(signal) }),
     cleanUp: async () => void (await stopAbandoned()),
   },
 };

@@ -20,8 +20,10 @@ export async function runProgram(main: (signal: AbortSignal) => Promise<number>)
   try {
     code = await main(abort.signal);
   } catch (error) {
-    code = abort.signal.aborted ? interruptedCode : 1;
-    explain(error);
+    code = 1;
+    // After Ctrl-C every command that was under way has failed: that is no news.
+    if (abort.signal.aborted) console.error('Run the same command again to go on from here.');
+    else explain(error);
   }
   process.exit(abort.signal.aborted ? interruptedCode : code);
 }

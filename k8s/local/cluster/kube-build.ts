@@ -46,7 +46,7 @@ const networkTrouble =
   /dial tcp|proxyconnect|no such host|i\/o timeout|connection refused|connection reset|TLS handshake|x509:|502 Bad Gateway|503 Service/i;
 
 /** The folder with the program and its names, built when it is not there yet. */
-export async function ensureKube(step: Step): Promise<string> {
+export async function ensureKube(step: Step, signal?: AbortSignal): Promise<string> {
   const folder = join(cacheFolder(), `kube-${inputsHash().slice(0, 16)}`);
   if (existsSync(folder)) {
     step.progress('built already');
@@ -58,7 +58,7 @@ export async function ensureKube(step: Step): Promise<string> {
     onWait: () => step.progress('waiting for another build of the same program'),
   };
   await withLock(join(cacheFolder(), 'build.lock'), lock, async () => {
-    if (!existsSync(folder)) await buildInto(folder, step);
+    if (!existsSync(folder)) await buildInto(folder, step, signal);
   });
   return folder;
 }
@@ -119,7 +119,7 @@ async function requireGo(): Promise<void> {
   checkGoVersion(said);
 }
 
-async function buildInto(folder: string, step: Step): Promise<void> {
+async function buildInto(folder: string, step: Step, signal?: AbortSignal): Promise<void> {
   await requireGo();
   requireSpace(cacheFolder(), spaceGigabytes, 'the first build of Kubernetes');
   removeUnfinished();
@@ -127,17 +127,18 @@ async function buildInto(folder: string, step: Step): Promise<void> {
   mkdirSync(unfinished);
   step.progress('downloading Go modules');
   let modules = 0;
-  await go(['mod', 'download', '-x'], (line) => {
-    if (!/\.zip: 200/.test(line)) return;
-    step.progress(`downloading Go modules: ${++modules}`);
-  });
-  const total = (await go(['list', '-deps', './...'])).stdout.split('\n').length;
+  const onModule = (line: string): void => {
+    if (/\.zip: 200/.test(line)) step.progress(`downloading Go modules: ${++modules}`);
+  };
+  await go(['mod', 'download', '-x'], { onLine: onModule, signal });
+  const total = (await go(['list', '-deps', './...'], { signal })).stdout.split('\n').length;
   let packages = 0;
   const build = ['build', '-v', '-trimpath', '-ldflags', linkerFlags(), '-o'];
-  await go([...build, join(unfinished, 'kube'), '.'], () => {
+  const onPackage = (): void => {
     step.progress(`compiling package ${++packages} of at most ${total}, then linking`);
-  });
-  await go([...build, join(unfinished, 'pause'), './pause']);
+  };
+  await go([...build, join(unfinished, 'kube'), '.'], { onLine: onPackage, signal });
+  await go([...build, join(unfinished, 'pause'), './pause'], { signal });
   for (const name of commandNames) symlinkSync('kube', join(unfinished, name));
   renameSync(unfinished, folder);
   step.progress(`compiled ${packages} packages`);
@@ -150,12 +151,18 @@ function removeUnfinished(): void {
   }
 }
 
-async function go(args: readonly string[], onLine?: (line: string) => void): Promise<RunResult> {
+interface GoOptions {
+  readonly onLine?: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+async function go(args: readonly string[], { onLine, signal }: GoOptions): Promise<RunResult> {
   const result = await run(['go', ...args], {
     cwd: source,
     env: { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOGC: compilerGarbageCollection, GOFLAGS: '' },
     timeoutMs: buildTimeoutMs,
     ...(onLine && { onLine }),
+    ...(signal && { signal }),
   });
   if (result.code !== 0) throw buildError(args[0] ?? '', result.stderr);
   return result;

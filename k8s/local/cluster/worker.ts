@@ -187,7 +187,8 @@ function cniConfiguration(layout: Layout, node: NodeLayout): string {
 
 /**
  * Images are never collected: nobody could pull them again. The kubelet's own API is open: it can be
- * reached only from this machine. `oomScoreAdj` and `maxOpenFiles` ask for no capability.
+ * reached only from this machine. `oomScoreAdj` and `maxOpenFiles` ask for no capability. A container that
+ * is killed again and again starts again after 1 s, not after minutes: that is what a local cluster is for.
  */
 function kubeletConfiguration(layout: Layout, node: NodeLayout): string {
   const { directory } = node;
@@ -210,6 +211,7 @@ oomScoreAdj: 0
 maxOpenFiles: 20000
 imageGCHighThresholdPercent: 100
 evictionHard: {memory.available: 50Mi, nodefs.available: 1%, imagefs.available: 1%}
+crashLoopBackOff: {maxContainerRestartPeriod: 1s}
 nodeStatusUpdateFrequency: 3s
 nodeLeaseDurationSeconds: 8
 `;

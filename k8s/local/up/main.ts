@@ -51,7 +51,7 @@ async function upLocal(
   await steps.run('Debian packages', ensureDebianPackages);
   const kube = await steps.run(
     'Kubernetes program (the first build takes 10 to 20 minutes)',
-    ensureKube,
+    (step) => ensureKube(step, signal),
   );
   const instance = upInstance();
   refuseOther('local', instance);

@@ -1,0 +1,97 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import r from 'rethinkdb';
+import type { Connection } from 'rethinkdb';
+import { startCluster, loadImage, stopCluster } from '../../k8s/local/cluster/cluster.ts';
+import type { Cluster } from '../../k8s/local/cluster/cluster.ts';
+import { buildPhotonImage } from '../../k8s/local/image/photondb-image.ts';
+import type { ImageReference } from '../../k8s/local/up/options.ts';
+import {
+  adminPassword,
+  applySample,
+  installCharts,
+  serviceAddress,
+  waitUntilReady,
+} from '../../k8s/local/up/install.ts';
+import type { Installation } from '../../k8s/local/up/install.ts';
+import { localTarget } from '../../k8s/local/up/target.ts';
+import type { Target } from '../../k8s/local/up/target.ts';
+import { kubeFolder, until } from './cluster-under-test.ts';
+
+/** A PhotonCluster on one real node, installed as `npm run up` does it, on an instance of its own. */
+export interface Photon {
+  readonly cluster: Cluster;
+  readonly target: Target;
+  readonly installation: Installation;
+  readonly name: string;
+  readonly namespace: string;
+  /** Its data node. */
+  readonly pod: string;
+  connect(password?: string): Promise<Connection>;
+  waitUntilReady(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const root = join(import.meta.dirname, '..', '..');
+const driverPort = 28015;
+const silent = { progress: (): void => undefined };
+
+/** Builds the image of a source tree and brings it into the nodes. */
+export async function provideImage(cluster: Cluster, source: string): Promise<ImageReference> {
+  const image = await buildPhotonImage(source);
+  const file = join(tmpdir(), `photondb-e2e-${process.pid}.tar`);
+  try {
+    await loadImage(cluster, image.name, async () => {
+      await image.write(file);
+      return file;
+    });
+  } finally {
+    rmSync(file, { force: true });
+  }
+  return { repository: image.repository, tag: image.tag };
+}
+
+export async function startPhoton(instance: string): Promise<Photon> {
+  const kube = kubeFolder();
+  const cluster = await startCluster({ instance, nodes: 1, kube, temporary: true });
+  const image = await provideImage(cluster, root);
+  const target = localTarget(kube, cluster.kubeconfig, new AbortController().signal);
+  const namespace = 'photondb';
+  const operatorNamespace = 'photondb-system';
+  const installation = { root, image, operatorNamespace, watchNamespaces: [], namespace };
+  await installCharts(target, installation);
+  const name = await applySample(target, installation);
+  await waitUntilReady(target, namespace, name, silent);
+  const host = await serviceAddress(target, namespace, name);
+  const password = await adminPassword(target, namespace, name);
+  return {
+    cluster,
+    target,
+    installation,
+    name,
+    namespace,
+    pod: `${name}-main-0`,
+    connect: (given = password) =>
+      r.connect({ host, port: driverPort, user: 'admin', password: given, timeout: 5 }),
+    waitUntilReady: () => waitUntilReady(target, namespace, name, silent),
+    stop: () => stopCluster(instance),
+  };
+}
+
+const reconnectTimeoutMs = 60_000;
+
+/** A connection as soon as there is one: after a restart the Service needs a moment. */
+export async function connectWhenServing(photon: Photon): Promise<Connection> {
+  let connection: Connection | undefined;
+  await until(
+    'the driver port to answer',
+    async () => {
+      connection = await photon.connect().catch(() => undefined);
+      return connection !== undefined;
+    },
+    reconnectTimeoutMs,
+  );
+  if (connection === undefined) throw new Error('unreachable');
+  return connection;
+}
