@@ -4,6 +4,7 @@
  * once when the server refuses it. HTTP/1.1 on purpose: a dead HTTP/2 connection would silence
  * all watches together.
  */
+import { setImmediate } from 'node:timers/promises';
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Credentials, KubeConfig } from './config.ts';
@@ -140,6 +141,9 @@ export class Transport {
     try {
       const response = await this.#exchange(request, deadline, request.timeoutMs);
       const text = await readBody(response.body);
+      // The pool takes the connection back a moment after the body's end: only then may the next
+      // request go out, or it would open another connection.
+      await setImmediate();
       return { status: response.statusCode, retryAfterMs: retryAfterMs(response.headers), text };
     } catch (error) {
       this.#suspect(error);

@@ -56,6 +56,17 @@ function malformed(line: string, cause?: unknown): KubeError {
   return new KubeError('kube.malformed', `not a watch event: ${line.slice(0, 200)}`, { cause });
 }
 
+function errorOfEvent(status: Status): KubeError {
+  const error = errorOfStatus(status.code ?? 500, status);
+  if (error.code === 'kube.expired') return error;
+  const { message, reason, retryAfterMs } = error;
+  return new KubeError('kube.watch_failed', message, {
+    status: error.status,
+    reason,
+    retryAfterMs,
+  });
+}
+
 /** One line as an event; throws the error that it carries, or that it is. */
 export function parseWatchEvent<T extends KubeObject>(
   line: string,
@@ -70,8 +81,7 @@ export function parseWatchEvent<T extends KubeObject>(
   if (!isRecord(event) || !isRecord(event['object'])) throw malformed(line);
   const { type, object } = event;
   if (type === 'ERROR') {
-    const status: Status = object;
-    throw errorOfStatus(status.code ?? 500, status);
+    throw errorOfEvent(object);
   }
   const metadata = object['metadata'];
   if (!isRecord(metadata) || typeof metadata['resourceVersion'] !== 'string') throw malformed(line);
