@@ -1,0 +1,29 @@
+import { PhotonError } from '../common/errors.ts';
+
+/** The data directory is in use by another process. */
+export class DirectoryLockedError extends PhotonError {
+  override readonly code = 'storage.locked';
+  constructor(directory: string) {
+    super(
+      `The data directory ${directory} is in use by another process: stop it, or choose another directory with --data-dir.`,
+    );
+  }
+}
+
+/** The data directory belongs to another node or cluster. */
+export class IdentityError extends PhotonError {
+  override readonly code = 'storage.identity';
+}
+
+/** The disk refused: no room, no permission. */
+export class StorageUnavailableError extends PhotonError {
+  override readonly code = 'storage.unavailable';
+}
+
+/** A snapshot was held for longer than it lives. */
+export class SnapshotExpiredError extends PhotonError {
+  override readonly code = 'storage.snapshot_expired';
+  constructor() {
+    super('The snapshot has expired: begin again.');
+  }
+}

@@ -1,0 +1,227 @@
+import { open } from 'lmdb';
+import type { Database, RootDatabase, Transaction } from 'lmdb';
+import { successor } from '../common/bytes.ts';
+import { databaseNames } from '../kv/store.ts';
+import type {
+  DatabaseName,
+  Entry,
+  KeyRange,
+  ReadTransaction,
+  Snapshot,
+  Store,
+  WriteTransaction,
+} from '../kv/store.ts';
+import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
+import { WriteBuffer } from './write-buffer.ts';
+
+/**
+ * LMDB behind the store's contract. Guarded invariants: bodies of writes run one after the other on
+ * what the ones before left; several that wait go into one commit; a commit is visible when the
+ * write resolves, and durable when `flushed` does.
+ *
+ * NB: the library's own asynchronous transactions with a callback never return under Node 26, so
+ * writes are gathered here and handed over as one batch.
+ */
+export interface LmdbOptions {
+  readonly directory: string;
+  /** The largest size that the file may ever have: address space, not memory. */
+  readonly mapBytes?: number;
+  /** A snapshot that lives longer makes the file grow: it expires. */
+  readonly snapshotMs?: number;
+}
+
+const defaultMapBytes = 256 * 1024 ** 3;
+const defaultSnapshotMs = 5_000;
+/** Bodies in one commit: bounds the pause that running them makes. */
+const bodiesPerCommitMax = 256;
+const commitSliceMs = 5;
+
+type Databases = Record<DatabaseName, Database<Buffer, Buffer>>;
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+interface Body {
+  run(buffer: WriteBuffer): void;
+  /** Called once the commit is visible. */
+  visible(): void;
+  failed(error: Error): void;
+}
+
+/** A reverse range of LMDB begins at its upper bound; the contract's ranges are half-open upwards both ways. */
+function lmdbRange({ start, end, reverse, limit }: KeyRange): {
+  start?: Buffer;
+  end?: Buffer;
+  reverse?: boolean;
+  limit?: number;
+  exclusiveStart?: boolean;
+  inclusiveEnd?: boolean;
+} {
+  const bounded = limit === undefined ? {} : { limit };
+  if (reverse === true) {
+    return {
+      ...bounded,
+      reverse: true,
+      ...(end === undefined ? {} : { start: asBuffer(end), exclusiveStart: true }),
+      ...(start === undefined ? {} : { end: asBuffer(start), inclusiveEnd: true }),
+    };
+  }
+  return {
+    ...bounded,
+    ...(start === undefined ? {} : { start: asBuffer(start) }),
+    ...(end === undefined ? {} : { end: asBuffer(end) }),
+  };
+}
+
+export class LmdbStore implements Store {
+  readonly #root: RootDatabase<Buffer, Buffer>;
+  readonly #databases: Databases;
+  readonly #snapshotMs: number;
+  readonly #bodies: Body[] = [];
+  readonly #view: ReadTransaction;
+  #committing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: LmdbOptions) {
+    try {
+      this.#root = open<Buffer, Buffer>({
+        path: options.directory,
+        mapSize: options.mapBytes ?? defaultMapBytes,
+        maxDbs: databaseNames.length + 4,
+        safeRestore: true,
+        keyEncoding: 'binary',
+        encoding: 'binary',
+      } as Parameters<typeof open<Buffer, Buffer>>[0]);
+      this.#databases = Object.fromEntries(
+        databaseNames.map((name) => [
+          name,
+          this.#root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' }),
+        ]),
+      ) as Databases;
+    } catch (error) {
+      const message = `The storage in ${options.directory} cannot be opened: ${String(error)}`;
+      throw new StorageUnavailableError(message, { cause: error });
+    }
+    this.#snapshotMs = options.snapshotMs ?? defaultSnapshotMs;
+    this.#view = this.#viewOf();
+  }
+
+  read<T>(body: (transaction: ReadTransaction) => T): T {
+    return body(this.#view);
+  }
+
+  snapshot(): Snapshot {
+    const transaction = this.#root.useReadTransaction();
+    const view = this.#viewOf(transaction);
+    const state = { expired: false };
+    const release = (): void => {
+      clearTimeout(timer);
+      if (state.expired) return;
+      state.expired = true;
+      transaction.done();
+    };
+    const timer = setTimeout(release, this.#snapshotMs);
+    timer.unref();
+    const alive = (): ReadTransaction => {
+      if (state.expired) throw new SnapshotExpiredError();
+      return view;
+    };
+    return {
+      get expired() {
+        return state.expired;
+      },
+      get: (database, key) => alive().get(database, key),
+      entries: (database, range) => alive().entries(database, range),
+      [Symbol.dispose]: release,
+    };
+  }
+
+  write<T>(body: (transaction: WriteTransaction) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let answer: T;
+      this.#bodies.push({
+        run: (buffer) => (answer = body(buffer)),
+        visible: () => resolve(answer),
+        failed: reject,
+      });
+      this.#start();
+    });
+  }
+
+  async flushed(): Promise<void> {
+    while (this.#committing !== undefined) await this.#committing;
+    await this.#root.flushed;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.flushed();
+    this.#closed = true;
+    await this.#root.close();
+  }
+
+  #start(): void {
+    if (this.#committing !== undefined || this.#bodies.length === 0) return;
+    // Bodies run in a turn of their own: callers in this turn go into the same commit.
+    this.#committing = Promise.resolve()
+      .then(() => this.#commit())
+      .finally(() => {
+        this.#committing = undefined;
+        this.#start();
+      });
+  }
+
+  async #commit(): Promise<void> {
+    const buffer = new WriteBuffer(this.#view);
+    const done: Body[] = [];
+    const deadline = performance.now() + commitSliceMs;
+    while (this.#bodies.length > 0 && done.length < bodiesPerCommitMax) {
+      const body = this.#bodies.shift();
+      if (body === undefined) break;
+      const own = new WriteBuffer(buffer);
+      try {
+        body.run(own);
+        buffer.absorb(own);
+        done.push(body);
+      } catch (error) {
+        body.failed(error as Error);
+      }
+      if (performance.now() > deadline) break;
+    }
+    try {
+      await this.#root.batch(() => {
+        buffer.replay(
+          (database, key, value) =>
+            void this.#databases[database].put(asBuffer(key), asBuffer(value)),
+          (database, key) => void this.#databases[database].remove(asBuffer(key)),
+        );
+      });
+    } catch (error) {
+      const failure = new StorageUnavailableError(`a commit failed: ${String(error)}`, {
+        cause: error,
+      });
+      for (const body of done) body.failed(failure);
+      return;
+    }
+    for (const body of done) body.visible();
+  }
+
+  #viewOf(transaction?: Transaction): ReadTransaction {
+    const databases = this.#databases;
+    const options = transaction === undefined ? {} : { transaction };
+    return {
+      get: (database, key) => databases[database].get(asBuffer(key), options),
+      *entries(database, range) {
+        for (const { key, value } of databases[database].getRange({
+          ...lmdbRange(range),
+          ...options,
+        })) {
+          yield { key, value } satisfies Entry;
+        }
+      },
+    };
+  }
+}
+
+/** The first key behind `key`: where a walk goes on after it. */
+export const keyAfter = successor;

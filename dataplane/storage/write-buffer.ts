@@ -1,0 +1,112 @@
+import { compareBytes } from '../common/bytes.ts';
+import { databaseNames } from '../kv/store.ts';
+import type {
+  DatabaseName,
+  Entry,
+  KeyRange,
+  ReadTransaction,
+  WriteTransaction,
+} from '../kv/store.ts';
+
+/** Latin-1 text of a key: its order is that of the bytes, and it can be a Map's key. */
+const nameOf = (key: Uint8Array): string =>
+  Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+
+type Changes = Map<string, Entry & { readonly removed: boolean }>;
+
+/**
+ * The writes of a transaction that are not yet in the store, over a view of it: a transaction sees
+ * its own writes, and a body that throws leaves no trace.
+ */
+export class WriteBuffer implements WriteTransaction {
+  readonly #base: ReadTransaction;
+  readonly #changes: Record<DatabaseName, Changes>;
+
+  constructor(base: ReadTransaction) {
+    this.#base = base;
+    this.#changes = Object.fromEntries(
+      databaseNames.map((name): [DatabaseName, Changes] => [name, new Map()]),
+    ) as Record<DatabaseName, Changes>;
+  }
+
+  get(database: DatabaseName, key: Uint8Array): Uint8Array | undefined {
+    const change = this.#changes[database].get(nameOf(key));
+    if (change === undefined) return this.#base.get(database, key);
+    return change.removed ? undefined : new Uint8Array(change.value);
+  }
+
+  put(database: DatabaseName, key: Uint8Array, value: Uint8Array): void {
+    this.#changes[database].set(nameOf(key), { key, value, removed: false });
+  }
+
+  remove(database: DatabaseName, key: Uint8Array): boolean {
+    const there = this.get(database, key) !== undefined;
+    this.#changes[database].set(nameOf(key), { key, value: key, removed: true });
+    return there;
+  }
+
+  *entries(database: DatabaseName, range: KeyRange): Iterable<Entry> {
+    const { limit = Number.POSITIVE_INFINITY, ...unlimited } = range;
+    let answered = 0;
+    if (answered >= limit) return;
+    for (const entry of this.#merged(database, unlimited)) {
+      yield entry;
+      answered += 1;
+      if (answered >= limit) return;
+    }
+  }
+
+  /** Takes over the changes of a transaction that ran on top of this one. */
+  absorb(other: WriteBuffer): void {
+    for (const name of databaseNames) {
+      for (const [text, change] of other.#changes[name]) this.#changes[name].set(text, change);
+    }
+  }
+
+  /** Hands every change to the store below. */
+  replay(
+    put: (database: DatabaseName, key: Uint8Array, value: Uint8Array) => void,
+    remove: (database: DatabaseName, key: Uint8Array) => void,
+  ): number {
+    let count = 0;
+    for (const name of databaseNames) {
+      for (const change of this.#changes[name].values()) {
+        count += 1;
+        if (change.removed) remove(name, change.key);
+        else put(name, change.key, change.value);
+      }
+    }
+    return count;
+  }
+
+  /** The base's entries with this buffer's changes between them. */
+  *#merged(database: DatabaseName, range: KeyRange): Iterable<Entry> {
+    const changes = this.#changesIn(database, range);
+    const sign = range.reverse === true ? -1 : 1;
+    let next = 0;
+    for (const entry of this.#base.entries(database, range)) {
+      for (; next < changes.length; next += 1) {
+        const change = changes[next];
+        if (change === undefined || sign * compareBytes(change.key, entry.key) >= 0) break;
+        if (!change.removed) yield { key: change.key, value: change.value };
+      }
+      if (!this.#changes[database].has(nameOf(entry.key))) yield entry;
+    }
+    for (const change of changes.slice(next)) {
+      if (!change.removed) yield { key: change.key, value: change.value };
+    }
+  }
+
+  #changesIn(
+    database: DatabaseName,
+    { start, end, reverse }: KeyRange,
+  ): (Entry & { readonly removed: boolean })[] {
+    const inside = [...this.#changes[database].values()].filter(
+      ({ key }) =>
+        (start === undefined || compareBytes(key, start) >= 0) &&
+        (end === undefined || compareBytes(key, end) < 0),
+    );
+    inside.sort((a, b) => compareBytes(a.key, b.key));
+    return reverse === true ? inside.reverse() : inside;
+  }
+}
