@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { openDirectory } from './directory.ts';
+
+describe('the data directory', () => {
+  let path: string;
+
+  beforeEach(() => {
+    path = mkdtempSync(join(tmpdir(), 'photondb-directory-'));
+  });
+
+  afterEach(() => rmSync(path, { recursive: true, force: true }));
+
+  it('belongs to the node that opened it first, for ever', () => {
+    const first = openDirectory(path, 'c', 'n');
+    first[Symbol.dispose]();
+    using again = openDirectory(path, 'c', 'n');
+    expect(again.identity).to.deep.equal(first.identity);
+    expect(JSON.parse(readFileSync(join(path, 'IDENTITY'), 'utf8'))).to.include({ node: 'n' });
+  });
+
+  it('is refused to another node and to another cluster, by a sentence that names both', () => {
+    openDirectory(path, 'c', 'n')[Symbol.dispose]();
+    expect(() => openDirectory(path, 'c', 'm')).to.throw(/belongs to node n .* not to node m/);
+    expect(() => openDirectory(path, 'd', 'n')).to.throw(/of cluster c, .* of cluster d/);
+    using again = openDirectory(path, 'c', 'n');
+    expect(again.identity.node).to.equal('n');
+  });
+
+  it('is refused to a second process while the first lives', () => {
+    using held = openDirectory(path, 'c', 'n');
+    const script = `import { openDirectory } from ${JSON.stringify(join(import.meta.dirname, 'directory.ts'))};
+      try { openDirectory(${JSON.stringify(held.path)}, 'c', 'n'); console.log('opened'); }
+      catch (error) { console.log(error.code + ': ' + error.message); }`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
+    expect(stdout).to.contain('storage.locked').and.contain('in use by another process');
+  });
+
+  it('is refused when its format is newer or its identity unreadable', () => {
+    const identity = { format: 99, cluster: 'c', node: 'n', id: 'x' };
+    writeFileSync(join(path, 'IDENTITY'), JSON.stringify(identity));
+    expect(() => openDirectory(path, 'c', 'n')).to.throw(
+      /has format 99; this release reads format 1/,
+    );
+    writeFileSync(join(path, 'IDENTITY'), 'not json');
+    expect(() => openDirectory(path, 'c', 'n')).to.throw(/cannot be read as an identity/);
+  });
+
+  it('says what is wrong when a file stands in its place', () => {
+    writeFileSync(join(path, 'file'), '');
+    expect(() => openDirectory(join(path, 'file'), 'c', 'n')).to.throw(
+      /cannot be used: a file stands where a directory is wanted/,
+    );
+  });
+});

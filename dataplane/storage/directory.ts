@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './errors.ts';
+
+/**
+ * The data directory: who it belongs to (`IDENTITY`) and who uses it now (`LOCK`). Both are settled
+ * before anything in it is opened. Node has no file locks; an exclusive transaction of SQLite is one,
+ * and ends with the process.
+ */
+export const directoryFormat = 1;
+
+export interface Identity {
+  readonly format: number;
+  readonly cluster: string;
+  readonly node: string;
+  /** Of this directory, for ever: the server's id in the driver protocol. */
+  readonly id: string;
+}
+
+export interface DataDirectory extends Disposable {
+  readonly path: string;
+  readonly identity: Identity;
+}
+
+function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const sentences: Record<string, string> = {
+  EACCES: 'this user may not write there: change its owner or choose another with --data-dir',
+  EPERM: 'this user may not write there: change its owner or choose another with --data-dir',
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'its disk is full: make room or give the volume more',
+  ENOTDIR: 'a file stands where a directory is wanted',
+  EEXIST: 'a file stands where a directory is wanted',
+};
+
+function unavailable(path: string, error: unknown): StorageUnavailableError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const why = sentences[code] ?? message;
+  return new StorageUnavailableError(`The data directory ${path} cannot be used: ${why}.`, {
+    cause: error,
+  });
+}
+
+function lock(path: string): DatabaseSync {
+  const database = new DatabaseSync(join(path, 'LOCK'));
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return database;
+  } catch (error) {
+    database.close();
+    const { errcode, message } = error as { errcode?: number; message: string };
+    if (errcode === 5 || message.includes('locked')) throw new DirectoryLockedError(path);
+    throw error;
+  }
+}
+
+function readIdentity(path: string): Identity | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const { format, cluster, node, id } = JSON.parse(text) as Partial<Identity>;
+    if (typeof format === 'number' && typeof cluster === 'string' && typeof node === 'string') {
+      return { format, cluster, node, id: String(id) };
+    }
+  } catch {
+    // Falls through to the sentence below: text that is not JSON is as unreadable as wrong fields.
+  }
+  throw new IdentityError(
+    `${path} cannot be read as an identity: restore it, or use an empty directory.`,
+  );
+}
+
+/** Written under another name, synced, renamed, and the directory synced: there whole or not at all. */
+function writeIdentity(directory: string, identity: Identity): void {
+  const temporary = join(directory, 'IDENTITY.new');
+  writeFileSync(temporary, `${JSON.stringify(identity)}\n`, { mode: 0o600, flush: true });
+  renameSync(temporary, join(directory, 'IDENTITY'));
+  syncPath(directory);
+}
+
+function settleIdentity(directory: string, cluster: string, node: string): Identity {
+  const found = readIdentity(join(directory, 'IDENTITY'));
+  if (found === undefined) {
+    const identity = { format: directoryFormat, cluster, node, id: randomUUID() };
+    writeIdentity(directory, identity);
+    return identity;
+  }
+  if (found.format > directoryFormat) {
+    throw new IdentityError(
+      `The data directory ${directory} has format ${found.format}; this release reads format ${directoryFormat} and older.`,
+    );
+  }
+  if (found.cluster !== cluster || found.node !== node) {
+    throw new IdentityError(
+      `The data directory ${directory} belongs to node ${found.node} of cluster ${found.cluster}, not to node ${node} of cluster ${cluster}: use that node's own directory.`,
+    );
+  }
+  return found;
+}
+
+/** Makes the directory when it is missing, locks it, and settles whose it is. Rejects with one sentence. */
+export function openDirectory(path: string, cluster: string, node: string): DataDirectory {
+  let database: DatabaseSync | undefined;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    database = lock(path);
+    const held = database;
+    const identity = settleIdentity(path, cluster, node);
+    return { path, identity, [Symbol.dispose]: () => held.close() };
+  } catch (error) {
+    database?.close();
+    if (error instanceof DirectoryLockedError || error instanceof IdentityError) throw error;
+    throw unavailable(path, error);
+  }
+}

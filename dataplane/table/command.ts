@@ -1,0 +1,73 @@
+import { ByteReader, TruncatedError } from '../common/byte-reader.ts';
+import { ByteWriter } from '../common/byte-writer.ts';
+import { CommandFormatError } from './errors.ts';
+
+/**
+ * What the log carries for a table: results, never terms, so that replay is deterministic and
+ * releases may mix. A put carries the document's canonical text.
+ */
+export const commandFormat = 1;
+
+export interface Operation {
+  readonly key: Uint8Array;
+  /** The version that the key must have for this to apply; 0 for a key that must not be there. */
+  readonly expectedVersion: number;
+  /** The new body; undefined deletes. */
+  readonly body: Uint8Array | undefined;
+}
+
+export interface Command {
+  readonly keyspace: number;
+  /** Given to every key that is put; greater than any version of the keyspace before. */
+  readonly version: number;
+  readonly operations: readonly Operation[];
+}
+
+const operationKind = { put: 1, delete: 2 } as const;
+
+export function encodeCommand(command: Command): Uint8Array {
+  const bodies = command.operations.reduce(
+    (sum, { key, body }) => sum + key.byteLength + (body?.byteLength ?? 0) + 20,
+    32,
+  );
+  const writer = new ByteWriter(bodies);
+  writer.u8(commandFormat).u32(command.keyspace).u64(command.version);
+  // Session and sequence of the client: none yet, room for them is kept.
+  writer.prefixed(new Uint8Array()).u64(0).u32(command.operations.length);
+  for (const { key, expectedVersion, body } of command.operations) {
+    writer.u8(body === undefined ? operationKind.delete : operationKind.put);
+    writer.prefixed(key).u64(expectedVersion);
+    if (body !== undefined) writer.prefixed(body);
+  }
+  return writer.finish();
+}
+
+function decodeOperation(reader: ByteReader): Operation {
+  const kind = reader.u8();
+  const key = reader.prefixed();
+  const expectedVersion = reader.u64();
+  if (kind === operationKind.put) return { key, expectedVersion, body: reader.prefixed() };
+  if (kind === operationKind.delete) return { key, expectedVersion, body: undefined };
+  throw new CommandFormatError(`an operation of kind ${kind} is unknown to this release`);
+}
+
+export function decodeCommand(bytes: Uint8Array): Command {
+  try {
+    const reader = new ByteReader(bytes);
+    const format = reader.u8();
+    if (format !== commandFormat) {
+      throw new CommandFormatError(
+        `a command has format ${format}; this release reads ${commandFormat}`,
+      );
+    }
+    const [keyspace, version] = [reader.u32(), reader.u64()];
+    reader.prefixed();
+    reader.u64();
+    const operations = Array.from({ length: reader.u32() }, () => decodeOperation(reader));
+    return { keyspace, version, operations };
+  } catch (error) {
+    if (error instanceof TruncatedError)
+      throw new CommandFormatError(`a command ends early: ${error.message}`);
+    throw error;
+  }
+}
