@@ -111,6 +111,14 @@ describe('client against a server with faults', () => {
       expect(timing.pauses).to.deep.equal([]);
     });
 
+    it('about a field outside the schema are not taken for a failing server', async () => {
+      const message = 'failed to create typed patch object: .spec.x: field not declared in schema';
+      server.answer = (_asked, response) => sendStatus(response, 500, { message });
+      const object = configMap('a', 'u1', 5) as KubeObject;
+      expect(await codeOf(client().apply(resources.configMaps, object))).to.equal('kube.invalid');
+      expect(server.asked).to.have.length(1);
+    });
+
     it('that are not JSON are errors, from the server or from something in front of it', async () => {
       const kube = client();
       server.answer = (_asked, response) => response.end('<html>');

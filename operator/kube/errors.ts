@@ -84,12 +84,16 @@ const codesByStatus: Readonly<Record<number, KubeErrorCode>> = {
   429: 'kube.throttled',
 };
 
+/** An apply with a field that the schema does not have is answered by 500, though it is the caller's. */
+const notInSchema = /failed to create typed patch object|field not declared in schema/;
+
 function codeOf(httpStatus: number, status: Status): KubeErrorCode {
   if (status.reason === 'AlreadyExists') return 'kube.already_exists';
   if (status.reason === 'Expired' || status.reason === 'Gone') return 'kube.expired';
   if (status.details?.causes?.some((cause) => cause.reason === 'DisruptionBudget') === true) {
     return 'kube.disruption_budget';
   }
+  if (notInSchema.test(status.message ?? '')) return 'kube.invalid';
   if (httpStatus >= 500) return 'kube.unavailable';
   return codesByStatus[httpStatus] ?? 'kube.rejected';
 }
