@@ -26,6 +26,12 @@ export const valueSets: Readonly<Record<Chart, readonly string[]>> = {
   'photondb-cluster': ['cluster-default', 'cluster-complete', 'cluster-private-registry'],
 };
 
+/** Helm cannot change one item of a list: the arguments that set the pools to one with these fields. */
+export function onePool(fields: Readonly<Record<string, unknown>>): string[] {
+  const pool = { name: 'main', roles: ['data'], storage: { size: '1Gi' }, ...fields };
+  return ['--set-json', `pools=${JSON.stringify([pool])}`];
+}
+
 /** Any Kubernetes object, as far as these tests look into it. */
 export interface Manifest {
   readonly apiVersion: string;

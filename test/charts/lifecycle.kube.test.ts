@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { words } from '../../k8s/local/host/run.ts';
 import { waitFor } from '../../k8s/local/host/wait.ts';
-import { chartFolder, ControlPlane, root } from './commands.ts';
+import { chartFolder, ControlPlane, onePool, root } from './commands.ts';
 
 /**
  * The charts over their life: install, upgrade from an older API, uninstall, install again. The one
@@ -37,7 +37,7 @@ describe('the life of the charts', function () {
   const kept: readonly (readonly string[])[] = [
     ['photoncluster', 'quickstart'],
     ['secret', 'quickstart-admin'],
-    ['persistentvolumeclaim', 'data-quickstart-main-0'],
+    ['persistentvolumeclaim', 'data-quickstart-main-0-0'],
   ];
 
   const expectKept = async (): Promise<void> => {
@@ -65,8 +65,7 @@ describe('the life of the charts', function () {
       'utf8',
     );
     await plane.mustKubectl(words`apply -f -`, cluster);
-    const uid = await uidOf(words`photoncluster quickstart`);
-    await plane.mustKubectl(words`apply -f -`, dependants(uid));
+    await plane.mustKubectl(words`apply -f -`, companions);
     for (const args of kept) uids.set(args.join('/'), await uidOf(args));
     expect([...uids.values()].every((value) => value !== '')).to.equal(true);
   });
@@ -118,7 +117,7 @@ describe('the life of the charts', function () {
     await plane.mustHelm(words`upgrade ${chart} --set labels.team=storage`);
     const { metadata } = await plane.get(words`photoncluster orders --namespace db`);
     expect(metadata.labels).to.include({ team: 'storage' });
-    const result = await plane.helm(words`upgrade ${chart} --set pools[0].replicas=3`);
+    const result = await plane.helm(words`upgrade ${chart} ${onePool({ replicas: 3 })}`);
     expect(result.code).to.not.equal(0);
     expect(result.stderr).to.contain('set replicas to 1');
   });
@@ -171,20 +170,16 @@ describe('the life of the charts', function () {
   });
 });
 
-/** Stand-ins for what the operator and the StatefulSet make: the Secret goes with its cluster, the volume does not. */
-const dependants = (uid: string): string => `
+/** Stand-ins for what stays with a cluster's name: its password and its volume. */
+const companions = `
 apiVersion: v1
 kind: Secret
-metadata:
-  name: quickstart-admin
-  namespace: db
-  ownerReferences:
-    - {apiVersion: photondb.io/v1alpha1, kind: PhotonCluster, name: quickstart, uid: ${uid}}
+metadata: {name: quickstart-admin, namespace: db}
 stringData: {password: not-guessed}
 ---
 apiVersion: v1
 kind: PersistentVolumeClaim
-metadata: {name: data-quickstart-main-0, namespace: db}
+metadata: {name: data-quickstart-main-0-0, namespace: db}
 spec:
   accessModes: [ReadWriteOnce]
   resources: {requests: {storage: 1Gi}}

@@ -8,6 +8,7 @@ import {
   ControlPlane,
   helm,
   kustomize,
+  onePool,
   parseManifests,
   readManifests,
   render,
@@ -79,7 +80,6 @@ describe('values that a chart refuses', () => {
       /serviceAccount.name is needed when serviceAccount.create is false/,
     ],
     ['photondb-cluster', 'pool=x', /additional properties 'pool' not allowed/],
-    ['photondb-cluster', 'pools[0].name=too-long-a-name', /at '\/pools\/0/],
     ['photondb-cluster', 'volumes.whenDeleted=Shred', /value must be one of 'Retain', 'Delete'/],
     ['photondb-cluster', 'version=latest', /at '\/version': 'latest' does not match pattern/],
     ['photondb-cluster', 'name=Quick_Start', /at '\/name': 'Quick_Start' does not match pattern/],
@@ -88,6 +88,23 @@ describe('values that a chart refuses', () => {
   for (const [chart, value, complaint] of refusals) {
     it(`${chart}: ${value}`, async () => {
       const result = await helm(words`template x ${chartFolder(chart)} --set ${value}`);
+      expect(result.code).to.not.equal(0);
+      expect(result.stderr).to.match(complaint);
+    });
+  }
+
+  const poolRefusals: readonly [fields: Readonly<Record<string, unknown>>, complaint: RegExp][] = [
+    [{ name: 'too-long-a-name' }, /'\/pools\/0\/name': 'too-long-a-name' does not match pattern/],
+    [{ roles: ['cook'] }, /'\/pools\/0\/roles\/0': value must be one of 'data'/],
+    [{ storage: { size: 'big' } }, /'\/pools\/0\/storage\/size': 'big' does not match pattern/],
+    [{ storage: {} }, /'\/pools\/0\/storage': missing property 'size'/],
+    [{ replica: 1 }, /'\/pools\/0': additional properties 'replica' not allowed/],
+  ];
+  for (const [fields, complaint] of poolRefusals) {
+    it(`photondb-cluster: a pool with ${JSON.stringify(fields)}`, async () => {
+      const result = await helm(
+        words`template x ${chartFolder('photondb-cluster')} ${onePool(fields)}`,
+      );
       expect(result.code).to.not.equal(0);
       expect(result.stderr).to.match(complaint);
     });
@@ -183,7 +200,7 @@ describe('the real API server accepts', () => {
   }
 
   it('but not a cluster whose values the schema of the chart cannot judge', async () => {
-    const values = words`--set pools[0].replicas=3 --namespace samples`;
+    const values = words`${onePool({ replicas: 3 })} --namespace samples`;
     const manifests = await render('q', 'photondb-cluster', values);
     const result = await plane.apply(manifests, words`--dry-run=server`);
     expect(result.code).to.not.equal(0);

@@ -11,7 +11,7 @@ docs/internals/operator.md says which.
   verbs: [get, patch]
 # Owner references with blockOwnerDeletion, where the API server checks them.
 - apiGroups: [photondb.io]
-  resources: [photonclusters/finalizers, photonpools/finalizers, photonnodes/finalizers]
+  resources: [photonclusters/finalizers, photonpools/finalizers]
   verbs: [update]
 - apiGroups: [photondb.io]
   resources: [photonpools, photonnodes]
@@ -30,7 +30,7 @@ docs/internals/operator.md says which.
 # No list and no watch: the operator reads the Secrets that a cluster names, and no others.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, patch]
+  verbs: [get, create]
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, patch, delete]
