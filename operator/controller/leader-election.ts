@@ -153,27 +153,31 @@ export class LeaderElection {
   async #renew(leading: AbortController): Promise<boolean> {
     const { clock } = this.#options;
     const { retryPeriodMs, renewDeadlineMs } = this.#timings;
+    const leftMs = (): number => (this.#renewedAt ?? 0) + renewDeadlineMs - clock.now();
     for (;;) {
-      await sleep(clock, retryPeriodMs, leading.signal);
+      await sleep(clock, Math.max(0, Math.min(retryPeriodMs, leftMs())), leading.signal);
       if (leading.signal.aborted) return false;
-      const leftMs = (this.#renewedAt ?? 0) + renewDeadlineMs - clock.now();
-      // Half of what is left, so that one hanging request does not cost the leadership.
-      const attempt = limited(
-        clock,
-        leading.signal,
-        Math.min(leftMs, Math.max(retryPeriodMs, leftMs / 2)),
-      );
-      try {
-        if (leftMs <= 0 || !(await this.#tryOnce(attempt.signal))) {
-          this.#renewedAt = undefined;
-          leading.abort();
-          return true;
-        }
-      } catch (error) {
-        if (!leading.signal.aborted) this.#observe({ type: 'failed', error });
-      } finally {
-        attempt.stop();
+      if (leftMs() <= 0 || !(await this.#tryToKeep(leading.signal, leftMs()))) {
+        this.#renewedAt = undefined;
+        leading.abort();
+        return true;
       }
+    }
+  }
+
+  /** False when the lease is another's; a failed attempt is no answer, and the lease still ours. */
+  async #tryToKeep(signal: AbortSignal, leftMs: number): Promise<boolean> {
+    const { retryPeriodMs } = this.#timings;
+    // Half of what is left, so that one hanging request does not cost the leadership.
+    const limitMs = Math.min(leftMs, Math.max(retryPeriodMs, leftMs / 2));
+    const attempt = limited(this.#options.clock, signal, limitMs);
+    try {
+      return await this.#tryOnce(attempt.signal);
+    } catch (error) {
+      if (!signal.aborted) this.#observe({ type: 'failed', error });
+      return true;
+    } finally {
+      attempt.stop();
     }
   }
 
