@@ -48,7 +48,7 @@ export interface EventSeries {
   readonly lastObservedTime: string;
 }
 
-export interface EventSink {
+interface EventSink {
   create(event: EventObject, signal: AbortSignal): Promise<void>;
   /** Counts an event on; resolves with false when the server has already forgotten it. */
   count(event: EventObject, series: EventSeries, signal: AbortSignal): Promise<boolean>;

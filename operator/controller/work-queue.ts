@@ -17,7 +17,7 @@ export interface WorkQueueLimits {
   readonly keysMax: number;
 }
 
-export const defaultWorkQueueLimits: WorkQueueLimits = {
+const defaultWorkQueueLimits: WorkQueueLimits = {
   retryFirstMs: 5,
   retryMaxMs: 1_000_000,
   retriesPerSecond: 10,
