@@ -37,10 +37,13 @@ function resized(bytes: Uint8Array, length: number): Uint8Array {
     : concatBytes([bytes, new Uint8Array(length - bytes.byteLength)]);
 }
 
+/** Holds an operation up until the promise resolves. */
+export type Hold = (operation: string, path: string) => Promise<void>;
+
 /** What a file asks of its disk: leave to act, and room to grow. */
 interface Ground {
   readonly path: string;
-  fault(operation: string, path: string): void;
+  begin(operation: string, path: string): Promise<void>;
   freeBytes(): number;
 }
 
@@ -57,12 +60,12 @@ class MemoryFile implements DiskFile {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    this.#begin('read');
+    await this.#begin('read');
     return copyBytes(this.#content.bytes.subarray(offset, offset + length));
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
-    this.#begin('write');
+    await this.#begin('write');
     if (this.#mode === 'read')
       throw systemError('EBADF', `opened for reading: ${this.#ground.path}`);
     const content = this.#content;
@@ -77,13 +80,13 @@ class MemoryFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    this.#begin('sync');
+    await this.#begin('sync');
     this.#content.durable = copyBytes(this.#content.bytes);
     this.#content.dirty.clear();
   }
 
   async size(): Promise<number> {
-    this.#begin('size');
+    await this.#begin('size');
     return this.#content.bytes.byteLength;
   }
 
@@ -91,9 +94,9 @@ class MemoryFile implements DiskFile {
     this.#open = false;
   }
 
-  #begin(operation: string): void {
+  async #begin(operation: string): Promise<void> {
     if (!this.#open) throw systemError('EBADF', `closed: ${this.#ground.path}`);
-    this.#ground.fault(operation, this.#ground.path);
+    await this.#ground.begin(operation, this.#ground.path);
   }
 }
 
@@ -106,6 +109,7 @@ export class MemoryDisk implements Disk {
   readonly #directories = new Map<string, Directory>();
   readonly #capacityBytes: number;
   #fault: Fault = () => undefined;
+  #hold: Hold = async () => undefined;
 
   /** Files may hold `capacityBytes` in all. */
   constructor(capacityBytes = Number.MAX_SAFE_INTEGER) {
@@ -115,6 +119,11 @@ export class MemoryDisk implements Disk {
   /** Calls `fault` before each operation. */
   failBy(fault: Fault): void {
     this.#fault = fault;
+  }
+
+  /** Calls `hold` before each operation on an open file, and waits for it. */
+  holdBy(hold: Hold): void {
+    this.#hold = hold;
   }
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
@@ -203,8 +212,11 @@ export class MemoryDisk implements Disk {
   }
 
   #file(content: Content, mode: OpenMode, path: string): MemoryFile {
-    const fault = (operation: string, file: string): void => this.#fault(operation, file);
-    return new MemoryFile(content, mode, { path, fault, freeBytes: () => this.#free() });
+    const begin = async (operation: string, file: string): Promise<void> => {
+      await this.#hold(operation, file);
+      this.#fault(operation, file);
+    };
+    return new MemoryFile(content, mode, { path, begin, freeBytes: () => this.#free() });
   }
 
   #free(): number {

@@ -1,51 +1,102 @@
 import { PhotonError } from '../common/errors.ts';
 
+/** Where something stands in the log. */
+export interface LogPlace {
+  /** File name of the segment. */
+  readonly segment: string;
+  /** In bytes, in the segment. */
+  readonly offset: number;
+  /** In bytes, in the whole log since its first segment was made. */
+  readonly position: number;
+}
+
 /** Damage before a position that is proven durable: nothing was cut, nothing may be skipped. */
 export class WalCorruptError extends PhotonError {
   override readonly code = 'wal.corrupt';
-  readonly segment: string;
-  readonly offset: number;
-  constructor(segment: string, offset: number, what: string) {
+  readonly place: LogPlace;
+
+  constructor(place: LogPlace, what: string) {
     super(
-      `The write-ahead log is damaged in segment ${segment} at offset ${offset}: ${what}. ` +
-        'Data that was acknowledged may be unreadable, so nothing was cut; restore this node from a backup or a peer.',
+      `The write-ahead log is damaged in segment ${place.segment} at offset ${place.offset} ` +
+        `(position ${place.position}): ${what}. Data that was acknowledged may be unreadable, so ` +
+        'nothing was cut; restore this node from a backup or a peer.',
     );
-    this.segment = segment;
-    this.offset = offset;
+    this.place = place;
   }
 }
 
 /** Written by a newer release. */
 export class WalFormatError extends PhotonError {
   override readonly code = 'wal.format';
+
   constructor(segment: string, found: number, readable: number) {
     super(
-      `Segment ${segment} has format ${found}; this release reads format ${readable} and older. Start the release that wrote it, or a newer one.`,
+      `Segment ${segment} of the write-ahead log has format ${found}; this release reads format ` +
+        `${readable} and older. Start the release that wrote it, or a newer one.`,
     );
   }
 }
 
-/** A sync or a write failed: what is on the medium is unknown, and the process must end. */
+/** The disk refused something while the log was being opened: a permission, a broken medium. */
+export class WalOpenError extends PhotonError {
+  override readonly code = 'wal.open_failed';
+
+  constructor(directory: string, cause: unknown) {
+    super(`The write-ahead log in ${directory} cannot be opened: ${String(cause)}`, { cause });
+  }
+}
+
+/** A write or a sync failed: what is on the medium is unknown, and the process must end. */
 export class WalSyncError extends PhotonError {
   override readonly code = 'wal.sync_failed';
+
+  constructor(cause: unknown) {
+    super(
+      `The write-ahead log could not be written, and what the disk holds is unknown: ${String(cause)}`,
+      { cause },
+    );
+  }
 }
 
 export class WalDiskFullError extends PhotonError {
   override readonly code = 'wal.disk_full';
-  constructor(cause: unknown) {
-    super('The disk of the write-ahead log is full: make room on the volume or give it more.', {
-      cause,
-    });
+  readonly wantedBytes: number;
+  readonly freeBytes: number;
+
+  constructor(room: { wantedBytes: number; freeBytes: number }, cause: unknown) {
+    super(
+      `The disk of the write-ahead log is full: the next segment needs ${room.wantedBytes} bytes ` +
+        `and ${room.freeBytes} are free. Make room on the volume or enlarge it.`,
+      { cause },
+    );
+    this.wantedBytes = room.wantedBytes;
+    this.freeBytes = room.freeBytes;
   }
 }
 
-/** More is waiting for the disk than the queue may hold. */
-export class WalQueueFullError extends PhotonError {
-  override readonly code = 'wal.queue_full';
+/** The disk does not keep up: more waits for it than the queue may hold. */
+export class WalFullError extends PhotonError {
+  override readonly code = 'wal.full';
+
+  constructor(waitingBytes: number) {
+    super(
+      `The write-ahead log takes no more for now: ${waitingBytes} bytes wait for the disk. Try again later.`,
+    );
+  }
+}
+
+/** One append that no segment could hold. */
+export class WalAppendTooLargeError extends PhotonError {
+  override readonly code = 'wal.append_too_large';
+
+  constructor(bytes: number, bytesMax: number) {
+    super(`An append of ${bytes} bytes is too large for the write-ahead log: ${bytesMax} at most.`);
+  }
 }
 
 export class WalClosedError extends PhotonError {
   override readonly code = 'wal.closed';
+
   constructor() {
     super('The write-ahead log is closed.');
   }

@@ -1,288 +1,197 @@
 import { expect } from 'chai';
-import { encodeUtf8 } from '../common/bytes.ts';
-import { Prng } from '../common/prng.ts';
 import { MemoryDisk } from '../disk/memory-disk.ts';
-import type { Disk } from '../disk/disk.ts';
-import { encodeHeader, headerCopyOffset, truncateKind, walFormat } from './format.ts';
-import type { WalRecord } from './format.ts';
-import { openWal } from './wal.ts';
-import type { Wal } from './wal.ts';
-
-const directory = '/wal';
-const segmentBytes = 16_384;
-const { signal } = new AbortController();
-
-interface OpenedLog {
-  readonly wal: Wal;
-  readonly records: WalRecord[];
-}
-
-async function open(disk: Disk, applied: (group: number) => number = () => 0): Promise<OpenedLog> {
-  const records: WalRecord[] = [];
-  const wal = await openWal({
-    disk,
-    directory,
-    segmentBytes,
-    replayFrom: applied,
-    onRecord: (record) => records.push({ ...record, payload: new Uint8Array(record.payload) }),
-    onProgress: () => undefined,
-    signal,
-  });
-  return { wal, records };
-}
-
-const entry = (index: number, group = 1, size = 100): WalRecord => ({
-  group,
-  term: 1,
-  index,
-  kind: 1,
-  payload: encodeUtf8(`${group}/${index}`.padEnd(size, '.')),
-});
-
-const indexesOf = (records: readonly WalRecord[]): string[] =>
-  records.map((record) => `${record.group}/${record.index}`);
-
-async function failure(action: Promise<unknown>): Promise<{ code?: string; message: string }> {
-  try {
-    await action;
-  } catch (error) {
-    return error as Error & { code: string };
-  }
-  throw new Error('expected a rejection');
-}
-
-/** A log with `count` acknowledged entries of two groups over several segments, closed. */
-async function written(count: number): Promise<MemoryDisk> {
-  const disk = new MemoryDisk();
-  const { wal } = await open(disk);
-  for (let index = 1; index <= count; index += 1) {
-    await wal.append([entry(index, 1), entry(index, 2)]);
-  }
-  await wal.close();
-  return disk;
-}
+import { truncateKind } from './record.ts';
+import {
+  directory,
+  entry,
+  failureOf,
+  indexesOf,
+  openLog,
+  segmentBytes,
+  settled,
+  writtenLog,
+} from './testing/log.ts';
 
 describe('the write-ahead log', () => {
   it('hands out what was appended, in order, over several segments', async () => {
-    const disk = await written(150);
+    const disk = await writtenLog(150);
     expect((await disk.list(directory)).length).to.be.greaterThan(2);
-    const { wal, records } = await open(disk);
+    const { wal, records } = await openLog(disk);
     const wanted = Array.from({ length: 150 }, (_, at) => [`1/${at + 1}`, `2/${at + 1}`]).flat();
     expect(indexesOf(records)).to.deep.equal(wanted);
-    expect(wal.recovery).to.not.have.property('cut');
-    expect([wal.lastIndex(1), wal.lastIndex(9)]).to.deep.equal([150, 0]);
+    expect(records[7]).to.deep.equal(entry(4, 2));
+    expect(wal.recovery).to.include({ records: 300 }).and.not.have.property('cut');
+    expect(wal.recovery.lastIndex(1)).to.deep.equal({ term: 1, index: 150 });
+    expect(wal.recovery.lastIndex(9)).to.equal(undefined);
     await wal.close();
   });
 
   it('does not hand out what is applied already', async () => {
-    const { wal, records } = await open(await written(10), (group) => (group === 1 ? 8 : 10));
+    const replayFrom = (group: number): number => (group === 1 ? 8 : 10);
+    const { wal, records } = await openLog(await writtenLog(10), { replayFrom });
     expect(indexesOf(records)).to.deep.equal(['1/9', '1/10']);
     await wal.close();
   });
 
-  it('covers many waiting appends by few syncs', async () => {
-    const { wal } = await open(new MemoryDisk());
-    await Promise.all(Array.from({ length: 64 }, (_, group) => wal.append([entry(1, group)])));
-    expect(wal.metrics()).to.include({ records: 64 });
-    expect(wal.metrics().syncs).to.be.lessThan(4);
+  it('waits for each record to be handled before it hands out the next', async () => {
+    const handled: string[] = [];
+    const { wal } = await openLog(await writtenLog(30), {
+      onRecord: async (record) => {
+        await Promise.resolve();
+        handled.push(`${record.group}/${record.index}`);
+      },
+    });
+    expect(handled.length).to.equal(60);
+    expect(handled.slice(-2)).to.deep.equal(['1/30', '2/30']);
     await wal.close();
   });
 
-  it('forgets a suffix of one group and goes on behind it', async () => {
+  it('tells its progress up to the whole', async () => {
+    const told: [number, number][] = [];
+    const onProgress = (done: number, total: number): void => void told.push([done, total]);
+    const disk = await writtenLog(150);
+    const segments = (await disk.list(directory)).length;
+    const { wal } = await openLog(disk, { onProgress });
+    expect(told[0]).to.deep.equal([0, segments * segmentBytes]);
+    expect(told.at(-1)).to.deep.equal([segments * segmentBytes, segments * segmentBytes]);
+    expect(told.map(([done]) => done)).to.deep.equal(
+      told.map(([done]) => done).toSorted((a, b) => a - b),
+    );
+    await wal.close();
+  });
+
+  it('covers many waiting appends of all groups by few syncs', async () => {
+    const { wal } = await openLog(new MemoryDisk());
+    const writers = Array.from({ length: 64 }, async (_, group) => {
+      for (let index = 1; index <= 5; index += 1) await wal.append([entry(index, group)]);
+    });
+    await Promise.all(writers);
+    expect(wal.metrics()).to.include({ records: 320, queueBytes: 0 });
+    expect(wal.metrics().syncs).to.be.lessThan(20);
+    await wal.close();
+  });
+
+  it('acknowledges in the order of the calls, and only what is durable', async () => {
     const disk = new MemoryDisk();
-    const first = await open(disk);
-    await first.wal.append([entry(1), entry(2), entry(3)]);
+    const { wal } = await openLog(disk);
+    const acknowledged: number[] = [];
+    const appends = Array.from({ length: 40 }, async (_, at) => {
+      await wal.append([entry(at + 1, 1, 700)]);
+      acknowledged.push(at + 1);
+      const { records, wal: found } = await openLog(disk.crash(() => false));
+      expect(records.length).to.be.at.least(at + 1);
+      await found.close();
+    });
+    await Promise.all(appends);
+    expect(acknowledged).to.deep.equal(Array.from({ length: 40 }, (_, at) => at + 1));
+    await wal.close();
+  });
+
+  it('forgets a suffix of one group, goes on behind it, and knows the last term', async () => {
+    const disk = new MemoryDisk();
+    const first = await openLog(disk);
+    await first.wal.append([entry(1), { ...entry(2), term: 2 }, { ...entry(3), term: 3 }]);
     await first.wal.truncate(1, 2);
-    await first.wal.append([entry(2)]);
+    await first.wal.append([{ ...entry(2), term: 4 }]);
+    await first.wal.truncate(1, 2);
     await first.wal.close();
-    const { wal, records } = await open(disk);
+    const { wal, records } = await openLog(disk);
     expect(records.map((record) => [record.index, record.kind])).to.deep.equal([
       [1, 1],
       [2, 1],
       [3, 1],
       [2, truncateKind],
       [2, 1],
+      [2, truncateKind],
     ]);
+    expect(wal.recovery.lastIndex(1)).to.deep.equal({ term: 1, index: 1 });
+    await wal.append([{ ...entry(2), term: 5 }]);
     await wal.close();
   });
 
-  it('releases segments whose entries are all applied, and only those', async () => {
-    const disk = await written(200);
-    const { wal } = await open(disk);
-    const before = await disk.list(directory);
-    await wal.release(() => 60);
-    const after = await disk.list(directory);
-    expect(after.length).to.be.lessThan(before.length);
+  it('asserts that entries follow one another and terms never go back', async () => {
+    const { wal } = await openLog(new MemoryDisk());
+    await wal.append([{ ...entry(5), term: 3 }]);
+    const gap = await failureOf(wal.append([{ ...entry(7), term: 3 }]));
+    expect(gap.message).to.equal('entry 7 of group 1 does not follow entry 5');
+    const term = await failureOf(wal.append([{ ...entry(6), term: 2 }]));
+    expect(term.message).to.equal('entry 6 of group 1 goes back from term 3 to 2');
+    const kind = await failureOf(wal.append([{ ...entry(6), kind: truncateKind }]));
+    expect(kind.message).to.equal('truncation is not an entry');
     await wal.close();
-    const again = await open(disk, () => 60);
-    expect(indexesOf(again.records).slice(0, 2)).to.deep.equal(['1/61', '2/61']);
-    await again.wal.close();
   });
 
-  it('takes a record that is larger than a segment', async () => {
+  it('takes a record that is larger than a segment, and refuses one beyond all bounds', async () => {
     const disk = new MemoryDisk();
-    const { wal } = await open(disk);
-    await wal.append([entry(1, 1, 3 * segmentBytes)]);
-    await wal.close();
-    const again = await open(disk);
-    expect(again.records[0]?.payload.byteLength).to.equal(3 * segmentBytes);
-    await again.wal.close();
-  });
-
-  it('keeps everything acknowledged when the power goes at any moment, in any order of sectors', async () => {
-    for (let seed = 1; seed <= 150; seed += 1) {
-      const prng = new Prng(seed);
-      const disk = new MemoryDisk();
-      const { wal } = await open(disk);
-      let acknowledged = 0;
-      let operations = 0;
-      const cutAt = prng.below(140);
-      const power: { found?: MemoryDisk } = {};
-      disk.failBy(() => {
-        operations += 1;
-        if (operations === cutAt) power.found = disk.crash(() => prng.next() < 0.5);
-      });
-      for (let index = 1; power.found === undefined && index <= 80; index += 1) {
-        await wal.append([entry(index, 1, 40 + prng.below(900))]);
-        if (power.found === undefined) acknowledged = index;
-      }
-      const found = await open(power.found ?? disk.crash(() => false));
-      const indexes = found.records.map((record) => record.index);
-      expect(indexes.slice(0, acknowledged), `seed ${seed}`).to.deep.equal(
-        Array.from({ length: acknowledged }, (_, at) => at + 1),
-      );
-      expect(indexes.length, `seed ${seed}`).to.be.at.most(acknowledged + 1);
-      await found.wal.append([entry(indexes.length + 1)]);
-      await found.wal.close();
-    }
-  });
-
-  it('cuts a torn tail, says where, and never reads it again', async () => {
-    const disk = new MemoryDisk();
-    const { wal } = await open(disk);
+    const { wal } = await openLog(disk);
     await wal.append([entry(1)]);
+    await wal.append([entry(2, 1, 3 * segmentBytes)]);
+    const huge = { ...entry(3), payload: new Uint8Array(128 * 1_048_576) };
+    const { code, message } = await failureOf(wal.append([huge]));
+    expect(code).to.equal('wal.append_too_large');
+    expect(message).to.contain('134217728 at most');
+    await wal.append([entry(3)]);
     await wal.close();
-    const name = `${directory}/${(await disk.list(directory))[0]}`;
-    const bytes = disk.bytesOf(name);
-    const end = bytes.findLastIndex((byte) => byte !== 0);
-    bytes.set(encodeUtf8('half a batch'), end + 20);
-    const again = await open(disk);
-    expect(again.records.length).to.equal(1);
-    expect(again.wal.recovery.cut?.bytes).to.be.greaterThan(0);
-    await again.wal.append([entry(2)]);
+    const again = await openLog(disk);
+    expect(again.records.map((record) => record.payload.byteLength)).to.deep.equal([
+      100,
+      3 * segmentBytes,
+      100,
+    ]);
     await again.wal.close();
-    const third = await open(disk);
-    expect(third.records.length).to.equal(2);
-    expect(third.wal.recovery).to.not.have.property('cut');
-    await third.wal.close();
   });
 
-  it('calls every flipped byte of a sealed segment corruption, and cuts nothing', async () => {
-    const disk = await written(80);
-    const name = `${directory}/${(await disk.list(directory))[0]}`;
-    const bytes = disk.bytesOf(name);
-    for (let at = 0; at < bytes.byteLength; at += 7) {
-      bytes[at] = (bytes[at] ?? 0) ^ 0x10;
-      const { code } = await failure(open(disk));
-      expect(code, `byte ${at}`).to.be.oneOf(['wal.corrupt', 'wal.format']);
-      bytes[at] = (bytes[at] ?? 0) ^ 0x10;
-    }
-    const { wal, records } = await open(disk);
-    expect(records.length).to.equal(160);
-    await wal.close();
-  }).timeout(60_000);
-
-  it('never loses a durable entry to a flipped byte of the unsealed segment without saying so', async () => {
+  it('writes what waits before it closes, and takes nothing afterwards', async () => {
     const disk = new MemoryDisk();
-    const { wal } = await open(disk);
-    for (let index = 1; index <= 20; index += 1) await wal.append([entry(index)]);
+    const { wal } = await openLog(disk);
+    const appends = [wal.append([entry(1)]), wal.append([entry(2)])];
+    await Promise.all([wal.close(), ...appends]);
     await wal.close();
-    const name = `${directory}/${(await disk.list(directory))[0]}`;
-    const image = new Uint8Array(disk.bytesOf(name));
-    const end = image.findLastIndex((byte) => byte !== 0);
-    for (let at = 0; at < end; at += 1) {
-      const bytes = disk.bytesOf(name);
-      bytes.set(image);
-      bytes[at] = (image[at] ?? 0) ^ 0x01;
-      const outcome = await open(disk).catch((error: { code: string }) => error.code);
-      if (typeof outcome === 'string') {
-        expect(outcome, `byte ${at}`).to.be.oneOf(['wal.corrupt', 'wal.format']);
-        continue;
-      }
-      expect(outcome.records.length, `byte ${at}`).to.equal(20);
-      expect(outcome.wal.recovery, `byte ${at}`).to.have.property('cut');
-      await outcome.wal.close();
-    }
-  }).timeout(60_000);
-
-  it('refuses a newer format by naming both versions', async () => {
-    const disk = await written(1);
-    const name = `${directory}/${(await disk.list(directory))[0]}`;
-    const header = encodeHeader({
-      format: walFormat + 1,
-      sequence: 1,
-      size: segmentBytes,
-      previousCrc: 0,
-    });
-    disk.bytesOf(name).set(header, 0);
-    disk.bytesOf(name).set(header, headerCopyOffset);
-    const { code, message } = await failure(open(disk));
-    expect(code).to.equal('wal.format');
-    expect(message)
-      .to.contain(`format ${walFormat + 1}`)
-      .and.contain(`format ${walFormat} `);
-  });
-
-  it('says which segment is missing', async () => {
-    const disk = await written(200);
-    await disk.remove(`${directory}/${(await disk.list(directory))[1]}`);
-    const { code, message } = await failure(open(disk));
-    expect(code).to.equal('wal.corrupt');
-    expect(message).to.contain('0000000000000002.wal').and.contain('missing');
-  });
-
-  it('stops for good when a sync fails, and never tries it again', async () => {
-    const disk = new MemoryDisk();
-    const { wal } = await open(disk);
-    await wal.append([entry(1)]);
-    let syncs = 0;
-    disk.failBy((operation) => {
-      if (operation !== 'sync') return;
-      syncs += 1;
-      throw Object.assign(new Error('input/output error'), { code: 'EIO' });
-    });
-    expect((await failure(wal.append([entry(2)]))).code).to.equal('wal.sync_failed');
-    expect((await failure(wal.append([entry(3)]))).code).to.equal('wal.sync_failed');
-    expect((await wal.failed).message).to.contain('input/output error');
-    await wal.close();
-    expect(syncs).to.equal(1);
-  });
-
-  it('says that the disk is full when there is no room for a segment', async () => {
-    const disk = new MemoryDisk();
-    disk.failBy((operation) => {
-      if (operation === 'write') throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
-    });
-    const { code, message } = await failure(open(disk));
-    expect(code).to.equal('wal.disk_full');
-    expect(message).to.contain('make room');
-    disk.failBy(() => undefined);
-    await (await open(disk)).wal.close();
+    expect((await failureOf(wal.append([entry(3)]))).code).to.equal('wal.closed');
+    const again = await openLog(disk);
+    expect(indexesOf(again.records)).to.deep.equal(['1/1', '1/2']);
+    await again.wal.close();
   });
 
   it('stops opening when it is told to', async () => {
-    const disk = await written(100);
-    const options = {
-      disk,
-      directory,
-      segmentBytes,
-      replayFrom: () => 0,
-      onRecord: () => undefined,
-    };
-    const aborted = AbortSignal.abort(new Error('enough'));
-    const { message } = await failure(
-      openWal({ ...options, onProgress: () => undefined, signal: aborted }),
-    );
+    const signal = AbortSignal.abort(new Error('enough'));
+    const { message } = await failureOf(openLog(await writtenLog(100), { signal }));
     expect(message).to.equal('enough');
+  });
+});
+
+describe('the seal of a write-ahead log', () => {
+  it('closes the tail once, after ten idle milliseconds', async () => {
+    const { wal, clock } = await openLog(new MemoryDisk());
+    await settled();
+    expect([wal.metrics().syncs, clock.sleeping]).to.deep.equal([0, 0]);
+    await wal.append([entry(1)]);
+    await settled();
+    clock.advance(6);
+    await wal.append([entry(2)]);
+    await settled();
+    clock.advance(6);
+    await settled();
+    expect(wal.metrics().syncs).to.equal(2);
+    clock.advance(6);
+    await settled();
+    expect(wal.metrics().syncs).to.equal(3);
+    clock.advance(100);
+    await settled();
+    expect([wal.metrics().syncs, clock.sleeping]).to.deep.equal([3, 0]);
+    await wal.append([entry(3)]);
+    expect(wal.metrics()).to.include({ syncs: 4, records: 3 });
+    await wal.close();
+    expect([wal.metrics().syncs, clock.sleeping]).to.deep.equal([5, 0]);
+  });
+
+  it('is written at stop, and nothing is written by a run without appends', async () => {
+    const disk = await writtenLog(3);
+    const before = new Uint8Array(disk.bytesOf(`${directory}/0000000000000001.wal`));
+    const { wal } = await openLog(disk);
+    expect(wal.recovery).to.not.have.property('cut');
+    await wal.close();
+    const after = disk.bytesOf(`${directory}/0000000000000001.wal`);
+    expect(Buffer.compare(before, after)).to.equal(0);
   });
 });

@@ -1,0 +1,125 @@
+import type { Clock } from '../common/clock.ts';
+import { WalFullError } from './errors.ts';
+import { recordsBytes } from './record.ts';
+import type { WalRecord } from './record.ts';
+
+/** Appends that wait for the disk, with the limits of the log's memory. */
+interface Waiting {
+  readonly records: readonly WalRecord[];
+  readonly bytes: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** Some appends that are written together. */
+export interface WaitingBatch {
+  readonly records: readonly WalRecord[];
+  /** They are durable. */
+  done(): void;
+  fail(error: Error): void;
+}
+
+/** Bytes of one batch: bounds what a crash can tear, and how long one sync takes. */
+const batchBytesMax = 4 * 1_048_576;
+/**
+ * Bytes that may wait, beyond which the log takes nothing more: sixteen batches, so that the disk is
+ * always busy, and little beside the 1 GiB that a node has at least.
+ */
+const queueBytesMax = 16 * batchBytesMax;
+/** For so long a writer may wait for room before it hears that the disk does not keep up. */
+const roomWaitMsMax = 10_000;
+
+export class AppendQueue {
+  readonly #clock: Clock;
+  readonly #waiting: Waiting[] = [];
+  /** Of the appends that wait and of those that are being written. */
+  #bytes = 0;
+  readonly #roomWaiters = new Set<PromiseWithResolvers<void>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= queueBytesMax;
+  }
+
+  /** Resolves when the records were written. */
+  push(records: readonly WalRecord[]): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const bytes = recordsBytes(records);
+    this.#bytes += bytes;
+    this.#waiting.push({ records, bytes, resolve, reject });
+    return promise;
+  }
+
+  fullError(): WalFullError {
+    return new WalFullError(this.#bytes);
+  }
+
+  /** Resolves when there is room; rejects with `wal.full` when there is none for long. */
+  async room(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (!this.isFull) return;
+    const waiter = Promise.withResolvers<void>();
+    const over = new AbortController();
+    const tooLong = async (): Promise<void> => {
+      await this.#clock.sleep(roomWaitMsMax, AbortSignal.any([signal, over.signal]));
+      throw this.fullError();
+    };
+    this.#roomWaiters.add(waiter);
+    try {
+      await Promise.race([waiter.promise, tooLong()]);
+    } finally {
+      this.#roomWaiters.delete(waiter);
+      over.abort(new WalFullError(this.#bytes));
+    }
+  }
+
+  /** The next appends in order, at most a batch's bytes, but at least one; undefined without any. */
+  take(): WaitingBatch | undefined {
+    let bytes = 0;
+    let count = 0;
+    for (const next of this.#waiting) {
+      if (count > 0 && bytes + next.bytes > batchBytesMax) break;
+      bytes += next.bytes;
+      count += 1;
+    }
+    if (count === 0) return undefined;
+    const taken = this.#waiting.splice(0, count);
+    return {
+      records: taken.flatMap((each) => each.records),
+      done: () => {
+        this.#leave(bytes);
+        for (const each of taken) each.resolve();
+      },
+      fail: (error) => {
+        this.#leave(bytes);
+        for (const each of taken) each.reject(error);
+      },
+    };
+  }
+
+  /** Nothing will be written any more: everybody who waits hears why. */
+  fail(error: Error): void {
+    for (const waiting of this.#waiting.splice(0)) {
+      this.#bytes -= waiting.bytes;
+      waiting.reject(error);
+    }
+    for (const waiter of this.#roomWaiters) waiter.reject(error);
+  }
+
+  #leave(bytes: number): void {
+    this.#bytes -= bytes;
+    if (this.isFull) return;
+    for (const waiter of this.#roomWaiters) waiter.resolve();
+  }
+}

@@ -1,0 +1,81 @@
+import { truncateKind } from './record.ts';
+import type { WalRecord } from './record.ts';
+
+export interface LogIndex {
+  readonly term: number;
+  readonly index: number;
+}
+
+/** Entries of one term, one behind the other, from `first` on. */
+interface TermRun {
+  readonly term: number;
+  readonly first: number;
+}
+
+interface Tail {
+  /** Ascending by term and by first index; empty when all entries that the log had were truncated. */
+  readonly runs: TermRun[];
+  last: number;
+}
+
+/**
+ * Guards that each group's entries follow one another: no index is missing, no term goes back. Kept
+ * as runs of terms, so that the term of the last entry is known after a truncation too.
+ */
+export class Continuity {
+  readonly #tails = new Map<number, Tail>();
+
+  /** Takes a record in; or answers what is wrong with it, and changes nothing. */
+  note(record: WalRecord): string | undefined {
+    const tail = this.#tails.get(record.group);
+    if (record.kind === truncateKind) {
+      if (tail !== undefined) this.#truncate(tail, record.index);
+      return undefined;
+    }
+    if (tail === undefined) {
+      const runs = [{ term: record.term, first: record.index }];
+      this.#tails.set(record.group, { runs, last: record.index });
+      return undefined;
+    }
+    if (record.index !== tail.last + 1) {
+      return `entry ${record.index} of group ${record.group} does not follow entry ${tail.last}`;
+    }
+    const term = tail.runs.at(-1)?.term ?? 0;
+    if (record.term < term) {
+      return `entry ${record.index} of group ${record.group} goes back from term ${term} to ${record.term}`;
+    }
+    if (record.term > term) tail.runs.push({ term: record.term, first: record.index });
+    tail.last = record.index;
+    return undefined;
+  }
+
+  /** The last entry of a group; undefined when the log has none of it. */
+  last(group: number): LogIndex | undefined {
+    const tail = this.#tails.get(group);
+    const term = tail?.runs.at(-1)?.term;
+    return tail === undefined || term === undefined ? undefined : { term, index: tail.last };
+  }
+
+  lasts(): ReadonlyMap<number, LogIndex> {
+    const lasts = new Map<number, LogIndex>();
+    for (const group of this.#tails.keys()) {
+      const last = this.last(group);
+      if (last !== undefined) lasts.set(group, last);
+    }
+    return lasts;
+  }
+
+  /** Forgets the terms of entries that nobody can truncate any more: those below `index`. */
+  forgetBelow(group: number, index: number): void {
+    const runs = this.#tails.get(group)?.runs ?? [];
+    const needed = runs.findLastIndex((run) => run.first <= index);
+    if (needed > 0) runs.splice(0, needed);
+  }
+
+  #truncate(tail: Tail, from: number): void {
+    if (from > tail.last) return;
+    const kept = tail.runs.findLastIndex((run) => run.first < from) + 1;
+    tail.runs.splice(kept);
+    tail.last = from - 1;
+  }
+}

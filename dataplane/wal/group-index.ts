@@ -1,0 +1,57 @@
+import { ByteReader } from '../common/byte-reader.ts';
+import type { ByteWriter } from '../common/byte-writer.ts';
+import { batchBytes } from './batch.ts';
+import { truncateKind } from './record.ts';
+import type { WalRecord } from './record.ts';
+
+/**
+ * Which groups have entries in one segment, and which. It decides when a segment may be released,
+ * and stands at the segment's end, twice, so that damage in the segment can be charged to groups.
+ */
+export type GroupRanges = Map<number, GroupRange>;
+
+export interface GroupRange {
+  readonly first: number;
+  /** Below `first` when all of the group's entries here were truncated. */
+  readonly last: number;
+}
+
+/** 4 group, 8 first, 8 last. */
+const groupRangeBytes = 20;
+
+/** Extends the range of the record's group. */
+export function noteRange(ranges: GroupRanges, record: WalRecord): void {
+  const range = ranges.get(record.group);
+  if (record.kind !== truncateKind) {
+    ranges.set(record.group, { first: range?.first ?? record.index, last: record.index });
+    return;
+  }
+  if (range === undefined || range.last < record.index) return;
+  const first = Math.min(range.first, record.index);
+  ranges.set(record.group, { first, last: record.index - 1 });
+}
+
+export const rangesBytes = (groups: number): number => groups * groupRangeBytes;
+
+/** Room that the two copies of an index of so many groups take. */
+export const indexRoomBytes = (groups: number): number => 2 * batchBytes(rangesBytes(groups));
+
+export function writeRanges(writer: ByteWriter, ranges: GroupRanges): void {
+  for (const [group, range] of ranges) writer.u32(group).u64(range.first).u64(range.last);
+}
+
+export function decodeRanges(body: Uint8Array): GroupRanges {
+  const reader = new ByteReader(body);
+  const ranges: GroupRanges = new Map();
+  while (reader.remaining > 0) {
+    ranges.set(reader.u32(), { first: reader.u64(), last: reader.u64() });
+  }
+  return ranges;
+}
+
+export const sameRanges = (one: GroupRanges, other: GroupRanges): boolean =>
+  one.size === other.size &&
+  [...one].every(([group, range]) => {
+    const found = other.get(group);
+    return found?.first === range.first && found.last === range.last;
+  });

@@ -1,0 +1,199 @@
+import { assert } from '../common/assert.ts';
+import { noBytes } from '../common/bytes.ts';
+import type { Clock } from '../common/clock.ts';
+import { PhotonError } from '../common/errors.ts';
+import { spawn } from '../common/spawn.ts';
+import { AppendQueue } from './append-queue.ts';
+import type { Continuity } from './continuity.ts';
+import { WalAppendTooLargeError, WalClosedError, WalSyncError } from './errors.ts';
+import { recordsBytes, truncateKind } from './record.ts';
+import type { WalRecord } from './record.ts';
+import type { SegmentRow } from './segment-row.ts';
+import type { Recovery, Wal, WalMetrics } from './wal.ts';
+
+/** A tail that nothing follows for so long is closed by a seal: see the limits in docs/internals/wal.md. */
+const sealAfterMs = 10;
+/** The largest document with its old value, and room beside; a segment is made to hold it. */
+const appendBytesMax = 128 * 1_048_576;
+
+export interface LogWriterParts {
+  readonly clock: Clock;
+  readonly row: SegmentRow;
+  readonly continuity: Continuity;
+  readonly recovery: Recovery;
+}
+
+/**
+ * Writes batch after batch: while one is being synced, the next one gathers. Whatever touches the
+ * newest segment runs in `#busy`, one at a time.
+ */
+export class LogWriter implements Wal {
+  readonly recovery: Recovery;
+  readonly failed: Promise<Error>;
+  readonly #clock: Clock;
+  readonly #row: SegmentRow;
+  readonly #continuity: Continuity;
+  readonly #queue: AppendQueue;
+  readonly #closing = new AbortController();
+  #busy: Promise<void> | undefined;
+  #idleSince: number;
+  #sealing = false;
+  #failure: Error | undefined;
+  readonly #announce: (error: Error) => void;
+  #counters = { syncs: 0, records: 0, bytes: 0, lastSyncMs: 0 };
+
+  constructor({ clock, row, continuity, recovery }: LogWriterParts) {
+    this.#clock = clock;
+    this.#row = row;
+    this.#continuity = continuity;
+    this.recovery = recovery;
+    this.#queue = new AppendQueue(clock);
+    this.#idleSince = clock.now();
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.failed = promise;
+    this.#announce = resolve;
+    this.#sealWhenIdle();
+  }
+
+  get full(): boolean {
+    return this.#queue.isFull;
+  }
+
+  async append(records: readonly WalRecord[]): Promise<void> {
+    for (const { kind } of records) assert(kind !== truncateKind, 'truncation is not an entry');
+    return this.#append(records);
+  }
+
+  async truncate(group: number, fromIndex: number): Promise<void> {
+    return this.#append([
+      { group, term: 0, index: fromIndex, kind: truncateKind, payload: noBytes },
+    ]);
+  }
+
+  async room(signal: AbortSignal): Promise<void> {
+    this.#refuse();
+    return this.#queue.room(signal);
+  }
+
+  async release(flushed: ReadonlyMap<number, number>): Promise<void> {
+    for (const [group, index] of flushed) this.#continuity.forgetBelow(group, index);
+    await this.#row.release(flushed);
+  }
+
+  metrics(): WalMetrics {
+    return { ...this.#counters, segments: this.#row.length, queueBytes: this.#queue.bytes };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new WalClosedError());
+    while (this.#busy !== undefined) await this.#busy;
+    if (this.#failure === undefined) await this.#seal();
+    await this.#row.close();
+  }
+
+  #refuse(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing.signal.aborted) throw new WalClosedError();
+  }
+
+  // Everything up to the place in the queue happens in the call, so that the calls' order holds.
+  async #append(records: readonly WalRecord[]): Promise<void> {
+    this.#refuse();
+    const bytes = recordsBytes(records);
+    if (bytes > appendBytesMax) throw new WalAppendTooLargeError(bytes, appendBytesMax);
+    if (this.#queue.isFull) throw this.#queue.fullError();
+    for (const record of records) {
+      const complaint = this.#continuity.note(record);
+      assert(complaint === undefined, complaint ?? '');
+    }
+    const written = this.#queue.push(records);
+    this.#write();
+    return written;
+  }
+
+  #write(): void {
+    if (this.#busy !== undefined) return;
+    this.#exclusively(async () => {
+      for (let batch = this.#queue.take(); batch !== undefined; batch = this.#queue.take()) {
+        try {
+          await this.#writeBatch(batch.records);
+          batch.done();
+        } catch (error) {
+          batch.fail(this.#fail(error));
+          return;
+        }
+      }
+    });
+  }
+
+  #exclusively(task: () => Promise<void>): void {
+    assert(this.#busy === undefined, 'one task at a time touches the newest segment');
+    const run = async (): Promise<void> => {
+      // Appends of the same turn share a batch.
+      await Promise.resolve();
+      await task();
+      this.#busy = undefined;
+      if (this.#failure !== undefined) return;
+      if (this.#queue.isEmpty) this.#sealWhenIdle();
+      else this.#write();
+    };
+    this.#busy = run();
+  }
+
+  async #writeBatch(records: readonly WalRecord[]): Promise<void> {
+    if (!this.#row.newest.fits(records)) {
+      const last = this.#row.newest;
+      await this.#timed(() => last.finish());
+      await this.#row.extend(records);
+    }
+    const newest = this.#row.newest;
+    await this.#timed(() => newest.append(records));
+    this.#counters.records += records.length;
+    this.#row.prepareNext();
+  }
+
+  async #timed(write: () => Promise<number>): Promise<void> {
+    const started = this.#clock.now();
+    const bytes = await write();
+    this.#idleSince = this.#clock.now();
+    this.#counters.lastSyncMs = this.#idleSince - started;
+    this.#counters.syncs += 1;
+    this.#counters.bytes += bytes;
+  }
+
+  /** One sleeper for all idle moments: a busy log costs it little. */
+  #sealWhenIdle(): void {
+    if (!this.#row.newest.tailOpen || this.#sealing) return;
+    this.#sealing = true;
+    const { signal } = this.#closing;
+    const watch = async (): Promise<void> => {
+      while (this.#row.newest.tailOpen && this.#failure === undefined && !signal.aborted) {
+        const idleMs = this.#clock.now() - this.#idleSince;
+        if (this.#busy !== undefined) await this.#busy;
+        else if (idleMs >= sealAfterMs) this.#exclusively(() => this.#seal());
+        else await this.#clock.sleep(sealAfterMs - idleMs, signal);
+      }
+      this.#sealing = false;
+    };
+    spawn(watch, (error) => {
+      if (!(error instanceof WalClosedError)) this.#fail(error);
+    });
+  }
+
+  async #seal(): Promise<void> {
+    if (!this.#row.newest.tailOpen) return;
+    try {
+      await this.#timed(() => this.#row.newest.seal());
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(cause: unknown): Error {
+    this.#failure ??= cause instanceof PhotonError ? cause : new WalSyncError(cause);
+    this.#queue.fail(this.#failure);
+    this.#announce(this.#failure);
+    return this.#failure;
+  }
+}

@@ -1,0 +1,193 @@
+import { assert } from '../common/assert.ts';
+import { Continuity } from './continuity.ts';
+import { WalCorruptError, WalOpenError } from './errors.ts';
+import { LogWriter } from './log-writer.ts';
+import { SegmentAppender } from './segment-appender.ts';
+import {
+  pathOf,
+  prepareSegment,
+  removeTemporary,
+  segmentName,
+  sequenceOf,
+} from './segment-file.ts';
+import type { SegmentDirectory } from './segment-file.ts';
+import { SegmentRow, beforeFirst, beginSegment } from './segment-row.ts';
+import type { SegmentRowOptions } from './segment-row.ts';
+import { recordsOf, scanSegment } from './segment-scan.ts';
+import type { ScannedSegment } from './segment-scan.ts';
+import { defaultSegmentBytes, segmentBytesMin } from './wal.ts';
+import type { Recovery, Wal, WalOptions } from './wal.ts';
+
+/** Progress within a segment is told each time so much was handed out. */
+const progressBytes = 1_048_576;
+
+/** Errors of the system say what failed, but not what it means: that is added here. */
+async function onDisk<T>(directory: string, action: Promise<T>): Promise<T> {
+  try {
+    return await action;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    throw /^E[A-Z]+$/.test(code) ? new WalOpenError(directory, error) : error;
+  }
+}
+
+interface FoundSegment {
+  readonly sequence: number;
+  readonly name: string;
+  readonly size: number;
+}
+
+/** The segments of a directory, oldest first; a name that is missing between them is damage. */
+async function findSegments(place: SegmentDirectory): Promise<FoundSegment[]> {
+  const { disk, directory } = place;
+  await disk.makeDirectory(directory);
+  await removeTemporary(place);
+  // The process before this one may have died between giving a name and making it durable.
+  await disk.syncDirectory(directory);
+  const names = await disk.list(directory);
+  const sequences = names.map(sequenceOf).filter((sequence) => sequence !== undefined);
+  sequences.sort((a, b) => a - b);
+  const found: FoundSegment[] = [];
+  let position = 0;
+  for (const sequence of sequences) {
+    const name = segmentName(sequence);
+    const expected = (sequences[0] ?? 0) + found.length;
+    if (sequence !== expected) {
+      const gap = { segment: segmentName(expected), offset: 0, position };
+      throw new WalCorruptError(gap, 'the file is missing');
+    }
+    const file = await disk.open(pathOf(place, name), 'read');
+    const size = await file.size();
+    await file.close();
+    found.push({ sequence, name, size });
+    position += size;
+  }
+  return found;
+}
+
+async function readSegment(
+  place: SegmentDirectory,
+  { name, size }: FoundSegment,
+): Promise<Uint8Array> {
+  const file = await place.disk.open(pathOf(place, name), 'read');
+  try {
+    return await file.read(0, size);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Zeroes the torn tail, so that nothing of it is ever taken for a batch, and makes durable what was
+ * read: the process before this one may have died between a write and its sync, and what is handed
+ * out must not be lost by a power failure any more.
+ */
+async function settle(place: SegmentDirectory, segment: ScannedSegment): Promise<void> {
+  const file = await place.disk.open(pathOf(place, segment.name), 'write');
+  try {
+    if (segment.tornBytes > 0) await file.write(segment.end, new Uint8Array(segment.tornBytes));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Reads the log from its oldest segment, one segment in memory at a time. */
+class Replay {
+  readonly continuity = new Continuity();
+  readonly scanned: ScannedSegment[] = [];
+  records = 0;
+  readonly #options: WalOptions;
+  readonly #found: readonly FoundSegment[];
+  readonly #totalBytes: number;
+  #doneBytes = 0;
+
+  constructor(options: WalOptions, found: readonly FoundSegment[]) {
+    this.#options = options;
+    this.#found = found;
+    this.#totalBytes = found.reduce((sum, segment) => sum + segment.size, 0);
+  }
+
+  async run(): Promise<void> {
+    const { signal, directory } = this.#options;
+    this.#options.onProgress(0, this.#totalBytes);
+    for (const segment of this.#found) {
+      signal.throwIfAborted();
+      const bytes = await onDisk(directory, readSegment(this.#options, segment));
+      const newest = segment === this.#found.at(-1);
+      const previous = this.scanned.at(-1);
+      const { continuity } = this;
+      const scanned = scanSegment(bytes, { ...segment, previous, newest, continuity });
+      if (newest) await onDisk(directory, settle(this.#options, scanned));
+      this.scanned.push(scanned);
+      await this.#handOut(bytes, scanned);
+      this.#doneBytes += segment.size;
+      this.#options.onProgress(this.#doneBytes, this.#totalBytes);
+    }
+  }
+
+  async #handOut(bytes: Uint8Array, scanned: ScannedSegment): Promise<void> {
+    const options = this.#options;
+    let told = 0;
+    for (const { record, batchEnd } of recordsOf(bytes, scanned)) {
+      this.records += 1;
+      if (record.index > options.replayFrom(record.group)) {
+        const handled = options.onRecord(record);
+        if (handled !== undefined) await handled;
+      }
+      if (batchEnd - told < progressBytes) continue;
+      told = batchEnd;
+      options.signal.throwIfAborted();
+      options.onProgress(this.#doneBytes + batchEnd, this.#totalBytes);
+    }
+  }
+}
+
+/** Where appending goes on: in the newest segment, or in a new one when that is sealed or missing. */
+async function openNewest(
+  options: SegmentRowOptions,
+  newest: ScannedSegment | undefined,
+  signal: AbortSignal,
+): Promise<SegmentAppender> {
+  if (newest !== undefined && !newest.sealed) {
+    const { end: offset } = newest;
+    const file = await options.disk.open(pathOf(options, newest.name), 'write');
+    return new SegmentAppender({ ...newest, file, offset });
+  }
+  const prepared = await prepareSegment(options, options.segmentBytes, signal);
+  if (newest === undefined) return beginSegment(options, beforeFirst, prepared);
+  const { header, lastCrc } = newest;
+  const { sequence } = header;
+  const endPosition = header.basePosition + header.size;
+  return beginSegment(options, { sequence, endPosition, lastCrc }, prepared);
+}
+
+function recoveryOf(replay: Replay): Recovery {
+  const { scanned, records } = replay;
+  const lasts = replay.continuity.lasts();
+  const newest = scanned.at(-1);
+  const cut =
+    newest !== undefined && newest.tornBytes > 0
+      ? { cut: { segment: newest.name, offset: newest.end, bytes: newest.tornBytes } }
+      : {};
+  const bytes = scanned.reduce((sum, segment) => sum + segment.end, 0);
+  return { records, bytes, ...cut, lastIndex: (group) => lasts.get(group) };
+}
+
+/**
+ * Opens the log of a directory: verifies every byte, hands out the records that are not applied, cuts
+ * a torn tail. Rejects with `wal.corrupt`, `wal.format`, `wal.disk_full` or `wal.open_failed`; then
+ * nothing was changed but a torn tail that was cut.
+ */
+export async function openWal(options: WalOptions): Promise<Wal> {
+  const { disk, directory, clock, signal, segmentBytes = defaultSegmentBytes } = options;
+  assert(segmentBytes >= segmentBytesMin, `a segment has at least ${segmentBytesMin} bytes`);
+  const replay = new Replay(options, await onDisk(directory, findSegments(options)));
+  await replay.run();
+  const rowOptions = { disk, directory, segmentBytes, random: () => options.random() };
+  const newest = await onDisk(directory, openNewest(rowOptions, replay.scanned.at(-1), signal));
+  const sealed = replay.scanned.filter((segment) => segment.sealed);
+  const row = new SegmentRow(rowOptions, sealed, newest);
+  const { continuity } = replay;
+  return new LogWriter({ clock, row, continuity, recovery: recoveryOf(replay) });
+}

@@ -1,0 +1,39 @@
+import { ByteReader } from '../common/byte-reader.ts';
+import type { ByteWriter } from '../common/byte-writer.ts';
+
+/** One entry of a group's log, or the order to forget a suffix of it. */
+export interface WalRecord {
+  /** The consensus group whose log this belongs to; below 2^32. */
+  readonly group: number;
+  readonly term: number;
+  readonly index: number;
+  /** What the payload is, below `truncateKind`; the log does not look at it. */
+  readonly kind: number;
+  readonly payload: Uint8Array;
+}
+
+/** The kind of a record that forgets its group's entries from `index` on. */
+export const truncateKind = 255;
+
+/** 4 group, 8 term, 8 index, 1 kind, 4 length of the payload. */
+const recordHeaderBytes = 25;
+
+export const recordBytes = (record: WalRecord): number =>
+  recordHeaderBytes + record.payload.byteLength;
+
+export const recordsBytes = (records: readonly WalRecord[]): number =>
+  records.reduce((sum, record) => sum + recordBytes(record), 0);
+
+export function writeRecord(writer: ByteWriter, record: WalRecord): void {
+  writer.u32(record.group).u64(record.term).u64(record.index).u8(record.kind);
+  writer.prefixed(record.payload);
+}
+
+/** The payloads are views of `body`. Throws TruncatedError when the body is not made of records. */
+export function* decodeRecords(body: Uint8Array): Generator<WalRecord> {
+  const reader = new ByteReader(body);
+  while (reader.remaining > 0) {
+    const [group, term, index] = [reader.u32(), reader.u64(), reader.u64()];
+    yield { group, term, index, kind: reader.u8(), payload: reader.prefixed() };
+  }
+}

@@ -1,0 +1,211 @@
+import { equalBytes } from '../common/bytes.ts';
+import { TruncatedError } from '../common/byte-reader.ts';
+import { batchAlignment, batchKind, decodeBatch, isZero } from './batch.ts';
+import type { Batch } from './batch.ts';
+import type { Continuity } from './continuity.ts';
+import { WalCorruptError, WalFormatError } from './errors.ts';
+import { decodeRanges, noteRange, sameRanges } from './group-index.ts';
+import type { GroupRanges } from './group-index.ts';
+import { decodeRecords } from './record.ts';
+import type { WalRecord } from './record.ts';
+import {
+  decodeHeader,
+  encodeHeader,
+  firstBatchOffset,
+  headerBytes,
+  headerCopyOffset,
+  walFormat,
+} from './segment-header.ts';
+import type { SegmentHeader } from './segment-header.ts';
+
+/**
+ * Reads a segment back and judges every byte of it. Guarded invariant: what may have been promised
+ * to somebody is never cut. What cannot be read is a torn tail only in the newest segment, and only
+ * when no batch behind it names a durable position beyond it; everything else is corruption.
+ */
+export interface ScannedSegment {
+  readonly name: string;
+  readonly header: SegmentHeader;
+  /** Ends in its index, twice: nothing is ever appended to it again. */
+  readonly sealed: boolean;
+  /** Where the next batch goes. */
+  readonly end: number;
+  /** CRC of the last batch: the next one names it. */
+  readonly lastCrc: number;
+  /** Data stands at the end, and no seal or index behind it. */
+  readonly tailOpen: boolean;
+  readonly ranges: GroupRanges;
+  /** Bytes behind `end` that are no batch: the torn tail, to be zeroed before anything is appended. */
+  readonly tornBytes: number;
+}
+
+export interface ScanOptions {
+  readonly name: string;
+  readonly sequence: number;
+  /** The segment before; undefined for the oldest one. */
+  readonly previous: ScannedSegment | undefined;
+  /** Only the newest segment may end without its index. */
+  readonly newest: boolean;
+  /** Takes in each record, so that what is missing between segments is noticed too. */
+  readonly continuity: Continuity;
+}
+
+/** A segment under examination. */
+class Examined {
+  readonly bytes: Uint8Array;
+  readonly options: ScanOptions;
+  readonly header: SegmentHeader;
+  readonly ranges: GroupRanges = new Map();
+  readonly basePosition: number;
+
+  constructor(bytes: Uint8Array, options: ScanOptions) {
+    this.bytes = bytes;
+    this.options = options;
+    const { previous } = options;
+    this.basePosition =
+      previous === undefined ? 0 : previous.header.basePosition + previous.header.size;
+    this.header = this.#readHeader();
+    this.basePosition = this.header.basePosition;
+  }
+
+  corrupt(offset: number, what: string): WalCorruptError {
+    const position = this.basePosition + offset;
+    return new WalCorruptError({ segment: this.options.name, offset, position }, what);
+  }
+
+  #readHeader(): SegmentHeader {
+    const { name, sequence, previous } = this.options;
+    const header = decodeHeader(this.bytes);
+    if (header === undefined) throw this.corrupt(0, 'its header cannot be read');
+    if (header.format > walFormat) throw new WalFormatError(name, header.format, walFormat);
+    if (header.sequence !== sequence || header.size !== this.bytes.byteLength) {
+      throw this.corrupt(0, 'its header belongs to another file');
+    }
+    const copyEnd = headerCopyOffset + headerBytes;
+    if (!equalBytes(encodeHeader(header), this.bytes.subarray(headerCopyOffset, copyEnd))) {
+      throw this.corrupt(headerCopyOffset, 'the copy of its header differs');
+    }
+    const gaps =
+      isZero(this.bytes, headerBytes, headerCopyOffset) &&
+      isZero(this.bytes, copyEnd, firstBatchOffset);
+    if (!gaps) throw this.corrupt(headerBytes, 'bytes stand where nothing is ever written');
+    const follows =
+      previous === undefined ||
+      (header.previousCrc === previous.lastCrc && header.basePosition === this.basePosition);
+    if (!follows) throw this.corrupt(0, 'it does not continue the segment before it');
+    return header;
+  }
+}
+
+/** Verifies a whole segment; takes its records in, but hands out none. */
+export function scanSegment(bytes: Uint8Array, options: ScanOptions): ScannedSegment {
+  const segment = new Examined(bytes, options);
+  let lastCrc = segment.header.previousCrc;
+  let offset = firstBatchOffset;
+  let indexCopies = 0;
+  let tailOpen = false;
+  let beforeIndex = { offset, lastCrc };
+  for (;;) {
+    const batch = decodeBatch(bytes, offset, segment.header);
+    if (batch === undefined || batch.previousCrc !== lastCrc || indexCopies === 2) break;
+    if (batch.kind === batchKind.index) {
+      checkIndex(segment, batch);
+      indexCopies += 1;
+    } else {
+      // The first copy of an index stood alone for a moment; nothing but the second may follow it.
+      if (indexCopies > 0) break;
+      takeRecords(segment, batch);
+      tailOpen = batch.kind === batchKind.data;
+    }
+    lastCrc = batch.crc;
+    offset = batch.end;
+    if (indexCopies === 0) beforeIndex = { offset, lastCrc };
+  }
+  const sealed = indexCopies === 2;
+  // An index whose copy is missing was torn: it is cut, and the segment goes on.
+  if (!sealed) ({ offset, lastCrc } = beforeIndex);
+  const tornBytes = lastNonZero(bytes, offset) - offset;
+  checkEnd(segment, { offset, sealed, tornBytes });
+  const { header, ranges } = segment;
+  const found = { name: options.name, header, sealed, end: offset, lastCrc };
+  return { ...found, tailOpen, ranges, tornBytes };
+}
+
+/** The records of a segment that was scanned, with the offset behind the batch of each. */
+export function* recordsOf(
+  bytes: Uint8Array,
+  scanned: ScannedSegment,
+): Generator<{ readonly record: WalRecord; readonly batchEnd: number }> {
+  for (let offset = firstBatchOffset; offset < scanned.end;) {
+    const batch = decodeBatch(bytes, offset, scanned.header);
+    if (batch === undefined || batch.kind === batchKind.index) return;
+    for (const record of decodeRecords(batch.body)) yield { record, batchEnd: batch.end };
+    offset = batch.end;
+  }
+}
+
+/** Checksums were right: what is wrong inside was written wrong, or by something else. */
+function understood<T>(segment: Examined, batch: Batch, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof TruncatedError)) throw error;
+    throw segment.corrupt(batch.offset, 'a batch has a right checksum and unknown content');
+  }
+}
+
+function takeRecords(segment: Examined, batch: Batch): void {
+  understood(segment, batch, () => {
+    for (const record of decodeRecords(batch.body)) {
+      const complaint = segment.options.continuity.note(record);
+      if (complaint !== undefined) throw segment.corrupt(batch.offset, complaint);
+      noteRange(segment.ranges, record);
+    }
+  });
+}
+
+function checkIndex(segment: Examined, batch: Batch): void {
+  const ranges = understood(segment, batch, () => decodeRanges(batch.body));
+  if (sameRanges(ranges, segment.ranges)) return;
+  throw segment.corrupt(batch.offset, 'its records are not those of its index');
+}
+
+interface SegmentEnd {
+  readonly offset: number;
+  readonly sealed: boolean;
+  readonly tornBytes: number;
+}
+
+function checkEnd(segment: Examined, { offset, sealed, tornBytes }: SegmentEnd): void {
+  if (sealed) {
+    if (tornBytes === 0) return;
+    throw segment.corrupt(offset, 'bytes stand behind its end');
+  }
+  if (!segment.options.newest) {
+    throw segment.corrupt(offset, 'a batch cannot be read, and a newer segment exists');
+  }
+  if (tornBytes === 0) return;
+  const proof = proofBehind(segment, offset);
+  if (proof === undefined) return;
+  throw segment.corrupt(
+    offset,
+    `a batch cannot be read, and the one at offset ${proof.offset} proves that it was durable`,
+  );
+}
+
+/** The first whole batch behind the damage that was written when the damaged place was durable. */
+function proofBehind({ bytes, header }: Examined, damage: number): Batch | undefined {
+  const firstByteOfMagic = 0x50;
+  for (let at = damage + batchAlignment; at < bytes.byteLength; at += batchAlignment) {
+    if (bytes[at] !== firstByteOfMagic) continue;
+    const batch = decodeBatch(bytes, at, header);
+    if (batch !== undefined && batch.durablePosition > header.basePosition + damage) return batch;
+  }
+  return undefined;
+}
+
+function lastNonZero(bytes: Uint8Array, start: number): number {
+  let end = bytes.byteLength;
+  while (end > start && bytes[end - 1] === 0) end -= 1;
+  return end;
+}
