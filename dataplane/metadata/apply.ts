@@ -1,0 +1,210 @@
+import { unreachable } from '../common/assert.ts';
+import { databaseByName, tableByName, tablesOf } from './state.ts';
+import type { IndexRecord, MetadataState, TableRecord, Verifier } from './state.ts';
+
+/**
+ * The metadata log's state machine. Identifiers come in the command (nothing here is random), numbers
+ * of keyspaces are drawn from the state, and what cannot be done is a value with the sentence that
+ * the client sees.
+ */
+export type MetadataCommand =
+  | { readonly type: 'createDatabase'; readonly id: string; readonly name: string }
+  | { readonly type: 'dropDatabase'; readonly name: string }
+  | { readonly type: 'createTable'; readonly table: Omit<TableRecord, 'keyspace' | 'indexes'> }
+  | { readonly type: 'dropTable'; readonly id: string }
+  | {
+      readonly type: 'createIndex';
+      readonly tableId: string;
+      readonly index: Omit<IndexRecord, 'keyspace' | 'ready'>;
+    }
+  | { readonly type: 'indexReady'; readonly tableId: string; readonly keyspace: number }
+  | { readonly type: 'dropIndex'; readonly tableId: string; readonly name: string }
+  | {
+      readonly type: 'renameIndex';
+      readonly tableId: string;
+      readonly from: string;
+      readonly to: string;
+      readonly overwrite: boolean;
+    }
+  | { readonly type: 'setVerifier'; readonly user: string; readonly verifier: Verifier }
+  | { readonly type: 'cleared'; readonly keyspace: number };
+
+export interface Refused {
+  readonly type: 'refused';
+  readonly message: string;
+}
+
+export type MetadataResult = { readonly type: 'applied'; readonly state: MetadataState } | Refused;
+
+const refused = (message: string): Refused => ({ type: 'refused', message });
+const applied = (state: MetadataState): MetadataResult => ({ type: 'applied', state });
+
+const without = <T>(
+  record: Readonly<Record<string, T>>,
+  keys: ReadonlySet<string>,
+): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).filter(([key]) => !keys.has(key)));
+
+function withTable(state: MetadataState, table: TableRecord): MetadataState {
+  return { ...state, tables: { ...state.tables, [table.id]: table } };
+}
+
+const garbageOf = (table: TableRecord): MetadataState['garbage'] => [
+  { keyspace: table.keyspace, database: 'data' },
+  ...table.indexes.map((index) => ({ keyspace: index.keyspace, database: 'index' as const })),
+];
+
+const qualified = (state: MetadataState, table: Pick<TableRecord, 'databaseId' | 'name'>): string =>
+  `${state.databases[table.databaseId]?.name ?? ''}.${table.name}`;
+
+export function applyMetadata(state: MetadataState, command: MetadataCommand): MetadataResult {
+  switch (command.type) {
+    case 'createDatabase':
+      return createDatabase(state, command);
+    case 'dropDatabase':
+      return dropDatabase(state, command.name);
+    case 'createTable':
+      return createTable(state, command.table);
+    case 'dropTable':
+      return dropTable(state, command.id);
+    case 'createIndex':
+    case 'indexReady':
+    case 'dropIndex':
+    case 'renameIndex':
+      return changeIndexes(state, command);
+    case 'setVerifier':
+      return applied({ ...state, users: { ...state.users, [command.user]: command.verifier } });
+    case 'cleared':
+      return applied({
+        ...state,
+        garbage: state.garbage.filter(({ keyspace }) => keyspace !== command.keyspace),
+      });
+    default:
+      return unreachable(command);
+  }
+}
+
+function createDatabase(
+  state: MetadataState,
+  { id, name }: { readonly id: string; readonly name: string },
+): MetadataResult {
+  if (databaseByName(state, name) !== undefined) {
+    return refused(`Database \`${name}\` already exists.`);
+  }
+  return applied({ ...state, databases: { ...state.databases, [id]: { id, name } } });
+}
+
+function dropDatabase(state: MetadataState, name: string): MetadataResult {
+  const database = databaseByName(state, name);
+  if (database === undefined) return refused(`Database \`${name}\` does not exist.`);
+  const tables = tablesOf(state, database.id);
+  return applied({
+    ...state,
+    databases: without(state.databases, new Set([database.id])),
+    tables: without(state.tables, new Set(tables.map((table) => table.id))),
+    garbage: [...state.garbage, ...tables.flatMap(garbageOf)],
+  });
+}
+
+function createTable(
+  state: MetadataState,
+  table: Omit<TableRecord, 'keyspace' | 'indexes'>,
+): MetadataResult {
+  if (state.databases[table.databaseId] === undefined) return refused('The database was dropped.');
+  if (tableByName(state, table.databaseId, table.name) !== undefined) {
+    return refused(`Table \`${qualified(state, table)}\` already exists.`);
+  }
+  const created = { ...table, keyspace: state.nextKeyspace, indexes: [] };
+  return applied(withTable({ ...state, nextKeyspace: state.nextKeyspace + 1 }, created));
+}
+
+function dropTable(state: MetadataState, id: string): MetadataResult {
+  const table = state.tables[id];
+  if (table === undefined) return refused('The table was dropped.');
+  return applied({
+    ...state,
+    tables: without(state.tables, new Set([id])),
+    garbage: [...state.garbage, ...garbageOf(table)],
+  });
+}
+
+type IndexCommand = Extract<MetadataCommand, { readonly tableId: string }>;
+
+function changeIndexes(state: MetadataState, command: IndexCommand): MetadataResult {
+  const table = state.tables[command.tableId];
+  if (table === undefined) return refused('The table was dropped.');
+  switch (command.type) {
+    case 'createIndex':
+      return createIndex(state, table, command.index);
+    case 'indexReady':
+      return applied(
+        withTable(state, {
+          ...table,
+          indexes: table.indexes.map((index) =>
+            index.keyspace === command.keyspace ? { ...index, ready: true } : index,
+          ),
+        }),
+      );
+    case 'dropIndex':
+      return dropIndex(state, table, command.name);
+    case 'renameIndex':
+      return renameIndex(state, table, command);
+    default:
+      return unreachable(command);
+  }
+}
+
+const noIndex = (state: MetadataState, table: TableRecord, name: string): Refused =>
+  refused(`Index \`${name}\` does not exist on table \`${qualified(state, table)}\`.`);
+
+const indexExists = (state: MetadataState, table: TableRecord, name: string): Refused =>
+  refused(`Index \`${name}\` already exists on table \`${qualified(state, table)}\`.`);
+
+function createIndex(
+  state: MetadataState,
+  table: TableRecord,
+  index: Omit<IndexRecord, 'keyspace' | 'ready'>,
+): MetadataResult {
+  if (table.indexes.some(({ name }) => name === index.name)) {
+    return indexExists(state, table, index.name);
+  }
+  const created = { ...index, keyspace: state.nextKeyspace, ready: false };
+  return applied(
+    withTable(
+      { ...state, nextKeyspace: state.nextKeyspace + 1 },
+      { ...table, indexes: [...table.indexes, created] },
+    ),
+  );
+}
+
+function dropIndex(state: MetadataState, table: TableRecord, name: string): MetadataResult {
+  const index = table.indexes.find((each) => each.name === name);
+  if (index === undefined) return noIndex(state, table, name);
+  const garbage = [...state.garbage, { keyspace: index.keyspace, database: 'index' as const }];
+  const indexes = table.indexes.filter((each) => each !== index);
+  return applied(withTable({ ...state, garbage }, { ...table, indexes }));
+}
+
+function renameIndex(
+  state: MetadataState,
+  table: TableRecord,
+  {
+    from,
+    to,
+    overwrite,
+  }: { readonly from: string; readonly to: string; readonly overwrite: boolean },
+): MetadataResult {
+  const index = table.indexes.find((each) => each.name === from);
+  if (index === undefined) return noIndex(state, table, from);
+  if (from === to) return applied(state);
+  const target = table.indexes.find((each) => each.name === to);
+  if (target !== undefined && !overwrite) return indexExists(state, table, to);
+  const garbage =
+    target === undefined
+      ? state.garbage
+      : [...state.garbage, { keyspace: target.keyspace, database: 'index' as const }];
+  const indexes = table.indexes
+    .filter((each) => each !== target)
+    .map((each) => (each === index ? { ...each, name: to } : each));
+  return applied(withTable({ ...state, garbage }, { ...table, indexes }));
+}

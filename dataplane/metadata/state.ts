@@ -1,0 +1,84 @@
+/**
+ * What the cluster knows of databases, tables, indexes and users: the state that the metadata log
+ * builds. Plain data, so that a snapshot of it is its JSON text.
+ */
+export interface DatabaseRecord {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface IndexRecord {
+  readonly name: string;
+  readonly multi: boolean;
+  readonly geo: boolean;
+  /** The index function as JSON text of its term. */
+  readonly definition: string;
+  readonly keyspace: number;
+  readonly ready: boolean;
+}
+
+export interface TableRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly databaseId: string;
+  readonly primaryKey: string;
+  readonly durability: 'hard' | 'soft';
+  readonly shards: number;
+  readonly replicas: number;
+  readonly replication: 'sync' | 'semi-sync' | 'async';
+  readonly partition: 'hash' | 'range' | 'hybrid';
+  /** Of its rows; also the number of its group in the log. Never used again. */
+  readonly keyspace: number;
+  readonly indexes: readonly IndexRecord[];
+}
+
+/** What a server keeps of a password (RFC 5802): base64 text. */
+export interface Verifier {
+  readonly salt: string;
+  readonly iterations: number;
+  readonly storedKey: string;
+  readonly serverKey: string;
+}
+
+/** A range of keys that nothing refers to any more, to be removed in slices. */
+export interface Garbage {
+  readonly keyspace: number;
+  readonly database: 'data' | 'index';
+}
+
+export interface MetadataState {
+  readonly format: 1;
+  readonly databases: Readonly<Record<string, DatabaseRecord>>;
+  readonly tables: Readonly<Record<string, TableRecord>>;
+  readonly users: Readonly<Record<string, Verifier>>;
+  readonly garbage: readonly Garbage[];
+  readonly nextKeyspace: number;
+}
+
+/** Keyspace 0 is the metadata log's own group. */
+export const emptyState: MetadataState = {
+  format: 1,
+  databases: {},
+  tables: {},
+  users: {},
+  garbage: [],
+  nextKeyspace: 1,
+};
+
+export function databaseByName(state: MetadataState, name: string): DatabaseRecord | undefined {
+  return Object.values(state.databases).find((database) => database.name === name);
+}
+
+export function tablesOf(state: MetadataState, databaseId: string): TableRecord[] {
+  return Object.values(state.tables)
+    .filter((table) => table.databaseId === databaseId)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export function tableByName(
+  state: MetadataState,
+  databaseId: string,
+  name: string,
+): TableRecord | undefined {
+  return tablesOf(state, databaseId).find((table) => table.name === name);
+}

@@ -1,0 +1,178 @@
+import { ByteReader } from '../common/byte-reader.ts';
+import { ByteWriter } from '../common/byte-writer.ts';
+import { encodeUtf8 } from '../common/bytes.ts';
+import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import type { MetadataState } from '../metadata/state.ts';
+import { applyCommand } from '../table/apply.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import type { Command } from '../table/command.ts';
+import { StatisticsChange } from '../table/statistics.ts';
+import type { ApplyStore, GroupLog } from './contract.ts';
+
+/**
+ * Moves committed entries from the log into the store, off the path of requests, in the order of the
+ * log and in slices. Guarded invariant: rows, index entries, counters and the applied position of a
+ * group change in one transaction, so that replay goes on exactly where the store stands.
+ */
+export type ApplyItem =
+  | {
+      readonly type: 'table';
+      readonly group: number;
+      readonly index: number;
+      readonly command: Command;
+      /** Called when the store shows it. */
+      applied(): void;
+    }
+  | { readonly type: 'metadata'; readonly index: number; readonly state: MetadataState };
+
+export interface ApplierOptions {
+  readonly store: ApplyStore;
+  /** Indexes of a table's group now; undefined when the table was dropped. */
+  indexesOf(group: number): readonly AppliedIndex[] | undefined;
+  /** Every group that the log may name. */
+  readonly groups: () => { readonly live: readonly number[]; readonly dropped: readonly number[] };
+  /** Called with what makes the node unable to go on. */
+  failed(error: Error): void;
+}
+
+/** Commands that one transaction takes: bounds the pause and the memory of a commit. */
+const itemsPerSliceMax = 512;
+const sliceMs = 5;
+/** How often the log is asked to let go of what the medium has. */
+const checkpointMs = 1_000;
+
+const metadataKey = encodeUtf8('metadata');
+const appliedKey = (group: number): Uint8Array => encodeUtf8(`applied/${group}`);
+
+export function readApplied(transaction: ReadTransaction, group: number): number {
+  const bytes = transaction.get('meta', appliedKey(group));
+  return bytes === undefined ? 0 : new ByteReader(bytes).u64();
+}
+
+export function readMetadata(transaction: ReadTransaction): MetadataState | undefined {
+  const bytes = transaction.get('meta', metadataKey);
+  return bytes === undefined
+    ? undefined
+    : (JSON.parse(Buffer.from(bytes).toString('utf8')) as MetadataState);
+}
+
+export class Applier {
+  readonly #options: ApplierOptions;
+  readonly #queue: ApplyItem[] = [];
+  #running: Promise<void> | undefined;
+  #log: GroupLog | undefined;
+  #checkpointTimer: NodeJS.Timeout | undefined;
+  #checkpointing: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+  }
+
+  /** From now on the log is released as the medium catches up. */
+  releaseFrom(log: GroupLog): void {
+    this.#log = log;
+  }
+
+  push(item: ApplyItem): void {
+    this.#queue.push(item);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when everything pushed so far is in the store. */
+  async drained(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Applies what waits, flushes, and lets the log go of it. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#checkpointTimer);
+    await this.drained();
+    await this.#checkpointing;
+    await this.#checkpoint();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      // Leaves the caller's turn: entries that commit together are applied together.
+      await Promise.resolve();
+      while (this.#queue.length > 0) await this.#slice();
+    } catch (error) {
+      this.#queue.length = 0;
+      this.#options.failed(error as Error);
+    } finally {
+      this.#running = undefined;
+    }
+    if (!this.#stopped && this.#checkpointTimer === undefined) this.#checkpointLater();
+  }
+
+  async #slice(): Promise<void> {
+    const items = await this.#options.store.write((transaction) => this.#applyInto(transaction));
+    for (const item of items) if (item.type === 'table') item.applied();
+  }
+
+  #applyInto(transaction: WriteTransaction): ApplyItem[] {
+    const deadline = performance.now() + sliceMs;
+    const statistics = new Map<number, StatisticsChange>();
+    const positions = new Map<number, number>();
+    let count = 0;
+    for (const item of this.#queue) {
+      if (item.type === 'metadata') {
+        transaction.put('meta', metadataKey, encodeUtf8(JSON.stringify(item.state)));
+        positions.set(0, item.index);
+      } else {
+        this.#applyTable(transaction, item, statistics);
+        positions.set(item.group, item.index);
+      }
+      count += 1;
+      if (count >= itemsPerSliceMax || performance.now() > deadline) break;
+    }
+    for (const change of statistics.values()) change.write(transaction);
+    for (const [group, index] of positions) {
+      transaction.put('meta', appliedKey(group), new ByteWriter(16).u64(index).finish());
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  #applyTable(
+    transaction: WriteTransaction,
+    item: Extract<ApplyItem, { type: 'table' }>,
+    statistics: Map<number, StatisticsChange>,
+  ): void {
+    const indexes = this.#options.indexesOf(item.group);
+    if (indexes === undefined) return;
+    const { keyspace } = item.command;
+    const change = statistics.get(keyspace) ?? new StatisticsChange(keyspace);
+    statistics.set(keyspace, change);
+    applyCommand(item.command, { transaction, indexes, statistics: change });
+  }
+
+  #checkpointLater(): void {
+    this.#checkpointTimer = setTimeout(() => {
+      this.#checkpointTimer = undefined;
+      this.#checkpointing = this.#checkpoint().catch((error: unknown) =>
+        this.#options.failed(error as Error),
+      );
+    }, checkpointMs);
+    this.#checkpointTimer.unref();
+  }
+
+  /** The log may forget what the medium has: visible is not enough. */
+  async #checkpoint(): Promise<void> {
+    const { store, groups } = this.#options;
+    const { live, dropped } = groups();
+    const flushed = new Map(dropped.map((group) => [group, Number.POSITIVE_INFINITY]));
+    for (const group of live)
+      flushed.set(
+        group,
+        store.read((view) => readApplied(view, group)),
+      );
+    await store.flushed();
+    await this.#log?.release(flushed);
+  }
+}

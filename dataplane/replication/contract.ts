@@ -1,0 +1,86 @@
+import type { Datum } from '../datum/datum.ts';
+import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import type { IndexFunction } from '../table/apply.ts';
+
+/** What replication needs from others; `node` hands in what fits. */
+
+/** The node's log (wal/). */
+export interface GroupLog {
+  append(records: readonly LogEntry[]): Promise<void>;
+  /** Removes what every group named here has on the medium; a dropped group is named with Infinity. */
+  release(flushed: ReadonlyMap<number, number>): Promise<void>;
+  /** What opening found. */
+  readonly recovery: { lastIndex(group: number): { readonly index: number } | undefined };
+  readonly failed: Promise<Error>;
+  close(): Promise<void>;
+}
+
+export interface LogEntry {
+  readonly group: number;
+  readonly term: number;
+  readonly index: number;
+  readonly kind: number;
+  readonly payload: Uint8Array;
+}
+
+/** How the log is opened: it hands out what was not applied. */
+export interface LogReplay {
+  replayFrom(group: number): number;
+  /** Awaited when it answers a promise, so that replay stays bounded in memory. */
+  onRecord(record: LogEntry): void | Promise<void>;
+  onProgress(doneBytes: number, totalBytes: number): void;
+  readonly signal: AbortSignal;
+}
+
+export interface ApplyStore {
+  read<T>(body: (transaction: ReadTransaction) => T): T;
+  write<T>(body: (transaction: WriteTransaction) => T): Promise<T>;
+  flushed(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Documents between values and canonical text. */
+export interface DocumentCodec {
+  parse(text: string): Datum;
+  /** Canonical text; throws what the client shall see when a value cannot be stored. */
+  format(document: Datum): string;
+}
+
+export type CompileIndex = (definition: string, multi: boolean, geo: boolean) => IndexFunction;
+
+export interface Row {
+  readonly key: Uint8Array;
+  readonly text: string;
+}
+
+export interface IndexRow extends Row {
+  readonly indexKey: Uint8Array;
+}
+
+export interface EncodedRange {
+  readonly start?: Uint8Array;
+  readonly end?: Uint8Array;
+}
+
+export type Order = 'ascending' | 'descending';
+
+export interface BatchLimit {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface BatchSource<T> {
+  next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined>;
+  close(): void;
+}
+
+export interface Edit {
+  readonly key: Uint8Array;
+  evaluate(old: Datum): Datum | Promise<Datum>;
+}
+
+export interface EditOutcome {
+  readonly old: Datum;
+  readonly new: Datum;
+  readonly error?: Error;
+}

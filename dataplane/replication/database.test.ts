@@ -1,0 +1,334 @@
+import { expect } from 'chai';
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import { Prng } from '../common/prng.ts';
+import type { Datum, DatumObject } from '../datum/datum.ts';
+import { MemoryStore } from '../kv/memory-store.ts';
+import type { ReadTransaction } from '../kv/store.ts';
+import type { MetadataState } from '../metadata/state.ts';
+import { storedKeyBytesMax } from '../table/index-entry.ts';
+import { readStatistics } from '../table/statistics.ts';
+import { Database } from './database.ts';
+import type { GroupLog, LogEntry } from './contract.ts';
+import { IndexScan } from './index-scan.ts';
+import { TableScan } from './scan.ts';
+import type { TableGroup } from './table-group.ts';
+
+const { signal } = new AbortController();
+const limit = { rows: 7, bytes: 1_000_000 };
+
+/** A log that survives a restart of the database: entries are durable when `append` resolves. */
+class TestLog implements GroupLog {
+  readonly entries: LogEntry[];
+  readonly failed: Promise<Error>;
+  fail: (error: Error) => void = () => undefined;
+  broken: Error | undefined;
+
+  constructor(entries: LogEntry[]) {
+    this.entries = entries;
+    this.failed = new Promise((resolve) => (this.fail = resolve));
+  }
+
+  async append(records: readonly LogEntry[]): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.broken !== undefined) throw this.broken;
+    this.entries.push(...records);
+  }
+
+  async release(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  readonly recovery = {
+    lastIndex: (group: number): { index: number } | undefined =>
+      this.entries.findLast((entry) => entry.group === group),
+  };
+
+  async close(): Promise<void> {
+    await Promise.resolve();
+  }
+}
+
+/** The value of a document's field `v`, as the index key. */
+function keysOf(definition: string, multi: boolean): (text: string) => Uint8Array[] {
+  return (text) => {
+    const value = (JSON.parse(text) as Record<string, string | string[]>)[definition];
+    if (value === undefined) return [];
+    return (multi && Array.isArray(value) ? value : [String(value)]).map(encodeUtf8);
+  };
+}
+
+interface World {
+  readonly store: MemoryStore;
+  readonly entries: LogEntry[];
+  log: TestLog;
+}
+
+async function open(world: World): Promise<Database> {
+  return Database.open({
+    store: world.store,
+    openLog: async (replay) => {
+      for (const entry of world.entries) {
+        if (entry.index > replay.replayFrom(entry.group)) await replay.onRecord(entry);
+      }
+      world.log = new TestLog(world.entries);
+      return world.log;
+    },
+    codec: {
+      parse: (text) => JSON.parse(text) as Datum,
+      format: (document) => JSON.stringify(document),
+    },
+    compileIndex: (definition, multi) => keysOf(definition, multi),
+    overlayBytesMax: 100_000,
+    onProgress: () => undefined,
+    signal,
+  });
+}
+
+const newWorld = (): World => ({ store: new MemoryStore(), entries: [], log: new TestLog([]) });
+
+const stateOf = (result: MetadataState | { type: 'refused'; message: string }): MetadataState => {
+  if ('type' in result) throw new Error(result.message);
+  return result;
+};
+
+async function withTable(database: Database): Promise<TableGroup> {
+  stateOf(await database.change({ type: 'createDatabase', id: 'd', name: 'd' }));
+  const table = {
+    id: 't',
+    name: 't',
+    databaseId: 'd',
+    primaryKey: 'id',
+    durability: 'hard',
+    shards: 1,
+    replicas: 1,
+    replication: 'sync',
+    partition: 'hash',
+  } as const;
+  stateOf(await database.change({ type: 'createTable', table }));
+  return groupOf(database);
+}
+
+function groupOf(database: Database): TableGroup {
+  const group = database.group('t');
+  if (group === undefined) throw new Error('the table is gone');
+  return group;
+}
+
+async function withIndex(database: Database, name = 'v', multi = false): Promise<void> {
+  const index = { name, multi, geo: false, definition: 'v' };
+  stateOf(await database.change({ type: 'createIndex', tableId: 't', index }));
+  while (database.state.tables['t']?.indexes.some(({ ready }) => !ready) === true) {
+    await database.changed(AbortSignal.timeout(5_000));
+  }
+}
+
+const put = (group: TableGroup, key: string, v: Datum, durability: 'hard' | 'soft' = 'hard') =>
+  group.edit(
+    [{ key: encodeUtf8(key), evaluate: () => (v === null ? null : { id: key, v }) }],
+    durability,
+    signal,
+  );
+
+async function scan(group: TableGroup, order: 'ascending' | 'descending' = 'ascending') {
+  const source = new TableScan(group, {}, order);
+  const rows: string[] = [];
+  for (;;) {
+    const batch = await source.next(limit, signal);
+    if (batch === undefined) return rows;
+    rows.push(...batch.map((row) => row.text));
+  }
+}
+
+async function scanIndex(
+  database: Database,
+  range: { start?: Uint8Array; end?: Uint8Array } = {},
+  order: 'ascending' | 'descending' = 'ascending',
+): Promise<string[]> {
+  const index = database.index(database.state.tables['t']?.indexes[0]?.keyspace ?? -1);
+  if (index === undefined) throw new Error('no index');
+  const source = new IndexScan(groupOf(database), { index, range, order });
+  const rows: string[] = [];
+  for (;;) {
+    const batch = await source.next(limit, signal);
+    if (batch === undefined) return rows;
+    rows.push(...batch.map((row) => `${decodeUtf8(row.indexKey)}:${decodeUtf8(row.key)}`));
+  }
+}
+
+describe('the database of a node', () => {
+  it('reads what was written, before and after the store has it, and after a restart', async () => {
+    const world = newWorld();
+    const database = await open(world);
+    const group = await withTable(database);
+    await put(group, 'a', '1');
+    expect((await group.get(encodeUtf8('a')))?.text).to.equal('{"id":"a","v":"1"}');
+    await database.stop();
+    const again = await open(world);
+    expect((await groupOf(again).get(encodeUtf8('a')))?.text).to.equal('{"id":"a","v":"1"}');
+    expect(groupOf(again).count).to.equal(1);
+  });
+
+  it('replays what only the log has', async () => {
+    const world = newWorld();
+    const first = await open(world);
+    const group = await withTable(first);
+    await Promise.all(Array.from({ length: 50 }, (_, n) => put(group, `k${n}`, String(n))));
+    await put(group, 'k7', null);
+    await first.stop();
+    const again = await open({ ...world, store: new MemoryStore() });
+    expect(groupOf(again).count).to.equal(49);
+    expect((await scan(groupOf(again))).length).to.equal(49);
+  });
+
+  it('evaluates concurrent edits of one key one after the other, asynchronous ones too', async () => {
+    const database = await open(newWorld());
+    const group = await withTable(database);
+    const increment = async (slow: boolean): Promise<void> => {
+      const evaluate = (old: Datum): Datum | Promise<Datum> => {
+        const next = { id: 'n', v: Number((old as DatumObject | null)?.['v'] ?? 0) + 1 };
+        return slow ? new Promise((resolve) => setImmediate(() => resolve(next))) : next;
+      };
+      await group.edit([{ key: encodeUtf8('n'), evaluate }], 'hard', signal);
+    };
+    await Promise.all(Array.from({ length: 40 }, (_, n) => increment(n % 3 === 0)));
+    expect((await group.get(encodeUtf8('n')))?.text).to.equal('{"id":"n","v":40}');
+  });
+
+  it('answers what a refused edit threw, and leaves the key alone', async () => {
+    const database = await open(newWorld());
+    const group = await withTable(database);
+    await put(group, 'a', '1');
+    const refuse = (): Datum => {
+      throw new Error('no');
+    };
+    const [outcome] = await group.edit(
+      [{ key: encodeUtf8('a'), evaluate: refuse }],
+      'hard',
+      signal,
+    );
+    expect(outcome?.error?.message).to.equal('no');
+    expect(outcome?.new).to.deep.equal({ id: 'a', v: '1' });
+  });
+
+  it('writes nothing to the log for an edit that changes nothing', async () => {
+    const world = newWorld();
+    const group = await withTable(await open(world));
+    await put(group, 'a', '1');
+    const before = world.entries.length;
+    await put(group, 'a', '1');
+    await group.edit([{ key: encodeUtf8('a'), evaluate: (old) => old }], 'hard', signal);
+    expect(world.entries.length).to.equal(before);
+  });
+
+  it('lets a soft write be read at once', async () => {
+    const database = await open(newWorld());
+    const group = await withTable(database);
+    await put(group, 'a', '1', 'soft');
+    expect((await group.get(encodeUtf8('a')))?.text).to.contain('"1"');
+    await group.sync();
+  });
+
+  it('keeps an index true through inserts, updates, deletions and its own building', async () => {
+    const world = newWorld();
+    const database = await open(world);
+    const group = await withTable(database);
+    await Promise.all(Array.from({ length: 30 }, (_, n) => put(group, `k${n}`, `v${n % 5}`)));
+    await withIndex(database);
+    await put(group, 'k0', 'w');
+    await put(group, 'k1', null);
+    const wanted = Array.from({ length: 30 }, (_, n) => `v${n % 5}:k${n}`).filter(
+      (entry) => !entry.endsWith(':k0') && !entry.endsWith(':k1'),
+    );
+    wanted.push('w:k0');
+    expect(await scanIndex(database)).to.deep.equal(wanted.sort());
+    expect(await scanIndex(database, {}, 'descending')).to.deep.equal(wanted.toReversed());
+    const range = { start: encodeUtf8('v3'), end: encodeUtf8('v4') };
+    expect((await scanIndex(database, range)).length).to.equal(6);
+    await database.stop();
+    const again = await open(world);
+    expect(await scanIndex(again)).to.deep.equal(wanted);
+  });
+
+  it('finds documents by index keys that are too long for the store', async () => {
+    const database = await open(newWorld());
+    const group = await withTable(database);
+    await withIndex(database);
+    const long = 'x'.repeat(storedKeyBytesMax * 2);
+    await put(group, 'a', `${long}a`);
+    await put(group, 'b', `${long}b`);
+    const range = { start: encodeUtf8(`${long}b`), end: encodeUtf8(`${long}c`) };
+    expect(await scanIndex(database, range)).to.deep.equal([`${long}b:b`]);
+  });
+
+  it('removes the rows of a dropped table, and everything that counted them', async () => {
+    const world = newWorld();
+    const database = await open(world);
+    const group = await withTable(database);
+    await withIndex(database);
+    await Promise.all(Array.from({ length: 20 }, (_, n) => put(group, `k${n}`, `v${n}`)));
+    stateOf(await database.change({ type: 'dropTable', id: 't' }));
+    expect(database.group('t')).to.equal(undefined);
+    while (database.state.garbage.length > 0) await database.changed(AbortSignal.timeout(5_000));
+    await database.stop();
+    const left = (view: ReadTransaction): number =>
+      [...view.entries('data', {}), ...view.entries('index', {})].length;
+    expect(world.store.read(left)).to.equal(0);
+  });
+
+  it('makes writers wait while the store is behind, and lets a signal end the wait', async () => {
+    const database = await open(newWorld());
+    const group = await withTable(database);
+    const big = 'x'.repeat(60_000);
+    const writes = Array.from({ length: 12 }, (_, n) => put(group, `k${n}`, big));
+    await Promise.all(writes);
+    expect(group.count).to.equal(12);
+    expect(database.metrics().overlayBytes).to.be.lessThan(1_000_000);
+  });
+
+  it('says that the node cannot go on when the log fails', async () => {
+    const world = newWorld();
+    const database = await open(world);
+    const group = await withTable(database);
+    world.log.broken = new Error('input/output error');
+    const [outcome] = await Promise.allSettled([put(group, 'a', '1')]);
+    expect(outcome?.status).to.equal('rejected');
+    world.log.fail(world.log.broken);
+    expect((await database.failed).message).to.equal('input/output error');
+  });
+
+  it('agrees with a model through random edits and restarts at any moment', async () => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const prng = new Prng(seed);
+      const model = new Map<string, string>();
+      let world = newWorld();
+      let database = await open(world);
+      await withTable(database);
+      await withIndex(database);
+      for (let round = 0; round < 5; round += 1) {
+        const group = groupOf(database);
+        const writes = Array.from({ length: 40 }, () => {
+          const key = `k${prng.below(25)}`;
+          const value = prng.next() < 0.3 ? null : `v${prng.below(9)}`;
+          if (value === null) model.delete(key);
+          else model.set(key, value);
+          return put(group, key, value, prng.next() < 0.5 ? 'soft' : 'hard');
+        });
+        await Promise.all(writes);
+        const rows = [...model].map(([id, v]) => JSON.stringify({ id, v })).sort();
+        expect(await scan(group), `seed ${seed}`).to.deep.equal(rows);
+        expect(await scan(group, 'descending'), `seed ${seed}`).to.deep.equal(rows.toReversed());
+        const entries = [...model].map(([id, v]) => `${v}:${id}`).sort();
+        expect(await scanIndex(database), `seed ${seed}`).to.deep.equal(entries);
+        expect(group.count, `seed ${seed}`).to.equal(model.size);
+        await group.sync();
+        // Half of the restarts are clean; the others begin from the log alone.
+        if (prng.next() < 0.5) await database.stop();
+        else world = { ...newWorld(), entries: [...world.entries] };
+        database = await open(world);
+      }
+      await database.stop();
+      const { count } = world.store.read((view) => readStatistics(view, 1));
+      expect(count, `seed ${seed}`).to.equal(model.size);
+    }
+  });
+});

@@ -1,0 +1,281 @@
+import { assert } from '../common/assert.ts';
+import type { MetadataCommand, Refused } from '../metadata/apply.ts';
+import { emptyState } from '../metadata/state.ts';
+import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import { decodeCommand } from '../table/command.ts';
+import { Applier, readApplied, readMetadata } from './applier.ts';
+import { buildIndex, clearKeyspace } from './background.ts';
+import type {
+  ApplyStore,
+  CompileIndex,
+  DocumentCodec,
+  GroupLog,
+  LogEntry,
+  LogReplay,
+} from './contract.ts';
+import { DatabaseStoppedError } from './errors.ts';
+import { MetadataGroup, metadataGroup, replayMetadata } from './metadata-group.ts';
+import { OverlayBudget } from './overlay-budget.ts';
+import { TableGroup } from './table-group.ts';
+
+/**
+ * All data of a node: one metadata group and a group for each table, over one log and one store.
+ * Opening replays what the log has and the store has not.
+ */
+export interface DatabaseOptions {
+  readonly store: ApplyStore;
+  openLog(replay: LogReplay): Promise<GroupLog>;
+  readonly codec: DocumentCodec;
+  readonly compileIndex: CompileIndex;
+  /** Bytes of writes that may wait for the store. */
+  readonly overlayBytesMax: number;
+  onProgress(doneBytes: number, totalBytes: number): void;
+  readonly signal: AbortSignal;
+}
+
+/** Entries that replay holds before it waits for the store. */
+const replayItemsMax = 4_096;
+
+export interface IndexState extends IndexRecord {
+  /** Rows that the build has seen. */
+  readonly builtRows: number;
+}
+
+export class Database {
+  /** Resolves with the reason when the node cannot go on: its process must end. */
+  readonly failed: Promise<Error>;
+  readonly #options: DatabaseOptions;
+  readonly #applier: Applier;
+  readonly #budget: OverlayBudget;
+  readonly #groups = new Map<number, TableGroup>();
+  readonly #indexes = new Map<number, AppliedIndex>();
+  readonly #builtRows = new Map<number, number>();
+  readonly #background = new Map<number, Promise<void>>();
+  readonly #stopping = new AbortController();
+  readonly #watchers = new Set<() => void>();
+  #state: MetadataState = emptyState;
+  #metadata: MetadataGroup | undefined;
+  #log: GroupLog | undefined;
+  #fail: (error: Error) => void = () => undefined;
+
+  private constructor(options: DatabaseOptions) {
+    this.#options = options;
+    this.failed = new Promise((resolve) => (this.#fail = resolve));
+    this.#budget = new OverlayBudget(options.overlayBytesMax);
+    this.#applier = new Applier({
+      store: options.store,
+      indexesOf: (group) => this.#indexesOf(group),
+      groups: () => this.#logGroups(),
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  static async open(options: DatabaseOptions): Promise<Database> {
+    const database = new Database(options);
+    await database.#open();
+    return database;
+  }
+
+  get state(): MetadataState {
+    return this.#state;
+  }
+
+  verifier(user: string): Verifier | undefined {
+    return Object.hasOwn(this.#state.users, user) ? this.#state.users[user] : undefined;
+  }
+
+  /** The group of a table; undefined when it was dropped. */
+  group(tableId: string): TableGroup | undefined {
+    const table = this.#state.tables[tableId];
+    return table === undefined ? undefined : this.#groups.get(table.keyspace);
+  }
+
+  index(keyspace: number): AppliedIndex | undefined {
+    return this.#indexes.get(keyspace);
+  }
+
+  indexStates(table: TableRecord): IndexState[] {
+    return table.indexes.map((index) => ({
+      ...index,
+      builtRows: this.#builtRows.get(index.keyspace) ?? 0,
+    }));
+  }
+
+  /** Resolves when the change is committed. */
+  change(command: MetadataCommand): Promise<MetadataState | Refused> {
+    if (this.#metadata === undefined || this.#stopping.signal.aborted) {
+      return Promise.reject(new DatabaseStoppedError());
+    }
+    return this.#metadata.change(command);
+  }
+
+  /** Resolves at the next change of the metadata; rejects when the signal says so. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const aborted = (): void => {
+        this.#watchers.delete(done);
+        reject(signal.reason as Error);
+      };
+      const done = (): void => {
+        signal.removeEventListener('abort', aborted);
+        resolve();
+      };
+      if (signal.aborted) return aborted();
+      signal.addEventListener('abort', aborted, { once: true });
+      this.#watchers.add(done);
+      return undefined;
+    });
+  }
+
+  metrics(): { readonly overlayBytes: number; readonly applyQueue: number } {
+    return { overlayBytes: this.#budget.used, applyQueue: this.#applier.waiting };
+  }
+
+  /** Everything acknowledged is on the medium when it resolves. Requests must have ended before. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new DatabaseStoppedError());
+    await Promise.allSettled([...this.#groups.values()].map((group) => group.sync()));
+    await Promise.allSettled(this.#background.values());
+    await this.#applier.stop();
+    await this.#log?.close();
+    await this.#options.store.close();
+  }
+
+  async #open(): Promise<void> {
+    const { store, signal } = this.#options;
+    const onProgress = (done: number, total: number): void => this.#options.onProgress(done, total);
+    const applied = (group: number): number => store.read((view) => readApplied(view, group));
+    this.#adopt(store.read(readMetadata) ?? emptyState);
+    let metadataIndex = applied(metadataGroup);
+    const onRecord = (record: LogEntry): void | Promise<void> => {
+      if (record.group === metadataGroup) metadataIndex = record.index;
+      this.#replay(record);
+      return this.#applier.waiting > replayItemsMax ? this.#applier.drained() : undefined;
+    };
+    const log = await this.#options.openLog({ replayFrom: applied, onRecord, onProgress, signal });
+    this.#log = log;
+    void log.failed.then((error) => this.#fail(error));
+    await this.#applier.drained();
+    this.#applier.releaseFrom(log);
+    const nextIndex =
+      Math.max(metadataIndex, log.recovery.lastIndex(metadataGroup)?.index ?? 0) + 1;
+    this.#metadata = new MetadataGroup(
+      { state: this.#state, nextIndex },
+      log,
+      this.#applier,
+      (state) => this.#adopt(state),
+    );
+    this.#adopt(this.#state);
+  }
+
+  #replay(record: LogEntry): void {
+    const { group, index } = record;
+    if (group === metadataGroup) {
+      this.#adopt(replayMetadata(this.#state, record.payload));
+      this.#applier.push({ type: 'metadata', index, state: this.#state });
+      return;
+    }
+    const command = decodeCommand(new Uint8Array(record.payload));
+    this.#applier.push({ type: 'table', group, index, command, applied: () => undefined });
+  }
+
+  /** Makes groups, indexes and background work what the metadata says. */
+  #adopt(state: MetadataState): void {
+    this.#state = state;
+    const tables = Object.values(state.tables);
+    const indexes = tables.flatMap((table) => table.indexes);
+    const wanted = new Set(indexes.map((index) => index.keyspace));
+    for (const keyspace of this.#indexes.keys()) {
+      if (!wanted.has(keyspace)) this.#indexes.delete(keyspace);
+    }
+    for (const index of indexes) {
+      if (this.#indexes.has(index.keyspace)) continue;
+      const keysOf = this.#options.compileIndex(index.definition, index.multi, index.geo);
+      this.#indexes.set(index.keyspace, { keyspace: index.keyspace, keysOf });
+    }
+    if (this.#metadata === undefined) return;
+    const live = new Set(tables.map((table) => table.keyspace));
+    for (const keyspace of this.#groups.keys()) {
+      if (!live.has(keyspace)) this.#groups.delete(keyspace);
+    }
+    for (const table of tables) {
+      if (!this.#groups.has(table.keyspace)) this.#groups.set(table.keyspace, this.#groupOf(table));
+    }
+    this.#startBackground(state);
+    for (const done of this.#watchers) done();
+    this.#watchers.clear();
+  }
+
+  #groupOf(table: TableRecord): TableGroup {
+    assert(this.#log !== undefined, 'groups are made when the log is open');
+    const { store, codec } = this.#options;
+    return new TableGroup({
+      group: table.keyspace,
+      store,
+      codec,
+      log: this.#log,
+      applier: this.#applier,
+      budget: this.#budget,
+      indexes: () => this.#indexesOf(table.keyspace) ?? [],
+    });
+  }
+
+  #indexesOf(group: number): readonly AppliedIndex[] | undefined {
+    const table = Object.values(this.#state.tables).find(({ keyspace }) => keyspace === group);
+    return table?.indexes.map((index) => {
+      const compiled = this.#indexes.get(index.keyspace);
+      assert(compiled !== undefined, 'every index of the metadata is compiled');
+      return compiled;
+    });
+  }
+
+  #logGroups(): { live: number[]; dropped: number[] } {
+    const keyspaces = new Set(Object.values(this.#state.tables).map(({ keyspace }) => keyspace));
+    const live = [metadataGroup, ...keyspaces];
+    const dropped = Array.from(
+      { length: this.#state.nextKeyspace },
+      (_, keyspace) => keyspace,
+    ).filter((keyspace) => keyspace !== metadataGroup && !keyspaces.has(keyspace));
+    return { live, dropped };
+  }
+
+  #startBackground(state: MetadataState): void {
+    if (this.#stopping.signal.aborted) return;
+    for (const table of Object.values(state.tables)) {
+      for (const index of table.indexes) {
+        if (!index.ready) this.#inBackground(index.keyspace, () => this.#build(table, index));
+      }
+    }
+    for (const garbage of state.garbage) {
+      this.#inBackground(garbage.keyspace, async () => {
+        await clearKeyspace(this.#options.store, garbage, this.#stopping.signal);
+        await this.change({ type: 'cleared', keyspace: garbage.keyspace });
+      });
+    }
+  }
+
+  async #build(table: TableRecord, record: IndexRecord): Promise<void> {
+    const index = this.#indexes.get(record.keyspace);
+    if (index === undefined) return;
+    const build = { keyspace: table.keyspace, index, signal: this.#stopping.signal };
+    await buildIndex(this.#options.store, build, (rows) => {
+      this.#builtRows.set(index.keyspace, (this.#builtRows.get(index.keyspace) ?? 0) + rows);
+    });
+    await this.change({ type: 'indexReady', tableId: table.id, keyspace: index.keyspace });
+    this.#builtRows.delete(index.keyspace);
+  }
+
+  /** One piece of work for each keyspace at a time; stopping is no failure. */
+  #inBackground(keyspace: number, work: () => Promise<void>): void {
+    if (this.#background.has(keyspace)) return;
+    const running = work()
+      .catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted) this.#fail(error as Error);
+      })
+      .finally(() => {
+        this.#background.delete(keyspace);
+      });
+    this.#background.set(keyspace, running);
+  }
+}

@@ -1,0 +1,14 @@
+import { PhotonError } from '../common/errors.ts';
+
+/** The node has stopped taking requests. */
+export class DatabaseStoppedError extends PhotonError {
+  override readonly code = 'replication.stopped';
+  constructor() {
+    super('This node is stopping.');
+  }
+}
+
+/** The log holds something that the state before it does not allow. */
+export class ReplayError extends PhotonError {
+  override readonly code = 'replication.replay';
+}

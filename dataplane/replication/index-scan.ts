@@ -1,0 +1,125 @@
+import { compareBytes, startsWith, successorOfPrefix } from '../common/bytes.ts';
+import { decodeIndexEntry, indexEntryKey, indexKeyBytesMax, isCut } from '../table/index-entry.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import type { BatchLimit, BatchSource, EncodedRange, IndexRow, Order } from './contract.ts';
+import { inRange, nameOfKey } from './overlay.ts';
+import { BatchFill, rangeAfter, storedRange } from './scan.ts';
+import type { TableGroup } from './table-group.ts';
+
+/** An entry of the index as it stands in the store or would stand there. */
+interface Candidate {
+  /** The stored key without its keyspace: what a walk goes on behind. */
+  readonly position: Uint8Array;
+  readonly indexKey: Uint8Array;
+  readonly primaryKey: Uint8Array;
+  /** Known for entries of the overlay. */
+  readonly text?: string;
+}
+
+/** Bounds that were too long for an entry are cut like the entries: whoever reads checks the document. */
+function cutRange({ start, end }: EncodedRange): EncodedRange {
+  const cutEnd =
+    end === undefined || !isCut(end) ? end : successorOfPrefix(end.subarray(0, indexKeyBytesMax));
+  return {
+    ...(start === undefined ? {} : { start: start.subarray(0, indexKeyBytesMax) }),
+    ...(cutEnd === undefined ? {} : { end: cutEnd }),
+  };
+}
+
+/** A walk over a secondary index in the order of its keys, with the documents. */
+export class IndexScan implements BatchSource<IndexRow> {
+  readonly #group: TableGroup;
+  readonly #index: AppliedIndex;
+  readonly #wanted: EncodedRange;
+  readonly #order: Order;
+  #range: EncodedRange;
+  #done = false;
+
+  constructor(
+    group: TableGroup,
+    walk: { readonly index: AppliedIndex; readonly range: EncodedRange; readonly order: Order },
+  ) {
+    this.#group = group;
+    this.#index = walk.index;
+    this.#wanted = walk.range;
+    this.#range = cutRange(walk.range);
+    this.#order = walk.order;
+  }
+
+  async next(limit: BatchLimit, signal: AbortSignal): Promise<readonly IndexRow[] | undefined> {
+    if (this.#done) return undefined;
+    await this.#group.readable();
+    signal.throwIfAborted();
+    const fill = new BatchFill<IndexRow>(limit);
+    let last: Candidate | undefined;
+    for (const candidate of this.#merged()) {
+      last = candidate;
+      const row = this.#rowOf(candidate);
+      if (row !== undefined) fill.add(row, row.text.length);
+      if (fill.full) break;
+    }
+    this.#done = !fill.full || last === undefined;
+    if (last !== undefined) this.#range = rangeAfter(this.#range, last.position, this.#order);
+    this.#group.counters.reads += fill.rows.length;
+    return fill.rows.length === 0 ? undefined : fill.rows;
+  }
+
+  close(): void {
+    this.#done = true;
+  }
+
+  #rowOf({ primaryKey, indexKey, text: known }: Candidate): IndexRow | undefined {
+    const text = known ?? this.#group.read(primaryKey, undefined).text;
+    if (text === undefined) return undefined;
+    if (!isCut(indexKey)) return { key: primaryKey, text, indexKey };
+    const whole = this.#index
+      .keysOf(text)
+      .find((key) => startsWith(key, indexKey) && inRange(key, this.#wanted));
+    return whole === undefined ? undefined : { key: primaryKey, text, indexKey: whole };
+  }
+
+  *#merged(): Iterable<Candidate> {
+    const { overlay, options } = this.#group;
+    const sign = this.#order === 'descending' ? -1 : 1;
+    const changes = overlay.size === 0 ? [] : this.#changes();
+    changes.sort((a, b) => sign * compareBytes(a.position, b.position));
+    const range = storedRange(this.#index.keyspace, this.#range, this.#order);
+    const stored = options.store.read((view) => view.entries('index', range));
+    let next = 0;
+    for (const entry of stored) {
+      const position = entry.key.subarray(4);
+      for (; next < changes.length; next += 1) {
+        const change = changes[next] as Candidate;
+        if (sign * compareBytes(change.position, position) >= 0) break;
+        yield change;
+      }
+      const found = decodeIndexEntry(entry.key, entry.value);
+      if (overlay.committed(nameOfKey(found.primaryKey)) === undefined)
+        yield { position, ...found };
+    }
+    yield* changes.slice(next);
+  }
+
+  /** Entries that documents of the overlay have in this index, in no order. */
+  #changes(): Candidate[] {
+    const found: Candidate[] = [];
+    for (const entry of this.#group.overlay.entries()) {
+      if (entry.text === undefined) continue;
+      let keys = entry.indexKeys.get(this.#index.keyspace);
+      if (keys === undefined) {
+        keys = this.#index.keysOf(entry.text);
+        entry.indexKeys.set(this.#index.keyspace, keys);
+      }
+      for (const key of keys) {
+        const stored = indexEntryKey(this.#index.keyspace, key, entry.key);
+        const position = stored.subarray(4);
+        const { text } = entry;
+        const indexKey = key.subarray(0, indexKeyBytesMax);
+        if (inRange(position, this.#range)) {
+          found.push({ position, indexKey, primaryKey: entry.key, text });
+        }
+      }
+    }
+    return found;
+  }
+}

@@ -1,0 +1,71 @@
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import { applyMetadata } from '../metadata/apply.ts';
+import type { MetadataCommand, Refused } from '../metadata/apply.ts';
+import type { MetadataState } from '../metadata/state.ts';
+import type { Applier } from './applier.ts';
+import type { GroupLog } from './contract.ts';
+import { ReplayError } from './errors.ts';
+import { entryKind, onlyTerm } from './table-group.ts';
+
+/** The log's group of the metadata. */
+export const metadataGroup = 0;
+
+export const encodeMetadata = (command: MetadataCommand): Uint8Array =>
+  encodeUtf8(JSON.stringify(command));
+
+/** A command that was applied once and is applied again at replay: it cannot be refused. */
+export function replayMetadata(state: MetadataState, payload: Uint8Array): MetadataState {
+  const command = JSON.parse(decodeUtf8(payload)) as MetadataCommand;
+  const result = applyMetadata(state, command);
+  if (result.type === 'applied') return result.state;
+  throw new ReplayError(`the metadata log holds a command that was refused: ${result.message}`);
+}
+
+/** Changes of databases, tables, indexes and users, one after the other through the log. */
+export class MetadataGroup {
+  readonly #log: GroupLog;
+  readonly #applier: Applier;
+  readonly #changed: (state: MetadataState) => void;
+  #state: MetadataState;
+  #nextIndex: number;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    start: { readonly state: MetadataState; readonly nextIndex: number },
+    log: GroupLog,
+    applier: Applier,
+    changed: (state: MetadataState) => void,
+  ) {
+    this.#state = start.state;
+    this.#nextIndex = start.nextIndex;
+    this.#log = log;
+    this.#applier = applier;
+    this.#changed = changed;
+  }
+
+  get state(): MetadataState {
+    return this.#state;
+  }
+
+  /** Resolves when the change is committed, with the state after it; or with why it is refused. */
+  change(command: MetadataCommand): Promise<MetadataState | Refused> {
+    const result = this.#last.then(() => this.#changeNow(command));
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #changeNow(command: MetadataCommand): Promise<MetadataState | Refused> {
+    const result = applyMetadata(this.#state, command);
+    if (result.type === 'refused') return result;
+    const index = this.#nextIndex;
+    this.#nextIndex += 1;
+    const payload = encodeMetadata(command);
+    await this.#log.append([
+      { group: metadataGroup, term: onlyTerm, index, kind: entryKind.command, payload },
+    ]);
+    this.#state = result.state;
+    this.#applier.push({ type: 'metadata', index, state: result.state });
+    this.#changed(result.state);
+    return result.state;
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The bytes that all overlays of a node may hold. Writers wait while it is used up: the store, not the
+ * memory of the node, decides how fast it takes writes.
+ */
+export class OverlayBudget {
+  readonly #bytesMax: number;
+  readonly #waiting: (() => void)[] = [];
+  #used = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Waits until there is room; rejects when the signal says so. */
+  async room(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    while (this.#used >= this.#bytesMax) {
+      await new Promise<void>((resolve, reject) => {
+        const aborted = (): void => reject(signal.reason as Error);
+        signal.addEventListener('abort', aborted, { once: true });
+        this.#waiting.push(() => {
+          signal.removeEventListener('abort', aborted);
+          resolve();
+        });
+      });
+    }
+  }
+
+  take(bytes: number): void {
+    this.#used += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#used -= bytes;
+    if (this.#used >= this.#bytesMax) return;
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+}

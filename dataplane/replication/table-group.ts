@@ -1,0 +1,252 @@
+import { assert } from '../common/assert.ts';
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import type { Datum } from '../datum/datum.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import { encodeCommand } from '../table/command.ts';
+import type { Command, Operation } from '../table/command.ts';
+import { decodeEnvelope, keyspaceKey } from '../table/envelope.ts';
+import { readStatistics } from '../table/statistics.ts';
+import { readApplied } from './applier.ts';
+import type { Applier } from './applier.ts';
+import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
+import { nameOfKey, Overlay } from './overlay.ts';
+import type { OverlayEntry } from './overlay.ts';
+import type { OverlayBudget } from './overlay-budget.ts';
+
+/**
+ * One shard of a table: a group of one member whose entries go log -> committed -> store. Guarded
+ * invariants: writers of a key follow one another; nobody reads what is not committed; a write that
+ * was acknowledged softly is committed before the next read of the group answers.
+ */
+export interface TableGroupOptions {
+  readonly group: number;
+  readonly store: ApplyStore;
+  readonly log: GroupLog;
+  readonly applier: Applier;
+  readonly budget: OverlayBudget;
+  readonly codec: DocumentCodec;
+  /** Indexes of the table now. */
+  indexes(): readonly AppliedIndex[];
+}
+
+export const entryKind = { command: 1 } as const;
+/** A single-member group never votes: its term is always this. */
+export const onlyTerm = 1;
+
+/** A command is closed when it holds so much: bounds the records of the log. */
+const commandBytesMax = 1_048_576;
+const entryOverheadBytes = 200;
+
+interface Current {
+  readonly version: number;
+  readonly text: string | undefined;
+}
+
+/** What an `edit` call has staged and not proposed: one command to be. */
+interface Staged {
+  readonly operations: Operation[];
+  readonly entries: { readonly name: string; readonly entry: OverlayEntry }[];
+  bytes: number;
+  /** How the number of documents changes. */
+  delta: number;
+}
+
+const nothingStaged = (): Staged => ({ operations: [], entries: [], bytes: 0, delta: 0 });
+
+export class TableGroup {
+  readonly overlay = new Overlay();
+  readonly options: TableGroupOptions;
+  readonly counters = { reads: 0, writes: 0 };
+  #nextIndex: number;
+  #count: number;
+  #lastProposal: Promise<void> = Promise.resolve();
+  #softPending = 0;
+  readonly #latches = new Map<string, Promise<void>>();
+
+  constructor(options: TableGroupOptions) {
+    this.options = options;
+    const applied = options.store.read((view) => readApplied(view, options.group));
+    this.#nextIndex =
+      Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;
+    this.#count = options.store.read((view) => readStatistics(view, options.group)).count;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Waits until every write acknowledged so far can be read. */
+  async readable(): Promise<void> {
+    if (this.#softPending > 0) await this.#lastProposal;
+  }
+
+  /** Resolves when every write so far is on the medium. */
+  async sync(): Promise<void> {
+    await this.#lastProposal;
+  }
+
+  async get(key: Uint8Array): Promise<Row | undefined> {
+    if (this.#softPending > 0) await this.#lastProposal;
+    this.counters.reads += 1;
+    const { text } = this.read(key, this.overlay.committed(nameOfKey(key)));
+    return text === undefined ? undefined : { key, text };
+  }
+
+  /** The document of a key: `entry` of the overlay when there is one, else what the store has. */
+  read(key: Uint8Array, entry: OverlayEntry | undefined): Current {
+    if (entry !== undefined) {
+      return { version: entry.text === undefined ? 0 : entry.index, text: entry.text };
+    }
+    const storedKey = keyspaceKey(this.options.group, key);
+    const value = this.options.store.read((view) => view.get('data', storedKey));
+    if (value === undefined) return { version: 0, text: undefined };
+    const { version, body } = decodeEnvelope(storedKey, value);
+    return { version, text: decodeUtf8(body) };
+  }
+
+  /** Evaluates and commits edits, in order. Soft: resolves when they are proposed. */
+  async edit(
+    edits: readonly Edit[],
+    durability: 'hard' | 'soft',
+    signal: AbortSignal,
+  ): Promise<EditOutcome[]> {
+    await this.options.budget.room(signal);
+    const outcomes: EditOutcome[] = [];
+    let staged = nothingStaged();
+    let last: Promise<void> | undefined;
+    const flush = (): void => {
+      if (staged.operations.length > 0) last = this.#propose(staged);
+      staged = nothingStaged();
+    };
+    for (const edit of edits) {
+      const name = nameOfKey(edit.key);
+      while (this.#latches.has(name)) {
+        flush();
+        await this.#latches.get(name);
+      }
+      const started = this.#evaluate(edit, name, staged);
+      if (started instanceof Promise) {
+        flush();
+        outcomes.push(await started);
+        signal.throwIfAborted();
+      } else {
+        outcomes.push(started);
+      }
+      if (staged.bytes >= commandBytesMax) {
+        flush();
+        await this.options.budget.room(signal);
+      }
+    }
+    flush();
+    if (durability === 'hard') await last;
+    else if (last !== undefined) this.#acknowledgeSoftly(last);
+    return outcomes;
+  }
+
+  #acknowledgeSoftly(proposal: Promise<void>): void {
+    this.#softPending += 1;
+    const settled = (): void => {
+      this.#softPending -= 1;
+    };
+    // A failed log stops the node by itself; nobody waits for this promise any more.
+    proposal.then(settled, settled);
+  }
+
+  /** Evaluates one edit on the newest document of its key, and stages what comes of it. */
+  #evaluate(edit: Edit, name: string, staged: Staged): EditOutcome | Promise<EditOutcome> {
+    const current = this.read(edit.key, this.overlay.newest(name));
+    const old = current.text === undefined ? null : this.options.codec.parse(current.text);
+    try {
+      const next = edit.evaluate(old);
+      if (!(next instanceof Promise))
+        return this.#stage(edit, { name, current, old, next }, staged);
+      return this.#evaluateLatched(edit, name, { current, old, next });
+    } catch (error) {
+      return { old, new: old, error: error as Error };
+    }
+  }
+
+  /** An edit whose function must wait: other writers of the key wait for it. */
+  #evaluateLatched(
+    edit: Edit,
+    name: string,
+    pending: { readonly current: Current; readonly old: Datum; readonly next: Promise<Datum> },
+  ): Promise<EditOutcome> {
+    const { current, old } = pending;
+    const outcome = pending.next
+      .then((next) => {
+        const staged = nothingStaged();
+        const result = this.#stage(edit, { name, current, old, next }, staged);
+        if (staged.operations.length > 0) return this.#propose(staged).then(() => result);
+        return result;
+      })
+      .catch((error: unknown): EditOutcome => ({ old, new: old, error: error as Error }));
+    const latch = outcome.then(() => {
+      this.#latches.delete(name);
+    });
+    this.#latches.set(name, latch);
+    return outcome;
+  }
+
+  #stage(
+    edit: Edit,
+    step: {
+      readonly name: string;
+      readonly current: Current;
+      readonly old: Datum;
+      readonly next: Datum;
+    },
+    staged: Staged,
+  ): EditOutcome {
+    const { name, current, old, next } = step;
+    if (next === old) return { old, new: next };
+    const text = next === null ? undefined : this.options.codec.format(next);
+    if (text === current.text) return { old, new: old };
+    const body = text === undefined ? undefined : encodeUtf8(text);
+    const bytes = edit.key.byteLength * 2 + (body?.byteLength ?? 0) + entryOverheadBytes;
+    const entry = { key: edit.key, index: this.#nextIndex, text, bytes, indexKeys: new Map() };
+    staged.operations.push({ key: edit.key, expectedVersion: current.version, body });
+    staged.entries.push({ name, entry });
+    staged.bytes += bytes;
+    if (current.text === undefined) staged.delta += 1;
+    if (text === undefined) staged.delta -= 1;
+    this.overlay.propose(name, entry);
+    return { old, new: next };
+  }
+
+  /** Appends what was staged as one entry of the group's log; resolves when it is committed. */
+  #propose(staged: Staged): Promise<void> {
+    const index = this.#nextIndex;
+    this.#nextIndex += 1;
+    const { group, log, budget } = this.options;
+    const command = { keyspace: group, version: index, operations: staged.operations };
+    budget.take(staged.bytes);
+    this.counters.writes += staged.operations.length;
+    const payload = encodeCommand(command);
+    const committed = log
+      .append([{ group, term: onlyTerm, index, kind: entryKind.command, payload }])
+      .then(() => this.#commit(index, command, staged));
+    this.#lastProposal = committed;
+    // Whoever waits for it sees the failure; without anybody, the log's own `failed` stops the node.
+    committed.catch(() => undefined);
+    return committed;
+  }
+
+  #commit(index: number, command: Command, staged: Staged): void {
+    for (const { name, entry } of staged.entries) {
+      assert(entry.index === index, 'an entry is committed by its own command');
+      this.overlay.commit(name, entry);
+    }
+    this.#count += staged.delta;
+    this.options.applier.push({
+      type: 'table',
+      group: this.options.group,
+      index,
+      command,
+      applied: () => {
+        for (const { name, entry } of staged.entries) this.overlay.applied(name, entry);
+        this.options.budget.give(staged.bytes);
+      },
+    });
+  }
+}
