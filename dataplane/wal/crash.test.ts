@@ -1,0 +1,183 @@
+import { expect } from 'chai';
+import { Prng } from '../common/prng.ts';
+import { MemoryDisk } from '../disk/memory-disk.ts';
+import { directory, entry, openLog } from './testing/log.ts';
+import type { OpenedLog } from './testing/log.ts';
+
+const groups = [1, 2] as const;
+
+/** Appends, seals, truncates and releases over several segments; says what was acknowledged. */
+class Workload {
+  /** Per group: the last entry that was acknowledged, and the last one that was appended. */
+  readonly acknowledged = new Map<number, number>();
+  readonly appended = new Map<number, number>();
+  readonly flushed = new Map<number, number>();
+  readonly #prng: Prng;
+
+  constructor(seed: number) {
+    this.#prng = new Prng(seed);
+  }
+
+  async run({ wal, clock }: OpenedLog, steps: number, isOver: () => boolean): Promise<void> {
+    for (let step = 0; step < steps && !isOver(); step += 1) {
+      const appends = groups.map((group) => this.#append({ wal, group, isOver }));
+      await Promise.all(appends);
+      if (step % 10 === 9) clock.advance(20);
+      if (step % 25 === 24) await this.#release(wal);
+    }
+  }
+
+  async #append(to: {
+    wal: OpenedLog['wal'];
+    group: number;
+    isOver: () => boolean;
+  }): Promise<void> {
+    const index = (this.appended.get(to.group) ?? 0) + 1;
+    this.appended.set(to.group, index);
+    await to.wal.append([entry(index, to.group, 40 + this.#prng.below(900))]);
+    if (!to.isOver()) this.acknowledged.set(to.group, index);
+  }
+
+  async #release(wal: OpenedLog['wal']): Promise<void> {
+    for (const group of groups) {
+      this.flushed.set(group, Math.max(0, (this.acknowledged.get(group) ?? 0) - 10));
+    }
+    await wal.release(this.flushed);
+  }
+
+  /** Everything acknowledged is there, in order and without a gap, and nothing that was never appended. */
+  check(found: OpenedLog, about: string): void {
+    for (const group of groups) {
+      const indexes = found.records
+        .filter((record) => record.group === group)
+        .map((record) => record.index);
+      const [first = 1, last = indexes.at(-1) ?? 0] = [indexes[0]];
+      expect(indexes, about).to.deep.equal(indexes.map((_, at) => first + at));
+      const acknowledged = this.acknowledged.get(group) ?? 0;
+      expect(last, about).to.be.within(acknowledged, this.appended.get(group) ?? 0);
+      expect(first, about).to.be.at.most((this.flushed.get(group) ?? 0) + 1);
+      const ours = found.records.filter((record) => record.group === group);
+      for (const { index, payload } of ours) {
+        const text = Buffer.from(payload).toString();
+        expect(text.startsWith(`${group}/${index}.`) || text === `${group}/${index}`).to.equal(
+          true,
+        );
+      }
+    }
+  }
+}
+
+async function append(found: OpenedLog, group: number, index: number): Promise<void> {
+  await found.wal.append([entry(index, group)]);
+}
+
+/** Runs the workload on a disk whose power goes at one operation; undefined when it ends before. */
+async function powerCut(seed: number, cutAt: number): Promise<[Workload, MemoryDisk] | undefined> {
+  const prng = new Prng(seed * 1_000 + cutAt);
+  const disk = new MemoryDisk();
+  const workload = new Workload(seed);
+  let operations = 0;
+  let found: MemoryDisk | undefined;
+  const log = await openLog(disk);
+  disk.failBy(() => {
+    operations += 1;
+    if (operations === cutAt) found = disk.crash(() => prng.next() < 0.5);
+  });
+  await workload.run(log, 60, () => found !== undefined);
+  await log.wal.close();
+  return found === undefined ? undefined : [workload, found];
+}
+
+describe('a log whose power goes', () => {
+  it('at any operation, in any order of sectors and names, has everything acknowledged', async () => {
+    let cuts = 0;
+    for (let cutAt = 1; ; cutAt += 1) {
+      const cut = await powerCut(7, cutAt);
+      if (cut === undefined) break;
+      const [workload, disk] = cut;
+      const found = await openLog(disk);
+      workload.check(found, `power cut before operation ${cutAt}`);
+      for (const group of groups) {
+        const next = (found.wal.recovery.lastIndex(group)?.index ?? 0) + 1;
+        if (next > 1) await append(found, group, next);
+      }
+      await found.wal.close();
+      await (await openLog(disk)).wal.close();
+      cuts += 1;
+    }
+    expect(cuts).to.be.greaterThan(150);
+  }).timeout(60_000);
+
+  it('has everything acknowledged for many workloads', async () => {
+    for (let seed = 100; seed < 200; seed += 1) {
+      const cut = await powerCut(seed, 1 + new Prng(seed).below(250));
+      if (cut === undefined) continue;
+      const [workload, disk] = cut;
+      const found = await openLog(disk);
+      workload.check(found, `seed ${seed}`);
+      await found.wal.close();
+    }
+  }).timeout(60_000);
+
+  it('right after a killed process was replaced, is not taken for damaged', async () => {
+    for (let seed = 1; seed <= 200; seed += 1) {
+      const prng = new Prng(seed);
+      const disk = new MemoryDisk();
+      const first = await openLog(disk);
+      const written = 1 + prng.below(30);
+      for (let index = 1; index <= written; index += 1) await append(first, 1, index);
+      // Killed between the write and the sync of the next entry: the page cache has it, the medium not.
+      disk.failBy((operation) => {
+        if (operation === 'sync') throw new Error('killed');
+      });
+      await append(first, 1, written + 1).catch(() => undefined);
+      disk.failBy(() => undefined);
+      const second = await openLog(disk);
+      expect(second.records.length).to.equal(written + 1);
+      let operations = 0;
+      let found: MemoryDisk | undefined;
+      disk.failBy(() => {
+        operations += 1;
+        if (operations === 2) found = disk.crash(() => prng.next() < 0.5);
+      });
+      await append(second, 1, written + 2);
+      disk.failBy(() => undefined);
+      await second.wal.close();
+      const third = await openLog(found ?? disk);
+      // What the second process handed out must not be lost by the power failure.
+      expect(third.records.length, `seed ${seed}`).to.be.within(written + 1, written + 2);
+      await third.wal.close();
+    }
+  }).timeout(60_000);
+
+  it('while it is being recovered, is recovered the next time', async () => {
+    for (let seed = 1; seed <= 60; seed += 1) {
+      const cut = await powerCut(seed, 20 + new Prng(seed).below(150));
+      if (cut === undefined) continue;
+      const [workload, disk] = cut;
+      const prng = new Prng(seed);
+      const crashed: MemoryDisk[] = [];
+      disk.failBy(() => void crashed.push(disk.crash(() => prng.next() < 0.5)));
+      await (await openLog(disk)).wal.close();
+      for (const again of crashed) {
+        const found = await openLog(again);
+        workload.check(found, `seed ${seed}`);
+        await found.wal.close();
+      }
+    }
+  }).timeout(60_000);
+
+  it('before it was ever used, begins empty', async () => {
+    const disk = new MemoryDisk();
+    const prng = new Prng(1);
+    const crashed: MemoryDisk[] = [];
+    disk.failBy(() => void crashed.push(disk.crash(() => prng.next() < 0.5)));
+    await (await openLog(disk)).wal.close();
+    for (const again of crashed) {
+      const { wal, records } = await openLog(again);
+      expect(records).to.deep.equal([]);
+      expect(await again.list(directory)).to.deep.equal(['0000000000000001.wal']);
+      await wal.close();
+    }
+  });
+});

@@ -1,0 +1,32 @@
+import { writeSync } from 'node:fs';
+import { argv, stdout } from 'node:process';
+import { RealDisk } from '../../disk/real-disk.ts';
+import { openWal } from '../open-wal.ts';
+import type { Wal } from '../wal.ts';
+import { entry } from './log.ts';
+import { realClock } from './real-clock.ts';
+
+/**
+ * A process that appends until it is killed, and tells each acknowledged entry ("GROUP INDEX") on
+ * standard output: `node appender.ts DIRECTORY GROUPS`.
+ */
+async function appendForEver(wal: Wal, group: number): Promise<never> {
+  for (let index = (wal.recovery.lastIndex(group)?.index ?? 0) + 1; ; index += 1) {
+    await wal.append([entry(index, group, 20 + ((index * 37) % 400))]);
+    writeSync(stdout.fd, `${group} ${index}\n`);
+  }
+}
+
+const [, , directory = '', groups = '0'] = argv;
+const log = await openWal({
+  disk: new RealDisk(),
+  directory,
+  segmentBytes: 65_536,
+  clock: realClock,
+  random: () => Math.random(),
+  replayFrom: () => 0,
+  onRecord: () => undefined,
+  onProgress: () => undefined,
+  signal: new AbortController().signal,
+});
+await Promise.all(Array.from({ length: Number(groups) }, (_, at) => appendForEver(log, at + 1)));
