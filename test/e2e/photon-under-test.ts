@@ -62,7 +62,7 @@ export async function startPhoton(instance: string): Promise<Photon> {
   const installation = { root, image, operatorNamespace, watchNamespaces: [], namespace };
   await installCharts(target, installation);
   const name = await applySample(target, installation);
-  await waitUntilReady(target, namespace, name, silent);
+  await waitUntilReady(target, installation, name, silent);
   const host = await serviceAddress(target, namespace, name);
   const password = await adminPassword(target, namespace, name);
   return {
@@ -74,7 +74,7 @@ export async function startPhoton(instance: string): Promise<Photon> {
     pod: `${name}-main-0`,
     connect: (given = password) =>
       r.connect({ host, port: driverPort, user: 'admin', password: given, timeout: 5 }),
-    waitUntilReady: () => waitUntilReady(target, namespace, name, silent),
+    waitUntilReady: () => waitUntilReady(target, installation, name, silent),
     stop: () => stopCluster(instance),
   };
 }

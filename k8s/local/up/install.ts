@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { LocalError } from '../host/errors.ts';
 import { words } from '../host/run.ts';
 import type { Step } from '../host/steps.ts';
 import { waitFor } from '../host/wait.ts';
@@ -76,10 +77,13 @@ export async function applySample(target: Target, installation: Installation): P
   return sample.metadata.name;
 }
 
+/** An operator that has been started this often and still does nothing will not get better. */
+const operatorRestartsMax = 5;
+
 /** Waits until this generation of the cluster is fulfilled and serves, and shows what it waits for. */
 export async function waitUntilReady(
   target: Target,
-  namespace: string,
+  { namespace, operatorNamespace }: Installation,
   cluster: string,
   step: Step,
 ): Promise<void> {
@@ -90,6 +94,7 @@ export async function waitUntilReady(
       if (result.code !== 0) return false;
       const object = JSON.parse(result.stdout) as ClusterObject;
       step.progress(describe(object));
+      if (object.status?.conditions === undefined) await checkOperator(target, operatorNamespace);
       return isFulfilled(object, 'Available') && isFulfilled(object, 'Ready');
     },
     {
@@ -97,9 +102,34 @@ export async function waitUntilReady(
       timeoutMs: availableTimeoutMs,
       intervalMs: pollMs,
       signal: target.signal,
-      explain: () => explainNotReady(target, namespace),
+      explain: async () =>
+        `${await podsAndEvents(target, namespace)}\n${await operatorLog(target, operatorNamespace)}`,
     },
   );
+}
+
+async function checkOperator(target: Target, namespace: string): Promise<void> {
+  const field = 'jsonpath={.items[*].status.containerStatuses[*].restartCount}';
+  const counts = await tryKubectl(
+    target,
+    words`get pods --namespace ${namespace} --selector ${operatorPods} --output ${field}`,
+  );
+  if (Math.max(...counts.stdout.split(' ').map(Number)) < operatorRestartsMax) return;
+  throw new LocalError(
+    'local.component_failed',
+    `the operator ends as soon as it is started; its last words:\n${await operatorLog(target, namespace)}`,
+  );
+}
+
+/** What the charts label the operator's pods with. */
+const operatorPods = 'app.kubernetes.io/name=photondb-operator';
+
+async function operatorLog(target: Target, namespace: string): Promise<string> {
+  const logs = await tryKubectl(
+    target,
+    words`logs --namespace ${namespace} --selector ${operatorPods} --tail 12`,
+  );
+  return logs.stdout.trim() || logs.stderr.trim();
 }
 
 export function isFulfilled({ metadata, status }: ClusterObject, type: string): boolean {
@@ -122,7 +152,7 @@ export function describe({ status }: ClusterObject): string {
   return (telling.message ?? telling.reason ?? telling.type).split('\n')[0] ?? '';
 }
 
-async function explainNotReady(target: Target, namespace: string): Promise<string> {
+async function podsAndEvents(target: Target, namespace: string): Promise<string> {
   const pods = await tryKubectl(target, ['get', 'pods', '--all-namespaces']);
   const events = await tryKubectl(
     target,

@@ -134,7 +134,7 @@ async function install(steps: Steps, target: Target, installation: Installation)
     applySample(target, installation),
   );
   await steps.run(`PhotonCluster ${name}`, (step) =>
-    waitUntilReady(target, installation.namespace, name, step),
+    waitUntilReady(target, installation, name, step),
   );
   return name;
 }
