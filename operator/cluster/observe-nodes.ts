@@ -1,0 +1,32 @@
+/** The wanted nodes of a cluster as the caches show them. */
+import type { NodeView } from '../api/node-view.ts';
+import { keyOf } from '../controller/object.ts';
+import { revisionAnnotation } from '../resources/labels.ts';
+import { wantedNodes } from '../resources/layout.ts';
+import { nodeView } from '../status/node-view.ts';
+import type { Context } from './task.ts';
+import { wantedTemplate } from './task.ts';
+
+export function observeNodes(context: Context): readonly NodeView[] {
+  const { cluster, tools } = context;
+  const { world, heartbeats, clock } = tools;
+  const namespace = cluster.metadata.namespace ?? '';
+  const elapsedMs = (since: string): number => clock.wallMs() - Date.parse(since);
+  return wantedNodes(cluster).map(({ name, pool, zone }) => {
+    const key = keyOf({ namespace, name });
+    const node = world.nodes.get(key);
+    const uid = node?.metadata.uid ?? '';
+    const heartbeat = node?.status?.heartbeatAt;
+    if (heartbeat !== undefined) heartbeats.see(uid, heartbeat, clock.now());
+    const objects = {
+      name,
+      pool: pool.name,
+      roles: pool.roles,
+      wantedRevision: wantedTemplate(context, pool, zone)?.revision ?? '',
+      pod: world.pods.get(key),
+      node,
+      isHeard: heartbeats.isHeard(uid, clock.now()),
+    };
+    return nodeView(objects, revisionAnnotation, elapsedMs);
+  });
+}

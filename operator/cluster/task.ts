@@ -1,0 +1,107 @@
+/** What the tasks of a reconcile are given, and what they end in. */
+import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import type { Reason } from '../api/conditions.ts';
+import { reasons } from '../api/conditions.ts';
+import type { Clock } from '../controller/clock.ts';
+import type { EventInput } from '../controller/event-recorder.ts';
+import type { Expectations } from '../controller/expectations.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Resource } from '../kube/object.ts';
+import type { Hash, Manifest, Pool } from '../resources/manifest.ts';
+import type { Zone } from '../resources/layout.ts';
+import { configMap } from '../resources/node-config.ts';
+import type { PodTemplate } from '../resources/pod-template.ts';
+import { podTemplate } from '../resources/pod-template.ts';
+import type { Heartbeats } from '../status/heartbeats.ts';
+import type { Applier } from './applier.ts';
+import type { World } from './world.ts';
+
+export type TaskResult =
+  | { readonly type: 'complete' }
+  /** Something must happen first; the change will bring the cluster back. */
+  | { readonly type: 'wait'; readonly message: string }
+  /** The same, and nobody will tell: look again after this time. */
+  | { readonly type: 'retry'; readonly message: string; readonly afterMs: number }
+  /** Somebody has to change something. */
+  | { readonly type: 'fail'; readonly reason: Reason; readonly message: string };
+
+export const complete: TaskResult = Object.freeze({ type: 'complete' });
+
+/** What the process has one of, for all clusters. */
+export interface Tools {
+  readonly client: KubeClient;
+  readonly world: World;
+  readonly applier: Applier;
+  readonly expectations: Expectations;
+  readonly heartbeats: Heartbeats;
+  readonly clock: Clock;
+  readonly hash: Hash;
+  /** A random password. */
+  readonly newPassword: () => string;
+  readonly emit: (event: EventInput) => void;
+}
+
+/** One reconcile of one cluster, as its cache showed it at the start. */
+export interface Context {
+  readonly key: string;
+  readonly cluster: PhotonCluster;
+  readonly tools: Tools;
+  readonly signal: AbortSignal;
+  /** Found by the task that looks after the password; the tasks before it do without. */
+  password?: { readonly secret: string; readonly mark: string };
+}
+
+export type Task = (context: Context) => Promise<TaskResult>;
+
+/** How soon to look again at what leaves without an event. */
+const leavingMs = 2_000;
+
+/** Applies all; the first thing in the way decides. */
+export async function applyAll(
+  { cluster, tools, signal }: Context,
+  wanted: readonly (readonly [Resource, Manifest])[],
+): Promise<TaskResult> {
+  const results = await Promise.all(
+    wanted.map(([resource, manifest]) => tools.applier.apply(cluster, resource, manifest, signal)),
+  );
+  for (const result of results) {
+    if (result.type === 'foreign') {
+      return { type: 'fail', reason: reasons.foreignObject, message: result.message };
+    }
+    if (result.type === 'leaving') {
+      return { type: 'retry', message: result.message, afterMs: leavingMs };
+    }
+  }
+  return complete;
+}
+
+/** The wanted pods of a zone; undefined until the password is known, which they depend on. */
+export function wantedTemplate(context: Context, pool: Pool, zone: Zone): PodTemplate | undefined {
+  const { cluster, tools, password } = context;
+  if (password === undefined) return undefined;
+  const facts = {
+    configMapName: configMap(cluster, tools.hash).metadata.name,
+    passwordSecret: password.secret,
+    passwordMark: password.mark,
+  };
+  return podTemplate({ cluster, pool, zone }, facts, tools.hash);
+}
+
+/** An event about the cluster. */
+export function eventOf(
+  { cluster }: Pick<Context, 'cluster'>,
+  event: Omit<EventInput, 'regarding'>,
+): EventInput {
+  const { apiVersion, kind, metadata } = cluster;
+  const { name, namespace, uid } = metadata;
+  return {
+    ...event,
+    regarding: {
+      apiVersion,
+      kind,
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+    },
+  };
+}

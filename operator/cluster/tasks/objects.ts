@@ -1,0 +1,48 @@
+/** The objects around the pods, each made by a pure function of the manifest. */
+import { resources } from '../../kube/object.ts';
+import { nodeAccount, nodeRole, nodeRoleBinding } from '../../resources/access.ts';
+import { disruptionBudget } from '../../resources/disruption-budget.ts';
+import { wantedNodes } from '../../resources/layout.ts';
+import { configMap } from '../../resources/node-config.ts';
+import { photonNode, photonPool } from '../../resources/photon-objects.ts';
+import { clientService, nodesService } from '../../resources/services.ts';
+import type { Context, TaskResult } from '../task.ts';
+import { applyAll } from '../task.ts';
+
+/** Who the pods are in Kubernetes, and what they may do there. */
+export async function grantAccess(context: Context): Promise<TaskResult> {
+  const { cluster } = context;
+  const nodeNames = wantedNodes(cluster).map(({ name }) => name);
+  return applyAll(context, [
+    [resources.serviceAccounts, nodeAccount(cluster)],
+    [resources.roles, nodeRole(cluster, nodeNames)],
+    [resources.roleBindings, nodeRoleBinding(cluster)],
+  ]);
+}
+
+/** The intent for each pool and node: pods look for theirs as soon as they start. */
+export async function declareNodes(context: Context): Promise<TaskResult> {
+  const { cluster } = context;
+  return applyAll(context, [
+    ...cluster.spec.pools.map(
+      (pool) => [resources.photonPools, photonPool(cluster, pool)] as const,
+    ),
+    ...wantedNodes(cluster).map(
+      (node) => [resources.photonNodes, photonNode(cluster, node)] as const,
+    ),
+  ]);
+}
+
+export async function writeConfiguration(context: Context): Promise<TaskResult> {
+  const { cluster, tools } = context;
+  return applyAll(context, [[resources.configMaps, configMap(cluster, tools.hash)]]);
+}
+
+export async function openServices(context: Context): Promise<TaskResult> {
+  const { cluster } = context;
+  return applyAll(context, [
+    [resources.services, clientService(cluster)],
+    [resources.services, nodesService(cluster)],
+    [resources.podDisruptionBudgets, disruptionBudget(cluster)],
+  ]);
+}

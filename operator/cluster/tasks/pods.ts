@@ -1,0 +1,51 @@
+/** The pods: a StatefulSet for each pool and zone, and the role labels of each pod. */
+import { keyOf } from '../../controller/object.ts';
+import { isKubeError } from '../../kube/errors.ts';
+import { resources } from '../../kube/object.ts';
+import { roleLabelPatch } from '../../resources/labels.ts';
+import { wantedNodes, zonesOf } from '../../resources/layout.ts';
+import { statefulSetName } from '../../resources/names.ts';
+import { statefulSet } from '../../resources/stateful-set.ts';
+import type { Context, TaskResult } from '../task.ts';
+import { applyAll, complete, wantedTemplate } from '../task.ts';
+import type { StatefulSet } from '../world.ts';
+
+export function claimSizeOf(set: StatefulSet | undefined): string | undefined {
+  return set?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.['storage'];
+}
+
+export async function runPods(context: Context): Promise<TaskResult> {
+  const { cluster, tools } = context;
+  const namespace = cluster.metadata.namespace ?? '';
+  const wanted = cluster.spec.pools.flatMap((pool) =>
+    zonesOf(cluster, pool).flatMap((zone) => {
+      const template = wantedTemplate(context, pool, zone);
+      if (template === undefined) return [];
+      const key = keyOf({ namespace, name: statefulSetName(zone.name) });
+      const size = claimSizeOf(tools.world.statefulSets.get(key));
+      const manifest = statefulSet({ cluster, pool, zone }, template, size);
+      return [[resources.statefulSets, manifest] as const];
+    }),
+  );
+  return applyAll(context, wanted);
+}
+
+/** Roles are labels of the pods, so that they can change without a new pod. */
+export async function labelPods({ cluster, tools, signal }: Context): Promise<TaskResult> {
+  const namespace = cluster.metadata.namespace ?? '';
+  for (const node of wantedNodes(cluster)) {
+    const pod = tools.world.pods.get(keyOf({ namespace, name: node.name }));
+    if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
+    const labels = roleLabelPatch(pod.metadata.labels ?? {}, node.pool.roles);
+    if (labels === undefined) continue;
+    // At the pod that was looked at: its successor has labels of its own.
+    const patch = { metadata: { uid: pod.metadata.uid, labels } };
+    try {
+      await tools.client.mergePatch(resources.pods, pod.metadata, patch, { signal });
+    } catch (error) {
+      // The pod has gone meanwhile; its successor brings the cluster back.
+      if (!isKubeError(error, 'kube.not_found', 'kube.conflict')) throw error;
+    }
+  }
+  return complete;
+}

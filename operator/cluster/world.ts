@@ -1,0 +1,120 @@
+/**
+ * What the operator sees: a cache for each kind that belongs to clusters. Secrets are not among
+ * them: it reads the ones that a cluster names, and no others.
+ */
+import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import type { PhotonNode } from '../api/generated/photon-node.ts';
+import type { PhotonPool } from '../api/generated/photon-pool.ts';
+import { keyOf } from '../controller/object.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { resources } from '../kube/object.ts';
+import { clusterLabel } from '../resources/labels.ts';
+import type { Pod } from '../status/node-view.ts';
+import type { WatchedOptions } from './watched.ts';
+import { Watched } from './watched.ts';
+
+export interface RunningPod extends Pod {
+  readonly spec?: {
+    readonly volumes?: readonly { readonly configMap?: { readonly name?: string } }[];
+  };
+}
+
+export interface StatefulSet extends KubeObject {
+  readonly spec?: {
+    readonly template?: {
+      readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
+    };
+    readonly volumeClaimTemplates?: readonly {
+      readonly spec?: { readonly resources?: { readonly requests?: Record<string, string> } };
+    }[];
+  };
+  readonly status?: { readonly observedGeneration?: number };
+}
+
+export interface VolumeClaim extends KubeObject {
+  readonly spec?: { readonly resources?: { readonly requests?: Record<string, string> } };
+}
+
+/** A cache of any kind, for what concerns them all. */
+export type Cache = Pick<
+  Watched<KubeObject>,
+  'resource' | 'size' | 'hasSynced' | 'start' | 'stop' | 'synced' | 'onChange' | 'get'
+>;
+
+/** On all that belongs to a cluster. */
+const ours = clusterLabel;
+
+export class World {
+  readonly clusters: Watched<PhotonCluster>;
+  readonly pools: Watched<PhotonPool>;
+  readonly nodes: Watched<PhotonNode>;
+  readonly pods: Watched<RunningPod>;
+  readonly statefulSets: Watched<StatefulSet>;
+  readonly volumeClaims: Watched<VolumeClaim>;
+  readonly configMaps: Watched<KubeObject>;
+  /** Every cache, for what concerns them all. */
+  readonly caches: readonly Cache[];
+
+  constructor(options: WatchedOptions) {
+    this.clusters = new Watched(resources.photonClusters, options);
+    this.pools = new Watched(resources.photonPools, options);
+    this.nodes = new Watched(resources.photonNodes, options);
+    this.pods = new Watched(resources.pods, options, ours);
+    this.statefulSets = new Watched(resources.statefulSets, options, ours);
+    this.volumeClaims = new Watched(resources.persistentVolumeClaims, options, ours);
+    this.configMaps = new Watched(resources.configMaps, options, ours);
+    const plain = [
+      resources.services,
+      resources.serviceAccounts,
+      resources.roles,
+      resources.roleBindings,
+      resources.podDisruptionBudgets,
+    ].map((resource) => new Watched(resource, options, ours));
+    this.caches = [
+      this.clusters,
+      this.pools,
+      this.nodes,
+      this.pods,
+      this.statefulSets,
+      this.volumeClaims,
+      this.configMaps,
+      ...plain,
+    ];
+  }
+
+  /** Tells the key of the cluster that each change concerns. */
+  onChange(handler: (clusterKey: string) => void): void {
+    for (const cache of this.caches) {
+      const isCluster = cache.resource === resources.photonClusters;
+      cache.onChange(({ object, key }) => {
+        const { namespace, labels } = object.metadata;
+        const name = labels?.[clusterLabel];
+        if (isCluster) handler(key);
+        else if (name !== undefined && namespace !== undefined) handler(keyOf({ namespace, name }));
+      });
+    }
+  }
+
+  start(): void {
+    for (const cache of this.caches) cache.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.caches.map((cache) => cache.stop()));
+  }
+
+  async synced(signal: AbortSignal): Promise<boolean> {
+    const all = await Promise.all(this.caches.map((cache) => cache.synced(signal)));
+    return all.every(Boolean);
+  }
+
+  get hasSynced(): boolean {
+    return this.caches.every(({ hasSynced }) => hasSynced);
+  }
+
+  /** An object of any watched kind; undefined when the caches do not show it. */
+  find(kind: string, key: string): KubeObject | undefined {
+    for (const cache of this.caches) if (cache.resource.kind === kind) return cache.get(key);
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The Secret with the password of the user admin. It is made once and never changed, and nobody
+ * owns it: volumes that outlive the cluster are of no use without the password. Pure.
+ */
+import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import { clusterLabels } from './labels.ts';
+import type { Manifest } from './manifest.ts';
+import { ownerReference } from './manifest.ts';
+import { adminSecretName } from './names.ts';
+
+/** The name of the Secret that counts, made by the operator or named by the user. */
+export function passwordSecretName({ metadata, spec }: PhotonCluster): string {
+  return spec.security?.passwordSecret ?? adminSecretName(metadata.name);
+}
+
+export function adminSecret(
+  cluster: PhotonCluster,
+  password: string,
+): Manifest & { readonly type: string; readonly stringData: Readonly<Record<string, string>> } {
+  const { name, namespace } = cluster.metadata;
+  // Where the volumes go with the cluster, nothing is left that the password would open.
+  const isKept = cluster.spec.volumes.whenDeleted === 'Retain';
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: adminSecretName(name),
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: clusterLabels(name),
+      ...(isKept ? {} : { ownerReferences: [ownerReference(cluster)] }),
+    },
+    type: 'Opaque',
+    stringData: { user: 'admin', password },
+  };
+}

@@ -1,0 +1,61 @@
+/** Labels and annotations: a contract with selectors, dashboards and scrapers. Pure. */
+
+export const clusterLabel = 'photondb.io/cluster';
+export const poolLabel = 'photondb.io/pool';
+export const zoneIndexLabel = 'photondb.io/zone-index';
+export const revisionAnnotation = 'photondb.io/revision';
+
+/** Keys under these belong to the operator; an overlay may not touch them. */
+export const ownedKeyPrefixes = Object.freeze(['photondb.io/', 'app.kubernetes.io/']);
+
+const rolePrefix = 'photondb.io/role-';
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** On everything that belongs to a cluster. */
+export function clusterLabels(cluster: string): Labels {
+  return {
+    'app.kubernetes.io/name': 'photondb',
+    'app.kubernetes.io/instance': cluster,
+    'app.kubernetes.io/part-of': 'photondb',
+    'app.kubernetes.io/managed-by': 'photondb-operator',
+    [clusterLabel]: cluster,
+  };
+}
+
+/** Selects every node of a cluster. */
+export function nodeSelector(cluster: string): Labels {
+  return { 'app.kubernetes.io/component': 'node', [clusterLabel]: cluster };
+}
+
+export function poolSelector(cluster: string, pool: string): Labels {
+  return { ...nodeSelector(cluster), [poolLabel]: pool };
+}
+
+/** Selects the pods of one StatefulSet. */
+export function zoneSelector(cluster: string, pool: string, zoneIndex: number): Labels {
+  return { ...poolSelector(cluster, pool), [zoneIndexLabel]: String(zoneIndex) };
+}
+
+export function selectorText(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+}
+
+/**
+ * The change that brings a pod's role labels to its roles: null takes a label away. Undefined when
+ * they are right already.
+ */
+export function roleLabelPatch(
+  labels: Labels,
+  roles: readonly string[],
+): Readonly<Record<string, string | null>> | undefined {
+  const wanted = new Set(roles.map((role) => rolePrefix + role));
+  const patch: Record<string, string | null> = {};
+  for (const key of Object.keys(labels)) {
+    if (key.startsWith(rolePrefix) && !wanted.has(key)) patch[key] = null;
+  }
+  for (const key of wanted) if (labels[key] !== 'true') patch[key] = 'true';
+  return Object.keys(patch).length === 0 ? undefined : patch;
+}

@@ -1,0 +1,86 @@
+/** The status of a cluster and of its pools, computed anew from what is seen. Pure. */
+import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import type { PhotonPool } from '../api/generated/photon-pool.ts';
+import type { NodeView } from '../api/node-view.ts';
+import { isCurrent } from '../api/node-view.ts';
+import type { Moment, Outcome } from './conditions.ts';
+import { conditionsOf, firstConditions } from './conditions.ts';
+
+export type ClusterStatus = NonNullable<PhotonCluster['status']>;
+export type PoolStatus = NonNullable<PhotonPool['status']>;
+
+/** The version that all nodes report; undefined while one is silent or they differ. */
+function commonVersion(nodes: readonly NodeView[]): string | undefined {
+  const versions = new Set(nodes.map(({ report }) => report?.version));
+  const [version] = versions;
+  return versions.size === 1 ? version : undefined;
+}
+
+function counters(nodes: readonly NodeView[]): {
+  readonly replicas: number;
+  readonly readyReplicas: number;
+  readonly updatedReplicas: number;
+} {
+  const pods = nodes.flatMap(({ pod, wantedRevision }) =>
+    pod === undefined ? [] : [{ ...pod, isUpdated: pod.revision === wantedRevision }],
+  );
+  return {
+    replicas: pods.length,
+    readyReplicas: pods.filter(({ isReady }) => isReady).length,
+    updatedReplicas: pods.filter(({ isUpdated }) => isUpdated).length,
+  };
+}
+
+function poolNames(nodes: readonly NodeView[]): readonly string[] {
+  return [...new Set(nodes.map(({ pool }) => pool))];
+}
+
+export function clusterStatus(
+  facts: {
+    readonly outcome: Outcome;
+    readonly nodes: readonly NodeView[];
+    readonly passwordSecret?: string;
+  },
+  moment: Moment,
+  before: ClusterStatus = {},
+): ClusterStatus {
+  const { nodes, outcome, passwordSecret } = facts;
+  const version = commonVersion(nodes);
+  const current = nodes.filter(isCurrent).length;
+  return {
+    observedGeneration: moment.generation,
+    ...(version === undefined ? {} : { version }),
+    nodes: {
+      ready: current,
+      wanted: nodes.length,
+      unknown: nodes.filter(({ isHeard }) => !isHeard).length,
+      summary: `${current}/${nodes.length}`,
+    },
+    pools: poolNames(nodes).map((name) => {
+      const ofPool = nodes.filter(({ pool }) => pool === name);
+      return { name, ...counters(ofPool), revision: ofPool[0]?.wantedRevision ?? '' };
+    }),
+    ...(passwordSecret === undefined ? {} : { passwordSecret }),
+    conditions: conditionsOf(outcome, nodes, moment, before.conditions ?? []),
+  };
+}
+
+/** The first status of a new generation: the former counters, and the news that there is work. */
+export function firstStatus(moment: Moment, before: ClusterStatus = {}): ClusterStatus {
+  return {
+    ...before,
+    observedGeneration: moment.generation,
+    conditions: firstConditions(moment, before.conditions ?? []),
+  };
+}
+
+export function poolStatus(
+  nodes: readonly NodeView[],
+  facts: { readonly generation: number; readonly selector: string },
+): PoolStatus {
+  return {
+    observedGeneration: facts.generation,
+    ...counters(nodes),
+    selector: facts.selector,
+  };
+}
