@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import { join } from 'node:path';
 import { ensureDebianPackages, requireLinuxRoot } from '../k8s/local/host/debian.ts';
 import { ensureKube } from '../k8s/local/cluster/kube-build.ts';
 import { startCluster, stopAbandoned, stopCluster } from '../k8s/local/cluster/cluster.ts';
@@ -76,7 +75,7 @@ function runTests(
   return new Promise((resolve) => {
     let result = nothingRun;
     const args = [String(stage.timeoutMs), ...stage.patterns];
-    const child = fork(join(import.meta.dirname, 'stage.ts'), args, {
+    const child = fork(new URL('./stage.ts', import.meta.url), args, {
       env: { ...process.env, ...env },
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });

@@ -55,7 +55,7 @@ function installPackages() {
   console.log(`  ok npm packages (${((Date.now() - started) / 1000).toFixed(1)} s)`);
 }
 
-/** Runs a TypeScript program of the repository with the pinned Node, and ends as it ends. */
+/** Runs a TypeScript program (by its URL) with the pinned Node, and ends as it ends. */
 export function runPinned(program, args) {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
     fail(`this needs Linux on x64 or arm64, and this is ${process.platform} on ${process.arch}`);
@@ -70,7 +70,7 @@ export function runPinned(program, args) {
   const bin = join(root, 'node_modules', '.bin');
   const child = spawn(
     pinnedNode,
-    ['--disable-warning=ExperimentalWarning', join(root, program), ...args],
+    ['--disable-warning=ExperimentalWarning', fileURLToPath(program), ...args],
     { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } },
   );
   // On a terminal Ctrl-C reaches the child too, which cleans up: this process only waits for it.

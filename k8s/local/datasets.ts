@@ -17,7 +17,7 @@ export interface Dataset {
   documents(): readonly Document[];
 }
 
-export type Value = string | number | boolean | readonly Value[];
+type Value = string | number | boolean | readonly Value[];
 export type Document = Readonly<Record<string, Value>>;
 
 const folder = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data');

@@ -1,4 +1,4 @@
 // `npm run down [-- --purge]`: see up/down.ts.
 import { runPinned } from './bootstrap.js';
 
-runPinned('k8s/local/up/down.ts', process.argv.slice(2));
+runPinned(new URL('./up/down.ts', import.meta.url), process.argv.slice(2));

@@ -1,4 +1,4 @@
 // `npm run up [-- --kube-nodes N | --context NAME --image IMAGE]`: see up/main.ts.
 import { runPinned } from './bootstrap.js';
 
-runPinned('k8s/local/up/main.ts', process.argv.slice(2));
+runPinned(new URL('./up/main.ts', import.meta.url), process.argv.slice(2));

@@ -73,7 +73,7 @@ export function findMachines(layout: Layout): Machine[] {
 }
 
 /** The programs that run in a machine, by the host's process numbers. */
-export function programsIn(machine: Machine): Process[] {
+function programsIn(machine: Machine): Process[] {
   const namespace = pidNamespace(machine.pid);
   return processes().filter(({ pid }) => pidNamespace(pid) === namespace);
 }

@@ -35,7 +35,7 @@ export const pauseImageName = 'localhost/pause:1';
 const socketOf = (node: NodeLayout): string => join(node.directory, 'containerd.sock');
 
 /** Containerd's own client, talking to this node's containerd. */
-export const ctr = (machine: Machine, node: NodeLayout, args: readonly string[]): string[] =>
+const ctr = (machine: Machine, node: NodeLayout, args: readonly string[]): string[] =>
   inMachine(machine, ['ctr', '--address', socketOf(node), '--namespace', 'k8s.io', ...args]);
 
 /** Starts what does not run yet. The control plane may still be on its way up: kubelet waits for it. */

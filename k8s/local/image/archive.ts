@@ -59,7 +59,7 @@ export async function writeLayer(content: LayerContent, file: string): Promise<L
   return { file, digest };
 }
 
-export async function digestOf(file: string): Promise<string> {
+async function digestOf(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');

@@ -29,7 +29,7 @@ export interface PhotonImage {
   write(file: string): Promise<void>;
 }
 
-export const imageRepository = 'localhost/photondb';
+const imageRepository = 'localhost/photondb';
 const userId = 1000;
 const lockTimeoutMs = 300_000;
 
