@@ -133,7 +133,7 @@ async function buildInto(folder: string, step: Step, signal?: AbortSignal): Prom
   await go(['mod', 'download', '-x'], { onLine: onModule, signal });
   const total = (await go(['list', '-deps', './...'], { signal })).stdout.split('\n').length;
   let packages = 0;
-  const build = ['build', '-v', '-trimpath', '-ldflags', linkerFlags(), '-o'];
+  const build = ['build', '-v', '-trimpath', '-buildvcs=false', '-ldflags', linkerFlags(), '-o'];
   const onPackage = (): void => {
     step.progress(`compiling package ${++packages} of at most ${total}, then linking`);
   };
@@ -169,7 +169,9 @@ async function go(args: readonly string[], { onLine, signal }: GoOptions): Promi
 }
 
 export function buildError(what: string, said: string): LocalError {
-  const end = said.trim().split('\n').slice(-8).join('\n');
+  // Lines with # repeat what was tried (-x), not what failed.
+  const lines = said.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const end = lines.slice(-8).join('\n');
   if (/no space left/i.test(said)) {
     return new LocalError(
       'local.no_space',
