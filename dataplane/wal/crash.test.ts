@@ -150,6 +150,47 @@ describe('a log whose power goes', () => {
     }
   }).timeout(60_000);
 
+  it('in the middle of a change of segments with many groups, is not taken for damaged', async () => {
+    const count = 120;
+    const prng = new Prng(3);
+    const disk = new MemoryDisk();
+    const { wal } = await openLog(disk);
+    const crashed: MemoryDisk[] = [];
+    disk.failBy((operation, path) => {
+      if (operation !== 'sync' || path.endsWith('.new')) return;
+      for (let image = 0; image < 60; image += 1) {
+        crashed.push(disk.crash(() => prng.next() < 0.85));
+      }
+    });
+    for (let index = 1; index <= 3; index += 1) {
+      await wal.append(Array.from({ length: count }, (_, group) => entry(index, group, 60)));
+    }
+    await wal.close();
+    expect((await disk.list(directory)).length).to.equal(4);
+    for (const found of crashed) {
+      const again = await openLog(found);
+      expect(again.records.length % count).to.equal(0);
+      await again.wal.close();
+    }
+  }).timeout(60_000);
+
+  it('when a process was killed before the name of a segment was durable, keeps the segment', async () => {
+    const disk = new MemoryDisk();
+    let isKilled = false;
+    disk.failBy((operation) => {
+      isKilled ||= operation === 'rename';
+      if (operation === 'syncDirectory' && isKilled) throw new Error('killed');
+    });
+    await openLog(disk).catch(() => undefined);
+    disk.failBy(() => undefined);
+    const second = await openLog(disk);
+    await append(second, 1, 1);
+    const { wal, records } = await openLog(disk.crash(() => false));
+    expect(records.length).to.equal(1);
+    await wal.close();
+    await second.wal.close();
+  });
+
   it('while it is being recovered, is recovered the next time', async () => {
     for (let seed = 1; seed <= 60; seed += 1) {
       const cut = await powerCut(seed, 20 + new Prng(seed).below(150));

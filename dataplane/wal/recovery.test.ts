@@ -29,11 +29,11 @@ describe('recovery of a torn tail', () => {
   it('cuts it, says where, and never reads it again', async () => {
     const disk = await smallLog(1);
     const bytes = disk.bytesOf(await segmentPath(disk));
-    bytes.set(encodeUtf8('half a batch'), endOf(bytes) + 20);
+    bytes.set(encodeUtf8('half a batch'.repeat(100)), endOf(bytes) + 20);
     const again = await openLog(disk);
     expect(again.records.length).to.equal(1);
     expect(again.wal.recovery.cut).to.include({ segment: '0000000000000001.wal' });
-    expect(again.wal.recovery.cut?.bytes).to.be.within(20, 32);
+    expect(again.wal.recovery.cut?.bytes).to.be.within(1_208, 1_220);
     await again.wal.append([entry(2)]);
     await again.wal.close();
     const third = await openLog(disk);
@@ -138,6 +138,25 @@ describe('recovery of a damaged log', () => {
       await outcome.wal.close();
     }
   }).timeout(60_000);
+
+  it('notices a batch that is whole, but not the one that was written there', async () => {
+    const [disk, other] = [await smallLog(1), await smallLog(1)];
+    const path = await segmentPath(disk);
+    const start = Math.ceil(endOf(disk.bytesOf(path)) / 8) * 8;
+    for (const [log, text] of [
+      [disk, 'written here'],
+      [other, 'written else'],
+    ] as const) {
+      const { wal } = await openLog(log);
+      await wal.append([{ ...entry(2), payload: encodeUtf8(text) }]);
+      await wal.append([entry(3)]);
+      await wal.close();
+    }
+    const length = 36 + 25 + 12;
+    const stale = other.bytesOf(path).subarray(start, start + length);
+    disk.bytesOf(path).set(stale, start);
+    expect((await failureOf(openLog(disk))).code).to.equal('wal.corrupt');
+  });
 
   it('says where the damage is', async () => {
     const disk = await writtenLog(200);
