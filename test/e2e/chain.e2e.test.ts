@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
 import { stringify } from 'yaml';
+import { haltCluster, startCluster } from '../../k8s/local/cluster/cluster.ts';
 import { datasets } from '../../k8s/local/datasets.ts';
 import { datasetDatabase, loadDatasets } from '../../k8s/local/load-datasets.ts';
 import { applySample, installCharts } from '../../k8s/local/up/install.ts';
@@ -94,6 +95,16 @@ describe('a PhotonCluster on a real Kubernetes', () => {
       id: 'one',
       text: 'kept',
     });
+  });
+
+  it('finds its documents again after the whole cluster was shut down and started', async function reboot() {
+    this.timeout(180_000);
+    const { instance } = photon.cluster.layout;
+    await haltCluster(instance);
+    await startCluster({ instance, nodes: 1, kube: photon.cluster.kube, temporary: true });
+    await photon.waitUntilReady();
+    await reconnect();
+    expect(await r.db('test').table('notes').count().run(connection)).to.equal(1);
   });
 
   it('repairs what somebody else has changed or deleted', async () => {
