@@ -109,13 +109,13 @@ describe('a PhotonCluster on a real Kubernetes', () => {
 
   it('repairs what somebody else has changed or deleted', async () => {
     await kubectl(['delete', 'service', `${photon.name}-nodes`]);
-    await kubectl(['scale', 'statefulset', `${photon.name}-main`, '--replicas=0']);
+    await kubectl(['scale', 'statefulset', photon.statefulSet, '--replicas=0']);
     await until('the service and the replicas to be back', async () => {
       const services = await kubectl(['get', 'services', '--output', 'name']);
       const replicas = await kubectl([
         'get',
         'statefulset',
-        `${photon.name}-main`,
+        photon.statefulSet,
         '--output=jsonpath={.spec.replicas}',
       ]);
       return services.includes(`${photon.name}-nodes`) && replicas === '1';

@@ -15,7 +15,8 @@ import {
   waitUntilReady,
 } from '../../k8s/local/up/install.ts';
 import type { Installation } from '../../k8s/local/up/install.ts';
-import { localTarget } from '../../k8s/local/up/target.ts';
+import { words } from '../../k8s/local/host/run.ts';
+import { kubectl, localTarget } from '../../k8s/local/up/target.ts';
 import type { Target } from '../../k8s/local/up/target.ts';
 import { kubeFolder, until } from './cluster-under-test.ts';
 
@@ -26,8 +27,9 @@ export interface Photon {
   readonly installation: Installation;
   readonly name: string;
   readonly namespace: string;
-  /** Its data node. */
+  /** Its data node, and what keeps it. */
   readonly pod: string;
+  readonly statefulSet: string;
   connect(password?: string): Promise<Connection>;
   waitUntilReady(): Promise<void>;
   stop(): Promise<void>;
@@ -63,6 +65,11 @@ export async function startPhoton(instance: string): Promise<Photon> {
   await installCharts(target, installation);
   const name = await applySample(target, installation);
   await waitUntilReady(target, installation, name, silent);
+  // One pool in one zone is one StatefulSet, and one replica is one pod.
+  const statefulSet = await kubectl(
+    target,
+    words`get statefulsets --namespace ${namespace} --output jsonpath={.items[*].metadata.name}`,
+  );
   const host = await serviceAddress(target, namespace, name);
   const password = await adminPassword(target, namespace, name);
   return {
@@ -71,7 +78,8 @@ export async function startPhoton(instance: string): Promise<Photon> {
     installation,
     name,
     namespace,
-    pod: `${name}-main-0`,
+    pod: `${statefulSet}-0`,
+    statefulSet,
     connect: (given = password) =>
       r.connect({ host, port: driverPort, user: 'admin', password: given, timeout: 5 }),
     waitUntilReady: () => waitUntilReady(target, installation, name, silent),

@@ -77,8 +77,8 @@ export async function applySample(target: Target, installation: Installation): P
   return sample.metadata.name;
 }
 
-/** An operator that has been started this often and still does nothing will not get better. */
-const operatorRestartsMax = 5;
+/** A container that has ended this often while we wait will not get better. */
+const restartsMax = 5;
 
 /** Waits until this generation of the cluster is fulfilled and serves, and shows what it waits for. */
 export async function waitUntilReady(
@@ -88,48 +88,61 @@ export async function waitUntilReady(
   step: Step,
 ): Promise<void> {
   const get = words`get photoncluster ${cluster} --namespace ${namespace} --output json`;
+  const check = [
+    crashCheck(target, operatorNamespace, 'app.kubernetes.io/name=photondb-operator'),
+    crashCheck(target, namespace, `photondb.io/cluster=${cluster}`),
+  ];
   await waitFor(
     async () => {
       const result = await tryKubectl(target, get);
       if (result.code !== 0) return false;
       const object = JSON.parse(result.stdout) as ClusterObject;
       step.progress(describe(object));
-      if (object.status?.conditions === undefined) await checkOperator(target, operatorNamespace);
-      return isFulfilled(object, 'Available') && isFulfilled(object, 'Ready');
+      if (isFulfilled(object, 'Available') && isFulfilled(object, 'Ready')) return true;
+      for (const each of check) await each();
+      return false;
     },
     {
       what: `PhotonCluster ${cluster} to be Ready and Available`,
       timeoutMs: availableTimeoutMs,
       intervalMs: pollMs,
       signal: target.signal,
-      explain: async () =>
-        `${await podsAndEvents(target, namespace)}\n${await operatorLog(target, operatorNamespace)}`,
+      explain: () => podsAndEvents(target, namespace),
     },
   );
 }
 
-async function checkOperator(target: Target, namespace: string): Promise<void> {
-  const field = 'jsonpath={.items[*].status.containerStatuses[*].restartCount}';
-  const counts = await tryKubectl(
-    target,
-    words`get pods --namespace ${namespace} --selector ${operatorPods} --output ${field}`,
-  );
-  if (Math.max(...counts.stdout.split(' ').map(Number)) < operatorRestartsMax) return;
-  throw new LocalError(
-    'local.component_failed',
-    `the operator ends as soon as it is started; its last words:\n${await operatorLog(target, namespace)}`,
-  );
+interface PodList {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string; readonly uid: string };
+    readonly status: { readonly containerStatuses?: readonly { readonly restartCount: number }[] };
+  }[];
 }
 
-/** What the charts label the operator's pods with. */
-const operatorPods = 'app.kubernetes.io/name=photondb-operator';
-
-async function operatorLog(target: Target, namespace: string): Promise<string> {
-  const logs = await tryKubectl(
-    target,
-    words`logs --namespace ${namespace} --selector ${operatorPods} --tail 12`,
-  );
-  return logs.stdout.trim() || logs.stderr.trim();
+/** Fails, with a pod's last words, when its container ends again and again from now on. */
+function crashCheck(target: Target, namespace: string, selector: string): () => Promise<void> {
+  const before = new Map<string, number>();
+  const get = words`get pods --namespace ${namespace} --selector ${selector} --output json`;
+  return async () => {
+    const result = await tryKubectl(target, get);
+    if (result.code !== 0) return;
+    for (const { metadata, status } of (JSON.parse(result.stdout) as PodList).items) {
+      const { name, uid } = metadata;
+      const restarts = status.containerStatuses?.[0]?.restartCount ?? 0;
+      if (!before.has(uid)) before.set(uid, restarts);
+      if (restarts - (before.get(uid) ?? 0) < restartsMax) continue;
+      const logs = words`logs --namespace ${namespace} ${name} --tail 20`;
+      const [now, last] = [
+        await tryKubectl(target, logs),
+        await tryKubectl(target, [...logs, '--previous']),
+      ];
+      const said = last.stdout.trim() || now.stdout.trim() || now.stderr.trim();
+      throw new LocalError(
+        'local.component_failed',
+        `pod ${name} ends as soon as it is started; its last words:\n${said}`,
+      );
+    }
+  };
 }
 
 export function isFulfilled({ metadata, status }: ClusterObject, type: string): boolean {
