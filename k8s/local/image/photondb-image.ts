@@ -4,6 +4,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -73,6 +75,7 @@ async function cachedLayer(
   if (digest !== undefined && existsSync(file)) return { file, digest };
   const layer = await writeLayer(await content(), file);
   writeFileSync(`${file}.sha256`, layer.digest);
+  removeOldLayers(name);
   return layer;
 }
 
@@ -146,8 +149,29 @@ function packagesLayer(root: string): Promise<Layer> {
 }
 
 /** Always made anew: it is small, and its content is what tells whether it has changed. */
-function sourcesLayer(root: string): Promise<Layer> {
+async function sourcesLayer(root: string): Promise<Layer> {
   const paths = ['package.json', 'dataplane', 'operator', 'crds'];
   const content = { folder: root, paths, target: 'app', exclude: testFiles };
-  return writeLayer(content, join(cacheFolder(), 'layers', 'sources.tar'));
+  const folder = join(cacheFolder(), 'layers');
+  const { file, digest } = await writeLayer(content, join(folder, 'sources.tar'));
+  // By its content: another checkout may make its own before this one is used.
+  const named = join(folder, `sources-${digest.slice(0, 16)}.tar`);
+  renameSync(file, named);
+  removeOldLayers('sources');
+  return { file: named, digest };
+}
+
+/** Layers of each kind that are kept; there is one kind of each for every checkout in use. */
+const layersKept = 6;
+
+function removeOldLayers(name: string): void {
+  const folder = join(cacheFolder(), 'layers');
+  const layers = readdirSync(folder)
+    .filter((each) => each.startsWith(`${name}-`) && each.endsWith('.tar'))
+    .map((each) => ({ path: join(folder, each), age: -statSync(join(folder, each)).mtimeMs }))
+    .sort((a, b) => a.age - b.age);
+  for (const { path } of layers.slice(layersKept)) {
+    rmSync(path);
+    rmSync(`${path}.sha256`, { force: true });
+  }
 }
