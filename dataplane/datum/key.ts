@@ -1,0 +1,86 @@
+import { ByteWriter } from '../common/byte-writer.ts';
+import { encodeUtf8 } from '../common/bytes.ts';
+import { binaryText } from './compare.ts';
+import type { Datum, DatumObject } from './datum.ts';
+import { fieldOf, isObject, pseudoType, sortedKeys } from './object.ts';
+
+/**
+ * Keys as bytes whose order is ReQL's order of the values. No encoding is the beginning of another,
+ * so that an index key can be followed by a primary key without a separator.
+ */
+const tag = {
+  end: 0x01,
+  array: 0x10,
+  bool: 0x20,
+  null: 0x30,
+  number: 0x40,
+  object: 0x50,
+  binary: 0x60,
+  time: 0x70,
+  string: 0x80,
+} as const;
+
+/** Longest primary key, as RethinkDB has it. */
+export const primaryKeyTextMax = 127;
+
+export function encodeKey(datum: Datum): Uint8Array {
+  const writer = new ByteWriter(32);
+  write(writer, datum);
+  return writer.finish();
+}
+
+function write(writer: ByteWriter, datum: Datum): void {
+  if (datum === null) writer.u8(tag.null);
+  else if (typeof datum === 'boolean') writer.u8(tag.bool).u8(datum ? 1 : 0);
+  else if (typeof datum === 'number') writeNumber(writer.u8(tag.number), datum);
+  else if (typeof datum === 'string') writeBytes(writer.u8(tag.string), encodeUtf8(datum));
+  else if (isObject(datum)) writeObject(writer, datum);
+  else {
+    writer.u8(tag.array);
+    for (const item of datum) write(writer, item);
+    writer.u8(tag.end);
+  }
+}
+
+function writeObject(writer: ByteWriter, object: DatumObject): void {
+  const type = pseudoType(object);
+  if (type === 'TIME') {
+    writeNumber(writer.u8(tag.time), Number(fieldOf(object, 'epoch_time')));
+    return;
+  }
+  if (type === 'BINARY') {
+    const text = binaryText(object);
+    writeBytes(
+      writer.u8(tag.binary),
+      Uint8Array.from(text, (unit) => unit.charCodeAt(0)),
+    );
+    return;
+  }
+  writer.u8(tag.object);
+  for (const key of sortedKeys(object)) {
+    writeBytes(writer.u8(tag.string), encodeUtf8(key));
+    write(writer, object[key] as Datum);
+  }
+  writer.u8(tag.end);
+}
+
+/** Bytes with 00 as 00 FF, ended by 00 01: what continues is greater than what ends. */
+function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {
+  for (const byte of bytes) {
+    writer.u8(byte);
+    if (byte === 0) writer.u8(0xff);
+  }
+  writer.u8(0).u8(1);
+}
+
+/** A double whose bits order as numbers: positive ones with the sign set, negative ones inverted. */
+function writeNumber(writer: ByteWriter, value: number): void {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value === 0 ? 0 : value);
+  const negative = (view.getUint8(0) & 0x80) !== 0;
+  for (let at = 0; at < 8; at += 1) {
+    const byte = view.getUint8(at);
+    if (negative) writer.u8(~byte & 0xff);
+    else writer.u8(at === 0 ? byte | 0x80 : byte);
+  }
+}
