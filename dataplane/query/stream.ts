@@ -1,0 +1,103 @@
+import type { BatchLimit } from './environment.ts';
+import type { Item } from './value.ts';
+
+/** A sequence that is pulled batch by batch. After `undefined` nothing follows. */
+export interface Stream {
+  next(limit: BatchLimit, signal: AbortSignal): Promise<readonly Item[] | undefined>;
+  close(): void;
+}
+
+/** What one pull asks of the source below, when nobody asked for less. */
+export const pullLimit: BatchLimit = { rows: 1_000, bytes: 1_048_576 };
+
+export function streamOf(items: readonly Item[]): Stream {
+  let at = 0;
+  return {
+    async next(limit) {
+      if (at >= items.length) return undefined;
+      const batch = items.slice(at, at + limit.rows);
+      at += batch.length;
+      return batch;
+    },
+    close: () => {
+      at = items.length;
+    },
+  };
+}
+
+export type BatchStep = (batch: readonly Item[]) => readonly Item[] | Promise<readonly Item[]>;
+
+/** Each batch through `step`; an empty result pulls the next one. */
+export function transformed(source: Stream, step: BatchStep): Stream {
+  return {
+    async next(limit, signal) {
+      for (;;) {
+        const batch = await source.next(limit, signal);
+        if (batch === undefined) return undefined;
+        const result = await step(batch);
+        if (result.length > 0) return result;
+      }
+    },
+    close: () => source.close(),
+  };
+}
+
+/** At most `count` items; the source is not asked for more. */
+export function limited(source: Stream, count: number): Stream {
+  let left = count;
+  return {
+    async next(limit, signal) {
+      if (left <= 0) return undefined;
+      const batch = await source.next({ ...limit, rows: Math.min(limit.rows, left) }, signal);
+      if (batch === undefined) return undefined;
+      const taken = batch.slice(0, left);
+      left -= taken.length;
+      if (left <= 0) source.close();
+      return taken;
+    },
+    close: () => source.close(),
+  };
+}
+
+export function skipped(source: Stream, count: number): Stream {
+  let left = count;
+  return transformed(source, (batch) => {
+    const rest = batch.slice(left);
+    left -= batch.length - rest.length;
+    return rest;
+  });
+}
+
+/** One stream after the other. */
+export function chained(sources: readonly Stream[]): Stream {
+  const queue = [...sources];
+  return {
+    async next(limit, signal) {
+      for (let [source] = queue; source !== undefined; [source] = queue) {
+        const batch = await source.next(limit, signal);
+        if (batch !== undefined) return batch;
+        queue.shift();
+      }
+      return undefined;
+    },
+    close: () => {
+      for (const source of queue.splice(0)) source.close();
+    },
+  };
+}
+
+export async function* batchesOf(
+  stream: Stream,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Item[]> {
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const batch = await stream.next(pullLimit, signal);
+      if (batch === undefined) return;
+      yield batch;
+    }
+  } finally {
+    stream.close();
+  }
+}
