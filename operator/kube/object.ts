@@ -4,7 +4,7 @@
  * and a later write would then erase them. Unknown fields stay in the object, unread.
  */
 
-export interface OwnerReference {
+interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
@@ -14,7 +14,7 @@ export interface OwnerReference {
 }
 
 /** Times are RFC 3339 strings, as they travel. What only the server sets is optional. */
-export interface ObjectMeta {
+interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string;
   readonly uid?: string;
