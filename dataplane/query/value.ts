@@ -103,10 +103,16 @@ export class FunctionValue extends Special {
   /** Whether calling it needs no waiting. */
   readonly pure: boolean;
   readonly call: (args: readonly Value[]) => Value | Promise<Value>;
-  constructor(arity: number, pure: boolean, call: FunctionValue['call']) {
+  /** The term that it was compiled from, for definitions that are stored. */
+  readonly term: unknown;
+  constructor(
+    shape: { readonly arity: number; readonly pure: boolean; readonly term: unknown },
+    call: FunctionValue['call'],
+  ) {
     super();
-    this.arity = arity;
-    this.pure = pure;
+    this.arity = shape.arity;
+    this.pure = shape.pure;
+    this.term = shape.term;
     this.call = call;
   }
 }

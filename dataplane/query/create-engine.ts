@@ -1,0 +1,170 @@
+import type { Datum } from '../datum/datum.ts';
+import { canonicalText } from '../datum/text.ts';
+import { compile } from './compile.ts';
+import { noScope } from './compiled.ts';
+import type { Context } from './compiled.ts';
+import type { Batch, Cursor, GlobalOptions, Outcome, QueryEngine } from './engine.ts';
+import type { Environment } from './environment.ts';
+import { CompileError, RuntimeError } from './errors.ts';
+import { logic } from './failure.ts';
+import type { Stream } from './stream.ts';
+import {
+  datumOf,
+  GroupedValue,
+  isSequence,
+  RowValue,
+  StreamValue,
+  TableValue,
+  textOfItem,
+} from './value.ts';
+import type { Value } from './value.ts';
+import { itemsOf, streamFrom } from './terms/sequence-tools.ts';
+
+/** Queries to answers: compiles, evaluates, and hands out sequences batch by batch. */
+const knownOptions = new Set([
+  'db',
+  'durability',
+  'read_mode',
+  'use_outdated',
+  'noreply',
+  'profile',
+  'array_limit',
+  'min_batch_rows',
+  'max_batch_rows',
+  'max_batch_bytes',
+  'max_batch_seconds',
+  'first_batch_scaledown_factor',
+  'identifier_format',
+  'time_format',
+  'binary_format',
+  'group_format',
+]);
+const defaultArrayLimit = 100_000;
+const defaultDatabase = 'test';
+
+export function createQueryEngine(environment: Environment): QueryEngine {
+  return {
+    async run(term, options, session): Promise<Outcome> {
+      const context = contextOf(environment, options, session);
+      const value = await compile(term, context).run(noScope);
+      return outcomeOf(value, context);
+    },
+  };
+}
+
+/** `db` comes as a term `[14, [name]]`, the others as values. */
+function databaseName(option: unknown): string {
+  const name = Array.isArray(option) ? (option[1] as unknown[] | undefined)?.[0] : option;
+  return typeof name === 'string' ? name : defaultDatabase;
+}
+
+function contextOf(
+  environment: Environment,
+  options: GlobalOptions,
+  session: { readonly user: string; readonly signal: AbortSignal },
+): Context {
+  for (const name of Object.keys(options)) {
+    if (!knownOptions.has(name))
+      throw new CompileError(`Unrecognized global optional argument \`${name}\`.`, []);
+  }
+  const { array_limit: limit, durability } = options;
+  if (limit !== undefined && (typeof limit !== 'number' || limit < 1)) {
+    throw logic(`Illegal array size limit \`${String(limit)}\`.  (Must be >= 1.)`);
+  }
+  return {
+    environment,
+    signal: session.signal,
+    user: session.user,
+    arrayLimit: limit ?? defaultArrayLimit,
+    durability: durability === 'soft' || durability === 'hard' ? durability : undefined,
+    database: databaseName(options['db']),
+  };
+}
+
+async function outcomeOf(value: Value, context: Context): Promise<Outcome> {
+  if (value instanceof RowValue) return { type: 'atom', json: value.row?.text ?? 'null' };
+  if (value instanceof GroupedValue)
+    return { type: 'atom', json: await groupedText(value, context) };
+  if (value instanceof StreamValue || value instanceof TableValue) {
+    return { type: 'sequence', cursor: new StreamCursor(streamFrom(value)) };
+  }
+  if (!Array.isArray(value) && value !== null && typeof value === 'object' && 'typeName' in value) {
+    const { typeName } = value as { readonly typeName: string };
+    if (typeName === 'FUNCTION')
+      throw logic('Query result must be of type DATUM, GROUPED_DATA, or STREAM (got FUNCTION).');
+    if (typeName === 'DATABASE')
+      throw logic('Query result must be of type DATUM, GROUPED_DATA, or STREAM (got DATABASE).');
+  }
+  const datum = datumOf(value);
+  if (Array.isArray(datum) && datum.length > context.arrayLimit)
+    throw new RuntimeError(2_000_000, `Array over size limit \`${context.arrayLimit}\`.`, []);
+  return { type: 'atom', json: canonicalText(datum) };
+}
+
+async function groupedText({ groups }: GroupedValue, context: Context): Promise<string> {
+  const pairs: string[] = [];
+  for (const { key, value } of groups) {
+    const text = isSequence(value)
+      ? `[${(await itemsOf(value, context)).map(textOfItem).join(',')}]`
+      : canonicalText(datumOf(value) as Datum);
+    pairs.push(`[${canonicalText(key)},${text}]`);
+  }
+  return `{"$reql_type$":"GROUPED_DATA","data":[${pairs.join(',')}]}`;
+}
+
+/** Answers of a stream: one batch is read ahead, so that the last one says that it is the last. */
+class StreamCursor implements Cursor {
+  readonly notes: readonly number[] = [];
+  readonly #stream: Stream;
+  #ahead: string[] = [];
+  #ended = false;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  async next(
+    limits: {
+      readonly maxRows: number;
+      readonly maxBytes: number;
+      readonly maxMilliseconds: number;
+    },
+    signal: AbortSignal,
+  ): Promise<Batch> {
+    let bytes = this.#ahead.reduce((sum, row) => sum + row.length, 0);
+    while (!this.#ended && this.#ahead.length <= limits.maxRows && bytes <= limits.maxBytes) {
+      const rows = Math.min(1_000, limits.maxRows + 1 - this.#ahead.length);
+      const batch = await this.#stream.next({ rows, bytes: limits.maxBytes }, signal);
+      if (batch === undefined) {
+        this.#ended = true;
+        break;
+      }
+      for (const item of batch) {
+        const text = textOfItem(item);
+        bytes += text.length;
+        this.#ahead.push(text);
+      }
+    }
+    const count = this.#fitting(limits);
+    const rows = this.#ahead.splice(0, count);
+    return { rows, done: this.#ended && this.#ahead.length === 0 };
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#ahead = [];
+    this.#stream.close();
+  }
+
+  /** As many rows as the limits allow, and at least one. */
+  #fitting({ maxRows, maxBytes }: { readonly maxRows: number; readonly maxBytes: number }): number {
+    let bytes = 0;
+    let count = 0;
+    for (const row of this.#ahead) {
+      bytes += row.length;
+      if (count > 0 && (count >= maxRows || bytes > maxBytes)) break;
+      count += 1;
+    }
+    return count;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Datum } from '../datum/datum.ts';
+import { encodeKey } from '../datum/key.ts';
+import { fieldOf, isObject } from '../datum/object.ts';
+import { canonicalText, parseText } from '../datum/text.ts';
+import { compile } from './compile.ts';
+import { noScope } from './compiled.ts';
+import type { Context } from './compiled.ts';
+import { PhotonError } from '../common/errors.ts';
+import { datumOf, FunctionValue } from './value.ts';
+import type { Value } from './value.ts';
+
+/** Index keys of a document by a definition of `indexCreate`; a document that gives none has no entry. */
+export function compileIndex(
+  definition: string,
+  multi: boolean,
+  geo: boolean,
+): (documentText: string) => readonly Uint8Array[] {
+  if (geo) return () => [];
+  const keyOf = keyFunction(definition);
+  return (text) => {
+    const key = guarded(() => keyOf(parseText(text)));
+    if (key === undefined || key === null) return [];
+    const keys = multi && Array.isArray(key) ? (key as Datum[]) : [key];
+    const distinct = new Map(
+      keys.filter((each) => each !== null).map((each) => [canonicalText(each), each]),
+    );
+    return [...distinct.values()].map(encodeKey);
+  };
+}
+
+/** A document that the function does not fit has no entry. */
+function guarded(run: () => Datum | undefined): Datum | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof PhotonError) return undefined;
+    throw error;
+  }
+}
+
+function keyFunction(definition: string): (document: Datum) => Datum | undefined {
+  const term = JSON.parse(definition) as unknown;
+  if (typeof term === 'string')
+    return (document) => (isObject(document) ? fieldOf(document, term) : undefined);
+  const context = { signal: new AbortController().signal, arrayLimit: 100_000 } as Context;
+  const node = compile(term, context);
+  const index = node.run(noScope);
+  if (!(index instanceof FunctionValue) || !index.pure) return () => undefined;
+  return (document) => datumOf(index.call([document]) as Value);
+}

@@ -1,0 +1,321 @@
+import type { Datum, DatumObject } from '../../datum/datum.ts';
+import { compareDatum } from '../../datum/compare.ts';
+import { emptyObject, fieldOf, isObject, objectOf, pseudoType } from '../../datum/object.ts';
+import { prettyText } from '../../datum/text.ts';
+import { typeName } from '../../datum/type-name.ts';
+import type { Context, TermCall, TermDefinition } from '../compiled.ts';
+import type { Edit, EditOutcome } from '../environment.ts';
+import { logic, wrongDatum, wrongType } from '../failure.ts';
+import { batchesOf } from '../stream.ts';
+import {
+  datumOf,
+  datumOfItem,
+  FunctionValue,
+  isSequence,
+  RowValue,
+  StoredRow,
+  TableValue,
+  truth,
+} from '../value.ts';
+import type { Item, Value } from '../value.ts';
+import { merged } from './object.ts';
+import { itemsOf, overLimit, streamFrom, tableOf } from './sequence-tools.ts';
+import { expectTable, primaryKeyOf } from './tables.ts';
+
+/** Terms that write. Each answers the counts of what happened to its documents. */
+const writeOptions = ['durability', 'return_changes', 'non_atomic', 'ignore_write_hook'];
+
+/** Edits that go to the log together. */
+const editsPerBatch = 200;
+
+interface Tally {
+  deleted: number;
+  errors: number;
+  inserted: number;
+  replaced: number;
+  skipped: number;
+  unchanged: number;
+  firstError: string | undefined;
+  readonly changes: Datum[];
+  readonly generatedKeys: string[];
+}
+
+const newTally = (): Tally => ({
+  deleted: 0,
+  errors: 0,
+  inserted: 0,
+  replaced: 0,
+  skipped: 0,
+  unchanged: 0,
+  firstError: undefined,
+  changes: [],
+  generatedKeys: [],
+});
+
+interface Writing {
+  readonly table: TableValue;
+  readonly context: Context;
+  readonly durability: 'hard' | 'soft';
+  readonly returnChanges: Value;
+  readonly tally: Tally;
+}
+
+function writing(table: TableValue, { options, context }: TermCall): Writing {
+  const asked = options.get('durability') ?? context.durability;
+  if (asked !== undefined && asked !== 'hard' && asked !== 'soft') {
+    throw logic(
+      `Durability option \`${String(asked)}\` unrecognized (options are "hard" and "soft").`,
+    );
+  }
+  const durability = asked ?? table.info.durability;
+  return {
+    table,
+    context,
+    durability,
+    returnChanges: options.get('return_changes') ?? false,
+    tally: newTally(),
+  };
+}
+
+function count(write: Writing, { old, new: next, error }: EditOutcome): void {
+  const { tally, returnChanges } = write;
+  if (error !== undefined) {
+    tally.errors += 1;
+    tally.firstError ??= error.message;
+  } else if (old === null && next === null) tally.skipped += 1;
+  else if (old === null) tally.inserted += 1;
+  else if (next === null) tally.deleted += 1;
+  else if (compareDatum(old, next) === 0) tally.unchanged += 1;
+  else tally.replaced += 1;
+  const moved = error === undefined && compareDatum(old, next) !== 0;
+  if (returnChanges === 'always' || (truth(returnChanges) && moved)) {
+    const failed = error === undefined ? [] : [['error', error.message] as const];
+    if (tally.changes.length >= write.context.arrayLimit) throw overLimit(write.context);
+    tally.changes.push(objectOf([...failed, ['new_val', next], ['old_val', old]]));
+  }
+}
+
+function summary({ tally, returnChanges }: Writing): Datum {
+  return objectOf([
+    ...(truth(returnChanges) ? [['changes', tally.changes] as const] : []),
+    ['deleted', tally.deleted],
+    ['errors', tally.errors],
+    ...(tally.firstError === undefined ? [] : [['first_error', tally.firstError] as const]),
+    ...(tally.generatedKeys.length === 0 ? [] : [['generated_keys', tally.generatedKeys] as const]),
+    ['inserted', tally.inserted],
+    ['replaced', tally.replaced],
+    ['skipped', tally.skipped],
+    ['unchanged', tally.unchanged],
+  ]);
+}
+
+async function commit(write: Writing, edits: readonly Edit[]): Promise<void> {
+  const outcomes = await write.table.access.edit(edits, write.durability, write.context.signal);
+  for (const outcome of outcomes) count(write, outcome);
+}
+
+const failedEdit = (error: unknown): EditOutcome => ({
+  old: null,
+  new: null,
+  error: error as Error,
+});
+
+function checkDocument(document: Datum, table: TableValue): DatumObject {
+  if (!isObject(document) || pseudoType(document) !== undefined) {
+    throw logic(
+      `Inserted value must be an OBJECT (got ${typeName(document)}):\n${prettyText(document)}`,
+    );
+  }
+  const { primaryKey } = table.info;
+  if (fieldOf(document, primaryKey) === undefined) {
+    throw logic(
+      `Inserted object must have primary key \`${primaryKey}\`:\n${prettyText(document)}`,
+    );
+  }
+  return document;
+}
+
+function withKey(document: Datum, write: Writing): Datum {
+  const { primaryKey } = write.table.info;
+  if (!isObject(document) || fieldOf(document, primaryKey) !== undefined) return document;
+  const key = write.context.environment.uuid();
+  write.tally.generatedKeys.push(key);
+  return objectOf([...Object.entries(document), [primaryKey, key]]);
+}
+
+function conflicted(old: Datum, document: Datum, conflict: Value, primaryKey: string): Datum {
+  if (old === null || conflict === 'replace') return document;
+  if (conflict === 'update') return merged(old, document);
+  if (conflict instanceof FunctionValue) {
+    const key = isObject(document) ? (fieldOf(document, primaryKey) ?? null) : null;
+    return datumOf(conflict.call([key, old, document]) as Value);
+  }
+  throw logic(
+    `Duplicate primary key \`${primaryKey}\`:\n${prettyText(old)}\n${prettyText(document)}`,
+  );
+}
+
+async function insert(call: TermCall): Promise<Value> {
+  const [target, documents = null] = call.args;
+  const table = expectTable(target);
+  const write = writing(table, call);
+  const conflict = call.options.get('conflict') ?? 'error';
+  const { primaryKey } = table.info;
+  const flush = async (batch: readonly Item[]): Promise<void> => {
+    const edits: Edit[] = [];
+    for (const item of batch) {
+      try {
+        const document = checkDocument(withKey(merged(null, datumOfItem(item)), write), table);
+        const key = primaryKeyOf(fieldOf(document, primaryKey) ?? null);
+        edits.push({ key, evaluate: (old) => conflicted(old, document, conflict, primaryKey) });
+      } catch (error) {
+        count(write, failedEdit(error));
+      }
+    }
+    await commit(write, edits);
+  };
+  if (!isSequence(documents)) await flush([datumOf(documents)]);
+  else {
+    for await (const batch of batchesOf(streamFrom(documents), call.context.signal)) {
+      for (let at = 0; at < batch.length; at += editsPerBatch)
+        await flush(batch.slice(at, at + editsPerBatch));
+    }
+  }
+  return summary(write);
+}
+
+type Change = (old: Datum) => Datum | Promise<Datum>;
+
+/** One document or every document of a selection, through `change`. */
+async function overSelection(call: TermCall, change: Change): Promise<Value> {
+  const [target = null] = call.args;
+  if (target instanceof RowValue) {
+    const write = writing(target.table, call);
+    await commit(write, [{ key: target.key, evaluate: change }]);
+    return summary(write);
+  }
+  const table = tableOf(target);
+  if (table === undefined) throw wrongType('SELECTION', isSequence(target) ? 'STREAM' : 'DATUM');
+  const write = writing(table, call);
+  // Read to the end before the first write: a selection must not meet its own changes.
+  const keys = (
+    await itemsOf(target, { ...call.context, arrayLimit: Number.POSITIVE_INFINITY })
+  ).filter((item) => item instanceof StoredRow);
+  for (let at = 0; at < keys.length; at += editsPerBatch) {
+    call.context.signal.throwIfAborted();
+    await commit(
+      write,
+      keys.slice(at, at + editsPerBatch).map(({ key }) => ({ key, evaluate: change })),
+    );
+  }
+  return summary(write);
+}
+
+function keepKey(old: Datum, next: Datum, table: TableValue): Datum {
+  if (!isObject(next)) throw wrongDatum('OBJECT', next);
+  const { primaryKey } = table.info;
+  const [before, after] = [
+    isObject(old) ? fieldOf(old, primaryKey) : undefined,
+    fieldOf(next, primaryKey),
+  ];
+  if (after === undefined)
+    throw logic(`Inserted object must have primary key \`${primaryKey}\`:\n${prettyText(next)}`);
+  if (before !== undefined && compareDatum(before, after) !== 0) {
+    throw logic(
+      `Primary key \`${primaryKey}\` cannot be changed (\`${prettyText(old)}\` -> \`${prettyText(next)}\`).`,
+    );
+  }
+  return next;
+}
+
+function changeBy(call: TermCall): {
+  change: (old: Datum) => Datum | Promise<Datum>;
+  table: TableValue;
+} {
+  const [target = null, by = null] = call.args;
+  const table = target instanceof RowValue ? target.table : tableOf(target);
+  if (table === undefined) throw wrongType('SELECTION', 'DATUM');
+  if (!(by instanceof FunctionValue)) {
+    const fixed = datumOf(by);
+    return { change: () => fixed, table };
+  }
+  if (!by.pure && !truth(call.options.get('non_atomic') ?? false)) {
+    throw logic(
+      'Could not prove argument deterministic.  Maybe you want to use the non_atomic flag?',
+    );
+  }
+  return {
+    table,
+    change: (old) => {
+      const value = by.call([old]);
+      return value instanceof Promise ? value.then(datumOf) : datumOf(value);
+    },
+  };
+}
+
+const then = (
+  value: Datum | Promise<Datum>,
+  next: (datum: Datum) => Datum,
+): Datum | Promise<Datum> => (value instanceof Promise ? value.then(next) : next(value));
+
+function update(call: TermCall): Promise<Value> {
+  const { change, table } = changeBy(call);
+  return overSelection(call, (old) =>
+    old === null
+      ? null
+      : then(change(old), (patch) => {
+          if (!isObject(patch)) throw wrongDatum('OBJECT', patch);
+          return keepKey(old, merged(old, patch), table);
+        }),
+  );
+}
+
+function replace(call: TermCall): Promise<Value> {
+  const { change, table } = changeBy(call);
+  return overSelection(call, (old) =>
+    then(change(old), (next) => (next === null ? null : keepKey(old, next, table))),
+  );
+}
+
+function addUp(total: DatumObject, part: Datum): DatumObject {
+  if (!isObject(part)) throw wrongDatum('OBJECT', part);
+  const sum = emptyObject();
+  for (const name of new Set([...Object.keys(total), ...Object.keys(part)])) {
+    const [a, b] = [fieldOf(total, name), fieldOf(part, name)];
+    if (typeof a === 'number' && typeof b === 'number') sum[name] = a + b;
+    else if (Array.isArray(a) && Array.isArray(b))
+      sum[name] = [...(a as Datum[]), ...(b as Datum[])];
+    else sum[name] = a ?? b ?? null;
+  }
+  return sum;
+}
+
+async function forEach({ args: [target = null, each = null], context }: TermCall): Promise<Value> {
+  if (!(each instanceof FunctionValue)) throw logic('Expected a function to write by.');
+  let total: DatumObject = emptyObject();
+  for (const item of await itemsOf(target, context)) {
+    const result = await each.call([datumOfItem(item)]);
+    for (const part of Array.isArray(result) ? (result as Datum[]) : [datumOf(result)])
+      total = addUp(total, part);
+  }
+  return total;
+}
+
+export const writeTerms: readonly (readonly [number, TermDefinition])[] = [
+  [53, { arity: [2, 2], options: writeOptions, effects: true, run: update }],
+  [
+    54,
+    {
+      arity: [1, 1],
+      options: writeOptions,
+      effects: true,
+      run: (call) => overSelection(call, () => null),
+    },
+  ],
+  [55, { arity: [2, 2], options: writeOptions, effects: true, run: replace }],
+  [
+    56,
+    { arity: [2, 2], options: [...writeOptions, 'conflict', 'upsert'], effects: true, run: insert },
+  ],
+  [68, { arity: [2, 2], effects: true, run: forEach }],
+];
