@@ -9,7 +9,7 @@ export class ConfigError extends PhotonError {
   override readonly code = 'config.invalid';
 }
 
-type ValueOf<T extends Option> = T['type'] extends 'integer'
+type ValueOf<T extends Option> = T extends { readonly type: 'integer' }
   ? number
   : T['type'] extends 'list'
     ? readonly string[]

@@ -8,8 +8,8 @@ export interface Option {
   readonly values?: readonly string[];
 }
 
-const port = (value: number, doc: string): Option => ({
-  type: 'integer',
+const port = (value: number, doc: string) => ({
+  type: 'integer' as const,
   default: value,
   doc: `${doc} 0 takes a free one.`,
   minimum: 0,

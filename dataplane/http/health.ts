@@ -1,0 +1,37 @@
+import express from 'express';
+import type { Express } from 'express';
+import type { Registry } from 'prom-client';
+
+/** What Kubernetes and Prometheus ask, on a port of their own without authentication. */
+export interface NodeHealth {
+  readonly state: 'Starting' | 'Ready' | 'Degraded' | 'Stopping';
+  readonly message: string;
+  readonly replay: {
+    readonly doneBytes: number;
+    readonly totalBytes: number;
+    readonly movedMsAgo: number;
+  };
+}
+
+/** Replay that stands still for longer is stuck: the startup probe fails. */
+const stuckMs = 60_000;
+
+export function healthServer(health: () => NodeHealth, metrics: Registry): Express {
+  const server = express().disable('x-powered-by');
+  server.get('/health/live', (_request, response) => void response.json({ live: true }));
+  server.get('/health/ready', (_request, response) => {
+    const { state, message } = health();
+    response.status(state === 'Ready' || state === 'Degraded' ? 200 : 503).json({ state, message });
+  });
+  server.get('/health/startup', (_request, response) => {
+    const { state, message, replay } = health();
+    const stuck = state === 'Starting' && replay.movedMsAgo > stuckMs;
+    response.status(state === 'Starting' ? 503 : 200).json({ state, message, stuck, ...replay });
+  });
+  server.get('/health', (_request, response) => void response.json(health()));
+  server.get('/_metrics', async (_request, response) => {
+    response.type(metrics.contentType).send(await metrics.metrics());
+  });
+  server.use((_request, response) => void response.status(404).json({ error: 'no such page' }));
+  return server;
+}

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import type { MetadataCommand, Refused } from '../metadata/apply.ts';
+import { databaseByName, tableByName, tablesOf } from '../metadata/state.ts';
+import type { MetadataState, TableRecord } from '../metadata/state.ts';
+import type {
+  Catalog,
+  Environment,
+  Refusal,
+  TableAccess,
+  TableInfo,
+} from '../query/environment.ts';
+import type { Database } from '../replication/database.ts';
+import { IndexScan } from '../replication/index-scan.ts';
+import { TableScan } from '../replication/scan.ts';
+
+/** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
+export function createEnvironment(database: Database, server: Environment['server']): Environment {
+  return {
+    catalog: catalogOf(database),
+    table: (id) => tableAccess(database, id),
+    now: () => Date.now(),
+    uuid: randomUUID,
+    random: Math.random,
+    server,
+  };
+}
+
+function infoOf(database: Database, table: TableRecord): TableInfo {
+  const home = database.state.databases[table.databaseId];
+  const rows = Math.max(1, database.group(table.id)?.count ?? 1);
+  return {
+    ...table,
+    database: { id: table.databaseId, name: home?.name ?? '' },
+    indexes: database.indexStates(table).map((index) => ({
+      ...index,
+      progress: index.ready ? 1 : Math.min(0.99, index.builtRows / rows),
+    })),
+  };
+}
+
+type Changed<T> = T | Refusal;
+
+function catalogOf(database: Database): Catalog {
+  const info = (table: TableRecord | undefined): TableInfo | undefined =>
+    table === undefined ? undefined : infoOf(database, table);
+  const tableNow = (id: string): TableInfo | undefined => info(database.state.tables[id]);
+  /** Applies a command, and answers the table that it was about. */
+  const changeTable = async (command: MetadataCommand, id: string): Promise<Changed<TableInfo>> => {
+    const result: MetadataState | Refused = await database.change(command);
+    if ('type' in result) return result;
+    return tableNow(id) ?? { type: 'refused', message: 'The table was dropped.' };
+  };
+  return {
+    databases: () => Object.values(database.state.databases),
+    database: (name) => databaseByName(database.state, name),
+    tables: (id) => tablesOf(database.state, id).map((table) => infoOf(database, table)),
+    table: (id, name) => info(tableByName(database.state, id, name)),
+    tableById: tableNow,
+    createDatabase: async (name) => {
+      const id = randomUUID();
+      const result = await database.change({ type: 'createDatabase', id, name });
+      return 'type' in result ? result : { id, name };
+    },
+    dropDatabase: async (name) => {
+      const found = databaseByName(database.state, name);
+      const tables =
+        found === undefined
+          ? []
+          : tablesOf(database.state, found.id).map((table) => infoOf(database, table));
+      const result = await database.change({ type: 'dropDatabase', name });
+      return 'type' in result || found === undefined
+        ? (result as Refused)
+        : { database: found, tables };
+    },
+    createTable: (databaseId, name, options) => {
+      const id = randomUUID();
+      return changeTable({ type: 'createTable', table: { id, name, databaseId, ...options } }, id);
+    },
+    dropTable: async (id) => {
+      const before = tableNow(id);
+      const result = await database.change({ type: 'dropTable', id });
+      return 'type' in result || before === undefined ? (result as Refused) : before;
+    },
+    createIndex: (tableId, index) => changeTable({ type: 'createIndex', tableId, index }, tableId),
+    dropIndex: (tableId, name) => changeTable({ type: 'dropIndex', tableId, name }, tableId),
+    renameIndex: (tableId, names) =>
+      changeTable({ type: 'renameIndex', tableId, ...names }, tableId),
+    ready: (tableId, names, signal) => indexesReady(database, { tableId, names }, signal),
+  };
+}
+
+async function indexesReady(
+  database: Database,
+  wanted: { readonly tableId: string; readonly names: readonly string[] | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const building = (): boolean =>
+    database.state.tables[wanted.tableId]?.indexes.some(
+      (index) => !index.ready && (wanted.names === undefined || wanted.names.includes(index.name)),
+    ) ?? false;
+  while (building()) await database.changed(signal);
+}
+
+function tableAccess(database: Database, id: string): TableAccess | undefined {
+  const table = database.state.tables[id];
+  const group = database.group(id);
+  if (table === undefined || group === undefined) return undefined;
+  return {
+    info: infoOf(database, table),
+    get: (key) => group.get(key),
+    scan: (range, order) => new TableScan(group, range, order),
+    scanIndex: (name, range, order) => {
+      const record = database.state.tables[id]?.indexes.find((index) => index.name === name);
+      const index = record === undefined ? undefined : database.index(record.keyspace);
+      if (index === undefined) throw new Error(`the index ${name} was dropped`);
+      return new IndexScan(group, { index, range, order });
+    },
+    count: async () => {
+      await group.readable();
+      return group.count;
+    },
+    edit: (edits, durability, signal) => group.edit(edits, durability, signal),
+    sync: () => group.sync(),
+  };
+}

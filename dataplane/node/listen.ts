@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
+import { PhotonError } from '../common/errors.ts';
+
+/** A port that cannot be had; the sentence says which and why. */
+export class ListenError extends PhotonError {
+  override readonly code = 'node.listen';
+}
+
+const sentences: Record<string, string> = {
+  EADDRINUSE: 'another process listens there: stop it or choose another port',
+  EACCES: 'this user may not listen there: choose a port above 1023',
+  EADDRNOTAVAIL: 'this machine has no such address',
+};
+
+export async function listen(
+  server: Server | HttpServer,
+  at: { readonly host: string; readonly port: number; readonly what: string },
+): Promise<string> {
+  const attempt = async (host: string): Promise<void> => {
+    server.listen({ host, port: at.port });
+    await once(server, 'listening');
+  };
+  try {
+    await attempt(at.host).catch((error: NodeJS.ErrnoException) => {
+      // A machine without IPv6 listens at every address of IPv4.
+      if (at.host !== '::' || error.code !== 'EAFNOSUPPORT') throw error;
+      return attempt('0.0.0.0');
+    });
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new ListenError(
+      `The port ${at.port} for ${at.what} at ${at.host} cannot be used: ${sentences[code] ?? message}.`,
+    );
+  }
+  const { address, port, family } = server.address() as AddressInfo;
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,289 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Config } from '../config/config.ts';
+import { RealDisk } from '../disk/real-disk.ts';
+import { canonicalText, parseText } from '../datum/text.ts';
+import { Connection } from '../driver-protocol/connection.ts';
+import { healthServer } from '../http/health.ts';
+import type { NodeHealth } from '../http/health.ts';
+import { webServer } from '../http/web.ts';
+import type { WebStatus } from '../http/web.ts';
+import { StatusWriter } from '../kubernetes/node-status.ts';
+import type { Logger } from '../observability/logger.ts';
+import { createQueryEngine } from '../query/create-engine.ts';
+import { compileIndex } from '../query/index-function.ts';
+import { Database } from '../replication/database.ts';
+import { openDirectory } from '../storage/directory.ts';
+import { LmdbStore } from '../storage/lmdb-store.ts';
+import { openWal } from '../wal/open-wal.ts';
+import { machineClock } from './clock.ts';
+import { createEnvironment } from './environment.ts';
+import { listen } from './listen.ts';
+import { allowed, credentialsOf, settleAdmin } from './users.ts';
+
+/** A node: the parts joined, in the order in which they can be used. */
+export interface NodeOptions {
+  readonly config: Config;
+  readonly password: string;
+  readonly version: string;
+  readonly logger: Logger;
+  /** Where the API server is, when the node runs in a pod. */
+  readonly apiServer: string | undefined;
+}
+
+const identityDirectory = '/var/run/secrets/photondb.io';
+const drainMs = 10_000;
+const mebibyte = 1_048_576;
+
+export class Node {
+  readonly #options: NodeOptions;
+  readonly #connections = new Set<Connection>();
+  readonly #sockets = new Set<{ destroy(): unknown }>();
+  readonly #servers: Server[] = [];
+  readonly #startedAt = new Date();
+  readonly #abort = new AbortController();
+  #health: NodeHealth['state'] = 'Starting';
+  #message = 'opening the data directory';
+  #replay = { doneBytes: 0, totalBytes: 0, movedAt: performance.now() };
+  #database: Database | undefined;
+  #directory: Disposable | undefined;
+  #queries = 0;
+  #status: StatusWriter | undefined;
+  /** Resolves with the reason when the node cannot go on. */
+  readonly failed: Promise<Error>;
+  #fail: (error: Error) => void = () => undefined;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.failed = new Promise((resolve) => (this.#fail = resolve));
+  }
+
+  /** Resolves with the ready line when the node serves. */
+  async start(): Promise<string> {
+    const { config } = this.#options;
+    const http = await this.#listenHttp(
+      healthServer(() => this.#healthNow(), this.#metrics()),
+      config['http-port'],
+      'health and metrics',
+    );
+    this.#startStatusWriter();
+    const database = await this.#openDatabase();
+    const driver = await this.#listenDrivers(database);
+    const web = await this.#listenHttp(
+      webServer(
+        () => this.#webStatus(database),
+        (user, password) => allowed(database, user, password),
+      ),
+      config['web-port'],
+      'people and programs',
+    );
+    this.#become('Ready', 'serving');
+    // NB: nothing listens for other nodes while there is no replication; the port is said for its place in the line.
+    const cluster = `${config.bind}:${config['cluster-port']}`;
+    return `ready node=${config['node-name']} pid=${process.pid} driver=${driver} cluster=${cluster} http=${http} web=${web}`;
+  }
+
+  /** Stops taking work, lets queries end, and closes everything durable. */
+  async stop(): Promise<void> {
+    this.#become('Stopping', 'stopping');
+    this.#abort.abort(new Error('the node is stopping'));
+    for (const server of this.#servers) server.close();
+    const deadline = AbortSignal.timeout(drainMs);
+    const idle = Promise.all([...this.#connections].map((connection) => connection.idle()));
+    await Promise.race([idle, machineClock.sleep(drainMs, deadline).catch(() => undefined)]);
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#database?.stop();
+    this.#directory?.[Symbol.dispose]();
+    await this.#status?.stop();
+  }
+
+  #become(state: NodeHealth['state'], message: string): void {
+    this.#health = state;
+    this.#message = message;
+    this.#status?.changed();
+  }
+
+  #healthNow(): NodeHealth {
+    const { doneBytes, totalBytes, movedAt } = this.#replay;
+    const movedMsAgo = Math.round(performance.now() - movedAt);
+    return {
+      state: this.#health,
+      message: this.#message,
+      replay: { doneBytes, totalBytes, movedMsAgo },
+    };
+  }
+
+  async #openDatabase(): Promise<Database> {
+    const { config, password, logger } = this.#options;
+    const directory = openDirectory(
+      config['data-dir'],
+      config['cluster-name'],
+      config['node-name'],
+    );
+    this.#directory = directory;
+    const { path } = directory;
+    this.#message = 'replaying the log';
+    const database = await Database.open({
+      store: new LmdbStore({ directory: join(path, 'store') }),
+      openLog: (replay) =>
+        openWal({
+          ...replay,
+          disk: new RealDisk(),
+          directory: join(path, 'wal'),
+          clock: machineClock,
+          random: Math.random,
+        }),
+      codec: { parse: parseText, format: canonicalText },
+      compileIndex,
+      overlayBytesMax: config['overlay-mib'] * mebibyte,
+      onProgress: (doneBytes, totalBytes) => {
+        this.#replay = { doneBytes, totalBytes, movedAt: performance.now() };
+      },
+      signal: this.#abort.signal,
+    });
+    this.#database = database;
+    void database.failed.then((error) => this.#fail(error));
+    const fresh = Object.keys(database.state.users).length === 0;
+    await settleAdmin(database, password);
+    if (fresh) await database.change({ type: 'createDatabase', id: randomUUID(), name: 'test' });
+    logger.info('the data is open', { path, replayedBytes: this.#replay.doneBytes });
+    return database;
+  }
+
+  async #listenDrivers(database: Database): Promise<string> {
+    const { config, logger } = this.#options;
+    const { identity } = this.#directory as unknown as { identity: { id: string } };
+    const server = { id: identity.id, name: config['node-name'] };
+    const engine = createQueryEngine(createEnvironment(database, server));
+    const credentials = credentialsOf(database);
+    const tcp = createTcpServer((socket) => {
+      this.#sockets.add(socket);
+      const connection = new Connection({
+        socket,
+        engine,
+        credentials,
+        server,
+        internalError: (error) =>
+          logger.error('a query failed by a fault of the node', {
+            error: String((error as Error).stack),
+          }),
+        queried: () => {
+          this.#queries += 1;
+        },
+      });
+      this.#connections.add(connection);
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        this.#connections.delete(connection);
+      });
+    });
+    tcp.maxConnections = config['connections-max'];
+    this.#servers.push(tcp);
+    return listen(tcp, { host: config.bind, port: config['driver-port'], what: 'drivers' });
+  }
+
+  async #listenHttp(
+    app: Parameters<typeof createServer>[1],
+    port: number,
+    what: string,
+  ): Promise<string> {
+    const server = createServer(app as never);
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    this.#servers.push(server);
+    return listen(server, { host: this.#options.config.bind, port, what });
+  }
+
+  #metrics(): Registry {
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    const gauge = (name: string, help: string, read: () => number): void => {
+      const registers = [registry];
+      const created: Gauge = new Gauge({
+        name,
+        help,
+        registers,
+        collect(): void {
+          created.set(read());
+        },
+      });
+    };
+    gauge('photondb_ready', '1 when the node serves.', () => Number(this.#health === 'Ready'));
+    gauge('photondb_connections', 'Driver connections.', () => this.#connections.size);
+    gauge('photondb_queries_total', 'Queries since the start.', () => this.#queries);
+    gauge(
+      'photondb_wal_replay_bytes',
+      'Bytes of the log that were read at the start.',
+      () => this.#replay.doneBytes,
+    );
+    gauge(
+      'photondb_overlay_bytes',
+      'Committed writes that wait for the store.',
+      () => this.#database?.metrics().overlayBytes ?? 0,
+    );
+    return registry;
+  }
+
+  #webStatus(database: Database): WebStatus {
+    const { config, version } = this.#options;
+    const { databases, tables } = database.state;
+    return {
+      node: {
+        name: config['node-name'],
+        version,
+        state: this.#health,
+        uptimeSeconds: Math.round((Date.now() - this.#startedAt.getTime()) / 1000),
+      },
+      tables: Object.values(tables).map((table) => {
+        const group = database.group(table.id);
+        return {
+          database: databases[table.databaseId]?.name ?? '',
+          name: table.name,
+          documents: group?.count ?? 0,
+          indexes: table.indexes.length,
+          reads: group?.counters.reads ?? 0,
+          writes: group?.counters.writes ?? 0,
+        };
+      }),
+      connections: this.#connections.size,
+      queries: this.#queries,
+    };
+  }
+
+  #startStatusWriter(): void {
+    const { apiServer, config, logger, version } = this.#options;
+    if (apiServer === undefined) return;
+    this.#status = new StatusWriter({
+      apiServer,
+      directory: identityDirectory,
+      name: config['node-name'],
+      failed: (message) => logger.warn('the status of this node could not be written', { message }),
+      status: ({ generation, roles }) => ({
+        observedGeneration: generation,
+        health: this.#health,
+        message: this.#message,
+        roles,
+        version,
+        revision: config.revision,
+        startedAt: this.#startedAt.toISOString(),
+        heartbeatAt: new Date().toISOString(),
+        wal: {
+          state: this.#health === 'Starting' ? 'Recovering' : 'Ok',
+          replayedBytes: this.#replay.doneBytes,
+          totalBytes: this.#replay.totalBytes,
+        },
+        replication: {
+          groups: Object.keys(this.#database?.state.tables ?? {}).length,
+          maxLagEntries: 0,
+        },
+      }),
+    });
+    void this.#status.run();
+  }
+}
