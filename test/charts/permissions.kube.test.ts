@@ -21,21 +21,16 @@ const deadlineMs = 45_000;
 
 /** Granted, and not asked for in a quiet run: each with the reason why it has to be there. */
 const seldom: Readonly<Record<string, string>> = {
-  'get photondb.io/photonclusters': 'events name one object; the caches answer otherwise',
-  'get photondb.io/photonclusters/status': 'goes with patch, for people who debug as this account',
-  'get photondb.io/photonpools/status': 'goes with patch',
   'patch photondb.io/photonpools/status': 'when the counters of a pool change',
   'update photondb.io/photonclusters/finalizers': 'asked by an admission plug-in, not by a request',
   'update photondb.io/photonpools/finalizers': 'asked by an admission plug-in, not by a request',
-  'get photondb.io/photonnodes/status': 'held only to be granted to pods',
   'patch photondb.io/photonnodes/status': 'held only to be granted to pods',
   'patch core/persistentvolumeclaims': 'when volumes grow',
-  'delete core/pods': 'when a pod is outdated',
   'patch core/pods': 'when a pod has no role labels yet',
   'patch events.k8s.io/events': 'when an event happens again',
 };
 
-/** Reads of single objects and deletions belong to every kind that the operator makes. */
+/** Besides, reads of single objects and deletions belong to every kind that the operator makes. */
 const isSeldom = (access: string): boolean =>
   Object.hasOwn(seldom, access) || /^(get|delete) /.test(access);
 
@@ -157,6 +152,10 @@ describe('the permissions of the operator', function () {
     try {
       await plane.mustKubectl(words`apply -f -`, cluster('db'));
       await expectMade('db', operator);
+      await waitFor(() => operator.proxy.used().includes('patch coordination.k8s.io/leases'), {
+        what: 'a renewal of the lease',
+        timeoutMs: deadlineMs,
+      });
       expect(operator.proxy.forbidden()).to.deep.equal([]);
       const rules = parseManifests(await render('photondb-operator', 'photondb-operator')).flatMap(
         (manifest) => manifest.rules ?? [],

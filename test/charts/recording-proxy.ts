@@ -56,6 +56,13 @@ export function accessOf(method: string, url: string): Access | undefined {
 export const accessText = ({ verb, group, resource }: Access): string =>
   `${verb} ${group === '' ? 'core' : group}/${resource}`;
 
+/** A server-side apply makes what is not there: the API server then asks for `create` as well. */
+function needed(access: Access, contentType = ''): Access[] {
+  const applies = contentType.startsWith('application/apply-patch');
+  const whole = !access.resource.includes('/');
+  return applies && whole ? [access, { ...access, verb: 'create' }] : [access];
+}
+
 export async function startRecordingProxy(server: string, ca: string): Promise<RecordingProxy> {
   const used = new Set<string>();
   const forbidden: string[] = [];
@@ -73,7 +80,8 @@ export async function startRecordingProxy(server: string, ca: string): Promise<R
     const { method = 'GET', url = '/' } = incoming;
     const access = accessOf(method, url);
     const what = access === undefined ? `${method} ${url}` : accessText(access);
-    if (access !== undefined) used.add(what);
+    for (const each of access === undefined ? [] : needed(access, incoming.headers['content-type']))
+      used.add(accessText(each));
     const headers = { ...incoming.headers, host: new URL(server).host };
     const call = request(new URL(url, server), { method, headers, agent }, (answer) => {
       if (answer.statusCode === 403) onRefusal(answer, what);
