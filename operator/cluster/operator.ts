@@ -1,0 +1,131 @@
+/**
+ * Puts together what one operator process has: caches, queue, workers, events. Caches are filled
+ * from the start, so that who takes over the lead can work at once; only the leader reconciles.
+ */
+import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import type { Clock } from '../controller/clock.ts';
+import { Controller } from '../controller/controller.ts';
+import type { ReconcileObservation } from '../controller/controller.ts';
+import { EventRecorder } from '../controller/event-recorder.ts';
+import { Expectations } from '../controller/expectations.ts';
+import type { InformerObservation } from '../controller/informer.ts';
+import { keyOf } from '../controller/object.ts';
+import { WorkQueue } from '../controller/work-queue.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { KubeEventSink } from '../kube/event-sink.ts';
+import type { Resource } from '../kube/object.ts';
+import type { Hash } from '../resources/manifest.ts';
+import { Heartbeats } from '../status/heartbeats.ts';
+import { Applier } from './applier.ts';
+import { reconciler } from './reconcile.ts';
+import { StatusWriter } from './status-writer.ts';
+import { World } from './world.ts';
+
+export interface OperatorOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly hash: Hash;
+  readonly newPassword: () => string;
+  /** Empty: all namespaces. */
+  readonly namespaces: readonly string[];
+  /** The name of this pod, for events. */
+  readonly instance: string;
+  readonly onReconcile: (observation: ReconcileObservation) => void;
+  readonly onCache: (resource: Resource, observation: InformerObservation) => void;
+  readonly onEvent: (outcome: 'sent' | 'counted' | 'dropped') => void;
+}
+
+/** A cluster that cannot be reconciled is tried again this often at least. */
+const retryMaxMs = 60_000;
+
+export class Operator {
+  readonly #options: OperatorOptions;
+  readonly #world: World;
+  readonly #heartbeats = new Heartbeats();
+  #queue: WorkQueue | undefined;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    const { client, clock, random, namespaces, onCache } = options;
+    this.#world = new World({ client, clock, random, namespaces, observe: onCache });
+    this.#world.onChange((key) => this.#queue?.add(key));
+    this.#world.nodes.onChange(({ type, object }) => {
+      if (type === 'deleted') this.#heartbeats.forget(object.metadata.uid ?? '');
+    });
+  }
+
+  /** Begins to fill the caches. */
+  start(): void {
+    this.#world.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#world.stop();
+  }
+
+  get hasSynced(): boolean {
+    return this.#world.hasSynced;
+  }
+
+  get queueDepth(): number {
+    return this.#queue?.depth ?? 0;
+  }
+
+  get queueOldestMs(): number {
+    return this.#queue?.oldestMs ?? 0;
+  }
+
+  cachedObjects(): readonly { readonly resource: string; readonly count: number }[] {
+    return this.#world.caches.map(({ resource, size }) => ({
+      resource: resource.plural,
+      count: size,
+    }));
+  }
+
+  clusters(): readonly PhotonCluster[] {
+    return this.#world.clusters.all();
+  }
+
+  /** Reconciles until the signal is aborted and all work under way has ended. */
+  async lead(signal: AbortSignal): Promise<void> {
+    const { client, clock, random, hash, newPassword, instance } = this.#options;
+    if (!(await this.#world.synced(signal))) return;
+    const recorder = new EventRecorder({
+      sink: new KubeEventSink(client),
+      clock,
+      random,
+      controller: 'photondb.io/operator',
+      instance,
+      observe: this.#options.onEvent,
+    });
+    const tools = {
+      client,
+      world: this.#world,
+      applier: new Applier(client, this.#world, hash),
+      expectations: new Expectations(),
+      heartbeats: this.#heartbeats,
+      clock,
+      hash,
+      newPassword,
+      emit: recorder.emit.bind(recorder),
+    };
+    const queue = new WorkQueue(clock, { retryMaxMs });
+    this.#queue = queue;
+    const keys = (): string[] => this.clusters().map(({ metadata }) => keyOf(metadata));
+    for (const key of keys()) queue.add(key);
+    const controller = new Controller({
+      queue,
+      reconcile: reconciler(tools, new StatusWriter()),
+      keys,
+      clock,
+      observe: this.#options.onReconcile,
+    });
+    try {
+      await controller.run(signal);
+    } finally {
+      this.#queue = undefined;
+      await recorder.stop();
+    }
+  }
+}

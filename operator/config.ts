@@ -1,0 +1,211 @@
+/**
+ * The operator's options: one table, from which flags, variables and help follow. A value is
+ * checked once, here; the rest of the program gets a frozen object.
+ */
+
+interface Option {
+  readonly flag: string;
+  readonly variable: string;
+  readonly default: string;
+  readonly about: string;
+}
+
+const options = {
+  watchNamespaces: {
+    flag: '--watch-namespaces',
+    variable: 'PHOTONDB_OPERATOR_WATCH_NAMESPACES',
+    default: '',
+    about: 'namespaces to look after, separated by commas; empty: all',
+  },
+  httpBind: {
+    flag: '--http-bind',
+    variable: 'PHOTONDB_OPERATOR_HTTP_BIND',
+    default: '::',
+    about: 'address of /metrics, /healthz and /readyz',
+  },
+  httpPort: {
+    flag: '--http-port',
+    variable: 'PHOTONDB_OPERATOR_HTTP_PORT',
+    default: '8080',
+    about: 'their port; 0 takes a free one',
+  },
+  logLevel: {
+    flag: '--log-level',
+    variable: 'PHOTONDB_OPERATOR_LOG_LEVEL',
+    default: 'info',
+    about: 'error, warn, info or debug',
+  },
+  logFormat: {
+    flag: '--log-format',
+    variable: 'PHOTONDB_OPERATOR_LOG_FORMAT',
+    default: 'json',
+    about: 'json or text',
+  },
+  leaderElection: {
+    flag: '--leader-election',
+    variable: 'PHOTONDB_OPERATOR_LEADER_ELECTION',
+    default: 'true',
+    about: 'false: this process is the only one',
+  },
+  kubeconfig: {
+    flag: '--kubeconfig',
+    variable: 'PHOTONDB_OPERATOR_KUBECONFIG',
+    default: '',
+    about: "a kubeconfig file; empty: the pod's service account",
+  },
+  context: {
+    flag: '--context',
+    variable: 'PHOTONDB_OPERATOR_CONTEXT',
+    default: '',
+    about: 'a context of that file; empty: the current one',
+  },
+  podName: {
+    flag: '--pod-name',
+    variable: 'POD_NAME',
+    default: '',
+    about: "who holds the lease; empty: the host's name",
+  },
+  podNamespace: {
+    flag: '--pod-namespace',
+    variable: 'POD_NAMESPACE',
+    default: '',
+    about: "where the lease is; empty: the account's namespace",
+  },
+} satisfies Readonly<Record<string, Option>>;
+
+type OptionName = keyof typeof options;
+
+export interface Config {
+  readonly watchNamespaces: readonly string[];
+  readonly httpBind: string;
+  readonly httpPort: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly leaderElection: boolean;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly podName?: string;
+  readonly podNamespace?: string;
+}
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+export type LogFormat = 'json' | 'text';
+
+export type ParsedConfig =
+  | { readonly type: 'config'; readonly config: Config }
+  | { readonly type: 'help'; readonly text: string }
+  /** One sentence that says what is wrong, and where. */
+  | { readonly type: 'wrong'; readonly message: string };
+
+/** Informers are made for each namespace and kind: a longer list is better served by all of them. */
+const namespacesMax = 50;
+
+const namespacePattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+class WrongValue extends Error {}
+
+type Raw = Readonly<Record<OptionName, string>>;
+
+function optionOf(flag: string): OptionName | undefined {
+  return (Object.keys(options) as OptionName[]).find((name) => options[name].flag === flag);
+}
+
+/** `--flag value` and `--flag=value`. */
+function readFlags(args: readonly string[]): Partial<Record<OptionName, string>> {
+  const values: Partial<Record<OptionName, string>> = {};
+  for (let index = 0; index < args.length; index += 1) {
+    const [flag = '', ...rest] = (args[index] ?? '').split('=');
+    const name = optionOf(flag);
+    if (name === undefined) {
+      throw new WrongValue(`unknown flag ${flag}: --help lists what there is`);
+    }
+    const isInline = rest.length > 0;
+    const value = isInline ? rest.join('=') : args[index + 1];
+    if (value === undefined || (!isInline && value.startsWith('--'))) {
+      throw new WrongValue(`${flag} needs a value`);
+    }
+    if (!isInline) index += 1;
+    values[name] = value;
+  }
+  return values;
+}
+
+function oneOf<T extends string>(raw: Raw, name: OptionName, allowed: readonly T[]): T {
+  const value = allowed.find((each) => each === raw[name]);
+  if (value === undefined) {
+    throw new WrongValue(`${options[name].flag} is ${allowed.join(', ')}, not "${raw[name]}"`);
+  }
+  return value;
+}
+
+function port(raw: Raw): number {
+  if (!/^\d{1,5}$/.test(raw.httpPort) || Number(raw.httpPort) > 65_535) {
+    throw new WrongValue(`--http-port is a number from 0 to 65535, not "${raw.httpPort}"`);
+  }
+  return Number(raw.httpPort);
+}
+
+function namespaces(raw: Raw): readonly string[] {
+  const names = raw.watchNamespaces.split(',').map((name) => name.trim());
+  const unique = [...new Set(names.filter((name) => name !== ''))];
+  const wrong = unique.find((name) => !namespacePattern.test(name));
+  if (wrong !== undefined) {
+    throw new WrongValue(`--watch-namespaces: "${wrong}" is no name of a namespace`);
+  }
+  if (unique.length > namespacesMax) {
+    throw new WrongValue(`--watch-namespaces takes ${namespacesMax} names at most: watch all`);
+  }
+  return unique;
+}
+
+function optional<K extends 'kubeconfig' | 'context' | 'podName' | 'podNamespace'>(
+  raw: Raw,
+  name: K,
+): Partial<Record<K, string>> {
+  return raw[name] === '' ? {} : ({ [name]: raw[name] } as Record<K, string>);
+}
+
+function build(raw: Raw): Config {
+  return Object.freeze({
+    watchNamespaces: namespaces(raw),
+    httpBind: raw.httpBind,
+    httpPort: port(raw),
+    logLevel: oneOf<LogLevel>(raw, 'logLevel', ['error', 'warn', 'info', 'debug']),
+    logFormat: oneOf<LogFormat>(raw, 'logFormat', ['json', 'text']),
+    leaderElection: oneOf(raw, 'leaderElection', ['true', 'false']) === 'true',
+    ...optional(raw, 'kubeconfig'),
+    ...optional(raw, 'context'),
+    ...optional(raw, 'podName'),
+    ...optional(raw, 'podNamespace'),
+  });
+}
+
+function help(): string {
+  const lines = Object.values(options).map(
+    ({ flag, variable, about, default: standard }) =>
+      `  ${flag.padEnd(20)} ${about} (${variable}${standard === '' ? '' : `, default ${standard}`})`,
+  );
+  return `The operator of PhotonDB. Options:\n${lines.join('\n')}\n`;
+}
+
+/** Flags win over variables, variables over defaults. */
+export function parseConfig(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): ParsedConfig {
+  if (args.includes('--help')) return { type: 'help', text: help() };
+  try {
+    const flags = readFlags(args);
+    const names = Object.keys(options) as OptionName[];
+    const raw = Object.fromEntries(
+      names.map((name) => {
+        const { variable, default: standard } = options[name];
+        return [name, flags[name] ?? environment[variable] ?? standard];
+      }),
+    ) as Record<OptionName, string>;
+    return { type: 'config', config: build(raw) };
+  } catch (error) {
+    if (error instanceof WrongValue) return { type: 'wrong', message: error.message };
+    throw error;
+  }
+}
