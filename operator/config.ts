@@ -88,8 +88,8 @@ export interface Config {
   readonly podNamespace?: string;
 }
 
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
-export type LogFormat = 'json' | 'text';
+type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+type LogFormat = 'json' | 'text';
 
 export type ParsedConfig =
   | { readonly type: 'config'; readonly config: Config }

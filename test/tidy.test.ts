@@ -74,7 +74,9 @@ function folderOf(path: string): string {
 function* importsOf(path: string): Generator<string> {
   const text = readFileSync(path, 'utf8');
   for (const match of text.matchAll(/^\s*(?:import|export)\b[^;]*?from\s*'([^']+)'/gm)) {
-    if (match[1] !== undefined) yield match[1];
+    // Types of a package are not there when the program runs.
+    const onlyTypes = /^\s*import type\b/.test(match[0]) && match[1]?.startsWith('.') === false;
+    if (match[1] !== undefined && !onlyTypes) yield match[1];
   }
   for (const match of text.matchAll(/\bimport\s*\(?\s*'([^']+)'/g)) {
     if (match[1] !== undefined) yield match[1];

@@ -2,7 +2,7 @@
  * Broken invariants end the process: nobody catches an AssertionError. What can happen in
  * operation (a corrupt file, a lost peer, a wrong query) is a value or a PhotonError instead.
  */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 

@@ -35,7 +35,7 @@ const schemaOf = (option: Option): object => ({
   description: option.doc,
 });
 
-export const configSchema = {
+const configSchema = {
   type: 'object',
   additionalProperties: false,
   properties: Object.fromEntries(

@@ -5,7 +5,7 @@ import { Agent, request } from 'undici';
  * Writes this pod's PhotonNode status: on change, else every minute with jitter. Never stands in the
  * way of serving: what fails is logged and tried again.
  */
-export interface NodeStatus {
+interface NodeStatus {
   readonly [field: string]: unknown;
 }
 

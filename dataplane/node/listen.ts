@@ -4,7 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { PhotonError } from '../common/errors.ts';
 
 /** A port that cannot be had; the sentence says which and why. */
-export class ListenError extends PhotonError {
+class ListenError extends PhotonError {
   override readonly code = 'node.listen';
 }
 

@@ -228,7 +228,7 @@ class Compiler {
     const nodes = this.#nodes(args, place);
     const [value, otherwise] = nodes as [Node, Node];
     const instead = (scope: Scope, error?: unknown): Value | Promise<Value> => {
-      if (error !== undefined && !isMissing(error)) throw error;
+      if (error !== undefined && !isMissing(error)) throw error as Error;
       const reason = error instanceof RuntimeError ? error.message : '';
       const chosen = otherwise.run(scope);
       const called = (result: Value): Value | Promise<Value> =>
@@ -336,7 +336,7 @@ function apply(
       first.groups.map(({ key }, position) => ({ key, value: values[position] as Value })),
     );
   return results.some((result) => result instanceof Promise)
-    ? Promise.all(results).then(grouped)
+    ? Promise.all(results.map((result) => Promise.resolve(result))).then(grouped)
     : grouped(results as Value[]);
 }
 

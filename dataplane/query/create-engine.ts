@@ -1,4 +1,3 @@
-import type { Datum } from '../datum/datum.ts';
 import { canonicalText } from '../datum/text.ts';
 import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
@@ -69,7 +68,7 @@ function contextOf(
   }
   const { array_limit: limit, durability } = options;
   if (limit !== undefined && (typeof limit !== 'number' || limit < 1)) {
-    throw logic(`Illegal array size limit \`${String(limit)}\`.  (Must be >= 1.)`);
+    throw logic(`Illegal array size limit \`${JSON.stringify(limit)}\`.  (Must be >= 1.)`);
   }
   return {
     environment,
@@ -106,7 +105,7 @@ async function groupedText({ groups }: GroupedValue, context: Context): Promise<
   for (const { key, value } of groups) {
     const text = isSequence(value)
       ? `[${(await itemsOf(value, context)).map(textOfItem).join(',')}]`
-      : canonicalText(datumOf(value) as Datum);
+      : canonicalText(datumOf(value));
     pairs.push(`[${canonicalText(key)},${text}]`);
   }
   return `{"$reql_type$":"GROUPED_DATA","data":[${pairs.join(',')}]}`;

@@ -46,7 +46,7 @@ export interface TableInfo {
   readonly partition: 'hash' | 'range' | 'hybrid';
 }
 
-export interface TableOptions {
+interface TableOptions {
   readonly primaryKey: string;
   readonly durability: 'hard' | 'soft';
   readonly shards: number;
@@ -106,7 +106,7 @@ export interface Row {
 }
 
 /** An entry of a secondary index with its document. */
-export interface IndexRow extends Row {
+interface IndexRow extends Row {
   /** The encoded index value (without the primary key behind it). */
   readonly indexKey: Uint8Array;
 }
@@ -121,7 +121,7 @@ export interface EncodedRange {
  * A stream of batches. Each `next` seeks again by key, so that nothing pins a snapshot between
  * batches. After `undefined` there is nothing more.
  */
-export interface BatchSource<T> {
+interface BatchSource<T> {
   next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined>;
   close(): void;
 }

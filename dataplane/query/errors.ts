@@ -37,5 +37,3 @@ export class RuntimeError extends PhotonError {
     this.backtrace = backtrace;
   }
 }
-
-export type QueryError = CompileError | RuntimeError;

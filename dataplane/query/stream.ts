@@ -8,7 +8,7 @@ export interface Stream {
 }
 
 /** What one pull asks of the source below, when nobody asked for less. */
-export const pullLimit: BatchLimit = { rows: 1_000, bytes: 1_048_576 };
+const pullLimit: BatchLimit = { rows: 1_000, bytes: 1_048_576 };
 
 export function streamOf(items: readonly Item[]): Stream {
   let at = 0;

@@ -10,7 +10,7 @@ import { entryKind, onlyTerm } from './table-group.ts';
 /** The log's group of the metadata. */
 export const metadataGroup = 0;
 
-export const encodeMetadata = (command: MetadataCommand): Uint8Array =>
+const encodeMetadata = (command: MetadataCommand): Uint8Array =>
   encodeUtf8(JSON.stringify(command));
 
 /** A command that was applied once and is applied again at replay: it cannot be refused. */

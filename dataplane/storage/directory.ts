@@ -10,9 +10,9 @@ import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './
  * before anything in it is opened. Node has no file locks; an exclusive transaction of SQLite is one,
  * and ends with the process.
  */
-export const directoryFormat = 1;
+const directoryFormat = 1;
 
-export interface Identity {
+interface Identity {
   readonly format: number;
   readonly cluster: string;
   readonly node: string;

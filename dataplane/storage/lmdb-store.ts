@@ -1,6 +1,5 @@
 import { open } from 'lmdb';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
-import { successor } from '../common/bytes.ts';
 import { databaseNames } from '../kv/store.ts';
 import type {
   DatabaseName,
@@ -222,6 +221,3 @@ export class LmdbStore implements Store {
     };
   }
 }
-
-/** The first key behind `key`: where a walk goes on after it. */
-export const keyAfter = successor;

@@ -6,7 +6,7 @@ import { CommandFormatError } from './errors.ts';
  * What the log carries for a table: results, never terms, so that replay is deterministic and
  * releases may mix. A put carries the document's canonical text.
  */
-export const commandFormat = 1;
+const commandFormat = 1;
 
 export interface Operation {
   readonly key: Uint8Array;

@@ -7,8 +7,8 @@ import { StorageCorruptError } from './errors.ts';
  * A stored value: format u8, flags u8, CRC-32 u32, version u64, body. The CRC covers keyspace, key,
  * header and body, so that a value under a wrong key is as visible as a flipped bit.
  */
-export const envelopeFormat = 1;
-export const envelopeHeaderBytes = 14;
+const envelopeFormat = 1;
+const envelopeHeaderBytes = 14;
 
 export interface Envelope {
   readonly version: number;

@@ -22,7 +22,7 @@ const kinds: ReadonlySet<number> = new Set(Object.values(batchKind));
 
 const batchMagic = 0x4842_5750; // "PWBH"
 /** 4 magic, 4 kind, 8 position, 8 durable position, 4 length, 4 previous CRC, 4 CRC. */
-export const batchHeaderBytes = 36;
+const batchHeaderBytes = 36;
 const crcOffset = batchHeaderBytes - 4;
 /** Batches begin at multiples of it: a reader that lost the chain knows where to look. */
 export const batchAlignment = 8;

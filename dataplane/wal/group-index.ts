@@ -10,7 +10,7 @@ import type { WalRecord } from './record.ts';
  */
 export type GroupRanges = Map<number, GroupRange>;
 
-export interface GroupRange {
+interface GroupRange {
   readonly first: number;
   /** Below `first` when all of the group's entries here were truncated. */
   readonly last: number;

@@ -18,8 +18,7 @@ export const truncateKind = 255;
 /** 4 group, 8 term, 8 index, 1 kind, 4 length of the payload. */
 const recordHeaderBytes = 25;
 
-export const recordBytes = (record: WalRecord): number =>
-  recordHeaderBytes + record.payload.byteLength;
+const recordBytes = (record: WalRecord): number => recordHeaderBytes + record.payload.byteLength;
 
 export const recordsBytes = (records: readonly WalRecord[]): number =>
   records.reduce((sum, record) => sum + recordBytes(record), 0);

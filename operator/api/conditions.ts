@@ -4,7 +4,7 @@
  */
 
 /** Ready: this generation is fulfilled. Available: it serves. The last three are true when abnormal. */
-export const conditionTypes = Object.freeze([
+const conditionTypes = Object.freeze([
   'Ready',
   'Available',
   'Reconciling',

@@ -2,7 +2,7 @@
  * A CustomResourceDefinition as far as the generator reads it, and its schema as ordinary JSON
  * schema. Pure.
  */
-export interface Rule {
+interface Rule {
   readonly rule: string;
   readonly message?: string;
 }

@@ -30,7 +30,7 @@ const ownedContainerFields: Readonly<Record<string, string>> = {
 
 /** The container of the database, and the volumes and paths that it needs. */
 export const nodeContainer = 'photondb';
-export const ownedVolumes = Object.freeze(['data', 'config', 'admin', 'identity', 'tmp']);
+const ownedVolumes = Object.freeze(['data', 'config', 'admin', 'identity', 'tmp']);
 const ownedMountPaths = [
   '/var/lib/photondb',
   '/etc/photondb',

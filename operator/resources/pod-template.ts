@@ -34,7 +34,7 @@ export interface PodFacts {
   readonly passwordMark: string;
 }
 
-export function imageOf({ image, version }: PhotonCluster['spec']): string {
+function imageOf({ image, version }: PhotonCluster['spec']): string {
   if (image.digest !== undefined) return `${image.repository}@${image.digest}`;
   return `${image.repository}:${image.tag ?? version}`;
 }

@@ -15,7 +15,7 @@ const factors: Readonly<Record<string, number>> = {
 };
 
 /** Bytes; undefined for what is no amount of bytes. Exact up to 9 PB. */
-export function bytesOf(quantity: string): number | undefined {
+function bytesOf(quantity: string): number | undefined {
   const match = /^([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/.exec(quantity);
   if (match === null) return undefined;
   const factor = factors[match[2] ?? ''];

@@ -14,7 +14,7 @@ export type RolloutDecision =
   | { readonly type: 'stopped'; readonly node: NodeView; readonly message: string };
 
 /** A pod that is not serving after this time is not expected to, whatever it still tries. */
-export const patienceMs = 10 * 60_000;
+const patienceMs = 10 * 60_000;
 
 /** What a node that is neither outdated nor current still lacks. */
 function lackOf({ name, pod, report, isHeard, wantedRevision }: NodeView): string {

@@ -4,7 +4,7 @@
  */
 
 /** A node refreshes its report every 60 s, with jitter; three of them missed, and a margin. */
-export const silenceMs = 4 * 60_000;
+const silenceMs = 4 * 60_000;
 
 interface Heard {
   readonly heartbeat: string;

@@ -52,7 +52,7 @@ async function* mapped(
 
 async function count(call: TermCall): Promise<Value> {
   const [target = null, by] = call.args;
-  if (by === undefined && typeof target === 'string') return [...target].length;
+  if (by === undefined && typeof target === 'string') return Array.from(target).length;
   if (by === undefined && isObject(datumOrNull(target)))
     return Object.keys(objectOfValue(target)).length;
   if (by === undefined && target instanceof TableValue) return target.access.count();

@@ -27,7 +27,7 @@ import { noAttribute } from './scalar.ts';
 /** Objects and their fields, and arrays as values. */
 const many = Number.POSITIVE_INFINITY;
 
-export const isLiteral = (datum: Datum): datum is DatumObject =>
+const isLiteral = (datum: Datum): datum is DatumObject =>
   isObject(datum) && pseudoType(datum) === 'LITERAL';
 
 /** `right` laid over `left`: objects field by field, everything else replaces; a literal replaces as it is. */

@@ -4,6 +4,7 @@ import { canonicalText, parseText, prettyText } from '../../datum/text.ts';
 import { isObject, objectOf, pseudoType } from '../../datum/object.ts';
 import { typeName } from '../../datum/type-name.ts';
 import { errorType, RuntimeError } from '../errors.ts';
+import { RE2JS } from 're2js';
 import type { TermCall, TermDefinition } from '../compiled.ts';
 import { logic, wrongDatum } from '../failure.ts';
 import {
@@ -33,11 +34,12 @@ const fold =
   (call: TermCall): Datum =>
     call.args.map(numberOf).reduce((a, b) => finite(step(a, b)));
 
+const zoneOf = (time: DatumObject): string => textOf(time['timezone'] ?? '+00:00');
 const seconds = (time: DatumObject): number => Number(time['epoch_time']);
 const isTime = (datum: Datum | undefined): datum is DatumObject =>
   datum !== undefined && isObject(datum) && pseudoType(datum) === 'TIME';
 
-export const timeOf = (epoch: number, timezone = '+00:00'): Datum =>
+const timeOf = (epoch: number, timezone = '+00:00'): Datum =>
   objectOf([
     ['$reql_type$', 'TIME'],
     ['epoch_time', Math.round(epoch * 1000) / 1000],
@@ -52,7 +54,7 @@ function add(call: TermCall): Datum {
   if (isTime(first))
     return timeOf(
       rest.reduce<number>((sum, item) => sum + numberOf(item), seconds(first)),
-      String(first['timezone']),
+      zoneOf(first),
     );
   return fold((a, b) => a + b)(call);
 }
@@ -62,7 +64,7 @@ function subtract(call: TermCall): Datum {
   if (!isTime(first)) return fold((a, b) => a - b)(call);
   return isTime(second)
     ? seconds(first) - seconds(second)
-    : timeOf(seconds(first) - numberOf(second ?? null), String(first['timezone']));
+    : timeOf(seconds(first) - numberOf(second ?? null), zoneOf(first));
 }
 
 function multiply(call: TermCall): Datum {
@@ -158,6 +160,25 @@ const bits = (step: (a: number, b: number) => number): TermDefinition => ({
   run: ({ args }) => args.map(integerOf).reduce(step),
 });
 
+/** The first match of a regular expression (RE2: linear in the text, whatever the expression). */
+function match({ args: [text = null, pattern = null] }: TermCall): Datum {
+  const source = textOf(text);
+  let matcher;
+  try {
+    matcher = RE2JS.compile(textOf(pattern)).matcher(source);
+  } catch (error) {
+    throw logic(`Error in regexp \`${textOf(pattern)}\`: ${(error as Error).message}`);
+  }
+  if (!matcher.find()) return null;
+  const span = (group: number): Datum => {
+    const found = matcher.group(group);
+    if (found === null) return null;
+    return { str: found, start: matcher.start(group), end: matcher.end(group) };
+  };
+  const groups = Array.from({ length: matcher.groupCount() }, (_, at) => span(at + 1));
+  return { str: matcher.group() ?? '', start: matcher.start(), end: matcher.end(), groups };
+}
+
 export const scalarTerms: readonly (readonly [number, TermDefinition])[] = [
   [12, { arity: [0, 1], run: raise }],
   [17, compares((order) => order === 0)],
@@ -182,6 +203,7 @@ export const scalarTerms: readonly (readonly [number, TermDefinition])[] = [
   [27, { arity: [1, many], run: divide }],
   [28, { arity: [2, 2], run: modulo }],
   [52, { arity: [1, 1], run: typeOf }],
+  [97, { arity: [2, 2], run: match }],
   [98, { arity: [1, 1], run: parseJson }],
   [99, { arity: [1, 1], options: ['default_timezone'], run: isoTime }],
   [

@@ -32,7 +32,7 @@ const nameOf = (value: Value): string =>
         ? 'BOOL'
         : (typeof value).toUpperCase();
 
-export function tableStream(table: TableValue): Stream {
+function tableStream(table: TableValue): Stream {
   const source = table.access.scan({}, 'ascending');
   return {
     next: async (limit, signal) =>

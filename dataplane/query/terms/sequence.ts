@@ -39,10 +39,10 @@ export function functionOf(value: Value): ItemFunction {
   return () => value;
 }
 
-export const isPure = (value: Value | undefined): boolean =>
+const isPure = (value: Value | undefined): boolean =>
   !(value instanceof FunctionValue) || value.pure;
 
-export async function mapBatch<T>(
+async function mapBatch<T>(
   batch: readonly Item[],
   pure: boolean,
   each: (item: Item) => T | Promise<T>,
@@ -214,7 +214,7 @@ interface SortKey {
 }
 
 /** What `asc` and `desc` make of their argument. */
-export class Direction extends Special {
+class Direction extends Special {
   override readonly typeName = 'ORDERING';
   readonly by: Value;
   readonly sign: 1 | -1;
@@ -348,7 +348,8 @@ async function coerce({ args: [value = null, wanted = null], context }: TermCall
         );
   if (type === 'NUMBER') {
     const number = typeof datum === 'number' ? datum : Number(textOf(datum));
-    if (Number.isNaN(number)) throw logic(`Could not coerce \`${String(datum)}\` to NUMBER.`);
+    if (Number.isNaN(number))
+      throw logic(`Could not coerce \`${canonicalText(datum)}\` to NUMBER.`);
     return number;
   }
   throw logic(`Cannot coerce ${typeof datum} to ${type}.`);

@@ -33,7 +33,7 @@ function checkName(kind: string, name: string): string {
 }
 
 function accepted<T extends object>(result: T | Refusal): T {
-  if ('type' in result && result.type === 'refused') throw opFailed((result as Refusal).message);
+  if ('type' in result && result.type === 'refused') throw opFailed(result.message);
   return result as T;
 }
 
@@ -320,13 +320,12 @@ async function indexWait({ args: [target, ...names], context }: TermCall): Promi
 }
 
 function info({ args: [value = null], context }: TermCall): Value {
-  if (value instanceof DatabaseValue)
-    return { ...(databaseDatum(value.info) as object), type: 'DB' } as Datum;
+  if (value instanceof DatabaseValue) return { ...value.info, type: 'DB' };
   if (!(value instanceof TableValue))
     return { type: typeName(datumOf(value)), value: prettyText(datumOf(value)) };
   const now = current(value, context);
   return {
-    db: { ...(databaseDatum(now.database) as object), type: 'DB' } as Datum,
+    db: { id: now.database.id, name: now.database.name, type: 'DB' },
     doc_count_estimates: [],
     id: now.id,
     indexes: now.indexes.map((index) => index.name).sort(),

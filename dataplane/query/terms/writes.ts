@@ -14,10 +14,9 @@ import {
   isSequence,
   RowValue,
   StoredRow,
-  TableValue,
   truth,
 } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import type { Item, TableValue, Value } from '../value.ts';
 import { merged } from './object.ts';
 import { itemsOf, overLimit, streamFrom, tableOf } from './sequence-tools.ts';
 import { expectTable, primaryKeyOf } from './tables.ts';
@@ -64,7 +63,7 @@ function writing(table: TableValue, { options, context }: TermCall): Writing {
   const asked = options.get('durability') ?? context.durability;
   if (asked !== undefined && asked !== 'hard' && asked !== 'soft') {
     throw logic(
-      `Durability option \`${String(asked)}\` unrecognized (options are "hard" and "soft").`,
+      `Durability option \`${typeof asked === 'string' ? asked : 'of another type'}\` unrecognized (options are "hard" and "soft").`,
     );
   }
   const durability = asked ?? table.info.durability;
@@ -255,8 +254,8 @@ function changeBy(call: TermCall): {
 
 const then = (
   value: Datum | Promise<Datum>,
-  next: (datum: Datum) => Datum,
-): Datum | Promise<Datum> => (value instanceof Promise ? value.then(next) : next(value));
+  continued: (datum: Datum) => Datum,
+): Datum | Promise<Datum> => (value instanceof Promise ? value.then(continued) : continued(value));
 
 function update(call: TermCall): Promise<Value> {
   const { change, table } = changeBy(call);
