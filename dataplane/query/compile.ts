@@ -37,6 +37,8 @@ const special = {
   function: 69,
   fallback: 92,
 } as const;
+/** Terms whose arguments are not all evaluated before them. */
+export const specialTerms: ReadonlySet<number> = new Set([1, ...Object.values(special)]);
 const argsTerm = 154;
 
 const at = ({ path, scope }: Place, frame: number | string): Place => ({
