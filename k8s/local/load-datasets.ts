@@ -19,6 +19,8 @@ export interface Progress {
 
 export interface Loaded {
   readonly documents: number;
+  /** How many of them were written now; the others were there. */
+  readonly written: number;
   readonly seconds: number;
 }
 
@@ -59,14 +61,14 @@ async function loadTable(
   connection: Connection,
   dataset: Dataset,
   report: (progress: Progress) => void,
-): Promise<number> {
+): Promise<Omit<Loaded, 'seconds'>> {
   await ensureTable(connection, dataset);
   const documents = dataset.documents();
   const present = await r.db(datasetDatabase).table(dataset.table).count().run(connection);
   if (present >= documents.length) {
     // Loaded before: what the user has changed since stays as it is.
     report({ table: dataset.table, done: documents.length, total: documents.length });
-    return documents.length;
+    return { documents: documents.length, written: 0 };
   }
   let next = 0;
   let done = 0;
@@ -80,7 +82,7 @@ async function loadTable(
     }
   };
   await Promise.all(Array.from({ length: inFlight }, worker));
-  return documents.length;
+  return { documents: documents.length, written: documents.length };
 }
 
 /**
@@ -95,7 +97,11 @@ export async function loadDatasets(
   const started = Date.now();
   const databases = await r.dbList().run(connection);
   if (!databases.includes(datasetDatabase)) await r.dbCreate(datasetDatabase).run(connection);
-  let documents = 0;
-  for (const dataset of datasets) documents += await loadTable(connection, dataset, report);
-  return { documents, seconds: (Date.now() - started) / 1000 };
+  const total = { documents: 0, written: 0 };
+  for (const dataset of datasets) {
+    const { documents, written } = await loadTable(connection, dataset, report);
+    total.documents += documents;
+    total.written += written;
+  }
+  return { ...total, seconds: (Date.now() - started) / 1000 };
 }

@@ -38,8 +38,11 @@ export async function loadData(to: Connection, step: Step, signal: AbortSignal):
         `${bar(progress.done / progress.total)} ${table} ${progress.done}/${progress.total}, ${Math.round(rate)} documents/s`,
       );
     });
+    const { documents, written, seconds } = loaded;
     step.progress(
-      `${loaded.documents} documents, ${Math.round(loaded.documents / loaded.seconds)} documents/s`,
+      written === 0
+        ? `${documents} documents, loaded before`
+        : `${documents} documents, ${Math.round(written / seconds)} documents/s`,
     );
   } finally {
     await connection.close();
