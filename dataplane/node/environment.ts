@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
 import { databaseByName, tableByName, tablesOf } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
@@ -18,6 +19,7 @@ export function createEnvironment(database: Database, server: Environment['serve
   return {
     catalog: catalogOf(database),
     table: (id) => tableAccess(database, id),
+    pause: () => nextTurn(),
     now: () => Date.now(),
     uuid: randomUUID,
     random: Math.random,

@@ -8,6 +8,8 @@ export interface Environment {
   readonly catalog: Catalog;
   /** Opens a table for reading and writing; undefined when it was dropped since. */
   table(id: string): TableAccess | undefined;
+  /** Lets other work of the process run: long queries call it between batches. */
+  pause(): Promise<void>;
   /** Milliseconds since 1970. */
   now(): number;
   /** A random (version 4) UUID. */

@@ -27,6 +27,20 @@ export function streamOf(items: readonly Item[]): Stream {
 
 export type BatchStep = (batch: readonly Item[]) => readonly Item[] | Promise<readonly Item[]>;
 
+/** A source that is always ready must not keep the process from everything else. */
+export function polite(source: Stream, pause: () => Promise<void>): Stream {
+  let begun = false;
+  return {
+    async next(limit, signal) {
+      if (begun) await pause();
+      begun = true;
+      signal.throwIfAborted();
+      return source.next(limit, signal);
+    },
+    close: () => source.close(),
+  };
+}
+
 /** Each batch through `step`; an empty result pulls the next one. */
 export function transformed(source: Stream, step: BatchStep): Stream {
   return {

@@ -49,8 +49,11 @@ export class TableValue extends Special {
   override readonly typeName = 'TABLE';
   readonly info: TableInfo;
   readonly access: TableAccess;
-  constructor(info: TableInfo, access: TableAccess) {
+  /** Of the environment: long reads call it between batches. */
+  readonly pause: () => Promise<void>;
+  constructor(info: TableInfo, access: TableAccess, pause: () => Promise<void>) {
     super();
+    this.pause = pause;
     this.info = info;
     this.access = access;
   }

@@ -19,6 +19,7 @@ import { words } from '../../k8s/local/host/run.ts';
 import { kubectl, localTarget } from '../../k8s/local/up/target.ts';
 import type { Target } from '../../k8s/local/up/target.ts';
 import { kubeFolder, until } from './cluster-under-test.ts';
+import { sayOfPassword } from '../drivers/wrong-password.ts';
 
 /** A PhotonCluster on one real node, installed as `npm run up` does it, on an instance of its own. */
 export interface Photon {
@@ -30,7 +31,9 @@ export interface Photon {
   /** Its data node, and what keeps it. */
   readonly pod: string;
   readonly statefulSet: string;
-  connect(password?: string): Promise<Connection>;
+  connect(): Promise<Connection>;
+  /** What the driver says to a password. */
+  sayOfPassword(password: string): Promise<string>;
   waitUntilReady(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -80,8 +83,8 @@ export async function startPhoton(instance: string): Promise<Photon> {
     namespace,
     pod: `${statefulSet}-0`,
     statefulSet,
-    connect: (given = password) =>
-      r.connect({ host, port: driverPort, user: 'admin', password: given, timeout: 5 }),
+    connect: () => r.connect({ host, port: driverPort, user: 'admin', password, timeout: 5 }),
+    sayOfPassword: (given) => sayOfPassword(host, driverPort, given),
     waitUntilReady: () => waitUntilReady(target, installation, name, silent),
     stop: () => stopCluster(instance),
   };

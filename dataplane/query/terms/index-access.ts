@@ -1,5 +1,6 @@
 import type { EncodedRange, IndexInfo } from '../environment.ts';
 import { opFailed, wrongType } from '../failure.ts';
+import { polite } from '../stream.ts';
 import { StoredRow, StreamValue, TableValue } from '../value.ts';
 import type { Value } from '../value.ts';
 
@@ -20,11 +21,14 @@ export function indexScan(
   const source =
     name === info.primaryKey ? access.scan(range, order) : access.scanIndex(name, range, order);
   return new StreamValue(
-    {
-      next: async (limit, signal) =>
-        (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
-      close: () => source.close(),
-    },
+    polite(
+      {
+        next: async (limit, signal) =>
+          (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
+        close: () => source.close(),
+      },
+      target.pause,
+    ),
     target,
   );
 }

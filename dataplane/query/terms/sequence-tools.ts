@@ -1,7 +1,7 @@
 import type { Datum } from '../../datum/datum.ts';
 import type { Context } from '../compiled.ts';
 import { resourceLimit, wrongType } from '../failure.ts';
-import { batchesOf, streamOf, transformed } from '../stream.ts';
+import { batchesOf, polite, streamOf, transformed } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import {
   datumOf,
@@ -34,11 +34,12 @@ const nameOf = (value: Value): string =>
 
 function tableStream(table: TableValue): Stream {
   const source = table.access.scan({}, 'ascending');
-  return {
+  const rows: Stream = {
     next: async (limit, signal) =>
       (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
     close: () => source.close(),
   };
+  return polite(rows, table.pause);
 }
 
 export const tableOf = (value: Value): TableValue | undefined =>

@@ -6,7 +6,8 @@ import { encodeKey } from '../../datum/key.ts';
 import type { Context, TermCall, TermDefinition } from '../compiled.ts';
 import { RuntimeError } from '../errors.ts';
 import { logic, wrongDatum } from '../failure.ts';
-import { chained, limited, skipped, streamOf, transformed } from '../stream.ts';
+import { chained, limited, polite, skipped, streamOf, transformed } from '../stream.ts';
+import type { Stream } from '../stream.ts';
 import {
   arrayOf,
   datumOf,
@@ -310,13 +311,13 @@ function union({ args, context }: TermCall): Value {
   return new StreamValue(chained(args.map(streamFrom)));
 }
 
-function range({ args: [first, second] }: TermCall): Value {
+function range({ args: [first, second], context }: TermCall): Value {
   const [from, to] =
     second === undefined
       ? [0, first === undefined ? Number.POSITIVE_INFINITY : integerOf(first)]
       : [integerOf(first ?? null), integerOf(second)];
   let at = from;
-  return new StreamValue({
+  const numbers: Stream = {
     async next({ rows }) {
       if (at >= to) return undefined;
       const batch = Array.from({ length: Math.min(rows, to - at) }, (_, step) => at + step);
@@ -326,7 +327,8 @@ function range({ args: [first, second] }: TermCall): Value {
     close: () => {
       at = to;
     },
-  });
+  };
+  return new StreamValue(polite(numbers, () => context.environment.pause()));
 }
 
 async function coerce({ args: [value = null, wanted = null], context }: TermCall): Promise<Value> {

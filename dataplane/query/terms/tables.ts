@@ -70,7 +70,7 @@ function table(call: TermCall): Value {
   const access = info === undefined ? undefined : call.context.environment.table(info.id);
   if (info === undefined || access === undefined)
     throw opFailed(`Table \`${database.name}.${name}\` does not exist.`);
-  return new TableValue(info, access);
+  return new TableValue(info, access, () => call.context.environment.pause());
 }
 
 export function expectTable(value: Value | undefined): TableValue {
