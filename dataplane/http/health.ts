@@ -13,20 +13,25 @@ export interface NodeHealth {
   };
 }
 
-/** Replay that stands still for longer is stuck: the startup probe fails. */
+/** Replay that stands still for longer is stuck; one that moves may take as long as it needs. */
 const stuckMs = 60_000;
 
 export function healthServer(health: () => NodeHealth, metrics: Registry): Express {
   const server = express().disable('x-powered-by');
-  server.get('/health/live', (_request, response) => void response.json({ live: true }));
+  const stuck = (): boolean => {
+    const { state, replay } = health();
+    return state === 'Starting' && replay.movedMsAgo > stuckMs;
+  };
+  server.get('/health/live', (_request, response) => {
+    response.status(stuck() ? 503 : 200).json({ live: !stuck() });
+  });
   server.get('/health/ready', (_request, response) => {
     const { state, message } = health();
     response.status(state === 'Ready' || state === 'Degraded' ? 200 : 503).json({ state, message });
   });
   server.get('/health/startup', (_request, response) => {
     const { state, message, replay } = health();
-    const stuck = state === 'Starting' && replay.movedMsAgo > stuckMs;
-    response.status(state === 'Starting' ? 503 : 200).json({ state, message, stuck, ...replay });
+    response.status(stuck() ? 503 : 200).json({ state, message, stuck: stuck(), ...replay });
   });
   server.get('/health', (_request, response) => void response.json(health()));
   server.get('/_metrics', async (_request, response) => {
