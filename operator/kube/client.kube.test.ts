@@ -157,6 +157,15 @@ describe('client against a real API server', () => {
     };
     const set = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: named('scaled'), spec };
     await client.apply(resources.statefulSets, set);
+    // The controller writes its first status by itself: from then on the set stands still.
+    const observed = async (): Promise<unknown> => {
+      const found = await client.get(resources.statefulSets, named('scaled'));
+      return (found as { status?: { observedGeneration?: number } }).status?.observedGeneration;
+    };
+    for (const deadline = Date.now() + 10_000; (await observed()) !== 1;) {
+      expect(Date.now(), 'the controller has seen the set').to.be.lessThan(deadline);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     const scale = await client.getScale(resources.statefulSets, named('scaled'));
     expect(scale.spec?.replicas ?? 0).to.equal(0);
     expect(scale.status?.selector).to.equal('app=scaled');
