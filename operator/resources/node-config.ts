@@ -18,7 +18,10 @@ export const nodePorts = Object.freeze({
 export const dataDirectory = '/var/lib/photondb';
 export const adminPasswordPath = '/etc/photondb-admin/password';
 
-/** Options that follow from the objects around the pod; a user who set them would break these. */
+/**
+ * Options that follow from the objects around the pod. The schema of PhotonCluster leaves them out:
+ * a user who set them would break these.
+ */
 function ownedOptions(cluster: PhotonCluster): Readonly<Record<string, unknown>> {
   return {
     'data-dir': dataDirectory,
@@ -31,27 +34,6 @@ function ownedOptions(cluster: PhotonCluster): Readonly<Record<string, unknown>>
     'admin-password-file': adminPasswordPath,
     'cluster-name': cluster.metadata.name,
   };
-}
-
-/** Options of the environment of each pod, or of the manifest's other fields. */
-const instead: Readonly<Record<string, string>> = {
-  'node-name': 'a node is named by its pod',
-  revision: 'it follows from the pod template',
-  roles: 'use roles of the pool',
-  config: 'spec.config is the content of that file',
-};
-
-/** Sentences about options that are not the user's to set; empty when the file may be made. */
-export function configComplaints(cluster: PhotonCluster): readonly string[] {
-  const owned = ownedOptions(cluster);
-  return Object.keys(cluster.spec.config ?? {}).flatMap((option) => {
-    if (Object.hasOwn(instead, option)) {
-      return [`spec.config.${option} belongs to the operator: ${instead[option]}`];
-    }
-    return Object.hasOwn(owned, option)
-      ? [`spec.config.${option} belongs to the operator, which sets it to ${String(owned[option])}`]
-      : [];
-  });
 }
 
 /** YAML that is also JSON: no second serializer, and one text for equal values. */

@@ -143,9 +143,22 @@ export interface PhotonCluster {
       whenScaled: 'Retain' | 'Delete';
     };
     /**
-     * Options of the nodes, as in docs/reference/configuration.md. What the operator sets itself (ports, paths, names) is refused, and Stalled says so.
+     * Options of the nodes, as in docs/reference/configuration.md. Those that the operator sets itself (ports, paths, names) are not among them.
      */
-    config?: Readonly<Record<string, unknown>>;
+    config?: {
+      /**
+       * Least severe messages to log.
+       */
+      'log-level'?: 'error' | 'warn' | 'info' | 'debug';
+      /**
+       * MiB of committed writes that may wait for the store.
+       */
+      'overlay-mib'?: number;
+      /**
+       * Driver connections at once.
+       */
+      'connections-max'?: number;
+    };
   };
   /**
    * What the operator sees and does. It can be computed anew at any time.
