@@ -73,7 +73,8 @@ export async function startPhoton(instance: string): Promise<Photon> {
     target,
     words`get statefulsets --namespace ${namespace} --output jsonpath={.items[*].metadata.name}`,
   );
-  const host = await serviceAddress(target, namespace, name);
+  // Asked each time: a Service that was made again has another address.
+  const host = (): Promise<string> => serviceAddress(target, namespace, name);
   const password = await adminPassword(target, namespace, name);
   return {
     cluster,
@@ -83,8 +84,9 @@ export async function startPhoton(instance: string): Promise<Photon> {
     namespace,
     pod: `${statefulSet}-0`,
     statefulSet,
-    connect: () => r.connect({ host, port: driverPort, user: 'admin', password, timeout: 5 }),
-    sayOfPassword: (given) => sayOfPassword(host, driverPort, given),
+    connect: async () =>
+      r.connect({ host: await host(), port: driverPort, user: 'admin', password, timeout: 5 }),
+    sayOfPassword: async (given) => sayOfPassword(await host(), driverPort, given),
     waitUntilReady: () => waitUntilReady(target, installation, name, silent),
     stop: () => stopCluster(instance),
   };

@@ -15,6 +15,8 @@ export async function loadData(to: Connection, step: Step, signal: AbortSignal):
   const connection = await waitFor(
     () =>
       r.connect(options).catch((error: unknown) => {
+        // It will not get better, and the driver would throw once more when its time is up.
+        if (error instanceof Error && error.name === 'ReqlAuthError') throw error;
         last = error instanceof Error ? error.message : String(error);
         return undefined;
       }),
