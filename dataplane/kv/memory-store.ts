@@ -128,6 +128,11 @@ export class MemoryStore implements Store {
     await this.#last;
   }
 
+  /** Nothing is on a medium. */
+  size(): number {
+    return 0;
+  }
+
   async close(): Promise<void> {
     await this.#last;
   }

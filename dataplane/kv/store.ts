@@ -52,5 +52,7 @@ export interface Store {
   write<T>(body: (transaction: WriteTransaction) => T): Promise<T>;
   /** Resolves when everything visible at the call is on the medium; rejects when a sync failed (then the process must end). */
   flushed(): Promise<void>;
+  /** Bytes that it takes on the medium. */
+  size(): number;
   close(): Promise<void>;
 }

@@ -6,11 +6,19 @@ import type { IndexFunction } from '../table/apply.ts';
 
 /** The node's log (wal/). */
 export interface GroupLog {
+  /** Whether `append` refuses for now; `room` waits until it does not, and rejects after a while. */
+  readonly full: boolean;
+  room(signal: AbortSignal): Promise<void>;
+  /** Rejects without taking anything while the log is full; any other failure ends the process. */
   append(records: readonly LogEntry[]): Promise<void>;
   /** Removes what every group named here has on the medium; a dropped group is named with Infinity. */
   release(flushed: ReadonlyMap<number, number>): Promise<void>;
   /** What opening found. */
-  readonly recovery: { lastIndex(group: number): { readonly index: number } | undefined };
+  readonly recovery: {
+    readonly records: number;
+    readonly bytes: number;
+    lastIndex(group: number): { readonly index: number } | undefined;
+  };
   readonly failed: Promise<Error>;
   close(): Promise<void>;
 }
@@ -36,6 +44,8 @@ export interface ApplyStore {
   read<T>(body: (transaction: ReadTransaction) => T): T;
   write<T>(body: (transaction: WriteTransaction) => T): Promise<T>;
   flushed(): Promise<void>;
+  /** Bytes on the medium. */
+  size(): number;
   close(): Promise<void>;
 }
 

@@ -38,7 +38,15 @@ class TestLog implements GroupLog {
     await Promise.resolve();
   }
 
+  readonly full = false;
+
+  async room(): Promise<void> {
+    await Promise.resolve();
+  }
+
   readonly recovery = {
+    records: 0,
+    bytes: 0,
     lastIndex: (group: number): { index: number } | undefined =>
       this.entries.findLast((entry) => entry.group === group),
   };

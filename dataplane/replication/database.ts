@@ -4,6 +4,8 @@ import { emptyState } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { decodeCommand } from '../table/command.ts';
+import { StorageCorruptError } from '../table/errors.ts';
+import { readStatistics } from '../table/statistics.ts';
 import { Applier, readApplied, readMetadata } from './applier.ts';
 import { buildIndex, clearKeyspace } from './background.ts';
 import type {
@@ -42,6 +44,26 @@ export interface IndexState extends IndexRecord {
   readonly builtRows: number;
 }
 
+export type Integrity = 'ok' | { readonly code: string; readonly message: string };
+
+export interface DatabaseMetrics {
+  readonly overlayBytes: number;
+  /** Committed entries that the store has not yet. */
+  readonly applyQueue: number;
+  readonly storeBytes: number;
+  readonly logBytesAtStart: number;
+  readonly tables: readonly {
+    /** `database.table` */
+    readonly name: string;
+    readonly appliedIndex: number;
+    readonly documents: number;
+    /** Of stored keys and values, without indexes. */
+    readonly bytes: number;
+    readonly reads: number;
+    readonly writes: number;
+  }[];
+}
+
 export class Database {
   /** Resolves with the reason when the node cannot go on: its process must end. */
   readonly failed: Promise<Error>;
@@ -55,6 +77,7 @@ export class Database {
   readonly #stopping = new AbortController();
   readonly #watchers = new Set<() => void>();
   #state: MetadataState = emptyState;
+  #integrity: Integrity = 'ok';
   #metadata: MetadataGroup | undefined;
   #log: GroupLog | undefined;
   #fail: (error: Error) => void = () => undefined;
@@ -67,7 +90,7 @@ export class Database {
       store: options.store,
       indexesOf: (group) => this.#indexesOf(group),
       groups: () => this.#logGroups(),
-      failed: (error) => this.#fail(error),
+      failed: (error) => this.#fail(this.#named(error)),
     });
   }
 
@@ -128,8 +151,31 @@ export class Database {
     });
   }
 
-  metrics(): { readonly overlayBytes: number; readonly applyQueue: number } {
-    return { overlayBytes: this.#budget.used, applyQueue: this.#applier.waiting };
+  /** The first thing to look at when answers are errors: the last damage that was met. */
+  get integrity(): Integrity {
+    return this.#integrity;
+  }
+
+  metrics(): DatabaseMetrics {
+    const { store } = this.#options;
+    return {
+      overlayBytes: this.#budget.used,
+      applyQueue: this.#applier.waiting,
+      storeBytes: store.size(),
+      logBytesAtStart: this.#log?.recovery.bytes ?? 0,
+      tables: Object.values(this.#state.tables).map((table) => ({
+        name: this.#nameOf(table),
+        appliedIndex: store.read((view) => readApplied(view, table.keyspace)),
+        documents: this.#groups.get(table.keyspace)?.count ?? 0,
+        bytes: store.read((view) => readStatistics(view, table.keyspace)).bytes,
+        ...(this.#groups.get(table.keyspace)?.counters ?? { reads: 0, writes: 0 }),
+      })),
+    };
+  }
+
+  /** Resolves when the store has everything that is committed now. */
+  settled(): Promise<void> {
+    return this.#applier.drained();
   }
 
   /** Everything acknowledged is on the medium when it resolves. Requests must have ended before. */
@@ -161,7 +207,7 @@ export class Database {
     const nextIndex =
       Math.max(metadataIndex, log.recovery.lastIndex(metadataGroup)?.index ?? 0) + 1;
     this.#metadata = new MetadataGroup(
-      { state: this.#state, nextIndex },
+      { state: this.#state, nextIndex, signal: this.#stopping.signal },
       log,
       this.#applier,
       (state) => this.#adopt(state),
@@ -212,13 +258,32 @@ export class Database {
     const { store, codec } = this.#options;
     return new TableGroup({
       group: table.keyspace,
+      name: this.#nameOf(table),
       store,
       codec,
       log: this.#log,
       applier: this.#applier,
       budget: this.#budget,
       indexes: () => this.#indexesOf(table.keyspace) ?? [],
+      damaged: (error) => this.#damaged(error),
     });
+  }
+
+  #nameOf(table: TableRecord): string {
+    return `${this.#state.databases[table.databaseId]?.name ?? ''}.${table.name}`;
+  }
+
+  #damaged(error: StorageCorruptError): void {
+    this.#integrity = { code: error.code, message: error.message };
+  }
+
+  /** An error with the name of the table that it is about. */
+  #named(error: Error): Error {
+    if (!(error instanceof StorageCorruptError) || error.table !== undefined) return error;
+    const table = Object.values(this.#state.tables).find(
+      ({ keyspace }) => keyspace === error.keyspace,
+    );
+    return table === undefined ? error : error.inTable(this.#nameOf(table));
   }
 
   #indexesOf(group: number): readonly AppliedIndex[] | undefined {
@@ -250,6 +315,8 @@ export class Database {
     for (const garbage of state.garbage) {
       this.#inBackground(garbage.keyspace, async () => {
         await clearKeyspace(this.#options.store, garbage, this.#stopping.signal);
+        // After a power cut the log would know of a removal that the medium does not have.
+        await this.#options.store.flushed();
         await this.change({ type: 'cleared', keyspace: garbage.keyspace });
       });
     }
@@ -262,6 +329,8 @@ export class Database {
     await buildIndex(this.#options.store, build, (rows) => {
       this.#builtRows.set(index.keyspace, (this.#builtRows.get(index.keyspace) ?? 0) + rows);
     });
+    // After a power cut the log would call an index ready whose entries are not on the medium.
+    await this.#options.store.flushed();
     await this.change({ type: 'indexReady', tableId: table.id, keyspace: index.keyspace });
     this.#builtRows.delete(index.keyspace);
   }
@@ -271,7 +340,11 @@ export class Database {
     if (this.#background.has(keyspace)) return;
     const running = work()
       .catch((error: unknown) => {
-        if (!this.#stopping.signal.aborted) this.#fail(error as Error);
+        if (this.#stopping.signal.aborted) return;
+        const named = this.#named(error as Error);
+        // Requests that do not touch the damage go on; the index stays as unready as it is.
+        if (named instanceof StorageCorruptError) this.#damaged(named);
+        else this.#fail(named);
       })
       .finally(() => {
         this.#background.delete(keyspace);

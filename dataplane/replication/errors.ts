@@ -8,6 +8,14 @@ export class DatabaseStoppedError extends PhotonError {
   }
 }
 
+/** A document that no record of the log could hold. */
+export class DocumentTooLargeError extends PhotonError {
+  override readonly code = 'replication.document_too_large';
+  constructor(bytes: number, bytesMax: number) {
+    super(`A document of ${bytes} bytes is too large: ${bytesMax} bytes at most.`);
+  }
+}
+
 /** The log holds something that the state before it does not allow. */
 export class ReplayError extends PhotonError {
   override readonly code = 'replication.replay';

@@ -94,8 +94,9 @@ export class IndexScan implements BatchSource<IndexRow> {
         yield change;
       }
       const found = decodeIndexEntry(entry.key, entry.value);
-      if (overlay.committed(nameOfKey(found.primaryKey)) === undefined)
-        yield { position, ...found };
+      if (overlay.size > 0 && overlay.committed(nameOfKey(found.primaryKey)) !== undefined)
+        continue;
+      yield { position, ...found };
     }
     yield* changes.slice(next);
   }

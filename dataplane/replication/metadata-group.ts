@@ -25,19 +25,26 @@ export function replayMetadata(state: MetadataState, payload: Uint8Array): Metad
 export class MetadataGroup {
   readonly #log: GroupLog;
   readonly #applier: Applier;
+  readonly #signal: AbortSignal;
   readonly #changed: (state: MetadataState) => void;
   #state: MetadataState;
   #nextIndex: number;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    start: { readonly state: MetadataState; readonly nextIndex: number },
+    start: {
+      readonly state: MetadataState;
+      readonly nextIndex: number;
+      /** Ends waits for the log. */
+      readonly signal: AbortSignal;
+    },
     log: GroupLog,
     applier: Applier,
     changed: (state: MetadataState) => void,
   ) {
     this.#state = start.state;
     this.#nextIndex = start.nextIndex;
+    this.#signal = start.signal;
     this.#log = log;
     this.#applier = applier;
     this.#changed = changed;
@@ -57,6 +64,8 @@ export class MetadataGroup {
   async #changeNow(command: MetadataCommand): Promise<MetadataState | Refused> {
     const result = applyMetadata(this.#state, command);
     if (result.type === 'refused') return result;
+    // An entry that the log refused would leave a gap behind it.
+    while (this.#log.full) await this.#log.room(this.#signal);
     const index = this.#nextIndex;
     this.#nextIndex += 1;
     const payload = encodeMetadata(command);

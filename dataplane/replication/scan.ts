@@ -1,6 +1,6 @@
 import { compareBytes, decodeUtf8, successor } from '../common/bytes.ts';
-import type { Entry, KeyRange } from '../kv/store.ts';
-import { decodeEnvelope, keyspaceKey } from '../table/envelope.ts';
+import type { KeyRange } from '../kv/store.ts';
+import { keyspaceKey } from '../table/envelope.ts';
 import type { BatchLimit, BatchSource, EncodedRange, Order, Row } from './contract.ts';
 import { nameOfKey } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
@@ -93,21 +93,17 @@ export class TableScan implements BatchSource<Row> {
     const stored = options.store.read((view) => view.entries('data', range));
     let next = 0;
     for (const entry of stored) {
-      const row = storedRow(entry);
+      const key = entry.key.subarray(4);
       for (; next < changes.length; next += 1) {
         const change = changes[next] as OverlayEntry;
-        if (sign * compareBytes(change.key, row.key) >= 0) break;
+        if (sign * compareBytes(change.key, key) >= 0) break;
         if (change.text !== undefined) yield { key: change.key, text: change.text };
       }
-      if (overlay.committed(nameOfKey(row.key)) === undefined) yield row;
+      if (overlay.size > 0 && overlay.committed(nameOfKey(key)) !== undefined) continue;
+      yield { key, text: decodeUtf8(this.#group.decode(entry.key, entry.value).body) };
     }
     for (const change of changes.slice(next)) {
       if (change.text !== undefined) yield { key: change.key, text: change.text };
     }
   }
-}
-
-function storedRow(entry: Entry): Row {
-  const { body } = decodeEnvelope(entry.key, entry.value);
-  return { key: entry.key.subarray(4), text: decodeUtf8(body) };
 }

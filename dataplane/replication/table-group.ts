@@ -5,10 +5,13 @@ import type { AppliedIndex } from '../table/apply.ts';
 import { encodeCommand } from '../table/command.ts';
 import type { Command, Operation } from '../table/command.ts';
 import { decodeEnvelope, keyspaceKey } from '../table/envelope.ts';
+import type { Envelope } from '../table/envelope.ts';
+import { StorageCorruptError } from '../table/errors.ts';
 import { readStatistics } from '../table/statistics.ts';
 import { readApplied } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
+import { DocumentTooLargeError } from './errors.ts';
 import { nameOfKey, Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { OverlayBudget } from './overlay-budget.ts';
@@ -20,6 +23,8 @@ import type { OverlayBudget } from './overlay-budget.ts';
  */
 export interface TableGroupOptions {
   readonly group: number;
+  /** `database.table`, for sentences. */
+  readonly name: string;
   readonly store: ApplyStore;
   readonly log: GroupLog;
   readonly applier: Applier;
@@ -27,6 +32,8 @@ export interface TableGroupOptions {
   readonly codec: DocumentCodec;
   /** Indexes of the table now. */
   indexes(): readonly AppliedIndex[];
+  /** Hears of every damaged value that somebody read. */
+  damaged(error: StorageCorruptError): void;
 }
 
 export const entryKind = { command: 1 } as const;
@@ -36,6 +43,8 @@ export const onlyTerm = 1;
 /** A command is closed when it holds so much: bounds the records of the log. */
 const commandBytesMax = 1_048_576;
 const entryOverheadBytes = 200;
+/** Half of what one append to the log may hold, so that a document fits beside a full command. */
+export const documentBytesMax = 64 * 1_048_576;
 
 interface Current {
   readonly version: number;
@@ -100,8 +109,20 @@ export class TableGroup {
     const storedKey = keyspaceKey(this.options.group, key);
     const value = this.options.store.read((view) => view.get('data', storedKey));
     if (value === undefined) return { version: 0, text: undefined };
-    const { version, body } = decodeEnvelope(storedKey, value);
+    const { version, body } = this.decode(storedKey, value);
     return { version, text: decodeUtf8(body) };
+  }
+
+  /** A stored value; a damaged one is reported and never answered. */
+  decode(storedKey: Uint8Array, value: Uint8Array): Envelope {
+    try {
+      return decodeEnvelope(storedKey, value);
+    } catch (error) {
+      if (!(error instanceof StorageCorruptError)) throw error;
+      const named = error.inTable(this.options.name);
+      this.options.damaged(named);
+      throw named;
+    }
   }
 
   /** Evaluates and commits edits, in order. Soft: resolves when they are proposed. */
@@ -110,7 +131,7 @@ export class TableGroup {
     durability: 'hard' | 'soft',
     signal: AbortSignal,
   ): Promise<EditOutcome[]> {
-    await this.options.budget.room(signal);
+    await this.#room(signal);
     const outcomes: EditOutcome[] = [];
     let staged = nothingStaged();
     let last: Promise<void> | undefined;
@@ -123,24 +144,37 @@ export class TableGroup {
       while (this.#latches.has(name)) {
         flush();
         await this.#latches.get(name);
+        await this.#room(signal);
       }
-      const started = this.#evaluate(edit, name, staged);
+      const started = this.#evaluate(edit, { name, signal }, staged);
       if (started instanceof Promise) {
         flush();
         outcomes.push(await started);
-        signal.throwIfAborted();
+        await this.#room(signal);
       } else {
         outcomes.push(started);
       }
       if (staged.bytes >= commandBytesMax) {
         flush();
-        await this.options.budget.room(signal);
+        await this.#room(signal);
       }
     }
     flush();
     if (durability === 'hard') await last;
     else if (last !== undefined) this.#acknowledgeSoftly(last);
     return outcomes;
+  }
+
+  /**
+   * Nothing is staged before the overlay and the log have room: an entry that the log refused would
+   * leave a gap behind it.
+   */
+  async #room(signal: AbortSignal): Promise<void> {
+    const { budget, log } = this.options;
+    do {
+      await budget.room(signal);
+      if (log.full) await log.room(signal);
+    } while (log.full);
   }
 
   #acknowledgeSoftly(proposal: Promise<void>): void {
@@ -153,14 +187,19 @@ export class TableGroup {
   }
 
   /** Evaluates one edit on the newest document of its key, and stages what comes of it. */
-  #evaluate(edit: Edit, name: string, staged: Staged): EditOutcome | Promise<EditOutcome> {
-    const current = this.read(edit.key, this.overlay.newest(name));
-    const old = current.text === undefined ? null : this.options.codec.parse(current.text);
+  #evaluate(
+    edit: Edit,
+    { name, signal }: { readonly name: string; readonly signal: AbortSignal },
+    staged: Staged,
+  ): EditOutcome | Promise<EditOutcome> {
+    let old: Datum = null;
     try {
+      const current = this.read(edit.key, this.overlay.newest(name));
+      if (current.text !== undefined) old = this.options.codec.parse(current.text);
       const next = edit.evaluate(old);
       if (!(next instanceof Promise))
         return this.#stage(edit, { name, current, old, next }, staged);
-      return this.#evaluateLatched(edit, name, { current, old, next });
+      return this.#evaluateLatched(edit, { name, signal }, { current, old, next });
     } catch (error) {
       return { old, new: old, error: error as Error };
     }
@@ -169,15 +208,16 @@ export class TableGroup {
   /** An edit whose function must wait: other writers of the key wait for it. */
   #evaluateLatched(
     edit: Edit,
-    name: string,
+    { name, signal }: { readonly name: string; readonly signal: AbortSignal },
     pending: { readonly current: Current; readonly old: Datum; readonly next: Promise<Datum> },
   ): Promise<EditOutcome> {
     const { current, old } = pending;
     const outcome = pending.next
-      .then((next) => {
+      .then(async (next) => {
+        await this.#room(signal);
         const staged = nothingStaged();
         const result = this.#stage(edit, { name, current, old, next }, staged);
-        if (staged.operations.length > 0) return this.#propose(staged).then(() => result);
+        if (staged.operations.length > 0) await this.#propose(staged);
         return result;
       })
       .catch((error: unknown): EditOutcome => ({ old, new: old, error: error as Error }));
@@ -203,6 +243,9 @@ export class TableGroup {
     const text = next === null ? undefined : this.options.codec.format(next);
     if (text === current.text) return { old, new: old };
     const body = text === undefined ? undefined : encodeUtf8(text);
+    if (body !== undefined && body.byteLength > documentBytesMax) {
+      throw new DocumentTooLargeError(body.byteLength, documentBytesMax);
+    }
     const bytes = edit.key.byteLength * 2 + (body?.byteLength ?? 0) + entryOverheadBytes;
     const entry = { key: edit.key, index: this.#nextIndex, text, bytes, indexKeys: new Map() };
     staged.operations.push({ key: edit.key, expectedVersion: current.version, body });

@@ -20,6 +20,16 @@ export class StorageUnavailableError extends PhotonError {
   override readonly code = 'storage.unavailable';
 }
 
+/** Opening the storage ended the process more than once. */
+export class StorageQuarantinedError extends PhotonError {
+  override readonly code = 'storage.quarantined';
+  constructor(directory: string, crashes: number, file: string) {
+    super(
+      `The storage in ${directory} made this process crash ${crashes} times while it was opened, and is left as it is: restore the volume from a snapshot, or remove ${file} to try again.`,
+    );
+  }
+}
+
 /** A snapshot was held for longer than it lives. */
 export class SnapshotExpiredError extends PhotonError {
   override readonly code = 'storage.snapshot_expired';

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { open } from 'lmdb';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { databaseNames } from '../kv/store.ts';
@@ -11,6 +13,7 @@ import type {
   WriteTransaction,
 } from '../kv/store.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
+import { openGuarded } from './opening.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
 /**
@@ -72,9 +75,36 @@ function lmdbRange({ start, end, reverse, limit }: KeyRange): {
   };
 }
 
+interface Opened {
+  readonly root: RootDatabase<Buffer, Buffer>;
+  readonly databases: Databases;
+}
+
+/** Opens, and reads enough for damage at the roots to show. */
+function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
+  const encodings = { keyEncoding: 'binary', encoding: 'binary' } as const;
+  const root = open<Buffer, Buffer>({
+    path: directory,
+    mapSize: mapBytes ?? defaultMapBytes,
+    maxDbs: databaseNames.length + 4,
+    safeRestore: true,
+    ...encodings,
+  } as Parameters<typeof open<Buffer, Buffer>>[0]);
+  const databases = Object.fromEntries(
+    databaseNames.map((name) => [name, root.openDB<Buffer, Buffer>({ name, ...encodings })]),
+  ) as Databases;
+  for (const database of Object.values(databases)) {
+    for (const reverse of [false, true]) {
+      for (const { value } of database.getRange({ limit: 1, reverse })) value.at(-1);
+    }
+  }
+  return { root, databases };
+}
+
 export class LmdbStore implements Store {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #databases: Databases;
+  readonly #file: string;
   readonly #snapshotMs: number;
   readonly #bodies: Body[] = [];
   readonly #view: ReadTransaction;
@@ -82,25 +112,10 @@ export class LmdbStore implements Store {
   #closed = false;
 
   constructor(options: LmdbOptions) {
-    try {
-      this.#root = open<Buffer, Buffer>({
-        path: options.directory,
-        mapSize: options.mapBytes ?? defaultMapBytes,
-        maxDbs: databaseNames.length + 4,
-        safeRestore: true,
-        keyEncoding: 'binary',
-        encoding: 'binary',
-      } as Parameters<typeof open<Buffer, Buffer>>[0]);
-      this.#databases = Object.fromEntries(
-        databaseNames.map((name) => [
-          name,
-          this.#root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' }),
-        ]),
-      ) as Databases;
-    } catch (error) {
-      const message = `The storage in ${options.directory} cannot be opened: ${String(error)}`;
-      throw new StorageUnavailableError(message, { cause: error });
-    }
+    const { root, databases } = openGuarded(options.directory, () => openDatabases(options));
+    this.#root = root;
+    this.#databases = databases;
+    this.#file = join(options.directory, 'data.mdb');
     this.#snapshotMs = options.snapshotMs ?? defaultSnapshotMs;
     this.#view = this.#viewOf();
   }
@@ -150,6 +165,10 @@ export class LmdbStore implements Store {
   async flushed(): Promise<void> {
     while (this.#committing !== undefined) await this.#committing;
     await this.#root.flushed;
+  }
+
+  size(): number {
+    return statSync(this.#file).size;
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,3 @@
-import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { crc32, toHex } from '../common/bytes.ts';
 import { StorageCorruptError } from './errors.ts';
@@ -26,44 +25,41 @@ export function keyspaceKey(keyspace: number, key: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function header(version: number): ByteWriter {
-  return new ByteWriter(envelopeHeaderBytes).u8(envelopeFormat).u8(0).u64(version);
+/** `storedKey` is the whole key, keyspace included. Version and body stand side by side behind the CRC. */
+function checksum(storedKey: Uint8Array, value: Uint8Array): number {
+  return crc32(value.subarray(6), crc32(value.subarray(0, 2), crc32(storedKey)));
 }
 
-/** `storedKey` is the whole key, keyspace included. */
-function checksum(storedKey: Uint8Array, version: number, body: Uint8Array): number {
-  return crc32(body, crc32(header(version).finish(), crc32(storedKey)));
+function view(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 export function encodeEnvelope(storedKey: Uint8Array, envelope: Envelope): Uint8Array {
   const { version, body } = envelope;
   const writer = new ByteWriter(envelopeHeaderBytes + body.byteLength);
-  writer
-    .u8(envelopeFormat)
-    .u8(0)
-    .u32(checksum(storedKey, version, body))
-    .u64(version)
-    .bytes(body);
-  return writer.finish();
+  const value = writer.u8(envelopeFormat).u8(0).u32(0).u64(version).bytes(body).finish();
+  view(value).setUint32(2, checksum(storedKey, value), true);
+  return value;
 }
 
 /** Throws `storage.corrupt` when the checksum or the format is wrong. */
 export function decodeEnvelope(storedKey: Uint8Array, value: Uint8Array): Envelope {
-  const damaged = (what: string): StorageCorruptError => {
-    const keyspace = new DataView(storedKey.buffer, storedKey.byteOffset).getUint32(0);
-    return new StorageCorruptError(keyspace, toHex(storedKey.subarray(4)), what);
-  };
-  if (value.byteLength < envelopeHeaderBytes) throw damaged('it is too short');
-  const reader = new ByteReader(value);
-  const [format, flags, crc] = [reader.u8(), reader.u8(), reader.u32()];
-  if (format !== envelopeFormat || flags !== 0) throw damaged(`its format is ${format}/${flags}`);
-  const high = value[13] ?? 0xff;
-  if (high !== 0 || ((value[12] ?? 0xff) & 0xe0) !== 0)
-    throw damaged('its version is out of range');
-  const version = reader.u64();
-  const body = reader.bytes(reader.remaining);
-  if (checksum(storedKey, version, body) !== crc) throw damaged('its checksum is wrong');
-  return { version, body };
+  if (value.byteLength < envelopeHeaderBytes) throw damaged(storedKey, 'it is too short');
+  const fields = view(value);
+  const [format, flags] = [value[0], value[1]];
+  if (checksum(storedKey, value) !== fields.getUint32(2, true)) {
+    throw damaged(storedKey, 'its checksum is wrong');
+  }
+  if (format !== envelopeFormat || flags !== 0) {
+    throw damaged(storedKey, `this release does not know its format ${format}/${flags}`);
+  }
+  const version = fields.getUint32(6, true) + fields.getUint32(10, true) * 2 ** 32;
+  return { version, body: value.subarray(envelopeHeaderBytes) };
+}
+
+function damaged(storedKey: Uint8Array, what: string): StorageCorruptError {
+  const place = { keyspace: view(storedKey).getUint32(0), keyHex: toHex(storedKey.subarray(4)) };
+  return new StorageCorruptError(place, what);
 }
 
 /** What a value adds to its keyspace's hash: over key, version and checksum. */

@@ -5,10 +5,24 @@ export class StorageCorruptError extends PhotonError {
   override readonly code = 'storage.corrupt';
   readonly keyspace: number;
   readonly keyHex: string;
-  constructor(keyspace: number, keyHex: string, what: string) {
-    super(`A stored value is damaged (keyspace ${keyspace}, key ${keyHex}): ${what}.`);
+  readonly what: string;
+  /** `database.table`, when whoever reads knows it. */
+  readonly table: string | undefined;
+  constructor(place: { keyspace: number; keyHex: string; table?: string }, what: string) {
+    const { keyspace, keyHex, table } = place;
+    const home = table === undefined ? '' : ` of table \`${table}\``;
+    super(`A stored value${home} is damaged (keyspace ${keyspace}, key ${keyHex}): ${what}.`);
     this.keyspace = keyspace;
     this.keyHex = keyHex;
+    this.what = what;
+    this.table = table;
+  }
+
+  inTable(table: string): StorageCorruptError {
+    return new StorageCorruptError(
+      { keyspace: this.keyspace, keyHex: this.keyHex, table },
+      this.what,
+    );
   }
 }
 

@@ -67,7 +67,7 @@ async function down(purge: boolean, signal: AbortSignal): Promise<number> {
     if (made.mode === 'local') await downLocal(steps, made.instance, purge);
     else await downContext(steps, made, { purge, signal });
     // Without purge the data is remembered, so that a later --purge still finds it.
-    forget(purge || made.mode === 'context' ? 'everything' : 'connection');
+    forget(purge ? 'everything' : 'connection');
   }
   if (purge) await removeCaches(steps);
   return 0;

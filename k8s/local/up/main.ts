@@ -148,7 +148,7 @@ async function upContext(
   const target = contextTarget(context, signal);
   await steps.run(`context ${context}`, async (step) => {
     const nodes = await kubectl(target, ['get', 'nodes', '--output', 'name']);
-    step.progress(`${nodes.trim().split('\n').length} nodes`);
+    step.progress(nodes.trim().split('\n').join(', '));
   });
   const namespace = guestNamespace;
   refuseOther('context', context);
@@ -186,9 +186,9 @@ function refuseOther(mode: 'local' | 'context', name: string): void {
   throw new LocalError(
     'local.invalid_instance',
     made.mode === 'local'
-      ? 'a local cluster is up from this checkout already'
-      : `this checkout is up in the context "${made.context}" already`,
-    'Take it down first: npm run down',
+      ? 'this checkout has a local cluster already'
+      : `this checkout has its cluster in the context "${made.context}" already`,
+    'Take it away first, with its data: npm run down -- --purge',
   );
 }
 

@@ -1,0 +1,43 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { StorageQuarantinedError, StorageUnavailableError } from './errors.ts';
+
+/**
+ * LMDB maps its file: damage in a page can end the process instead of throwing. A file beside the
+ * storage counts the openings that never returned; after two in a row the storage is left alone, so
+ * that a node does not crash for ever and nothing makes the damage worse.
+ */
+const crashesMax = 2;
+
+function crashesIn(file: string): number {
+  try {
+    const count = Number(readFileSync(file, 'utf8'));
+    return Number.isSafeInteger(count) && count > 0 ? count : 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+/** Runs `open`; refuses when the process did not survive it twice. An exception is no crash. */
+export function openGuarded<T>(directory: string, open: () => T): T {
+  const file = `${directory}.opening`;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    const crashes = crashesIn(file);
+    if (crashes >= crashesMax) throw new StorageQuarantinedError(directory, crashes, file);
+    writeFileSync(file, `${crashes + 1}\n`, { flush: true });
+    try {
+      return open();
+    } finally {
+      rmSync(file, { force: true });
+    }
+  } catch (error) {
+    if (error instanceof StorageQuarantinedError) throw error;
+    const { message } = error as Error;
+    throw new StorageUnavailableError(
+      `The storage in ${directory} cannot be opened: ${message}. When its disk is full, make room or give the volume more.`,
+      { cause: error },
+    );
+  }
+}

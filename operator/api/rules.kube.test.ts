@@ -1,0 +1,276 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { parseAllDocuments } from 'yaml';
+import { installTypes, manifestOf, refusalOf } from '../cluster/testing/api-types.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { KubeObject, Resource } from '../kube/object.ts';
+import { resources } from '../kube/object.ts';
+import type { TestNamespace } from '../kube/testing/control-plane.ts';
+import { testNamespace } from '../kube/testing/control-plane.ts';
+import type { PhotonCluster } from './generated/photon-cluster.ts';
+
+/** What the API server itself says to manifests: before any of our programs has run. */
+const noReplication = 'this version has no replication: set replicas to 1';
+
+interface Change {
+  readonly pool?: object;
+  readonly spec?: object;
+}
+
+describe('the API server', () => {
+  let at: TestNamespace;
+  let client: KubeClient;
+
+  before(async () => {
+    at = await testNamespace('rules');
+    ({ client } = at);
+    await installTypes(client, at.namespace);
+  });
+
+  after(() => at.remove());
+
+  const create = (name: string, change: Change = {}): Promise<KubeObject> =>
+    client.create(resources.photonClusters, manifestOf(name, at.namespace, change), {
+      dryRun: true,
+    });
+
+  describe('accepts', () => {
+    const accepted: readonly [about: string, name: string, change: Change][] = [
+      ['the least that a cluster needs', 'a', {}],
+      ['a name of 24 characters', 'x'.repeat(24), {}],
+      ['a pool name of 12 characters', 'a', { pool: { name: 'abcdefghijk9' } }],
+      ['one zone', 'a', { pool: { zones: ['eu-1a'] } }],
+      [
+        'amounts as numbers and texts',
+        'a',
+        { pool: { resources: { limits: { cpu: 2, memory: '1Gi' } } } },
+      ],
+      ['a pre-release', 'a', { spec: { version: '1.2.3-rc.1' } }],
+      [
+        'a registry with a port',
+        'a',
+        { spec: { image: { repository: 'localhost:5000/team/photondb' } } },
+      ],
+      [
+        'options of the nodes',
+        'a',
+        { spec: { config: { 'log-level': 'debug', 'overlay-mib': 128 } } },
+      ],
+      [
+        'any field of a pod in the overlay',
+        'a',
+        { pool: { template: { spec: { hostAliases: [{ ip: '1.2.3.4' }] } } } },
+      ],
+    ];
+    for (const [about, name, change] of accepted) {
+      it(about, async () => {
+        expect(await refusalOf(create(name, change))).to.equal('not refused');
+      });
+    }
+
+    it('every sample, also as a complete object', async () => {
+      const folder = join(import.meta.dirname, '..', '..', 'k8s', 'samples');
+      const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+      expect(files).to.include('quickstart.yaml');
+      for (const file of files) {
+        for (const document of parseAllDocuments(readFileSync(join(folder, file), 'utf8'))) {
+          const object = document.toJS() as KubeObject;
+          const resource: Resource =
+            object.kind === 'Secret' ? resources.secrets : resources.photonClusters;
+          const metadata = { ...object.metadata, namespace: at.namespace };
+          const request = client.apply(resource, { ...object, metadata }, { dryRun: true });
+          expect(await refusalOf(request), file).to.equal('not refused');
+        }
+      }
+    });
+
+    it('and fills in what is left out', async () => {
+      const { spec } = (await create('a')) as PhotonCluster;
+      expect(spec.pools[0]?.replicas).to.equal(1);
+      expect(spec.image).to.deep.equal({ repository: 'photondb', pullPolicy: 'IfNotPresent' });
+      expect(spec.volumes).to.deep.equal({ whenDeleted: 'Retain', whenScaled: 'Retain' });
+    });
+  });
+
+  describe('refuses', () => {
+    const pool = { name: 'main', roles: ['data'], storage: { size: '1Gi' } };
+    const refused: readonly [about: string, name: string, change: Change, words: string][] = [
+      ['no replicas', 'a', { pool: { replicas: 0 } }, noReplication],
+      ['three replicas', 'a', { pool: { replicas: 3 } }, noReplication],
+      ['a negative number of replicas', 'a', { pool: { replicas: -1 } }, noReplication],
+      [
+        'a second pool',
+        'a',
+        { spec: { pools: [pool, { ...pool, name: 'other' }] } },
+        'write one pool',
+      ],
+      ['a pool twice', 'a', { spec: { pools: [pool, pool] } }, 'Duplicate value: {"name":"main"}'],
+      ['no pool', 'a', { spec: { pools: [] } }, 'at least 1 items'],
+      [
+        'a pool without data',
+        'a',
+        { pool: { roles: ['coordinator'] } },
+        'write one pool with the role data',
+      ],
+      [
+        'an unknown role',
+        'a',
+        { pool: { roles: ['data', 'king'] } },
+        'unknown role: write data, coordinator or consensus',
+      ],
+      ['a role twice', 'a', { pool: { roles: ['data', 'data'] } }, 'Duplicate value: "data"'],
+      ['no roles', 'a', { pool: { roles: [] } }, 'at least 1 items'],
+      ['two zones for one node', 'a', { pool: { zones: ['a', 'b'] } }, 'name one zone, or none'],
+      ['a name of 25 characters', 'x'.repeat(25), {}, 'use at most 24 characters'],
+      ['a name that begins with a digit', '1a', {}, 'start with a letter'],
+      ['a name with a dot', 'a.b', {}, 'use only lower-case letters, digits and hyphens'],
+      ['a name that collides', 'a-nodes', {}, 'choose another ending'],
+      [
+        'a pool name of 13 characters',
+        'a',
+        { pool: { name: 'x'.repeat(13) } },
+        'at most 12 lower-case letters and digits',
+      ],
+      ['a pool name with a hyphen', 'a', { pool: { name: 'a-b' } }, 'no hyphen'],
+      ['too little storage', 'a', { pool: { storage: { size: '1Mi' } } }, 'write 256Mi or more'],
+      [
+        'storage that is no amount',
+        'a',
+        { pool: { storage: { size: 'lots' } } },
+        'spec.pools[0].storage.size',
+      ],
+      [
+        'no storage',
+        'a',
+        { pool: { storage: undefined } },
+        'spec.pools[0].storage: Required value',
+      ],
+      [
+        'a version without numbers',
+        'a',
+        { spec: { version: 'latest' } },
+        'write major.minor.patch',
+      ],
+      [
+        'an image with its tag',
+        'a',
+        { spec: { image: { repository: 'photondb:1' } } },
+        'the tag goes to image.tag',
+      ],
+      [
+        'a digest of another form',
+        'a',
+        { spec: { image: { digest: 'sha256:12' } } },
+        'sha256: and 64 hexadecimal digits',
+      ],
+      ['an unknown field', 'a', { spec: { sharding: true } }, 'unknown field "spec.sharding"'],
+      [
+        'an unknown field of a pool',
+        'a',
+        { pool: { replica: 1 } },
+        'unknown field "spec.pools[0].replica"',
+      ],
+      [
+        'an option that the operator sets',
+        'a',
+        { spec: { config: { 'data-dir': '/x' } } },
+        'unknown field "spec.config.data-dir"',
+      ],
+      [
+        'an option out of its bounds',
+        'a',
+        { spec: { config: { 'overlay-mib': 0 } } },
+        'greater than or equal to 1',
+      ],
+      [
+        'an unknown policy of volumes',
+        'a',
+        { spec: { volumes: { whenDeleted: 'Keep' } } },
+        'supported values: "Retain", "Delete"',
+      ],
+    ];
+    for (const [about, name, change, words] of refused) {
+      it(`${about}, with a sentence`, async () => {
+        expect(await refusalOf(create(name, change))).to.contain(words);
+      });
+    }
+  });
+
+  describe('refuses to change', () => {
+    const name = 'changing';
+    const zoned = { zones: ['a'], storage: { size: '2Gi', className: 'fast' } };
+
+    // As a user would, by apply: a field that a later manifest leaves out is taken away.
+    before(() =>
+      client.apply(resources.photonClusters, manifestOf(name, at.namespace, { pool: zoned })),
+    );
+
+    const change = (changed: Change): Promise<string> =>
+      refusalOf(
+        client.apply(resources.photonClusters, manifestOf(name, at.namespace, changed), {
+          dryRun: true,
+        }),
+      );
+
+    const changes: readonly [about: string, change: Change, words: string][] = [
+      [
+        'storage to less',
+        { pool: { ...zoned, storage: { size: '1Gi', className: 'fast' } } },
+        'storage cannot shrink: write 2Gi or more',
+      ],
+      [
+        'storage to less in another unit',
+        { pool: { ...zoned, storage: { size: '2G', className: 'fast' } } },
+        'write 2Gi or more',
+      ],
+      [
+        'the class of storage',
+        { pool: { ...zoned, storage: { size: '2Gi', className: 'slow' } } },
+        'storage.className cannot change',
+      ],
+      [
+        'storage to the default class',
+        { pool: { ...zoned, storage: { size: '2Gi' } } },
+        'storage.className cannot change',
+      ],
+      ['zones', { pool: { ...zoned, zones: ['b'] } }, 'the zones of a pool cannot change'],
+      ['zones to none', { pool: { storage: zoned.storage } }, 'the zones of a pool cannot change'],
+      [
+        'the name of a pool',
+        { pool: { ...zoned, name: 'other' } },
+        'pools cannot be added, removed or renamed',
+      ],
+      ['replicas', { pool: { ...zoned, replicas: 3 } }, noReplication],
+    ];
+    for (const [about, changed, words] of changes) {
+      it(`${about}, and says what to write instead`, async () => {
+        expect(await change(changed)).to.contain(words);
+      });
+    }
+
+    it('but lets storage grow, and everything else', async () => {
+      const grown = { ...zoned, storage: { size: '3000Mi', className: 'fast' } };
+      expect(await change({ pool: grown, spec: { version: '0.2.0' } })).to.contain('not refused');
+      const resources = { requests: { cpu: '1' } };
+      expect(await change({ pool: { ...zoned, resources } })).to.equal('not refused');
+    });
+  });
+
+  it('refuses to scale a pool, by its scale subresource and by its spec', async () => {
+    const metadata = { name: 'scaled-main', namespace: at.namespace };
+    const spec = { clusterName: 'scaled', pool: 'main', roles: ['data'], replicas: 1 };
+    const pool = { apiVersion: 'photondb.io/v1alpha1', kind: 'PhotonPool', metadata, spec };
+    await client.create(resources.photonPools, pool);
+    const scale = await client.getScale(resources.photonPools, metadata);
+    expect(scale.spec?.replicas).to.equal(1);
+    const scaled = client.putScale(resources.photonPools, { ...scale, spec: { replicas: 3 } });
+    expect(await refusalOf(scaled)).to.contain(noReplication);
+    const patched = client.mergePatch(resources.photonPools, metadata, { spec: { replicas: 0 } });
+    expect(await refusalOf(patched)).to.contain(noReplication);
+    const moved = client.mergePatch(resources.photonPools, metadata, {
+      spec: { clusterName: 'b' },
+    });
+    expect(await refusalOf(moved)).to.contain('a pool stays with its cluster');
+  });
+});

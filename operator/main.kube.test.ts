@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { eventually, installTypes } from './cluster/testing/api-types.ts';
+import type { KubeObject } from './kube/object.ts';
+import { resources } from './kube/object.ts';
+import type { TestNamespace } from './kube/testing/control-plane.ts';
+import { testNamespace } from './kube/testing/control-plane.ts';
+
+interface Lease extends KubeObject {
+  readonly spec?: { readonly holderIdentity?: string };
+}
+
+class Program {
+  readonly #child: ChildProcess;
+  output = '';
+  errors = '';
+
+  constructor(args: readonly string[], env: Record<string, string> = {}) {
+    const file = join(import.meta.dirname, 'main.ts');
+    this.#child = spawn(process.execPath, [file, ...args], { env, stdio: 'pipe' });
+    this.#child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    this.#child.stderr?.on('data', (chunk: Buffer) => (this.errors += chunk.toString()));
+  }
+
+  get isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  async exitCode(signal?: NodeJS.Signals): Promise<number | null> {
+    if (this.isOver) return this.#child.exitCode;
+    const exit = once(this.#child, 'exit');
+    if (signal !== undefined) this.#child.kill(signal);
+    await exit;
+    return this.#child.exitCode;
+  }
+}
+
+describe('the operator as a program', function () {
+  this.timeout(60_000);
+  const started: Program[] = [];
+  let at: TestNamespace;
+
+  const start = (args: readonly string[], env?: Record<string, string>): Program => {
+    const program = new Program(args, env);
+    started.push(program);
+    return program;
+  };
+
+  const operator = (name: string): Program => {
+    const path = process.env['PHOTONDB_TEST_KUBECONFIG'] ?? '';
+    const where = ['--watch-namespaces', at.namespace, '--pod-namespace', at.namespace];
+    const how = ['--http-bind', '127.0.0.1', '--http-port', '0', '--pod-name', name];
+    return start([...where, ...how], { PHOTONDB_OPERATOR_KUBECONFIG: path });
+  };
+
+  const holder = async (): Promise<string> => {
+    const name = { namespace: at.namespace, name: 'photondb-operator' };
+    const lease = await at.client.find<Lease>(resources.leases, name);
+    return lease?.spec?.holderIdentity ?? '';
+  };
+
+  before(async () => {
+    at = await testNamespace('program');
+    await installTypes(at.client, at.namespace);
+  });
+
+  after(async () => {
+    await Promise.all(started.map((program) => program.exitCode('SIGKILL')));
+    await at.remove();
+  });
+
+  it('ends with 2 and one sentence when it is told what it does not know', async () => {
+    const program = start(['--watch-namespace', 'a']);
+    expect(await program.exitCode()).to.equal(2);
+    expect(program.errors).to.equal('unknown flag --watch-namespace: --help lists what there is\n');
+  });
+
+  it('ends with 2 and one sentence outside of a pod and without a kubeconfig', async () => {
+    const program = start([]);
+    expect(await program.exitCode()).to.equal(2);
+    expect(program.errors).to.contain('not in a pod');
+    expect(program.errors.trim().split('\n').length).to.equal(1);
+  });
+
+  it('shows its options', async () => {
+    const program = start(['--help']);
+    expect(await program.exitCode()).to.equal(0);
+    expect(program.output).to.contain('--watch-namespaces');
+  });
+
+  it('leads alone, hands over at SIGTERM, and writes one JSON object for each line', async () => {
+    const first = operator('first');
+    await eventually('the first to lead', async () => (await holder()).startsWith('first_'));
+    const second = operator('second');
+    await eventually('the second to wait', async () => second.output.includes('another leads'));
+    expect(await holder()).to.match(/^first_/);
+
+    expect(await first.exitCode('SIGTERM')).to.equal(0);
+    await eventually('the second to lead', async () => (await holder()).startsWith('second_'));
+    expect(await second.exitCode('SIGTERM')).to.equal(0);
+    expect(await holder()).to.equal('');
+    for (const line of [first, second].flatMap(({ output }) => output.trim().split('\n'))) {
+      expect(JSON.parse(line)).to.include.keys('level', 'message', 'timestamp');
+    }
+    expect(first.errors + second.errors).to.equal('');
+  });
+});

@@ -1,0 +1,187 @@
+import { expect } from 'chai';
+import { reasons } from '../api/conditions.ts';
+import type { NodeView } from '../api/node-view.ts';
+import { nodeWith } from '../api/testing/clusters.ts';
+import { clusterStatus, firstStatus, poolStatus } from './cluster-status.ts';
+import type { ClusterStatus } from './cluster-status.ts';
+import type { Outcome } from './conditions.ts';
+import { Heartbeats } from './heartbeats.ts';
+
+const first = { generation: 1, now: '2026-01-01T00:00:00Z' };
+const later = { generation: 1, now: '2026-01-01T00:05:00Z' };
+const done: Outcome = { type: 'complete' };
+const waiting: Outcome = { type: 'wait', message: 'pod a is not ready' };
+const stuck: Outcome = { type: 'fail', reason: reasons.foreignObject, message: 'Service x exists' };
+
+function statusOf(outcome: Outcome, nodes: readonly NodeView[] = [nodeWith()]): ClusterStatus {
+  return clusterStatus({ outcome, nodes }, first);
+}
+
+function said(status: ClusterStatus): Record<string, string> {
+  return Object.fromEntries(
+    (status.conditions ?? []).map(({ type, status: is, reason }) => [type, `${is} ${reason}`]),
+  );
+}
+
+describe('the conditions of a cluster', () => {
+  it('say of a fulfilled generation that it is ready and nothing is abnormal', () => {
+    expect(said(statusOf(done))).to.deep.equal({
+      Ready: 'True Fulfilled',
+      Available: 'True Serving',
+      Reconciling: 'False Fulfilled',
+      Stalled: 'False Progressing',
+      Degraded: 'False NodesReady',
+    });
+  });
+
+  it('say of work under way that it goes on, and that the database serves meanwhile', () => {
+    const words = said(statusOf(waiting, [nodeWith({ report: { revision: 'old' } })]));
+    expect(words).to.include({ Ready: 'False Progressing', Reconciling: 'True Progressing' });
+    expect(words).to.include({ Stalled: 'False Progressing', Available: 'True Serving' });
+  });
+
+  it('say of what only somebody else can resolve that it is stalled, and why', () => {
+    const status = statusOf(stuck);
+    expect(said(status)).to.include({
+      Ready: 'False ForeignObject',
+      Stalled: 'True ForeignObject',
+    });
+    expect(said(status)).to.include({ Reconciling: 'False Fulfilled' });
+    const stalled = status.conditions?.find(({ type }) => type === 'Stalled');
+    expect(stalled?.message).to.equal('Service x exists');
+  });
+
+  it('say that nothing serves without a ready node that has data', () => {
+    const trouble = 'ErrImagePull';
+    const status = statusOf(waiting, [nodeWith({ pod: { isReady: false, trouble } })]);
+    expect(said(status)).to.include({ Available: 'False NoNodeReady' });
+    const available = status.conditions?.find(({ type }) => type === 'Available');
+    expect(available?.message).to.contain('orders-main-0-0: ErrImagePull');
+    const coordinator = nodeWith({ roles: ['coordinator'] });
+    expect(said(statusOf(waiting, [coordinator]))).to.include({ Available: 'False NoNodeReady' });
+  });
+
+  const degradations: readonly [about: string, node: NodeView, reason: string][] = [
+    ['a silent node', nodeWith({ isHeard: false }), 'True NodesUnknown'],
+    ['a corrupt log', nodeWith({ report: { isLogCorrupt: true } }), 'True NodesUnhealthy'],
+    ['a degraded node', nodeWith({ report: { health: 'Degraded' } }), 'True NodesUnhealthy'],
+    ['a node that starts', nodeWith({ report: { health: 'Starting' } }), 'False NodesReady'],
+    ['a node without a pod', nodeWith({ pod: null, report: null }), 'False NodesReady'],
+  ];
+  for (const [about, node, reason] of degradations) {
+    it(`judge ${about}: ${reason}`, () => {
+      expect(said(statusOf(waiting, [node]))['Degraded']).to.equal(reason);
+    });
+  }
+
+  it('carry the generation they speak of, and keep the time of their last transition', () => {
+    const before = clusterStatus({ outcome: waiting, nodes: [nodeWith()] }, first);
+    const after = clusterStatus({ outcome: done, nodes: [nodeWith()] }, later, before);
+    for (const { type, lastTransitionTime, observedGeneration } of after.conditions ?? []) {
+      const hasChanged = type === 'Ready' || type === 'Reconciling';
+      expect(lastTransitionTime, type).to.equal(hasChanged ? later.now : first.now);
+      expect(observedGeneration).to.equal(1);
+    }
+  });
+
+  it('never outgrow the limit of the schema', () => {
+    const outcome: Outcome = { type: 'wait', message: 'x'.repeat(10_000) };
+    for (const { message } of statusOf(outcome).conditions ?? []) {
+      expect(message.length).to.be.at.most(4096);
+    }
+  });
+});
+
+describe('the first status of a generation', () => {
+  it('takes back that the former one was ready, and says that there is work', () => {
+    const before = statusOf(done);
+    const status = firstStatus({ generation: 2, now: later.now }, before);
+    expect(status.observedGeneration).to.equal(2);
+    expect(said(status)).to.include({
+      Ready: 'Unknown NewGeneration',
+      Reconciling: 'True NewGeneration',
+      Stalled: 'False NewGeneration',
+    });
+  });
+
+  it('keeps what the former nodes tell: that the database serves, and how many', () => {
+    const before = statusOf(done);
+    const status = firstStatus({ generation: 2, now: later.now }, before);
+    expect(said(status)).to.include({ Available: 'True Serving' });
+    expect(status.nodes).to.deep.equal(before.nodes);
+  });
+
+  it('has every condition from the first moment, so that nobody takes a missing one for good', () => {
+    expect(Object.keys(said(firstStatus(first)))).to.have.members(
+      Object.keys(said(statusOf(done))),
+    );
+  });
+});
+
+describe('the counters', () => {
+  it('count nodes that serve the wanted revision, and the silent ones', () => {
+    const nodes = [
+      nodeWith({ name: 'a' }),
+      nodeWith({ name: 'b', isHeard: false }),
+      nodeWith({ name: 'c', pod: null }),
+    ];
+    expect(statusOf(waiting, nodes).nodes).to.deep.equal({
+      ready: 1,
+      wanted: 3,
+      unknown: 1,
+      summary: '1/3',
+    });
+  });
+
+  it('name the version only while all nodes run the same', () => {
+    expect(statusOf(done).version).to.equal('0.1.0');
+    const mixed = [nodeWith(), nodeWith({ report: { version: '0.2.0' } })];
+    expect(statusOf(waiting, mixed)).to.not.have.property('version');
+    const silent = [nodeWith(), nodeWith({ report: null })];
+    expect(statusOf(waiting, silent)).to.not.have.property('version');
+  });
+
+  it('count the pods of a pool as a StatefulSet does', () => {
+    const nodes = [
+      nodeWith(),
+      nodeWith({ pod: { revision: 'old' } }),
+      nodeWith({ pod: { isReady: false } }),
+      nodeWith({ pod: null }),
+    ];
+    expect(poolStatus(nodes, { generation: 3, selector: 'a=b' })).to.deep.equal({
+      observedGeneration: 3,
+      replicas: 3,
+      readyReplicas: 2,
+      updatedReplicas: 2,
+      selector: 'a=b',
+    });
+  });
+});
+
+describe('heartbeats', () => {
+  const minuteMs = 60_000;
+
+  it('count a node as silent after three missed refreshes, by the own clock', () => {
+    const heartbeats = new Heartbeats();
+    heartbeats.see('u', 'a time of a clock that is years behind', 0);
+    expect(heartbeats.isHeard('u', 3 * minuteMs)).to.equal(true);
+    expect(heartbeats.isHeard('u', 5 * minuteMs)).to.equal(false);
+  });
+
+  it('are renewed by another heartbeat, not by the same one seen again', () => {
+    const heartbeats = new Heartbeats();
+    heartbeats.see('u', 'one', 0);
+    heartbeats.see('u', 'one', 4 * minuteMs);
+    expect(heartbeats.isHeard('u', 5 * minuteMs)).to.equal(false);
+    heartbeats.see('u', 'two', 5 * minuteMs);
+    expect(heartbeats.isHeard('u', 6 * minuteMs)).to.equal(true);
+  });
+
+  it('give a node that was never seen the benefit of the doubt, and forget one that is gone', () => {
+    const heartbeats = new Heartbeats();
+    expect(heartbeats.isHeard('u', 10 * minuteMs)).to.equal(true);
+    heartbeats.see('u', 'one', 0);
+    heartbeats.forget('u');
+    expect(heartbeats.size).to.equal(0);
+  });
+});
