@@ -44,7 +44,7 @@ export const onlyTerm = 1;
 const commandBytesMax = 1_048_576;
 const entryOverheadBytes = 200;
 /** Half of what one append to the log may hold, so that a document fits beside a full command. */
-export const documentBytesMax = 64 * 1_048_576;
+const documentBytesMax = 64 * 1_048_576;
 
 interface Current {
   readonly version: number;
