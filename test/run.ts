@@ -68,13 +68,13 @@ const nothingRun: StageResult = { passed: 0, failed: 1, pending: 0 };
 
 /** Runs a stage's tests in a process of their own. */
 function runTests(
-  stage: Stage,
+  { timeoutMs, patterns }: Stage,
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<StageResult> {
   return new Promise((resolve) => {
     let result = nothingRun;
-    const args = [String(stage.timeoutMs), ...stage.patterns];
+    const args = [String(timeoutMs), ...patterns];
     const child = fork(new URL('./stage.ts', import.meta.url), args, {
       env: { ...process.env, ...env },
       execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -109,14 +109,23 @@ async function runStage(name: string, stage: Stage, signal: AbortSignal): Promis
 }
 
 await runProgram(async (signal) => {
-  const wanted = process.argv.slice(2);
-  const unknown = wanted.filter((name) => !Object.hasOwn(stages, name));
-  if (unknown.length > 0) {
-    console.error(`there is no stage "${unknown[0]}": use ${Object.keys(stages).join(', ')}`);
+  const args = process.argv.slice(2);
+  const wanted = args.filter((arg) => Object.hasOwn(stages, arg));
+  const files = args.filter((arg) => !Object.hasOwn(stages, arg));
+  const narrowed = Object.entries(stages).map(([name, stage]): [string, Stage] => [
+    name,
+    { ...stage, patterns: [...stage.patterns, ...files.map((part) => `=${part}`)] },
+  ]);
+  const unknown = files.find((part) =>
+    narrowed.every(([, { patterns }]) => !testFiles(patterns).some((file) => file.includes(part))),
+  );
+  if (unknown !== undefined) {
+    const names = Object.keys(stages).join(', ');
+    console.error(`"${unknown}" is no stage (${names}) and no part of a test file's path`);
     return 2;
   }
   let [passed, failed] = [0, 0];
-  for (const [name, stage] of Object.entries(stages)) {
+  for (const [name, stage] of narrowed) {
     if (signal.aborted || (wanted.length > 0 && !wanted.includes(name))) continue;
     const result = await runStage(name, stage, signal);
     passed += result.passed;

@@ -4,7 +4,7 @@ import Mocha from 'mocha';
 
 /**
  * Runs the test files that match patterns, in one process, and tells the parent process how many
- * passed and failed: `node test/stage.ts TIMEOUT_MS PATTERN... [!EXCLUDED...]`.
+ * passed and failed: `node test/stage.ts TIMEOUT_MS PATTERN... [!EXCLUDED...] [=PART_OF_A_PATH...]`.
  */
 export interface StageResult {
   readonly passed: number;
@@ -16,8 +16,11 @@ const root = join(import.meta.dirname, '..');
 
 export function testFiles(patterns: readonly string[]): string[] {
   const excluded = patterns.filter((each) => each.startsWith('!')).map((each) => each.slice(1));
-  const wanted = patterns.filter((each) => !each.startsWith('!'));
-  return globSync(wanted, { cwd: root, exclude: ['**/node_modules/**', ...excluded] }).sort();
+  const parts = patterns.filter((each) => each.startsWith('=')).map((each) => each.slice(1));
+  const wanted = patterns.filter((each) => !each.startsWith('!') && !each.startsWith('='));
+  return globSync(wanted, { cwd: root, exclude: ['**/node_modules/**', ...excluded] })
+    .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
+    .sort();
 }
 
 async function main([timeout, ...patterns]: readonly string[]): Promise<void> {
