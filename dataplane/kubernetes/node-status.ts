@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'undici';
+import { RefusedByApiServerError } from './errors.ts';
 
 /**
  * Writes this pod's PhotonNode status: on change, else every minute with jitter. Never stands in the
@@ -86,7 +87,11 @@ export class StatusWriter {
           message?: string;
         };
         if (found.statusCode !== 200)
-          throw new Error(`reading the PhotonNode: ${found.statusCode} ${object.message ?? ''}`);
+          throw new RefusedByApiServerError(
+            'reading the PhotonNode',
+            found.statusCode,
+            object.message ?? '',
+          );
         const status = this.#options.status({
           generation: object.metadata?.generation ?? 0,
           roles: object.spec?.roles ?? [],
@@ -99,7 +104,11 @@ export class StatusWriter {
         });
         const text = await answer.body.text();
         if (answer.statusCode !== 200)
-          throw new Error(`writing the status: ${answer.statusCode} ${text.slice(0, 300)}`);
+          throw new RefusedByApiServerError(
+            'writing the status',
+            answer.statusCode,
+            text.slice(0, 300),
+          );
         return true;
       } finally {
         await agent.close();

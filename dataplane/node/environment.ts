@@ -10,6 +10,7 @@ import type {
   TableAccess,
   TableInfo,
 } from '../query/environment.ts';
+import { errorType, RuntimeError } from '../query/errors.ts';
 import type { Database } from '../replication/database.ts';
 import { IndexScan } from '../replication/index-scan.ts';
 import { TableScan } from '../replication/scan.ts';
@@ -114,7 +115,11 @@ function tableAccess(database: Database, id: string): TableAccess | undefined {
     scanIndex: (name, range, order) => {
       const record = database.state.tables[id]?.indexes.find((index) => index.name === name);
       const index = record === undefined ? undefined : database.index(record.keyspace);
-      if (index === undefined) throw new Error(`the index ${name} was dropped`);
+      if (index === undefined) {
+        const info = infoOf(database, table);
+        const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
+        throw new RuntimeError(errorType.opFailed, words, []);
+      }
       return new IndexScan(group, { index, range, order });
     },
     count: async () => {

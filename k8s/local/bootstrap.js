@@ -42,7 +42,9 @@ function packagesAreInstalled() {
 function installPackages() {
   const started = Date.now();
   console.log('  .. npm packages');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: 'inherit' });
+  // Warnings would be about the machine's own Node, which runs no more than this file.
+  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npm = spawnSync('npm', args, { cwd: root, stdio: 'inherit' });
   if (npm.error) {
     fail(`npm cannot be run: ${npm.error.message}`, 'Install npm (Debian: apt-get install npm).');
   }

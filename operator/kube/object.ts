@@ -1,33 +1,10 @@
+import type { Metadata } from '../api/object.ts';
+
 /**
  * Kubernetes objects as plain JSON, and the table of the resources that the operator uses.
  * Objects are never passed through typed models: a model drops the fields that it does not know,
  * and a later write would then erase them. Unknown fields stay in the object, unread.
  */
-
-interface OwnerReference {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly controller?: boolean;
-  readonly blockOwnerDeletion?: boolean;
-}
-
-/** Times are RFC 3339 strings, as they travel. What only the server sets is optional. */
-interface ObjectMeta {
-  readonly name: string;
-  readonly namespace?: string;
-  readonly uid?: string;
-  readonly resourceVersion?: string;
-  readonly generation?: number;
-  readonly creationTimestamp?: string;
-  readonly deletionTimestamp?: string;
-  readonly deletionGracePeriodSeconds?: number;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly ownerReferences?: readonly OwnerReference[];
-  readonly finalizers?: readonly string[];
-}
 
 /**
  * What every object has. Kinds with typed contents extend it; it has no index signature, so that
@@ -36,7 +13,7 @@ interface ObjectMeta {
 export interface KubeObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: ObjectMeta;
+  readonly metadata: Metadata;
 }
 
 /** Where a kind lives in the API. `group` is empty for the core group. */

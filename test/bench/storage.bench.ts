@@ -10,7 +10,7 @@ import { TableScan } from '../../dataplane/replication/scan.ts';
 import type { TableGroup } from '../../dataplane/replication/table-group.ts';
 import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { openWal } from '../../dataplane/wal/open-wal.ts';
-import { realClock } from '../../dataplane/wal/testing/real-clock.ts';
+import { machineClock } from '../../dataplane/node/clock.ts';
 import { rateOf } from './measure.ts';
 import type { Benchmark } from './measure.ts';
 
@@ -32,7 +32,7 @@ function openDatabase(directory: string): Promise<Database> {
         ...replay,
         disk: new RealDisk(),
         directory: join(directory, 'wal'),
-        clock: realClock,
+        clock: machineClock,
         random: () => Math.random(),
       }),
     codec: { parse: parseText, format: canonicalText },

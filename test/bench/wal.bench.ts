@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { openWal } from '../../dataplane/wal/open-wal.ts';
-import { realClock } from '../../dataplane/wal/testing/real-clock.ts';
+import { machineClock } from '../../dataplane/node/clock.ts';
 import type { Wal } from '../../dataplane/wal/wal.ts';
 import { rateOf } from './measure.ts';
 import type { Benchmark } from './measure.ts';
@@ -33,7 +33,7 @@ const openLog = (directory: string): Promise<Wal> =>
   openWal({
     disk: new RealDisk(),
     directory,
-    clock: realClock,
+    clock: machineClock,
     random: () => Math.random(),
     replayFrom: () => 0,
     onRecord: () => undefined,

@@ -4,7 +4,7 @@ import { RealDisk } from '../../disk/real-disk.ts';
 import { openWal } from '../open-wal.ts';
 import type { Wal } from '../wal.ts';
 import { entry } from './log.ts';
-import { realClock } from './real-clock.ts';
+import { machineClock } from '../../node/clock.ts';
 
 /**
  * A process that appends until it is killed, and tells each acknowledged entry ("GROUP INDEX") on
@@ -22,7 +22,7 @@ const log = await openWal({
   disk: new RealDisk(),
   directory,
   segmentBytes: 65_536,
-  clock: realClock,
+  clock: machineClock,
   random: () => Math.random(),
   replayFrom: () => 0,
   onRecord: () => undefined,

@@ -1,0 +1,11 @@
+import { PhotonError } from '../common/errors.ts';
+
+/** The API server did not take a request; `status` is its HTTP status. */
+export class RefusedByApiServerError extends PhotonError {
+  override readonly code = 'kubernetes.refused';
+  readonly status: number;
+  constructor(attempt: string, status: number, words: string) {
+    super(`${attempt}: the API server answered ${status} ${words}`);
+    this.status = status;
+  }
+}
