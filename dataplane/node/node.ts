@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import type { Server } from 'node:net';
@@ -17,9 +17,10 @@ import type { Logger } from '../observability/logger.ts';
 import { createQueryEngine } from '../query/create-engine.ts';
 import { compileIndex } from '../query/index-function.ts';
 import { Database } from '../replication/database.ts';
-import { openDirectory } from '../storage/directory.ts';
+import { openDirectory, requireLog } from '../storage/directory.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
+import type { Wal, WalOptions } from '../wal/wal.ts';
 import { machineClock } from './clock.ts';
 import { createEnvironment } from './environment.ts';
 import { listen } from './listen.ts';
@@ -38,6 +39,8 @@ export interface NodeOptions {
 const identityDirectory = '/var/run/secrets/photondb.io';
 const drainMs = 10_000;
 const mebibyte = 1_048_576;
+/** Exclusive: more than the log asks of a random number, which clients must not foresee. */
+const randomMax = 2 ** 48 - 1;
 
 export class Node {
   readonly #options: NodeOptions;
@@ -129,14 +132,7 @@ export class Node {
     this.#message = 'replaying the log';
     const database = await Database.open({
       store: new LmdbStore({ directory: join(path, 'store') }),
-      openLog: (replay) =>
-        openWal({
-          ...replay,
-          disk: new RealDisk(),
-          directory: join(path, 'wal'),
-          clock: machineClock,
-          random: Math.random,
-        }),
+      openLog: ({ isFirst, ...replay }) => this.#openLog(join(path, 'wal'), isFirst, replay),
       codec: { parse: parseText, format: canonicalText },
       compileIndex,
       overlayBytesMax: config['overlay-mib'] * mebibyte,
@@ -152,6 +148,27 @@ export class Node {
     if (fresh) await database.change({ type: 'createDatabase', id: randomUUID(), name: 'test' });
     logger.info('the data is open', { path, replayedBytes: this.#replay.doneBytes });
     return database;
+  }
+
+  async #openLog(
+    directory: string,
+    isFirst: boolean,
+    replay: Pick<WalOptions, 'replayFrom' | 'onRecord' | 'onProgress' | 'signal'>,
+  ): Promise<Wal> {
+    if (!isFirst) requireLog(directory);
+    const log = await openWal({
+      ...replay,
+      disk: new RealDisk(),
+      directory,
+      clock: machineClock,
+      random: () => randomInt(randomMax) / randomMax,
+    });
+    const { cut } = log.recovery;
+    if (cut !== undefined) {
+      const said = 'a torn tail of the log was cut: no write in it had been acknowledged';
+      this.#options.logger.warn(said, cut);
+    }
+    return log;
   }
 
   async #listenDrivers(database: Database): Promise<string> {

@@ -33,6 +33,8 @@ export interface LogEntry {
 
 /** How the log is opened: it hands out what was not applied. */
 export interface LogReplay {
+  /** Whether the store is empty: then the log may be, too. */
+  readonly isFirst: boolean;
   replayFrom(group: number): number;
   /** Awaited when it answers a promise, so that replay stays bounded in memory. */
   onRecord(record: LogEntry): void | Promise<void>;

@@ -304,6 +304,26 @@ describe('the database of a node', () => {
     expect((await database.failed).message).to.equal('input/output error');
   });
 
+  it('refuses a log that does not go on where the store stands', async () => {
+    const world = newWorld();
+    const database = await open(world);
+    const group = await withTable(database);
+    for (const key of ['a', 'b', 'c']) await put(group, key, '1');
+    await database.stop();
+
+    const ofTable = world.entries.filter((entry) => entry.group !== 0);
+    const refusal = async (entries: LogEntry[], store = world.store): Promise<string> => {
+      const [opened] = await Promise.allSettled([open({ ...world, store, entries })]);
+      return opened?.status === 'rejected' ? (opened.reason as Error).message : 'not refused';
+    };
+    const shorter = world.entries.filter((entry) => entry !== ofTable[2]);
+    expect(await refusal(shorter)).to.contain('the store has applied 3');
+    const holed = world.entries.filter((entry) => entry !== ofTable[1]);
+    expect(await refusal(holed, new MemoryStore())).to.contain('entries between them are missing');
+    expect(await refusal(world.entries)).to.equal('not refused');
+    expect(await refusal([])).to.equal('not refused'); // All of it was let go.
+  });
+
   it('agrees with a model through random edits and restarts at any moment', async () => {
     for (let seed = 1; seed <= 12; seed += 1) {
       const prng = new Prng(seed);

@@ -16,7 +16,7 @@ import type {
   LogEntry,
   LogReplay,
 } from './contract.ts';
-import { DatabaseStoppedError } from './errors.ts';
+import { DatabaseStoppedError, gapInReplay, logBehindStore } from './errors.ts';
 import { MetadataGroup, metadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { TableGroup } from './table-group.ts';
@@ -192,20 +192,26 @@ export class Database {
     const { store, signal } = this.#options;
     const onProgress = (done: number, total: number): void => this.#options.onProgress(done, total);
     const applied = (group: number): number => store.read((view) => readApplied(view, group));
-    this.#adopt(store.read(readMetadata) ?? emptyState);
-    let metadataIndex = applied(metadataGroup);
+    const stored = store.read(readMetadata);
+    this.#adopt(stored ?? emptyState);
+    const last = new Map([[metadataGroup, applied(metadataGroup)]]);
     const onRecord = (record: LogEntry): void | Promise<void> => {
-      if (record.group === metadataGroup) metadataIndex = record.index;
+      const { group, index } = record;
+      const before = last.get(group) ?? applied(group);
+      // Entries of a dropped table may have been let go of in any number.
+      if (index !== before + 1 && this.#isLive(group)) throw gapInReplay(group, before, index);
+      last.set(group, index);
       this.#replay(record);
       return this.#applier.waiting > replayItemsMax ? this.#applier.drained() : undefined;
     };
-    const log = await this.#options.openLog({ replayFrom: applied, onRecord, onProgress, signal });
+    const replay = { isFirst: stored === undefined, replayFrom: applied };
+    const log = await this.#options.openLog({ ...replay, onRecord, onProgress, signal });
     this.#log = log;
     void log.failed.then((error) => this.#fail(error));
     await this.#applier.drained();
+    this.#checkLog(log);
     this.#applier.releaseFrom(log);
-    const nextIndex =
-      Math.max(metadataIndex, log.recovery.lastIndex(metadataGroup)?.index ?? 0) + 1;
+    const nextIndex = (last.get(metadataGroup) ?? 0) + 1;
     this.#metadata = new MetadataGroup(
       { state: this.#state, nextIndex, signal: this.#stopping.signal },
       log,
@@ -213,6 +219,19 @@ export class Database {
       (state) => this.#adopt(state),
     );
     this.#adopt(this.#state);
+  }
+
+  /** A log that ends before what the store has is not this store's log. */
+  #checkLog(log: GroupLog): void {
+    for (const group of this.#logGroups().live) {
+      const applied = this.#options.store.read((view) => readApplied(view, group));
+      const end = log.recovery.lastIndex(group)?.index ?? applied;
+      if (end < applied) throw logBehindStore(group, end, applied);
+    }
+  }
+
+  #isLive(group: number): boolean {
+    return this.#logGroups().live.includes(group);
   }
 
   #replay(record: LogEntry): void {

@@ -20,3 +20,16 @@ export class DocumentTooLargeError extends PhotonError {
 export class ReplayError extends PhotonError {
   override readonly code = 'replication.replay';
 }
+
+/** An entry is missing between what the store has applied and what the log hands out. */
+export function gapInReplay(group: number, applied: number, index: number): ReplayError {
+  return new ReplayError(
+    `The log goes on with entry ${index} of group ${group}, and the store has applied up to ${applied}: entries between them are missing. Restore the volume from a snapshot.`,
+  );
+}
+
+export function logBehindStore(group: number, end: number, applied: number): ReplayError {
+  return new ReplayError(
+    `The log ends with entry ${end} of group ${group}, and the store has applied ${applied}: they do not belong together. Restore both from the same snapshot.`,
+  );
+}

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { openDirectory } from './directory.ts';
+import { openDirectory, requireLog } from './directory.ts';
 
 describe('the data directory', () => {
   let path: string;
@@ -56,5 +56,11 @@ describe('the data directory', () => {
     expect(() => openDirectory(join(path, 'file'), 'c', 'n')).to.throw(
       /cannot be used: a file stands where a directory is wanted/,
     );
+  });
+
+  it('is refused when its log is gone', () => {
+    expect(() => requireLog(join(path, 'wal'))).to.throw(/the log is missing in .*wal/i);
+    writeFileSync(join(path, '0000000000000001.wal'), '');
+    expect(() => requireLog(path)).to.not.throw();
   });
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './errors.ts';
@@ -128,4 +128,12 @@ export function openDirectory(path: string, cluster: string, node: string): Data
     if (error instanceof DirectoryLockedError || error instanceof IdentityError) throw error;
     throw unavailable(path, error);
   }
+}
+
+/** A store that is not empty and a log that is not there: writes may be missing, and nobody would know. */
+export function requireLog(directory: string): void {
+  if (existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.wal'))) return;
+  throw new StorageUnavailableError(
+    `The log is missing in ${directory}, and the store beside it is not empty: writes that were acknowledged may be lost. Restore the whole data directory from a snapshot.`,
+  );
 }
