@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /**
  * Benchmarks side by side: the subjects of one comparison run in alternating rounds, so that what
  * else the machine does meets all of them; medians are compared, and the spread says how far a
@@ -5,13 +7,13 @@
  */
 interface Subject {
   readonly name: string;
-  /** Runs once, for about as long as the others, and answers the rate in the comparison's unit. */
+  /** Runs once, for about as long as the others, and answers a figure in the comparison's unit. */
   run(): Promise<number>;
 }
 
 export interface Comparison {
   readonly about: string;
-  /** Of the rates; more is better. */
+  /** Of the figures: more is better for rates, less for ms, MiB and cores. */
   readonly unit: string;
   /** The first one is what the others are compared with. */
   readonly subjects: readonly Subject[];
@@ -89,6 +91,13 @@ export async function rateOf(
     count += 1;
   }
   return (count * 1_000) / (performance.now() - started);
+}
+
+/** What a process holds in memory: `VmRSS` with mapped files, `RssAnon` without them. */
+export function residentMib(pid: number, field: 'VmRSS' | 'RssAnon'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1];
+  return Number(kib) / 1_024;
 }
 
 const short = (value: number): string =>
