@@ -27,7 +27,7 @@ const steps = consoleSteps();
 const controlInstance = `test-control-${process.pid}`;
 
 async function prepareKube(signal: AbortSignal): Promise<string> {
-  requireLinuxRoot('this stage of the tests');
+  requireLinuxRoot('npm test');
   await steps.run('Debian packages', ensureDebianPackages);
   await steps.run('left-overs of killed test runs', async (step) => {
     step.progress((await stopAbandoned()).join(', ') || 'none');

@@ -42,7 +42,7 @@ export function requireLinuxRoot(what: string, userId = process.getuid?.()): voi
     throw new LocalError(
       'local.not_root',
       `${what} needs root: it makes network namespaces and starts containers`,
-      'Run it again as root (sudo -E env "PATH=$PATH" npm run up), or use a cluster that you have: npm run up -- --context NAME --image IMAGE',
+      `Run it again as root: sudo -E env "PATH=$PATH" ${what}. Without root: npm run up -- --context NAME --image IMAGE uses a cluster that you have.`,
     );
   }
 }

@@ -7,6 +7,7 @@ export type LocalErrorCode =
   | 'local.command_failed'
   | 'local.command_missing'
   | 'local.not_root'
+  | 'local.not_permitted'
   | 'local.unsupported_machine'
   | 'local.go_missing'
   | 'local.go_too_old'

@@ -29,8 +29,11 @@ export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return undefined;
+    if (code !== 'EACCES') throw error;
+    const sentence = `${path} belongs to another user, and this one may not read it`;
+    throw new LocalError('local.not_permitted', sentence, 'Run it again as its owner.', error);
   }
 }
 
