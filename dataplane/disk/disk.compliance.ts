@@ -86,6 +86,19 @@ export function describeDisk(name: string, make: () => Promise<DiskUnderTest>): 
       await file.close();
     });
 
+    it('writes durably beside other writes, also under a new name', async () => {
+      const file = await disk.open(`${directory}/a`, 'create');
+      await file.write(0, encodeUtf8('plain'));
+      await disk.rename(`${directory}/a`, `${directory}/b`);
+      await file.writeDurably(5, encodeUtf8(' durable'));
+      await file.writeDurably(0, encodeUtf8('P'));
+      await file.close();
+      expect(await textOf(`${directory}/b`)).to.equal('Plain durable');
+      const reader = await disk.open(`${directory}/b`, 'read');
+      expect(await codeOf(reader.writeDurably(0, encodeUtf8('x')))).to.equal('EBADF');
+      await reader.close();
+    });
+
     it('makes a new file only where none is, and opens only one that exists', async () => {
       await fileWith(`${directory}/a`, 'kept');
       expect(await codeOf(disk.open(`${directory}/a`, 'create'))).to.equal('EEXIST');

@@ -1,7 +1,7 @@
 /**
  * All file access of the write-ahead log, behind one small interface, so that tests can cut the
  * power, fill the disk and tear writes. Three kinds of durability, none implied by another: the
- * bytes of a file (`sync`), the names in a directory (`syncDirectory`), and nothing at all (`write`).
+ * bytes of a file (`sync`, `writeDurably`), the names in a directory (`syncDirectory`), and nothing at all (`write`).
  * Operations reject with the errors of the system, which carry a `code` (ENOENT, EEXIST, ENOSPC, EIO).
  */
 export interface DiskFile {
@@ -9,9 +9,15 @@ export interface DiskFile {
   read(offset: number, length: number): Promise<Uint8Array>;
   /** All of `bytes` at `offset`. Not durable. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
+  /**
+   * All of `bytes` at `offset`, which are on the medium when it resolves; says nothing of what other
+   * writes left unsynced. A failure must end the process.
+   */
+  writeDurably(offset: number, bytes: Uint8Array): Promise<void>;
   /** Resolves when every write that had resolved is on the medium. A failure must end the process. */
   sync(): Promise<void>;
   size(): Promise<number>;
+  /** Nothing may be under way. */
   close(): Promise<void>;
 }
 

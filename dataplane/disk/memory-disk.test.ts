@@ -40,6 +40,19 @@ describe('the disk in memory when the power goes', () => {
     expect(await content(disk, 'a')).to.equal('newest');
   });
 
+  it('keeps what was written durably, and nothing else for it', async () => {
+    const disk = await emptyDisk();
+    const file = await disk.open(`${directory}/a`, 'create');
+    await file.write(0, encodeUtf8('.'.repeat(2_000)));
+    await file.sync();
+    await disk.syncDirectory(directory);
+    await file.write(0, encodeUtf8('unsynced'));
+    await file.writeDurably(1_024, encodeUtf8('durable'));
+    const found = await content(disk.crash(none), 'a');
+    expect(found?.slice(0, 8)).to.equal('........');
+    expect(found?.slice(1_024, 1_032)).to.equal('durable.');
+  });
+
   it('loses the bytes of a file by sectors, in any combination', async () => {
     const disk = await emptyDisk();
     const file = await disk.open(`${directory}/a`, 'create');

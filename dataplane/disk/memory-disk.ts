@@ -37,6 +37,11 @@ function resized(bytes: Uint8Array, length: number): Uint8Array {
     : concatBytes([bytes, new Uint8Array(length - bytes.byteLength)]);
 }
 
+function* sectorsOf(offset: number, length: number): Generator<number> {
+  const last = Math.floor((offset + length - 1) / sectorBytes);
+  for (let sector = Math.floor(offset / sectorBytes); sector <= last; sector += 1) yield sector;
+}
+
 /** Holds an operation up until the promise resolves. */
 export type Hold = (operation: string, path: string) => Promise<void>;
 
@@ -73,9 +78,19 @@ class MemoryFile implements DiskFile {
     if (grown > 0 && grown > this.#ground.freeBytes()) throw systemError('ENOSPC', 'no space left');
     content.bytes = resized(content.bytes, offset + bytes.byteLength);
     content.bytes.set(bytes, offset);
-    const last = Math.floor((offset + bytes.byteLength - 1) / sectorBytes);
-    for (let sector = Math.floor(offset / sectorBytes); sector <= last; sector += 1) {
-      content.dirty.add(sector);
+    for (const sector of sectorsOf(offset, bytes.byteLength)) content.dirty.add(sector);
+  }
+
+  /** Other operations see the write and the sync apart, as a power cut does. */
+  async writeDurably(offset: number, bytes: Uint8Array): Promise<void> {
+    await this.write(offset, bytes);
+    await this.#begin('sync');
+    const content = this.#content;
+    content.durable = resized(content.durable, content.bytes.byteLength);
+    for (const sector of sectorsOf(offset, bytes.byteLength)) {
+      const start = sector * sectorBytes;
+      content.durable.set(content.bytes.subarray(start, start + sectorBytes), start);
+      content.dirty.delete(sector);
     }
   }
 

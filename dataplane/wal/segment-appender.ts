@@ -1,3 +1,4 @@
+import { concatBytes } from '../common/bytes.ts';
 import type { ByteWriter } from '../common/byte-writer.ts';
 import type { DiskFile } from '../disk/disk.ts';
 import { batchBytes, batchKind, encodeBatch } from './batch.ts';
@@ -68,34 +69,44 @@ export class SegmentAppender {
 
   /** Resolves with the bytes written when they are durable. */
   async append(records: readonly WalRecord[]): Promise<number> {
-    return this.#durably(async () => {
-      await this.#write(batchKind.data, recordsBytes(records), (writer) => {
-        for (const record of records) writeRecord(writer, record);
-      });
-      for (const record of records) noteRange(this.ranges, record);
-      this.#tailOpen = true;
+    const written = await this.#write(batchKind.data, recordsBytes(records), (writer) => {
+      for (const record of records) writeRecord(writer, record);
     });
+    for (const record of records) noteRange(this.ranges, record);
+    this.#tailOpen = true;
+    return written;
   }
 
   /** An empty batch behind the tail: it proves that the tail was durable. */
   async seal(): Promise<number> {
-    return this.#durably(async () => {
-      await this.#write(batchKind.seal, 0, () => undefined);
-      this.#tailOpen = false;
-    });
+    const written = await this.#write(batchKind.seal, 0, () => undefined);
+    this.#tailOpen = false;
+    return written;
   }
 
-  /** Ends the segment with its index, twice; the file is closed. */
+  /** Ends the segment with its index, twice, in one write; the file is closed. */
   async finish(): Promise<number> {
-    const bytes = await this.#durably(async () => {
-      const durablePosition = this.#position();
-      for (let copy = 0; copy < 2; copy += 1) {
-        const fill = (writer: ByteWriter): void => writeRanges(writer, this.ranges);
-        await this.#write(batchKind.index, rangesBytes(this.ranges.size), fill, durablePosition);
-      }
-    });
+    const durablePosition = this.#position();
+    const { salt } = this.header;
+    const copies: Uint8Array[] = [];
+    let offset = this.#offset;
+    for (let copy = 0; copy < 2; copy += 1) {
+      const position = this.header.basePosition + offset;
+      const place = { kind: batchKind.index, position, durablePosition, salt };
+      const { bytes, crc } = encodeBatch(
+        { ...place, previousCrc: this.#lastCrc },
+        rangesBytes(this.ranges.size),
+        (writer) => writeRanges(writer, this.ranges),
+      );
+      copies.push(bytes);
+      offset += bytes.byteLength;
+      this.#lastCrc = crc;
+    }
+    const index = concatBytes(copies);
+    await this.#file.writeDurably(this.#offset, index);
+    this.#offset = offset;
     await this.#file.close();
-    return bytes;
+    return index.byteLength;
   }
 
   close(): Promise<void> {
@@ -106,24 +117,19 @@ export class SegmentAppender {
     return this.header.basePosition + this.#offset;
   }
 
-  async #durably(write: () => Promise<void>): Promise<number> {
-    const start = this.#offset;
-    await write();
-    await this.#file.sync();
-    return this.#offset - start;
-  }
-
+  /** Resolves with the bytes written when they are durable; nothing else must be unsynced. */
   async #write(
     kind: BatchKind,
     bodyBytes: number,
     fill: (writer: ByteWriter) => void,
-    durablePosition = this.#position(),
-  ): Promise<void> {
-    const { salt } = this.header;
-    const place = { kind, position: this.#position(), durablePosition, salt };
-    const batch = encodeBatch({ ...place, previousCrc: this.#lastCrc }, bodyBytes, fill);
-    await this.#file.write(this.#offset, batch.bytes);
-    this.#offset += batch.bytes.byteLength;
-    this.#lastCrc = batch.crc;
+  ): Promise<number> {
+    const position = this.#position();
+    const place = { kind, position, durablePosition: position, previousCrc: this.#lastCrc };
+    const batch = encodeBatch({ ...place, salt: this.header.salt }, bodyBytes, fill);
+    const { bytes, crc } = batch;
+    await this.#file.writeDurably(this.#offset, bytes);
+    this.#offset += bytes.byteLength;
+    this.#lastCrc = crc;
+    return bytes.byteLength;
   }
 }
