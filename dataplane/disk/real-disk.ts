@@ -25,6 +25,14 @@ interface Descriptors {
   readonly durable: number | undefined;
 }
 
+/**
+ * Above it a durable write goes in two halves side by side: while the system copies one, the disk takes
+ * the other. Two of the four threads of the pool stay free for everybody else.
+ */
+const halvedBytesMin = 1_048_576;
+/** No page belongs to both halves. */
+const pageBytes = 4_096;
+
 const badDescriptor = (): Error =>
   Object.assign(new Error('EBADF: the file is closed, or was opened for reading'), {
     code: 'EBADF',
@@ -56,7 +64,14 @@ class RealFile implements DiskFile {
   async writeDurably(offset: number, bytes: Uint8Array): Promise<void> {
     const { durable } = this.#open();
     if (durable === undefined) throw badDescriptor();
-    return writeAll(durable, offset, bytes);
+    if (bytes.byteLength < halvedBytesMin) return writeAll(durable, offset, bytes);
+    const middle = Math.ceil((offset + bytes.byteLength / 2) / pageBytes) * pageBytes - offset;
+    const halves = await Promise.allSettled([
+      writeAll(durable, offset, bytes.subarray(0, middle)),
+      writeAll(durable, offset + middle, bytes.subarray(middle)),
+    ]);
+    // Both are over before a failure is told: the caller may close the file then.
+    for (const half of halves) if (half.status === 'rejected') throw half.reason;
   }
 
   async sync(): Promise<void> {

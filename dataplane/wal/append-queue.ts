@@ -34,6 +34,7 @@ export class AppendQueue {
   readonly #waiting: Waiting[] = [];
   /** Of the appends that wait and of those that are being written. */
   #bytes = 0;
+  #waitingBytes = 0;
   readonly #roomWaiters = new Set<PromiseWithResolvers<void>>();
 
   constructor(clock: Clock) {
@@ -42,6 +43,11 @@ export class AppendQueue {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Whether a whole batch can be taken: nothing is gained by waiting for more. */
+  get hasBatch(): boolean {
+    return this.#waitingBytes >= batchBytesMax;
   }
 
   get isEmpty(): boolean {
@@ -57,6 +63,7 @@ export class AppendQueue {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const bytes = recordsBytes(records);
     this.#bytes += bytes;
+    this.#waitingBytes += bytes;
     this.#waiting.push({ records, bytes, resolve, reject });
     return promise;
   }
@@ -84,19 +91,27 @@ export class AppendQueue {
     }
   }
 
-  /** The next appends in order, at most a batch's bytes, but at least one; undefined without any. */
-  take(): WaitingBatch | undefined {
+  /**
+   * The next appends in order, at most a batch's bytes and `bytesMax`, but at least one; undefined
+   * without any, and when these are refused.
+   */
+  take(
+    bytesMax: number,
+    accepts: (records: readonly WalRecord[]) => boolean = () => true,
+  ): WaitingBatch | undefined {
     let bytes = 0;
     let count = 0;
     for (const next of this.#waiting) {
-      if (count > 0 && bytes + next.bytes > batchBytesMax) break;
+      if (count > 0 && bytes + next.bytes > Math.min(batchBytesMax, bytesMax)) break;
       bytes += next.bytes;
       count += 1;
     }
-    if (count === 0) return undefined;
+    const records = this.#waiting.slice(0, count).flatMap((each) => each.records);
+    if (count === 0 || !accepts(records)) return undefined;
     const taken = this.#waiting.splice(0, count);
+    this.#waitingBytes -= bytes;
     return {
-      records: taken.flatMap((each) => each.records),
+      records,
       done: () => {
         this.#leave(bytes);
         for (const each of taken) each.resolve();
@@ -114,6 +129,7 @@ export class AppendQueue {
       this.#bytes -= waiting.bytes;
       waiting.reject(error);
     }
+    this.#waitingBytes = 0;
     for (const waiter of this.#roomWaiters) waiter.reject(error);
   }
 

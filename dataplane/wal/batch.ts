@@ -1,7 +1,8 @@
 import { assert } from '../common/assert.ts';
 import { crc32 } from '../common/bytes.ts';
 import { ByteReader, TruncatedError } from '../common/byte-reader.ts';
-import { ByteWriter } from '../common/byte-writer.ts';
+import { BufferSink } from './byte-sink.ts';
+import type { ByteSink } from './byte-sink.ts';
 
 /**
  * What is written by one write and covered by one sync. Batches stand one behind the other; each
@@ -51,23 +52,26 @@ export interface EncodedBatch {
   readonly crc: number;
 }
 
-/** `fill` writes exactly `bodyBytes`; the batch is padded with zeros to the alignment. */
+/**
+ * `fill` writes exactly `bodyBytes`; the batch is padded with zeros to the alignment. It stands in
+ * `buffer`, which has `batchBytes(bodyBytes)` bytes.
+ */
 export function encodeBatch(
   { salt, ...place }: BatchPlace & Pick<SegmentFrame, 'salt'>,
   bodyBytes: number,
-  fill: (writer: ByteWriter) => void,
+  fill: (sink: ByteSink) => void,
+  buffer: Buffer = Buffer.allocUnsafe(batchBytes(bodyBytes)),
 ): EncodedBatch {
-  const length = batchBytes(bodyBytes);
-  const writer = new ByteWriter(length);
-  writer.u32(batchMagic).u32(place.kind).u64(place.position).u64(place.durablePosition);
-  writer.u32(bodyBytes).u32(place.previousCrc).u32(0);
-  fill(writer);
+  const sink = new BufferSink(buffer);
+  sink.u32(batchMagic).u32(place.kind).u64(place.position).u64(place.durablePosition);
+  sink.u32(bodyBytes).u32(place.previousCrc).u32(0);
+  fill(sink);
   const end = batchHeaderBytes + bodyBytes;
-  assert(writer.length === end, `a body of ${writer.length} bytes where ${end} were announced`);
-  writer.bytes(new Uint8Array(length - end));
-  const crc = checksum(writer.finish(), end, salt);
-  writer.patchU32(crcOffset, crc);
-  return { bytes: writer.finish(), crc };
+  assert(sink.length === end, `a batch of ${sink.length} bytes where ${end} were announced`);
+  buffer.fill(0, end);
+  const crc = checksum(buffer, end, salt);
+  buffer.writeUInt32LE(crc, crcOffset);
+  return { bytes: buffer, crc };
 }
 
 /** Over the header without the checksum's own place, then the body. */
@@ -113,6 +117,25 @@ function readBatch(segment: Uint8Array, offset: number, frame: SegmentFrame): Ba
   if (!isZero(segment, reader.offset, end)) return undefined;
   const batch = { position, durablePosition, previousCrc, offset, body, crc, end };
   return { kind: kind as BatchKind, ...batch };
+}
+
+/**
+ * Whether a batch was begun here: one of the fields that only this place can have is right. So a torn
+ * write, or a batch with a flipped byte, is told from what stood in the room before.
+ */
+export function resemblesBatch(
+  segment: Uint8Array,
+  offset: number,
+  expected: { readonly position: number; readonly lastCrc: number },
+): boolean {
+  if (offset + batchHeaderBytes > segment.byteLength) return false;
+  const header = Buffer.from(segment.buffer, segment.byteOffset + offset, batchHeaderBytes);
+  const low = expected.position % 0x1_0000_0000;
+  return (
+    header.readUInt32LE(8) === low ||
+    header.readUInt32LE(16) === low ||
+    header.readUInt32LE(28) === expected.lastCrc
+  );
 }
 
 export function isZero(bytes: Uint8Array, start: number, end: number): boolean {

@@ -25,14 +25,15 @@ export class WalCorruptError extends PhotonError {
   }
 }
 
-/** Written by a newer release. */
+/** Written by a newer release, or by one so old that its format is no longer read. */
 export class WalFormatError extends PhotonError {
   override readonly code = 'wal.format';
 
-  constructor(segment: string, found: number, readable: number) {
+  constructor(segment: string, found: number, readable: { oldest: number; newest: number }) {
+    const way = found > readable.newest ? 'newer' : 'older';
     super(
-      `Segment ${segment} of the write-ahead log has format ${found}; this release reads format ` +
-        `${readable} and older. Start the release that wrote it, or a newer one.`,
+      `Segment ${segment} of the write-ahead log has format ${found}; this release reads formats ` +
+        `${readable.oldest} and ${readable.newest}. Start the release that wrote it: it is a ${way} one.`,
     );
   }
 }

@@ -16,6 +16,7 @@ const header = {
   basePosition: 16_777_216,
   previousCrc: 0x1234_5678,
   salt: 0xdead_beef,
+  recycled: false,
 };
 
 const record: fc.Arbitrary<WalRecord> = fc.record({

@@ -1,6 +1,6 @@
 import { ByteReader } from '../common/byte-reader.ts';
-import type { ByteWriter } from '../common/byte-writer.ts';
 import { batchBytes } from './batch.ts';
+import type { ByteSink } from './byte-sink.ts';
 import { truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
 
@@ -36,8 +36,8 @@ export const rangesBytes = (groups: number): number => groups * groupRangeBytes;
 /** Room that the two copies of an index of so many groups take. */
 export const indexRoomBytes = (groups: number): number => 2 * batchBytes(rangesBytes(groups));
 
-export function writeRanges(writer: ByteWriter, ranges: GroupRanges): void {
-  for (const [group, range] of ranges) writer.u32(group).u64(range.first).u64(range.last);
+export function writeRanges(sink: ByteSink, ranges: GroupRanges): void {
+  for (const [group, range] of ranges) sink.u32(group).u64(range.first).u64(range.last);
 }
 
 export function decodeRanges(body: Uint8Array): GroupRanges {

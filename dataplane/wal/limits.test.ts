@@ -8,6 +8,7 @@ import {
   openLog,
   segmentBytes,
   segmentPath,
+  segmentsOf,
   settled,
   writtenLog,
 } from './testing/log.ts';
@@ -22,12 +23,12 @@ describe('release of segments', () => {
   it('removes those whose entries are all applied, and only those', async () => {
     const disk = await writtenLog(200);
     const { wal } = await openLog(disk);
-    const before = await disk.list(directory);
+    const before = await segmentsOf(disk);
     await wal.release(released(60, 20));
     await wal.release(new Map([[1, 200]]));
-    const held = await disk.list(directory);
+    const held = await segmentsOf(disk);
     await wal.release(released(60, 60));
-    const after = await disk.list(directory);
+    const after = await segmentsOf(disk);
     expect(held.length).to.be.within(after.length + 1, before.length);
     expect(wal.metrics().segments).to.equal(after.length);
     await wal.close();
@@ -40,7 +41,7 @@ describe('release of segments', () => {
     const disk = await writtenLog(200);
     const { wal } = await openLog(disk);
     await Promise.all([wal.release(released(200, 200)), wal.release(released(200, Infinity))]);
-    expect((await disk.list(directory)).length).to.equal(1);
+    expect((await segmentsOf(disk)).length).to.equal(1);
     await wal.append([entry(201, 1), entry(201, 2)]);
     await wal.close();
     const again = await openLog(disk, { replayFrom: () => 200 });

@@ -4,10 +4,12 @@ import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import { AppendQueue } from './append-queue.ts';
+import type { WaitingBatch } from './append-queue.ts';
 import type { Continuity } from './continuity.ts';
 import { WalAppendTooLargeError, WalClosedError, WalSyncError } from './errors.ts';
 import { recordsBytes, truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
+import type { PlacedBatch, SegmentAppender } from './segment-appender.ts';
 import type { SegmentRow } from './segment-row.ts';
 import type { Recovery, Wal, WalMetrics } from './wal.ts';
 
@@ -21,6 +23,13 @@ export interface LogWriterParts {
   readonly row: SegmentRow;
   readonly continuity: Continuity;
   readonly recovery: Recovery;
+}
+
+/** A batch that has its place in a segment, and who waits for it. */
+interface EncodedAppends {
+  readonly appends: WaitingBatch;
+  readonly segment: SegmentAppender;
+  readonly batch: PlacedBatch;
 }
 
 /**
@@ -115,12 +124,22 @@ export class LogWriter implements Wal {
   #write(): void {
     if (this.#busy !== undefined) return;
     this.#exclusively(async () => {
-      for (let batch = this.#queue.take(); batch !== undefined; batch = this.#queue.take()) {
+      let ahead: EncodedAppends | undefined;
+      for (;;) {
+        const appends = ahead?.appends ?? this.#queue.take(this.#row.newest.roomBytes);
+        if (appends === undefined) return;
         try {
-          await this.#writeBatch(batch.records);
-          batch.done();
+          const { segment, batch } = ahead ?? (await this.#encode(appends));
+          const written = this.#timed(() => segment.write(batch));
+          ahead = this.#encodeAhead();
+          await written;
+          this.#counters.records += appends.records.length;
+          appends.done();
+          this.#row.prepareNext();
         } catch (error) {
-          batch.fail(this.#fail(error));
+          const failure = this.#fail(error);
+          appends.fail(failure);
+          if (ahead?.appends !== appends) ahead?.appends.fail(failure);
           return;
         }
       }
@@ -141,16 +160,28 @@ export class LogWriter implements Wal {
     this.#busy = run();
   }
 
-  async #writeBatch(records: readonly WalRecord[]): Promise<void> {
+  async #encode(appends: WaitingBatch): Promise<EncodedAppends> {
+    const { records } = appends;
     if (!this.#row.newest.fits(records)) {
       const last = this.#row.newest;
       await this.#timed(() => last.finish());
       await this.#row.extend(records);
     }
-    const newest = this.#row.newest;
-    await this.#timed(() => newest.append(records));
-    this.#counters.records += records.length;
-    this.#row.prepareNext();
+    const segment = this.#row.newest;
+    return { appends, segment, batch: segment.encode(records) };
+  }
+
+  /**
+   * While one batch is being written, the next one is encoded, so that disk and processor work at the
+   * same time; but only a whole one: otherwise more gathers until the disk is free.
+   */
+  #encodeAhead(): EncodedAppends | undefined {
+    const segment = this.#row.newest;
+    if (!this.#queue.hasBatch) return undefined;
+    const appends = this.#queue.take(segment.roomBytes, (records) => segment.fits(records));
+    return appends === undefined
+      ? undefined
+      : { appends, segment, batch: segment.encode(appends.records) };
   }
 
   async #timed(write: () => Promise<number>): Promise<void> {

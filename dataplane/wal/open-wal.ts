@@ -85,7 +85,7 @@ async function readSegment(
 async function settle(place: SegmentDirectory, segment: ScannedSegment): Promise<void> {
   const file = await place.disk.open(pathOf(place, segment.name), 'write');
   try {
-    if (segment.tornBytes > 0) await file.write(segment.end, new Uint8Array(segment.tornBytes));
+    if (segment.tailBytes > 0) await file.write(segment.end, new Uint8Array(segment.tailBytes));
     await file.sync();
   } finally {
     await file.close();
@@ -167,8 +167,8 @@ function recoveryOf(replay: Replay): Recovery {
   const lasts = replay.continuity.lasts();
   const newest = scanned.at(-1);
   const cut =
-    newest !== undefined && newest.tornBytes > 0
-      ? { cut: { segment: newest.name, offset: newest.end, bytes: newest.tornBytes } }
+    newest?.torn === true
+      ? { cut: { segment: newest.name, offset: newest.end, bytes: newest.tailBytes } }
       : {};
   const bytes = scanned.reduce((sum, segment) => sum + segment.end, 0);
   return { records, bytes, ...cut, lastIndex: (group) => lasts.get(group) };

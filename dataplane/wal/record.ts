@@ -1,5 +1,5 @@
 import { ByteReader } from '../common/byte-reader.ts';
-import type { ByteWriter } from '../common/byte-writer.ts';
+import type { ByteSink } from './byte-sink.ts';
 
 /** One entry of a group's log, or the order to forget a suffix of it. */
 export interface WalRecord {
@@ -23,9 +23,9 @@ const recordBytes = (record: WalRecord): number => recordHeaderBytes + record.pa
 export const recordsBytes = (records: readonly WalRecord[]): number =>
   records.reduce((sum, record) => sum + recordBytes(record), 0);
 
-export function writeRecord(writer: ByteWriter, record: WalRecord): void {
-  writer.u32(record.group).u64(record.term).u64(record.index).u8(record.kind);
-  writer.prefixed(record.payload);
+export function writeRecord(sink: ByteSink, record: WalRecord): void {
+  sink.u32(record.group).u64(record.term).u64(record.index).u8(record.kind);
+  sink.prefixed(record.payload);
 }
 
 /** The payloads are views of `body`. Throws TruncatedError when the body is not made of records. */

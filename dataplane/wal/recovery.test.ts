@@ -179,13 +179,14 @@ describe('recovery of a damaged log', () => {
       basePosition: 0,
       previousCrc: 0,
       salt: 1,
+      recycled: false,
     });
     const bytes = disk.bytesOf(await segmentPath(disk));
     bytes.set(header, 0);
     bytes.set(header, headerCopyOffset);
     const { code, message } = await failureOf(openLog(disk));
     expect(code).to.equal('wal.format');
-    expect(message).to.contain('has format 2').and.contain('reads format 1 and older');
+    expect(message).to.contain('has format 3').and.contain('reads formats 1 and 2');
   });
 
   it('says which segment is missing, and refuses one from another log', async () => {

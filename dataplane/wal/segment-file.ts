@@ -1,6 +1,6 @@
 import type { Disk, DiskFile } from '../disk/disk.ts';
 import { WalDiskFullError } from './errors.ts';
-import { encodeHeader, headerCopyOffset } from './segment-header.ts';
+import { encodeHeader, headerBytes, headerCopyOffset } from './segment-header.ts';
 import type { SegmentHeader } from './segment-header.ts';
 
 /**
@@ -15,7 +15,8 @@ export interface SegmentDirectory {
 
 const suffix = '.wal';
 const temporaryName = 'next.wal.new';
-/** Synced piece by piece, so that preparing a segment never holds up a sync of the log for long. */
+const spareSuffix = '.wal.old';
+/** Written durably piece by piece, so that preparing a segment never holds up a batch for long. */
 const zeroedChunkBytes = 1_048_576;
 
 export const segmentName = (sequence: number): string =>
@@ -32,10 +33,11 @@ export const pathOf = ({ directory }: SegmentDirectory, name: string): string =>
 const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && (error as NodeJS.ErrnoException).code === code;
 
-/** Room for a segment, zeroed and durable, that has no name and no header yet. */
+/** Room for a segment that has no name and no header yet: zeros, or a released segment's bytes. */
 export interface PreparedSegment {
   readonly file: DiskFile;
   readonly size: number;
+  readonly recycled: boolean;
 }
 
 /** Rejects with `wal.disk_full` when there is no room; nothing is left behind then. */
@@ -50,7 +52,7 @@ export async function prepareSegment(
   const file = await disk.open(path, 'create');
   try {
     await zero(file, size, signal);
-    return { file, size };
+    return { file, size, recycled: false };
   } catch (error) {
     await file.close();
     await disk.remove(path);
@@ -64,8 +66,7 @@ async function zero(file: DiskFile, size: number, signal: AbortSignal): Promise<
   const zeros = new Uint8Array(Math.min(zeroedChunkBytes, size));
   for (let offset = 0; offset < size; offset += zeros.byteLength) {
     signal.throwIfAborted();
-    await file.write(offset, zeros.subarray(0, size - offset));
-    await file.sync();
+    await file.writeDurably(offset, zeros.subarray(0, size - offset));
   }
 }
 
@@ -75,16 +76,38 @@ export async function nameSegment(
   { file }: PreparedSegment,
   header: SegmentHeader,
 ): Promise<void> {
-  const bytes = encodeHeader(header);
-  await file.write(0, bytes);
-  await file.write(headerCopyOffset, bytes);
-  await file.sync();
+  const bytes = new Uint8Array(headerCopyOffset + headerBytes);
+  bytes.set(encodeHeader(header), 0);
+  bytes.set(encodeHeader(header), headerCopyOffset);
+  await file.writeDurably(0, bytes);
   const name = segmentName(header.sequence);
   await place.disk.rename(pathOf(place, temporaryName), pathOf(place, name));
   await place.disk.syncDirectory(place.directory);
 }
 
+/** Takes its name from a released segment, durably, so that its room can be used again. */
+export async function setAside(place: SegmentDirectory, sequence: number): Promise<string> {
+  const name = segmentName(sequence);
+  const spare = name.replace(suffix, spareSuffix);
+  await place.disk.rename(pathOf(place, name), pathOf(place, spare));
+  await place.disk.syncDirectory(place.directory);
+  return spare;
+}
+
+export async function takeSpare(
+  place: SegmentDirectory,
+  spare: string,
+  size: number,
+): Promise<PreparedSegment> {
+  const path = pathOf(place, temporaryName);
+  await place.disk.rename(pathOf(place, spare), path);
+  return { file: await place.disk.open(path, 'write'), size, recycled: true };
+}
+
 /** What a run that ended early, or one that closed with room prepared, left behind. */
 export async function removeTemporary(place: SegmentDirectory): Promise<void> {
   await place.disk.remove(pathOf(place, temporaryName));
+  for (const name of await place.disk.list(place.directory)) {
+    if (name.endsWith(spareSuffix)) await place.disk.remove(pathOf(place, name));
+  }
 }

@@ -7,7 +7,9 @@ import { ByteWriter } from '../common/byte-writer.ts';
  * checksum keep their places in every format to come, so that each release can name the format of a
  * segment that it cannot read.
  */
-export const walFormat = 1;
+export const walFormat = 2;
+/** The release before wrote it: the same bytes, but that no segment was ever recycled. */
+export const oldestWalFormat = 1;
 
 /** The header stands at 0, its copy at 2,048 (another sector and page); batches begin at 4,096. */
 export const headerCopyOffset = 2_048;
@@ -16,7 +18,7 @@ export const firstBatchOffset = 4_096;
 const headerMagic = 0x4c41_5750; // "PWAL"
 export const headerBytes = 64;
 const crcOffset = headerBytes - 4;
-const fieldsBytes = 40;
+const fieldsBytes = 44;
 
 export interface SegmentHeader {
   readonly format: number;
@@ -33,12 +35,18 @@ export interface SegmentHeader {
    * write a document whose bytes look like a batch.
    */
   readonly salt: number;
+  /**
+   * The room held a released segment before, and until the end of this one is reached its bytes stand
+   * behind it. They are no batches here: positions never come back, and the salt is another.
+   */
+  readonly recycled: boolean;
 }
 
 export function encodeHeader(header: SegmentHeader): Uint8Array {
   const writer = new ByteWriter(headerBytes);
   writer.u32(headerMagic).u32(header.format).u64(header.sequence).u64(header.size);
   writer.u64(header.basePosition).u32(header.previousCrc).u32(header.salt);
+  writer.u32(header.recycled ? 1 : 0);
   writer.bytes(new Uint8Array(crcOffset - fieldsBytes));
   return writer.u32(crc32(writer.finish())).finish();
 }
@@ -58,6 +66,7 @@ export function decodeHeader(bytes: Uint8Array): SegmentHeader | undefined {
       basePosition: reader.u64(),
       previousCrc: reader.u32(),
       salt: reader.u32(),
+      recycled: reader.u32() === 1,
     };
   } catch (error) {
     if (error instanceof TruncatedError) return undefined;

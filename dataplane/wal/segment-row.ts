@@ -4,7 +4,7 @@ import { WalDiskFullError } from './errors.ts';
 import { indexRoomBytes } from './group-index.ts';
 import { recordsBytes } from './record.ts';
 import type { WalRecord } from './record.ts';
-import { SegmentAppender } from './segment-appender.ts';
+import { SegmentAppender, sealBytes } from './segment-appender.ts';
 import type { SealedSegment } from './segment-appender.ts';
 import {
   nameSegment,
@@ -12,9 +12,14 @@ import {
   prepareSegment,
   removeTemporary,
   segmentName,
+  setAside,
+  takeSpare,
 } from './segment-file.ts';
 import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
 import { firstBatchOffset, walFormat } from './segment-header.ts';
+
+/** Released segments whose room is kept: the next four need no zeros, and 64 MiB of disk is little. */
+const sparesMax = 4;
 
 export interface SegmentRowOptions extends SegmentDirectory {
   readonly segmentBytes: number;
@@ -39,6 +44,8 @@ export class SegmentRow {
   /** Oldest first. */
   readonly #sealed: SealedSegment[];
   #newest: SegmentAppender;
+  /** Names of released segments of the usual size. */
+  readonly #spares: string[] = [];
   #next: Promise<PreparedSegment | Error> | undefined;
   #releasing: Promise<void> = Promise.resolve();
   readonly #closing = new AbortController();
@@ -62,7 +69,10 @@ export class SegmentRow {
     const { header, ranges, lastCrc } = this.#newest;
     const groups = new Set(records.map((record) => record.group));
     const wanted =
-      firstBatchOffset + batchBytes(recordsBytes(records)) + indexRoomBytes(groups.size);
+      firstBatchOffset +
+      batchBytes(recordsBytes(records)) +
+      sealBytes +
+      indexRoomBytes(groups.size);
     const size = Math.max(this.#options.segmentBytes, wanted);
     const prepared = await this.#prepared(size);
     const endPosition = header.basePosition + header.size;
@@ -77,8 +87,8 @@ export class SegmentRow {
     const { offset, header } = this.#newest;
     if (this.#next !== undefined || offset * 2 < header.size) return;
     const { signal } = this.#closing;
-    this.#next = prepareSegment(this.#options, this.#options.segmentBytes, signal).catch(
-      (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+    this.#next = this.#prepare(this.#options.segmentBytes, signal).catch((error: unknown) =>
+      error instanceof Error ? error : new Error(String(error)),
     );
   }
 
@@ -94,9 +104,9 @@ export class SegmentRow {
     const prepared = await this.#next;
     if (prepared !== undefined && !(prepared instanceof Error)) {
       await prepared.file.close();
-      await removeTemporary(this.#options);
     }
     await this.#releasing;
+    await removeTemporary(this.#options);
     await this.#newest.close();
   }
 
@@ -110,7 +120,13 @@ export class SegmentRow {
       if (prepared.size >= size) return prepared;
       await prepared.file.close();
     }
-    return prepareSegment(this.#options, size, this.#closing.signal);
+    return this.#prepare(size, this.#closing.signal);
+  }
+
+  async #prepare(size: number, signal: AbortSignal): Promise<PreparedSegment> {
+    const spare = size === this.#options.segmentBytes ? this.#spares.shift() : undefined;
+    if (spare !== undefined) return takeSpare(this.#options, spare, size);
+    return prepareSegment(this.#options, size, signal);
   }
 
   async #release(flushed: ReadonlyMap<number, number>): Promise<void> {
@@ -118,11 +134,17 @@ export class SegmentRow {
       const { header, ranges } = oldest;
       const isHeld = [...ranges].some(([group, { last }]) => last > (flushed.get(group) ?? -1));
       if (isHeld) return;
-      const { disk, directory } = this.#options;
-      await disk.remove(pathOf(this.#options, segmentName(header.sequence)));
-      await disk.syncDirectory(directory);
+      if (header.size === this.#options.segmentBytes && this.#spares.length < sparesMax) {
+        this.#spares.push(await setAside(this.#options, header.sequence));
+      } else await this.#remove(header.sequence);
       this.#sealed.shift();
     }
+  }
+
+  async #remove(sequence: number): Promise<void> {
+    const { disk, directory } = this.#options;
+    await disk.remove(pathOf(this.#options, segmentName(sequence)));
+    await disk.syncDirectory(directory);
   }
 }
 
@@ -141,6 +163,7 @@ export async function beginSegment(
     basePosition: predecessor.endPosition,
     previousCrc: predecessor.lastCrc,
     salt: Math.floor(options.random() * 0x1_0000_0000),
+    recycled: prepared.recycled,
   };
   await nameSegment(options, prepared, header);
   const { file } = prepared;

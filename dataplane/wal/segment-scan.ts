@@ -1,6 +1,6 @@
 import { equalBytes } from '../common/bytes.ts';
 import { TruncatedError } from '../common/byte-reader.ts';
-import { batchAlignment, batchKind, decodeBatch, isZero } from './batch.ts';
+import { batchAlignment, batchKind, decodeBatch, isZero, resemblesBatch } from './batch.ts';
 import type { Batch } from './batch.ts';
 import type { Continuity } from './continuity.ts';
 import { WalCorruptError, WalFormatError } from './errors.ts';
@@ -14,6 +14,7 @@ import {
   firstBatchOffset,
   headerBytes,
   headerCopyOffset,
+  oldestWalFormat,
   walFormat,
 } from './segment-header.ts';
 import type { SegmentHeader } from './segment-header.ts';
@@ -35,8 +36,10 @@ export interface ScannedSegment {
   /** Data stands at the end, and no seal or index behind it. */
   readonly tailOpen: boolean;
   readonly ranges: GroupRanges;
-  /** Bytes behind `end` that are no batch: the torn tail, to be zeroed before anything is appended. */
-  readonly tornBytes: number;
+  /** Bytes behind `end` that are no batch, to be zeroed before anything is appended. */
+  readonly tailBytes: number;
+  /** They were a batch of this segment, and not what its room held before. */
+  readonly torn: boolean;
 }
 
 export interface ScanOptions {
@@ -77,7 +80,10 @@ class Examined {
     const { name, sequence, previous } = this.options;
     const header = decodeHeader(this.bytes);
     if (header === undefined) throw this.corrupt(0, 'its header cannot be read');
-    if (header.format > walFormat) throw new WalFormatError(name, header.format, walFormat);
+    if (header.format > walFormat || header.format < oldestWalFormat) {
+      const readable = { oldest: oldestWalFormat, newest: walFormat };
+      throw new WalFormatError(name, header.format, readable);
+    }
     if (header.sequence !== sequence || header.size !== this.bytes.byteLength) {
       throw this.corrupt(0, 'its header belongs to another file');
     }
@@ -124,11 +130,14 @@ export function scanSegment(bytes: Uint8Array, options: ScanOptions): ScannedSeg
   const sealed = indexCopies === 2;
   // An index whose copy is missing was torn: it is cut, and the segment goes on.
   if (!sealed) ({ offset, lastCrc } = beforeIndex);
-  const tornBytes = lastNonZero(bytes, offset) - offset;
-  checkEnd(segment, { offset, sealed, tornBytes });
+  const tailBytes = lastNonZero(bytes, offset) - offset;
+  checkEnd(segment, { offset, sealed, tailBytes });
   const { header, ranges } = segment;
   const found = { name: options.name, header, sealed, end: offset, lastCrc };
-  return { ...found, tailOpen, ranges, tornBytes };
+  const position = header.basePosition + offset;
+  const torn =
+    tailBytes > 0 && (!header.recycled || resemblesBatch(bytes, offset, { position, lastCrc }));
+  return { ...found, tailOpen, ranges, tailBytes, torn };
 }
 
 /** The records of a segment that was scanned, with the offset behind the batch of each. */
@@ -173,18 +182,18 @@ function checkIndex(segment: Examined, batch: Batch): void {
 interface SegmentEnd {
   readonly offset: number;
   readonly sealed: boolean;
-  readonly tornBytes: number;
+  readonly tailBytes: number;
 }
 
-function checkEnd(segment: Examined, { offset, sealed, tornBytes }: SegmentEnd): void {
+function checkEnd(segment: Examined, { offset, sealed, tailBytes }: SegmentEnd): void {
   if (sealed) {
-    if (tornBytes === 0) return;
+    if (tailBytes === 0) return;
     throw segment.corrupt(offset, 'bytes stand behind its end');
   }
   if (!segment.options.newest) {
     throw segment.corrupt(offset, 'a batch cannot be read, and a newer segment exists');
   }
-  if (tornBytes === 0) return;
+  if (tailBytes === 0) return;
   const proof = proofBehind(segment, offset);
   if (proof === undefined) return;
   throw segment.corrupt(

@@ -67,7 +67,7 @@ describe('the write-ahead log', () => {
     });
     await Promise.all(writers);
     expect(wal.metrics()).to.include({ records: 320, queueBytes: 0 });
-    expect(wal.metrics().syncs).to.be.lessThan(20);
+    expect(wal.metrics().syncs).to.be.lessThan(25);
     await wal.close();
   });
 

@@ -71,8 +71,13 @@ export async function writtenLog(count: number): Promise<MemoryDisk> {
   return disk;
 }
 
+/** Names of the segments, without room that is kept for later ones. */
+export async function segmentsOf(disk: Disk): Promise<readonly string[]> {
+  return (await disk.list(directory)).filter((name) => name.endsWith('.wal'));
+}
+
 export async function segmentPath(disk: Disk, place = 0): Promise<string> {
-  return `${directory}/${(await disk.list(directory))[place]}`;
+  return `${directory}/${(await segmentsOf(disk))[place]}`;
 }
 
 /** Lets everything run that needs no time to pass. */

@@ -1,0 +1,102 @@
+import { expect } from 'chai';
+import { MemoryDisk } from '../disk/memory-disk.ts';
+import { decodeHeader, encodeHeader, headerCopyOffset } from './segment-header.ts';
+import { directory, entry, failureOf, openLog, segmentsOf, writtenLog } from './testing/log.ts';
+
+const count = 600;
+
+/** A log whose newest segment stands in the room of a released one, with that one's bytes behind it. */
+async function recycledLog(): Promise<{ disk: MemoryDisk; bytes: Uint8Array; path: string }> {
+  const disk = new MemoryDisk();
+  const { wal } = await openLog(disk);
+  for (let index = 1; index <= count; index += 1) {
+    await wal.append([entry(index)]);
+    if (index % 50 === 0) await wal.release(new Map([[1, index - 30]]));
+  }
+  await wal.close();
+  const newest = (await segmentsOf(disk)).at(-1) ?? '';
+  const path = `${directory}/${newest}`;
+  return { disk, bytes: disk.bytesOf(path), path };
+}
+
+describe('a segment in the room of a released one', () => {
+  it('is read without what stood there before, and that is not called torn', async () => {
+    const { disk, bytes } = await recycledLog();
+    expect(decodeHeader(bytes)?.recycled).to.equal(true);
+    expect(bytes.at(-1_000)).to.not.equal(0);
+    const { wal, records } = await openLog(disk, { replayFrom: () => count - 10 });
+    expect(records.length).to.equal(10);
+    expect(wal.recovery).to.not.have.property('cut');
+    expect(bytes.at(-1_000)).to.equal(0);
+    await wal.append([entry(count + 1)]);
+    await wal.close();
+    expect((await openLog(disk)).records.at(-1)?.index).to.equal(count + 1);
+  });
+
+  it('reports a torn batch whatever single byte of it is wrong', async () => {
+    const { disk } = await recycledLog();
+    const { wal } = await openLog(disk);
+    const path = `${directory}/${(await segmentsOf(disk)).at(-1)}`;
+    const before = new Uint8Array(disk.bytesOf(path));
+    const start = Math.ceil((before.findLastIndex((byte) => byte !== 0) + 1) / 8) * 8;
+    await wal.append([entry(count + 1, 1, 40)]);
+    const after = new Uint8Array(disk.bytesOf(path));
+    const end = after.findLastIndex((byte) => byte !== 0);
+    for (let at = start; at <= end; at += 1) {
+      const found = disk.crash(() => true);
+      const bytes = found.bytesOf(path);
+      bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+      const { wal: again } = await openLog(found);
+      expect(again.recovery, `byte ${at - start}`).to.have.property('cut');
+      expect(again.recovery.lastIndex(1)?.index).to.equal(count);
+      await again.close();
+    }
+    await wal.close();
+  });
+
+  it('has nothing of before when it is finished: every flipped byte is damage', async () => {
+    const { disk } = await recycledLog();
+    const path = `${directory}/${(await segmentsOf(disk)).at(-2)}`;
+    const bytes = disk.bytesOf(path);
+    expect(decodeHeader(bytes)?.recycled).to.equal(true);
+    for (let at = 0; at < bytes.byteLength; at += 7) {
+      bytes[at] = (bytes[at] ?? 0) ^ 0x04;
+      expect((await failureOf(openLog(disk))).code, `byte ${at}`).to.equal('wal.corrupt');
+      bytes[at] = (bytes[at] ?? 0) ^ 0x04;
+    }
+  }).timeout(60_000);
+
+  it('leaves no room behind that belongs to nobody', async () => {
+    const { disk } = await recycledLog();
+    expect(await disk.list(directory)).to.deep.equal(await segmentsOf(disk));
+  });
+});
+
+/** The bytes that format 1 had: it differs in its number, and never recycles. */
+async function asFormat1(disk: MemoryDisk): Promise<void> {
+  for (const name of await segmentsOf(disk)) {
+    const bytes = disk.bytesOf(`${directory}/${name}`);
+    const header = decodeHeader(bytes);
+    expect(header?.recycled).to.equal(false);
+    if (header === undefined) continue;
+    for (const at of [0, headerCopyOffset]) bytes.set(encodeHeader({ ...header, format: 1 }), at);
+  }
+}
+
+describe('a log of the release before', () => {
+  it('is read, appended to, and continued in the new format', async () => {
+    const disk = await writtenLog(100);
+    await asFormat1(disk);
+    const before = await segmentsOf(disk);
+    const formatOf = (name: string): number | undefined =>
+      decodeHeader(disk.bytesOf(`${directory}/${name}`))?.format;
+    expect(new Set(before.map(formatOf))).to.deep.equal(new Set([1]));
+    const { wal } = await openLog(disk);
+    for (let index = 101; index <= 300; index += 1) await wal.append([entry(index)]);
+    await wal.close();
+    const formats = (await segmentsOf(disk)).map(formatOf);
+    expect(formats.slice(0, before.length)).to.deep.equal(before.map(() => 1));
+    expect(new Set(formats.slice(before.length))).to.deep.equal(new Set([2]));
+    expect((await openLog(disk)).records.at(-1)?.index).to.equal(300);
+  });
+});
