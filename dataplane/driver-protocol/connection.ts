@@ -1,336 +1,220 @@
 import type { Socket } from 'node:net';
-import type { Cursor, GlobalOptions, QueryEngine } from '../query/engine.ts';
-import { CompileError, RuntimeError } from '../query/errors.ts';
+import type { Clock } from '../common/clock.ts';
+import type { QueryEngine } from '../query/engine.ts';
+import type { ProtocolCounters } from './counters.ts';
+import { encodeFrame, FrameReader } from './frames.ts';
 import { Handshake } from './handshake.ts';
-import type { Credentials } from './handshake.ts';
+import type { Credentials, HandshakeStep, LoginGate, SessionStart } from './handshake.ts';
+import type { ProtocolLimits } from './limits.ts';
+import { clientErrorText } from './messages.ts';
+import { Outbox } from './outbox.ts';
+import { QuerySession } from './query-session.ts';
+import { StallWatch } from './stall-watch.ts';
 
-/** One driver's connection: handshake, frames, and the streams that it has open. */
+/**
+ * One driver's socket: its bytes go to the handshake, then to frames, then to the session, and answers go
+ * back. It decides nothing but when to read, and when to give a client up.
+ */
 export interface ConnectionOptions {
-  readonly socket: Socket;
   readonly engine: QueryEngine;
   readonly credentials: Credentials;
   readonly server: { readonly id: string; readonly name: string };
+  readonly limits: ProtocolLimits;
+  readonly counters: ProtocolCounters;
+  readonly clock: Clock;
   /** Something that no client can cause. */
-  internalError(error: unknown): void;
-  queried(): void;
-}
-
-const queryBytesMax = 128 * 1_048_576;
-const queriesMax = 1_024;
-const handshakeMs = 10_000;
-/** A client that reads nothing for so long while answers wait is cut off. */
-const stalledMs = 60_000;
-const firstBatchDivisor = 4;
-
-const queryType = { start: 1, continue: 2, stop: 3, noreplyWait: 4, serverInfo: 5 } as const;
-
-interface OpenStream {
-  readonly cursor: Cursor;
-  readonly options: GlobalOptions;
-  busy: boolean;
+  readonly internalError: (error: unknown) => void;
 }
 
 export class Connection {
+  readonly #socket: Socket;
   readonly #options: ConnectionOptions;
-  readonly #abort = new AbortController();
-  readonly #streams = new Map<string, OpenStream>();
-  readonly #running = new Set<string>();
-  readonly #noreply = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
+  readonly #frames: FrameReader;
+  readonly #outbox: Outbox;
+  readonly #reading: StallWatch;
+  readonly #writing: StallWatch;
   #handshake: Handshake | undefined;
-  #user = '';
-  #input: Buffer = Buffer.alloc(0);
-  #working: Promise<void> = Promise.resolve();
-  #skip = 0;
+  #session: QuerySession | undefined;
+  /** A step of the handshake is on its way. */
+  #isShaking = false;
+  #isEnding = false;
 
-  constructor(options: ConnectionOptions) {
+  constructor(socket: Socket, gate: LoginGate, options: ConnectionOptions) {
+    const { limits, clock, credentials } = options;
+    this.#socket = socket;
     this.#options = options;
-    this.#handshake = new Handshake(options.credentials);
-    const { socket } = options;
-    socket.setNoDelay(true);
-    socket.setTimeout(handshakeMs, () => {
-      if (this.#handshake !== undefined || socket.writableLength > 0) socket.destroy();
+    this.#handshake = new Handshake(credentials, gate);
+    this.#frames = new FrameReader(limits.queryBytesMax);
+    this.#outbox = new Outbox({
+      socket,
+      queuedBytesMax: limits.queuedBytesMax,
+      sliceBytes: limits.sliceBytes,
+      waiting: () => this.#writing.start(),
+      taken: () => this.#serve(),
     });
+    const watch = {
+      clock,
+      periodMs: limits.stalledMs,
+      signal: this.#closing.signal,
+      stalled: () => this.#giveUp('connectionsStalled'),
+    };
+    this.#writing = new StallWatch({
+      ...watch,
+      isPending: () => this.#outbox.queuedBytes > 0,
+      progress: () => this.#outbox.takenBytes,
+    });
+    this.#reading = new StallWatch({
+      ...watch,
+      isPending: () => this.#frames.isPartial && !this.#isHeld,
+      progress: () => this.#frames.received,
+    });
+    this.#listen();
+    void this.#limitHandshake();
+  }
+
+  /** Resolves when everything that the client has asked for is answered. */
+  async idle(): Promise<void> {
+    await this.#session?.idle();
+  }
+
+  get running(): number {
+    return this.#session?.running ?? 0;
+  }
+
+  get openCursors(): number {
+    return this.#session?.openCursors ?? 0;
+  }
+
+  get queuedBytes(): number {
+    return this.#outbox.queuedBytes;
+  }
+
+  /** Nothing more is taken from the client until an answer has ended or left. */
+  get #isHeld(): boolean {
+    return this.#isShaking || this.#outbox.isFull || (this.#session?.isFull ?? false);
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.#receive(bytes));
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#closed());
-    socket.on('drain', () => this.#resume());
+    // As in RethinkDB a client that sends no more is gone.
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      this.#closing.abort(new Error('the connection is closed'));
+      this.#outbox.close();
+      this.#session?.close();
+    });
   }
 
-  /** Resolves when no query runs. */
-  async idle(): Promise<void> {
-    await Promise.allSettled(this.#noreply);
+  async #limitHandshake(): Promise<void> {
+    const { clock, limits } = this.#options;
+    try {
+      await clock.sleep(limits.handshakeMs, this.#closing.signal);
+    } catch {
+      // It was closed before.
+      return;
+    }
+    if (this.#session === undefined) this.#giveUp('handshakesTimedOut');
   }
 
-  get active(): number {
-    return this.#running.size;
-  }
-
-  #closed(): void {
-    this.#abort.abort(new Error('the client disconnected'));
-    for (const { cursor } of this.#streams.values()) cursor.close();
-    this.#streams.clear();
+  #giveUp(reason: 'handshakesTimedOut' | 'connectionsStalled'): void {
+    this.#options.counters[reason] += 1;
+    this.#socket.destroy();
   }
 
   #receive(bytes: Buffer): void {
-    if (this.#handshake === undefined) {
-      this.#input = this.#input.length === 0 ? bytes : Buffer.concat([this.#input, bytes]);
-      this.#frames();
-      return;
+    if (this.#session !== undefined) {
+      this.#frames.push(bytes);
+      return this.#serve();
     }
+    if (this.#handshake === undefined) return undefined;
     this.#handshake.push(bytes);
-    this.#working = this.#working
-      .then(() => this.#shake())
+    // Nothing more is taken while a password is looked at, however much is sent.
+    this.#isShaking = true;
+    this.#socket.pause();
+    void this.#shake(this.#handshake)
       .catch((error: unknown) => {
         this.#options.internalError(error);
-        this.#options.socket.destroy();
-      });
-  }
-
-  async #shake(): Promise<void> {
-    const { socket } = this.#options;
-    while (this.#handshake !== undefined && !socket.destroyed) {
-      const step = await this.#handshake.step();
-      if (step.type === 'more') return;
-      if (step.type === 'refused') {
-        socket.end(step.bytes);
-        return;
-      }
-      if (step.bytes.length > 0) socket.write(step.bytes);
-      if (step.type !== 'done') continue;
-      this.#user = step.user;
-      this.#input = Buffer.from(this.#handshake.rest);
-      this.#handshake = undefined;
-      socket.setTimeout(stalledMs);
-      this.#frames();
-    }
-  }
-
-  #frames(): void {
-    const { socket } = this.#options;
-    for (;;) {
-      if (this.#skip > 0) {
-        const skipped = Math.min(this.#skip, this.#input.length);
-        this.#skip -= skipped;
-        this.#input = this.#input.subarray(skipped);
-        if (this.#skip === 0) socket.end();
-        return;
-      }
-      if (this.#input.length < 12) return;
-      const token = this.#input.subarray(0, 8);
-      const length = this.#input.readUInt32LE(8);
-      if (length > queryBytesMax) {
-        this.#send(
-          Buffer.from(token),
-          clientError(`Query size (${length}) greater than maximum (${queryBytesMax}).`),
-        );
-        this.#input = this.#input.subarray(12);
-        this.#skip = length;
-        continue;
-      }
-      if (this.#input.length < 12 + length) return;
-      const text = this.#input.toString('utf8', 12, 12 + length);
-      const own = Buffer.from(token);
-      this.#input = this.#input.subarray(12 + length);
-      this.#query(own, text);
-      if (
-        this.#running.size >= queriesMax ||
-        socket.writableLength > socket.writableHighWaterMark * 64
-      )
-        socket.pause();
-    }
-  }
-
-  #resume(): void {
-    if (this.#running.size < queriesMax) this.#options.socket.resume();
-  }
-
-  #send(token: Buffer, json: string): void {
-    const { socket } = this.#options;
-    if (socket.destroyed || socket.writableEnded) return;
-    const body = Buffer.from(json);
-    const head = Buffer.alloc(12);
-    token.copy(head);
-    head.writeUInt32LE(body.length, 8);
-    socket.cork();
-    socket.write(head);
-    socket.write(body);
-    socket.uncork();
-  }
-
-  #query(token: Buffer, text: string): void {
-    let query: unknown;
-    try {
-      query = JSON.parse(text);
-    } catch {
-      this.#send(token, clientError('Client is buggy (failed to deserialize query).'));
-      return;
-    }
-    if (!Array.isArray(query)) {
-      this.#send(
-        token,
-        clientError(
-          'Server could not parse query: Expected a query to be an array, but found another type.',
-        ),
-      );
-      return;
-    }
-    if (query.length < 1 || query.length > 3) {
-      this.#send(
-        token,
-        clientError(
-          `Server could not parse query: Expected 1 to 3 elements in the top-level query, but found ${query.length}.`,
-        ),
-      );
-      return;
-    }
-    const [type, term, options = {}] = query as [unknown, unknown, unknown];
-    this.#dispatch(token, Number(type), { term, options: options as GlobalOptions });
-  }
-
-  #dispatch(
-    token: Buffer,
-    type: number,
-    query: { readonly term: unknown; readonly options: GlobalOptions },
-  ): void {
-    const name = token.readBigUInt64LE(0).toString();
-    switch (type) {
-      case queryType.start:
-        return this.#start(token, name, query);
-      case queryType.continue:
-        return this.#continue(token, name);
-      case queryType.stop:
-        return this.#stop(token, name);
-      case queryType.noreplyWait:
-        void Promise.allSettled(this.#noreply).then(() => this.#send(token, '{"t":4,"r":[]}'));
-        return undefined;
-      case queryType.serverInfo:
-        return this.#send(
-          token,
-          `{"t":5,"r":[${JSON.stringify({ ...this.#options.server, proxy: false })}]}`,
-        );
-      default:
-        return this.#send(
-          token,
-          clientError(`Server could not parse query: Unrecognized QueryType: ${type}.`),
-        );
-    }
-  }
-
-  #start(
-    token: Buffer,
-    name: string,
-    { term, options }: { readonly term: unknown; readonly options: GlobalOptions },
-  ): void {
-    if (this.#streams.has(name) || this.#running.has(name)) {
-      this.#send(token, clientError(`ERROR: duplicate token ${name}`));
-      return;
-    }
-    this.#options.queried();
-    const quiet = options['noreply'] === true;
-    this.#running.add(name);
-    const running = this.#run(token, name, { term, options, quiet })
-      .catch((error: unknown) => (quiet ? undefined : this.#send(token, this.#failure(error))))
+        this.#socket.destroy();
+      })
       .finally(() => {
-        this.#running.delete(name);
-        this.#noreply.delete(running);
-        this.#resume();
+        this.#isShaking = false;
+        this.#serve();
       });
-    this.#noreply.add(running);
+    return undefined;
   }
 
-  async #run(
-    token: Buffer,
-    name: string,
-    query: { readonly term: unknown; readonly options: GlobalOptions; readonly quiet: boolean },
-  ): Promise<void> {
-    const session = { user: this.#user, signal: this.#abort.signal };
-    const outcome = await this.#options.engine.run(query.term, query.options, session);
-    const profile = query.options['profile'] === true ? ',"p":[]' : '';
-    if (query.quiet) {
-      if (outcome.type === 'sequence') outcome.cursor.close();
+  async #shake(handshake: Handshake): Promise<void> {
+    for (;;) {
+      const step = await handshake.step();
+      if (this.#socket.destroyed || step.type === 'more') return;
+      if (step.type === 'refused') return this.#refuse(step);
+      if (step.bytes.length > 0) this.#outbox.send(step.bytes);
+      if (step.type !== 'done') continue;
+      this.#handshake = undefined;
+      this.#session = this.#open(step.session);
+      return this.#frames.push(handshake.rest);
+    }
+  }
+
+  #refuse({ bytes, reason }: Extract<HandshakeStep, { type: 'refused' }>): void {
+    const { counters } = this.#options;
+    if (reason === 'malformed') counters.handshakesMalformed += 1;
+    if (reason === 'failed') counters.loginsFailed += 1;
+    if (reason === 'locked') counters.loginsLocked += 1;
+    this.#handshake = undefined;
+    // What else comes is dropped until the client closes, or the time for the handshake is over.
+    this.#outbox.send(bytes);
+    this.#outbox.end();
+  }
+
+  #open(start: SessionStart): QuerySession {
+    const { engine, server, limits, counters, internalError } = this.#options;
+    return new QuerySession({
+      engine,
+      start,
+      server,
+      limits,
+      counters,
+      internalError,
+      send: (token, json) => this.#outbox.send(encodeFrame(token, json)),
+      room: () => this.#outbox.room(),
+      ended: () => this.#serve(),
+    });
+  }
+
+  /** Takes the queries that have come, as long as there is room for them. */
+  #serve(): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    while (this.#session !== undefined && !this.#isHeld && !this.#isEnding) {
+      const frame = this.#frames.next();
+      if (frame === undefined) break;
+      if (frame.type === 'query') this.#session.accept(frame.token, frame.text);
+      else if (frame.type === 'oversized') this.#tooLarge(frame);
+      else this.#end();
+    }
+    if (this.#isHeld) {
+      socket.pause();
       return;
     }
-    if (outcome.type === 'atom') {
-      this.#send(token, `{"t":1,"r":[${outcome.json}]${profile}}`);
-      return;
-    }
-    const stream = { cursor: outcome.cursor, options: query.options, busy: true };
-    this.#streams.set(name, stream);
-    await this.#batch(token, name, stream, firstDivisor(query.options));
+    socket.resume();
+    if (this.#frames.isPartial) this.#reading.start();
   }
 
-  async #batch(token: Buffer, name: string, stream: OpenStream, divisor: number): Promise<void> {
-    try {
-      const batch = await stream.cursor.next(limitsOf(stream.options, divisor), this.#abort.signal);
-      if (!this.#streams.has(name)) {
-        this.#send(token, '{"t":2,"r":[],"n":[]}');
-        return;
-      }
-      stream.busy = false;
-      if (batch.done) this.#streams.delete(name);
-      const profile = stream.options['profile'] === true ? ',"p":[]' : '';
-      this.#send(
-        token,
-        `{"t":${batch.done ? 2 : 3},"r":[${batch.rows.join(',')}]${profile},"n":[${stream.cursor.notes.join(',')}]}`,
-      );
-    } catch (error) {
-      this.#streams.delete(name);
-      stream.cursor.close();
-      throw error;
-    }
+  #tooLarge({ token, length }: { readonly token: bigint; readonly length: number }): void {
+    const { counters, limits } = this.#options;
+    counters.framesMalformed += 1;
+    const message = `Query size (${length}) greater than maximum (${limits.queryBytesMax}).`;
+    this.#outbox.send(encodeFrame(token, clientErrorText(message)));
   }
 
-  #continue(token: Buffer, name: string): void {
-    const stream = this.#streams.get(name);
-    if (stream === undefined || stream.busy) {
-      this.#send(token, clientError(`Token ${name} not in stream cache.`));
-      return;
-    }
-    stream.busy = true;
-    void this.#batch(token, name, stream, 1).catch((error: unknown) =>
-      this.#send(token, this.#failure(error)),
-    );
+  /** After an oversized query: its answer, and those before, still go out. */
+  #end(): void {
+    this.#isEnding = true;
+    this.#outbox.end();
   }
-
-  #stop(token: Buffer, name: string): void {
-    const stream = this.#streams.get(name);
-    if (stream === undefined) {
-      this.#send(token, clientError(`Token ${name} not in stream cache.`));
-      return;
-    }
-    this.#streams.delete(name);
-    stream.cursor.close();
-    this.#send(token, '{"t":2,"r":[],"n":[]}');
-  }
-
-  #failure(error: unknown): string {
-    if (error instanceof CompileError)
-      return `{"t":17,"r":[${JSON.stringify(error.message)}],"b":${JSON.stringify(error.backtrace)}}`;
-    if (error instanceof RuntimeError) {
-      return `{"t":18,"e":${error.type},"r":[${JSON.stringify(error.message)}],"b":${JSON.stringify(error.backtrace)}}`;
-    }
-    if (!this.#abort.signal.aborted) this.#options.internalError(error);
-    return `{"t":18,"e":1000000,"r":[${JSON.stringify(`Internal error: ${(error as Error).message}`)}],"b":[]}`;
-  }
-}
-
-const clientError = (message: string): string => `{"t":16,"r":[${JSON.stringify(message)}],"b":[]}`;
-
-function firstDivisor(options: GlobalOptions): number {
-  const { first_batch_scaledown_factor: factor } = options;
-  return typeof factor === 'number' && factor >= 1 ? factor : firstBatchDivisor;
-}
-
-function limitsOf(
-  options: GlobalOptions,
-  divisor: number,
-): { maxRows: number; maxBytes: number; maxMilliseconds: number } {
-  const { max_batch_rows: rows, max_batch_bytes: bytes, max_batch_seconds: seconds } = options;
-  const scaled = (value: unknown, otherwise: number): number =>
-    Math.max(1, Math.floor((typeof value === 'number' ? value : otherwise) / divisor));
-  return {
-    maxRows: scaled(rows, 100_000),
-    maxBytes: scaled(bytes, 1_048_576),
-    maxMilliseconds: (typeof seconds === 'number' ? seconds : 0.5) * 1_000,
-  };
 }

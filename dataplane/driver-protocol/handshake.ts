@@ -1,44 +1,82 @@
-/** The handshakes of the RethinkDB wire protocol: V1_0 with SCRAM-SHA-256, V0_4 and V0_3 with a key. */
-export interface Credentials {
-  /** What is known of a user; an unknown one gets something that no proof fits. */
-  verifier(user: string): {
-    readonly salt: string;
-    readonly iterations: number;
-    readonly known: boolean;
-  };
-  /** The server's signature; undefined for a wrong proof. */
-  check(user: string, authMessage: string, proof: string): string | undefined;
+import { ScramExchange } from './scram-exchange.ts';
+import type { Refusal, ScramCredentials, ScramStep } from './scram-exchange.ts';
+
+/**
+ * The handshakes of the RethinkDB wire protocol as a state machine over bytes: V1_0 with SCRAM-SHA-256,
+ * V0_4 and V0_3 with a key. It holds at most what was pushed, and never waits for the network.
+ */
+export interface Credentials extends ScramCredentials {
   /** Whether the key of an old handshake is the admin's password. */
   checkKey(key: string): Promise<boolean>;
-  /** Random text of the server's part of the nonce. */
-  nonce(): string;
+}
+
+/** Who may try to log in now, seen from one address. */
+export interface LoginGate {
+  /** For how long this user may not try from here; 0 when he may. */
+  waitMs(user: string): number;
+  failed(user: string): void;
+  succeeded(user: string): void;
 }
 
 export type HandshakeStep =
   | { readonly type: 'more' }
   | { readonly type: 'send'; readonly bytes: Buffer }
-  | { readonly type: 'done'; readonly bytes: Buffer; readonly user: string }
-  | { readonly type: 'refused'; readonly bytes: Buffer };
+  | { readonly type: 'done'; readonly bytes: Buffer; readonly session: SessionStart }
+  | {
+      readonly type: 'refused';
+      readonly bytes: Buffer;
+      readonly reason: 'malformed' | 'failed' | 'locked';
+    };
+
+export interface SessionStart {
+  readonly user: string;
+  /** V0_3: one query after the other, answered in order. */
+  readonly sequential: boolean;
+}
 
 const magic = {
+  v01: 0x3f61ba36,
+  v02: 0x723081e1,
   v03: 0x5f75e83e,
   v04: 0x400c2d20,
   v10: 0x34c2bdc3,
-  v01: 0x3f61ba36,
-  v02: 0x723081e1,
 } as const;
 const jsonProtocol = 0x7e6970c7;
-const messageBytesMax = 2_048;
+const protobufProtocol = 0x271ffc41;
+/** With the zero at its end, as in RethinkDB. */
+const messageBytesMax = 2_047;
+const keyBytesMax = 2_048;
+const keyUser = 'admin';
 
 const nul = (text: string): Buffer => Buffer.from(`${text}\0`);
-const refused = (message: string, code: number): HandshakeStep => ({
-  type: 'refused',
-  bytes: nul(JSON.stringify({ error: message, error_code: code, success: false })),
-});
-const refusedOld = (message: string): HandshakeStep => ({
-  type: 'refused',
-  bytes: nul(`ERROR: ${message}\n`),
-});
+const noBytes = Buffer.alloc(0);
+
+const refusedOld = (
+  message: string,
+  reason: 'malformed' | 'failed' | 'locked' = 'malformed',
+): HandshakeStep => ({ type: 'refused', bytes: nul(`ERROR: ${message}\n`), reason });
+
+const refused = (
+  { message, code }: Refusal,
+  reason: 'malformed' | 'failed' | 'locked' = 'malformed',
+): HandshakeStep => {
+  const bytes = nul(JSON.stringify({ error: message, error_code: code, success: false }));
+  return { type: 'refused', bytes, reason };
+};
+
+const errors = {
+  version: { code: 1, message: 'Expected a number for `protocol_version`.' },
+  unsupportedVersion: { code: 2, message: 'Unsupported `protocol_version`.' },
+  method: { code: 3, message: 'Expected a string for `authentication_method`.' },
+  unsupportedMethod: { code: 4, message: 'Unsupported `authentication_method`.' },
+  authentication: { code: 5, message: 'Expected a string for `authentication`.' },
+  tooLong: { code: 7, message: 'Limited read buffer size.' },
+  json: { code: 8, message: 'Invalid JSON object.' },
+} as const satisfies Record<string, Refusal>;
+
+const protobufGone = 'The PROTOBUF client protocol is no longer supported';
+const otherProtocol =
+  'Received an unsupported protocol version. This port is for RethinkDB queries. Does your client driver version not match the server?';
 
 const greeting = nul(
   JSON.stringify({
@@ -49,21 +87,24 @@ const greeting = nul(
   }),
 );
 
-/** Attributes `n=...,r=...` of a SCRAM message. */
-const attributes = (text: string): Map<string, string> =>
-  new Map(text.split(',').map((part) => [part.slice(0, 1), part.slice(2)]));
+const tooMany = (user: string, waitMs: number): string =>
+  `Too many failed logins of user \`${user}\` from this address: try again in ${Math.ceil(waitMs / 1_000)} s`;
+
+/** A password that is told apart from a faulty message, and counts. */
+const isGuess = ({ code }: Refusal): boolean => code === 12 || code === 17;
 
 export class Handshake {
   readonly #credentials: Credentials;
+  readonly #gate: LoginGate;
+  readonly #scram: ScramExchange;
   #state: 'magic' | 'key' | 'first' | 'final' = 'magic';
-  #user = '';
-  #firstBare = '';
-  #serverFirst = '';
-  #nonce = '';
-  #rest: Buffer = Buffer.alloc(0);
+  #sequential = false;
+  #rest: Buffer = noBytes;
 
-  constructor(credentials: Credentials) {
+  constructor(credentials: Credentials, gate: LoginGate) {
     this.#credentials = credentials;
+    this.#gate = gate;
+    this.#scram = new ScramExchange(credentials);
   }
 
   /** Bytes behind the handshake: the first queries. */
@@ -72,26 +113,20 @@ export class Handshake {
   }
 
   push(bytes: Buffer): void {
-    this.#rest = Buffer.concat([this.#rest, bytes]);
+    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
   }
 
   /** One step on what has come so far; call again until it says `more`, `done` or `refused`. */
   async step(): Promise<HandshakeStep> {
     if (this.#state === 'magic') return this.#magic();
     if (this.#state === 'key') return this.#key();
-    const end = this.#rest.indexOf(0);
-    if (end < 0)
-      return this.#rest.length > messageBytesMax
-        ? refused('Message too long.', 7)
-        : { type: 'more' };
-    const text = this.#rest.toString('utf8', 0, end);
-    this.#rest = this.#rest.subarray(end + 1);
-    let message: Record<string, unknown>;
-    try {
-      message = JSON.parse(text) as Record<string, unknown>;
-    } catch {
-      return refused('Invalid JSON object.', 8);
+    const end = this.#rest.subarray(0, messageBytesMax).indexOf(0);
+    if (end < 0) {
+      return this.#rest.length < messageBytesMax ? { type: 'more' } : refused(errors.tooLong);
     }
+    const message = objectOf(this.#rest.toString('utf8', 0, end));
+    this.#rest = this.#rest.subarray(end + 1);
+    if (message === undefined) return refused(errors.json);
     return this.#state === 'first' ? this.#first(message) : this.#final(message);
   }
 
@@ -99,78 +134,95 @@ export class Handshake {
     if (this.#rest.length < 4) return { type: 'more' };
     const number = this.#rest.readUInt32LE(0);
     this.#rest = this.#rest.subarray(4);
-    if (number === magic.v10) {
-      this.#state = 'first';
-      return { type: 'send', bytes: greeting };
+    switch (number) {
+      case magic.v10:
+        this.#state = 'first';
+        return { type: 'send', bytes: greeting };
+      case magic.v04:
+      case magic.v03:
+        this.#state = 'key';
+        this.#sequential = number === magic.v03;
+        return { type: 'send', bytes: noBytes };
+      case magic.v02:
+      case magic.v01:
+        return refusedOld(protobufGone);
+      default:
+        return refusedOld(otherProtocol);
     }
-    if (number === magic.v03 || number === magic.v04) {
-      this.#state = 'key';
-      return { type: 'send', bytes: Buffer.alloc(0) };
-    }
-    if (number === magic.v01 || number === magic.v02)
-      return refusedOld('The PROTOBUF client protocol is no longer supported');
-    return refusedOld(
-      'Received an unsupported protocol version. This port is for RethinkDB queries. Does your client driver version not match the server?',
-    );
   }
 
+  /** Length, key, protocol. */
   async #key(): Promise<HandshakeStep> {
     if (this.#rest.length < 4) return { type: 'more' };
     const length = this.#rest.readUInt32LE(0);
-    if (length > messageBytesMax)
+    if (length > keyBytesMax) {
       return refusedOld('Client provided an authorization key that is too long.');
+    }
     if (this.#rest.length < 8 + length) return { type: 'more' };
     const key = this.#rest.toString('utf8', 4, 4 + length);
     const protocol = this.#rest.readUInt32LE(4 + length);
     this.#rest = this.#rest.subarray(8 + length);
-    if (protocol !== jsonProtocol)
-      return refusedOld('The PROTOBUF client protocol is no longer supported');
-    if (!(await this.#credentials.checkKey(key))) return refusedOld('Incorrect authorization key.');
-    return { type: 'done', bytes: nul('SUCCESS'), user: 'admin' };
+    const locked = (): HandshakeStep | undefined => {
+      const waitMs = this.#gate.waitMs(keyUser);
+      return waitMs > 0 ? refusedOld(tooMany(keyUser, waitMs), 'locked') : undefined;
+    };
+    const before = locked();
+    if (before !== undefined) return before;
+    const right = await this.#credentials.checkKey(key);
+    // Again: many guesses may have been on their way at once.
+    const after = locked();
+    if (after !== undefined) return after;
+    if (!right) {
+      this.#gate.failed(keyUser);
+      return refusedOld('Incorrect authorization key.', 'failed');
+    }
+    if (protocol === protobufProtocol) return refusedOld(protobufGone);
+    if (protocol !== jsonProtocol) {
+      return refusedOld(`Unrecognized protocol specified: '${protocol | 0}'`);
+    }
+    this.#gate.succeeded(keyUser);
+    const session = { user: keyUser, sequential: this.#sequential };
+    return { type: 'done', bytes: nul('SUCCESS'), session };
   }
 
   #first(message: Record<string, unknown>): HandshakeStep {
     const { protocol_version: version, authentication_method: method, authentication } = message;
-    if (typeof version !== 'number') return refused('Expected a number for `protocol_version`.', 1);
-    if (version !== 0) return refused('Unsupported `protocol_version`.', 2);
-    if (typeof method !== 'string')
-      return refused('Expected a string for `authentication_method`.', 3);
-    if (method !== 'SCRAM-SHA-256') return refused('Unsupported `authentication_method`.', 4);
-    if (typeof authentication !== 'string')
-      return refused('Expected a string for `authentication`.', 5);
-    const [channel = '', , ...bare] = authentication.split(',');
-    if (channel !== 'n' && channel !== 'y') return refused('Channel binding is not supported.', 15);
-    this.#firstBare = bare.join(',');
-    const parts = attributes(this.#firstBare);
-    const [user, nonce] = [parts.get('n'), parts.get('r')];
-    if (user === undefined || nonce === undefined) return refused('Invalid encoding.', 10);
-    this.#user = user.replaceAll('=2C', ',').replaceAll('=3D', '=');
-    this.#nonce = nonce + this.#credentials.nonce();
-    const { salt, iterations } = this.#credentials.verifier(this.#user);
-    this.#serverFirst = `r=${this.#nonce},s=${salt},i=${iterations}`;
+    if (typeof version !== 'number') return refused(errors.version);
+    if (version !== 0) return refused(errors.unsupportedVersion);
+    if (typeof method !== 'string') return refused(errors.method);
+    if (method !== 'SCRAM-SHA-256') return refused(errors.unsupportedMethod);
+    if (typeof authentication !== 'string') return refused(errors.authentication);
+    const step = this.#scram.first(authentication);
+    if (step.type === 'refused') return refused(step.refusal);
     this.#state = 'final';
-    return {
-      type: 'send',
-      bytes: nul(JSON.stringify({ authentication: this.#serverFirst, success: true })),
-    };
+    return { type: 'send', bytes: answerOf(step) };
   }
 
   #final({ authentication }: Record<string, unknown>): HandshakeStep {
-    if (typeof authentication !== 'string')
-      return refused('Expected a string for `authentication`.', 5);
-    const at = authentication.lastIndexOf(',p=');
-    const parts = attributes(authentication.slice(0, Math.max(at, 0)));
-    if (!this.#credentials.verifier(this.#user).known) return refused('Unknown user', 17);
-    const message = `${this.#firstBare},${this.#serverFirst},${authentication.slice(0, Math.max(at, 0))}`;
-    const signature =
-      at < 0 || parts.get('r') !== this.#nonce
-        ? undefined
-        : this.#credentials.check(this.#user, message, authentication.slice(at + 3));
-    if (signature === undefined) return refused('Wrong password', 12);
-    return {
-      type: 'done',
-      bytes: nul(JSON.stringify({ authentication: `v=${signature}`, success: true })),
-      user: this.#user,
-    };
+    if (typeof authentication !== 'string') return refused(errors.authentication);
+    const { user } = this.#scram;
+    const waitMs = this.#gate.waitMs(user);
+    if (waitMs > 0) return refused({ code: 20, message: tooMany(user, waitMs) }, 'locked');
+    const step = this.#scram.final(authentication);
+    if (step.type === 'refused') {
+      if (!isGuess(step.refusal)) return refused(step.refusal);
+      this.#gate.failed(user);
+      return refused(step.refusal, 'failed');
+    }
+    this.#gate.succeeded(user);
+    return { type: 'done', bytes: answerOf(step), session: { user, sequential: false } };
+  }
+}
+
+const answerOf = ({ text }: Extract<ScramStep, { type: 'answer' }>): Buffer =>
+  nul(JSON.stringify({ authentication: text, success: true }));
+
+function objectOf(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
   }
 }

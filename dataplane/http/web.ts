@@ -22,17 +22,35 @@ export interface WebStatus {
   readonly queries: number;
 }
 
-export function webServer(
-  status: () => WebStatus,
-  allowed: (user: string, password: string) => Promise<boolean>,
-): Express {
+export type WebLogin = (given: {
+  /** None when the request has no name. */
+  readonly user: string | undefined;
+  readonly password: string;
+  readonly address: string;
+}) => Promise<
+  { readonly type: 'allowed' | 'wrong' } | { readonly type: 'locked'; readonly waitMs: number }
+>;
+
+export function webServer(status: () => WebStatus, login: WebLogin): Express {
   const server = express().disable('x-powered-by');
   server.use(async (request, response, next) => {
     const [, encoded = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
     const text = Buffer.from(encoded, 'base64').toString('utf8');
     const colon = text.indexOf(':');
-    const given = colon < 0 ? ['admin', ''] : [text.slice(0, colon), text.slice(colon + 1)];
-    if (await allowed(given[0] ?? '', given[1] ?? '')) return next();
+    const outcome = await login({
+      user: colon < 0 ? undefined : text.slice(0, colon),
+      password: colon < 0 ? '' : text.slice(colon + 1),
+      address: request.socket.remoteAddress ?? '',
+    });
+    if (outcome.type === 'allowed') return next();
+    if (outcome.type === 'locked') {
+      const seconds = Math.ceil(outcome.waitMs / 1_000);
+      response
+        .set('Retry-After', String(seconds))
+        .status(429)
+        .send(`Too many failed logins from this address: try again in ${seconds} s.`);
+      return undefined;
+    }
     response
       .set('WWW-Authenticate', 'Basic realm="PhotonDB"')
       .status(401)

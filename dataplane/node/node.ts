@@ -1,22 +1,25 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import { RealDisk } from '../disk/real-disk.ts';
 import { canonicalText, parseText } from '../datum/text.ts';
-import { Connection } from '../driver-protocol/connection.ts';
+import { noCounts } from '../driver-protocol/counters.ts';
+import { DriverServer } from '../driver-protocol/driver-server.ts';
+import { protocolLimits } from '../driver-protocol/limits.ts';
 import { healthServer } from '../http/health.ts';
 import type { NodeHealth } from '../http/health.ts';
 import { webServer } from '../http/web.ts';
 import type { WebStatus } from '../http/web.ts';
 import { StatusWriter } from '../kubernetes/node-status.ts';
 import type { Logger } from '../observability/logger.ts';
+import { nodeMetrics } from '../observability/metrics.ts';
+import type { NodeMetrics } from '../observability/metrics.ts';
 import { createQueryEngine } from '../query/create-engine.ts';
 import { compileIndex } from '../query/index-function.ts';
 import { Database } from '../replication/database.ts';
+import { LoginGuard } from '../security/login-guard.ts';
 import { openDirectory, requireLog } from '../storage/directory.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
@@ -24,7 +27,7 @@ import type { Wal, WalOptions } from '../wal/wal.ts';
 import { machineClock } from './clock.ts';
 import { createEnvironment } from './environment.ts';
 import { listen } from './listen.ts';
-import { allowed, credentialsOf, settleAdmin } from './users.ts';
+import { credentialsOf, settleAdmin, webLogin } from './users.ts';
 
 /** A node: the parts joined, in the order in which they can be used. */
 export interface NodeOptions {
@@ -39,12 +42,20 @@ export interface NodeOptions {
 const identityDirectory = '/var/run/secrets/photondb.io';
 const drainMs = 10_000;
 const mebibyte = 1_048_576;
+const noData = { overlayBytes: 0, applyQueue: 0, storeBytes: 0, tables: [] };
+const noDrivers = {
+  connections: 0,
+  running: 0,
+  openCursors: 0,
+  queuedBytes: 0,
+  counters: noCounts(),
+};
 /** Exclusive: more than the log asks of a random number, which clients must not foresee. */
 const randomMax = 2 ** 48 - 1;
 
 export class Node {
   readonly #options: NodeOptions;
-  readonly #connections = new Set<Connection>();
+  readonly #logins = new LoginGuard(machineClock);
   readonly #sockets = new Set<{ destroy(): unknown }>();
   readonly #servers: Server[] = [];
   readonly #startedAt = new Date();
@@ -54,7 +65,7 @@ export class Node {
   #replay = { doneBytes: 0, totalBytes: 0, movedAt: performance.now() };
   #database: Database | undefined;
   #directory: Disposable | undefined;
-  #queries = 0;
+  #drivers: DriverServer | undefined;
   #status: StatusWriter | undefined;
   /** Resolves with the reason when the node cannot go on. */
   readonly failed: Promise<Error>;
@@ -69,7 +80,10 @@ export class Node {
   async start(): Promise<string> {
     const { config } = this.#options;
     const http = await this.#listenHttp(
-      healthServer(() => this.#healthNow(), this.#metrics()),
+      healthServer(
+        () => this.#healthNow(),
+        nodeMetrics(() => this.#metrics()),
+      ),
       config['http-port'],
       'health and metrics',
     );
@@ -77,10 +91,7 @@ export class Node {
     const database = await this.#openDatabase();
     const driver = await this.#listenDrivers(database);
     const web = await this.#listenHttp(
-      webServer(
-        () => this.#webStatus(database),
-        (user, password) => allowed(database, user, password),
-      ),
+      webServer(() => this.#webStatus(database), webLogin(database, this.#logins)),
       config['web-port'],
       'people and programs',
     );
@@ -96,8 +107,9 @@ export class Node {
     this.#abort.abort(new Error('the node is stopping'));
     for (const server of this.#servers) server.close();
     const deadline = AbortSignal.timeout(drainMs);
-    const idle = Promise.all([...this.#connections].map((connection) => connection.idle()));
+    const idle = this.#drivers?.idle();
     await Promise.race([idle, machineClock.sleep(drainMs, deadline).catch(() => undefined)]);
+    this.#drivers?.destroy();
     for (const socket of this.#sockets) socket.destroy();
     await this.#database?.stop();
     this.#directory?.[Symbol.dispose]();
@@ -175,32 +187,22 @@ export class Node {
     const { config, logger } = this.#options;
     const { identity } = this.#directory as unknown as { identity: { id: string } };
     const server = { id: identity.id, name: config['node-name'] };
-    const engine = createQueryEngine(createEnvironment(database, server));
-    const credentials = credentialsOf(database);
-    const tcp = createTcpServer((socket) => {
-      this.#sockets.add(socket);
-      const connection = new Connection({
-        socket,
-        engine,
-        credentials,
-        server,
-        internalError: (error) =>
-          logger.error('a query failed by a fault of the node', {
-            error: String((error as Error).stack),
-          }),
-        queried: () => {
-          this.#queries += 1;
-        },
-      });
-      this.#connections.add(connection);
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        this.#connections.delete(connection);
-      });
+    const drivers = new DriverServer({
+      engine: createQueryEngine(createEnvironment(database, server)),
+      credentials: credentialsOf(database),
+      server,
+      limits: protocolLimits,
+      clock: machineClock,
+      connectionsMax: config['connections-max'],
+      gateOf: (address) => this.#logins.at(address),
+      internalError: (error) =>
+        logger.error('a query failed by a fault of the node', {
+          error: String((error as Error).stack),
+        }),
     });
-    tcp.maxConnections = config['connections-max'];
-    this.#servers.push(tcp);
-    return listen(tcp, { host: config.bind, port: config['driver-port'], what: 'drivers' });
+    this.#drivers = drivers;
+    this.#servers.push(drivers.tcp);
+    return listen(drivers.tcp, { host: config.bind, port: config['driver-port'], what: 'drivers' });
   }
 
   async #listenHttp(
@@ -217,34 +219,23 @@ export class Node {
     return listen(server, { host: this.#options.config.bind, port, what });
   }
 
-  #metrics(): Registry {
-    const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
-    const gauge = (name: string, help: string, read: () => number): void => {
-      const registers = [registry];
-      const created: Gauge = new Gauge({
-        name,
-        help,
-        registers,
-        collect(): void {
-          created.set(read());
-        },
-      });
+  #metrics(): NodeMetrics {
+    const { doneBytes, totalBytes } = this.#replay;
+    const database = this.#database;
+    const { overlayBytes, applyQueue, storeBytes, tables } = database?.metrics() ?? noData;
+    const { connections, running, openCursors, queuedBytes, counters } = this.#drivers ?? noDrivers;
+    return {
+      version: this.#options.version,
+      isReady: this.#health === 'Ready',
+      isIntact: (database?.integrity ?? 'ok') === 'ok',
+      replayedBytes: doneBytes,
+      replayTotalBytes: totalBytes,
+      overlayBytes,
+      applyQueue,
+      storeBytes,
+      tables,
+      drivers: { connections, running, openCursors, queuedBytes, ...counters },
     };
-    gauge('photondb_ready', '1 when the node serves.', () => Number(this.#health === 'Ready'));
-    gauge('photondb_connections', 'Driver connections.', () => this.#connections.size);
-    gauge('photondb_queries_total', 'Queries since the start.', () => this.#queries);
-    gauge(
-      'photondb_wal_replay_bytes',
-      'Bytes of the log that were read at the start.',
-      () => this.#replay.doneBytes,
-    );
-    gauge(
-      'photondb_overlay_bytes',
-      'Committed writes that wait for the store.',
-      () => this.#database?.metrics().overlayBytes ?? 0,
-    );
-    return registry;
   }
 
   #webStatus(database: Database): WebStatus {
@@ -268,8 +259,8 @@ export class Node {
           writes: group?.counters.writes ?? 0,
         };
       }),
-      connections: this.#connections.size,
-      queries: this.#queries,
+      connections: this.#drivers?.connections ?? 0,
+      queries: this.#drivers?.counters.queries ?? 0,
     };
   }
 

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Credentials } from '../driver-protocol/handshake.ts';
+import type { WebLogin } from '../http/web.ts';
 import type { Database } from '../replication/database.ts';
+import type { LoginGuard } from '../security/login-guard.ts';
 import { checkProof, makeVerifier, verifies } from '../security/scram.ts';
 
 /** Users of the database as the handshake and the web port ask for them. */
@@ -23,13 +25,27 @@ export function credentialsOf(database: Database): Credentials {
   };
 }
 
-export async function allowed(
-  database: Database,
-  user: string,
-  password: string,
-): Promise<boolean> {
+async function allowed(database: Database, user: string, password: string): Promise<boolean> {
   const found = database.verifier(user);
   return found !== undefined && verifies(found, password);
+}
+
+/** Logins of the web port, which count as those of drivers do. */
+export function webLogin(database: Database, guard: LoginGuard): WebLogin {
+  return async ({ user, password, address }) => {
+    const gate = guard.at(address);
+    // Who says nothing guesses nothing: browsers ask first without a name.
+    const isGuess = user !== undefined;
+    const name = user ?? 'admin';
+    const before = gate.waitMs(name);
+    if (isGuess && before > 0) return { type: 'locked', waitMs: before };
+    const right = await allowed(database, name, password);
+    const after = gate.waitMs(name);
+    if (isGuess && after > 0) return { type: 'locked', waitMs: after };
+    if (isGuess && right) gate.succeeded(name);
+    if (isGuess && !right) gate.failed(name);
+    return { type: right ? 'allowed' : 'wrong' };
+  };
 }
 
 /** The password of the configuration is the admin's from now on. */

@@ -1,0 +1,91 @@
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { Connection } from './connection.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { noCounts } from './counters.ts';
+import type { ProtocolCounters } from './counters.ts';
+import type { LoginGate } from './handshake.ts';
+
+/** The port for drivers: every connection, how many there may be, and what a client beyond them is told. */
+export interface DriverServerOptions extends Omit<ConnectionOptions, 'counters'> {
+  readonly connectionsMax: number;
+  readonly gateOf: (address: string) => LoginGate;
+}
+
+export class DriverServer {
+  readonly counters: ProtocolCounters = noCounts();
+  /** Not listening yet. */
+  readonly tcp: Server;
+  readonly #options: DriverServerOptions;
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #refusing = new Set<Socket>();
+
+  constructor(options: DriverServerOptions) {
+    this.#options = options;
+    this.tcp = createServer((socket) => this.#accept(socket));
+    this.tcp.maxConnections = options.connectionsMax + options.limits.refusingMax;
+    this.tcp.on('drop', () => (this.counters.connectionsRefused += 1));
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  get running(): number {
+    return this.#sum(({ running }) => running);
+  }
+
+  get openCursors(): number {
+    return this.#sum(({ openCursors }) => openCursors);
+  }
+
+  get queuedBytes(): number {
+    return this.#sum(({ queuedBytes }) => queuedBytes);
+  }
+
+  /** Resolves when everything that clients have asked for is answered. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#connections.values()].map((connection) => connection.idle()));
+  }
+
+  destroy(): void {
+    for (const socket of [...this.#connections.keys(), ...this.#refusing]) socket.destroy();
+  }
+
+  #sum(value: (connection: Connection) => number): number {
+    return [...this.#connections.values()].reduce((sum, one) => sum + value(one), 0);
+  }
+
+  #accept(socket: Socket): void {
+    const { connectionsMax, gateOf } = this.#options;
+    if (this.#connections.size >= connectionsMax) return this.#refuse(socket);
+    this.counters.connectionsAccepted += 1;
+    const gate = gateOf(socket.remoteAddress ?? '');
+    const connection = new Connection(socket, gate, { ...this.#options, counters: this.counters });
+    this.#connections.set(socket, connection);
+    socket.once('close', () => this.#connections.delete(socket));
+    return undefined;
+  }
+
+  /** Every driver reads a text up to a zero first, and knows errors by how they begin. */
+  #refuse(socket: Socket): void {
+    const { connectionsMax, clock, limits } = this.#options;
+    this.counters.connectionsRefused += 1;
+    const closed = new AbortController();
+    this.#refusing.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      this.#refusing.delete(socket);
+      closed.abort(new Error('the connection is closed'));
+    });
+    // NB: unread bytes at the close would be answered by a reset, which may overtake the text.
+    socket.resume();
+    socket.end(
+      `ERROR: Too many connections: this server takes ${connectionsMax} at once (option connections-max).\n\0`,
+    );
+    void clock.sleep(limits.lingerMs, closed.signal).then(
+      () => socket.destroy(),
+      () => undefined,
+    );
+  }
+}

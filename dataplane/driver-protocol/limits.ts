@@ -1,0 +1,37 @@
+/** Every bound of the driver port; docs/internals/driver-protocol.md has the table with the reasons. */
+export interface ProtocolLimits {
+  readonly handshakeMs: number;
+  readonly queryBytesMax: number;
+  /** Queries that run at once on one connection; then nothing more is read from it. */
+  readonly queriesMax: number;
+  /** Open cursors of one connection. */
+  readonly cursorsMax: number;
+  /** Answers that the client has not taken; then no batch is made and nothing is read. */
+  readonly queuedBytesMax: number;
+  /** A client may ask for larger batches than usual, up to this. */
+  readonly batchBytesMax: number;
+  /** Without any progress: of answers that wait, or in the middle of a query. */
+  readonly stalledMs: number;
+  /** Bytes that are written at once: progress is seen after each. */
+  readonly sliceBytes: number;
+  /** Connections beyond the maximum that are told so at the same time; others are cut. */
+  readonly refusingMax: number;
+  /** How long a refused client has for reading why. */
+  readonly lingerMs: number;
+}
+
+const mebibyte = 1_048_576;
+
+export const protocolLimits: ProtocolLimits = {
+  handshakeMs: 10_000,
+  // A document and the one that it replaces go into one append of the log, which takes 128 MiB.
+  queryBytesMax: 64 * mebibyte,
+  queriesMax: 1_024,
+  cursorsMax: 4_096,
+  queuedBytesMax: 8 * mebibyte,
+  batchBytesMax: 16 * mebibyte,
+  stalledMs: 60_000,
+  sliceBytes: 262_144,
+  refusingMax: 64,
+  lingerMs: 2_000,
+};

@@ -1,0 +1,103 @@
+import type { GlobalOptions } from '../query/engine.ts';
+import { CompileError, RuntimeError } from '../query/errors.ts';
+
+/** The JSON inside frames: what a client may ask, and the texts of answers. */
+const queryType = {
+  start: 1,
+  continue: 2,
+  stop: 3,
+  noreplyWait: 4,
+  serverInfo: 5,
+} as const;
+
+export type ClientQuery =
+  | { readonly type: 'start'; readonly term: unknown; readonly options: GlobalOptions }
+  | { readonly type: 'continue' | 'stop' | 'noreplyWait' | 'serverInfo' }
+  | { readonly type: 'refused'; readonly message: string };
+
+const refused = (message: string): ClientQuery => ({ type: 'refused', message });
+const unparsed = (reason: string): ClientQuery =>
+  refused(`Server could not parse query: ${reason}`);
+
+/** No text stands for bytes that are no UTF-8. */
+export function parseQuery(text: string | undefined): ClientQuery {
+  const query = text === undefined ? undefined : jsonOf(text);
+  if (query === undefined) return refused('Client is buggy (failed to deserialize query).');
+  if (!Array.isArray(query)) {
+    return unparsed(`Expected a query to be an array, but found ${typeName(query)}.`);
+  }
+  if (query.length < 1 || query.length > 3) {
+    return unparsed(`Expected 1 to 3 elements in the top-level query, but found ${query.length}.`);
+  }
+  const [type, term, options = {}] = query as [unknown, unknown, unknown];
+  if (typeof type !== 'number') {
+    return unparsed(`Expected a query type as a number, but found ${typeName(type)}.`);
+  }
+  switch (type) {
+    case queryType.start:
+      if (typeName(options) !== 'OBJECT') {
+        return unparsed(`Expected global optargs as an object, but found ${typeName(options)}.`);
+      }
+      return { type: 'start', term, options: options as GlobalOptions };
+    case queryType.continue:
+      return { type: 'continue' };
+    case queryType.stop:
+      return { type: 'stop' };
+    case queryType.noreplyWait:
+      return { type: 'noreplyWait' };
+    case queryType.serverInfo:
+      return { type: 'serverInfo' };
+    default:
+      return unparsed(`Unrecognized QueryType: ${type}.`);
+  }
+}
+
+/** The value of a JSON text, which is never undefined. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'NULL';
+  if (Array.isArray(value)) return 'ARRAY';
+  return typeof value === 'boolean' ? 'BOOL' : (typeof value).toUpperCase();
+}
+
+export const clientErrorText = (message: string): string =>
+  `{"t":16,"r":[${JSON.stringify(message)}],"b":[]}`;
+
+/** An error of the query; undefined for what no client can cause. */
+export function queryErrorText(error: unknown): string | undefined {
+  if (!(error instanceof CompileError) && !(error instanceof RuntimeError)) return undefined;
+  const [message, backtrace] = [JSON.stringify(error.message), JSON.stringify(error.backtrace)];
+  const head = error instanceof CompileError ? '"t":17' : `"t":18,"e":${error.type}`;
+  return `{${head},"r":[${message}],"b":${backtrace}}`;
+}
+
+export const internalErrorText = (error: unknown): string =>
+  `{"t":18,"e":1000000,"r":[${JSON.stringify(`Internal error: ${(error as Error).message}`)}],"b":[]}`;
+
+const profileText = (options: GlobalOptions): string =>
+  options['profile'] === true ? ',"p":[]' : '';
+
+export const atomText = (json: string, options: GlobalOptions): string =>
+  `{"t":1,"r":[${json}]${profileText(options)}}`;
+
+export function batchText(
+  batch: { readonly rows: readonly string[]; readonly done: boolean },
+  notes: readonly number[],
+  options: GlobalOptions,
+): string {
+  const rows = batch.rows.join(',');
+  return `{"t":${batch.done ? 2 : 3},"r":[${rows}]${profileText(options)},"n":[${notes.join(',')}]}`;
+}
+
+export const stoppedText = '{"t":2,"r":[],"n":[]}';
+export const waitCompleteText = '{"t":4,"r":[]}';
+
+export const serverInfoText = (server: { readonly id: string; readonly name: string }): string =>
+  `{"t":5,"r":[${JSON.stringify({ ...server, proxy: false })}]}`;

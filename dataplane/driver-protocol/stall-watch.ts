@@ -1,0 +1,46 @@
+import type { Clock } from '../common/clock.ts';
+
+/**
+ * Notices that something that was begun does not go on. It costs one timer for each period and nothing
+ * for each step, so it finds out after one period at the earliest and two at the latest.
+ */
+export interface StallWatchOptions {
+  readonly clock: Clock;
+  readonly periodMs: number;
+  readonly signal: AbortSignal;
+  readonly isPending: () => boolean;
+  /** Any number that changes with every step. */
+  readonly progress: () => number;
+  readonly stalled: () => void;
+}
+
+export class StallWatch {
+  readonly #options: StallWatchOptions;
+  #watching = false;
+
+  constructor(options: StallWatchOptions) {
+    this.#options = options;
+  }
+
+  /** To be called whenever something has begun; a watch that runs already goes on. */
+  start(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    void this.#watch();
+  }
+
+  async #watch(): Promise<void> {
+    const { clock, periodMs, signal, isPending, progress, stalled } = this.#options;
+    while (isPending()) {
+      const before = progress();
+      try {
+        await clock.sleep(periodMs, signal);
+      } catch {
+        // The connection was closed; it needs no watch any more.
+        return;
+      }
+      if (isPending() && progress() === before) return stalled();
+    }
+    this.#watching = false;
+  }
+}

@@ -1,0 +1,215 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+
+/** All metrics of a node, read when Prometheus asks; docs/operations/monitoring.md lists them. */
+export interface NodeMetrics {
+  readonly version: string;
+  readonly isReady: boolean;
+  readonly isIntact: boolean;
+  readonly replayedBytes: number;
+  readonly replayTotalBytes: number;
+  readonly overlayBytes: number;
+  readonly applyQueue: number;
+  readonly storeBytes: number;
+  readonly tables: readonly TableMetrics[];
+  readonly drivers: DriverMetrics;
+}
+
+interface TableMetrics {
+  readonly name: string;
+  readonly appliedIndex: number;
+  readonly documents: number;
+  readonly bytes: number;
+  readonly reads: number;
+  readonly writes: number;
+}
+
+interface DriverMetrics {
+  readonly connections: number;
+  readonly running: number;
+  readonly openCursors: number;
+  readonly queuedBytes: number;
+  readonly queries: number;
+  readonly queriesAborted: number;
+  readonly framesMalformed: number;
+  readonly handshakesMalformed: number;
+  readonly handshakesTimedOut: number;
+  readonly loginsFailed: number;
+  readonly loginsLocked: number;
+  readonly connectionsAccepted: number;
+  readonly connectionsRefused: number;
+  readonly connectionsStalled: number;
+}
+
+/** Tables with metrics of their own; the others are only in `photondb_tables`. */
+export const tablesMax = 1_000;
+
+interface Definition<T> {
+  readonly name: string;
+  readonly help: string;
+  readonly read: (from: T) => number;
+}
+
+const define = <T>(name: string, help: string, read: (from: T) => number): Definition<T> => ({
+  name: `photondb_${name}`,
+  help,
+  read,
+});
+
+const gauges = [
+  define<NodeMetrics>('ready', '1 when the node serves.', (m) => Number(m.isReady)),
+  define<NodeMetrics>('integrity_ok', '0 after damage of stored data was met.', (m) =>
+    Number(m.isIntact),
+  ),
+  define<NodeMetrics>(
+    'wal_replayed_bytes',
+    'Bytes of the log read at the start.',
+    (m) => m.replayedBytes,
+  ),
+  define<NodeMetrics>(
+    'wal_replay_size_bytes',
+    'Bytes of the log to read at the start.',
+    (m) => m.replayTotalBytes,
+  ),
+  define<NodeMetrics>(
+    'overlay_bytes',
+    'Committed writes that wait for the store.',
+    (m) => m.overlayBytes,
+  ),
+  define<NodeMetrics>(
+    'apply_queue_entries',
+    'Committed entries that wait for the store.',
+    (m) => m.applyQueue,
+  ),
+  define<NodeMetrics>('store_bytes', 'Size of the data file.', (m) => m.storeBytes),
+  define<NodeMetrics>('tables', 'Tables.', (m) => m.tables.length),
+  define<NodeMetrics>('connections', 'Open driver connections.', (m) => m.drivers.connections),
+  define<NodeMetrics>(
+    'queries_running',
+    'Queries without an answer yet.',
+    (m) => m.drivers.running,
+  ),
+  define<NodeMetrics>(
+    'cursors_open',
+    'Cursors that clients may continue.',
+    (m) => m.drivers.openCursors,
+  ),
+  define<NodeMetrics>(
+    'answers_queued_bytes',
+    'Answers that clients have not taken yet.',
+    (m) => m.drivers.queuedBytes,
+  ),
+];
+
+const counters = [
+  define<DriverMetrics>('queries_total', 'Queries started.', (m) => m.queries),
+  define<DriverMetrics>(
+    'queries_aborted_total',
+    'Queries whose client went away before the answer.',
+    (m) => m.queriesAborted,
+  ),
+  define<DriverMetrics>(
+    'frames_malformed_total',
+    'Frames that were no query.',
+    (m) => m.framesMalformed,
+  ),
+  define<DriverMetrics>(
+    'handshakes_malformed_total',
+    'Handshakes that were no handshake.',
+    (m) => m.handshakesMalformed,
+  ),
+  define<DriverMetrics>(
+    'handshakes_timed_out_total',
+    'Handshakes that took too long.',
+    (m) => m.handshakesTimedOut,
+  ),
+  define<DriverMetrics>('logins_failed_total', 'Wrong passwords.', (m) => m.loginsFailed),
+  define<DriverMetrics>(
+    'logins_locked_total',
+    'Logins refused unseen after too many failures.',
+    (m) => m.loginsLocked,
+  ),
+  define<DriverMetrics>(
+    'connections_accepted_total',
+    'Driver connections accepted.',
+    (m) => m.connectionsAccepted,
+  ),
+  define<DriverMetrics>(
+    'connections_refused_total',
+    'Driver connections beyond the maximum.',
+    (m) => m.connectionsRefused,
+  ),
+  define<DriverMetrics>(
+    'connections_stalled_total',
+    'Driver connections closed because nothing moved.',
+    (m) => m.connectionsStalled,
+  ),
+];
+
+const tableGauges = [
+  define<TableMetrics>('table_documents', 'Documents of a table.', (m) => m.documents),
+  define<TableMetrics>(
+    'table_bytes',
+    'Keys and values of a table, without indexes.',
+    (m) => m.bytes,
+  ),
+  define<TableMetrics>(
+    'table_applied_index',
+    'Last log entry in the store.',
+    (m) => m.appliedIndex,
+  ),
+];
+
+const tableCounters = [
+  define<TableMetrics>('table_reads_total', 'Documents read.', (m) => m.reads),
+  define<TableMetrics>('table_writes_total', 'Documents written.', (m) => m.writes),
+];
+
+export function nodeMetrics(read: () => NodeMetrics): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  // One reading for all metrics of a scrape: the first that is asked takes it.
+  let current = read();
+  const info = new Gauge({
+    name: 'photondb_build_info',
+    help: 'Always 1; the version is in the label.',
+    labelNames: ['version'],
+    registers,
+    collect(): void {
+      current = read();
+      info.set({ version: current.version }, 1);
+    },
+  });
+  for (const { name, help, read: value } of gauges) {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers,
+      collect: () => gauge.set(value(current)),
+    });
+  }
+  for (const { name, help, read: value } of counters) {
+    const collect = (): void => {
+      counter.reset();
+      counter.inc(value(current.drivers));
+    };
+    const counter: Counter = new Counter({ name, help, registers, collect });
+  }
+  const labelNames = ['table'];
+  const tables = (): readonly TableMetrics[] => current.tables.slice(0, tablesMax);
+  for (const { name, help, read: value } of tableGauges) {
+    const collect = (): void => {
+      gauge.reset();
+      for (const table of tables()) gauge.set({ table: table.name }, value(table));
+    };
+    const gauge: Gauge = new Gauge({ name, help, labelNames, registers, collect });
+  }
+  for (const { name, help, read: value } of tableCounters) {
+    const collect = (): void => {
+      counter.reset();
+      for (const table of tables()) counter.inc({ table: table.name }, value(table));
+    };
+    const counter: Counter = new Counter({ name, help, labelNames, registers, collect });
+  }
+  return registry;
+}
