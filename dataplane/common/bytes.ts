@@ -6,7 +6,13 @@ import { crc32 as zlibCrc32 } from 'node:zlib';
 export const noBytes: Uint8Array = new Uint8Array(0);
 
 const view = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Bytes that hold anything: every one of them is to be written. */
+export const bytesToFill = (count: number): Uint8Array => Buffer.allocUnsafe(count);
+
+/** Latin-1 text of a key: one code unit for each byte, so that a Map can hold it and texts order as bytes. */
+export const nameOfBytes = (bytes: Uint8Array): string => view(bytes).toString('latin1');
 
 /** Unsigned byte order; a prefix comes before what it begins. Negative, zero or positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
@@ -71,7 +77,22 @@ export function fromHex(text: string): Uint8Array {
   return Buffer.from(text, 'hex');
 }
 
+/** Below this a loop here is quicker than the way into the library and back. */
+const shortBytes = 32;
+
+const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit += 1) value = (value >>> 1) ^ ((value & 1) * 0xed_b8_83_20);
+  return value;
+});
+
 /** CRC-32 (IEEE 802.3), unsigned; `previous` continues over several parts. */
 export function crc32(bytes: Uint8Array, previous = 0): number {
-  return zlibCrc32(bytes, previous);
+  const { length } = bytes;
+  if (length > shortBytes) return zlibCrc32(bytes, previous);
+  let crc = ~previous;
+  for (let at = 0; at < length; at += 1) {
+    crc = (crc >>> 8) ^ (crcTable[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
+  }
+  return ~crc >>> 0;
 }

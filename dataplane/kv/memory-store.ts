@@ -7,6 +7,7 @@ import type {
   ReadTransaction,
   Snapshot,
   Store,
+  Visit,
   WriteTransaction,
 } from './store.ts';
 
@@ -81,8 +82,16 @@ class View implements WriteTransaction {
     return value === undefined ? undefined : copyBytes(value);
   }
 
+  peek(database: DatabaseName, key: Uint8Array): Uint8Array | undefined {
+    return this.get(database, key);
+  }
+
   entries(database: DatabaseName, range: KeyRange): Iterable<Entry> {
     return this.#tables[database].slice(range).map(owned);
+  }
+
+  walk(database: DatabaseName, range: KeyRange, visit: Visit): void {
+    for (const { key, value } of this.entries(database, range)) if (!visit(key, value)) return;
   }
 
   put(database: DatabaseName, key: Uint8Array, value: Uint8Array): void {
@@ -108,7 +117,9 @@ export class MemoryStore implements Store {
     return {
       expired: false,
       get: (database, key) => view.get(database, key),
+      peek: (database, key) => view.get(database, key),
       entries: (database, range) => view.entries(database, range),
+      walk: (database, range, visit) => view.walk(database, range, visit),
       [Symbol.dispose]: () => undefined,
     };
   }

@@ -118,6 +118,54 @@ export function storeCompliance(open: () => Promise<Store>): void {
     expect(decodeUtf8(again ?? key(''))).to.equal('value of a');
   });
 
+  it('answers values of every size, owned and borrowed', async () => {
+    const sizes = [0, 1, 300, 4_095, 4_096, 40_000, 1_048_576, 9_000_000];
+    await store.write((transaction) => {
+      for (const [at, size] of sizes.entries()) {
+        transaction.put('data', new Uint8Array([at]), new Uint8Array(size).fill(at + 1));
+      }
+    });
+    const isWhole = (at: number, value: Uint8Array | undefined): boolean =>
+      value !== undefined &&
+      value.byteLength === sizes[at] &&
+      value.every((byte) => byte === at + 1);
+    store.read((view) => {
+      for (const at of sizes.keys()) {
+        const name = new Uint8Array([at]);
+        expect(isWhole(at, view.get('data', name)), `get ${sizes[at]}`).to.equal(true);
+        expect(isWhole(at, view.peek('data', name)), `peek ${sizes[at]}`).to.equal(true);
+      }
+      for (const reverse of [false, true]) {
+        const seen: number[] = [];
+        view.walk('data', { reverse }, (name, value) => {
+          expect(isWhole(name[0] ?? -1, value), `walk ${sizes[name[0] ?? -1]}`).to.equal(true);
+          seen.push(name[0] ?? -1);
+          return seen.length < 6;
+        });
+        const wanted = [...sizes.keys()];
+        expect(seen).to.deep.equal((reverse ? wanted.toReversed() : wanted).slice(0, 6));
+      }
+    });
+  });
+
+  it('walks while other things are read', async () => {
+    await fill(store, ['a', 'b', 'c']);
+    const seen: string[] = [];
+    store.read((view) =>
+      view.walk('data', {}, (name, value) => {
+        const own = decodeUtf8(value);
+        const other = decodeUtf8(view.peek('data', key('b')) ?? key(''));
+        seen.push(`${decodeUtf8(name)}: ${own}, ${other}`);
+        return true;
+      }),
+    );
+    expect(seen).to.deep.equal([
+      'a: value of a, value of b',
+      'b: value of b, value of b',
+      'c: value of c, value of b',
+    ]);
+  });
+
   it('keeps a snapshot as it was', async () => {
     await fill(store, ['a', 'b']);
     using snapshot = store.snapshot();

@@ -23,11 +23,17 @@ export interface Entry {
   readonly value: Uint8Array;
 }
 
+export type Visit = (key: Uint8Array, borrowedValue: Uint8Array) => boolean;
+
 export interface ReadTransaction {
   /** The value, which the caller owns (a copy); undefined when there is none. */
   get(database: DatabaseName, key: Uint8Array): Uint8Array | undefined;
+  /** As `get`, but borrowed: read it before anything else is asked of the store, and keep nothing of it. */
+  peek(database: DatabaseName, key: Uint8Array): Uint8Array | undefined;
   /** Entries in key order. Keys and values are the caller's own. */
   entries(database: DatabaseName, range: KeyRange): Iterable<Entry>;
+  /** Visits entries in key order until `visit` answers false. The key is the caller's own, the value borrowed. */
+  walk(database: DatabaseName, range: KeyRange, visit: Visit): void;
 }
 
 export interface WriteTransaction extends ReadTransaction {

@@ -1,8 +1,8 @@
-import { compareBytes, startsWith, successorOfPrefix } from '../common/bytes.ts';
+import { compareBytes, nameOfBytes, startsWith, successorOfPrefix } from '../common/bytes.ts';
 import { decodeIndexEntry, indexEntryKey, indexKeyBytesMax, isCut } from '../table/index-entry.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { BatchLimit, BatchSource, EncodedRange, IndexRow, Order } from './contract.ts';
-import { inRange, nameOfKey } from './overlay.ts';
+import { inRange } from './overlay.ts';
 import { BatchFill, rangeAfter, storedRange } from './scan.ts';
 import type { TableGroup } from './table-group.ts';
 
@@ -51,13 +51,13 @@ export class IndexScan implements BatchSource<IndexRow> {
     await this.#group.readable();
     signal.throwIfAborted();
     const fill = new BatchFill<IndexRow>(limit);
-    let last: Candidate | undefined;
-    for (const candidate of this.#merged()) {
+    let last = undefined as Candidate | undefined;
+    this.#merge((candidate) => {
       last = candidate;
       const row = this.#rowOf(candidate);
       if (row !== undefined) fill.add(row, row.text.length);
-      if (fill.full) break;
-    }
+      return !fill.full;
+    });
     this.#done = !fill.full || last === undefined;
     if (last !== undefined) this.#range = rangeAfter(this.#range, last.position, this.#order);
     this.#group.counters.reads += fill.rows.length;
@@ -78,27 +78,35 @@ export class IndexScan implements BatchSource<IndexRow> {
     return whole === undefined ? undefined : { key: primaryKey, text, indexKey: whole };
   }
 
-  *#merged(): Iterable<Candidate> {
+  /** Visits entries of the store with those of the overlay in their places, until `visit` has enough. */
+  #merge(visit: (candidate: Candidate) => boolean): void {
     const { overlay, options } = this.#group;
     const sign = this.#order === 'descending' ? -1 : 1;
     const changes = overlay.size === 0 ? [] : this.#changes();
     changes.sort((a, b) => sign * compareBytes(a.position, b.position));
-    const range = storedRange(this.#index.keyspace, this.#range, this.#order);
-    const stored = options.store.read((view) => view.entries('index', range));
     let next = 0;
-    for (const entry of stored) {
-      const position = entry.key.subarray(4);
-      for (; next < changes.length; next += 1) {
+    let goesOn = true;
+    const visitChanges = (position?: Uint8Array): void => {
+      for (; goesOn && next < changes.length; next += 1) {
         const change = changes[next] as Candidate;
-        if (sign * compareBytes(change.position, position) >= 0) break;
-        yield change;
+        if (position !== undefined && sign * compareBytes(change.position, position) >= 0) return;
+        goesOn = visit(change);
       }
-      const found = decodeIndexEntry(entry.key, entry.value);
-      if (overlay.size > 0 && overlay.committed(nameOfKey(found.primaryKey)) !== undefined)
-        continue;
-      yield { position, ...found };
-    }
-    yield* changes.slice(next);
+    };
+    const range = storedRange(this.#index.keyspace, this.#range, this.#order);
+    options.store.read((view) =>
+      view.walk('index', range, (storedKey, value) => {
+        // Before anything else is read: the value is only lent.
+        const found = decodeIndexEntry(storedKey, value);
+        const position = storedKey.subarray(4);
+        visitChanges(position);
+        const isCovered =
+          overlay.size > 0 && overlay.committed(nameOfBytes(found.primaryKey)) !== undefined;
+        if (goesOn && !isCovered) goesOn = visit({ position, ...found });
+        return goesOn;
+      }),
+    );
+    visitChanges();
   }
 
   /** Entries that documents of the overlay have in this index, in no order. */

@@ -17,10 +17,6 @@ export interface OverlayEntry {
   readonly indexKeys: Map<number, readonly Uint8Array[]>;
 }
 
-/** Latin-1 text of a key: one code unit for each byte. */
-export const nameOfKey = (key: Uint8Array): string =>
-  Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
-
 export const inRange = (key: Uint8Array, { start, end }: EncodedRange): boolean =>
   (start === undefined || compareBytes(key, start) >= 0) &&
   (end === undefined || compareBytes(key, end) < 0);

@@ -1,8 +1,7 @@
-import { compareBytes, decodeUtf8, successor } from '../common/bytes.ts';
+import { compareBytes, nameOfBytes, successor } from '../common/bytes.ts';
 import type { KeyRange } from '../kv/store.ts';
 import { keyspaceKey } from '../table/envelope.ts';
 import type { BatchLimit, BatchSource, EncodedRange, Order, Row } from './contract.ts';
-import { nameOfKey } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { TableGroup } from './table-group.ts';
 
@@ -67,10 +66,10 @@ export class TableScan implements BatchSource<Row> {
     await this.#group.readable();
     signal.throwIfAborted();
     const fill = new BatchFill<Row>(limit);
-    for (const row of this.#merged()) {
+    this.#merge((row) => {
       fill.add(row, row.text.length);
-      if (fill.full) break;
-    }
+      return !fill.full;
+    });
     const last = fill.rows.at(-1);
     this.#done = !fill.full || last === undefined;
     if (last === undefined) return undefined;
@@ -83,27 +82,34 @@ export class TableScan implements BatchSource<Row> {
     this.#done = true;
   }
 
-  /** Rows of the store with those of the overlay in their places. */
-  *#merged(): Iterable<Row> {
+  /** Visits rows of the store with those of the overlay in their places, until `visit` has enough. */
+  #merge(visit: (row: Row) => boolean): void {
     const { overlay, options } = this.#group;
     const changes = overlay.size === 0 ? [] : overlay.inOrder(this.#range);
     if (this.#order === 'descending') changes.reverse();
     const sign = this.#order === 'descending' ? -1 : 1;
-    const range = storedRange(options.group, this.#range, this.#order);
-    const stored = options.store.read((view) => view.entries('data', range));
     let next = 0;
-    for (const entry of stored) {
-      const key = entry.key.subarray(4);
-      for (; next < changes.length; next += 1) {
+    let goesOn = true;
+    /** The overlay's rows before `key`, or all that are left. */
+    const visitChanges = (key?: Uint8Array): void => {
+      for (; goesOn && next < changes.length; next += 1) {
         const change = changes[next] as OverlayEntry;
-        if (sign * compareBytes(change.key, key) >= 0) break;
-        if (change.text !== undefined) yield { key: change.key, text: change.text };
+        if (key !== undefined && sign * compareBytes(change.key, key) >= 0) return;
+        if (change.text !== undefined) goesOn = visit({ key: change.key, text: change.text });
       }
-      if (overlay.size > 0 && overlay.committed(nameOfKey(key)) !== undefined) continue;
-      yield { key, text: decodeUtf8(this.#group.decode(entry.key, entry.value).body) };
-    }
-    for (const change of changes.slice(next)) {
-      if (change.text !== undefined) yield { key: change.key, text: change.text };
-    }
+    };
+    const range = storedRange(options.group, this.#range, this.#order);
+    options.store.read((view) =>
+      view.walk('data', range, (storedKey, value) => {
+        const key = storedKey.subarray(4);
+        visitChanges(key);
+        const isCovered = overlay.size > 0 && overlay.committed(nameOfBytes(key)) !== undefined;
+        if (goesOn && !isCovered) {
+          goesOn = visit({ key, text: this.#group.textOf(storedKey, value) });
+        }
+        return goesOn;
+      }),
+    );
+    visitChanges();
   }
 }

@@ -1,5 +1,5 @@
 import { assert } from '../common/assert.ts';
-import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import { decodeUtf8, encodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { Datum } from '../datum/datum.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { encodeCommand } from '../table/command.ts';
@@ -12,7 +12,7 @@ import { readApplied } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
 import { DocumentTooLargeError } from './errors.ts';
-import { nameOfKey, Overlay } from './overlay.ts';
+import { Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { OverlayBudget } from './overlay-budget.ts';
 
@@ -97,7 +97,8 @@ export class TableGroup {
   async get(key: Uint8Array): Promise<Row | undefined> {
     if (this.#softPending > 0) await this.#lastProposal;
     this.counters.reads += 1;
-    const { text } = this.read(key, this.overlay.committed(nameOfKey(key)));
+    const waiting = this.overlay.size === 0 ? undefined : this.overlay.committed(nameOfBytes(key));
+    const { text } = this.read(key, waiting);
     return text === undefined ? undefined : { key, text };
   }
 
@@ -107,14 +108,21 @@ export class TableGroup {
       return { version: entry.text === undefined ? 0 : entry.index, text: entry.text };
     }
     const storedKey = keyspaceKey(this.options.group, key);
-    const value = this.options.store.read((view) => view.get('data', storedKey));
-    if (value === undefined) return { version: 0, text: undefined };
-    const { version, body } = this.decode(storedKey, value);
-    return { version, text: decodeUtf8(body) };
+    return this.options.store.read((view) => {
+      const value = view.peek('data', storedKey);
+      if (value === undefined) return { version: 0, text: undefined };
+      const { version, body } = this.#decode(storedKey, value);
+      return { version, text: decodeUtf8(body) };
+    });
   }
 
-  /** A stored value; a damaged one is reported and never answered. */
-  decode(storedKey: Uint8Array, value: Uint8Array): Envelope {
+  /** The document of a stored value. */
+  textOf(storedKey: Uint8Array, value: Uint8Array): string {
+    return decodeUtf8(this.#decode(storedKey, value).body);
+  }
+
+  /** A damaged value is reported and never answered. */
+  #decode(storedKey: Uint8Array, value: Uint8Array): Envelope {
     try {
       return decodeEnvelope(storedKey, value);
     } catch (error) {
@@ -140,7 +148,7 @@ export class TableGroup {
       staged = nothingStaged();
     };
     for (const edit of edits) {
-      const name = nameOfKey(edit.key);
+      const name = nameOfBytes(edit.key);
       while (this.#latches.has(name)) {
         flush();
         await this.#latches.get(name);

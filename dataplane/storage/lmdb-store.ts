@@ -41,7 +41,18 @@ const commitSliceMs = 5;
 type Databases = Record<DatabaseName, Database<Buffer, Buffer>>;
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/**
+ * Values as the library lends them: a view of a buffer that its next read overwrites, and of whose
+ * bytes only the first `length` are the value's. Saves a copy of each value that is only looked at.
+ */
+const lending = {
+  encode: (value: Buffer): Buffer => value,
+  decode(bytes: Buffer, length: number | { readonly end?: number } | undefined): Buffer {
+    return bytes.subarray(0, typeof length === 'number' ? length : bytes.length);
+  },
+};
 
 interface Body {
   run(buffer: WriteBuffer): void;
@@ -82,7 +93,7 @@ interface Opened {
 
 /** Opens, and reads enough for damage at the roots to show. */
 function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
-  const encodings = { keyEncoding: 'binary', encoding: 'binary' } as const;
+  const encodings = { keyEncoding: 'binary', encoder: lending } as const;
   const root = open<Buffer, Buffer>({
     path: directory,
     mapSize: mapBytes ?? defaultMapBytes,
@@ -145,7 +156,9 @@ export class LmdbStore implements Store {
         return state.expired;
       },
       get: (database, key) => alive().get(database, key),
+      peek: (database, key) => alive().peek(database, key),
       entries: (database, range) => alive().entries(database, range),
+      walk: (database, range, visit) => alive().walk(database, range, visit),
       [Symbol.dispose]: release,
     };
   }
@@ -227,15 +240,23 @@ export class LmdbStore implements Store {
   #viewOf(transaction?: Transaction): ReadTransaction {
     const databases = this.#databases;
     const options = transaction === undefined ? {} : { transaction };
+    const peek: ReadTransaction['peek'] = (database, key) =>
+      databases[database].get(asBuffer(key), options);
+    const range = (database: DatabaseName, wanted: KeyRange): Iterable<Entry> =>
+      databases[database].getRange({ ...lmdbRange(wanted), ...options });
     return {
-      get: (database, key) => databases[database].get(asBuffer(key), options),
-      *entries(database, range) {
-        for (const { key, value } of databases[database].getRange({
-          ...lmdbRange(range),
-          ...options,
-        })) {
-          yield { key, value } satisfies Entry;
+      peek,
+      get(database, key) {
+        const borrowed = peek(database, key);
+        return borrowed === undefined ? undefined : new Uint8Array(borrowed);
+      },
+      *entries(database, wanted) {
+        for (const { key, value } of range(database, wanted)) {
+          yield { key, value: new Uint8Array(value) };
         }
+      },
+      walk(database, wanted, visit) {
+        for (const { key, value } of range(database, wanted)) if (!visit(key, value)) return;
       },
     };
   }

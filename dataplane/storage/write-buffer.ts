@@ -1,16 +1,13 @@
-import { compareBytes } from '../common/bytes.ts';
+import { compareBytes, nameOfBytes } from '../common/bytes.ts';
 import { databaseNames } from '../kv/store.ts';
 import type {
   DatabaseName,
   Entry,
   KeyRange,
   ReadTransaction,
+  Visit,
   WriteTransaction,
 } from '../kv/store.ts';
-
-/** Latin-1 text of a key: its order is that of the bytes, and it can be a Map's key. */
-const nameOf = (key: Uint8Array): string =>
-  Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 
 type Changes = Map<string, Entry & { readonly removed: boolean }>;
 
@@ -30,18 +27,28 @@ export class WriteBuffer implements WriteTransaction {
   }
 
   get(database: DatabaseName, key: Uint8Array): Uint8Array | undefined {
-    const change = this.#changes[database].get(nameOf(key));
+    const change = this.#changes[database].get(nameOfBytes(key));
     if (change === undefined) return this.#base.get(database, key);
     return change.removed ? undefined : new Uint8Array(change.value);
   }
 
+  peek(database: DatabaseName, key: Uint8Array): Uint8Array | undefined {
+    const change = this.#changes[database].get(nameOfBytes(key));
+    if (change === undefined) return this.#base.peek(database, key);
+    return change.removed ? undefined : change.value;
+  }
+
+  walk(database: DatabaseName, range: KeyRange, visit: Visit): void {
+    for (const { key, value } of this.entries(database, range)) if (!visit(key, value)) return;
+  }
+
   put(database: DatabaseName, key: Uint8Array, value: Uint8Array): void {
-    this.#changes[database].set(nameOf(key), { key, value, removed: false });
+    this.#changes[database].set(nameOfBytes(key), { key, value, removed: false });
   }
 
   remove(database: DatabaseName, key: Uint8Array): boolean {
     const there = this.get(database, key) !== undefined;
-    this.#changes[database].set(nameOf(key), { key, value: key, removed: true });
+    this.#changes[database].set(nameOfBytes(key), { key, value: key, removed: true });
     return there;
   }
 
@@ -90,7 +97,7 @@ export class WriteBuffer implements WriteTransaction {
         if (change === undefined || sign * compareBytes(change.key, entry.key) >= 0) break;
         if (!change.removed) yield { key: change.key, value: change.value };
       }
-      if (!this.#changes[database].has(nameOf(entry.key))) yield entry;
+      if (!this.#changes[database].has(nameOfBytes(entry.key))) yield entry;
     }
     for (const change of changes.slice(next)) {
       if (!change.removed) yield { key: change.key, value: change.value };

@@ -1,5 +1,5 @@
 import { ByteWriter } from '../common/byte-writer.ts';
-import { crc32, toHex } from '../common/bytes.ts';
+import { bytesToFill, crc32, toHex } from '../common/bytes.ts';
 import { StorageCorruptError } from './errors.ts';
 
 /**
@@ -16,7 +16,7 @@ export interface Envelope {
 
 /** Keys of a keyspace: its number as u32 in big-endian order, then the key. */
 export function keyspaceKey(keyspace: number, key: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(4 + key.byteLength);
+  const bytes = bytesToFill(4 + key.byteLength);
   bytes[0] = keyspace >>> 24;
   bytes[1] = keyspace >>> 16;
   bytes[2] = keyspace >>> 8;
@@ -30,35 +30,39 @@ function checksum(storedKey: Uint8Array, value: Uint8Array): number {
   return crc32(value.subarray(6), crc32(value.subarray(0, 2), crc32(storedKey)));
 }
 
-function view(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Little endian. */
+function u32At(bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
 }
 
 export function encodeEnvelope(storedKey: Uint8Array, envelope: Envelope): Uint8Array {
   const { version, body } = envelope;
   const writer = new ByteWriter(envelopeHeaderBytes + body.byteLength);
   const value = writer.u8(envelopeFormat).u8(0).u32(0).u64(version).bytes(body).finish();
-  view(value).setUint32(2, checksum(storedKey, value), true);
+  writer.patchU32(2, checksum(storedKey, value));
   return value;
 }
 
-/** Throws `storage.corrupt` when the checksum or the format is wrong. */
+/** Throws `storage.corrupt` when the checksum or the format is wrong. The body is a view of the value. */
 export function decodeEnvelope(storedKey: Uint8Array, value: Uint8Array): Envelope {
   if (value.byteLength < envelopeHeaderBytes) throw damaged(storedKey, 'it is too short');
-  const fields = view(value);
-  const [format, flags] = [value[0], value[1]];
-  if (checksum(storedKey, value) !== fields.getUint32(2, true)) {
+  if (checksum(storedKey, value) !== u32At(value, 2)) {
     throw damaged(storedKey, 'its checksum is wrong');
   }
+  const [format, flags] = [value[0], value[1]];
   if (format !== envelopeFormat || flags !== 0) {
     throw damaged(storedKey, `this release does not know its format ${format}/${flags}`);
   }
-  const version = fields.getUint32(6, true) + fields.getUint32(10, true) * 2 ** 32;
+  const version = u32At(value, 6) + u32At(value, 10) * 2 ** 32;
   return { version, body: value.subarray(envelopeHeaderBytes) };
 }
 
 function damaged(storedKey: Uint8Array, what: string): StorageCorruptError {
-  const place = { keyspace: view(storedKey).getUint32(0), keyHex: toHex(storedKey.subarray(4)) };
+  const place = {
+    keyspace: new DataView(storedKey.buffer, storedKey.byteOffset).getUint32(0),
+    keyHex: toHex(storedKey.subarray(4)),
+  };
   return new StorageCorruptError(place, what);
 }
 

@@ -1,31 +1,44 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { encodeUtf8 } from '../../dataplane/common/bytes.ts';
+import { Prng } from '../../dataplane/common/prng.ts';
 import { canonicalText, parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
+import { machineClock } from '../../dataplane/node/clock.ts';
 import { Database } from '../../dataplane/replication/database.ts';
-import { IndexScan } from '../../dataplane/replication/index-scan.ts';
 import { TableScan } from '../../dataplane/replication/scan.ts';
 import type { TableGroup } from '../../dataplane/replication/table-group.ts';
 import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { openWal } from '../../dataplane/wal/open-wal.ts';
-import { machineClock } from '../../dataplane/node/clock.ts';
 import { rateOf } from './measure.ts';
 import type { Benchmark } from './measure.ts';
+import { openLevel, openSqlite } from './peers.ts';
+import type { Pair, Peer } from './peers.ts';
 
-/** A table with one secondary index, as the node builds it, without queries and connections. */
+/**
+ * A table with one secondary index, as the node builds it, without queries and connections, beside
+ * two embedded stores with the same two keys for each document.
+ */
 const { signal } = new AbortController();
-const roundMs = 1_500;
-const documents = 20_000;
+const writeMs = Number(process.env['PHOTONDB_BENCH_WRITE_MS'] ?? 12_000);
+const readMs = 1_500;
+const writers = 64;
+const documents = 100_000;
+const keysMax = 10_000_000;
 const overlayBytesMax = 64 * 1_048_576;
 const batch = { rows: 1_000, bytes: 1_048_576 };
 const filler = 'x'.repeat(200);
 
-const keyOf = (id: number): Uint8Array => encodeUtf8(`k${String(id).padStart(9, '0')}`);
+const keyOf = (id: number): string => `k${String(id).padStart(9, '0')}`;
+const pairOf = (id: number): Pair => {
+  const text = `{"filler":"${filler}","id":${id},"parity":${id % 997}}`;
+  return { key: keyOf(id), indexKey: `${id % 997}/${keyOf(id)}`, text };
+};
 
-function openDatabase(directory: string): Promise<Database> {
-  return Database.open({
+async function openDatabase(directory: string): Promise<Database> {
+  const database = await Database.open({
     store: new LmdbStore({ directory: join(directory, 'store') }),
     openLog: (replay) =>
       openWal({
@@ -43,97 +56,156 @@ function openDatabase(directory: string): Promise<Database> {
     onProgress: () => undefined,
     signal,
   });
+  await database.change({ type: 'createDatabase', id: 'd', name: 'd' });
+  return database;
 }
 
-async function makeTable(database: Database, id: string): Promise<TableGroup> {
+async function makeTable(database: Database): Promise<TableGroup> {
   const options = { durability: 'hard', shards: 1, replicas: 1 } as const;
   const kind = { replication: 'sync', partition: 'hash' } as const;
-  const table = { id, name: id, databaseId: 'd', primaryKey: 'id', ...options, ...kind };
+  const table = { id: 't', name: 't', databaseId: 'd', primaryKey: 'id', ...options, ...kind };
   await database.change({ type: 'createTable', table });
   const index = { name: 'parity', multi: false, geo: false, definition: '' };
-  await database.change({ type: 'createIndex', tableId: id, index });
-  const group = database.group(id);
+  await database.change({ type: 'createIndex', tableId: 't', index });
+  const group = database.group('t');
   if (group === undefined) throw new Error('the table is gone');
   return group;
 }
 
-const edit = (
-  id: number,
-): { key: Uint8Array; evaluate: () => Record<string, string | number> } => ({
-  key: keyOf(id),
-  evaluate: () => ({ filler, id, parity: id % 97 }),
-});
+interface Measured extends Omit<Peer, 'get'> {
+  get(key: string): Promise<string | undefined> | string | undefined;
+  /** Resolves when everything acknowledged is in the store and flushed. */
+  settled(): Promise<void>;
+}
 
-/** Rows a second of whole walks. */
-async function walkRate(open: () => TableScan | IndexScan): Promise<number> {
-  const walks = await rateOf(roundMs, async () => {
-    const source = open();
-    while ((await source.next(batch, signal)) !== undefined);
-  });
-  return walks * documents;
+async function openOurs(directory: string): Promise<Measured> {
+  const database = await openDatabase(directory);
+  const group = await makeTable(database);
+  return {
+    name: 'PhotonDB',
+    async write({ key, text }) {
+      await group.edit([{ key: encodeUtf8(key), evaluate: () => parseText(text) }], 'hard', signal);
+    },
+    get: async (key) => (await group.get(encodeUtf8(key)))?.text,
+    async scan() {
+      const source = new TableScan(group, {}, 'ascending');
+      let count = 0;
+      for (;;) {
+        const rows = await source.next(batch, signal);
+        if (rows === undefined) return count;
+        count += rows.length;
+      }
+    },
+    settled: () => database.settled(),
+    close: () => database.stop(),
+  };
+}
+
+/** Documents a second by so many writers of random keys, until everything is in its place. */
+async function writeRate(subject: Measured, seed: number): Promise<number> {
+  const prng = new Prng(seed);
+  const started = performance.now();
+  let count = 0;
+  await Promise.all(
+    Array.from({ length: writers }, async () => {
+      while (performance.now() - started < writeMs) {
+        await subject.write(pairOf(prng.below(keysMax)));
+        count += 1;
+      }
+    }),
+  );
+  await subject.settled();
+  return (count * 1_000) / (performance.now() - started);
+}
+
+async function fill(subject: Measured): Promise<void> {
+  for (let from = 0; from < documents; from += 1_000) {
+    await Promise.all(Array.from({ length: 1_000 }, (_, at) => subject.write(pairOf(from + at))));
+  }
+  await subject.settled();
+}
+
+const asMeasured = (peer: Peer): Measured => ({ ...peer, settled: () => Promise.resolve() });
+
+async function openAll(directory: string): Promise<Measured[]> {
+  return [
+    asMeasured(openSqlite(directory)),
+    asMeasured(await openLevel(directory)),
+    await openOurs(directory),
+  ];
+}
+
+/** The 99th percentile of how late the event loop was, in ms, while the subject wrote at its full rate. */
+async function loopDelayMs(subject: Measured, seed: number): Promise<number> {
+  const delays = monitorEventLoopDelay({ resolution: 1 });
+  delays.enable();
+  await writeRate(subject, seed);
+  delays.disable();
+  return delays.percentile(99) / 1e6;
+}
+
+async function withSubjects(use: (subjects: readonly Measured[]) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'photondb-bench-'));
+  const subjects = await openAll(directory);
+  try {
+    await use(subjects);
+  } finally {
+    for (const subject of subjects) await subject.close();
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 export const benchmark: Benchmark = {
-  about:
-    'A table with one secondary index over the log and LMDB: documents of about 240 bytes, without queries and connections.',
+  about: `A table with one secondary index over the log and LMDB, documents of about 240 bytes, ${writers} writers of random keys; beside two embedded stores.`,
 
   async run(compare) {
-    const directory = await mkdtemp(join(tmpdir(), 'photondb-bench-'));
-    const database = await openDatabase(directory);
-    await database.change({ type: 'createDatabase', id: 'd', name: 'd' });
-    const [written, read] = [
-      await makeTable(database, 'written'),
-      await makeTable(database, 'read'),
-    ];
-    let next = 0;
-    const write = (writers: number, durability: 'hard' | 'soft') => async (): Promise<number> => {
-      await database.settled();
-      const rates = Array.from({ length: writers }, () =>
-        rateOf(roundMs, async () => {
-          next += 1;
-          await written.edit([edit(next)], durability, signal);
-        }),
-      );
-      return (await Promise.all(rates)).reduce((sum, rate) => sum + rate, 0);
-    };
-    const index = database.index(database.state.tables['read']?.indexes[0]?.keyspace ?? -1);
-    if (index === undefined) throw new Error('the index is gone');
-    try {
+    let seed = 0;
+    await withSubjects(async (subjects) => {
       await compare({
-        about: 'inserts',
+        about: 'Durable writes',
         unit: '/s',
-        subjects: [
-          { name: '1 writer, hard', run: write(1, 'hard') },
-          { name: '64 writers, hard', run: write(64, 'hard') },
-          { name: '64 writers, soft', run: write(64, 'soft') },
-        ],
+        subjects: subjects.map((each) => ({
+          name: each.name,
+          run: () => writeRate(each, (seed += 1)),
+        })),
       });
-      const edits = Array.from({ length: documents }, (_, id) => edit(id));
-      await read.edit(edits, 'hard', signal);
-      await database.settled();
       await compare({
-        about: 'rows read',
-        unit: '/s',
-        subjects: [
-          {
-            name: 'point reads',
-            run: () =>
-              rateOf(
-                roundMs,
-                async (count) => void (await read.get(keyOf((count * 7_919) % documents))),
-              ),
-          },
-          { name: 'whole table', run: () => walkRate(() => new TableScan(read, {}, 'ascending')) },
-          {
-            name: 'whole index',
-            run: () =>
-              walkRate(() => new IndexScan(read, { index, range: {}, order: 'ascending' })),
-          },
-        ],
+        about: 'Delay of the event loop while writing, 99th percentile',
+        unit: 'ms',
+        subjects: subjects.map((each) => ({
+          name: each.name,
+          run: () => loopDelayMs(each, (seed += 1)),
+        })),
       });
-    } finally {
-      await database.stop();
-      await rm(directory, { recursive: true, force: true });
-    }
+    });
+    await withSubjects(async (subjects) => {
+      for (const subject of subjects) await fill(subject);
+      await compare({
+        about: 'Point reads as JSON text',
+        unit: '/s',
+        subjects: subjects.map((each) => ({
+          name: each.name,
+          run: () =>
+            rateOf(readMs, async (count) => {
+              for (let at = 0; at < 100; at += 1) {
+                const found = each.get(keyOf(((count * 100 + at) * 7_919) % documents));
+                if ((found instanceof Promise ? await found : found) === undefined)
+                  throw new Error('a document is missing');
+              }
+            }).then((rate) => rate * 100),
+        })),
+      });
+      await compare({
+        about: `Scans of ${documents.toLocaleString('en')} documents as JSON text`,
+        unit: 'documents/s',
+        subjects: subjects.map((each) => ({
+          name: each.name,
+          run: () =>
+            rateOf(readMs, async () => {
+              if ((await each.scan()) !== documents) throw new Error('a document is missing');
+            }).then((rate) => rate * documents),
+        })),
+      });
+    });
   },
 };
