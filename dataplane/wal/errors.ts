@@ -10,18 +10,29 @@ export interface LogPlace {
   readonly position: number;
 }
 
+const namedGroupsMax = 20;
+
+function touched(groups: ReadonlySet<number> | undefined): string {
+  if (groups === undefined) return 'any group may be touched';
+  const named = [...groups].slice(0, namedGroupsMax).join(', ');
+  return `it may touch ${groups.size} groups (${named}${groups.size > namedGroupsMax ? ', …' : ''})`;
+}
+
 /** Damage before a position that is proven durable: nothing was cut, nothing may be skipped. */
 export class WalCorruptError extends PhotonError {
   override readonly code = 'wal.corrupt';
   readonly place: LogPlace;
+  /** The groups that the damage may touch, and no others; undefined when it may be any. */
+  readonly groups: ReadonlySet<number> | undefined;
 
-  constructor(place: LogPlace, what: string) {
+  constructor(place: LogPlace, what: string, groups: ReadonlySet<number> | undefined) {
     super(
       `The write-ahead log is damaged in segment ${place.segment} at offset ${place.offset} ` +
         `(position ${place.position}): ${what}. Data that was acknowledged may be unreadable, so ` +
-        'nothing was cut; restore this node from a backup or a peer.',
+        `nothing was cut; ${touched(groups)}. Restore this node from a backup or a peer.`,
     );
     this.place = place;
+    this.groups = groups;
   }
 }
 
@@ -100,5 +111,45 @@ export class WalClosedError extends PhotonError {
 
   constructor() {
     super('The write-ahead log is closed.');
+  }
+}
+
+/** A holder kept more, or for longer, than it may: its entries were released. */
+export class WalHoldLostError extends PhotonError {
+  override readonly code = 'wal.hold_lost';
+
+  constructor(
+    name: string,
+    {
+      bytes,
+      bytesMax,
+      ageMs,
+      ageMsMax,
+    }: Readonly<Record<'bytes' | 'bytesMax' | 'ageMs' | 'ageMsMax', number>>,
+  ) {
+    super(
+      `${name} may no longer hold the write-ahead log: it held ${bytes} bytes (${bytesMax} at most) ` +
+        `for ${Math.round(ageMs)} ms (${ageMsMax} at most). It must begin anew from a snapshot.`,
+    );
+  }
+}
+
+/** A read asked for entries that were released. */
+export class WalEntriesGoneError extends PhotonError {
+  override readonly code = 'wal.entries_gone';
+
+  constructor(group: number, index: number) {
+    super(
+      `Entry ${index} of group ${group} is no longer in the write-ahead log; begin from a snapshot.`,
+    );
+  }
+}
+
+/** A bound on who may use the log at once. */
+export class WalTooManyError extends PhotonError {
+  override readonly code = 'wal.too_many';
+
+  constructor(what: string, max: number) {
+    super(`The write-ahead log has ${max} ${what} already, and takes no more.`);
   }
 }

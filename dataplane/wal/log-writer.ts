@@ -6,21 +6,32 @@ import { spawn } from '../common/spawn.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { WaitingBatch } from './append-queue.ts';
 import type { Continuity } from './continuity.ts';
-import { WalAppendTooLargeError, WalClosedError, WalSyncError } from './errors.ts';
+import {
+  WalAppendTooLargeError,
+  WalClosedError,
+  WalEntriesGoneError,
+  WalSyncError,
+  WalTooManyError,
+} from './errors.ts';
+import type { Holders } from './holders.ts';
 import { recordsBytes, truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
+import type { EntryRange } from './segment-entries.ts';
 import type { PlacedBatch, SegmentAppender } from './segment-appender.ts';
 import type { SegmentRow } from './segment-row.ts';
-import type { Recovery, Wal, WalMetrics } from './wal.ts';
+import type { HoldOptions, Recovery, Wal, WalHold, WalMetrics } from './wal.ts';
 
 /** A tail that nothing follows for so long is closed by a seal: see the limits in docs/internals/wal.md. */
 const sealAfterMs = 10;
 /** The largest document with its old value, and room beside; a segment is made to hold it. */
 const appendBytesMax = 128 * 1_048_576;
+/** Each reader has one segment in memory. */
+const readersMax = 8;
 
 export interface LogWriterParts {
   readonly clock: Clock;
   readonly row: SegmentRow;
+  readonly holders: Holders;
   readonly continuity: Continuity;
   readonly recovery: Recovery;
 }
@@ -41,6 +52,8 @@ export class LogWriter implements Wal {
   readonly failed: Promise<Error>;
   readonly #clock: Clock;
   readonly #row: SegmentRow;
+  readonly #holders: Holders;
+  #readers = 0;
   readonly #continuity: Continuity;
   readonly #queue: AppendQueue;
   readonly #closing = new AbortController();
@@ -51,9 +64,10 @@ export class LogWriter implements Wal {
   readonly #announce: (error: Error) => void;
   #counters = { syncs: 0, records: 0, bytes: 0, lastSyncMs: 0 };
 
-  constructor({ clock, row, continuity, recovery }: LogWriterParts) {
+  constructor({ clock, row, holders, continuity, recovery }: LogWriterParts) {
     this.#clock = clock;
     this.#row = row;
+    this.#holders = holders;
     this.#continuity = continuity;
     this.recovery = recovery;
     this.#queue = new AppendQueue(clock);
@@ -89,8 +103,46 @@ export class LogWriter implements Wal {
     await this.#row.release(flushed);
   }
 
+  hold(options: HoldOptions): WalHold {
+    this.#refuse();
+    return this.#holders.add(options);
+  }
+
+  async *read(range: EntryRange, signal: AbortSignal): AsyncGenerator<WalRecord, void> {
+    this.#refuse();
+    if (this.#readers >= readersMax) throw new WalTooManyError('readers', readersMax);
+    this.#readers += 1;
+    try {
+      let { from } = range;
+      if (from <= this.#row.releasedTo(range.group)) {
+        throw new WalEntriesGoneError(range.group, from);
+      }
+      for (let sequence = 0; from <= range.to;) {
+        signal.throwIfAborted();
+        this.#refuse();
+        const found = await this.#row.readFrom(sequence, { ...range, from });
+        if (found === undefined) return;
+        for (const entry of found.entries) {
+          if (entry.index !== from) throw new WalEntriesGoneError(range.group, from);
+          signal.throwIfAborted();
+          yield entry;
+          from += 1;
+        }
+        sequence = found.sequence + 1;
+      }
+    } finally {
+      this.#readers -= 1;
+    }
+  }
+
   metrics(): WalMetrics {
-    return { ...this.#counters, segments: this.#row.length, queueBytes: this.#queue.bytes };
+    const holders = this.#holders.count;
+    return {
+      ...this.#counters,
+      holders,
+      segments: this.#row.length,
+      queueBytes: this.#queue.bytes,
+    };
   }
 
   async close(): Promise<void> {

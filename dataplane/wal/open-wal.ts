@@ -1,6 +1,7 @@
 import { assert } from '../common/assert.ts';
 import { Continuity } from './continuity.ts';
 import { WalCorruptError, WalOpenError } from './errors.ts';
+import { Holders } from './holders.ts';
 import { LogWriter } from './log-writer.ts';
 import { SegmentAppender } from './segment-appender.ts';
 import {
@@ -54,7 +55,7 @@ async function findSegments(place: SegmentDirectory): Promise<FoundSegment[]> {
     const expected = (sequences[0] ?? 0) + found.length;
     if (sequence !== expected) {
       const gap = { segment: segmentName(expected), offset: 0, position };
-      throw new WalCorruptError(gap, 'the file is missing');
+      throw new WalCorruptError(gap, 'the file is missing', undefined);
     }
     const file = await disk.open(pathOf(place, name), 'read');
     const size = await file.size();
@@ -184,10 +185,11 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   assert(segmentBytes >= segmentBytesMin, `a segment has at least ${segmentBytesMin} bytes`);
   const replay = new Replay(options, await onDisk(directory, findSegments(options)));
   await replay.run();
-  const rowOptions = { disk, directory, segmentBytes, random: () => options.random() };
+  const holders = new Holders(clock);
+  const rowOptions = { disk, directory, segmentBytes, holders, random: () => options.random() };
   const newest = await onDisk(directory, openNewest(rowOptions, replay.scanned.at(-1), signal));
   const sealed = replay.scanned.filter((segment) => segment.sealed);
   const row = new SegmentRow(rowOptions, sealed, newest);
   const { continuity } = replay;
-  return new LogWriter({ clock, row, continuity, recovery: recoveryOf(replay) });
+  return new LogWriter({ clock, row, holders, continuity, recovery: recoveryOf(replay) });
 }

@@ -50,6 +50,7 @@ export class SegmentAppender {
   #offset: number;
   #lastCrc: number;
   #tailOpen: boolean;
+  #durableOffset: number;
 
   constructor(point: AppendPoint) {
     this.header = point.header;
@@ -58,6 +59,12 @@ export class SegmentAppender {
     this.#offset = point.offset;
     this.#lastCrc = point.lastCrc;
     this.#tailOpen = point.tailOpen;
+    this.#durableOffset = point.offset;
+  }
+
+  /** Where what is durable ends; `offset` may be ahead. */
+  get durableOffset(): number {
+    return this.#durableOffset;
   }
 
   get offset(): number {
@@ -96,7 +103,7 @@ export class SegmentAppender {
     const batch = this.#place(batchKind.data, recordsBytes(records), (sink) => {
       for (const record of records) writeRecord(sink, record);
     });
-    for (const record of records) noteRange(this.ranges, record);
+    for (const record of records) noteRange(this.ranges, record, this.header.format);
     this.#tailOpen = true;
     return batch;
   }
@@ -104,6 +111,7 @@ export class SegmentAppender {
   /** Resolves with the bytes written when they are durable. */
   async write({ offset, bytes }: PlacedBatch): Promise<number> {
     await this.#file.writeDurably(offset, bytes);
+    this.#durableOffset = offset + bytes.byteLength;
     return bytes.byteLength;
   }
 

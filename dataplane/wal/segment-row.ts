@@ -2,6 +2,8 @@ import { assert } from '../common/assert.ts';
 import { batchBytes } from './batch.ts';
 import { WalDiskFullError } from './errors.ts';
 import { indexRoomBytes } from './group-index.ts';
+import type { GroupRanges } from './group-index.ts';
+import type { Holders } from './holders.ts';
 import { recordsBytes } from './record.ts';
 import type { WalRecord } from './record.ts';
 import { SegmentAppender, sealBytes } from './segment-appender.ts';
@@ -16,13 +18,22 @@ import {
   takeSpare,
 } from './segment-file.ts';
 import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
+import { entriesOf } from './segment-entries.ts';
+import type { EntryRange } from './segment-entries.ts';
 import { firstBatchOffset, walFormat } from './segment-header.ts';
 
 /** Released segments whose room is kept: the next four need no zeros, and 64 MiB of disk is little. */
 const sparesMax = 4;
 
+/** What one segment has of a range. */
+export interface SegmentEntries {
+  readonly sequence: number;
+  readonly entries: readonly WalRecord[];
+}
+
 export interface SegmentRowOptions extends SegmentDirectory {
   readonly segmentBytes: number;
+  readonly holders: Holders;
   random(): number;
 }
 
@@ -44,6 +55,9 @@ export class SegmentRow {
   /** Oldest first. */
   readonly #sealed: SealedSegment[];
   #newest: SegmentAppender;
+  readonly #releasedTo = new Map<number, number>();
+  /** By sequence: since when nobody but holders needs a segment. */
+  readonly #releasableSince = new Map<number, number>();
   /** Names of released segments of the usual size. */
   readonly #spares: string[] = [];
   #next: Promise<PreparedSegment | Error> | undefined;
@@ -77,8 +91,9 @@ export class SegmentRow {
     const prepared = await this.#prepared(size);
     const endPosition = header.basePosition + header.size;
     const predecessor = { sequence: header.sequence, endPosition, lastCrc };
+    const next = await beginSegment(this.#options, predecessor, prepared);
     this.#sealed.push({ header, ranges });
-    this.#newest = await beginSegment(this.#options, predecessor, prepared);
+    this.#newest = next;
     assert(this.#newest.fits(records), 'a new segment holds what it was made for');
   }
 
@@ -97,6 +112,52 @@ export class SegmentRow {
     const after = this.#releasing.then(() => this.#release(flushed));
     this.#releasing = after.catch(() => undefined);
     return after;
+  }
+
+  /** The last entry of a group that went with a released segment since the log was opened. */
+  releasedTo(group: number): number {
+    return this.#releasedTo.get(group) ?? -1;
+  }
+
+  /**
+   * The entries of a range that the oldest segment from `sequence` on has; undefined when there is none
+   * behind it. While it is being read, it is neither released nor recycled.
+   */
+  readFrom(sequence: number, range: EntryRange): Promise<SegmentEntries | undefined> {
+    const after = this.#releasing.then(() => this.#readFrom(sequence, range));
+    this.#releasing = after.then(
+      () => undefined,
+      () => undefined,
+    );
+    return after;
+  }
+
+  async #readFrom(sequence: number, range: EntryRange): Promise<SegmentEntries | undefined> {
+    const segments: SealedSegment[] = [...this.#sealed, this.#newest];
+    const at = segments.findIndex(
+      ({ header, ranges }) =>
+        header.sequence >= sequence && (ranges.get(range.group)?.last ?? -1) >= range.from,
+    );
+    const segment = segments[at];
+    if (segment === undefined) return undefined;
+    // What a later segment begins with, or truncates from, is no longer in force here.
+    const later = segments.slice(at + 1).map(({ ranges }) => ranges.get(range.group)?.first);
+    const to = Math.min(range.to, ...later.map((first) => (first ?? Number.MAX_SAFE_INTEGER) - 1));
+    const bytes = await this.#load(segment);
+    const entries = entriesOf({ ...segment, bytes }, { ...range, to });
+    return { sequence: segment.header.sequence, entries };
+  }
+
+  async #load({ header }: SealedSegment): Promise<Uint8Array> {
+    const newest = this.#newest;
+    const isNewest = header.sequence === newest.header.sequence;
+    const path = pathOf(this.#options, segmentName(header.sequence));
+    const file = await this.#options.disk.open(path, 'read');
+    try {
+      return await file.read(0, isNewest ? newest.durableOffset : header.size);
+    } finally {
+      await file.close();
+    }
   }
 
   async close(): Promise<void> {
@@ -132,13 +193,28 @@ export class SegmentRow {
   async #release(flushed: ReadonlyMap<number, number>): Promise<void> {
     for (let oldest = this.#sealed[0]; oldest !== undefined; oldest = this.#sealed[0]) {
       const { header, ranges } = oldest;
-      const isHeld = [...ranges].some(([group, { last }]) => last > (flushed.get(group) ?? -1));
-      if (isHeld) return;
+      if (!isFlushed(ranges, flushed) || this.#isHeld(oldest, flushed)) return;
       if (header.size === this.#options.segmentBytes && this.#spares.length < sparesMax) {
         this.#spares.push(await setAside(this.#options, header.sequence));
       } else await this.#remove(header.sequence);
       this.#sealed.shift();
+      this.#releasableSince.delete(header.sequence);
+      for (const [group, { last }] of ranges) {
+        this.#releasedTo.set(group, Math.max(last, this.releasedTo(group)));
+      }
     }
+  }
+
+  #isHeld({ header, ranges }: SealedSegment, flushed: ReadonlyMap<number, number>): boolean {
+    const { holders } = this.#options;
+    const sinceMs = this.#releasableSince.get(header.sequence) ?? holders.now();
+    this.#releasableSince.set(header.sequence, sinceMs);
+    let bytes = 0;
+    for (const segment of this.#sealed) {
+      if (!isFlushed(segment.ranges, flushed)) break;
+      bytes += segment.header.size;
+    }
+    return holders.keep({ ranges, bytes, sinceMs });
   }
 
   async #remove(sequence: number): Promise<void> {
@@ -147,6 +223,9 @@ export class SegmentRow {
     await disk.syncDirectory(directory);
   }
 }
+
+const isFlushed = (ranges: GroupRanges, flushed: ReadonlyMap<number, number>): boolean =>
+  [...ranges].every(([group, { last }]) => last <= (flushed.get(group) ?? -1));
 
 /** The first segment of a log continues nothing. */
 export const beforeFirst: Predecessor = { sequence: 0, endPosition: 0, lastCrc: 0 };

@@ -53,6 +53,8 @@ export interface ScanOptions {
   readonly continuity: Continuity;
 }
 
+const firstByteOfMagic = 0x50;
+
 /** A segment under examination. */
 class Examined {
   readonly bytes: Uint8Array;
@@ -71,9 +73,15 @@ class Examined {
     this.basePosition = this.header.basePosition;
   }
 
-  corrupt(offset: number, what: string): WalCorruptError {
-    const position = this.basePosition + offset;
-    return new WalCorruptError({ segment: this.options.name, offset, position }, what);
+  /** `isPlaced` tells that the segment is where it belongs: then its own index names its groups. */
+  corrupt(offset: number, what: string, isPlaced = true): WalCorruptError {
+    const place = {
+      segment: this.options.name,
+      offset,
+      position: this.basePosition + offset,
+    };
+    const groups = isPlaced ? indexedGroups(this.bytes, this.options) : undefined;
+    return new WalCorruptError(place, what, groups);
   }
 
   #readHeader(): SegmentHeader {
@@ -85,7 +93,7 @@ class Examined {
       throw new WalFormatError(name, header.format, readable);
     }
     if (header.sequence !== sequence || header.size !== this.bytes.byteLength) {
-      throw this.corrupt(0, 'its header belongs to another file');
+      throw this.corrupt(0, 'its header belongs to another file', false);
     }
     const copyEnd = headerCopyOffset + headerBytes;
     if (!equalBytes(encodeHeader(header), this.bytes.subarray(headerCopyOffset, copyEnd))) {
@@ -98,7 +106,7 @@ class Examined {
     const follows =
       previous === undefined ||
       (header.previousCrc === previous.lastCrc && header.basePosition === this.basePosition);
-    if (!follows) throw this.corrupt(0, 'it does not continue the segment before it');
+    if (!follows) throw this.corrupt(0, 'it does not continue the segment before it', false);
     return header;
   }
 }
@@ -153,6 +161,24 @@ export function* recordsOf(
   }
 }
 
+/**
+ * The groups of a finished segment, by the first copy of its index that can be read, and by whichever
+ * copy of its header can; undefined when it has none.
+ */
+function indexedGroups(
+  bytes: Uint8Array,
+  { sequence }: ScanOptions,
+): ReadonlySet<number> | undefined {
+  const header = decodeHeader(bytes) ?? decodeHeader(bytes.subarray(headerCopyOffset));
+  if (header?.sequence !== sequence || header.format > walFormat) return undefined;
+  for (let at = firstBatchOffset; at < bytes.byteLength; at += batchAlignment) {
+    if (bytes[at] !== firstByteOfMagic) continue;
+    const batch = decodeBatch(bytes, at, header);
+    if (batch?.kind === batchKind.index) return new Set(decodeRanges(batch.body).keys());
+  }
+  return undefined;
+}
+
 /** Checksums were right: what is wrong inside was written wrong, or by something else. */
 function understood<T>(segment: Examined, batch: Batch, read: () => T): T {
   try {
@@ -168,7 +194,7 @@ function takeRecords(segment: Examined, batch: Batch): void {
     for (const record of decodeRecords(batch.body)) {
       const complaint = segment.options.continuity.note(record);
       if (complaint !== undefined) throw segment.corrupt(batch.offset, complaint);
-      noteRange(segment.ranges, record);
+      noteRange(segment.ranges, record, segment.header.format);
     }
   });
 }
@@ -176,7 +202,7 @@ function takeRecords(segment: Examined, batch: Batch): void {
 function checkIndex(segment: Examined, batch: Batch): void {
   const ranges = understood(segment, batch, () => decodeRanges(batch.body));
   if (sameRanges(ranges, segment.ranges)) return;
-  throw segment.corrupt(batch.offset, 'its records are not those of its index');
+  throw segment.corrupt(batch.offset, 'its records are not those of its index', false);
 }
 
 interface SegmentEnd {
@@ -204,7 +230,6 @@ function checkEnd(segment: Examined, { offset, sealed, tailBytes }: SegmentEnd):
 
 /** The first whole batch behind the damage that was written when the damaged place was durable. */
 function proofBehind({ bytes, header }: Examined, damage: number): Batch | undefined {
-  const firstByteOfMagic = 0x50;
   for (let at = damage + batchAlignment; at < bytes.byteLength; at += batchAlignment) {
     if (bytes[at] !== firstByteOfMagic) continue;
     const batch = decodeBatch(bytes, at, header);

@@ -1,7 +1,9 @@
 import type { Clock } from '../common/clock.ts';
 import type { Disk } from '../disk/disk.ts';
 import type { LogIndex } from './continuity.ts';
+import type { WalHoldLostError } from './errors.ts';
 import type { WalRecord } from './record.ts';
+import type { EntryRange } from './segment-entries.ts';
 
 /**
  * The write-ahead log of a node: one for all its groups (docs/internals/wal.md). Guarded invariants:
@@ -34,9 +36,41 @@ export interface Wal {
    * A group that is not in the map holds its segments: name a dropped group with `Infinity`.
    */
   release(flushed: ReadonlyMap<number, number>): Promise<void>;
+  /**
+   * Keeps `release` from removing entries above the positions of a follower, a feed or an archive,
+   * within its bounds, which are judged at each release. Throws `wal.too_many`.
+   */
+  hold(options: HoldOptions): WalHold;
+  /**
+   * The durable entries of a group from `from` to `to`, in order and without a gap, as they are in
+   * force: what was truncated is not there. Ends earlier when `to` is not durable yet. Each segment is
+   * read whole and verified; one is in memory at a time. Rejects with `wal.entries_gone`,
+   * `wal.corrupt`, or `wal.too_many`. Payloads are views, as in `onRecord`.
+   */
+  read(range: EntryRange, signal: AbortSignal): AsyncGenerator<WalRecord, void>;
   metrics(): WalMetrics;
   /** Writes what waits, seals the tail and closes the files. Later appends are refused. */
   close(): Promise<void>;
+}
+
+export interface HoldOptions {
+  /** For errors and people: who holds. */
+  readonly name: string;
+  /** By group: the last entry that is not needed any more. Groups that are not named are not held. */
+  readonly positions: ReadonlyMap<number, number>;
+  /** Of segments that only holders keep. */
+  readonly bytesMax: number;
+  /** Since a segment could have been released. */
+  readonly ageMsMax: number;
+}
+
+export interface WalHold {
+  /** Why nothing is held any more; a holder that is lost must begin anew. */
+  readonly lost: WalHoldLostError | undefined;
+  /** The group's entries up to `index` are not needed any more. Throws `wal.hold_lost`. */
+  advance(group: number, index: number): void;
+  /** Lets go of everything. */
+  end(): void;
 }
 
 export interface Recovery {
@@ -56,6 +90,7 @@ export interface WalMetrics {
   readonly records: number;
   readonly bytes: number;
   readonly segments: number;
+  readonly holders: number;
   readonly lastSyncMs: number;
   /** Bytes of records that wait for the disk. */
   readonly queueBytes: number;
