@@ -231,7 +231,7 @@ describe('damage in a finished segment', () => {
         perSegment.add(JSON.stringify([...(failure.groups ?? [])]));
         bytes[at] = (bytes[at] ?? 0) ^ 2;
       }
-      expect([...perSegment].length, name).to.equal(1);
+      expect(perSegment.size, name).to.equal(1);
       touched.push(JSON.parse([...perSegment][0] ?? '') as number[]);
     }
     expect(touched[0]).to.deep.equal([1]);

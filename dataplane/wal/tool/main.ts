@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import { argv, stderr, stdout } from 'node:process';
+import { parseArgs } from 'node:util';
+import { RealDisk } from '../../disk/real-disk.ts';
+import { commands } from './commands.ts';
+import type { DumpFilter } from './commands.ts';
+import { inspect, segmentsIn } from './inspect.ts';
+
+/**
+ * `npm run wal -- verify|dump|stat DIRECTORY [--group N] [--payload] [--live-copy]`: looks at a log that
+ * no node has open, or at a copy. Opens nothing for writing. Ends with 0 when all is well, 1 when
+ * something is damaged, 2 when it was called wrongly.
+ */
+const exitCode = { fine: 0, damage: 1, usage: 2 } as const;
+
+const usageText = `npm run wal -- verify|dump|stat DIRECTORY [--group N] [--payload] [--live-copy]
+  verify       whether every byte of the log is as it was written
+  dump         one line for each record; --group N: of one group; --payload: with its bytes
+  stat         what each segment holds
+  --live-copy  the directory is a copy that was made while a node wrote`;
+
+interface Request {
+  readonly command: string;
+  readonly directory: string;
+  readonly filter: DumpFilter;
+  readonly isLiveCopy: boolean;
+}
+
+class UsageError extends Error {}
+
+function readArguments(args: readonly string[]): Request {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      group: { type: 'string' },
+      payload: { type: 'boolean', default: false },
+      'live-copy': { type: 'boolean', default: false },
+    },
+  });
+  const [command = '', directory, ...more] = positionals;
+  if (!Object.hasOwn(commands, command)) throw new UsageError(`no such command: "${command}"`);
+  if (directory === undefined || more.length > 0) throw new UsageError('name one directory');
+  const group = values.group === undefined ? undefined : Number(values.group);
+  if (group !== undefined && (!Number.isSafeInteger(group) || group < 0)) {
+    throw new UsageError('--group is a number');
+  }
+  const filter = { group, withPayload: values.payload };
+  return { command, directory, filter, isLiveCopy: values['live-copy'] };
+}
+
+const output = {
+  async line(text: string): Promise<void> {
+    if (!stdout.write(`${text}\n`)) await once(stdout, 'drain');
+  },
+  problem: (text: string): void => void stderr.write(`${text}\n`),
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const disk = new RealDisk();
+  try {
+    const { command, directory, filter, isLiveCopy } = readArguments(args);
+    if ((await segmentsIn(disk, directory)).length === 0) {
+      throw new UsageError(`${directory} holds no segment of a write-ahead log`);
+    }
+    const segments = inspect({ disk, directory, isLiveCopy });
+    const isFine = await commands[command]?.(segments, output, filter);
+    return isFine === true ? exitCode.fine : exitCode.damage;
+  } catch (error) {
+    output.problem(error instanceof Error ? error.message : String(error));
+    const isSystemError = error instanceof Error && 'syscall' in error;
+    if (!isSystemError) output.problem(usageText);
+    return exitCode.usage;
+  }
+}
+
+// Whoever reads the lines may have seen enough.
+stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? exitCode.fine : exitCode.usage);
+});
+process.exitCode = await main(argv.slice(2));
