@@ -10,8 +10,8 @@ async function recycledLog(): Promise<{ disk: MemoryDisk; bytes: Uint8Array; pat
   const disk = new MemoryDisk();
   const { wal } = await openLog(disk);
   for (let index = 1; index <= count; index += 1) {
-    await wal.append([entry(index)]);
-    if (index % 50 === 0) await wal.release(new Map([[1, index - 30]]));
+    await wal.append([entry(index, 1, 60 + ((index * 37) % 90))]);
+    if (index % 50 === 0) await wal.release(new Map([[1, index - 120]]));
   }
   await wal.close();
   const newest = (await segmentsOf(disk)).at(-1) ?? '';

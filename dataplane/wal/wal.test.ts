@@ -185,6 +185,23 @@ describe('the seal of a write-ahead log', () => {
     expect([wal.metrics().syncs, clock.sleeping]).to.deep.equal([5, 0]);
   });
 
+  it('has its room also at the very end of a segment', async () => {
+    // Four batches of 3,008 bytes with a seal behind each: the last seal would stand in the index's place.
+    for (let size = 2_930; size <= 2_960; size += 1) {
+      const disk = new MemoryDisk();
+      const { wal, clock } = await openLog(disk);
+      for (let index = 1; index <= 6; index += 1) {
+        await wal.append([entry(index, 1, size)]);
+        clock.advance(20);
+        await settled();
+      }
+      await wal.close();
+      const again = await openLog(disk);
+      expect(again.records.length, `payloads of ${size} bytes`).to.equal(6);
+      await again.wal.close();
+    }
+  });
+
   it('is written at stop, and nothing is written by a run without appends', async () => {
     const disk = await writtenLog(3);
     const before = new Uint8Array(disk.bytesOf(`${directory}/0000000000000001.wal`));

@@ -8,16 +8,24 @@ import { machineClock } from '../../node/clock.ts';
 
 /**
  * A process that appends until it is killed, and tells each acknowledged entry ("GROUP INDEX") on
- * standard output: `node appender.ts DIRECTORY GROUPS`.
+ * standard output: `node appender.ts DIRECTORY GROUPS [RELEASE_EVERY]`; every so many entries the log is
+ * released up to a hundred behind.
  */
+const lasts = new Map<number, number>();
+
 async function appendForEver(wal: Wal, group: number): Promise<never> {
   for (let index = (wal.recovery.lastIndex(group)?.index ?? 0) + 1; ; index += 1) {
     await wal.append([entry(index, group, 20 + ((index * 37) % 400))]);
     writeSync(stdout.fd, `${group} ${index}\n`);
+    lasts.set(group, index);
+    if (index % releaseEvery === 0) {
+      await wal.release(new Map([...lasts].map(([each, last]) => [each, last - 100])));
+    }
   }
 }
 
-const [, , directory = '', groups = '0'] = argv;
+const [, , directory = '', groups = '0', every = '0'] = argv;
+const releaseEvery = Number(every) || Number.POSITIVE_INFINITY;
 const log = await openWal({
   disk: new RealDisk(),
   directory,

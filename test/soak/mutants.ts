@@ -1,0 +1,234 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+
+/**
+ * Bugs put into a copy of the sources on purpose: the tests of the log must find each of them. A test
+ * suite that a bug survives has proven less than it seems to.
+ */
+export interface Mutant {
+  readonly bug: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const segmentRow = 'dataplane/wal/segment-row.ts';
+const segmentFile = 'dataplane/wal/segment-file.ts';
+const segmentScan = 'dataplane/wal/segment-scan.ts';
+const appender = 'dataplane/wal/segment-appender.ts';
+const writer = 'dataplane/wal/log-writer.ts';
+
+export const walMutants: readonly Mutant[] = [
+  {
+    bug: 'the directory is not synced after a segment got its name',
+    file: segmentFile,
+    from: `pathOf(place, name));
+  await place.disk.syncDirectory(place.directory);
+}`,
+    to: 'pathOf(place, name));\n}',
+  },
+  {
+    bug: 'the directory is not synced before released room is used again',
+    file: segmentFile,
+    from: `pathOf(place, spare));
+  await place.disk.syncDirectory(place.directory);`,
+    to: 'pathOf(place, spare));',
+  },
+  {
+    bug: 'the directory is not synced at start',
+    file: 'dataplane/wal/open-wal.ts',
+    from: '  await disk.syncDirectory(directory);\n',
+    to: '',
+  },
+  {
+    bug: 'the header of a new segment is not synced at rotation',
+    file: segmentFile,
+    from: 'await file.writeDurably(0, bytes);',
+    to: 'await file.write(0, bytes);',
+  },
+  {
+    bug: 'the index of a finished segment is not synced at rotation',
+    file: appender,
+    from: 'const written = await this.write({ offset: start, bytes: index });',
+    to: 'await this.#file.write(start, index);\n    const written = index.byteLength;',
+  },
+  {
+    bug: 'a failed sync is tried again',
+    file: writer,
+    from: '() => segment.write(batch));',
+    to: '() => segment.write(batch).catch(() => segment.write(batch)));',
+  },
+  {
+    bug: 'the checksum of the last batch is not looked at',
+    file: 'dataplane/wal/batch.ts',
+    from: 'frame.salt) !== crc) {',
+    to: 'frame.salt) !== crc && !isZero(segment, end, segment.byteLength)) {',
+  },
+  {
+    bug: 'damage in the middle of the newest segment is cut',
+    file: segmentScan,
+    from: 'if (proof === undefined) return;',
+    to: 'if (proof === undefined || true) return;',
+  },
+  {
+    bug: 'damage at the end of a segment that a newer one follows is cut',
+    file: segmentScan,
+    from: 'if (!segment.options.newest) {',
+    to: 'if (segment.options.sequence < 0) {',
+  },
+  {
+    bug: 'batch n + 1 is written before the sync of batch n has returned',
+    file: writer,
+    from: `          await written;
+          this.#counters.records += appends.records.length;
+          appends.done();`,
+    to: `          void written.then(() => appends.done(), () => undefined);
+          this.#counters.records += appends.records.length;`,
+  },
+  {
+    bug: 'an append is acknowledged before its sync',
+    file: writer,
+    from: '          await written;\n          this.#counters.records += appends.records.length;\n          appends.done();',
+    to: '          appends.done();\n          await written;\n          this.#counters.records += appends.records.length;',
+  },
+  {
+    bug: 'a write is not synced at all',
+    file: appender,
+    from: 'await this.#file.writeDurably(offset, bytes);',
+    to: 'await this.#file.write(offset, bytes);',
+  },
+  {
+    bug: 'no room is kept for a seal',
+    file: appender,
+    from: 'export const sealBytes = batchBytes(0);',
+    to: 'export const sealBytes = 0;',
+  },
+  {
+    bug: 'what stood in recycled room before is not wiped when a segment is finished',
+    file: appender,
+    from: 'if (!this.header.recycled) return;',
+    to: 'if (this.header.size > 0) return;',
+  },
+  {
+    bug: 'a torn tail is left where it is',
+    file: 'dataplane/wal/open-wal.ts',
+    from: 'if (segment.tailBytes > 0) await',
+    to: 'if (segment.tailBytes < 0) await',
+  },
+  {
+    bug: 'what was read at start is not synced before it is handed out',
+    file: 'dataplane/wal/open-wal.ts',
+    from: '    await file.sync();\n',
+    to: '',
+  },
+  {
+    bug: 'a segment is released although a group still needs it',
+    file: segmentRow,
+    from: '[...ranges].every((',
+    to: '[...ranges].some((',
+  },
+  {
+    bug: 'a read gives entries that were truncated',
+    file: segmentRow,
+    from: '{ ...range, to });\n    return { sequence',
+    to: 'range);\n    return { sequence',
+  },
+  {
+    bug: 'the bound of a holder is not kept',
+    file: 'dataplane/wal/holders.ts',
+    from: 'retained.bytes <= bytesMax && ageMs <= ageMsMax',
+    to: 'retained.bytes >= 0',
+  },
+  {
+    bug: 'the chain of batches is not followed',
+    file: segmentScan,
+    from: 'batch === undefined || batch.previousCrc !== lastCrc || indexCopies === 2',
+    to: 'batch === undefined || indexCopies === 2',
+  },
+];
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** How often the place of a mutant is found; anything but once means that it has to be written anew. */
+export async function placesOf({ file, from }: Mutant): Promise<number> {
+  const text = await readFile(join(root, file), 'utf8');
+  return text.split(from).length - 1;
+}
+
+const testFiles = ['crash', 'recovery', 'limits', 'wal', 'recycling', 'holders', 'format'].map(
+  (name) => `dataplane/wal/${name}.test.ts`,
+);
+/** A bug may make the log hang: that is found too. */
+const runMsMax = 120_000;
+
+export interface Verdict {
+  readonly isFound: boolean;
+  /** The first test that failed. */
+  readonly by: string;
+}
+
+/** A copy of the sources in which mutants are put in and taken out, one at a time. */
+export class MutantRun {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  static async prepare(): Promise<MutantRun> {
+    const directory = await mkdtemp(join(tmpdir(), 'photondb-mutants-'));
+    for (const folder of ['common', 'disk', 'wal', 'node/clock.ts']) {
+      const from = join('dataplane', folder);
+      await cp(join(root, from), join(directory, from), { recursive: true });
+    }
+    await cp(join(root, 'package.json'), join(directory, 'package.json'));
+    await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
+    return new MutantRun(directory);
+  }
+
+  async judge({ file, from, to }: Mutant): Promise<Verdict> {
+    const path = join(this.#directory, file);
+    const text = await readFile(path, 'utf8');
+    await writeFile(
+      path,
+      text.replace(from, () => to),
+    );
+    const verdict = await this.runTests();
+    await writeFile(path, text);
+    return verdict;
+  }
+
+  /** Runs the tests of the log in the copy until one fails. */
+  runTests(): Promise<Verdict> {
+    const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
+    const options = ['--no-config', '--bail', '--exit', '--timeout', '60000', '--reporter', 'json'];
+    return new Promise((resolve) => {
+      execFile(
+        execPath,
+        ['--disable-warning=ExperimentalWarning', mocha, ...options, ...testFiles],
+        { cwd: this.#directory, timeout: runMsMax, maxBuffer: 64 * 1_048_576 },
+        (error, stdout) =>
+          resolve({ isFound: error !== null, by: firstFailure(stdout) ?? 'no end, or a crash' }),
+      );
+    });
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function firstFailure(report: string): string | undefined {
+  try {
+    const { failures } = JSON.parse(report.slice(report.indexOf('{'))) as {
+      failures: { fullTitle: string }[];
+    };
+    return failures[0]?.fullTitle;
+  } catch {
+    return undefined;
+  }
+}
