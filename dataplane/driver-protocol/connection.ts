@@ -26,6 +26,8 @@ export interface ConnectionOptions {
   readonly internalError: (error: unknown) => void;
 }
 
+const framesPerTurn = 16;
+
 export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
@@ -38,6 +40,8 @@ export class Connection {
   #session: QuerySession | undefined;
   /** A step of the handshake is on its way. */
   #isShaking = false;
+  /** Other connections have their turn. */
+  #isYielding = false;
   #isEnding = false;
 
   constructor(socket: Socket, gate: LoginGate, options: ConnectionOptions) {
@@ -92,7 +96,8 @@ export class Connection {
 
   /** Nothing more is taken from the client until an answer has ended or left. */
   get #isHeld(): boolean {
-    return this.#isShaking || this.#outbox.isFull || (this.#session?.isFull ?? false);
+    if (this.#isShaking || this.#isYielding || this.#outbox.isFull) return true;
+    return this.#session?.isFull ?? false;
   }
 
   #listen(): void {
@@ -181,7 +186,8 @@ export class Connection {
       counters,
       internalError,
       send: (token, json) => this.#outbox.send(encodeFrame(token, json)),
-      room: () => this.#outbox.room(),
+      reserve: (bytes) => this.#outbox.reserve(bytes),
+      release: (bytes) => this.#outbox.release(bytes),
       ended: () => this.#serve(),
     });
   }
@@ -190,9 +196,12 @@ export class Connection {
   #serve(): void {
     const socket = this.#socket;
     if (socket.destroyed) return;
+    let taken = 0;
     while (this.#session !== undefined && !this.#isHeld && !this.#isEnding) {
       const frame = this.#frames.next();
       if (frame === undefined) break;
+      taken += 1;
+      if (taken === framesPerTurn) this.#yield();
       if (frame.type === 'query') this.#session.accept(frame.token, frame.text);
       else if (frame.type === 'oversized') this.#tooLarge(frame);
       else this.#end();
@@ -205,6 +214,15 @@ export class Connection {
     if (this.#frames.isPartial) this.#reading.start();
   }
 
+  /** What was taken gets its answers first, which may fill the outbox. */
+  #yield(): void {
+    this.#isYielding = true;
+    setImmediate(() => {
+      this.#isYielding = false;
+      this.#serve();
+    });
+  }
+
   #tooLarge({ token, length }: { readonly token: bigint; readonly length: number }): void {
     const { counters, limits } = this.#options;
     counters.framesMalformed += 1;
@@ -215,6 +233,6 @@ export class Connection {
   /** After an oversized query: its answer, and those before, still go out. */
   #end(): void {
     this.#isEnding = true;
-    this.#outbox.end();
+    void this.#session?.idle().then(() => this.#outbox.end());
   }
 }

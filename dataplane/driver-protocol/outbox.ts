@@ -17,9 +17,11 @@ export interface OutboxOptions {
 
 export class Outbox {
   readonly #options: OutboxOptions;
-  readonly #waiters: (() => void)[] = [];
+  readonly #waiters: { readonly bytes: number; readonly wake: () => void }[] = [];
   #queue: Buffer[] = [];
   #queuedBytes = 0;
+  /** For answers that are being made. */
+  #reservedBytes = 0;
   #takenBytes = 0;
   #isWriting = false;
   #isEnding = false;
@@ -49,10 +51,22 @@ export class Outbox {
     if (this.#queuedBytes > 0) this.#options.waiting();
   }
 
-  /** Resolves when there is room for one more answer, or nobody is there any more. */
-  async room(): Promise<void> {
-    if (this.#closed || (!this.isFull && this.#waiters.length === 0)) return;
-    await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  /**
+   * Resolves when there is room for an answer of so many bytes, which count until `release`; for an
+   * answer of unknown size, 0, when anything more may wait. Resolves too when nobody is there any more.
+   */
+  async reserve(bytes: number): Promise<void> {
+    if (this.#closed) return;
+    if (this.#waiters.length === 0 && this.#fits(bytes)) {
+      this.#reservedBytes += bytes;
+      return;
+    }
+    await new Promise<void>((wake) => this.#waiters.push({ bytes, wake }));
+  }
+
+  release(bytes: number): void {
+    this.#reservedBytes -= bytes;
+    this.#wake();
   }
 
   /** Takes nothing more, and ends the stream behind what waits. */
@@ -66,7 +80,7 @@ export class Outbox {
     this.#closed = true;
     this.#queue = [];
     this.#queuedBytes = 0;
-    for (const wake of this.#waiters.splice(0)) wake();
+    for (const { wake } of this.#waiters.splice(0)) wake();
   }
 
   #write(): void {
@@ -85,11 +99,20 @@ export class Outbox {
     });
   }
 
+  #fits(bytes: number): boolean {
+    const used = this.#queuedBytes + this.#reservedBytes;
+    return used === 0 || (!this.isFull && used + bytes <= this.#options.queuedBytesMax);
+  }
+
+  /** One at a time, so that its answer counts for the next; all that fit when nothing is on its way. */
   #wake(): void {
-    if (this.isFull) return;
-    // NB: with nothing on its way no other answer would wake the rest.
-    const count = this.#queuedBytes === 0 ? this.#waiters.length : 1;
-    for (const wake of this.#waiters.splice(0, count)) wake();
+    do {
+      const [next] = this.#waiters;
+      if (next === undefined || !this.#fits(next.bytes)) return;
+      this.#waiters.shift();
+      this.#reservedBytes += next.bytes;
+      next.wake();
+    } while (this.#queuedBytes === 0);
   }
 
   /** The next bytes: of a large answer a part, of small ones several. */

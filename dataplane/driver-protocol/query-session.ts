@@ -27,8 +27,9 @@ export interface QuerySessionOptions {
   readonly limits: ProtocolLimits;
   readonly counters: ProtocolCounters;
   readonly send: (token: bigint, json: string) => void;
-  /** Resolves when the client has room for one more answer. */
-  readonly room: () => Promise<void>;
+  /** Resolves when the client has room for an answer of so many bytes; 0 for one of unknown size. */
+  readonly reserve: (bytes: number) => Promise<void>;
+  readonly release: (bytes: number) => void;
   /** Something ended: more may be accepted. */
   readonly ended: () => void;
   /** Something that no client can cause. */
@@ -141,9 +142,9 @@ export class QuerySession {
     readonly abort: AbortController;
     readonly isQuiet: boolean;
   }): Promise<void> {
-    const { engine, start, send, room } = this.#options;
+    const { engine, start, send, reserve } = this.#options;
     const { token, term, options, abort, isQuiet } = query;
-    if (!isQuiet) await room();
+    if (!isQuiet) await reserve(0);
     const session = { user: start.user, signal: abort.signal };
     const outcome = await engine.run(term, options, session);
     // Before the answer: it is the client's leave to use the token again.
@@ -167,11 +168,14 @@ export class QuerySession {
   }
 
   async #batch(token: bigint, open: OpenCursor, divisor: number): Promise<void> {
-    const { send, room, limits } = this.#options;
+    const { send, reserve, limits } = this.#options;
     const { cursor, options, abort } = open;
+    const batchLimits = limitsOf(options, divisor, limits);
+    // A feed may wait for ever, and keeps nothing from others by that.
+    const room = cursor.notes.length > 0 ? 0 : batchLimits.maxBytes;
+    await reserve(room);
     try {
-      await room();
-      const batch = await cursor.next(limitsOf(options, divisor, limits), abort.signal);
+      const batch = await cursor.next(batchLimits, abort.signal);
       if (this.#cursors.get(token) !== open) return this.#stopped(token);
       open.isBusy = false;
       if (batch.done) this.#cursors.delete(token);
@@ -181,6 +185,8 @@ export class QuerySession {
       this.#cursors.delete(token);
       release(open);
       throw error;
+    } finally {
+      this.#options.release(room);
     }
   }
 

@@ -171,6 +171,7 @@ export class Client {
 
   constructor(socket: Socket) {
     this.socket = socket;
+    socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
       this.#bytes = Buffer.concat([this.#bytes, chunk]);
     });
@@ -221,6 +222,11 @@ export class Client {
   async ask(text: string, token = 1): Promise<string> {
     this.query(text, token);
     return (await this.answer()).text;
+  }
+
+  /** Reads on, and forgets what comes. */
+  discard(): void {
+    this.socket.removeAllListeners('data').resume();
   }
 
   gone(): Promise<void> {
