@@ -18,7 +18,7 @@ const cell=(text,number)=>{const td=document.createElement('td');td.textContent=
 const card=(label,value)=>{const div=document.createElement('div');div.className='card';const b=document.createElement('b');b.textContent=value;const s=document.createElement('small');s.textContent=label;div.append(b,s);return div};
 async function refresh(){try{const r=await fetch(location.origin+'/api/v1/status');const s=await r.json();const now=performance.now();const seconds=before?(now-at)/1000:0;
 const rate=(a,b)=>seconds?Math.max(0,(a-b)/seconds).toFixed(0):'–';
-document.getElementById('cards').replaceChildren(card('node',s.node.name),card('state',s.node.state),card('version',s.node.version),card('connections',s.connections),card('queries/s',before?rate(s.queries,before.queries):'–'));
+document.getElementById('cards').replaceChildren(card('node',s.node.name),card('state',s.node.state),card('version',s.node.version),card('data on disk',(s.node.storeBytes/1048576).toFixed(1)+' MiB'),card('integrity',s.node.integrity==='ok'?'ok':'damaged'),card('connections',s.connections),card('queries/s',before?rate(s.queries,before.queries):'–'));
 document.getElementById('tables').replaceChildren(...(s.tables.length?s.tables.map(t=>{const o=before&&before.tables.find(x=>x.database===t.database&&x.name===t.name)||t;const tr=document.createElement('tr');tr.append(cell(t.database+'.'+t.name),cell(t.documents.toLocaleString(),1),cell(t.indexes,1),cell(rate(t.reads,o.reads),1),cell(rate(t.writes,o.writes),1));return tr}):[(()=>{const tr=document.createElement('tr');const td=cell('No tables yet.');td.colSpan=5;tr.append(td);return tr})()]));
 before=s;at=now}catch{document.getElementById('cards').replaceChildren(card('state','unreachable'))}}
 refresh();setInterval(refresh,2000);

@@ -11,6 +11,14 @@ export interface NodeHealth {
     readonly totalBytes: number;
     readonly movedMsAgo: number;
   };
+  /** None before the data is open. */
+  readonly data?: DataHealth;
+}
+
+interface DataHealth {
+  readonly integrity: 'ok' | { readonly code: string; readonly message: string };
+  readonly storeBytes: number;
+  readonly tables: number;
 }
 
 /** Replay that stands still for longer is stuck; one that moves may take as long as it needs. */
@@ -18,6 +26,11 @@ const stuckMs = 60_000;
 
 export function healthServer(health: () => NodeHealth, metrics: Registry): Express {
   const server = express().disable('x-powered-by');
+  server.use((request, response, next) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return next();
+    response.set('Allow', 'GET, HEAD').status(405).json({ error: 'only GET and HEAD' });
+    return undefined;
+  });
   const stuck = (): boolean => {
     const { state, replay } = health();
     return state === 'Starting' && replay.movedMsAgo > stuckMs;

@@ -9,6 +9,9 @@ export interface WebStatus {
     readonly version: string;
     readonly state: string;
     readonly uptimeSeconds: number;
+    /** `ok`, or the sentence about the damage that was met last. */
+    readonly integrity: string;
+    readonly storeBytes: number;
   };
   readonly tables: readonly {
     readonly database: string;
@@ -33,6 +36,11 @@ export type WebLogin = (given: {
 
 export function webServer(status: () => WebStatus, login: WebLogin): Express {
   const server = express().disable('x-powered-by');
+  server.use((request, response, next) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return next();
+    response.set('Allow', 'GET, HEAD').status(405).json({ error: 'only GET and HEAD' });
+    return undefined;
+  });
   server.use(async (request, response, next) => {
     const [, encoded = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
     const text = Buffer.from(encoded, 'base64').toString('utf8');

@@ -53,6 +53,11 @@ const noDrivers = {
 /** Exclusive: more than the log asks of a random number, which clients must not foresee. */
 const randomMax = 2 ** 48 - 1;
 
+function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
+  const { storeBytes, tables } = database.metrics();
+  return { integrity: database.integrity, storeBytes, tables: tables.length };
+}
+
 export class Node {
   readonly #options: NodeOptions;
   readonly #logins = new LoginGuard(machineClock);
@@ -129,6 +134,7 @@ export class Node {
       state: this.#health,
       message: this.#message,
       replay: { doneBytes, totalBytes, movedMsAgo },
+      ...(this.#database === undefined ? {} : { data: dataHealth(this.#database) }),
     };
   }
 
@@ -247,6 +253,8 @@ export class Node {
         version,
         state: this.#health,
         uptimeSeconds: Math.round((Date.now() - this.#startedAt.getTime()) / 1000),
+        integrity: database.integrity === 'ok' ? 'ok' : database.integrity.message,
+        storeBytes: database.metrics().storeBytes,
       },
       tables: Object.values(tables).map((table) => {
         const group = database.group(table.id);
