@@ -159,9 +159,16 @@ export async function placesOf({ file, from }: Mutant): Promise<number> {
   return text.split(from).length - 1;
 }
 
-const testFiles = ['crash', 'recovery', 'limits', 'wal', 'recycling', 'holders', 'format'].map(
-  (name) => `dataplane/wal/${name}.test.ts`,
-);
+const testFiles = [
+  'busy',
+  'crash',
+  'recovery',
+  'limits',
+  'wal',
+  'recycling',
+  'holders',
+  'format',
+].map((name) => `dataplane/wal/${name}.test.ts`);
 /** A bug may make the log hang: that is found too. */
 const runMsMax = 120_000;
 
