@@ -19,21 +19,22 @@ interface GroupRange {
 /** 4 group, 8 first, 8 last. */
 const groupRangeBytes = 20;
 
-/**
- * Extends the range of the record's group. In format 1 a group that was only truncated in a segment
- * was not in its index; damage there could not be charged to it.
- */
-export function noteRange(ranges: GroupRanges, record: WalRecord, format: number): void {
+/** Extends the range of the record's group. A truncation alone holds nothing: it has no last entry. */
+export function noteRange(ranges: GroupRanges, { group, kind, index }: WalRecord): void {
+  const { first, last } = ranges.get(group) ?? { first: index, last: 0 };
+  const isTruncation = kind === truncateKind;
+  const end = isTruncation ? Math.min(last, index - 1) : index;
+  ranges.set(group, { first: Math.min(first, index), last: end });
+}
+
+/** The same by the rule of format 1, whose index left out groups that were only truncated. */
+export function noteOldRange(ranges: GroupRanges, record: WalRecord): void {
   const range = ranges.get(record.group);
   if (record.kind !== truncateKind) {
     ranges.set(record.group, { first: range?.first ?? record.index, last: record.index });
     return;
   }
-  if (range === undefined) {
-    if (format > 1) ranges.set(record.group, { first: record.index, last: record.index - 1 });
-    return;
-  }
-  if (range.last < record.index) return;
+  if (range === undefined || range.last < record.index) return;
   const first = Math.min(range.first, record.index);
   ranges.set(record.group, { first, last: record.index - 1 });
 }

@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { MemoryDisk } from '../disk/memory-disk.ts';
-import { decodeHeader, encodeHeader, headerCopyOffset } from './segment-header.ts';
+import { batchKind, decodeBatch, encodeBatch } from './batch.ts';
+import { decodeRanges, rangesBytes, writeRanges } from './group-index.ts';
+import {
+  decodeHeader,
+  encodeHeader,
+  firstBatchOffset,
+  headerCopyOffset,
+} from './segment-header.ts';
 import { directory, entry, failureOf, openLog, segmentsOf, writtenLog } from './testing/log.ts';
 
 const count = 600;
@@ -99,4 +106,57 @@ describe('a log of the release before', () => {
     expect(new Set(formats.slice(before.length))).to.deep.equal(new Set([2]));
     expect((await openLog(disk)).records.at(-1)?.index).to.equal(300);
   });
+
+  it('has an index that leaves out groups that were only truncated', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await openLog(disk);
+    for (let index = 1; index <= 20; index += 1) await wal.append([entry(index)]);
+    for (let index = 1; index <= 110; index += 1) await wal.append([entry(index, 2)]);
+    await wal.truncate(1, 10);
+    for (let index = 111; index <= 200; index += 1) await wal.append([entry(index, 2)]);
+    await wal.close();
+    await asFormat1(disk);
+    const path = `${directory}/${(await segmentsOf(disk))[1]}`;
+    withoutGroup(disk.bytesOf(path), 1);
+    // The next segment continues from a batch that was there before; it goes.
+    for (const name of (await segmentsOf(disk)).slice(2)) await disk.remove(`${directory}/${name}`);
+    const again = await openLog(disk);
+    const indexes: number[] = [];
+    const range = { group: 1, from: 8, to: 30 };
+    for await (const { index } of again.wal.read(range, new AbortController().signal)) {
+      indexes.push(index);
+    }
+    expect(indexes).to.deep.equal([8, 9]);
+    await again.wal.close();
+  });
 });
+
+/** Writes both copies of a finished segment's index anew, without one group. */
+function withoutGroup(segment: Uint8Array, group: number): void {
+  const header = decodeHeader(segment);
+  if (header === undefined) throw new Error('no header');
+  let [offset, previousCrc] = [firstBatchOffset, header.previousCrc];
+  for (;;) {
+    const batch = decodeBatch(segment, offset, header);
+    if (batch === undefined) throw new Error('no index');
+    if (batch.kind === batchKind.index) {
+      const ranges = decodeRanges(batch.body);
+      expect(ranges.delete(group)).to.equal(true);
+      segment.fill(0, offset);
+      const durablePosition = header.basePosition + offset;
+      for (let copy = 0; copy < 2; copy += 1) {
+        const position = header.basePosition + offset;
+        const place = { kind: batchKind.index, position, durablePosition, salt: header.salt };
+        const { bytes, crc } = encodeBatch(
+          { ...place, previousCrc },
+          rangesBytes(ranges.size),
+          (sink) => writeRanges(sink, ranges),
+        );
+        segment.set(bytes, offset);
+        [offset, previousCrc] = [offset + bytes.byteLength, crc];
+      }
+      return;
+    }
+    [offset, previousCrc] = [batch.end, batch.crc];
+  }
+}

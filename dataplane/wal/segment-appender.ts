@@ -103,7 +103,7 @@ export class SegmentAppender {
     const batch = this.#place(batchKind.data, recordsBytes(records), (sink) => {
       for (const record of records) writeRecord(sink, record);
     });
-    for (const record of records) noteRange(this.ranges, record, this.header.format);
+    for (const record of records) noteRange(this.ranges, record);
     this.#tailOpen = true;
     return batch;
   }

@@ -44,7 +44,8 @@ export interface Wal {
   /**
    * The durable entries of a group from `from` to `to`, in order and without a gap, as they are in
    * force: what was truncated is not there. Ends earlier when `to` is not durable yet. Each segment is
-   * read whole and verified; one is in memory at a time. Rejects with `wal.entries_gone`,
+   * read whole and verified; one is in memory at a time. Of a group of which nothing was left when the
+   * log was opened it gives nothing: the caller knows what it has applied. Rejects with `wal.entries_gone`,
    * `wal.corrupt`, or `wal.too_many`. Payloads are views, as in `onRecord`.
    */
   read(range: EntryRange, signal: AbortSignal): AsyncGenerator<WalRecord, void>;

@@ -138,6 +138,22 @@ export const walMutants: readonly Mutant[] = [
     to: 'range);\n    return { sequence',
   },
   {
+    bug: 'a truncation alone is missing in the index of its segment',
+    file: 'dataplane/wal/group-index.ts',
+    from: 'ranges.set(group, { first: Math.min(first, index), last: end });',
+    to: 'if (ranges.has(group) || !isTruncation) ranges.set(group, { first: Math.min(first, index), last: end });',
+  },
+  {
+    bug: 'a segment is recycled while it is being read',
+    file: segmentRow,
+    from: `    this.#releasing = after.then(
+      () => undefined,
+      () => undefined,
+    );
+    return after;`,
+    to: '    return after;',
+  },
+  {
     bug: 'the bound of a holder is not kept',
     file: 'dataplane/wal/holders.ts',
     from: 'retained.bytes <= bytesMax && ageMs <= ageMsMax',

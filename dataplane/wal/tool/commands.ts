@@ -77,7 +77,10 @@ const stat: Command = async (segments, output) => {
     let count = 0;
     for (const _ of recordsOf(bytes, found)) count += 1;
     for (const [group, { first, last }] of found.ranges) {
-      groups.set(group, { first: Math.min(first, groups.get(group)?.first ?? first), last });
+      const known = groups.get(group) ?? { first, last };
+      // Without an entry here, the segment truncates the group from its first on.
+      const end = last < first ? Math.min(known.last, first - 1) : last;
+      groups.set(group, { first: Math.min(first, known.first), last: end });
     }
     records += count;
     size += bytes.byteLength;
