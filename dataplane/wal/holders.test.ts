@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import { MemoryDisk } from '../disk/memory-disk.ts';
-import { entry, failureOf, indexesOf, openLog, segmentBytes, segmentsOf } from './testing/log.ts';
+import {
+  entry,
+  failureOf,
+  indexesOf,
+  openLog,
+  segmentBytes,
+  segmentsOf,
+  settled,
+} from './testing/log.ts';
 import type { OpenedLog } from './testing/log.ts';
 import type { WalRecord } from './record.ts';
 
@@ -178,6 +186,23 @@ describe('reading a group from the write-ahead log', () => {
         (result: unknown) => Array.isArray(result) || result === 'wal.entries_gone',
       );
     }
+    await found.wal.close();
+  });
+
+  it('makes a release wait until the segment that it loads is loaded', async () => {
+    const disk = new MemoryDisk();
+    const found = await openLog(disk);
+    await appended(found, 1, 200);
+    const slowDisk = Promise.withResolvers<void>();
+    disk.holdBy(async (operation) => (operation === 'read' ? slowDisk.promise : undefined));
+    const reading = read(found, 1, 1, 5);
+    await settled();
+    const releasing = found.wal.release(flushed(200));
+    // Enough to write over all room that would be free by now.
+    await appended(found, 201, 600);
+    slowDisk.resolve();
+    expect((await reading).map(({ index }) => index)).to.deep.equal([1, 2, 3, 4, 5]);
+    await releasing;
     await found.wal.close();
   });
 
