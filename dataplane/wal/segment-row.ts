@@ -133,19 +133,23 @@ export class SegmentRow {
   }
 
   async #readFrom(sequence: number, range: EntryRange): Promise<SegmentEntries | undefined> {
-    const segments: SealedSegment[] = [...this.#sealed, this.#newest];
-    const at = segments.findIndex(
+    const segment = [...this.#sealed, this.#newest].find(
       ({ header, ranges }) =>
         header.sequence >= sequence && (ranges.get(range.group)?.last ?? -1) >= range.from,
     );
-    const segment = segments[at];
     if (segment === undefined) return undefined;
-    // What a later segment begins with, or truncates from, is no longer in force here.
-    const later = segments.slice(at + 1).map(({ ranges }) => ranges.get(range.group)?.first);
-    const to = Math.min(range.to, ...later.map((first) => (first ?? Number.MAX_SAFE_INTEGER) - 1));
+    const to = Math.min(range.to, this.#replacedFrom(segment.header.sequence, range.group) - 1);
     const bytes = await this.#load(segment);
     const entries = entriesOf({ ...segment, bytes }, { ...range, to });
     return { sequence: segment.header.sequence, entries };
+  }
+
+  /** From which index on a group's entries in a segment are no longer in force: later ones begin there. */
+  #replacedFrom(sequence: number, group: number): number {
+    const firsts = [...this.#sealed, this.#newest]
+      .filter(({ header }) => header.sequence > sequence)
+      .map(({ ranges }) => ranges.get(group)?.first ?? Number.POSITIVE_INFINITY);
+    return Math.min(Number.POSITIVE_INFINITY, ...firsts);
   }
 
   async #load({ header }: SealedSegment): Promise<Uint8Array> {
@@ -200,7 +204,8 @@ export class SegmentRow {
       this.#sealed.shift();
       this.#releasableSince.delete(header.sequence);
       for (const [group, { last }] of ranges) {
-        this.#releasedTo.set(group, Math.max(last, this.releasedTo(group)));
+        const end = Math.min(last, this.#replacedFrom(header.sequence, group) - 1);
+        this.#releasedTo.set(group, Math.max(end, this.releasedTo(group)));
       }
     }
   }

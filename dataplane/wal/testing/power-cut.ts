@@ -108,7 +108,8 @@ export class Workload {
   }
 }
 
-function inForce(records: readonly WalRecord[], group: number): WalRecord[] {
+/** The entries of a group without those that were truncated. */
+export function inForce(records: readonly WalRecord[], group: number): WalRecord[] {
   const kept: WalRecord[] = [];
   for (const record of records) {
     if (record.group !== group) continue;
