@@ -21,6 +21,8 @@ export interface WaitingBatch {
 
 /** Bytes of one batch: bounds what a crash can tear, and how long one sync takes. */
 const batchBytesMax = 4 * 1_048_576;
+/** Records of one batch: encoding so many takes about as long as a sync, and nothing else runs meanwhile. */
+const batchRecordsMax = 8_192;
 /**
  * Bytes that may wait, beyond which the log takes nothing more: sixteen batches, so that the disk is
  * always busy, and little beside the 1 GiB that a node has at least.
@@ -99,11 +101,14 @@ export class AppendQueue {
     bytesMax: number,
     accepts: (records: readonly WalRecord[]) => boolean = () => true,
   ): WaitingBatch | undefined {
-    let bytes = 0;
-    let count = 0;
+    let [bytes, count, recordCount] = [0, 0, 0];
     for (const next of this.#waiting) {
-      if (count > 0 && bytes + next.bytes > Math.min(batchBytesMax, bytesMax)) break;
+      const isOver =
+        bytes + next.bytes > Math.min(batchBytesMax, bytesMax) ||
+        recordCount + next.records.length > batchRecordsMax;
+      if (count > 0 && isOver) break;
       bytes += next.bytes;
+      recordCount += next.records.length;
       count += 1;
     }
     const records = this.#waiting.slice(0, count).flatMap((each) => each.records);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { noBytes } from '../common/bytes.ts';
 import { MemoryDisk } from '../disk/memory-disk.ts';
 import { entry, openLog } from './testing/log.ts';
 
@@ -28,6 +29,18 @@ describe('a busy log', () => {
       Array.from({ length: count }, (_, at) => at + 1),
     );
     expect(records.every(({ payload }) => payload.byteLength === entryBytes)).to.equal(true);
+  }).timeout(60_000);
+
+  it('does not keep the event loop for long with very many small records', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await openLog(disk, { segmentBytes });
+    const many = 20_000;
+    await Promise.all(
+      Array.from({ length: many }, (_, at) => wal.append([{ ...entry(at + 1), payload: noBytes }])),
+    );
+    expect(wal.metrics()).to.include({ records: many, syncs: 3 });
+    await wal.close();
+    expect((await openLog(disk, { segmentBytes })).records.length).to.equal(many);
   }).timeout(60_000);
 
   it('when a write fails, has what was acknowledged, and leaves nobody waiting', async () => {
