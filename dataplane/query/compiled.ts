@@ -1,6 +1,14 @@
+import type { Datum } from '../datum/datum.ts';
 import type { Environment } from './environment.ts';
 import type { Frame } from './errors.ts';
 import type { Value } from './value.ts';
+
+/**
+ * How far the value of a node follows from its arguments alone: always; always within one query
+ * (`now`); or not at all (chance, what a table holds).
+ */
+export const determinism = { always: 0, withinQuery: 1, never: 2 } as const;
+export type Determinism = (typeof determinism)[keyof typeof determinism];
 
 /**
  * A term as a closure. `pure` is known when the query is compiled: a pure node evaluates without
@@ -8,6 +16,7 @@ import type { Value } from './value.ts';
  */
 export interface Node {
   readonly pure: boolean;
+  readonly determinism: Determinism;
   readonly run: (scope: Scope) => Value | Promise<Value>;
   /** What the term is, for the few that look at their arguments before evaluating them. */
   readonly term: number | undefined;
@@ -30,12 +39,27 @@ export interface Context {
   readonly durability: 'hard' | 'soft' | undefined;
   /** The database of tables that name none. */
   readonly database: string;
+  /** `r.now()` of the whole query, in milliseconds since 1970. */
+  readonly nowMs: number;
+  /** The values of an index for a document. */
+  readonly indexValues: (
+    definition: string,
+    multi: boolean,
+  ) => (document: Datum) => readonly Datum[];
 }
 
 export interface TermCall {
   readonly context: Context;
   readonly args: readonly Value[];
   readonly options: ReadonlyMap<string, Value>;
+  /** Of each argument as it was written. */
+  readonly determinism: readonly Determinism[];
+}
+
+/** Takes the items of one sequence (or of one group) and answers one value. */
+export interface Accumulator<Item> {
+  add(item: Item): void | Promise<void>;
+  end(): Value;
 }
 
 /** How a term evaluates once its arguments are values. */
@@ -45,13 +69,19 @@ export interface TermDefinition {
   readonly options?: readonly string[];
   /** Whether it reads or writes outside its arguments, and so must be awaited. */
   readonly effects?: boolean;
+  /** How far its value follows from its arguments; `always` unless it has effects. */
+  readonly determinism?: Determinism;
   /** Sees grouped values itself, in place of being applied to each group. */
   readonly grouped?: boolean;
-  /** Arguments that are functions of one parameter when they are something else: position -> how. */
+  /** An argument that is evaluated as often as it is called, and not before: its position. */
+  readonly deferred?: number;
+  /** What `args` must not spread into it: the sentence that refuses. */
+  readonly noSpread?: string;
   readonly run: (call: TermCall) => Value | Promise<Value>;
 }
 
 export type TermTable = ReadonlyMap<number, TermDefinition>;
+export type TermEntry = readonly [number: number, definition: TermDefinition];
 
 export interface CompileScope {
   readonly parameters: readonly number[];

@@ -4,19 +4,22 @@ import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
 import type { Batch, Cursor, GlobalOptions, Outcome, QueryEngine } from './engine.ts';
 import type { Environment } from './environment.ts';
-import { CompileError, RuntimeError } from './errors.ts';
+import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
+import { compileIndexValues } from './index-function.ts';
 import type { Stream } from './stream.ts';
 import {
+  ArraySelection,
+  DatabaseValue,
   datumOf,
-  GroupedValue,
+  FunctionValue,
   isSequence,
   RowValue,
-  StreamValue,
-  TableValue,
   textOfItem,
 } from './value.ts';
 import type { Value } from './value.ts';
+import { groupsOf, isGrouped } from './terms/grouping.ts';
+import { strayLiteral } from './terms/merging.ts';
 import { itemsOf, streamFrom } from './terms/sequence-tools.ts';
 
 /** Queries to answers: compiles, evaluates, and hands out sequences batch by batch. */
@@ -66,6 +69,10 @@ function contextOf(
     if (!knownOptions.has(name))
       throw new CompileError(`Unrecognized global optional argument \`${name}\`.`, []);
   }
+  if (options['use_outdated'] !== undefined)
+    throw logic(
+      'The `use_outdated` optarg is no longer supported.  Use the `read_mode` optarg instead.',
+    );
   const { array_limit: limit, durability } = options;
   if (limit !== undefined && (typeof limit !== 'number' || limit < 1)) {
     throw logic(`Illegal array size limit \`${JSON.stringify(limit)}\`.  (Must be >= 1.)`);
@@ -77,30 +84,32 @@ function contextOf(
     arrayLimit: limit ?? defaultArrayLimit,
     durability: durability === 'soft' || durability === 'hard' ? durability : undefined,
     database: databaseName(options['db']),
+    nowMs: environment.now(),
+    indexValues: compileIndexValues,
   };
 }
 
 async function outcomeOf(value: Value, context: Context): Promise<Outcome> {
   if (value instanceof RowValue) return { type: 'atom', json: value.row?.text ?? 'null' };
-  if (value instanceof GroupedValue)
-    return { type: 'atom', json: await groupedText(value, context) };
-  if (value instanceof StreamValue || value instanceof TableValue) {
+  if (isGrouped(value)) return { type: 'atom', json: await groupedText(value, context) };
+  if (value instanceof ArraySelection)
+    return { type: 'atom', json: `[${value.items.map(textOfItem).join(',')}]` };
+  if (isSequence(value) && !Array.isArray(value))
     return { type: 'sequence', cursor: new StreamCursor(streamFrom(value)) };
-  }
-  if (!Array.isArray(value) && value !== null && typeof value === 'object' && 'typeName' in value) {
-    const { typeName } = value as { readonly typeName: string };
-    if (typeName === 'FUNCTION')
-      throw logic('Query result must be of type DATUM, GROUPED_DATA, or STREAM (got FUNCTION).');
-    if (typeName === 'DATABASE')
-      throw logic('Query result must be of type DATUM, GROUPED_DATA, or STREAM (got DATABASE).');
-  }
-  const datum = datumOf(value);
-  if (Array.isArray(datum) && datum.length > context.arrayLimit)
-    throw new RuntimeError(2_000_000, `Array over size limit \`${context.arrayLimit}\`.`, []);
-  return { type: 'atom', json: canonicalText(datum) };
+  if (value instanceof FunctionValue || value instanceof DatabaseValue)
+    throw logic(
+      `Query result must be of type DATUM, GROUPED_DATA, or STREAM (got ${value.errorName}).`,
+    );
+  const json = canonicalText(datumOf(value));
+  if (json.includes('"$reql_type$":"LITERAL"')) throw logic(strayLiteral);
+  return { type: 'atom', json };
 }
 
-async function groupedText({ groups }: GroupedValue, context: Context): Promise<string> {
+async function groupedText(
+  value: Parameters<typeof groupsOf>[0],
+  context: Context,
+): Promise<string> {
+  const groups = await groupsOf(value, context);
   const pairs: string[] = [];
   for (const { key, value } of groups) {
     const text = isSequence(value)

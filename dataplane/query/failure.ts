@@ -1,5 +1,3 @@
-import { typeName } from '../datum/type-name.ts';
-import type { Datum } from '../datum/datum.ts';
 import { errorType, RuntimeError } from './errors.ts';
 
 /** Errors of a running query, in RethinkDB's words. The term that fails adds its place. */
@@ -15,10 +13,17 @@ export const opFailed = (message: string): RuntimeError =>
 export const resourceLimit = (message: string): RuntimeError =>
   new RuntimeError(errorType.resourceLimit, message, []);
 
-export const wrongType = (expected: string, found: string): RuntimeError =>
-  logic(`Expected type ${expected} but found ${found}.`);
+/** Whether something that was asked for is not there: what `default` and `filter` forgive. */
+export const isMissing = (error: unknown): boolean =>
+  error instanceof RuntimeError && error.type === errorType.nonExistence;
 
-export const wrongDatum = (expected: string, datum: Datum): RuntimeError =>
-  datum === null
-    ? nonExistence(`Expected type ${expected} but found NULL.`)
-    : wrongType(expected, typeName(datum));
+/** What an error is about: when that is an argument of the term, the argument is its place. */
+const subjects = new WeakMap<RuntimeError, unknown>();
+
+export function about(error: RuntimeError, subject: unknown): RuntimeError {
+  subjects.set(error, subject);
+  return error;
+}
+
+export const isAbout = (error: RuntimeError, subject: unknown): boolean =>
+  subjects.has(error) && Object.is(subjects.get(error), subject);

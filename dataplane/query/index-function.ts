@@ -16,15 +16,24 @@ export function compileIndex(
   geo: boolean,
 ): (documentText: string) => readonly Uint8Array[] {
   if (geo) return () => [];
+  const valuesOf = compileIndexValues(definition, multi);
+  return (text) => valuesOf(parseText(text)).map(encodeKey);
+}
+
+/** The values behind those keys: each once, and never null. */
+export function compileIndexValues(
+  definition: string,
+  multi: boolean,
+): (document: Datum) => readonly Datum[] {
   const keyOf = keyFunction(definition);
-  return (text) => {
-    const key = guarded(() => keyOf(parseText(text)));
+  return (document) => {
+    const key = guarded(() => keyOf(document));
     if (key === undefined || key === null) return [];
     const keys = multi && Array.isArray(key) ? (key as Datum[]) : [key];
     const distinct = new Map(
       keys.filter((each) => each !== null).map((each) => [canonicalText(each), each]),
     );
-    return [...distinct.values()].map(encodeKey);
+    return [...distinct.values()];
   };
 }
 
@@ -42,7 +51,11 @@ function keyFunction(definition: string): (document: Datum) => Datum | undefined
   const term = JSON.parse(definition) as unknown;
   if (typeof term === 'string')
     return (document) => (isObject(document) ? fieldOf(document, term) : undefined);
-  const context = { signal: new AbortController().signal, arrayLimit: 100_000 } as Context;
+  const context = {
+    signal: new AbortController().signal,
+    arrayLimit: 100_000,
+    indexValues: compileIndexValues,
+  } as Partial<Context> as Context;
   const node = compile(term, context);
   const index = node.run(noScope);
   if (!(index instanceof FunctionValue) || !index.pure) return () => undefined;

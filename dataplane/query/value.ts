@@ -1,14 +1,26 @@
 import type { Datum, DatumArray, DatumObject } from '../datum/datum.ts';
 import { isObject } from '../datum/object.ts';
-import { canonicalText, parseText } from '../datum/text.ts';
-import type { DatabaseInfo, Row, TableAccess, TableInfo } from './environment.ts';
-import { logic, wrongDatum, wrongType } from './failure.ts';
+import { canonicalText, parseText, prettyText } from '../datum/text.ts';
+import { typeName } from '../datum/type-name.ts';
+import type { DatabaseInfo, EncodedRange, Row, TableAccess, TableInfo } from './environment.ts';
+import type { RuntimeError } from './errors.ts';
+import { about, logic, nonExistence } from './failure.ts';
 import type { Stream } from './stream.ts';
 
 /** What a term can evaluate to, beside a datum. */
 export abstract class Special {
-  /** As errors name it. */
+  /** What `typeOf` answers. */
   abstract readonly typeName: string;
+
+  /** As errors name it. */
+  get errorName(): string {
+    return this.typeName;
+  }
+
+  /** As errors show it. */
+  get shown(): string {
+    return `OPAQUE VALUE ${this.errorName}`;
+  }
 }
 
 export type Value = Datum | Special;
@@ -17,11 +29,14 @@ export type Value = Datum | Special;
 export class StoredRow {
   readonly key: Uint8Array;
   readonly text: string;
+  /** The encoded index value that it was found by; its key when it was found by that. */
+  readonly indexKey: Uint8Array;
   #datum: Datum | undefined;
 
-  constructor(row: Row) {
+  constructor(row: Row & { readonly indexKey?: Uint8Array }) {
     this.key = row.key;
     this.text = row.text;
+    this.indexKey = row.indexKey ?? row.key;
   }
 
   get datum(): Datum {
@@ -43,6 +58,10 @@ export class DatabaseValue extends Special {
     super();
     this.info = info;
   }
+
+  override get shown(): string {
+    return `db("${this.info.name}")`;
+  }
 }
 
 export class TableValue extends Special {
@@ -56,6 +75,51 @@ export class TableValue extends Special {
     this.pause = pause;
     this.info = info;
     this.access = access;
+  }
+
+  override get shown(): string {
+    return `table("${this.info.name}")`;
+  }
+}
+
+/** A table read in an index's order, between bounds: what `between` and indexed `orderBy` answer. */
+export class SliceValue extends Special {
+  override readonly typeName = 'TABLE_SLICE';
+  readonly table: TableValue;
+  /** The index that bounds or orders it; undefined is the primary one. */
+  readonly index: string;
+  readonly range: EncodedRange | undefined;
+  /** Whether `between` was called on it. */
+  readonly bounded: boolean;
+  /** Whether `orderBy` was called on it. */
+  readonly order: 'ascending' | 'descending' | undefined;
+  constructor(
+    table: TableValue,
+    index: string,
+    shape: Pick<SliceValue, 'range' | 'bounded' | 'order'>,
+  ) {
+    super();
+    this.table = table;
+    this.index = index;
+    this.range = shape.range;
+    this.bounded = shape.bounded;
+    this.order = shape.order;
+  }
+}
+
+/** Documents of a table in an order of their own: what `orderBy` without an index answers. */
+export class ArraySelection extends Special {
+  override readonly typeName = 'SELECTION<ARRAY>';
+  readonly items: readonly Item[];
+  readonly table: TableValue;
+  constructor(items: readonly Item[], table: TableValue) {
+    super();
+    this.items = items;
+    this.table = table;
+  }
+
+  override get errorName(): string {
+    return 'SELECTION';
   }
 }
 
@@ -81,16 +145,27 @@ export class RowValue extends Special {
   get datum(): Datum {
     return this.row?.datum ?? null;
   }
+
+  override get errorName(): string {
+    return 'SINGLE_SELECTION';
+  }
 }
 
 /** A sequence that is read batch by batch; of stored rows of one table when `table` is there. */
 export class StreamValue extends Special {
   readonly stream: Stream;
   readonly table: TableValue | undefined;
-  constructor(stream: Stream, table?: TableValue) {
+  /** Whether it has no end. */
+  readonly infinite: boolean;
+  constructor(stream: Stream, table?: TableValue, infinite = false) {
     super();
     this.stream = stream;
     this.table = table;
+    this.infinite = infinite;
+  }
+
+  override get errorName(): string {
+    return this.table === undefined ? 'SEQUENCE' : 'SELECTION';
   }
 
   override get typeName(): string {
@@ -133,6 +208,16 @@ export class BoundValue extends Special {
   }
 }
 
+/** An array with bounds in it; only for bounds. */
+export class BoundArray extends Special {
+  override readonly typeName = 'ARRAY';
+  readonly items: readonly Value[];
+  constructor(items: readonly Value[]) {
+    super();
+    this.items = items;
+  }
+}
+
 export interface Group {
   readonly key: Datum;
   readonly value: Value;
@@ -148,49 +233,93 @@ export class GroupedValue extends Special {
   }
 }
 
-export const isSequence = (value: Value): value is DatumArray | TableValue | StreamValue =>
-  value instanceof TableValue || value instanceof StreamValue || Array.isArray(value);
+/** What can be read item by item. */
+export type Sequence = DatumArray | TableValue | SliceValue | StreamValue | ArraySelection;
+
+export const isSequence = (value: Value): value is Sequence =>
+  Array.isArray(value) ||
+  value instanceof TableValue ||
+  value instanceof StreamValue ||
+  value instanceof SliceValue ||
+  value instanceof ArraySelection;
+
+const datumTypes = new Set(['NUMBER', 'STRING', 'BOOL', 'ARRAY', 'OBJECT', 'PTYPE<TIME>']);
+
+/** A value of another type than wanted, in RethinkDB's words. */
+export function wrongValue(expected: string, value: Value): RuntimeError {
+  if (value instanceof Special && !(value instanceof RowValue && datumTypes.has(expected))) {
+    const wanted = datumTypes.has(expected) ? 'DATUM' : expected;
+    return about(
+      logic(`Expected type ${wanted} but found ${value.errorName}:\n${value.shown}`),
+      value,
+    );
+  }
+  const datum = value instanceof Special ? value.datum : value;
+  return about(wrongDatum(expected, datum), value);
+}
+
+/** The same for what is no argument of a term: the error stands at the term. */
+export function wrongDatum(expected: string, datum: Datum): RuntimeError {
+  if (!datumTypes.has(expected))
+    return logic(`Expected type ${expected} but found DATUM:\n${prettyText(datum)}`);
+  const message = `Expected type ${expected} but found ${typeName(datum)}.`;
+  return datum === null ? nonExistence(message) : logic(message);
+}
 
 /** A value as a datum, when it is one without reading more. */
 export function datumOf(value: Value): Datum {
   if (!(value instanceof Special)) return value;
   if (value instanceof RowValue) return value.datum;
+  if (value instanceof ArraySelection) return value.items.map(datumOfItem);
   if (value instanceof BoundValue) throw logic(`Cannot convert \`r.${value.end}\` to JSON.`);
-  throw wrongType('DATUM', value.typeName);
+  if (value instanceof BoundArray) {
+    value.items.forEach(datumOf);
+    return [];
+  }
+  throw wrongValue('DATUM', value);
 }
 
 export function numberOf(value: Value): number {
   const datum = datumOf(value);
-  if (typeof datum !== 'number') throw wrongDatum('NUMBER', datum);
+  if (typeof datum !== 'number') throw wrongValue('NUMBER', value);
   return datum;
 }
 
 export function integerOf(value: Value): number {
   const number = numberOf(value);
-  if (!Number.isInteger(number)) throw logic(`Number not an integer: ${number}`);
+  if (!Number.isInteger(number))
+    throw about(logic(`Number not an integer: ${String(number)}`), value);
   return number;
 }
 
 export function textOf(value: Value): string {
   const datum = datumOf(value);
-  if (typeof datum !== 'string') throw wrongDatum('STRING', datum);
+  if (typeof datum !== 'string') throw wrongValue('STRING', value);
+  return datum;
+}
+
+export function boolOf(value: Value): boolean {
+  const datum = datumOf(value);
+  if (typeof datum !== 'boolean') throw wrongValue('BOOL', value);
   return datum;
 }
 
 export function arrayOf(value: Value): DatumArray {
   const datum = datumOf(value);
-  if (!Array.isArray(datum)) throw wrongDatum('ARRAY', datum);
+  if (!Array.isArray(datum)) throw wrongValue('ARRAY', value);
   return datum as DatumArray;
 }
 
 export function objectOfValue(value: Value): DatumObject {
   const datum = datumOf(value);
-  if (!isObject(datum)) throw wrongDatum('OBJECT', datum);
+  if (!isObject(datum)) throw wrongValue('OBJECT', value);
   return datum;
 }
 
 /** Everything but `false` and `null` is true. */
-export const truth = (value: Value): boolean =>
-  value instanceof Special
-    ? !(value instanceof RowValue) || value.row !== undefined
-    : value !== false && value !== null;
+export function truth(value: Value): boolean {
+  if (!(value instanceof Special)) return value !== false && value !== null;
+  if (value instanceof RowValue) return value.row !== undefined;
+  if (value instanceof ArraySelection || value instanceof BoundValue) return true;
+  throw wrongValue('DATUM', value);
+}

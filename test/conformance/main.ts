@@ -54,7 +54,7 @@ async function* judged(served: Served, files: readonly string[]): AsyncGenerator
   await exit;
 }
 
-function reportOf(cases: readonly Case[], verdicts: readonly (string | null)[]): FileReport {
+export function reportOf(cases: readonly Case[], verdicts: readonly (string | null)[]): FileReport {
   const failures = cases.flatMap((each, at) => {
     const verdict = verdicts[at];
     return verdict === null || verdict === undefined ? [] : [{ case: each, verdict }];
@@ -101,4 +101,4 @@ async function main(wanted: readonly string[]): Promise<void> {
   print(`${'all'.padEnd(40)} ${total.passed}/${total.cases}   RethinkDB ${total.reference}`);
 }
 
-await main(process.argv.slice(2));
+if (import.meta.main) await main(process.argv.slice(2));

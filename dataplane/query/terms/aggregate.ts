@@ -1,13 +1,9 @@
 import type { Datum } from '../../datum/datum.ts';
-import { compareDatum, equalDatum } from '../../datum/compare.ts';
-import { canonicalText } from '../../datum/text.ts';
-import { isObject, objectOf } from '../../datum/object.ts';
-import type { TermCall, TermDefinition } from '../compiled.ts';
-import { RuntimeError } from '../errors.ts';
-import { logic, nonExistence } from '../failure.ts';
-import { batchesOf } from '../stream.ts';
+import { binaryText, compareDatum, equalDatum } from '../../datum/compare.ts';
+import { isObject, pseudoType } from '../../datum/object.ts';
+import type { Accumulator, TermCall, TermDefinition, TermEntry } from '../compiled.ts';
+import { isMissing, nonExistence } from '../failure.ts';
 import {
-  arrayOf,
   datumOf,
   datumOfItem,
   FunctionValue,
@@ -16,199 +12,269 @@ import {
   numberOf,
   objectOfValue,
   TableValue,
+  textOf,
   truth,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
-import { functionOf } from './sequence.ts';
-import { itemsOf, overLimit, streamFrom } from './sequence-tools.ts';
+import { fieldFunction } from './fields.ts';
+import { byGroup, GroupingValue } from './grouping.ts';
+import { indexScan } from './index-access.ts';
+import { predicateOf } from './predicate.ts';
+import {
+  after,
+  checkArity,
+  eachIn,
+  expectFunction,
+  itemFunction,
+  streamFrom,
+  tableOf,
+  whenDone,
+} from './sequence-tools.ts';
+import type { ItemFunction } from './sequence-tools.ts';
 
-/** Terms that make one value of a sequence, and groups. */
-const many = Number.POSITIVE_INFINITY;
+/**
+ * Terms that make one value of a sequence. Each is an accumulator, so that a grouped sequence is read
+ * once and holds one accumulator for each group in place of the group's documents.
+ */
+interface Reduction {
+  /** What of an item counts; undefined skips it. */
+  readonly value: (item: Item) => Value | undefined | Promise<Value | undefined>;
+  readonly start: () => Accumulator<Kept>;
+}
 
-const missing = (error: unknown): boolean =>
-  error instanceof RuntimeError && error.type === 3_100_000;
+interface Kept {
+  readonly item: Item;
+  readonly value: Value;
+}
 
-/** Every item, or what a function or field makes of it; what does not exist is left out. */
-async function* mapped(
-  call: TermCall,
-): AsyncGenerator<{ readonly item: Item; readonly value: Datum }> {
-  const [target = null, by] = call.args;
-  const of = by === undefined ? undefined : functionOf(by);
-  for await (const batch of batchesOf(streamFrom(target), call.context.signal)) {
-    for (const item of batch) {
-      if (of === undefined) {
-        yield { item, value: datumOfItem(item) };
-        continue;
-      }
-      try {
-        const value = of(item);
-        yield { item, value: datumOf(value instanceof Promise ? await value : value) };
-      } catch (error) {
-        if (!missing(error)) throw error;
-      }
+type Reducer = (call: TermCall) => Reduction;
+
+/** Items whose function asks for something that is not there are skipped. */
+function existing(of: ItemFunction): Reduction['value'] {
+  const missing = (error: unknown): undefined => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  };
+  return (item) => {
+    try {
+      const value = of(item);
+      return value instanceof Promise ? value.catch(missing) : value;
+    } catch (error) {
+      return missing(error);
     }
-  }
+  };
 }
 
-async function count(call: TermCall): Promise<Value> {
-  const [target = null, by] = call.args;
-  if (by === undefined && typeof target === 'string') return Array.from(target).length;
-  if (by === undefined && isObject(datumOrNull(target)))
-    return Object.keys(objectOfValue(target)).length;
-  if (by === undefined && target instanceof TableValue) return target.access.count();
-  let total = 0;
-  if (by === undefined) {
-    for await (const batch of batchesOf(streamFrom(target), call.context.signal))
-      total += batch.length;
-    return total;
-  }
-  const counts =
-    by instanceof FunctionValue ? truth : (value: Datum): boolean => equalDatum(value, datumOf(by));
-  const values = by instanceof FunctionValue ? call : { ...call, args: [target] };
-  for await (const { value } of mapped(values)) if (counts(value)) total += 1;
-  return total;
+const whole = (item: Item): Datum => datumOfItem(item);
+
+/** A function, or the name of a field; the item itself without either. */
+function mapping(by: Value | undefined): Reduction['value'] {
+  if (by === undefined) return whole;
+  return existing(by instanceof FunctionValue ? itemFunction(by) : fieldFunction(by));
 }
 
-const datumOrNull = (value: Value): Datum => (isSequence(value) ? null : datumOf(value));
-
-async function sum(call: TermCall): Promise<Value> {
-  let total = 0;
-  for await (const { value } of mapped(call)) total += numberOf(value);
-  return total;
-}
-
-async function average(call: TermCall): Promise<Value> {
-  let [total, number] = [0, 0];
-  for await (const { value } of mapped(call))
-    [total, number] = [total + numberOf(value), number + 1];
-  if (number === 0)
-    throw nonExistence(
-      'Cannot take the average of an empty stream.  (If you passed `avg` a field name, it may be that no elements of the stream had that field.)',
+function step(reduction: Reduction, accumulator: Accumulator<Kept>) {
+  return (item: Item): void | Promise<void> =>
+    whenDone(reduction.value(item), (value) =>
+      value === undefined ? undefined : accumulator.add({ item, value }),
     );
-  return total / number;
 }
+
+/** Each group of a sequence that is read once; a group of which nothing counts is not there. */
+async function groupwise(
+  reduction: Reduction,
+  grouping: GroupingValue,
+  call: TermCall,
+): Promise<Value> {
+  const groups = await byGroup<{ accumulator?: Accumulator<Kept> }>(grouping, call.context, {
+    start: () => ({}),
+    add: (group, item) =>
+      whenDone(reduction.value(item), (value) => {
+        if (value === undefined) return undefined;
+        group.accumulator ??= reduction.start();
+        return group.accumulator.add({ item, value });
+      }),
+  });
+  return new GroupedValue(
+    groups.flatMap(({ key, group: { accumulator } }) =>
+      accumulator === undefined ? [] : [{ key, value: accumulator.end() }],
+    ),
+  );
+}
+
+/** Over a sequence, each group of a grouped one, or each value that groups have already. */
+function term(
+  reducer: Reducer,
+  shape: Pick<TermDefinition, 'arity' | 'options'>,
+  shortcut?: (call: TermCall) => Value | Promise<Value> | undefined,
+): TermDefinition {
+  const one = (call: TermCall): Value | Promise<Value> => {
+    const quick = shortcut?.(call);
+    if (quick !== undefined) return quick;
+    const reduction = reducer(call);
+    const accumulator = reduction.start();
+    const done = eachIn(call.args[0] ?? null, call.context, step(reduction, accumulator));
+    return after(done, () => accumulator.end());
+  };
+  const run = (call: TermCall): Value | Promise<Value> => {
+    const [first = null, ...rest] = call.args;
+    if (first instanceof GroupingValue) return groupwise(reducer(call), first, call);
+    if (!(first instanceof GroupedValue)) return one(call);
+    return (async () => {
+      const groups = [];
+      for (const { key, value } of first.groups)
+        groups.push({ key, value: await one({ ...call, args: [value, ...rest] }) });
+      return new GroupedValue(groups);
+    })();
+  };
+  return { ...shape, grouped: true, run };
+}
+
+const sum: Reducer = ({ args: [, by] }) => ({
+  value: mapping(by),
+  start: () => {
+    let total = 0;
+    return { add: ({ value }) => void (total += numberOf(value)), end: () => total };
+  },
+});
+
+const emptyText = (name: string, verb: string): string =>
+  `Cannot take the ${name} of an empty stream.  (If you passed \`${verb}\` a field name, it may be that no elements of the stream had that field.)`;
+
+const average: Reducer = ({ args: [, by] }) => ({
+  value: mapping(by),
+  start: () => {
+    let [total, number] = [0, 0];
+    return {
+      add: ({ value }) => {
+        total += numberOf(value);
+        number += 1;
+      },
+      end: () => {
+        if (number === 0) throw nonExistence(emptyText('average', 'avg'));
+        return total / number;
+      },
+    };
+  },
+});
 
 const extreme =
-  (name: string, sign: 1 | -1) =>
-  async (call: TermCall): Promise<Value> => {
-    let best: { item: Item; value: Datum } | undefined;
-    for await (const found of mapped(call)) {
-      if (best === undefined || sign * compareDatum(found.value, best.value) > 0) best = found;
-    }
-    if (best !== undefined) return datumOfItem(best.item);
-    throw nonExistence(
-      `Cannot take the ${name} of an empty stream.  (If you passed \`${name}\` a field name, it may be that no elements of the stream had that field.)`,
-    );
+  (name: string, sign: 1 | -1): Reducer =>
+  ({ args: [, by] }) => ({
+    value: mapping(by),
+    start: () => {
+      let best: { item: Item; value: Datum } | undefined;
+      return {
+        add: ({ item, value }) => {
+          const datum = datumOf(value);
+          if (best === undefined || sign * compareDatum(datum, best.value) > 0)
+            best = { item, value: datum };
+        },
+        end: () => {
+          if (best === undefined) throw nonExistence(emptyText(name, name));
+          return datumOfItem(best.item);
+        },
+      };
+    },
+  });
+
+/** `min` and `max` of an index read one entry. */
+const extremeOfIndex =
+  (order: 'ascending' | 'descending') =>
+  ({ args: [target = null], options, context }: TermCall): Promise<Value> | undefined => {
+    const index = options.get('index');
+    const table = tableOf(target);
+    if (index === undefined || table === undefined) return undefined;
+    return (async () => {
+      const rows = streamFrom(indexScan(table, textOf(index), {}, order));
+      const [item] = (await rows.next({ rows: 1, bytes: 1 }, context.signal)) ?? [];
+      rows.close();
+      const name = order === 'ascending' ? 'min' : 'max';
+      if (item === undefined) throw nonExistence(emptyText(name, name));
+      return datumOfItem(item);
+    })();
   };
 
-async function reduce({ args: [target = null, step = null], context }: TermCall): Promise<Value> {
-  if (!(step instanceof FunctionValue)) throw logic('Expected a function to reduce by.');
-  let result: Value | undefined;
-  for await (const batch of batchesOf(streamFrom(target), context.signal)) {
-    for (const item of batch)
-      result =
-        result === undefined ? datumOfItem(item) : await step.call([result, datumOfItem(item)]);
+const count: Reducer = ({ args: [, by] }) => {
+  const holds =
+    by instanceof FunctionValue
+      ? predicateOf(by)
+      : by === undefined
+        ? undefined
+        : (item: Item): Value => equalDatum(datumOfItem(item), datumOf(by));
+  const matching = holds === undefined ? undefined : existing(holds);
+  return {
+    value: (item) =>
+      matching === undefined
+        ? true
+        : whenDone(matching(item), (value) =>
+            value !== undefined && truth(value) ? true : undefined,
+          ),
+    start: () => {
+      let total = 0;
+      return { add: () => void (total += 1), end: () => total };
+    },
+  };
+};
+
+/** The size of a text, a binary or an object; a table knows its own. */
+function quickCount({ args, context }: TermCall): Value | Promise<Value> | undefined {
+  const [target = null] = args;
+  if (args.length > 1) return undefined;
+  if (target instanceof TableValue) return target.access.count();
+  if (isSequence(target)) {
+    if (Array.isArray(target)) return target.length;
+    return (async () => {
+      let total = 0;
+      await eachIn(target, context, () => void (total += 1));
+      return total;
+    })();
   }
-  if (result === undefined) throw nonExistence('Cannot reduce over an empty stream.');
-  return result;
+  const datum = datumOf(target);
+  if (typeof datum === 'string') return Array.from(datum).length;
+  if (!isObject(datum)) return undefined;
+  return pseudoType(datum) === 'BINARY'
+    ? binaryText(datum).length
+    : Object.keys(objectOfValue(target)).length;
 }
 
-async function fold({
-  args: [target = null, base = null, step = null],
-  context,
-}: TermCall): Promise<Value> {
-  if (!(step instanceof FunctionValue)) throw logic('Expected a function to fold by.');
-  let result: Value = base;
-  for await (const batch of batchesOf(streamFrom(target), context.signal)) {
-    for (const item of batch) result = await step.call([result, datumOfItem(item)]);
-  }
-  return result;
-}
+const reduce: Reducer = ({ args: [, by = null] }) => {
+  const combine = expectFunction(by);
+  checkArity(combine, 2);
+  return {
+    value: whole,
+    start: () => {
+      let result: Value | undefined;
+      return {
+        add: ({ value }) => {
+          if (result === undefined) {
+            result = value;
+            return undefined;
+          }
+          return whenDone(combine.call([result, value]), (next) => {
+            result = datumOf(next);
+          });
+        },
+        end: () => {
+          if (result === undefined) throw nonExistence('Cannot reduce over an empty stream.');
+          return result;
+        },
+      };
+    },
+  };
+};
 
-async function group({ args: [target = null, ...by], options, context }: TermCall): Promise<Value> {
-  if (by.length === 0) throw logic('Cannot group by nothing.');
-  const functions = by.map(functionOf);
-  const multi = truth(options.get('multi') ?? false);
-  const groups = new Map<string, { key: Datum; items: Datum[] }>();
-  let total = 0;
-  for await (const batch of batchesOf(streamFrom(target), context.signal)) {
-    for (const item of batch) {
-      const parts = await Promise.all(functions.map((of) => groupKey(of, item)));
-      const key = parts.length === 1 ? (parts[0] as Datum) : parts;
-      for (const each of multi && Array.isArray(key) ? (key as Datum[]) : [key]) {
-        const text = canonicalText(each);
-        const entry = groups.get(text) ?? { key: each, items: [] };
-        entry.items.push(datumOfItem(item));
-        groups.set(text, entry);
-        total += 1;
-      }
-    }
-    if (total > context.arrayLimit * 10) throw overLimit(context);
-  }
-  const ordered = [...groups.values()].sort((a, b) => compareDatum(a.key, b.key));
-  return new GroupedValue(ordered.map(({ key, items }) => ({ key, value: items })));
-}
-
-/** What does not exist groups under null. */
-async function groupKey(of: (item: Item) => Value | Promise<Value>, item: Item): Promise<Datum> {
-  try {
-    return datumOf(await of(item));
-  } catch (error) {
-    if (missing(error)) return null;
-    throw error;
-  }
-}
-
-async function ungroup({ args: [target = null], context }: TermCall): Promise<Value> {
-  if (!(target instanceof GroupedValue)) throw logic('Expected type GROUPED_DATA but found DATUM.');
-  const rows: Datum[] = [];
-  for (const { key, value } of target.groups) {
-    const reduction = isSequence(value)
-      ? (await itemsOf(value, context)).map(datumOfItem)
-      : datumOf(value);
-    rows.push(
-      objectOf([
-        ['group', key],
-        ['reduction', reduction],
-      ]),
-    );
-  }
-  return rows;
-}
-
-async function offsetsOf({
-  args: [target = null, wanted = null],
-  context,
-}: TermCall): Promise<Value> {
-  const offsets: number[] = [];
-  let at = 0;
-  for (const item of await itemsOf(target, context)) {
-    const datum = datumOfItem(item);
-    const same =
-      wanted instanceof FunctionValue
-        ? truth(await wanted.call([datum]))
-        : equalDatum(datum, datumOf(wanted));
-    if (same) offsets.push(at);
-    at += 1;
-  }
-  return offsets;
-}
-
-function difference({ args: [left = null, right = null] }: TermCall): Value {
-  const removed = new Set(arrayOf(right).map(canonicalText));
-  return arrayOf(left).filter((item) => !removed.has(canonicalText(item)));
-}
-
-export const aggregateTerms: readonly (readonly [number, TermDefinition])[] = [
-  [37, { arity: [2, 2], effects: true, run: reduce }],
-  [43, { arity: [1, 2], effects: true, run: count }],
-  [87, { arity: [2, 2], effects: true, run: offsetsOf }],
-  [95, { arity: [2, 2], run: difference }],
-  [144, { arity: [1, many], options: ['index', 'multi'], effects: true, run: group }],
-  [145, { arity: [1, 2], effects: true, run: sum }],
-  [146, { arity: [1, 2], effects: true, run: average }],
-  [147, { arity: [1, 2], options: ['index'], effects: true, run: extreme('min', -1) }],
-  [148, { arity: [1, 2], options: ['index'], effects: true, run: extreme('max', 1) }],
-  [150, { arity: [1, 1], effects: true, grouped: true, run: ungroup }],
-  [187, { arity: [3, 3], effects: true, run: fold }],
+export const aggregateTerms: readonly TermEntry[] = [
+  [37, term(reduce, { arity: [2, 2] })],
+  [43, term(count, { arity: [1, 2] }, quickCount)],
+  [145, term(sum, { arity: [1, 2] })],
+  [146, term(average, { arity: [1, 2] })],
+  [
+    147,
+    term(extreme('min', -1), { arity: [1, 2], options: ['index'] }, extremeOfIndex('ascending')),
+  ],
+  [
+    148,
+    term(extreme('max', 1), { arity: [1, 2], options: ['index'] }, extremeOfIndex('descending')),
+  ],
 ];

@@ -1,17 +1,41 @@
 import type { TermTable } from '../compiled.ts';
 import { aggregateTerms } from './aggregate.ts';
-import { objectTerms } from './object.ts';
-import { scalarTerms } from './scalar.ts';
-import { sequenceTerms } from './sequence.ts';
+import { arithmeticTerms } from './arithmetic.ts';
+import { arrayTerms } from './array.ts';
+import { comparisonTerms } from './comparison.ts';
+import { fieldTerms } from './fields.ts';
+import { groupTerms } from './grouping.ts';
+import { indexTerms } from './indexes.ts';
+import { joinTerms } from './join.ts';
+import { mergeTerms } from './merging.ts';
+import { orderTerms } from './order.ts';
+import { partTerms } from './part.ts';
+import { selectTerms } from './select.ts';
 import { tableTerms } from './tables.ts';
+import { textTerms } from './text.ts';
+import { timeTerms } from './time.ts';
+import { transformTerms } from './transform.ts';
+import { valueTerms } from './values.ts';
 import { writeTerms } from './writes.ts';
 
 /** Every term that this version evaluates, by its number; a few more are special forms of compile.ts. */
 export const definitions: TermTable = new Map([
-  ...scalarTerms,
-  ...objectTerms,
-  ...sequenceTerms,
+  ...valueTerms,
+  ...comparisonTerms,
+  ...arithmeticTerms,
+  ...textTerms,
+  ...timeTerms,
+  ...arrayTerms,
+  ...fieldTerms,
+  ...mergeTerms,
+  ...transformTerms,
+  ...partTerms,
+  ...orderTerms,
   ...aggregateTerms,
+  ...groupTerms,
+  ...joinTerms,
+  ...selectTerms,
   ...tableTerms,
+  ...indexTerms,
   ...writeTerms,
 ]);

@@ -1,36 +1,32 @@
 import type { EncodedRange, IndexInfo } from '../environment.ts';
-import { opFailed, wrongType } from '../failure.ts';
-import { polite } from '../stream.ts';
-import { StoredRow, StreamValue, TableValue } from '../value.ts';
-import type { Value } from '../value.ts';
+import { opFailed } from '../failure.ts';
+import { polite, streamOf } from '../stream.ts';
+import type { Stream } from '../stream.ts';
+import { StoredRow, StreamValue } from '../value.ts';
+import type { SliceValue, TableValue } from '../value.ts';
 
 /** Reading a table through one of its indexes, the primary one included. */
 export function indexScan(
-  target: Value,
+  table: TableValue,
   name: string,
   range: EncodedRange,
   order: 'ascending' | 'descending',
 ): StreamValue {
-  if (!(target instanceof TableValue)) {
-    if (target instanceof StreamValue && target.table !== undefined)
-      throw wrongType('TABLE', 'SELECTION<STREAM>');
-    throw wrongType('TABLE', 'DATUM');
-  }
-  const { access, info } = target;
-  if (name !== info.primaryKey) readyIndex(target, name);
+  const { access, info } = table;
+  if (name !== info.primaryKey) readyIndex(table, name);
   const source =
     name === info.primaryKey ? access.scan(range, order) : access.scanIndex(name, range, order);
-  return new StreamValue(
-    polite(
-      {
-        next: async (limit, signal) =>
-          (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
-        close: () => source.close(),
-      },
-      target.pause,
-    ),
-    target,
-  );
+  const rows: Stream = {
+    next: async (limit, signal) =>
+      (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
+    close: () => source.close(),
+  };
+  return new StreamValue(polite(rows, table.pause), table);
+}
+
+export function sliceStream({ table, index, range, order }: SliceValue): Stream {
+  if (range === undefined) return streamOf([]);
+  return indexScan(table, index, range, order ?? 'ascending').stream;
 }
 
 export function readyIndex(table: TableValue, name: string): IndexInfo {

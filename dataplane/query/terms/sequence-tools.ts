@@ -1,36 +1,49 @@
 import type { Datum } from '../../datum/datum.ts';
+import { typeName } from '../../datum/type-name.ts';
 import type { Context } from '../compiled.ts';
-import { resourceLimit, wrongType } from '../failure.ts';
+import { about, logic, nonExistence, resourceLimit } from '../failure.ts';
 import { batchesOf, polite, streamOf, transformed } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import {
+  ArraySelection,
   datumOf,
   datumOfItem,
+  FunctionValue,
   isSequence,
+  RowValue,
+  SliceValue,
   Special,
   StoredRow,
   StreamValue,
   TableValue,
+  wrongValue,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
+import { sliceStream } from './index-access.ts';
 
-/** Sequences in their three forms (array, table, stream) behind one way of reading. */
+/** Sequences in their forms (array, table, slice, stream) behind one way of reading. */
 export function streamFrom(value: Value): Stream {
+  const items = itemsNow(value);
+  if (items !== undefined) return streamOf(items);
   if (value instanceof StreamValue) return value.stream;
   if (value instanceof TableValue) return tableStream(value);
-  if (Array.isArray(value)) return streamOf(value as Datum[]);
-  if (value instanceof Special) throw wrongType('SEQUENCE', value.typeName);
-  throw wrongType('SEQUENCE', nameOf(value));
+  if (value instanceof SliceValue) return sliceStream(value);
+  throw noSequence(value);
 }
 
-const nameOf = (value: Value): string =>
-  value === null
-    ? 'NULL'
-    : typeof value === 'object'
-      ? 'OBJECT'
-      : typeof value === 'boolean'
-        ? 'BOOL'
-        : (typeof value).toUpperCase();
+/** The items of a sequence that is there already; undefined when it must be read. */
+export function itemsNow(value: Value): readonly Item[] | undefined {
+  if (Array.isArray(value)) return value as Datum[];
+  return value instanceof ArraySelection ? value.items : undefined;
+}
+
+export function noSequence(value: Value): Error {
+  if (value instanceof Special && !(value instanceof RowValue))
+    return wrongValue('SEQUENCE', value);
+  const datum = datumOf(value);
+  const message = `Cannot convert ${typeName(datum)} to SEQUENCE`;
+  return about(datum === null ? nonExistence(message) : logic(message), value);
+}
 
 function tableStream(table: TableValue): Stream {
   const source = table.access.scan({}, 'ascending');
@@ -42,28 +55,58 @@ function tableStream(table: TableValue): Stream {
   return polite(rows, table.pause);
 }
 
-export const tableOf = (value: Value): TableValue | undefined =>
-  value instanceof TableValue ? value : value instanceof StreamValue ? value.table : undefined;
+/** The table that the items of a selection are documents of. */
+export function tableOf(value: Value): TableValue | undefined {
+  if (value instanceof TableValue) return value;
+  if (
+    value instanceof StreamValue ||
+    value instanceof SliceValue ||
+    value instanceof ArraySelection
+  )
+    return value.table;
+  return undefined;
+}
+
+/** Items in the form of the sequence that they were taken from. */
+export function sameForm(source: Value, items: readonly Item[]): Value {
+  if (source instanceof ArraySelection) return new ArraySelection(items, source.table);
+  if (Array.isArray(source)) return items.map(datumOfItem);
+  return new StreamValue(streamOf(items), tableOf(source));
+}
 
 /** Each item through a pure function; undefined leaves it out. Arrays stay arrays, at once. */
 export function itemsMapped(
   value: Value,
-  context: Context,
   each: (item: Datum) => Datum | undefined,
+  keepTable = false,
 ): Value {
-  void context;
-  if (Array.isArray(value))
-    return (value as Datum[]).map(each).filter((item) => item !== undefined);
-  return new StreamValue(
-    transformed(streamFrom(value), (batch) =>
-      batch.map((item) => each(datumOfItem(item))).filter((item) => item !== undefined),
-    ),
-  );
+  const items = itemsNow(value);
+  const kept = (batch: readonly Item[]): Item[] =>
+    batch.flatMap((item) => {
+      const result = each(datumOfItem(item));
+      if (result === undefined) return [];
+      return [keepTable ? item : result] as Item[];
+    });
+  if (items !== undefined) return kept(items).map(datumOfItem);
+  const table = keepTable ? tableOf(value) : undefined;
+  return new StreamValue(transformed(streamFrom(value), kept), table, isInfinite(value));
+}
+
+export const isInfinite = (value: Value): boolean => value instanceof StreamValue && value.infinite;
+
+/** Reading an infinite stream to its end would never end. */
+export function refuseInfinite(value: Value): void {
+  if (isInfinite(value))
+    throw logic(
+      'Cannot use an infinite stream with an aggregation function (`reduce`, `count`, etc.) or coerce it to an array.',
+    );
 }
 
 /** Everything of a sequence, bounded by the query's array limit. */
 export async function itemsOf(value: Value, context: Context): Promise<readonly Item[]> {
-  if (Array.isArray(value)) return value as Datum[];
+  const now = itemsNow(value);
+  if (now !== undefined) return now;
+  refuseInfinite(value);
   const items: Item[] = [];
   for await (const batch of batchesOf(streamFrom(value), context.signal)) {
     for (const item of batch) items.push(item);
@@ -72,11 +115,109 @@ export async function itemsOf(value: Value, context: Context): Promise<readonly 
   return items;
 }
 
+/** `then` on all items: at once for those that are there, so that pure terms need no waiting. */
+export function collected<T>(
+  value: Value,
+  context: Context,
+  then: (items: readonly Item[]) => T | Promise<T>,
+): T | Promise<T> {
+  const now = itemsNow(value);
+  return now === undefined ? itemsOf(value, context).then(then) : then(now);
+}
+
+/** Each item in order, waiting only when `step` does; `step` answers true to stop. */
+export function eachOf(
+  items: readonly Item[],
+  step: (item: Item) => unknown,
+  from = 0,
+): undefined | Promise<void> {
+  for (let at = from; at < items.length; at += 1) {
+    const result = step(items[at] as Item);
+    if (result instanceof Promise)
+      return result.then((stop) => (stop === true ? undefined : eachOf(items, step, at + 1)));
+    if (result === true) return undefined;
+  }
+  return undefined;
+}
+
+/** Each item of a sequence of any length, batch by batch. */
+export function eachIn(
+  value: Value,
+  context: Context,
+  step: (item: Item) => unknown,
+): undefined | Promise<void> {
+  const now = itemsNow(value);
+  if (now !== undefined) return eachOf(now, step);
+  refuseInfinite(value);
+  return (async () => {
+    let stopped = false;
+    const watched = (item: Item): unknown => {
+      const result = step(item);
+      if (result instanceof Promise) return result.then((stop) => (stopped = stop === true));
+      stopped = result === true;
+      return stopped;
+    };
+    for await (const batch of batchesOf(streamFrom(value), context.signal)) {
+      await eachOf(batch, watched);
+      if (stopped) return;
+    }
+  })();
+}
+
+/** `next` after `first`, waiting only when `first` does. */
+export function after<T>(first: undefined | Promise<void>, next: () => T): T | Promise<T> {
+  return first === undefined
+    ? next()
+    : (async () => {
+        await first;
+        return next();
+      })();
+}
+
+/** `next` with the value, waiting only when that must be waited for. */
+export function whenDone<T, U>(
+  value: T | Promise<T>,
+  next: (value: T) => U | Promise<U>,
+): U | Promise<U> {
+  return value instanceof Promise ? (async () => next(await value))() : next(value);
+}
+
 export const overLimit = (context: Context): Error =>
-  resourceLimit(`Array over size limit \`${context.arrayLimit}\`.`);
+  resourceLimit(
+    `Array over size limit \`${context.arrayLimit}\`.  To raise the number of allowed elements, modify the \`array_limit\` option to \`.run\` (not available in the Data Explorer), or use an index.`,
+  );
 
 /** A value as a datum, reading a sequence to its end. */
-export async function settled(value: Value, context: Context): Promise<Datum> {
+export function settled(value: Value, context: Context): Datum | Promise<Datum> {
   if (!isSequence(value)) return datumOf(value);
-  return (await itemsOf(value, context)).map(datumOfItem);
+  return collected(value, context, (items) => items.map(datumOfItem));
+}
+
+export type ItemFunction = (item: Item) => Value | Promise<Value>;
+
+/** A function that must be one. */
+export function expectFunction(value: Value): FunctionValue {
+  if (value instanceof FunctionValue) return value;
+  throw wrongValue('FUNCTION', value);
+}
+
+/** A function of one item: its arity is checked before the first call. */
+export function itemFunction(value: Value): ItemFunction {
+  const called = expectFunction(value);
+  checkArity(called, 1);
+  return (item) => called.call([datumOfItem(item)]);
+}
+
+export function checkArity({ arity }: FunctionValue, found: number): void {
+  if (arity === 0 || arity === found) return;
+  const plural = (number: number): string => `${number} argument${number === 1 ? '' : 's'}`;
+  throw logic(`Expected function with ${plural(found)} but found function with ${plural(arity)}.`);
+}
+
+/** An item that came from a table can be written to. */
+export function selected(item: Item, table: TableValue | undefined): Value {
+  if (!(item instanceof StoredRow) || table === undefined) return datumOfItem(item);
+  const { datum } = item;
+  const primaryKey = (datum as Record<string, Datum>)[table.info.primaryKey] ?? null;
+  return new RowValue(table, { key: item.key, primaryKey }, item);
 }

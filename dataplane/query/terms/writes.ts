@@ -3,9 +3,10 @@ import { compareDatum } from '../../datum/compare.ts';
 import { emptyObject, fieldOf, isObject, objectOf, pseudoType } from '../../datum/object.ts';
 import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
-import type { Context, TermCall, TermDefinition } from '../compiled.ts';
+import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import type { Edit, EditOutcome } from '../environment.ts';
-import { logic, wrongDatum, wrongType } from '../failure.ts';
+import { logic } from '../failure.ts';
+import { determinism } from '../compiled.ts';
 import { batchesOf } from '../stream.ts';
 import {
   datumOf,
@@ -13,13 +14,16 @@ import {
   FunctionValue,
   isSequence,
   RowValue,
+  Special,
   StoredRow,
   truth,
+  wrongValue,
 } from '../value.ts';
 import type { Item, TableValue, Value } from '../value.ts';
-import { merged } from './object.ts';
+import { primaryKeyOf } from './bounds.ts';
+import { merged, resolved } from './merging.ts';
 import { itemsOf, overLimit, streamFrom, tableOf } from './sequence-tools.ts';
-import { expectTable, primaryKeyOf } from './tables.ts';
+import { expectTable } from './select.ts';
 
 /** Terms that write. Each answers the counts of what happened to its documents. */
 const writeOptions = ['durability', 'return_changes', 'non_atomic', 'ignore_write_hook'];
@@ -121,9 +125,7 @@ const failedEdit = (error: unknown): EditOutcome => ({
 
 function checkDocument(document: Datum, table: TableValue): DatumObject {
   if (!isObject(document) || pseudoType(document) !== undefined) {
-    throw logic(
-      `Inserted value must be an OBJECT (got ${typeName(document)}):\n${prettyText(document)}`,
-    );
+    throw logic(`Expected type OBJECT but found ${typeName(document)}.`);
   }
   const { primaryKey } = table.info;
   if (fieldOf(document, primaryKey) === undefined) {
@@ -164,7 +166,7 @@ async function insert(call: TermCall): Promise<Value> {
     const edits: Edit[] = [];
     for (const item of batch) {
       try {
-        const document = checkDocument(withKey(merged(null, datumOfItem(item)), write), table);
+        const document = checkDocument(withKey(resolved(datumOfItem(item)), write), table);
         const key = primaryKeyOf(fieldOf(document, primaryKey) ?? null);
         edits.push({ key, evaluate: (old) => conflicted(old, document, conflict, primaryKey) });
       } catch (error) {
@@ -194,7 +196,7 @@ async function overSelection(call: TermCall, change: Change): Promise<Value> {
     return summary(write);
   }
   const table = tableOf(target);
-  if (table === undefined) throw wrongType('SELECTION', isSequence(target) ? 'STREAM' : 'DATUM');
+  if (table === undefined) throw wrongValue('SELECTION', target);
   const write = writing(table, call);
   // Read to the end before the first write: a selection must not meet its own changes.
   const keys = (
@@ -211,7 +213,7 @@ async function overSelection(call: TermCall, change: Change): Promise<Value> {
 }
 
 function keepKey(old: Datum, next: Datum, table: TableValue): Datum {
-  if (!isObject(next)) throw wrongDatum('OBJECT', next);
+  if (!isObject(next)) throw wrongValue('OBJECT', next);
   const { primaryKey } = table.info;
   const [before, after] = [
     isObject(old) ? fieldOf(old, primaryKey) : undefined,
@@ -233,15 +235,18 @@ function changeBy(call: TermCall): {
 } {
   const [target = null, by = null] = call.args;
   const table = target instanceof RowValue ? target.table : tableOf(target);
-  if (table === undefined) throw wrongType('SELECTION', 'DATUM');
-  if (!(by instanceof FunctionValue)) {
-    const fixed = datumOf(by);
-    return { change: () => fixed, table };
-  }
-  if (!by.pure && !truth(call.options.get('non_atomic') ?? false)) {
+  if (table === undefined) throw wrongValue('SELECTION', target);
+  if (
+    call.determinism[1] === determinism.never &&
+    !truth(call.options.get('non_atomic') ?? false)
+  ) {
     throw logic(
       'Could not prove argument deterministic.  Maybe you want to use the non_atomic flag?',
     );
+  }
+  if (!(by instanceof FunctionValue)) {
+    const fixed = datumOf(by);
+    return { change: () => fixed, table };
   }
   return {
     table,
@@ -263,7 +268,7 @@ function update(call: TermCall): Promise<Value> {
     old === null
       ? null
       : then(change(old), (patch) => {
-          if (!isObject(patch)) throw wrongDatum('OBJECT', patch);
+          if (!isObject(patch)) throw wrongValue('OBJECT', patch);
           return keepKey(old, merged(old, patch), table);
         }),
   );
@@ -277,7 +282,7 @@ function replace(call: TermCall): Promise<Value> {
 }
 
 function addUp(total: DatumObject, part: Datum): DatumObject {
-  if (!isObject(part)) throw wrongDatum('OBJECT', part);
+  if (!isObject(part)) throw wrongValue('OBJECT', part);
   const sum = emptyObject();
   for (const name of new Set([...Object.keys(total), ...Object.keys(part)])) {
     const [a, b] = [fieldOf(total, name), fieldOf(part, name)];
@@ -290,18 +295,26 @@ function addUp(total: DatumObject, part: Datum): DatumObject {
 }
 
 async function forEach({ args: [target = null, each = null], context }: TermCall): Promise<Value> {
-  if (!(each instanceof FunctionValue)) throw logic('Expected a function to write by.');
   let total: DatumObject = emptyObject();
   for (const item of await itemsOf(target, context)) {
-    const result = await each.call([datumOfItem(item)]);
-    for (const part of Array.isArray(result) ? (result as Datum[]) : [datumOf(result)])
-      total = addUp(total, part);
+    const result = each instanceof FunctionValue ? await each.call([datumOfItem(item)]) : each;
+    total = writesOf(result).reduce(addUp, total);
   }
   return total;
 }
 
-export const writeTerms: readonly (readonly [number, TermDefinition])[] = [
-  [53, { arity: [2, 2], options: writeOptions, effects: true, run: update }],
+const noWrite = 'FOR_EACH expects one or more basic write queries.';
+
+function writesOf(result: Value): readonly Datum[] {
+  if (result instanceof Special && !(result instanceof RowValue)) throw logic(noWrite);
+  const datum = datumOf(result);
+  if (Array.isArray(datum)) return datum as Datum[];
+  if (isObject(datum)) return [datum];
+  throw logic(`${noWrite}  Expected type ARRAY but found ${typeName(datum)}.`);
+}
+
+export const writeTerms: readonly TermEntry[] = [
+  [53, { arity: [2, 2], options: writeOptions, effects: true, deferred: 1, run: update }],
   [
     54,
     {

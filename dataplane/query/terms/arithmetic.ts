@@ -1,0 +1,138 @@
+import type { Datum } from '../../datum/datum.ts';
+import { logic } from '../failure.ts';
+import { overLimit } from './sequence-tools.ts';
+import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
+import { arrayOf, datumOf, integerOf, numberOf, wrongDatum } from '../value.ts';
+import type { Value } from '../value.ts';
+import { isTime, secondsOf, timeDatum, zoneOf } from './time-value.ts';
+
+/** Numbers: arithmetic, rounding, bits; `add`, `sub` and `mul` take other types too. */
+const many = Number.POSITIVE_INFINITY;
+
+function finite(value: number): number {
+  if (Number.isFinite(value)) return value;
+  throw logic(`Non-finite number: ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'inf' : '-inf'}`);
+}
+
+/** Operands are judged by the operation: an error stands at the term, not at the operand. */
+function operand(value: Value): number {
+  const datum = datumOf(value);
+  if (typeof datum !== 'number') throw wrongDatum('NUMBER', datum);
+  return datum;
+}
+
+const fold =
+  (step: (a: number, b: number) => number) =>
+  (call: TermCall): Datum =>
+    call.args.map(operand).reduce((a, b) => finite(step(a, b)));
+
+function add(call: TermCall): Datum {
+  const [first = null, ...rest] = call.args;
+  const datum = datumOf(first);
+  if (typeof datum === 'string')
+    return (
+      datum +
+      rest
+        .map((value) => {
+          const part = datumOf(value);
+          if (typeof part !== 'string') throw wrongDatum('STRING', part);
+          return part;
+        })
+        .join('')
+    );
+  if (Array.isArray(datum))
+    return [...(datum as Datum[]), ...rest.flatMap((item) => arrayOf(item))];
+  const time = call.args.map(datumOf).find(isTime);
+  if (time === undefined) return fold((a, b) => a + b)(call);
+  const seconds = call.args
+    .map((arg) => (datumOf(arg) === time ? secondsOf(time) : operand(arg)))
+    .reduce((sum, part) => sum + part, 0);
+  return timeDatum(seconds, zoneOf(time));
+}
+
+function subtract(call: TermCall): Datum {
+  const [first = null, ...rest] = call.args;
+  const time = datumOf(first);
+  if (!isTime(time)) return fold((a, b) => a - b)(call);
+  const [second = null] = rest;
+  const other = datumOf(second);
+  if (isTime(other)) return Math.round((secondsOf(time) - secondsOf(other)) * 1000) / 1000;
+  return timeDatum(
+    rest.map(operand).reduce((left, part) => left - part, secondsOf(time)),
+    zoneOf(time),
+  );
+}
+
+function multiply(call: TermCall): Datum {
+  const position = call.args.findIndex((arg) => Array.isArray(arg));
+  if (position < 0) return fold((a, b) => a * b)(call);
+  const array = arrayOf(call.args[position] ?? null);
+  const times = call.args
+    .filter((_, at) => at !== position)
+    .map(integerOf)
+    .reduce((a, b) => a * b, 1);
+  if (times < 0) throw logic('Cannot multiply an ARRAY by a negative number.');
+  if (array.length * times > call.context.arrayLimit) throw overLimit(call.context);
+  return Array.from({ length: times }, () => array).flat();
+}
+
+const divide = fold((a, b) => {
+  if (b === 0) throw logic('Cannot divide by zero.');
+  return a / b;
+});
+
+function modulo({ args }: TermCall): Datum {
+  const [a, b] = [integerOf(args[0] ?? null), integerOf(args[1] ?? null)];
+  if (b === 0) throw logic('Cannot take a number modulo 0.');
+  return a % b;
+}
+
+const rounding = (round: (value: number) => number): TermDefinition => ({
+  arity: [1, 1],
+  run: ({ args: [value] }) => round(numberOf(value ?? null)),
+});
+
+/** Bits of the two's complement of any length: integers up to 2^53 keep all of theirs. */
+const bits = (step: (a: bigint, b: bigint) => bigint): TermDefinition => ({
+  arity: [2, many],
+  run: ({ args }) =>
+    Number(args.map((arg) => BigInt(safeInteger(arg))).reduce((a, b) => step(a, b))),
+});
+
+function safeInteger(value: Value): number {
+  const number = integerOf(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw logic(`Integer too large: ${number}`);
+}
+
+function shifted(name: string, step: (a: bigint, by: bigint) => bigint): TermDefinition {
+  return {
+    arity: [2, many],
+    run: ({ args }) => {
+      const [first = 0, ...rest] = args.map(safeInteger);
+      const shifts = rest.map((by) => {
+        if (by < 0) throw logic('Cannot bit-shift by a negative value');
+        if (by > 1_024) throw logic(`Cannot ${name} by more than 1024 bits.`);
+        return BigInt(by);
+      });
+      return finite(Number(shifts.reduce((value, by) => step(value, by), BigInt(first))));
+    },
+  };
+}
+
+export const arithmeticTerms: readonly TermEntry[] = [
+  [24, { arity: [1, many], run: add }],
+  [25, { arity: [1, many], run: subtract }],
+  [26, { arity: [1, many], run: multiply }],
+  [27, { arity: [1, many], run: divide }],
+  [28, { arity: [2, 2], run: modulo }],
+  [183, rounding(Math.floor)],
+  [184, rounding(Math.ceil)],
+  [185, rounding((value) => Math.sign(value) * Math.round(Math.abs(value)))],
+  [191, bits((a, b) => a & b)],
+  [192, bits((a, b) => a | b)],
+  [193, bits((a, b) => a ^ b)],
+  [194, { arity: [1, 1], run: ({ args: [value = null] }) => -safeInteger(value) - 1 }],
+  [195, shifted('shift', (a, by) => a << by)],
+  [196, shifted('shift', (a, by) => a >> by)],
+];

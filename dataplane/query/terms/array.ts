@@ -1,0 +1,125 @@
+import type { Datum, DatumArray } from '../../datum/datum.ts';
+import { canonicalText } from '../../datum/text.ts';
+import type { TermCall, TermEntry } from '../compiled.ts';
+import { about, nonExistence } from '../failure.ts';
+import { arrayOf, datumOf, integerOf } from '../value.ts';
+import type { Value } from '../value.ts';
+
+/** Arrays as values: items put in, taken out, and arrays as sets. */
+
+/** A position in an array from its front, or (negative) from behind its end. */
+function position(value: Value, length: number, last: number): number {
+  const asked = integerOf(value);
+  // Behind the last item is position -1 where something is put in, the last item where it is taken.
+  const at = asked < 0 ? last + 1 + asked : asked;
+  if (at < 0) throw about(nonExistence(`Index out of bounds: ${asked}`), value);
+  if (at > last)
+    throw about(
+      nonExistence(`Index \`${asked}\` out of bounds for array of size: \`${length}\`.`),
+      value,
+    );
+  return at;
+}
+
+function insertAt({ args: [target = null, where = null, item = null] }: TermCall): Datum {
+  const array = arrayOf(target);
+  const at = position(where, array.length, array.length);
+  return [...array.slice(0, at), datumOf(item), ...array.slice(at)];
+}
+
+function spliceAt({ args: [target = null, where = null, items = null] }: TermCall): Datum {
+  const array = arrayOf(target);
+  const at = position(where, array.length, array.length);
+  return [...array.slice(0, at), ...arrayOf(items), ...array.slice(at)];
+}
+
+function changeAt({ args: [target = null, where = null, item = null] }: TermCall): Datum {
+  const array = arrayOf(target);
+  const at = position(where, array.length, array.length - 1);
+  return [...array.slice(0, at), datumOf(item), ...array.slice(at + 1)];
+}
+
+function deleteAt({ args: [target = null, where = null, end] }: TermCall): Datum {
+  const array = arrayOf(target);
+  if (end === undefined) {
+    const at = position(where, array.length, array.length - 1);
+    return [...array.slice(0, at), ...array.slice(at + 1)];
+  }
+  const from = rangeEnd(where, array.length);
+  const to = rangeEnd(end, array.length);
+  return [...array.slice(0, from), ...array.slice(Math.max(from, to))];
+}
+
+/** The end of a range: negative positions count from the end of the array. */
+function rangeEnd(value: Value, length: number): number {
+  const asked = integerOf(value);
+  const at = asked < 0 ? length + asked : asked;
+  if (at < 0) throw about(nonExistence(`Index out of bounds: ${asked}`), value);
+  if (at > length)
+    throw about(
+      nonExistence(`Index \`${asked}\` out of bounds for array of size: \`${length}\`.`),
+      value,
+    );
+  return at;
+}
+
+/** Each value once, in the order of its first place. */
+function distinct(items: DatumArray, keep: (text: string) => boolean = () => true): Datum[] {
+  const seen = new Set<string>();
+  return items.filter((item) => {
+    const text = canonicalText(item);
+    if (seen.has(text) || !keep(text)) return false;
+    seen.add(text);
+    return true;
+  });
+}
+
+const textsOf = (value: Value): Set<string> => new Set(arrayOf(value).map(canonicalText));
+
+const setInsert = ({ args: [set = null, item = null] }: TermCall): Datum =>
+  distinct([...arrayOf(set), datumOf(item)]);
+
+const setUnion = ({ args: [left = null, right = null] }: TermCall): Datum =>
+  distinct([...arrayOf(left), ...arrayOf(right)]);
+
+function setIntersection({ args: [left = null, right = null] }: TermCall): Datum {
+  const [array, other] = [arrayOf(left), textsOf(right)];
+  return distinct(array, (text) => other.has(text));
+}
+
+function setDifference({ args: [left = null, right = null] }: TermCall): Datum {
+  const [array, other] = [arrayOf(left), textsOf(right)];
+  return distinct(array, (text) => !other.has(text));
+}
+
+function difference({ args: [left = null, right = null] }: TermCall): Value {
+  const [array, removed] = [arrayOf(left), textsOf(right)];
+  return array.filter((item) => !removed.has(canonicalText(item)));
+}
+
+export const arrayTerms: readonly TermEntry[] = [
+  [
+    29,
+    {
+      arity: [2, 2],
+      run: ({ args: [array = null, item = null] }) => [...arrayOf(array), datumOf(item)],
+    },
+  ],
+  [
+    80,
+    {
+      arity: [2, 2],
+      run: ({ args: [array = null, item = null] }) => [datumOf(item), ...arrayOf(array)],
+    },
+  ],
+  [82, { arity: [3, 3], run: insertAt }],
+  [83, { arity: [2, 3], run: deleteAt }],
+  [84, { arity: [3, 3], run: changeAt }],
+  [85, { arity: [3, 3], run: spliceAt }],
+  [88, { arity: [2, 2], run: setInsert }],
+  [89, { arity: [2, 2], run: setIntersection }],
+  [90, { arity: [2, 2], run: setUnion }],
+  [91, { arity: [2, 2], run: setDifference }],
+  [95, { arity: [2, 2], run: difference }],
+  [154, { arity: [1, 1], run: ({ args: [array = null] }) => arrayOf(array) }],
+];

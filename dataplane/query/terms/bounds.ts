@@ -1,0 +1,98 @@
+import { concatBytes } from '../../common/bytes.ts';
+import { encodeKey, primaryKeyTextMax } from '../../datum/key.ts';
+import type { Datum } from '../../datum/datum.ts';
+import { prettyText } from '../../datum/text.ts';
+import { typeName } from '../../datum/type-name.ts';
+import type { TermCall } from '../compiled.ts';
+import type { EncodedRange } from '../environment.ts';
+import { about, logic, nonExistence } from '../failure.ts';
+import { BoundArray, BoundValue, datumOf, textOf } from '../value.ts';
+import type { Value } from '../value.ts';
+
+/** Keys and ranges of keys as bytes. */
+
+/** The first key behind all that begin with these bytes. */
+export function keyEnd(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key);
+  next[next.length - 1] = (next.at(-1) ?? 0) + 1;
+  return next;
+}
+
+/** The bytes of a primary key; the sentences are RethinkDB's. */
+export function primaryKeyOf(datum: Datum): Uint8Array {
+  const type = typeName(datum);
+  if (type === 'NULL' || type === 'OBJECT') {
+    throw logic(
+      `Primary keys must be either a number, string, bool, pseudotype or array (got type ${type}):\n${prettyText(datum)}`,
+    );
+  }
+  refuseNullByte(datum);
+  const key = encodeKey(datum);
+  if (
+    key.byteLength > primaryKeyTextMax + 16 ||
+    (typeof datum === 'string' && key.byteLength - 3 > primaryKeyTextMax)
+  ) {
+    throw logic(`Primary key too long (max ${primaryKeyTextMax} characters): ${prettyText(datum)}`);
+  }
+  return key;
+}
+
+function refuseNullByte(datum: Datum): void {
+  if (Array.isArray(datum)) (datum as Datum[]).forEach(refuseNullByte);
+  else if (typeof datum === 'string' && datum.includes('\0'))
+    throw logic(`Primary keys cannot contain NULL bytes (got ${JSON.stringify(datum)}).`);
+}
+
+/** The key of `getAll`: null is none. */
+export function lookupKey(value: Value): Datum {
+  const datum = datumOf(value);
+  if (datum === null) throw about(nonExistence('Keys cannot be NULL'), value);
+  return datum;
+}
+
+const arrayStart = Uint8Array.of(0x10);
+const arrayEnd = Uint8Array.of(0x01);
+/** Before and behind every value inside an array. */
+const innerBound = { minval: Uint8Array.of(0x02), maxval: Uint8Array.of(0xff) };
+
+function boundKey(value: Value): Uint8Array {
+  if (!(value instanceof BoundArray)) return encodeKey(datumOf(value));
+  const items = value.items.map((item) =>
+    item instanceof BoundValue ? innerBound[item.end] : boundKey(item),
+  );
+  return concatBytes([arrayStart, ...items, arrayEnd]);
+}
+
+const side = (options: TermCall['options'], name: string, otherwise: string): string => {
+  const value = options.get(name);
+  const text = value === undefined ? otherwise : textOf(value);
+  if (text === 'open' || text === 'closed') return text;
+  throw logic(`Expected \`open\` or \`closed\` for optarg \`${name}\` (got \`"${text}"\`).`);
+};
+
+function refuseNull(bound: Value): void {
+  if (bound instanceof BoundValue || bound instanceof BoundArray || datumOf(bound) !== null) return;
+  throw about(
+    logic('Cannot use `null` in BETWEEN, use `r.minval` or `r.maxval` to denote unboundedness.'),
+    bound,
+  );
+}
+
+/** The range between two values; undefined when nothing can be in it. */
+export function boundedRange(
+  [low = null, high = null]: readonly Value[],
+  options: TermCall['options'],
+): EncodedRange | undefined {
+  [low, high].forEach(refuseNull);
+  const openLeft = side(options, 'left_bound', 'closed') === 'open';
+  const closedRight = side(options, 'right_bound', 'open') === 'closed';
+  const isEnd = (bound: Value, end: string): boolean =>
+    bound instanceof BoundValue && bound.end === end;
+  if (isEnd(low, 'maxval') || isEnd(high, 'minval')) return undefined;
+  const start = low instanceof BoundValue ? undefined : boundKey(low);
+  const end = high instanceof BoundValue ? undefined : boundKey(high);
+  return {
+    ...(start === undefined ? {} : { start: openLeft ? keyEnd(start) : start }),
+    ...(end === undefined ? {} : { end: closedRight ? keyEnd(end) : end }),
+  };
+}

@@ -1,0 +1,248 @@
+import type { Datum, DatumObject } from '../../datum/datum.ts';
+import {
+  copyObject,
+  emptyObject,
+  fieldOf,
+  isObject,
+  objectOf,
+  pseudoType,
+  sortedKeys,
+} from '../../datum/object.ts';
+import { canonicalText, prettyText } from '../../datum/text.ts';
+import { typeName } from '../../datum/type-name.ts';
+import type { TermCall, TermEntry } from '../compiled.ts';
+import { about, logic, nonExistence } from '../failure.ts';
+import { transformed } from '../stream.ts';
+import {
+  datumOf,
+  datumOfItem,
+  isSequence,
+  RowValue,
+  Special,
+  StreamValue,
+  textOf,
+  wrongValue,
+} from '../value.ts';
+import type { Item, Value } from '../value.ts';
+import {
+  eachOf,
+  after,
+  isInfinite,
+  itemsMapped,
+  itemsNow,
+  streamFrom,
+  whenDone,
+} from './sequence-tools.ts';
+import type { ItemFunction } from './sequence-tools.ts';
+
+/** Objects and their fields: of one object, or of each object of a sequence. */
+const many = Number.POSITIVE_INFINITY;
+
+/** The object that a term of this name looks into. */
+function objectFor(name: string, value: Value): DatumObject {
+  if (value instanceof Special && !(value instanceof RowValue)) throw wrongValue('DATUM', value);
+  const datum = datumOf(value);
+  if (!isObject(datum)) {
+    const message = `Cannot perform ${name} on a non-object non-sequence \`${prettyText(datum)}\`.`;
+    throw about(datum === null ? nonExistence(message) : logic(message), value);
+  }
+  return ordinary(name, datum);
+}
+
+function ordinary(name: string, object: DatumObject): DatumObject {
+  const type = pseudoType(object);
+  if (type === undefined || type === 'LITERAL') return object;
+  throw logic(`Cannot call \`${name}\` on objects of type \`PTYPE<${type}>\`.`);
+}
+
+function refuseNested(name: string, item: Datum): void {
+  if (Array.isArray(item)) throw logic(`Cannot perform ${name} on a sequence of sequences.`);
+}
+
+/** Applies to an object, or to each object of a sequence. */
+export const overObjects =
+  (name: string, each: (object: DatumObject, rest: readonly Value[]) => Datum | Promise<Datum>) =>
+  ({ args: [target = null, ...rest] }: TermCall): Value | Promise<Value> => {
+    if (!isSequence(target)) return each(objectFor(name, target), rest);
+    const step = (batch: readonly Item[]): Item[] | Promise<Item[]> => {
+      const results: Item[] = [];
+      const done = eachOf(batch, (item) => {
+        const datum = datumOfItem(item);
+        refuseNested(name, datum);
+        return whenDone(each(objectFor(name, datum), rest), (result) => {
+          results.push(result);
+        });
+      });
+      return after(done, () => results);
+    };
+    const now = itemsNow(target);
+    if (now !== undefined) return whenDone(step(now), (items) => items.map(datumOfItem));
+    return new StreamValue(transformed(streamFrom(target), step), undefined, isInfinite(target));
+  };
+
+function* patternFields(pattern: Datum): Generator<[string, Datum]> {
+  if (typeof pattern === 'string') yield [pattern, true];
+  else if (Array.isArray(pattern))
+    for (const item of pattern as Datum[]) yield* patternFields(item);
+  else if (isObject(pattern) && pseudoType(pattern) === undefined) {
+    for (const [name, inner] of Object.entries(pattern)) {
+      const whole =
+        inner === true || typeof inner === 'string' || isObject(inner) || Array.isArray(inner);
+      if (!whole) throw logic(`Invalid path argument \`${prettyText(inner)}\`.`);
+      yield [name, inner];
+    }
+  } else throw logic(`Invalid path argument \`${pathText(pattern)}\`.`);
+}
+
+const pathText = (pattern: Datum): string =>
+  isObject(pattern) && pseudoType(pattern) === 'TIME'
+    ? canonicalText(fieldOf(pattern, 'epoch_time') ?? null)
+    : prettyText(pattern);
+
+/** The fields that a pattern names: names, nested objects of names, arrays of them. */
+function picked(object: DatumObject, pattern: Datum): DatumObject {
+  const result = emptyObject();
+  for (const [name, inner] of patternFields(pattern)) {
+    const value = fieldOf(object, name);
+    if (value === undefined) continue;
+    if (inner === true) result[name] = value;
+    else if (isObject(value)) {
+      const before = fieldOf(result, name);
+      const part = picked(value, inner);
+      result[name] = objectOf([
+        ...(before !== undefined && isObject(before) ? Object.entries(before) : []),
+        ...Object.entries(part),
+      ]);
+    } else if (Array.isArray(value)) {
+      result[name] = (value as Datum[]).filter(isObject).map((item) => picked(item, inner));
+    }
+  }
+  return result;
+}
+
+function dropped(object: DatumObject, pattern: Datum): DatumObject {
+  const result = copyObject(object);
+  for (const [name, inner] of patternFields(pattern)) {
+    const value = fieldOf(result, name);
+    if (inner === true) delete result[name];
+    else if (value !== undefined && isObject(value)) result[name] = dropped(value, inner);
+    else if (Array.isArray(value))
+      result[name] = (value as Datum[]).map((item) =>
+        isObject(item) ? dropped(item, inner) : item,
+      );
+  }
+  return result;
+}
+
+function has(object: DatumObject, pattern: Datum): boolean {
+  return [...patternFields(pattern)].every(([name, inner]) => {
+    const value = fieldOf(object, name);
+    if (value === undefined || value === null) return false;
+    return inner === true || (isObject(value) && has(value, inner));
+  });
+}
+
+/** No attribute: the sentence that shows the object. */
+const noAttribute = (name: string, object: Datum): Error =>
+  nonExistence(`No attribute \`${name}\` in object:\n${prettyText(object)}`);
+
+function getField(target: Value, name: string, term = 'get_field'): Datum {
+  const object = objectFor(term, target);
+  const value = fieldOf(object, name);
+  if (value === undefined) throw noAttribute(name, object);
+  return value;
+}
+
+/** A field's name as a function; what is no text is refused when it is called. */
+export function fieldFunction(by: Value): ItemFunction {
+  return (item) => getField(datumOfItem(item), textOf(by));
+}
+
+/** A field of one object, or of those objects of a sequence that have it. */
+export function fieldTerm(term: 'get_field' | 'bracket') {
+  return ({ args: [target = null, name = null] }: TermCall): Value => {
+    const field = textOf(name);
+    if (!isSequence(target)) return getField(target, field, term);
+    return itemsMapped(target, (item) => {
+      refuseNested(term, item);
+      return fieldOf(objectFor(term, item), field);
+    });
+  };
+}
+
+function hasFields({ args: [target = null, ...rest] }: TermCall): Value {
+  const patterns = rest.map(datumOf);
+  if (!isSequence(target)) return has(objectFor('has_fields', target), patterns);
+  return itemsMapped(
+    target,
+    (item) => {
+      refuseNested('has_fields', item);
+      return has(objectFor('has_fields', item), patterns) ? item : undefined;
+    },
+    true,
+  );
+}
+
+function withFields({ args: [target = null, ...rest] }: TermCall): Value {
+  const patterns = rest.map(datumOf);
+  if (!isSequence(target)) objectFor('has_fields', target);
+  return itemsMapped(target, (item) => {
+    refuseNested('has_fields', item);
+    const object = objectFor('has_fields', item);
+    return has(object, patterns) ? picked(object, patterns) : undefined;
+  });
+}
+
+function fieldsOf(name: string, value: Value): DatumObject {
+  const datum = datumOf(value);
+  if (isObject(datum) && pseudoType(datum) === undefined) return datum;
+  const message = `Cannot call \`${name}\` on objects of type \`${typeName(datum)}\`.`;
+  throw about(datum === null ? nonExistence(message) : logic(message), value);
+}
+
+function values({ args: [object = null] }: TermCall): Value {
+  const found = fieldsOf('values', object);
+  return sortedKeys(found).map((key) => found[key] as Datum);
+}
+
+function objectTerm({ args }: TermCall): Value {
+  if (args.length % 2 === 1)
+    throw logic(`OBJECT expects an even number of arguments (but found ${args.length}).`);
+  const object = emptyObject();
+  for (let at = 0; at < args.length; at += 2) {
+    const name = textOf(args[at] ?? null);
+    const value = datumOf(args[at + 1] ?? null);
+    const before = fieldOf(object, name);
+    if (before !== undefined)
+      throw logic(
+        `Duplicate key "${name}" in object.  (got ${prettyText(before)} and ${prettyText(value)} as values)`,
+      );
+    object[name] = value;
+  }
+  return object;
+}
+
+const patternsOf = (rest: readonly Value[]): Datum[] => rest.map(datumOf);
+
+export const fieldTerms: readonly TermEntry[] = [
+  [31, { arity: [2, 2], run: fieldTerm('get_field') }],
+  [32, { arity: [1, many], run: hasFields }],
+  [
+    33,
+    {
+      arity: [1, many],
+      run: overObjects('pluck', (object, rest) => picked(object, patternsOf(rest))),
+    },
+  ],
+  [
+    34,
+    {
+      arity: [1, many],
+      run: overObjects('without', (object, rest) => dropped(object, patternsOf(rest))),
+    },
+  ],
+  [94, { arity: [1, 1], run: ({ args: [object = null] }) => sortedKeys(fieldsOf('keys', object)) }],
+  [96, { arity: [1, many], run: withFields }],
+  [143, { arity: [0, many], run: objectTerm }],
+  [186, { arity: [1, 1], run: values }],
+];

@@ -1,0 +1,154 @@
+import type { Datum } from '../../datum/datum.ts';
+import { compareDatum } from '../../datum/compare.ts';
+import { canonicalText } from '../../datum/text.ts';
+import { objectOf } from '../../datum/object.ts';
+import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { isMissing, logic } from '../failure.ts';
+import {
+  datumOf,
+  datumOfItem,
+  FunctionValue,
+  GroupedValue,
+  isSequence,
+  Special,
+  textOf,
+  truth,
+  wrongValue,
+} from '../value.ts';
+import type { Group, Item, Value } from '../value.ts';
+import { indexScan } from './index-access.ts';
+import { fieldFunction } from './fields.ts';
+import { collected, eachIn, overLimit, settled, tableOf } from './sequence-tools.ts';
+import type { ItemFunction } from './sequence-tools.ts';
+
+/**
+ * A sequence that was grouped and not read yet. Reductions read it once and keep one accumulator for
+ * each group; every other term makes an array of each group first.
+ */
+export class GroupingValue extends Special {
+  override readonly typeName = 'GROUPED_STREAM';
+  readonly source: Value;
+  readonly keysOf: (item: Item) => readonly Datum[] | Promise<readonly Datum[]>;
+  constructor(source: Value, keysOf: GroupingValue['keysOf']) {
+    super();
+    this.source = source;
+    this.keysOf = keysOf;
+  }
+}
+
+export const isGrouped = (value: Value): value is GroupedValue | GroupingValue =>
+  value instanceof GroupedValue || value instanceof GroupingValue;
+
+/** One `T` for each group, made when the group's first item comes; in the order of the keys. */
+export async function byGroup<T>(
+  grouping: GroupingValue,
+  context: Context,
+  steps: { readonly start: () => T; readonly add: (group: T, item: Item) => unknown },
+): Promise<readonly { readonly key: Datum; readonly group: T }[]> {
+  const groups = new Map<string, { key: Datum; group: T }>();
+  await eachIn(grouping.source, context, async (item) => {
+    for (const key of await grouping.keysOf(item)) {
+      const text = canonicalText(key);
+      let entry = groups.get(text);
+      if (entry === undefined) {
+        if (groups.size >= context.arrayLimit) throw overLimit(context);
+        entry = { key, group: steps.start() };
+        groups.set(text, entry);
+      }
+      await steps.add(entry.group, item);
+    }
+  });
+  return [...groups.values()].sort((a, b) => compareDatum(a.key, b.key));
+}
+
+/** The groups with an array for each that was not reduced. */
+export async function groupsOf(
+  value: GroupedValue | GroupingValue,
+  context: Context,
+): Promise<readonly Group[]> {
+  if (value instanceof GroupedValue) return value.groups;
+  let total = 0;
+  const groups = await byGroup<Datum[]>(value, context, {
+    start: () => [],
+    add: (items, item) => {
+      total += 1;
+      if (total > context.arrayLimit) throw overLimit(context);
+      items.push(datumOfItem(item));
+    },
+  });
+  return groups.map(({ key, group }) => ({ key, value: group }));
+}
+
+function group({ args: [target = null, ...by], options }: TermCall): Value {
+  if (isGrouped(target))
+    throw logic('Cannot call `group` on the output of `group` (did you mean to `ungroup`?).');
+  const index = options.get('index');
+  const functions: ItemFunction[] = by.map((each) =>
+    each instanceof FunctionValue ? (item) => each.call([datumOfItem(item)]) : fieldFunction(each),
+  );
+  let source = target;
+  if (index !== undefined) {
+    const table = tableOf(target);
+    if (table === undefined) throw wrongValue('TABLE', target);
+    const name = textOf(index);
+    source = indexScan(table, name, {}, 'ascending');
+    functions.push(fieldFunction(name));
+  }
+  if (functions.length === 0) throw logic('Cannot group by nothing.');
+  const multi = truth(options.get('multi') ?? false);
+  return new GroupingValue(source, async (item) => {
+    const parts: Datum[] = [];
+    for (const of of functions) parts.push(await groupKey(of, item));
+    if (multi)
+      return combinations(parts).map((key) => (key.length === 1 ? (key[0] as Datum) : key));
+    return [parts.length === 1 ? (parts[0] as Datum) : parts];
+  });
+}
+
+/** With `multi` an array stands for each of its items. */
+function combinations(parts: readonly Datum[]): Datum[][] {
+  return parts.reduce<Datum[][]>(
+    (sofar, part) => {
+      const choices = Array.isArray(part) ? (part as Datum[]) : [part];
+      return sofar.flatMap((key) => choices.map((choice) => [...key, choice]));
+    },
+    [[]],
+  );
+}
+
+/** What does not exist groups under null. */
+async function groupKey(of: ItemFunction, item: Item): Promise<Datum> {
+  try {
+    return datumOf(await of(item));
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function ungroup({ args: [target = null], context }: TermCall): Promise<Value> {
+  if (!isGrouped(target)) throw wrongValue('GROUPED_DATA', target);
+  const rows: Datum[] = [];
+  for (const { key, value } of await groupsOf(target, context)) {
+    const reduction = isSequence(value)
+      ? await collected(value, context, (items) => items.map(datumOfItem))
+      : await settled(value, context);
+    rows.push(
+      objectOf([
+        ['group', key],
+        ['reduction', reduction],
+      ]),
+    );
+  }
+  return rows;
+}
+
+const many = Number.POSITIVE_INFINITY;
+
+export const groupTerms: readonly TermEntry[] = [
+  [
+    144,
+    { arity: [1, many], options: ['index', 'multi'], effects: true, grouped: true, run: group },
+  ],
+  [150, { arity: [1, 1], effects: true, grouped: true, run: ungroup }],
+];

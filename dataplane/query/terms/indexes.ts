@@ -1,0 +1,192 @@
+import type { Datum } from '../../datum/datum.ts';
+import { binaryOfText } from './binary.ts';
+import { objectOf } from '../../datum/object.ts';
+import { prettyText } from '../../datum/text.ts';
+import { typeName } from '../../datum/type-name.ts';
+import { determinism } from '../compiled.ts';
+import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import type { TableInfo } from '../environment.ts';
+import { logic, opFailed } from '../failure.ts';
+import {
+  DatabaseValue,
+  datumOf,
+  FunctionValue,
+  Special,
+  TableValue,
+  textOf,
+  truth,
+} from '../value.ts';
+import type { Value } from '../value.ts';
+import { expectTable } from './select.ts';
+import { accepted, tableConfig } from './tables.ts';
+import { tableOf } from './sequence-tools.ts';
+
+/** Secondary indexes, and what a table says of itself. */
+const many = Number.POSITIVE_INFINITY;
+
+/** The table as it is now: the value may be older than the last index. */
+function current(value: Value | undefined, context: Context): TableInfo {
+  const { info } = expectTable(value);
+  return context.environment.catalog.tableById(info.id) ?? info;
+}
+
+async function indexCreate(call: TermCall): Promise<Value> {
+  const {
+    args: [target, name = null, by],
+    options,
+    context,
+  } = call;
+  const { info } = expectTable(target);
+  const text = textOf(name);
+  if (text === info.primaryKey)
+    throw logic(`Index name conflict: \`${text}\` is the name of the primary key.`);
+  if (truth(options.get('geo') ?? false))
+    throw logic('Geospatial indexes are not implemented in this version of PhotonDB.');
+  if (call.determinism[2] !== undefined && call.determinism[2] !== determinism.always) {
+    throw logic('Could not prove function deterministic.  Index functions must be deterministic.');
+  }
+  const definition = JSON.stringify(by instanceof FunctionValue ? by.term : text);
+  accepted(
+    await context.environment.catalog.createIndex(info.id, {
+      name: text,
+      multi: truth(options.get('multi') ?? false),
+      geo: false,
+      definition,
+    }),
+  );
+  return { created: 1 };
+}
+
+async function indexDrop({ args: [target, name = null], context }: TermCall): Promise<Value> {
+  accepted(await context.environment.catalog.dropIndex(expectTable(target).info.id, textOf(name)));
+  return { dropped: 1 };
+}
+
+async function indexRename({
+  args: [target, from = null, to = null],
+  options,
+  context,
+}: TermCall): Promise<Value> {
+  const names = {
+    from: textOf(from),
+    to: textOf(to),
+    overwrite: truth(options.get('overwrite') ?? false),
+  };
+  accepted(await context.environment.catalog.renameIndex(expectTable(target).info.id, names));
+  return { renamed: names.from === names.to ? 0 : 1 };
+}
+
+function indexStates(info: TableInfo, names: readonly string[]): Datum {
+  const wanted =
+    names.length === 0
+      ? info.indexes
+      : names.map((name) => {
+          const index = info.indexes.find((each) => each.name === name);
+          if (index === undefined)
+            throw opFailed(
+              `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`,
+            );
+          return index;
+        });
+  return wanted.map((index) =>
+    objectOf([
+      ['function', binaryOfText(index.definition)],
+      ['geo', index.geo],
+      ['index', index.name],
+      ['multi', index.multi],
+      ['outdated', false],
+      ...(index.ready ? [] : [['progress', index.progress] as const]),
+      ['query', `indexCreate('${index.name}', ${index.definition})`],
+      ['ready', index.ready],
+    ]),
+  );
+}
+
+async function indexWait({ args: [target, ...names], context }: TermCall): Promise<Value> {
+  const texts = names.map(textOf);
+  indexStates(current(target, context), texts);
+  await context.environment.catalog.ready(
+    expectTable(target).info.id,
+    texts.length === 0 ? undefined : texts,
+    context.signal,
+  );
+  return indexStates(current(target, context), texts);
+}
+
+function info({ args: [value = null], context }: TermCall): Value {
+  if (value instanceof DatabaseValue) return { ...value.info, type: 'DB' };
+  if (value instanceof TableValue) return tableInfo(value, context);
+  const table = tableOf(value);
+  if (table !== undefined && value instanceof Special)
+    return { table: tableInfo(table, context), type: value.typeName };
+  if (value instanceof Special) return { type: value.typeName, value: value.shown };
+  return { type: typeName(datumOf(value)), value: prettyText(datumOf(value)) };
+}
+
+function tableInfo(value: TableValue, context: Context): Datum {
+  const now = current(value, context);
+  return {
+    db: { id: now.database.id, name: now.database.name, type: 'DB' },
+    doc_count_estimates: [],
+    id: now.id,
+    indexes: now.indexes.map((index) => index.name).sort(),
+    name: now.name,
+    primary_key: now.primaryKey,
+    type: 'TABLE',
+  };
+}
+
+function status({ args: [target], context }: TermCall): Value {
+  const { name: server } = context.environment.server;
+  const now = current(target, context);
+  return {
+    db: now.database.name,
+    id: now.id,
+    name: now.name,
+    raft_leader: server,
+    shards: [{ primary_replicas: [server], replicas: [{ server, state: 'ready' }] }],
+    status: {
+      all_replicas_ready: true,
+      ready_for_outdated_reads: true,
+      ready_for_reads: true,
+      ready_for_writes: true,
+    },
+  };
+}
+
+export const indexTerms: readonly TermEntry[] = [
+  [75, { arity: [2, 3], options: ['multi', 'geo'], effects: true, run: indexCreate }],
+  [76, { arity: [2, 2], effects: true, run: indexDrop }],
+  [
+    77,
+    {
+      arity: [1, 1],
+      effects: true,
+      run: ({ args: [target], context }) =>
+        current(target, context)
+          .indexes.map(({ name }) => name)
+          .sort(),
+    },
+  ],
+  [79, { arity: [1, 1], effects: true, run: info }],
+  [
+    139,
+    {
+      arity: [1, many],
+      effects: true,
+      run: ({ args: [target, ...names], context }) =>
+        indexStates(current(target, context), names.map(textOf)),
+    },
+  ],
+  [140, { arity: [1, many], effects: true, run: indexWait }],
+  [156, { arity: [3, 3], options: ['overwrite'], effects: true, run: indexRename }],
+  [
+    174,
+    {
+      arity: [1, 1],
+      effects: true,
+      run: ({ args: [target], context }) => tableConfig(current(target, context), context),
+    },
+  ],
+  [175, { arity: [1, 1], effects: true, run: status }],
+];

@@ -1,0 +1,198 @@
+import { equalDatum } from '../../datum/compare.ts';
+import type { TermCall, TermEntry } from '../compiled.ts';
+import { about, logic, nonExistence } from '../failure.ts';
+import { limited, skipped } from '../stream.ts';
+import {
+  datumOf,
+  datumOfItem,
+  FunctionValue,
+  integerOf,
+  isSequence,
+  StreamValue,
+  truth,
+} from '../value.ts';
+import type { Item, Value } from '../value.ts';
+import { binaryDatum, bytesOf, isBinary } from './binary.ts';
+import { fieldTerm } from './fields.ts';
+import { typeName } from '../../datum/type-name.ts';
+import {
+  after,
+  eachIn,
+  isInfinite,
+  itemFunction,
+  itemsNow,
+  itemsOf,
+  noSequence,
+  refuseInfinite,
+  sameForm,
+  selected,
+  streamFrom,
+  tableOf,
+  whenDone,
+} from './sequence-tools.ts';
+
+/** Terms that take a part of a sequence, or ask what is in it. */
+
+function limit({ args: [target = null, count = null] }: TermCall): Value {
+  const most = integerOf(count);
+  if (most < 0) throw about(logic(`LIMIT takes a non-negative argument (got ${most})`), count);
+  const now = itemsNow(target);
+  if (now !== undefined) return sameForm(target, now.slice(0, most));
+  return new StreamValue(limited(streamFrom(target), most), tableOf(target));
+}
+
+const negativeLeft = 'Cannot use a negative left index on a stream.';
+
+function skip({ args: [target = null, count = null] }: TermCall): Value {
+  const number = integerOf(count);
+  const now = itemsNow(target);
+  if (now !== undefined) return sameForm(target, now.slice(number));
+  const source = streamFrom(target);
+  if (number < 0) throw logic(negativeLeft);
+  return new StreamValue(skipped(source, number), tableOf(target), isInfinite(target));
+}
+
+interface Bounds {
+  readonly from: number;
+  readonly to: number;
+  readonly leftOpen: boolean;
+  readonly rightClosed: boolean;
+}
+
+function boundsOf({ args: [, from = null, to], options }: TermCall): Bounds {
+  return {
+    from: integerOf(from),
+    to: to === undefined ? -1 : integerOf(to),
+    leftOpen: options.get('left_bound') === 'open',
+    rightClosed: to === undefined || options.get('right_bound') === 'closed',
+  };
+}
+
+/** First and last-but-one position of a slice of something of known length. */
+function positions({ from, to, leftOpen, rightClosed }: Bounds, length: number): [number, number] {
+  const start = (from < 0 ? length + from : from) + (leftOpen ? 1 : 0);
+  const end = (to < 0 ? length + to : to) + (rightClosed ? 1 : 0);
+  return [Math.max(0, start), Math.max(0, end)];
+}
+
+function slice(call: TermCall): Value {
+  const [target = null] = call.args;
+  const bounds = boundsOf(call);
+  const now = itemsNow(target);
+  if (now !== undefined) return sameForm(target, now.slice(...positions(bounds, now.length)));
+  if (isSequence(target)) return streamSlice(target, bounds);
+  const datum = datumOf(target);
+  if (typeof datum === 'string') {
+    const letters = Array.from(datum);
+    return letters.slice(...positions(bounds, letters.length)).join('');
+  }
+  if (!isBinary(datum)) throw noSequence(target);
+  const bytes = bytesOf(datum);
+  return binaryDatum(bytes.slice(...positions(bounds, bytes.length)));
+}
+
+function streamSlice(target: Value, { from, to, leftOpen, rightClosed }: Bounds): Value {
+  if (from < 0) throw logic(negativeLeft);
+  if (to < -1) throw logic('Cannot use a right index < -1 on a stream.');
+  if (to === -1 && !rightClosed)
+    throw logic('Cannot slice to an open right index of -1 on a stream.');
+  const start = from + (leftOpen ? 1 : 0);
+  const rest = skipped(streamFrom(target), start);
+  if (to === -1) return new StreamValue(rest, tableOf(target), isInfinite(target));
+  const count = Math.max(0, to + (rightClosed ? 1 : 0) - start);
+  return new StreamValue(limited(rest, count), tableOf(target));
+}
+
+const outOfBounds = (position: Value): Error =>
+  about(nonExistence(`Index out of bounds: ${integerOf(position)}`), position);
+
+function nth({
+  args: [target = null, position = null],
+  context,
+}: TermCall): Value | Promise<Value> {
+  const at = integerOf(position);
+  const table = tableOf(target);
+  const found = (item: Item | undefined): Value => {
+    if (item === undefined) throw outOfBounds(position);
+    return selected(item, table);
+  };
+  const now = itemsNow(target);
+  if (now !== undefined) return found(now.at(at));
+  const source = streamFrom(target);
+  if (at < -1) throw about(logic('Cannot use an index < -1 on a stream.'), position);
+  if (at >= 0) {
+    const few = new StreamValue(limited(skipped(source, at), 1));
+    return itemsOf(few, context).then(([item]) => found(item));
+  }
+  refuseInfinite(target);
+  let last: Item | undefined;
+  return after(
+    eachIn(target, context, (item) => void (last = item)),
+    () => found(last),
+  );
+}
+
+/** `[]`: a position of a sequence or a field of an object. */
+function bracket(call: TermCall): Value | Promise<Value> {
+  const [, key = null] = call.args;
+  const datum = datumOf(key);
+  if (typeof datum === 'number') return nth(call);
+  if (typeof datum === 'string') return fieldTerm('bracket')(call);
+  throw about(
+    logic(
+      `Expected NUMBER or STRING as second argument to \`bracket\` but found ${typeName(datum)}.`,
+    ),
+    key,
+  );
+}
+
+function isEmpty({ args: [target = null], context }: TermCall): Value | Promise<Value> {
+  const now = itemsNow(target);
+  if (now !== undefined) return now.length === 0;
+  return itemsOf(new StreamValue(limited(streamFrom(target), 1)), context).then(
+    (items) => items.length === 0,
+  );
+}
+
+/** Whether each of the wanted values stands for an item of its own. */
+function contains({ args: [target = null, ...wanted], context }: TermCall): Value | Promise<Value> {
+  const tests = wanted.map((want) =>
+    want instanceof FunctionValue
+      ? itemFunction(want)
+      : (
+          (datum) =>
+          (item: Item): Value =>
+            equalDatum(datumOfItem(item), datum)
+        )(datumOf(want)),
+  );
+  const open = new Set(tests);
+  const first = async (item: Item): Promise<void> => {
+    for (const test of open) {
+      if (!truth(await test(item))) continue;
+      open.delete(test);
+      return;
+    }
+  };
+  const step = (item: Item): unknown => {
+    for (const test of open) {
+      const value = test(item);
+      if (value instanceof Promise) return first(item).then(() => open.size === 0);
+      if (!truth(value)) continue;
+      open.delete(test);
+      break;
+    }
+    return open.size === 0;
+  };
+  if (open.size === 0) return whenDone(streamFrom(target), () => true);
+  return after(eachIn(target, context, step), () => open.size === 0);
+}
+
+export const partTerms: readonly TermEntry[] = [
+  [30, { arity: [2, 3], options: ['left_bound', 'right_bound'], run: slice }],
+  [45, { arity: [2, 2], run: nth }],
+  [70, { arity: [2, 2], run: skip }],
+  [71, { arity: [2, 2], run: limit }],
+  [86, { arity: [1, 1], run: isEmpty }],
+  [93, { arity: [1, Number.POSITIVE_INFINITY], run: contains }],
+  [170, { arity: [2, 2], run: bracket }],
+];

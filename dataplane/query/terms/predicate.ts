@@ -1,0 +1,31 @@
+import type { Datum } from '../../datum/datum.ts';
+import { equalDatum } from '../../datum/compare.ts';
+import { fieldOf, isObject, pseudoType } from '../../datum/object.ts';
+import { datumOf, datumOfItem, FunctionValue, Special, truth } from '../value.ts';
+import type { Item, Value } from '../value.ts';
+import { isLiteral } from './merging.ts';
+import { checkArity, whenDone } from './sequence-tools.ts';
+
+/** What `filter` and `count` ask of each item: a function, or an object that it must match. */
+
+/** A document matches an object when it has all its fields, nested objects likewise. */
+function matches(document: Datum, pattern: Datum): boolean {
+  if (isLiteral(pattern)) return equalDatum(document, fieldOf(pattern, 'value') ?? null);
+  if (!isObject(pattern) || pseudoType(pattern) !== undefined) return equalDatum(document, pattern);
+  if (!isObject(document)) return false;
+  return Object.entries(pattern).every(([name, wanted]) => {
+    const value = fieldOf(document, name);
+    return value !== undefined && matches(value, wanted);
+  });
+}
+
+export function predicateOf(predicate: Value): (item: Item) => Value | Promise<Value> {
+  if (predicate instanceof FunctionValue) {
+    checkArity(predicate, 1);
+    const object = (item: Item, value: Value): Value =>
+      !(value instanceof Special) && isObject(value) ? matches(datumOfItem(item), value) : value;
+    return (item) => whenDone(predicate.call([datumOfItem(item)]), (value) => object(item, value));
+  }
+  const pattern = datumOf(predicate);
+  return (item) => (isObject(pattern) ? matches(datumOfItem(item), pattern) : truth(pattern));
+}

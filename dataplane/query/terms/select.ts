@@ -1,0 +1,91 @@
+import { encodeKey } from '../../datum/key.ts';
+import type { TermCall, TermEntry } from '../compiled.ts';
+import { logic } from '../failure.ts';
+import { chained, streamOf } from '../stream.ts';
+import {
+  datumOf,
+  RowValue,
+  SliceValue,
+  StoredRow,
+  StreamValue,
+  TableValue,
+  textOf,
+  wrongValue,
+} from '../value.ts';
+import type { Value } from '../value.ts';
+import { boundedRange, keyEnd, lookupKey, primaryKeyOf } from './bounds.ts';
+import { indexScan, readyIndex } from './index-access.ts';
+
+/** Selections that begin at a table: one document, documents by key, a range of an index. */
+const many = Number.POSITIVE_INFINITY;
+
+export function expectTable(value: Value | undefined): TableValue {
+  if (value instanceof TableValue) return value;
+  throw wrongValue('TABLE', value ?? null);
+}
+
+async function get({ args: [target, key = null], context }: TermCall): Promise<Value> {
+  const from = expectTable(target);
+  const primaryKey = datumOf(key);
+  const bytes = primaryKeyOf(primaryKey);
+  const row = await from.access.get(bytes, context.signal);
+  return new RowValue(
+    from,
+    { key: bytes, primaryKey },
+    row === undefined ? undefined : new StoredRow(row),
+  );
+}
+
+async function getAll({ args: [target, ...keys], options, context }: TermCall): Promise<Value> {
+  const from = expectTable(target);
+  const index = textOf(options.get('index') ?? from.info.primaryKey);
+  if (index === from.info.primaryKey) {
+    const rows: StoredRow[] = [];
+    for (const key of keys) {
+      const row = await from.access.get(primaryKeyOf(lookupKey(key)), context.signal);
+      if (row !== undefined) rows.push(new StoredRow(row));
+    }
+    return new StreamValue(streamOf(rows), from);
+  }
+  readyIndex(from, index);
+  const streams = keys.map((key) => {
+    const start = encodeKey(lookupKey(key));
+    return indexScan(from, index, { start, end: keyEnd(start) }, 'ascending').stream;
+  });
+  return new StreamValue(chained(streams), from);
+}
+
+function refuseSecondBetween(slice: SliceValue, index: string): void {
+  if (slice.bounded) throw logic('Cannot perform multiple BETWEENs on the same table.');
+  if (slice.index === index) return;
+  throw logic(
+    `Cannot call BETWEEN on index \`${index}\` after calling ORDER_BY on index \`${slice.index}\`.`,
+  );
+}
+
+function between({ args: [target = null, ...bounds], options }: TermCall): Value {
+  const slice = target instanceof SliceValue ? target : undefined;
+  if (slice === undefined && !(target instanceof TableValue))
+    throw wrongValue('TABLE_SLICE', target);
+  const from = slice?.table ?? expectTable(target);
+  const asked = options.get('index');
+  const index = asked === undefined ? (slice?.index ?? from.info.primaryKey) : textOf(asked);
+  if (slice !== undefined) refuseSecondBetween(slice, index);
+  if (index !== from.info.primaryKey) readyIndex(from, index);
+  const range = boundedRange(bounds, options);
+  return new SliceValue(from, index, { range, bounded: true, order: slice?.order });
+}
+
+const betweenTerm = {
+  arity: [3, 3],
+  options: ['index', 'left_bound', 'right_bound'],
+  effects: true,
+  run: between,
+} as const;
+
+export const selectTerms: readonly TermEntry[] = [
+  [16, { arity: [2, 2], effects: true, run: get }],
+  [36, betweenTerm],
+  [78, { arity: [1, many], options: ['index'], effects: true, run: getAll }],
+  [182, betweenTerm],
+];

@@ -1,0 +1,266 @@
+import type { Datum } from '../../datum/datum.ts';
+import { equalDatum } from '../../datum/compare.ts';
+import { fieldOf } from '../../datum/object.ts';
+import type { TermCall, TermEntry } from '../compiled.ts';
+import { isMissing, logic } from '../failure.ts';
+import { chained, polite, transformed } from '../stream.ts';
+import type { Stream } from '../stream.ts';
+import {
+  arrayOf,
+  datumOf,
+  datumOfItem,
+  FunctionValue,
+  integerOf,
+  objectOfValue,
+  StreamValue,
+  truth,
+} from '../value.ts';
+import type { Item, Value } from '../value.ts';
+import { merged } from './merging.ts';
+import {
+  after,
+  checkArity,
+  collected,
+  eachOf,
+  expectFunction,
+  isInfinite,
+  itemFunction,
+  itemsNow,
+  itemsOf,
+  refuseInfinite,
+  sameForm,
+  settled,
+  streamFrom,
+  tableOf,
+  whenDone,
+} from './sequence-tools.ts';
+import { mapSeveral } from './map-several.ts';
+import { predicateOf } from './predicate.ts';
+
+/** Terms that make a sequence of a sequence, item by item. */
+const many = Number.POSITIVE_INFINITY;
+
+type Step = (batch: readonly Item[]) => readonly Item[] | Promise<readonly Item[]>;
+
+/** Arrays at once, everything else batch by batch as it is pulled. */
+function through(target: Value, step: Step): Value | Promise<Value> {
+  const now = itemsNow(target);
+  if (now !== undefined) return whenDone(step(now), (items) => items.map(datumOfItem));
+  return new StreamValue(transformed(streamFrom(target), step), undefined, isInfinite(target));
+}
+
+const mapping =
+  (each: (item: Item, results: Item[]) => unknown): Step =>
+  (batch) => {
+    const results: Item[] = [];
+    return after(
+      eachOf(batch, (item) => each(item, results)),
+      () => results,
+    );
+  };
+
+function map(call: TermCall): Value | Promise<Value> {
+  const { args } = call;
+  const target = args[0] ?? null;
+  const by = expectFunction(args.at(-1) ?? null);
+  const sequences = args.slice(0, -1);
+  if (by.arity !== 0 && by.arity !== sequences.length) {
+    const expected = `${by.arity} argument${by.arity === 1 ? '' : 's'}`;
+    const found = sequences.length === 1 ? '1 sequence was' : `${sequences.length} sequences were`;
+    throw logic(`The function passed to \`map\` expects ${expected}, but ${found} found.`);
+  }
+  if (sequences.length > 1) return mapSeveral(sequences, by);
+  const each = itemFunction(by);
+  return through(
+    target,
+    mapping((item, results) => whenDone(each(item), (value) => void results.push(datumOf(value)))),
+  );
+}
+
+function concatMap({
+  args: [target = null, by = null],
+  context,
+}: TermCall): Value | Promise<Value> {
+  const each = itemFunction(by);
+  return through(
+    target,
+    mapping((item, results) =>
+      whenDone(each(item), (value) =>
+        collected(value, context, (items) => {
+          for (const one of items) results.push(one);
+        }),
+      ),
+    ),
+  );
+}
+
+function filter({
+  args: [target = null, predicate = null],
+  options,
+}: TermCall): Value | Promise<Value> {
+  const otherwise = options.get('default') ?? false;
+  const missing = (error: unknown): boolean => {
+    if (!isMissing(error)) throw error;
+    return truth(otherwise);
+  };
+  const test = predicateOf(predicate);
+  const holds = (item: Item): boolean | Promise<boolean> => {
+    try {
+      const value = test(item);
+      return value instanceof Promise ? value.then(truth, missing) : truth(value);
+    } catch (error) {
+      return missing(error);
+    }
+  };
+  const step = mapping((item, results) =>
+    whenDone(holds(item), (kept) => {
+      if (kept) results.push(item);
+    }),
+  );
+  const now = itemsNow(target);
+  if (now !== undefined) return whenDone(step(now), (items) => sameForm(target, items));
+  return new StreamValue(
+    transformed(streamFrom(target), step),
+    tableOf(target),
+    isInfinite(target),
+  );
+}
+
+function union({ args }: TermCall): Value {
+  if (args.every((arg) => Array.isArray(arg))) return args.flatMap((arg) => arg as Datum[]);
+  return new StreamValue(chained(args.map(streamFrom)), undefined, args.some(isInfinite));
+}
+
+function range({ args: [first, second], context }: TermCall): Value {
+  const from = second === undefined ? 0 : integerOf(first ?? null);
+  const end = second ?? first;
+  const to = end === undefined ? Number.POSITIVE_INFINITY : integerOf(end);
+  let at = from;
+  const numbers: Stream = {
+    async next({ rows }) {
+      if (at >= to) return undefined;
+      const batch = Array.from({ length: Math.min(rows, to - at) }, (_, step) => at + step);
+      at += batch.length;
+      return batch;
+    },
+    close: () => {
+      at = to;
+    },
+  };
+  const stream = polite(numbers, () => context.environment.pause());
+  return new StreamValue(stream, undefined, to === Number.POSITIVE_INFINITY);
+}
+
+function zip({ args: [target = null] }: TermCall): Value | Promise<Value> {
+  return through(target, (batch) =>
+    batch.map((item) => {
+      const pair = objectOfValue(datumOfItem(item));
+      const left = fieldOf(pair, 'left');
+      if (left === undefined) throw logic('ZIP can only be called on the result of a join.');
+      return merged(left, fieldOf(pair, 'right') ?? null);
+    }),
+  );
+}
+
+function offsetsOf({
+  args: [target = null, wanted = null],
+  context,
+}: TermCall): Value | Promise<Value> {
+  const offsets: number[] = [];
+  let at = 0;
+  const same =
+    wanted instanceof FunctionValue
+      ? itemFunction(wanted)
+      : (
+          (datum) => (item: Item) =>
+            equalDatum(datumOfItem(item), datum)
+        )(datumOf(wanted));
+  return collected(target, context, (items) =>
+    after(
+      eachOf(items, (item) =>
+        whenDone(same(item), (holds) => {
+          if (truth(holds)) offsets.push(at);
+          at += 1;
+        }),
+      ),
+      () => offsets,
+    ),
+  );
+}
+
+/** `fold` with `emit` makes a stream of what `emit` says at each item, without it the last value. */
+async function fold({
+  args: [target = null, base = null, by = null],
+  options,
+  context,
+}: TermCall): Promise<Value> {
+  const combine = expectFunction(by);
+  checkArity(combine, 2);
+  const [emit, finalEmit] = [options.get('emit'), options.get('final_emit')];
+  let result: Value = await settled(base, context);
+  if (emit === undefined) {
+    refuseInfinite(target);
+    for (const item of await itemsOf(target, { ...context, arrayLimit: many }))
+      result = datumOf(await combine.call([result, datumOfItem(item)]));
+    return finalEmit === undefined ? result : expectFunction(finalEmit).call([result]);
+  }
+  const emitting = expectFunction(emit);
+  const step: Step = async (batch) => {
+    const out: Item[] = [];
+    for (const item of batch) {
+      const row = datumOfItem(item);
+      const next = datumOf(await combine.call([result, row]));
+      out.push(...arrayOf(await emitting.call([result, row, next])));
+      result = next;
+    }
+    return out;
+  };
+  const body = transformed(streamFrom(target), step);
+  if (finalEmit === undefined) return new StreamValue(body);
+  const last: Stream = {
+    async next(limit, signal) {
+      void limit;
+      signal.throwIfAborted();
+      if (result === undefined) return undefined;
+      const items = arrayOf(await expectFunction(finalEmit).call([result]));
+      result = undefined as unknown as Value;
+      return items;
+    },
+    close: () => undefined,
+  };
+  return new StreamValue(chained([body, last]));
+}
+
+async function sample({ args: [target = null, count = null], context }: TermCall): Promise<Value> {
+  const number = integerOf(count);
+  if (number < 0) throw logic(`Number of items to sample must be non-negative, got \`${number}\`.`);
+  const items = [...(await itemsOf(target, context))].map((item) => ({
+    item,
+    at: context.environment.random(),
+  }));
+  const drawn = items.sort((a, b) => a.at - b.at).slice(0, number);
+  return sameForm(
+    target,
+    drawn.map(({ item }) => item),
+  );
+}
+
+export const transformTerms: readonly TermEntry[] = [
+  [38, { arity: [2, many], run: map }],
+  [39, { arity: [2, 2], options: ['default'], run: filter }],
+  [40, { arity: [2, 2], run: concatMap }],
+  [
+    44,
+    {
+      arity: [0, many],
+      options: ['interleave'],
+      noSpread: 'r.args is not supported in an order_by or union command yet.',
+      run: union,
+    },
+  ],
+  [72, { arity: [1, 1], run: zip }],
+  [81, { arity: [2, 2], effects: true, run: sample }],
+  [87, { arity: [2, 2], run: offsetsOf }],
+  [173, { arity: [0, 2], effects: true, run: range }],
+  [187, { arity: [3, 3], options: ['emit', 'final_emit'], effects: true, run: fold }],
+];
