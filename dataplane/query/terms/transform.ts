@@ -157,7 +157,8 @@ function zip({ args: [target = null] }: TermCall): Value | Promise<Value> {
       const pair = objectOfValue(datumOfItem(item));
       const left = fieldOf(pair, 'left');
       if (left === undefined) throw logic('ZIP can only be called on the result of a join.');
-      return merged(left, fieldOf(pair, 'right') ?? null);
+      const right = fieldOf(pair, 'right');
+      return right === undefined ? left : merged(left, right);
     }),
   );
 }

@@ -1,0 +1,187 @@
+import { compareBytes } from '../../common/bytes.ts';
+import type { Datum } from '../../datum/datum.ts';
+import { canonicalText, parseText } from '../../datum/text.ts';
+import type {
+  Catalog,
+  DatabaseInfo,
+  Edit,
+  EditOutcome,
+  EncodedRange,
+  Environment,
+  IndexInfo,
+  Refusal,
+  Row,
+  TableAccess,
+  TableInfo,
+} from '../environment.ts';
+import { compileIndex } from '../index-function.ts';
+
+/** What the query engine needs, in memory, with a clock and a chance that tests can foresee. */
+export class MemoryEnvironment implements Environment {
+  readonly catalog: Catalog = catalogOf(this);
+  readonly server = { id: '00000000-0000-4000-8000-000000000000', name: 'here' };
+  readonly databases: DatabaseInfo[] = [{ id: 'd-test', name: 'test' }];
+  readonly tables = new Map<string, MemoryTable>();
+  /** Documents that scans handed out so far. */
+  rowsRead = 0;
+  pauses = 0;
+  nowMs = 1_700_000_000_000;
+  #made = 0;
+
+  table(id: string): TableAccess | undefined {
+    return this.tables.get(id);
+  }
+
+  pause(): Promise<void> {
+    this.pauses += 1;
+    return Promise.resolve();
+  }
+
+  now(): number {
+    return this.nowMs;
+  }
+
+  uuid(): string {
+    this.#made += 1;
+    return `00000000-0000-4000-8000-${String(this.#made).padStart(12, '0')}`;
+  }
+
+  random(): number {
+    return 0.5;
+  }
+}
+
+class MemoryTable implements TableAccess {
+  info: TableInfo;
+  readonly #environment: MemoryEnvironment;
+  #rows: Row[] = [];
+
+  constructor(info: TableInfo, environment: MemoryEnvironment) {
+    this.info = info;
+    this.#environment = environment;
+  }
+
+  get(key: Uint8Array): Promise<Row | undefined> {
+    return Promise.resolve(this.#rows.find((row) => compareBytes(row.key, key) === 0));
+  }
+
+  scan(range: EncodedRange, order: 'ascending' | 'descending'): ReturnType<TableAccess['scan']> {
+    return this.#source(
+      this.#rows.filter(({ key }) => within(key, range)),
+      order,
+    );
+  }
+
+  scanIndex(
+    name: string,
+    range: EncodedRange,
+    order: 'ascending' | 'descending',
+  ): ReturnType<TableAccess['scanIndex']> {
+    const index = this.info.indexes.find((each) => each.name === name) as IndexInfo;
+    const keysOf = compileIndex(index.definition, index.multi, false);
+    const entries = this.#rows
+      .flatMap((row) => keysOf(row.text).map((indexKey) => ({ ...row, indexKey })))
+      .filter(({ indexKey }) => within(indexKey, range))
+      .sort((a, b) => compareBytes(a.indexKey, b.indexKey) || compareBytes(a.key, b.key));
+    return this.#source(entries, order);
+  }
+
+  count(): Promise<number> {
+    return Promise.resolve(this.#rows.length);
+  }
+
+  async edit(edits: readonly Edit[]): Promise<readonly EditOutcome[]> {
+    const outcomes: EditOutcome[] = [];
+    for (const edit of edits) outcomes.push(await this.#edit(edit));
+    return outcomes;
+  }
+
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #edit(edit: Edit): Promise<EditOutcome> {
+    const { key } = edit;
+    const at = this.#rows.findIndex((row) => compareBytes(row.key, key) === 0);
+    const old: Datum = at < 0 ? null : parseText(this.#rows[at]?.text ?? 'null');
+    try {
+      const next = await edit.evaluate(old);
+      if (at >= 0) this.#rows.splice(at, 1);
+      if (next !== null) this.#rows.push({ key, text: canonicalText(next) });
+      this.#rows.sort((a, b) => compareBytes(a.key, b.key));
+      return { old, new: next };
+    } catch (error) {
+      return { old, new: old, error: error as Error };
+    }
+  }
+
+  #source<T extends Row>(rows: readonly T[], order: 'ascending' | 'descending') {
+    const rest = order === 'ascending' ? [...rows] : [...rows].reverse();
+    return {
+      next: (limit: { readonly rows: number }) => {
+        const batch = rest.splice(0, limit.rows);
+        this.#environment.rowsRead += batch.length;
+        return Promise.resolve(batch.length === 0 ? undefined : batch);
+      },
+      close: () => void rest.splice(0),
+    };
+  }
+}
+
+const within = (key: Uint8Array, { start, end }: EncodedRange): boolean =>
+  (start === undefined || compareBytes(key, start) >= 0) &&
+  (end === undefined || compareBytes(key, end) < 0);
+
+const refused = (message: string): Refusal => ({ type: 'refused', message });
+
+function catalogOf(world: MemoryEnvironment): Catalog {
+  const infos = (): TableInfo[] => [...world.tables.values()].map(({ info }) => info);
+  const changed = (
+    id: string,
+    change: (indexes: readonly IndexInfo[]) => readonly IndexInfo[],
+  ): Promise<TableInfo | Refusal> => {
+    const table = world.tables.get(id);
+    if (table === undefined) return Promise.resolve(refused('The table was dropped.'));
+    table.info = { ...table.info, indexes: change(table.info.indexes) };
+    return Promise.resolve(table.info);
+  };
+  return {
+    databases: () => world.databases,
+    database: (name) => world.databases.find((each) => each.name === name),
+    tables: (id) => infos().filter(({ database }) => database.id === id),
+    table: (id, name) => infos().find((each) => each.database.id === id && each.name === name),
+    tableById: (id) => world.tables.get(id)?.info,
+    createDatabase: (name) => {
+      const info = { id: world.uuid(), name };
+      world.databases.push(info);
+      return Promise.resolve(info);
+    },
+    dropDatabase: (name) => {
+      const at = world.databases.findIndex((each) => each.name === name);
+      const [database] = at < 0 ? [] : world.databases.splice(at, 1);
+      if (database === undefined)
+        return Promise.resolve(refused(`Database \`${name}\` does not exist.`));
+      return Promise.resolve({ database, tables: [] });
+    },
+    createTable: (databaseId, name, options) => {
+      const database = world.databases.find(({ id }) => id === databaseId) as DatabaseInfo;
+      const info: TableInfo = { id: world.uuid(), name, database, indexes: [], ...options };
+      world.tables.set(info.id, new MemoryTable(info, world));
+      return Promise.resolve(info);
+    },
+    dropTable: (id) => {
+      const info = world.tables.get(id)?.info;
+      world.tables.delete(id);
+      return Promise.resolve(info ?? refused('The table was dropped.'));
+    },
+    createIndex: (id, index) =>
+      changed(id, (indexes) => [...indexes, { ...index, ready: true, progress: 1 }]),
+    dropIndex: (id, name) =>
+      changed(id, (indexes) => indexes.filter((index) => index.name !== name)),
+    renameIndex: (id, { from, to }) =>
+      changed(id, (indexes) =>
+        indexes.map((index) => (index.name === from ? { ...index, name: to } : index)),
+      ),
+    ready: () => Promise.resolve(),
+  };
+}
