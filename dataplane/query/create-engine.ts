@@ -8,6 +8,7 @@ import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
 import { compileIndexValues } from './index-function.ts';
 import type { Stream } from './stream.ts';
+import { withSystemDatabase } from './system-database.ts';
 import {
   ArraySelection,
   DatabaseValue,
@@ -44,7 +45,8 @@ const knownOptions = new Set([
 const defaultArrayLimit = 100_000;
 const defaultDatabase = 'test';
 
-export function createQueryEngine(environment: Environment): QueryEngine {
+export function createQueryEngine(world: Environment): QueryEngine {
+  const environment = withSystemDatabase(world);
   return {
     async run(term, options, session): Promise<Outcome> {
       const context = contextOf(environment, options, session);

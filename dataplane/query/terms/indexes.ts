@@ -18,7 +18,8 @@ import {
 } from '../value.ts';
 import type { Value } from '../value.ts';
 import { expectTable } from './select.ts';
-import { accepted, tableConfig } from './tables.ts';
+import { tableConfig, tableStatus } from './table-report.ts';
+import { accepted } from './tables.ts';
 import { tableOf } from './sequence-tools.ts';
 
 /** Secondary indexes, and what a table says of itself. */
@@ -136,24 +137,6 @@ function tableInfo(value: TableValue, context: Context): Datum {
   };
 }
 
-function status({ args: [target], context }: TermCall): Value {
-  const { name: server } = context.environment.server;
-  const now = current(target, context);
-  return {
-    db: now.database.name,
-    id: now.id,
-    name: now.name,
-    raft_leader: server,
-    shards: [{ primary_replicas: [server], replicas: [{ server, state: 'ready' }] }],
-    status: {
-      all_replicas_ready: true,
-      ready_for_outdated_reads: true,
-      ready_for_reads: true,
-      ready_for_writes: true,
-    },
-  };
-}
-
 export const indexTerms: readonly TermEntry[] = [
   [75, { arity: [2, 3], options: ['multi', 'geo'], effects: true, run: indexCreate }],
   [76, { arity: [2, 2], effects: true, run: indexDrop }],
@@ -185,8 +168,17 @@ export const indexTerms: readonly TermEntry[] = [
     {
       arity: [1, 1],
       effects: true,
-      run: ({ args: [target], context }) => tableConfig(current(target, context), context),
+      run: ({ args: [target], context }) =>
+        tableConfig(current(target, context), context.environment.server),
     },
   ],
-  [175, { arity: [1, 1], effects: true, run: status }],
+  [
+    175,
+    {
+      arity: [1, 1],
+      effects: true,
+      run: ({ args: [target], context }) =>
+        tableStatus(current(target, context), context.environment.server),
+    },
+  ],
 ];

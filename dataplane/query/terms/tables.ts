@@ -1,10 +1,12 @@
 import type { Datum } from '../../datum/datum.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
-import type { DatabaseInfo, Refusal, TableInfo } from '../environment.ts';
+import type { DatabaseInfo, Refusal } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
 import { DatabaseValue, datumOf, TableValue, textOf, wrongValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { expectTable } from './select.ts';
+import { systemDatabase, uuidSuffix } from '../system-database.ts';
+import { tableConfig } from './table-report.ts';
 
 /** Databases and tables: their making, their lists, what they are. */
 const nameRule = 'Use A-Z, a-z, 0-9, _ and - only';
@@ -75,25 +77,14 @@ function table(call: TermCall): Value {
   checkName('Table', name);
   const { catalog } = call.context.environment;
   const info = catalog.table(database.id, name);
-  const access = info === undefined ? undefined : call.context.environment.table(info.id);
+  const format = call.options.get('identifier_format') ?? 'name';
+  const suffix =
+    textOf(format) === 'uuid' && info?.database.id === systemDatabase.id ? uuidSuffix : '';
+  const access =
+    info === undefined ? undefined : call.context.environment.table(`${info.id}${suffix}`);
   if (info === undefined || access === undefined)
     throw opFailed(`Table \`${database.name}.${name}\` does not exist.`);
   return new TableValue(info, access, () => call.context.environment.pause());
-}
-
-export function tableConfig(info: TableInfo, context: Context): Datum {
-  const { name } = context.environment.server;
-  return {
-    db: info.database.name,
-    durability: info.durability,
-    id: info.id,
-    indexes: info.indexes.map((index) => index.name).sort(),
-    name: info.name,
-    primary_key: info.primaryKey,
-    shards: [{ nonvoting_replicas: [], primary_replica: name, replicas: [name] }],
-    write_acks: 'majority',
-    write_hook: null,
-  };
 }
 
 const changed = (old: Datum, next: Datum): Datum => [{ new_val: next, old_val: old }];
@@ -138,7 +129,10 @@ async function tableCreate(call: TermCall): Promise<Value> {
       partition: 'hash',
     }),
   );
-  return { config_changes: changed(null, tableConfig(info, context)), tables_created: 1 };
+  return {
+    config_changes: changed(null, tableConfig(info, context.environment.server)),
+    tables_created: 1,
+  };
 }
 
 async function tableDrop(call: TermCall): Promise<Value> {
@@ -147,7 +141,10 @@ async function tableDrop(call: TermCall): Promise<Value> {
   const info = catalog.table(database.id, name);
   if (info === undefined) throw opFailed(`Table \`${database.name}.${name}\` does not exist.`);
   accepted(await catalog.dropTable(info.id));
-  return { config_changes: changed(tableConfig(info, call.context), null), tables_dropped: 1 };
+  return {
+    config_changes: changed(tableConfig(info, call.context.environment.server), null),
+    tables_dropped: 1,
+  };
 }
 
 const tableList = (call: TermCall): Value =>

@@ -1,0 +1,52 @@
+import type { Datum } from '../../datum/datum.ts';
+import type { TableInfo } from '../environment.ts';
+
+/** What a table is set to, and how it does: the rows of `table_config` and `table_status`. */
+
+/** How databases and servers are named in a report (`identifier_format`). */
+export type Identifiers = 'name' | 'uuid';
+
+interface Server {
+  readonly id: string;
+  readonly name: string;
+}
+
+export function tableConfig(
+  info: TableInfo,
+  { id, name }: Server,
+  identifiers: Identifiers = 'name',
+): Datum {
+  const server = identifiers === 'uuid' ? id : name;
+  return {
+    db: identifiers === 'uuid' ? info.database.id : info.database.name,
+    durability: info.durability,
+    id: info.id,
+    indexes: info.indexes.map((index) => index.name).sort(),
+    name: info.name,
+    primary_key: info.primaryKey,
+    shards: [{ nonvoting_replicas: [], primary_replica: server, replicas: [server] }],
+    write_acks: 'majority',
+    write_hook: null,
+  };
+}
+
+export function tableStatus(
+  info: TableInfo,
+  { id, name }: Server,
+  identifiers: Identifiers = 'name',
+): Datum {
+  const server = identifiers === 'uuid' ? id : name;
+  return {
+    db: identifiers === 'uuid' ? info.database.id : info.database.name,
+    id: info.id,
+    name: info.name,
+    raft_leader: server,
+    shards: [{ primary_replicas: [server], replicas: [{ server, state: 'ready' }] }],
+    status: {
+      all_replicas_ready: true,
+      ready_for_outdated_reads: true,
+      ready_for_reads: true,
+      ready_for_writes: true,
+    },
+  };
+}
