@@ -14,12 +14,22 @@ import { errorType, RuntimeError } from '../query/errors.ts';
 import type { Database } from '../replication/database.ts';
 import { IndexScan } from '../replication/index-scan.ts';
 import { TableScan } from '../replication/scan.ts';
+import type { DiskGate } from './disk-gate.ts';
 
 /** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
-export function createEnvironment(database: Database, server: Environment['server']): Environment {
+export function createEnvironment(
+  database: Database,
+  server: Environment['server'],
+  disk: Pick<DiskGate, 'refusal'>,
+): Environment {
+  /** Before everything that makes the data grow. */
+  const requireRoom = (): void => {
+    const refusal = disk.refusal();
+    if (refusal !== undefined) throw new RuntimeError(errorType.opFailed, refusal, []);
+  };
   return {
-    catalog: catalogOf(database),
-    table: (id) => tableAccess(database, id),
+    catalog: catalogOf(database, requireRoom),
+    table: (id) => tableAccess(database, id, requireRoom),
     pause: () => nextTurn(),
     now: () => Date.now(),
     uuid: randomUUID,
@@ -43,7 +53,7 @@ function infoOf(database: Database, table: TableRecord): TableInfo {
 
 type Changed<T> = T | Refusal;
 
-function catalogOf(database: Database): Catalog {
+function catalogOf(database: Database, requireRoom: () => void): Catalog {
   const info = (table: TableRecord | undefined): TableInfo | undefined =>
     table === undefined ? undefined : infoOf(database, table);
   const tableNow = (id: string): TableInfo | undefined => info(database.state.tables[id]);
@@ -60,6 +70,7 @@ function catalogOf(database: Database): Catalog {
     table: (id, name) => info(tableByName(database.state, id, name)),
     tableById: tableNow,
     createDatabase: async (name) => {
+      requireRoom();
       const id = randomUUID();
       const result = await database.change({ type: 'createDatabase', id, name });
       return 'type' in result ? result : { id, name };
@@ -75,7 +86,8 @@ function catalogOf(database: Database): Catalog {
         ? (result as Refused)
         : { database: found, tables };
     },
-    createTable: (databaseId, name, options) => {
+    createTable: async (databaseId, name, options) => {
+      requireRoom();
       const id = randomUUID();
       return changeTable({ type: 'createTable', table: { id, name, databaseId, ...options } }, id);
     },
@@ -84,7 +96,10 @@ function catalogOf(database: Database): Catalog {
       const result = await database.change({ type: 'dropTable', id });
       return 'type' in result || before === undefined ? (result as Refused) : before;
     },
-    createIndex: (tableId, index) => changeTable({ type: 'createIndex', tableId, index }, tableId),
+    createIndex: async (tableId, index) => {
+      requireRoom();
+      return changeTable({ type: 'createIndex', tableId, index }, tableId);
+    },
     dropIndex: (tableId, name) => changeTable({ type: 'dropIndex', tableId, name }, tableId),
     renameIndex: (tableId, names) =>
       changeTable({ type: 'renameIndex', tableId, ...names }, tableId),
@@ -104,7 +119,11 @@ async function indexesReady(
   while (building()) await database.changed(signal);
 }
 
-function tableAccess(database: Database, id: string): TableAccess | undefined {
+function tableAccess(
+  database: Database,
+  id: string,
+  requireRoom: () => void,
+): TableAccess | undefined {
   const table = database.state.tables[id];
   const group = database.group(id);
   if (table === undefined || group === undefined) return undefined;
@@ -126,7 +145,10 @@ function tableAccess(database: Database, id: string): TableAccess | undefined {
       await group.readable();
       return group.count;
     },
-    edit: (edits, durability, signal) => group.edit(edits, durability, signal),
+    edit: async (edits, durability, signal) => {
+      requireRoom();
+      return group.edit(edits, durability, signal);
+    },
     sync: () => group.sync(),
   };
 }

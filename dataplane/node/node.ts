@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import { statfsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
@@ -25,6 +26,7 @@ import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
 import type { Wal, WalOptions } from '../wal/wal.ts';
 import { machineClock } from './clock.ts';
+import { DiskGate } from './disk-gate.ts';
 import { createEnvironment } from './environment.ts';
 import { listen } from './listen.ts';
 import { credentialsOf, settleAdmin, webLogin } from './users.ts';
@@ -168,6 +170,21 @@ export class Node {
     return database;
   }
 
+  #diskGate(): DiskGate {
+    const { config, logger } = this.#options;
+    return new DiskGate({
+      usage: () => {
+        const { bavail, blocks, bsize } = statfsSync(config['data-dir']);
+        return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+      },
+      now: () => machineClock.now(),
+      changed: (isFull, usage) => {
+        if (isFull) logger.error('the disk is almost full: writes are refused', usage);
+        else logger.info('the disk has room again: writes go on', usage);
+      },
+    });
+  }
+
   async #openLog(
     directory: string,
     isFirst: boolean,
@@ -194,7 +211,7 @@ export class Node {
     const { identity } = this.#directory as unknown as { identity: { id: string } };
     const server = { id: identity.id, name: config['node-name'] };
     const drivers = new DriverServer({
-      engine: createQueryEngine(createEnvironment(database, server)),
+      engine: createQueryEngine(createEnvironment(database, server, this.#diskGate())),
       credentials: credentialsOf(database),
       server,
       limits: protocolLimits,

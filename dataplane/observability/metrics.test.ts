@@ -96,7 +96,6 @@ describe('the metrics of a node', () => {
     const names = (await lines(node))
       .filter((line) => line.startsWith('# TYPE photondb_'))
       .map((line) => line.split(' ')[2] ?? '');
-    if (!manual.includes('photondb_')) return;
     for (const name of names) expect(manual).to.contain(`\`${name}\``);
   });
 });

@@ -1,0 +1,57 @@
+import { expect } from 'chai';
+import { DiskGate } from './disk-gate.ts';
+
+const mebibyte = 1_048_576;
+
+describe('the gate before a full disk', () => {
+  let now: number;
+  let freeMib: number;
+  let totalMib: number;
+  let looks: number;
+  let changes: boolean[];
+  let gate: DiskGate;
+
+  beforeEach(() => {
+    [now, freeMib, totalMib, looks, changes] = [0, 1_000, 100_000, 0, []];
+    gate = new DiskGate({
+      now: () => now,
+      usage() {
+        looks += 1;
+        return { freeBytes: freeMib * mebibyte, totalBytes: totalMib * mebibyte };
+      },
+      changed: (isFull) => changes.push(isFull),
+    });
+  });
+
+  const refusalAt = (free: number): string | undefined => {
+    freeMib = free;
+    now += 1_000;
+    return gate.refusal();
+  };
+
+  it('lets writes pass while more than the reserve is free', () => {
+    expect(refusalAt(256)).to.equal(undefined);
+    expect(changes).to.deep.equal([]);
+  });
+
+  it('refuses writes by a sentence with the figures, and lets them go on by itself', () => {
+    expect(refusalAt(255)).to.contain('255 MiB free, 256 MiB are kept in reserve');
+    expect(refusalAt(280)).to.not.equal(undefined); // No flicker at the edge.
+    expect(refusalAt(288)).to.equal(undefined);
+    expect(changes).to.deep.equal([true, false]);
+  });
+
+  it('keeps a smaller reserve on a small volume', () => {
+    totalMib = 800;
+    expect(refusalAt(100)).to.equal(undefined);
+    expect(refusalAt(99)).to.contain('100 MiB are kept in reserve');
+  });
+
+  it('does not look at the disk for every write', () => {
+    for (let write = 0; write < 1_000; write += 1) gate.refusal();
+    expect(looks).to.equal(1);
+    now += 100;
+    gate.refusal();
+    expect(looks).to.equal(2);
+  });
+});

@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import r from 'rethinkdb';
+import type { Connection } from 'rethinkdb';
+import { end, removeDirectory, serve, temporaryDirectory } from '../drivers/serve.ts';
+import type { Served } from '../drivers/serve.ts';
+
+const execute = promisify(execFile);
+const mebibyte = 1_048_576;
+const volumeMib = 256;
+const documentBytes = 20_000;
+const documentOf = (id: number): object => ({
+  id: String(id),
+  filler: String(id).padEnd(documentBytes, 'x'),
+});
+/** Far more than fits: a test that is never refused fails. */
+const documentsMax = (2 * volumeMib * mebibyte) / documentBytes;
+
+/** A node whose data directory lies on a real file system that is small and fills up. */
+describe('a node on a small disk', function onSmallDisk() {
+  this.timeout(120_000);
+  let mount: string;
+  let directory: string;
+  let node: Served | undefined;
+
+  beforeEach(async () => {
+    mount = temporaryDirectory();
+    await execute('mount', ['-t', 'tmpfs', '-o', `size=${volumeMib}m`, 'tmpfs', mount]);
+    directory = join(mount, 'data');
+  });
+
+  afterEach(async () => {
+    if (node !== undefined) await end(node);
+    node = undefined;
+    await execute('umount', [mount]);
+    removeDirectory(mount);
+  });
+
+  const connect = (served: Served): Promise<Connection> =>
+    r.connect({ host: served.host, port: served.driverPort, user: 'admin', password: '' });
+
+  const insert = (connection: Connection, id: number): Promise<unknown> =>
+    r.db('test').table('t').insert(documentOf(id)).run(connection);
+
+  /** Writes until it is refused; answers how many were acknowledged, and the refusal. */
+  async function fill(
+    connection: Connection,
+    from: number,
+  ): Promise<[next: number, words: string]> {
+    for (let id = from; id < documentsMax; id += 1) {
+      try {
+        await insert(connection, id);
+      } catch (error) {
+        return [id, `${(error as Error).name}: ${(error as Error).message}`];
+      }
+    }
+    throw new Error('no write was refused');
+  }
+
+  const count = (connection: Connection): Promise<number> =>
+    r.db('test').table('t').count().run(connection);
+
+  it('refuses writes before it is full, reads on, and writes on by itself when there is room', async () => {
+    mkdirSync(directory);
+    const ballast = join(mount, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(80 * mebibyte));
+    node = await serve(directory);
+    let connection = await connect(node);
+    await r.db('test').tableCreate('t').run(connection);
+    const [acknowledged, words] = await fill(connection, 0);
+    expect(words).to.match(/^ReqlOpFailedError: .*disk of this node is almost full/);
+    expect(await count(connection)).to.equal(acknowledged);
+    const first = await r.db('test').table('t').get('0').run(connection);
+    expect(first).to.deep.equal(documentOf(0));
+
+    // What was acknowledged survives a kill on the full disk, and the node comes up on it.
+    node.process.kill('SIGKILL');
+    await end(node);
+    node = await serve(directory);
+    connection = await connect(node);
+    expect(await count(connection)).to.equal(acknowledged);
+    expect((await fill(connection, acknowledged))[0]).to.be.within(
+      acknowledged,
+      acknowledged + 500,
+    );
+
+    const before = await count(connection);
+    rmSync(ballast);
+    let later = before;
+    const deadline = AbortSignal.timeout(10_000);
+    // The node looks at its disk now and then: the first tries may come too early.
+    while (later < before + 500) {
+      deadline.throwIfAborted();
+      [later] = await fill(connection, later);
+    }
+    expect(await count(connection)).to.equal(later);
+  });
+
+  it('says in one sentence that it cannot start on a full disk', async () => {
+    const { bavail, bsize } = statfsSync(mount);
+    writeFileSync(join(mount, 'ballast'), Buffer.alloc(bavail * bsize - 4 * mebibyte));
+    const args = ['dataplane/node/main.ts', '--data-dir', directory, '--driver-port', '0'];
+    const ports = ['--http-port', '0', '--web-port', '0'];
+    const ended = await execute(process.execPath, [...args, ...ports], { timeout: 30_000 }).then(
+      () => 'it came up',
+      ({ code, stderr }: { code: number; stderr: string }) => `${code}: ${stderr}`,
+    );
+    expect(ended).to.match(/^1: (.*\n)?The disk of the write-ahead log is full/);
+  });
+});
