@@ -10,6 +10,7 @@ import { joinTerms } from './join.ts';
 import { mergeTerms } from './merging.ts';
 import { orderTerms } from './order.ts';
 import { partTerms } from './part.ts';
+import { reconfigureTerms } from './reconfigure.ts';
 import { selectTerms } from './select.ts';
 import { tableTerms } from './tables.ts';
 import { textTerms } from './text.ts';
@@ -37,5 +38,6 @@ export const definitions: TermTable = new Map([
   ...selectTerms,
   ...tableTerms,
   ...indexTerms,
+  ...reconfigureTerms,
   ...writeTerms,
 ]);
