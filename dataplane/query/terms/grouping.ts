@@ -18,7 +18,15 @@ import {
 import type { Group, Item, Value } from '../value.ts';
 import { indexScan } from './index-access.ts';
 import { fieldFunction } from './fields.ts';
-import { collected, eachIn, overLimit, settled, tableOf } from './sequence-tools.ts';
+import {
+  collected,
+  eachIn,
+  eachOf,
+  overLimit,
+  settled,
+  tableOf,
+  whenDone,
+} from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
 /**
@@ -46,18 +54,20 @@ export async function byGroup<T>(
   steps: { readonly start: () => T; readonly add: (group: T, item: Item) => unknown },
 ): Promise<readonly { readonly key: Datum; readonly group: T }[]> {
   const groups = new Map<string, { key: Datum; group: T }>();
-  await eachIn(grouping.source, context, async (item) => {
-    for (const key of await grouping.keysOf(item)) {
-      const text = canonicalText(key);
-      let entry = groups.get(text);
-      if (entry === undefined) {
-        if (groups.size >= context.arrayLimit) throw overLimit(context);
-        entry = { key, group: steps.start() };
-        groups.set(text, entry);
-      }
-      await steps.add(entry.group, item);
-    }
-  });
+  const entryOf = (key: Datum): { key: Datum; group: T } => {
+    const text = canonicalText(key);
+    const found = groups.get(text);
+    if (found !== undefined) return found;
+    if (groups.size >= context.arrayLimit) throw overLimit(context);
+    const entry = { key, group: steps.start() };
+    groups.set(text, entry);
+    return entry;
+  };
+  await eachIn(grouping.source, context, (item) =>
+    whenDone<readonly Datum[], unknown>(grouping.keysOf(item), (keys) =>
+      eachOf(keys, (key) => steps.add(entryOf(key as Datum).group, item)),
+    ),
+  );
   return [...groups.values()].sort((a, b) => compareDatum(a.key, b.key));
 }
 
@@ -96,12 +106,19 @@ function group({ args: [target = null, ...by], options }: TermCall): Value {
   }
   if (functions.length === 0) throw logic('Cannot group by nothing.');
   const multi = truth(options.get('multi') ?? false);
+  const keys = (parts: readonly Datum[]): readonly Datum[] => {
+    const whole = multi ? combinations(parts) : [parts];
+    return whole.map((key) => (key.length === 1 ? (key[0] as Datum) : key));
+  };
+  const pure = by.every((each) => !(each instanceof FunctionValue) || each.pure);
+  if (pure)
+    return new GroupingValue(source, (item) =>
+      keys(functions.map((of) => groupKey(of, item) as Datum)),
+    );
   return new GroupingValue(source, async (item) => {
     const parts: Datum[] = [];
     for (const of of functions) parts.push(await groupKey(of, item));
-    if (multi)
-      return combinations(parts).map((key) => (key.length === 1 ? (key[0] as Datum) : key));
-    return [parts.length === 1 ? (parts[0] as Datum) : parts];
+    return keys(parts);
   });
 }
 
@@ -117,12 +134,16 @@ function combinations(parts: readonly Datum[]): Datum[][] {
 }
 
 /** What does not exist groups under null. */
-async function groupKey(of: ItemFunction, item: Item): Promise<Datum> {
-  try {
-    return datumOf(await of(item));
-  } catch (error) {
+function groupKey(of: ItemFunction, item: Item): Datum | Promise<Datum> {
+  const missing = (error: unknown): null => {
     if (isMissing(error)) return null;
     throw error;
+  };
+  try {
+    const value = of(item);
+    return value instanceof Promise ? value.then(datumOf).catch(missing) : datumOf(value);
+  } catch (error) {
+    return missing(error);
   }
 }
 

@@ -129,15 +129,24 @@ export function collected<T>(
 export function eachOf(
   items: readonly Item[],
   step: (item: Item) => unknown,
-  from = 0,
 ): undefined | Promise<void> {
-  for (let at = from; at < items.length; at += 1) {
+  for (let at = 0; at < items.length; at += 1) {
     const result = step(items[at] as Item);
-    if (result instanceof Promise)
-      return result.then((stop) => (stop === true ? undefined : eachOf(items, step, at + 1)));
+    if (result instanceof Promise) return eachLater(items, step, { at, result });
     if (result === true) return undefined;
   }
   return undefined;
+}
+
+/** The rest, from the first item that made it wait. */
+async function eachLater(
+  items: readonly Item[],
+  step: (item: Item) => unknown,
+  first: { readonly at: number; readonly result: Promise<unknown> },
+): Promise<void> {
+  let stop = await first.result;
+  for (let at = first.at + 1; at < items.length && stop !== true; at += 1)
+    stop = await step(items[at] as Item);
 }
 
 /** Each item of a sequence of any length, batch by batch. */

@@ -211,4 +211,34 @@ describe('terms over sequences', () => {
     const few = [71, [[38, [[173, []], fn((x) => [26, [x, 2]])]], 3]];
     expect(await bench.run(few)).to.deep.equal([0, 2, 4]);
   });
+
+  const parity = fn((x) => [28, [x, 2]]);
+
+  it('reduce groups without holding them', async () => {
+    const counts = [150, [[43, [[144, [[173, [5_000]], parity]]]]]];
+    expect(await bench.run(counts, { array_limit: 4 })).to.deep.equal([
+      { group: 0, reduction: 2_500 },
+      { group: 1, reduction: 2_500 },
+    ]);
+    const held = await bench.failure([150, [[144, [[173, [9]], parity]]]], { array_limit: 4 });
+    expect(held[0]).to.equal(2_000_000);
+  });
+
+  it('wait in the middle of an array for functions that read', async () => {
+    const table = await bench.table('names', [
+      { id: 0, name: 'even' },
+      { id: 1, name: 'odd' },
+    ]);
+    const name = fn((x) => field([16, [table, [28, [x, 2]]]], 'name'));
+    const numbers = array(...Array.from({ length: 100 }, (_, at) => at));
+    expect(await bench.run([150, [[43, [[144, [numbers, name]]]]]])).to.deep.equal([
+      { group: 'even', reduction: 50 },
+      { group: 'odd', reduction: 50 },
+    ]);
+    const odd = fn((x) => [17, [field([16, [table, [28, [x, 2]]]], 'name'), 'odd']]);
+    expect(await bench.run([43, [[39, [numbers, odd]]]])).to.equal(50);
+    expect(await bench.run([43, [numbers, odd]])).to.equal(50);
+    expect(await bench.run([93, [numbers, odd]])).to.equal(true);
+    expect(await bench.run([45, [[41, [numbers, name]], 0]])).to.equal(0);
+  });
 });
