@@ -35,9 +35,17 @@ export interface ApplierOptions {
   failed(error: Error): void;
 }
 
-/** Commands that one transaction takes: bounds the pause and the memory of a commit. */
+/** Commands that are applied in one go: bounds the pause of everything else. */
 const itemsPerSliceMax = 512;
 const sliceMs = 5;
+/** Slices that are handed to the store together, for it to commit as one. */
+const slicesMax = 8;
+/**
+ * A commit rewrites each page that it touches: a few large ones cost half of many small ones. So
+ * entries are gathered, in number and in time; readers find them in the overlay meanwhile.
+ */
+const gatherItems = slicesMax * itemsPerSliceMax;
+const gatherMs = 50;
 /** How often the log is asked to let go of what the medium has. */
 const checkpointMs = 1_000;
 
@@ -60,6 +68,10 @@ export class Applier {
   readonly #options: ApplierOptions;
   readonly #queue: ApplyItem[] = [];
   #running: Promise<void> | undefined;
+  /** Ends the gathering. */
+  #wake: () => void = () => undefined;
+  /** Callers that wait for an empty queue: nothing is gathered then. */
+  #drains = 0;
   #log: GroupLog | undefined;
   #checkpointTimer: NodeJS.Timeout | undefined;
   #checkpointing: Promise<void> | undefined;
@@ -76,12 +88,16 @@ export class Applier {
 
   push(item: ApplyItem): void {
     this.#queue.push(item);
+    if (this.#queue.length >= gatherItems) this.#wake();
     this.#running ??= this.#run();
   }
 
   /** Resolves when everything pushed so far is in the store. */
   async drained(): Promise<void> {
+    this.#drains += 1;
+    this.#wake();
     while (this.#running !== undefined) await this.#running;
+    this.#drains -= 1;
   }
 
   get waiting(): number {
@@ -101,7 +117,11 @@ export class Applier {
     try {
       // Leaves the caller's turn: entries that commit together are applied together.
       await Promise.resolve();
-      while (this.#queue.length > 0) await this.#slice();
+      while (this.#queue.length > 0) {
+        await this.#gather();
+        const slices = Math.min(slicesMax, Math.ceil(this.#queue.length / itemsPerSliceMax));
+        await Promise.all(Array.from({ length: slices }, () => this.#slice()));
+      }
     } catch (error) {
       this.#queue.length = 0;
       this.#options.failed(error as Error);
@@ -109,6 +129,17 @@ export class Applier {
       this.#running = undefined;
     }
     if (!this.#stopped && this.#checkpointTimer === undefined) this.#checkpointLater();
+  }
+
+  async #gather(): Promise<void> {
+    if (this.#queue.length >= gatherItems || this.#drains > 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, gatherMs);
+      this.#wake = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   async #slice(): Promise<void> {

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open } from 'lmdb';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { databaseNames } from '../kv/store.ts';
@@ -34,8 +35,10 @@ export interface LmdbOptions {
 
 const defaultMapBytes = 256 * 1024 ** 3;
 const defaultSnapshotMs = 5_000;
-/** Bodies in one commit: bounds the pause that running them makes. */
+/** Bodies and changes in one commit: bound its memory, and the pause that handing them over makes. */
 const bodiesPerCommitMax = 256;
+const changesPerCommitMax = 8_192;
+/** So long bodies run before others get a turn. */
 const commitSliceMs = 5;
 
 type Databases = Record<DatabaseName, Database<Buffer, Buffer>>;
@@ -205,8 +208,16 @@ export class LmdbStore implements Store {
   async #commit(): Promise<void> {
     const buffer = new WriteBuffer(this.#view);
     const done: Body[] = [];
-    const deadline = performance.now() + commitSliceMs;
-    while (this.#bodies.length > 0 && done.length < bodiesPerCommitMax) {
+    let deadline = performance.now() + commitSliceMs;
+    while (
+      this.#bodies.length > 0 &&
+      done.length < bodiesPerCommitMax &&
+      buffer.size < changesPerCommitMax
+    ) {
+      if (performance.now() > deadline) {
+        await nextTurn();
+        deadline = performance.now() + commitSliceMs;
+      }
       const body = this.#bodies.shift();
       if (body === undefined) break;
       const own = new WriteBuffer(buffer);
@@ -217,7 +228,6 @@ export class LmdbStore implements Store {
       } catch (error) {
         body.failed(error as Error);
       }
-      if (performance.now() > deadline) break;
     }
     try {
       await this.#root.batch(() => {

@@ -26,6 +26,11 @@ export class WriteBuffer implements WriteTransaction {
     ) as Record<DatabaseName, Changes>;
   }
 
+  /** Changes, each key counted once. */
+  get size(): number {
+    return databaseNames.reduce((sum, name) => sum + this.#changes[name].size, 0);
+  }
+
   get(database: DatabaseName, key: Uint8Array): Uint8Array | undefined {
     const change = this.#changes[database].get(nameOfBytes(key));
     if (change === undefined) return this.#base.get(database, key);
