@@ -13,7 +13,11 @@ export interface RequestLimits {
 }
 
 /** Seven new clusters at once without a pause, each about a dozen writes; the server's own fairness does the rest. */
-export const defaultRequestLimits: RequestLimits = { ratePerSecond: 50, burst: 100, inFlightMax: 8 };
+export const defaultRequestLimits: RequestLimits = {
+  ratePerSecond: 50,
+  burst: 100,
+  inFlightMax: 8,
+};
 
 /** At the default rate this is 24 s of waiting; whoever comes later fails and tries again. */
 const waitingMax = 1200;
