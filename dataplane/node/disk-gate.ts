@@ -3,7 +3,7 @@
  * from the log into the store, and for recovery. Reads go on; writes go on by themselves when there is
  * room again.
  */
-interface DiskUsage {
+export interface DiskUsage {
   readonly freeBytes: number;
   readonly totalBytes: number;
 }

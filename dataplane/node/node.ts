@@ -27,6 +27,7 @@ import { openWal } from '../wal/open-wal.ts';
 import type { Wal, WalOptions } from '../wal/wal.ts';
 import { machineClock } from './clock.ts';
 import { DiskGate } from './disk-gate.ts';
+import type { DiskUsage } from './disk-gate.ts';
 import { createEnvironment } from './environment.ts';
 import { listen } from './listen.ts';
 import { credentialsOf, settleAdmin, webLogin } from './users.ts';
@@ -54,6 +55,11 @@ const noDrivers = {
 };
 /** Exclusive: more than the log asks of a random number, which clients must not foresee. */
 const randomMax = 2 ** 48 - 1;
+
+function diskUsage(path: string): DiskUsage {
+  const { bavail, blocks, bsize } = statfsSync(path);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+}
 
 function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
   const { storeBytes, tables } = database.metrics();
@@ -173,10 +179,7 @@ export class Node {
   #diskGate(): DiskGate {
     const { config, logger } = this.#options;
     return new DiskGate({
-      usage: () => {
-        const { bavail, blocks, bsize } = statfsSync(config['data-dir']);
-        return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
-      },
+      usage: () => diskUsage(config['data-dir']),
       now: () => machineClock.now(),
       changed: (isFull, usage) => {
         if (isFull) logger.error('the disk is almost full: writes are refused', usage);
@@ -256,6 +259,9 @@ export class Node {
       overlayBytes,
       applyQueue,
       storeBytes,
+      // Before the directory is there, there is nothing to say of its disk.
+      diskFreeBytes:
+        database === undefined ? 0 : diskUsage(this.#options.config['data-dir']).freeBytes,
       tables,
       drivers: { connections, running, openCursors, queuedBytes, ...counters },
     };

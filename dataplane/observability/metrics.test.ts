@@ -29,6 +29,7 @@ const node: NodeMetrics = {
   overlayBytes: 3,
   applyQueue: 4,
   storeBytes: 5,
+  diskFreeBytes: 6,
   tables: [table],
   drivers,
 };

@@ -10,6 +10,7 @@ export interface NodeMetrics {
   readonly overlayBytes: number;
   readonly applyQueue: number;
   readonly storeBytes: number;
+  readonly diskFreeBytes: number;
   readonly tables: readonly TableMetrics[];
   readonly drivers: DriverMetrics;
 }
@@ -81,6 +82,7 @@ const gauges = [
     (m) => m.applyQueue,
   ),
   define<NodeMetrics>('store_bytes', 'Size of the data file.', (m) => m.storeBytes),
+  define<NodeMetrics>('disk_free_bytes', 'Free on the disk of the data.', (m) => m.diskFreeBytes),
   define<NodeMetrics>('tables', 'Tables.', (m) => m.tables.length),
   define<NodeMetrics>('connections', 'Open driver connections.', (m) => m.drivers.connections),
   define<NodeMetrics>(
