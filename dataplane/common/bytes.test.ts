@@ -1,3 +1,4 @@
+import { crc32 as zlibCrc32 } from 'node:zlib';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import {
@@ -69,5 +70,11 @@ describe('byte strings', () => {
   it('have the checksum of the standard, also in parts', () => {
     expect(crc32(encodeUtf8('123456789'))).to.equal(0xcbf43926);
     expect(crc32(encodeUtf8('6789'), crc32(encodeUtf8('12345')))).to.equal(0xcbf43926);
+    // Short and long ranges, which are computed in different ways.
+    const bytes = Uint8Array.from({ length: 100 }, (_, at) => (at * 37) & 0xff);
+    for (let at = 0; at <= 100; at += 1) {
+      const inTwo = crc32(bytes, crc32(bytes, 0, 0, at), at);
+      expect(inTwo, `cut at ${at}`).to.equal(zlibCrc32(bytes));
+    }
   });
 });

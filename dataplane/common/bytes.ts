@@ -65,8 +65,9 @@ export function encodeUtf8(text: string): Uint8Array {
   return Buffer.from(text, 'utf8');
 }
 
-export function decodeUtf8(bytes: Uint8Array): string {
-  return view(bytes).toString('utf8');
+/** The text from `start` on. */
+export function decodeUtf8(bytes: Uint8Array, start = 0): string {
+  return view(bytes).toString('utf8', start);
 }
 
 export function toHex(bytes: Uint8Array): string {
@@ -86,12 +87,14 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** CRC-32 (IEEE 802.3), unsigned; `previous` continues over several parts. */
-export function crc32(bytes: Uint8Array, previous = 0): number {
-  const { length } = bytes;
-  if (length > shortBytes) return zlibCrc32(bytes, previous);
+/** CRC-32 (IEEE 802.3) of a range of bytes, unsigned; `previous` continues over several parts. */
+export function crc32(bytes: Uint8Array, previous = 0, start = 0, end = bytes.byteLength): number {
+  if (end - start > shortBytes) {
+    const isWhole = start === 0 && end === bytes.byteLength;
+    return zlibCrc32(isWhole ? bytes : bytes.subarray(start, end), previous);
+  }
   let crc = ~previous;
-  for (let at = 0; at < length; at += 1) {
+  for (let at = start; at < end; at += 1) {
     crc = (crc >>> 8) ^ (crcTable[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
   }
   return ~crc >>> 0;

@@ -1,9 +1,9 @@
-import { decodeUtf8, successor } from '../common/bytes.ts';
+import { successor } from '../common/bytes.ts';
 import type { DatabaseName, WriteTransaction } from '../kv/store.ts';
 import type { Garbage } from '../metadata/state.ts';
 import { putEntries } from '../table/apply.ts';
 import type { AppliedIndex } from '../table/apply.ts';
-import { decodeEnvelope } from '../table/envelope.ts';
+import { decodeDocument } from '../table/envelope.ts';
 import { removeStatistics } from '../table/statistics.ts';
 import type { ApplyStore } from './contract.ts';
 import { storedRange } from './scan.ts';
@@ -51,7 +51,7 @@ export async function buildIndex(
     signal.throwIfAborted();
     const slice = await store.write((transaction) =>
       eachInSlice(transaction, 'data', range, (key, value) => {
-        const text = decodeUtf8(decodeEnvelope(key, value).body);
+        const { text } = decodeDocument(key, value);
         const indexKeys = index.keysOf(text);
         putEntries(transaction, index.keyspace, { primaryKey: key.subarray(4), indexKeys });
       }),

@@ -1,11 +1,11 @@
 import { assert } from '../common/assert.ts';
-import { decodeUtf8, encodeUtf8, nameOfBytes } from '../common/bytes.ts';
+import { encodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { Datum } from '../datum/datum.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { encodeCommand } from '../table/command.ts';
 import type { Command, Operation } from '../table/command.ts';
-import { decodeEnvelope, keyspaceKey } from '../table/envelope.ts';
-import type { Envelope } from '../table/envelope.ts';
+import { decodeDocument, keyspaceKey } from '../table/envelope.ts';
+import type { StoredDocument } from '../table/envelope.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import { readStatistics } from '../table/statistics.ts';
 import { readApplied } from './applier.ts';
@@ -111,20 +111,19 @@ export class TableGroup {
     return this.options.store.read((view) => {
       const value = view.peek('data', storedKey);
       if (value === undefined) return { version: 0, text: undefined };
-      const { version, body } = this.#decode(storedKey, value);
-      return { version, text: decodeUtf8(body) };
+      return this.#decode(storedKey, value);
     });
   }
 
   /** The document of a stored value. */
   textOf(storedKey: Uint8Array, value: Uint8Array): string {
-    return decodeUtf8(this.#decode(storedKey, value).body);
+    return this.#decode(storedKey, value).text;
   }
 
   /** A damaged value is reported and never answered. */
-  #decode(storedKey: Uint8Array, value: Uint8Array): Envelope {
+  #decode(storedKey: Uint8Array, value: Uint8Array): StoredDocument {
     try {
-      return decodeEnvelope(storedKey, value);
+      return decodeDocument(storedKey, value);
     } catch (error) {
       if (!(error instanceof StorageCorruptError)) throw error;
       const named = error.inTable(this.options.name);

@@ -1,7 +1,7 @@
 import { decodeUtf8, toHex } from '../common/bytes.ts';
 import type { WriteTransaction } from '../kv/store.ts';
 import type { Command, Operation } from './command.ts';
-import { decodeEnvelope, encodeEnvelope, keyspaceKey } from './envelope.ts';
+import { decodeDocument, encodeEnvelope, keyspaceKey } from './envelope.ts';
 import { indexEntryKey, indexEntryValue } from './index-entry.ts';
 import type { StatisticsChange } from './statistics.ts';
 
@@ -47,9 +47,9 @@ function applyOperation(
   const { transaction, statistics } = target;
   const storedKey = keyspaceKey(command.keyspace, operation.key);
   const before = transaction.get('data', storedKey);
-  const envelope = before === undefined ? undefined : decodeEnvelope(storedKey, before);
-  if ((envelope?.version ?? 0) !== operation.expectedVersion) return undefined;
-  const old = envelope === undefined ? undefined : decodeUtf8(envelope.body);
+  const stored = before === undefined ? undefined : decodeDocument(storedKey, before);
+  if ((stored?.version ?? 0) !== operation.expectedVersion) return undefined;
+  const old = stored?.text;
   const next = operation.body === undefined ? undefined : decodeUtf8(operation.body);
   if (before !== undefined) statistics.subtract(storedKey, before);
   if (operation.body === undefined) {

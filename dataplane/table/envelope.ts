@@ -1,5 +1,5 @@
 import { ByteWriter } from '../common/byte-writer.ts';
-import { bytesToFill, crc32, toHex } from '../common/bytes.ts';
+import { bytesToFill, crc32, decodeUtf8, toHex } from '../common/bytes.ts';
 import { StorageCorruptError } from './errors.ts';
 
 /**
@@ -27,13 +27,13 @@ export function keyspaceKey(keyspace: number, key: Uint8Array): Uint8Array {
 
 /** `storedKey` is the whole key, keyspace included. Version and body stand side by side behind the CRC. */
 function checksum(storedKey: Uint8Array, value: Uint8Array): number {
-  return crc32(value.subarray(6), crc32(value.subarray(0, 2), crc32(storedKey)));
+  return crc32(value, crc32(value, crc32(storedKey), 0, 2), 6);
 }
 
 /** Little endian. */
 function u32At(bytes: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+  return (low | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0;
 }
 
 export function encodeEnvelope(storedKey: Uint8Array, envelope: Envelope): Uint8Array {
@@ -44,8 +44,19 @@ export function encodeEnvelope(storedKey: Uint8Array, envelope: Envelope): Uint8
   return value;
 }
 
-/** Throws `storage.corrupt` when the checksum or the format is wrong. The body is a view of the value. */
-export function decodeEnvelope(storedKey: Uint8Array, value: Uint8Array): Envelope {
+export interface StoredDocument {
+  readonly version: number;
+  /** Canonical. */
+  readonly text: string;
+}
+
+/** Throws `storage.corrupt` when the checksum or the format is wrong. */
+export function decodeDocument(storedKey: Uint8Array, value: Uint8Array): StoredDocument {
+  return { version: verify(storedKey, value), text: decodeUtf8(value, envelopeHeaderBytes) };
+}
+
+/** Answers the version of a value that is whole. */
+function verify(storedKey: Uint8Array, value: Uint8Array): number {
   if (value.byteLength < envelopeHeaderBytes) throw damaged(storedKey, 'it is too short');
   if (checksum(storedKey, value) !== u32At(value, 2)) {
     throw damaged(storedKey, 'its checksum is wrong');
@@ -54,8 +65,7 @@ export function decodeEnvelope(storedKey: Uint8Array, value: Uint8Array): Envelo
   if (format !== envelopeFormat || flags !== 0) {
     throw damaged(storedKey, `this release does not know its format ${format}/${flags}`);
   }
-  const version = u32At(value, 6) + u32At(value, 10) * 2 ** 32;
-  return { version, body: value.subarray(envelopeHeaderBytes) };
+  return u32At(value, 6) + u32At(value, 10) * 2 ** 32;
 }
 
 function damaged(storedKey: Uint8Array, what: string): StorageCorruptError {
@@ -68,5 +78,5 @@ function damaged(storedKey: Uint8Array, what: string): StorageCorruptError {
 
 /** What a value adds to its keyspace's hash: over key, version and checksum. */
 export function envelopeHash(storedKey: Uint8Array, value: Uint8Array): number {
-  return crc32(value.subarray(0, envelopeHeaderBytes), crc32(storedKey));
+  return crc32(value, crc32(storedKey), 0, envelopeHeaderBytes);
 }
