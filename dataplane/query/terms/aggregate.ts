@@ -2,7 +2,7 @@ import type { Datum } from '../../datum/datum.ts';
 import { binaryText, compareDatum, equalDatum } from '../../datum/compare.ts';
 import { isObject, pseudoType } from '../../datum/object.ts';
 import type { Accumulator, TermCall, TermDefinition, TermEntry } from '../compiled.ts';
-import { isMissing, nonExistence } from '../failure.ts';
+import { nonExistence } from '../failure.ts';
 import {
   datumOf,
   datumOfItem,
@@ -26,6 +26,7 @@ import {
   eachIn,
   expectFunction,
   itemFunction,
+  orAbsent,
   streamFrom,
   tableOf,
   whenDone,
@@ -51,18 +52,7 @@ type Reducer = (call: TermCall) => Reduction;
 
 /** Items whose function asks for something that is not there are skipped. */
 function existing(of: ItemFunction): Reduction['value'] {
-  const missing = (error: unknown): undefined => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  };
-  return (item) => {
-    try {
-      const value = of(item);
-      return value instanceof Promise ? value.catch(missing) : value;
-    } catch (error) {
-      return missing(error);
-    }
-  };
+  return (item) => orAbsent(() => of(item), undefined);
 }
 
 const whole = (item: Item): Datum => datumOfItem(item);

@@ -3,7 +3,7 @@ import { compareDatum } from '../../datum/compare.ts';
 import { canonicalText } from '../../datum/text.ts';
 import { objectOf } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
-import { isMissing, logic } from '../failure.ts';
+import { logic } from '../failure.ts';
 import {
   datumOf,
   datumOfItem,
@@ -22,6 +22,7 @@ import {
   collected,
   eachIn,
   eachOf,
+  orAbsent,
   overLimit,
   settled,
   tableOf,
@@ -135,16 +136,7 @@ function combinations(parts: readonly Datum[]): Datum[][] {
 
 /** What does not exist groups under null. */
 function groupKey(of: ItemFunction, item: Item): Datum | Promise<Datum> {
-  const missing = (error: unknown): null => {
-    if (isMissing(error)) return null;
-    throw error;
-  };
-  try {
-    const value = of(item);
-    return value instanceof Promise ? value.then(datumOf).catch(missing) : datumOf(value);
-  } catch (error) {
-    return missing(error);
-  }
+  return orAbsent(() => whenDone(of(item), datumOf), null);
 }
 
 async function ungroup({ args: [target = null], context }: TermCall): Promise<Value> {

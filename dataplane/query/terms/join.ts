@@ -2,7 +2,6 @@ import type { Datum } from '../../datum/datum.ts';
 import { encodeKey } from '../../datum/key.ts';
 import { objectOf } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
-import { isMissing } from '../failure.ts';
 import { transformed } from '../stream.ts';
 import {
   datumOf,
@@ -25,7 +24,9 @@ import {
   itemFunction,
   itemsNow,
   itemsOf,
+  orAbsent,
   streamFrom,
+  whenDone,
 } from './sequence-tools.ts';
 
 /** Joins: by a key of the right table, or by any function of both sides. */
@@ -47,7 +48,7 @@ async function eqJoin({
   const step = async (batch: readonly Item[]): Promise<readonly Item[]> => {
     const joined: Item[] = [];
     for (const item of batch) {
-      const key = await joinKey(of, item);
+      const key = await orAbsent(() => whenDone(of(item), datumOf), undefined);
       if (key === undefined || key === null) continue;
       for (const match of await matchesOf(right, index, key, context))
         joined.push(pair(item, match));
@@ -55,18 +56,6 @@ async function eqJoin({
     return joined;
   };
   return new StreamValue(transformed(streamFrom(left), step));
-}
-
-async function joinKey(
-  of: (item: Item) => Value | Promise<Value>,
-  item: Item,
-): Promise<Datum | undefined> {
-  try {
-    return datumOf(await of(item));
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
 }
 
 async function matchesOf(

@@ -3,7 +3,7 @@ import { compareBytes } from '../../common/bytes.ts';
 import { compareDatum } from '../../datum/compare.ts';
 import { canonicalText } from '../../datum/text.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
-import { isMissing, logic } from '../failure.ts';
+import { logic } from '../failure.ts';
 import type { Stream } from '../stream.ts';
 import {
   ArraySelection,
@@ -21,7 +21,14 @@ import {
 import type { Item, Value } from '../value.ts';
 import { fieldFunction } from './fields.ts';
 import { indexScan, readyIndex, sliceStream } from './index-access.ts';
-import { collected, itemFunction, overLimit, tableOf, whenDone } from './sequence-tools.ts';
+import {
+  collected,
+  itemFunction,
+  orAbsent,
+  overLimit,
+  tableOf,
+  whenDone,
+} from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
 /** Order: by functions and fields in memory, by an index while reading. */
@@ -49,16 +56,7 @@ function sortKey(value: Value): SortKey {
 
 /** What does not exist sorts before everything. */
 function keyOf(item: Item, { of }: SortKey): Datum | undefined | Promise<Datum | undefined> {
-  const missing = (error: unknown): undefined => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  };
-  try {
-    const value = of(item);
-    return value instanceof Promise ? value.then(datumOf).catch(missing) : datumOf(value);
-  } catch (error) {
-    return missing(error);
-  }
+  return orAbsent(() => whenDone(of(item), datumOf), undefined);
 }
 
 interface SortRow {

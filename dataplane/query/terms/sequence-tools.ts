@@ -1,7 +1,7 @@
 import type { Datum } from '../../datum/datum.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Context } from '../compiled.ts';
-import { about, logic, nonExistence, resourceLimit } from '../failure.ts';
+import { about, isMissing, logic, nonExistence, resourceLimit } from '../failure.ts';
 import { batchesOf, polite, streamOf, transformed } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import {
@@ -229,4 +229,18 @@ export function selected(item: Item, table: TableValue | undefined): Value {
   const { datum } = item;
   const primaryKey = (datum as Record<string, Datum>)[table.info.primaryKey] ?? null;
   return new RowValue(table, { key: item.key, primaryKey }, item);
+}
+
+/** What `compute` answers, or `absent` when it asks for something that is not there. */
+export function orAbsent<T, A>(compute: () => T | Promise<T>, absent: A): T | A | Promise<T | A> {
+  const forgive = (error: unknown): A => {
+    if (isMissing(error)) return absent;
+    throw error;
+  };
+  try {
+    const value = compute();
+    return value instanceof Promise ? value.catch(forgive) : value;
+  } catch (error) {
+    return forgive(error);
+  }
 }
