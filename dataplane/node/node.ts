@@ -3,6 +3,7 @@ import { statfsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { assert } from '../common/assert.ts';
 import type { Config } from '../config/config.ts';
 import { RealDisk } from '../disk/real-disk.ts';
 import { canonicalText, parseText } from '../datum/text.ts';
@@ -22,6 +23,7 @@ import { compileIndex } from '../query/index-function.ts';
 import { Database } from '../replication/database.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import { openDirectory, requireLog } from '../storage/directory.ts';
+import type { DataDirectory } from '../storage/directory.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
 import type { Wal, WalOptions } from '../wal/wal.ts';
@@ -77,7 +79,7 @@ export class Node {
   #message = 'opening the data directory';
   #replay = { doneBytes: 0, totalBytes: 0, movedAt: performance.now() };
   #database: Database | undefined;
-  #directory: Disposable | undefined;
+  #directory: DataDirectory | undefined;
   #drivers: DriverServer | undefined;
   #status: StatusWriter | undefined;
   /** Resolves with the reason when the node cannot go on. */
@@ -211,8 +213,9 @@ export class Node {
 
   async #listenDrivers(database: Database): Promise<string> {
     const { config, logger } = this.#options;
-    const { identity } = this.#directory as unknown as { identity: { id: string } };
-    const server = { id: identity.id, name: config['node-name'] };
+    const directory = this.#directory;
+    assert(directory !== undefined, 'drivers come after the data');
+    const server = { id: directory.identity.id, name: config['node-name'] };
     const drivers = new DriverServer({
       engine: createQueryEngine(createEnvironment(database, server, this.#diskGate())),
       credentials: credentialsOf(database),
