@@ -57,8 +57,14 @@ async function firstLine(child: ChildProcess, log: () => string): Promise<string
   return line;
 }
 
-/** Starts a node over `directory` and resolves when it serves; rejects with what it said when it does not. */
-export async function serve(directory: string, flags: readonly string[] = []): Promise<Served> {
+/** A node that was started, and may not serve yet. */
+export interface Starting {
+  readonly process: ChildProcess;
+  /** Rejects with what the node said when it does not come to serve. */
+  readonly serving: Promise<Served>;
+}
+
+export function start(directory: string, flags: readonly string[] = []): Starting {
   const ports = ['driver', 'cluster', 'http', 'web', 'admin'].flatMap((n) => [`--${n}-port`, '0']);
   const child = spawn(
     process.execPath,
@@ -67,17 +73,19 @@ export async function serve(directory: string, flags: readonly string[] = []): P
   );
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-65_536)));
-  const fields = readyFields(await firstLine(child, () => errors));
-  const [host = '', port = ''] = (fields.get('driver') ?? '').split(/:(?=\d+$)/);
-  return {
-    process: child,
-    host,
-    driverPort: Number(port),
-    httpUrl: fields.get('http') ?? '',
-    webUrl: fields.get('web') ?? '',
-    directory,
-    log: () => errors,
-  };
+  const log = (): string => errors;
+  const serving = firstLine(child, log).then((line): Served => {
+    const fields = readyFields(line);
+    const [host = '', port = ''] = (fields.get('driver') ?? '').split(/:(?=\d+$)/);
+    const [httpUrl, webUrl] = [fields.get('http') ?? '', fields.get('web') ?? ''];
+    return { process: child, host, driverPort: Number(port), httpUrl, webUrl, directory, log };
+  });
+  return { process: child, serving };
+}
+
+/** Starts a node over `directory` and resolves when it serves; rejects with what it said when it does not. */
+export function serve(directory: string, flags: readonly string[] = []): Promise<Served> {
+  return start(directory, flags).serving;
 }
 
 /** Ends the node by a signal and answers its exit code (null when the signal killed it). */

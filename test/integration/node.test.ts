@@ -43,47 +43,6 @@ describe('a node', function node() {
 
   afterEach(() => removeDirectory(directory));
 
-  it('keeps every acknowledged write when its process is killed, twenty times', async () => {
-    const ledger = new Set<number>();
-    let next = 0;
-    for (let round = 0; round < 20; round += 1) {
-      const served = await serve(directory);
-      const connection = await connect(served);
-      if (round === 0) {
-        await r.db('test').tableCreate('ledger').run(connection);
-        await r.table('ledger').indexCreate('parity').run(connection);
-        await r.db('test').table('ledger').indexWait('parity').run(connection);
-      }
-      const found = await (await r.table('ledger').run(connection)).toArray<{ id: number }>();
-      const ids = new Set(found.map(({ id }) => id));
-      for (const id of ledger) expect(ids.has(id), `round ${round}, ${id}`).to.equal(true);
-      const indexed = await r
-        .table('ledger')
-        .between(0, 2, { index: 'parity' })
-        .count()
-        .run(connection);
-      expect(indexed, `round ${round}`).to.equal(found.length);
-      const writers = Array.from({ length: 16 }, async () => {
-        for (;;) {
-          next += 1;
-          const id = next;
-          const { inserted } = await r
-            .table('ledger')
-            .insert({ id, parity: id % 2 })
-            .run(connection);
-          if (inserted === 1) ledger.add(id);
-        }
-      });
-      connection.on('error', () => undefined);
-      const ended = Promise.allSettled(writers);
-      const target = ledger.size + 60;
-      while (ledger.size < target) await new Promise((resolve) => setImmediate(resolve));
-      await end(served, 'SIGKILL');
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 50))]);
-    }
-    expect(ledger.size).to.be.greaterThan(1_000);
-  }).timeout(120_000);
-
   it('stops cleanly at SIGTERM, and finds everything again', async () => {
     const served = await serve(directory);
     const connection = await connect(served);

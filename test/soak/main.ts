@@ -1,23 +1,31 @@
 import { parseArgs } from 'node:util';
+import { nodeSoak } from './node-soak.ts';
+import type { Part, Soak, SoakOptions } from './part.ts';
 import { walSoak } from './wal-soak.ts';
-import type { SoakOptions } from './wal-soak.ts';
 
 /**
- * `npm run soak -- wal [PART...] [--rounds N] [--seeds N]`: what takes too long for `npm test`, which runs
- * samples of it. Ends with 0 when nothing was wrong, 1 otherwise, 2 when it was called wrongly.
+ * `npm run soak -- NAME [PART...] [--rounds N] [--seeds N]`: what takes too long for `npm test`, which
+ * runs samples of it. Ends with 0 when nothing was wrong, 1 otherwise, 2 when it was called wrongly.
  */
-const soaks = { wal: walSoak };
+const soaks: Readonly<Record<string, Soak>> = { wal: walSoak, node: nodeSoak };
 const defaults = { rounds: '1000', seeds: '10000' };
 
 function usage(problem: string): never {
-  const parts = Object.keys(walSoak).join(', ');
+  const parts = Object.entries(soaks).map(([name, soak]) => {
+    return `  ${name}: ${Object.keys(soak).join(', ')}`;
+  });
   console.error(
-    `${problem}\nnpm run soak -- wal [PART...] [--rounds N] [--seeds N], PART of: ${parts}`,
+    `${problem}\nnpm run soak -- NAME [PART...] [--rounds N] [--seeds N]\n${parts.join('\n')}`,
   );
   process.exit(2);
 }
 
-function readArguments(): { parts: readonly string[]; options: SoakOptions } {
+interface Arguments {
+  readonly parts: readonly (readonly [name: string, run: Part])[];
+  readonly options: SoakOptions;
+}
+
+function readArguments(): Arguments {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -26,28 +34,31 @@ function readArguments(): { parts: readonly string[]; options: SoakOptions } {
     },
   });
   const [name = '', ...wanted] = positionals;
-  if (!Object.hasOwn(soaks, name)) usage('Say what: wal.');
-  const unknown = wanted.find((part) => !Object.hasOwn(walSoak, part));
+  const soak = Object.hasOwn(soaks, name) ? soaks[name] : undefined;
+  if (soak === undefined) return usage('Say what.');
+  const unknown = wanted.find((part) => !Object.hasOwn(soak, part));
   if (unknown !== undefined) usage(`No such part: ${unknown}.`);
   const [rounds, seeds] = [Number(values.rounds), Number(values.seeds)];
   for (const count of [rounds, seeds]) {
     if (!Number.isSafeInteger(count) || count < 1) usage('Counts are numbers from 1 on.');
   }
-  const parts = wanted.length > 0 ? wanted : Object.keys(walSoak);
+  const parts = Object.entries(soak).filter(
+    ([part]) => wanted.length === 0 || wanted.includes(part),
+  );
   return { parts, options: { rounds, seeds, progress: (text) => console.log(`  ${text}`) } };
 }
 
 let failed = 0;
 const { parts, options } = readArguments();
-for (const part of parts) {
+for (const [name, run] of parts) {
   const started = performance.now();
-  console.log(part);
+  console.log(name);
   try {
-    const summary = await walSoak[part]?.(options);
-    console.log(`ok ${part}: ${summary} (${((performance.now() - started) / 1_000).toFixed(0)} s)`);
+    const summary = await run(options);
+    console.log(`ok ${name}: ${summary} (${((performance.now() - started) / 1_000).toFixed(0)} s)`);
   } catch (error) {
     failed += 1;
-    console.error(`FAILED ${part}: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`FAILED ${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 process.exitCode = failed === 0 ? 0 : 1;

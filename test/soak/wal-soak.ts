@@ -8,17 +8,7 @@ import { KilledProcess } from '../../dataplane/wal/testing/killed-process.ts';
 import { directory, entry, openLog, segmentsOf } from '../../dataplane/wal/testing/log.ts';
 import { powerCut } from '../../dataplane/wal/testing/power-cut.ts';
 import { MutantRun, walMutants } from './mutants.ts';
-
-/** Each part answers what it did in one line, or throws at the first thing that is wrong. */
-export interface SoakOptions {
-  /** Of killed processes. */
-  readonly rounds: number;
-  /** Of power cuts. */
-  readonly seeds: number;
-  readonly progress: (text: string) => void;
-}
-
-type Part = (options: SoakOptions) => Promise<string>;
+import type { Part, Soak } from './part.ts';
 
 const kills: Part = async ({ rounds, progress }) => {
   const parent = await mkdtemp(join(tmpdir(), 'photondb-soak-'));
@@ -107,4 +97,4 @@ const mutants: Part = async ({ progress }) => {
   return `${walMutants.length} mutants, all found`;
 };
 
-export const walSoak: Readonly<Record<string, Part>> = { mutants, flips, powerCuts, kills };
+export const walSoak: Soak = { mutants, flips, powerCuts, kills };
