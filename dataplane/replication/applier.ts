@@ -70,8 +70,10 @@ export class Applier {
   #running: Promise<void> | undefined;
   /** Ends the gathering. */
   #wake: () => void = () => undefined;
-  /** Callers that wait for an empty queue: nothing is gathered then. */
-  #drains = 0;
+  /** Items that were ever pushed, and that the store has. */
+  readonly #count = { pushed: 0, applied: 0 };
+  /** Callers of `drained`: nothing is gathered while there is one. */
+  #drains: { readonly target: number; readonly done: () => void }[] = [];
   #log: GroupLog | undefined;
   #checkpointTimer: NodeJS.Timeout | undefined;
   #checkpointing: Promise<void> | undefined;
@@ -88,16 +90,18 @@ export class Applier {
 
   push(item: ApplyItem): void {
     this.#queue.push(item);
+    this.#count.pushed += 1;
     if (this.#queue.length >= gatherItems) this.#wake();
     this.#running ??= this.#run();
   }
 
-  /** Resolves when everything pushed so far is in the store. */
+  /** Resolves when everything pushed so far is in the store; what is pushed meanwhile does not count. */
   async drained(): Promise<void> {
-    this.#drains += 1;
+    if (this.#running === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#drains.push({ target: this.#count.pushed, done: resolve });
     this.#wake();
-    while (this.#running !== undefined) await this.#running;
-    this.#drains -= 1;
+    await promise;
   }
 
   get waiting(): number {
@@ -121,18 +125,26 @@ export class Applier {
         await this.#gather();
         const slices = Math.min(slicesMax, Math.ceil(this.#queue.length / itemsPerSliceMax));
         await Promise.all(Array.from({ length: slices }, () => this.#slice()));
+        this.#endDrains(this.#count.applied);
       }
     } catch (error) {
       this.#queue.length = 0;
       this.#options.failed(error as Error);
     } finally {
       this.#running = undefined;
+      this.#endDrains(Number.POSITIVE_INFINITY);
     }
     if (!this.#stopped && this.#checkpointTimer === undefined) this.#checkpointLater();
   }
 
+  #endDrains(reached: number): void {
+    const over = this.#drains.filter(({ target }) => target <= reached);
+    this.#drains = this.#drains.filter(({ target }) => target > reached);
+    for (const { done } of over) done();
+  }
+
   async #gather(): Promise<void> {
-    if (this.#queue.length >= gatherItems || this.#drains > 0) return;
+    if (this.#queue.length >= gatherItems || this.#drains.length > 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, gatherMs);
       this.#wake = (): void => {
@@ -144,6 +156,7 @@ export class Applier {
 
   async #slice(): Promise<void> {
     const items = await this.#options.store.write((transaction) => this.#applyInto(transaction));
+    this.#count.applied += items.length;
     for (const item of items) if (item.type === 'table') item.applied();
   }
 

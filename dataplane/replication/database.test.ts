@@ -8,7 +8,7 @@ import type { MetadataState } from '../metadata/state.ts';
 import { storedKeyBytesMax } from '../table/index-entry.ts';
 import { readStatistics } from '../table/statistics.ts';
 import { Database } from './database.ts';
-import type { GroupLog, LogEntry } from './contract.ts';
+import type { ApplyStore, GroupLog, LogEntry } from './contract.ts';
 import { IndexScan } from './index-scan.ts';
 import { TableScan } from './scan.ts';
 import type { TableGroup } from './table-group.ts';
@@ -71,12 +71,21 @@ interface World {
   log: TestLog;
 }
 
-async function open(world: World): Promise<Database> {
+async function open(
+  world: World,
+  {
+    store = world.store,
+    /** Called after each entry that is replayed. */
+    replayed = () => Promise.resolve(),
+  }: { store?: ApplyStore; replayed?: () => Promise<void> } = {},
+): Promise<Database> {
   return Database.open({
-    store: world.store,
+    store,
     openLog: async (replay) => {
       for (const entry of world.entries) {
-        if (entry.index > replay.replayFrom(entry.group)) await replay.onRecord(entry);
+        if (entry.index <= replay.replayFrom(entry.group)) continue;
+        await replay.onRecord(entry);
+        await replayed();
       }
       world.log = new TestLog(world.entries);
       return world.log;
@@ -90,6 +99,17 @@ async function open(world: World): Promise<Database> {
     onProgress: () => undefined,
     signal,
   });
+}
+
+/** A store whose writes `before` hears of, and may hold up for ever. */
+function killable(store: ApplyStore, before: () => Promise<never> | undefined | void): ApplyStore {
+  return {
+    read: (body) => store.read(body),
+    write: (body) => before() ?? store.write(body),
+    flushed: () => store.flushed(),
+    size: () => store.size(),
+    close: () => store.close(),
+  };
 }
 
 const newWorld = (): World => ({ store: new MemoryStore(), entries: [], log: new TestLog([]) });
@@ -257,6 +277,28 @@ describe('the database of a node', () => {
     expect(await scanIndex(again)).to.deep.equal(wanted);
   });
 
+  it('has a true index when a process ends while the store is behind the build', async () => {
+    const world = newWorld();
+    let isKilled = false;
+    const never = new Promise<never>(() => undefined);
+    const database = await open(world, {
+      store: killable(world.store, () => (isKilled ? never : undefined)),
+    });
+    const group = await withTable(database);
+    for (const key of ['a', 'b', 'c']) await put(group, key, 'old');
+    await database.settled();
+    // Committed, and not in the store when the index is made.
+    await put(group, 'a', 'new');
+    await put(group, 'b', null);
+    await withIndex(database);
+    isKilled = true;
+    // The store takes up each entry before the next one is read.
+    const taken = Promise.withResolvers<void>();
+    const store = killable(world.store, () => taken.resolve());
+    const again = await open(world, { store, replayed: () => taken.promise });
+    expect(await scanIndex(again)).to.deep.equal(['new:a', 'old:c']);
+  });
+
   it('finds documents by index keys that are too long for the store', async () => {
     const database = await open(newWorld());
     const group = await withTable(database);
@@ -281,6 +323,19 @@ describe('the database of a node', () => {
     const left = (view: ReadTransaction): number =>
       [...view.entries('data', {}), ...view.entries('index', {})].length;
     expect(world.store.read(left)).to.equal(0);
+  });
+
+  it('removes the entries of an index that was dropped while it was built', async () => {
+    const world = newWorld();
+    const database = await open(world);
+    const group = await withTable(database);
+    await Promise.all(Array.from({ length: 20 }, (_, n) => put(group, `k${n}`, `v${n}`)));
+    const index = { name: 'v', multi: false, geo: false, definition: 'v' };
+    const made = database.change({ type: 'createIndex', tableId: 't', index });
+    const dropped = database.change({ type: 'dropIndex', tableId: 't', name: 'v' });
+    await Promise.all([made, dropped]);
+    while (database.state.garbage.length > 0) await database.changed(AbortSignal.timeout(5_000));
+    expect(world.store.read((view) => [...view.entries('index', {})])).to.deep.equal([]);
   });
 
   it('makes writers wait while the store is behind, and lets a signal end the wait', async () => {

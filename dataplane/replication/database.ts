@@ -328,11 +328,22 @@ export class Database {
     if (this.#stopping.signal.aborted) return;
     for (const table of Object.values(state.tables)) {
       for (const index of table.indexes) {
-        if (!index.ready) this.#inBackground(index.keyspace, () => this.#build(table, index));
+        if (index.ready) continue;
+        const { keyspace } = index;
+        const building = this.#inBackground(keyspace, () => this.#build(table, index));
+        // An index that was dropped while it was built is garbage by then.
+        void building?.then(() =>
+          this.#clearGarbage(this.#state.garbage.filter((each) => each.keyspace === keyspace)),
+        );
       }
     }
-    for (const garbage of state.garbage) {
-      this.#inBackground(garbage.keyspace, async () => {
+    this.#clearGarbage(state.garbage);
+  }
+
+  #clearGarbage(pieces: MetadataState['garbage']): void {
+    if (this.#stopping.signal.aborted) return;
+    for (const garbage of pieces) {
+      void this.#inBackground(garbage.keyspace, async () => {
         await clearKeyspace(this.#options.store, garbage, this.#stopping.signal);
         // After a power cut the log would know of a removal that the medium does not have.
         await this.#options.store.flushed();
@@ -354,10 +365,17 @@ export class Database {
     this.#builtRows.delete(index.keyspace);
   }
 
-  /** One piece of work for each keyspace at a time; stopping is no failure. */
-  #inBackground(keyspace: number, work: () => Promise<void>): void {
-    if (this.#background.has(keyspace)) return;
-    const running = work()
+  /**
+   * One piece of work for each keyspace at a time; stopping is no failure. It begins when the store has
+   * the change that asks for it, and what was written before: replay would apply that without knowing
+   * of an index, or for one that is gone, beside what the work has left in the store. Answers nothing
+   * when there is such work already.
+   */
+  #inBackground(keyspace: number, work: () => Promise<void>): Promise<void> | undefined {
+    if (this.#background.has(keyspace)) return undefined;
+    const running = this.#applier
+      .drained()
+      .then(work)
       .catch((error: unknown) => {
         if (this.#stopping.signal.aborted) return;
         const named = this.#named(error as Error);
@@ -369,5 +387,6 @@ export class Database {
         this.#background.delete(keyspace);
       });
     this.#background.set(keyspace, running);
+    return running;
   }
 }

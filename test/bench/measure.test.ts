@@ -41,7 +41,7 @@ describe('the measure of benchmarks', () => {
       seen.push(count);
       await new Promise((resolve) => setTimeout(resolve, 1));
     });
-    expect(rate).to.be.within(1, 1_000);
+    expect(rate).to.be.greaterThan(0);
     expect(seen).to.deep.equal(seen.map((_, at) => at));
   });
 });
