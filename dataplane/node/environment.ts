@@ -11,7 +11,9 @@ import type {
   TableInfo,
 } from '../query/environment.ts';
 import { errorType, RuntimeError } from '../query/errors.ts';
+import type { BatchLimit, BatchSource } from '../replication/contract.ts';
 import type { Database } from '../replication/database.ts';
+import { TableDamagedError } from '../replication/errors.ts';
 import { IndexScan } from '../replication/index-scan.ts';
 import { TableScan } from '../replication/scan.ts';
 import type { DiskGate } from './disk-gate.ts';
@@ -98,6 +100,7 @@ function catalogOf(database: Database, requireRoom: () => void): Catalog {
     },
     createIndex: async (tableId, index) => {
       requireRoom();
+      await shown(() => database.group(tableId)?.requireIntact());
       return changeTable({ type: 'createIndex', tableId, index }, tableId);
     },
     dropIndex: (tableId, name) => changeTable({ type: 'dropIndex', tableId, name }, tableId),
@@ -116,8 +119,26 @@ async function indexesReady(
     database.state.tables[wanted.tableId]?.indexes.some(
       (index) => !index.ready && (wanted.names === undefined || wanted.names.includes(index.name)),
     ) ?? false;
-  while (building()) await database.changed(signal);
+  while (building()) {
+    await shown(() => database.group(wanted.tableId)?.requireIntact());
+    await database.changed(signal);
+  }
 }
+
+/** Says what a damaged table answers in the words of the driver's protocol. */
+async function shown<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof TableDamagedError)) throw error;
+    throw new RuntimeError(errorType.opFailed, error.message, []);
+  }
+}
+
+const shownScan = <T>(scan: BatchSource<T>): BatchSource<T> => ({
+  next: (limit: BatchLimit, signal) => shown(() => scan.next(limit, signal)),
+  close: () => scan.close(),
+});
 
 function tableAccess(
   database: Database,
@@ -129,8 +150,10 @@ function tableAccess(
   if (table === undefined || group === undefined) return undefined;
   return {
     info: infoOf(database, table),
-    get: (key) => group.get(key),
-    scan: (range, order) => new TableScan(group, range, order),
+    // The path of most reads: no promise more than it needs.
+    get: (key) =>
+      database.damagedGroups.size === 0 ? group.get(key) : shown(() => group.get(key)),
+    scan: (range, order) => shownScan(new TableScan(group, range, order)),
     scanIndex: (name, range, order) => {
       const record = database.state.tables[id]?.indexes.find((index) => index.name === name);
       const index = record === undefined ? undefined : database.index(record.keyspace);
@@ -139,16 +162,21 @@ function tableAccess(
         const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
         throw new RuntimeError(errorType.opFailed, words, []);
       }
-      return new IndexScan(group, { index, range, order });
+      return shownScan(new IndexScan(group, { index, range, order }));
     },
-    count: async () => {
-      await group.readable();
-      return group.count;
-    },
+    count: () =>
+      shown(async () => {
+        await group.readable();
+        return group.count;
+      }),
     edit: async (edits, durability, signal) => {
       requireRoom();
-      return group.edit(edits, durability, signal);
+      return shown(() => group.edit(edits, durability, signal));
     },
-    sync: () => group.sync(),
+    sync: () =>
+      shown(() => {
+        group.requireIntact();
+        return group.sync();
+      }),
   };
 }

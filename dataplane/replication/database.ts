@@ -16,6 +16,8 @@ import type {
   LogEntry,
   LogReplay,
 } from './contract.ts';
+import { DamagedGroups } from './damage.ts';
+import type { Damage } from './damage.ts';
 import { DatabaseStoppedError, gapInReplay, logBehindStore } from './errors.ts';
 import { MetadataGroup, metadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
@@ -44,7 +46,13 @@ export interface IndexState extends IndexRecord {
   readonly builtRows: number;
 }
 
-export type Integrity = 'ok' | { readonly code: string; readonly message: string };
+export type Integrity = 'ok' | Damage;
+
+export interface DamagedTable {
+  /** `database.table` */
+  readonly name: string;
+  readonly damage: Damage;
+}
 
 export interface DatabaseMetrics {
   readonly overlayBytes: number;
@@ -67,6 +75,8 @@ export interface DatabaseMetrics {
 export class Database {
   /** Resolves with the reason when the node cannot go on: its process must end. */
   readonly failed: Promise<Error>;
+  /** Tables that are not served; whoever finds damage adds to them. */
+  readonly damagedGroups = new DamagedGroups();
   readonly #options: DatabaseOptions;
   readonly #applier: Applier;
   readonly #budget: OverlayBudget;
@@ -151,9 +161,16 @@ export class Database {
     });
   }
 
-  /** The first thing to look at when answers are errors: the last damage that was met. */
+  /** The first thing to look at when answers are errors: a damaged table, or the last value met. */
   get integrity(): Integrity {
-    return this.#integrity;
+    return this.damagedTables()[0]?.damage ?? this.#integrity;
+  }
+
+  damagedTables(): readonly DamagedTable[] {
+    return [...this.damagedGroups.entries()].map(([group, damage]) => {
+      const table = this.#tableOf(group);
+      return { name: table === undefined ? `group ${group}` : this.#nameOf(table), damage };
+    });
   }
 
   metrics(): DatabaseMetrics {
@@ -262,7 +279,9 @@ export class Database {
     if (this.#metadata === undefined) return;
     const live = new Set(tables.map((table) => table.keyspace));
     for (const keyspace of this.#groups.keys()) {
-      if (!live.has(keyspace)) this.#groups.delete(keyspace);
+      if (live.has(keyspace)) continue;
+      this.#groups.delete(keyspace);
+      this.damagedGroups.clear(keyspace);
     }
     for (const table of tables) {
       if (!this.#groups.has(table.keyspace)) this.#groups.set(table.keyspace, this.#groupOf(table));
@@ -283,6 +302,7 @@ export class Database {
       log: this.#log,
       applier: this.#applier,
       budget: this.#budget,
+      damagedGroups: this.damagedGroups,
       indexes: () => this.#indexesOf(table.keyspace) ?? [],
       damaged: (error) => this.#damaged(error),
     });
@@ -299,15 +319,16 @@ export class Database {
   /** An error with the name of the table that it is about. */
   #named(error: Error): Error {
     if (!(error instanceof StorageCorruptError) || error.table !== undefined) return error;
-    const table = Object.values(this.#state.tables).find(
-      ({ keyspace }) => keyspace === error.keyspace,
-    );
+    const table = this.#tableOf(error.keyspace);
     return table === undefined ? error : error.inTable(this.#nameOf(table));
   }
 
+  #tableOf(group: number): TableRecord | undefined {
+    return Object.values(this.#state.tables).find(({ keyspace }) => keyspace === group);
+  }
+
   #indexesOf(group: number): readonly AppliedIndex[] | undefined {
-    const table = Object.values(this.#state.tables).find(({ keyspace }) => keyspace === group);
-    return table?.indexes.map((index) => {
+    return this.#tableOf(group)?.indexes.map((index) => {
       const compiled = this.#indexes.get(index.keyspace);
       assert(compiled !== undefined, 'every index of the metadata is compiled');
       return compiled;
@@ -327,6 +348,7 @@ export class Database {
   #startBackground(state: MetadataState): void {
     if (this.#stopping.signal.aborted) return;
     for (const table of Object.values(state.tables)) {
+      if (this.damagedGroups.of(table.keyspace) !== undefined) continue;
       for (const index of table.indexes) {
         if (index.ready) continue;
         const { keyspace } = index;

@@ -1,4 +1,5 @@
 import { PhotonError } from '../common/errors.ts';
+import type { Damage } from './damage.ts';
 
 /** The node has stopped taking requests. */
 export class DatabaseStoppedError extends PhotonError {
@@ -13,6 +14,17 @@ export class DocumentTooLargeError extends PhotonError {
   override readonly code = 'replication.document_too_large';
   constructor(bytes: number, bytesMax: number) {
     super(`A document of ${bytes} bytes is too large: ${bytesMax} bytes at most.`);
+  }
+}
+
+/** A table of which something is lost: neither read nor written until it is restored or dropped. */
+export class TableDamagedError extends PhotonError {
+  override readonly code = 'replication.table_damaged';
+  constructor(table: string, damage: Damage) {
+    super(
+      `Table \`${table}\` is damaged, and neither read nor written: ${damage.message} Drop the table ` +
+        'and restore it from a backup; other tables are served.',
+    );
   }
 }
 

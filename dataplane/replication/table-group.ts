@@ -11,7 +11,8 @@ import { readStatistics } from '../table/statistics.ts';
 import { readApplied } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
-import { DocumentTooLargeError } from './errors.ts';
+import type { DamagedGroups } from './damage.ts';
+import { DocumentTooLargeError, TableDamagedError } from './errors.ts';
 import { Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { OverlayBudget } from './overlay-budget.ts';
@@ -30,6 +31,8 @@ export interface TableGroupOptions {
   readonly applier: Applier;
   readonly budget: OverlayBudget;
   readonly codec: DocumentCodec;
+  /** Asked before anything of the group is read or written. */
+  readonly damagedGroups: DamagedGroups;
   /** Indexes of the table now. */
   indexes(): readonly AppliedIndex[];
   /** Hears of every damaged value that somebody read. */
@@ -84,8 +87,17 @@ export class TableGroup {
     return this.#count;
   }
 
+  /** Throws when the table is damaged. */
+  requireIntact(): void {
+    const { damagedGroups, group, name } = this.options;
+    if (damagedGroups.size === 0) return;
+    const damage = damagedGroups.of(group);
+    if (damage !== undefined) throw new TableDamagedError(name, damage);
+  }
+
   /** Waits until every write acknowledged so far can be read. */
   async readable(): Promise<void> {
+    this.requireIntact();
     if (this.#softPending > 0) await this.#lastProposal;
   }
 
@@ -95,6 +107,7 @@ export class TableGroup {
   }
 
   async get(key: Uint8Array): Promise<Row | undefined> {
+    this.requireIntact();
     if (this.#softPending > 0) await this.#lastProposal;
     this.counters.reads += 1;
     const waiting = this.overlay.size === 0 ? undefined : this.overlay.committed(nameOfBytes(key));
@@ -174,7 +187,7 @@ export class TableGroup {
 
   /**
    * Nothing is staged before the overlay and the log have room: an entry that the log refused would
-   * leave a gap behind it.
+   * leave a gap behind it. Nor is anything for a table that was found damaged meanwhile.
    */
   async #room(signal: AbortSignal): Promise<void> {
     const { budget, log } = this.options;
@@ -182,6 +195,7 @@ export class TableGroup {
       await budget.room(signal);
       if (log.full) await log.room(signal);
     } while (log.full);
+    this.requireIntact();
   }
 
   #acknowledgeSoftly(proposal: Promise<void>): void {

@@ -1,0 +1,151 @@
+import { expect } from 'chai';
+import { encodeUtf8 } from '../common/bytes.ts';
+import type { Datum } from '../datum/datum.ts';
+import { MemoryDisk } from '../disk/memory-disk.ts';
+import { MemoryStore } from '../kv/memory-store.ts';
+import type { MetadataCommand } from '../metadata/apply.ts';
+import { openWal } from '../wal/open-wal.ts';
+import { ManualClock } from '../wal/testing/manual-clock.ts';
+import { failureOf } from '../wal/testing/log.ts';
+import type { Failure } from '../wal/testing/log.ts';
+import { Database } from './database.ts';
+import { TableScan } from './scan.ts';
+import type { TableGroup } from './table-group.ts';
+
+const { signal } = new AbortController();
+const damage = { code: 'storage.corrupt', message: 'Two values are damaged.' };
+
+function open(disk: MemoryDisk): Promise<Database> {
+  return Database.open({
+    store: new MemoryStore(),
+    openLog: ({ isFirst: _isFirst, ...replay }) =>
+      openWal({
+        ...replay,
+        disk,
+        directory: '/data/wal',
+        segmentBytes: 16_384,
+        clock: new ManualClock(),
+        random: () => 0.25,
+      }),
+    codec: {
+      parse: (text) => JSON.parse(text) as Datum,
+      format: (document) => JSON.stringify(document),
+    },
+    compileIndex: () => () => [],
+    overlayBytesMax: 100_000,
+    onProgress: () => undefined,
+    signal,
+  });
+}
+
+async function change(database: Database, command: MetadataCommand): Promise<void> {
+  const result = await database.change(command);
+  if ('type' in result) throw new Error(result.message);
+}
+
+async function createTable(database: Database, id: string): Promise<TableGroup> {
+  const table = {
+    id,
+    name: id,
+    databaseId: 'd',
+    primaryKey: 'id',
+    durability: 'hard',
+    shards: 1,
+    replicas: 1,
+    replication: 'sync',
+    partition: 'hash',
+  } as const;
+  await change(database, { type: 'createTable', table });
+  return groupOf(database, id);
+}
+
+function groupOf(database: Database, id: string): TableGroup {
+  const group = database.group(id);
+  if (group === undefined) throw new Error(`no table ${id}`);
+  return group;
+}
+
+const put = (group: TableGroup, key: string): Promise<unknown> =>
+  group.edit([{ key: encodeUtf8(key), evaluate: () => ({ id: key }) }], 'hard', signal);
+
+async function keysOf(group: TableGroup): Promise<string[]> {
+  const rows = await new TableScan(group, {}, 'ascending').next({ rows: 9, bytes: 999 }, signal);
+  return (rows ?? []).map((row) => Buffer.from(row.key).toString());
+}
+
+async function withTables(): Promise<[Database, TableGroup, TableGroup]> {
+  const database = await open(new MemoryDisk());
+  await change(database, { type: 'createDatabase', id: 'd', name: 'd' });
+  const groups = [
+    await createTable(database, 'sick'),
+    await createTable(database, 'well'),
+  ] as const;
+  for (const group of groups) await put(group, 'a');
+  return [database, ...groups];
+}
+
+/** Every way into a group. */
+const waysInto = (group: TableGroup): Promise<Failure>[] => [
+  failureOf(group.get(encodeUtf8('a'))),
+  failureOf(keysOf(group)),
+  failureOf(group.readable()),
+  failureOf(put(group, 'b')),
+];
+
+describe('a damaged table', () => {
+  it('refuses every read and write with the reason; the other tables serve', async () => {
+    const [database, sick, well] = await withTables();
+    database.damagedGroups.mark(sick.options.group, damage);
+    for (const { code, message } of await Promise.all(waysInto(sick))) {
+      expect(code).to.equal('replication.table_damaged');
+      expect(message).to.contain('Table `d.sick` is damaged').and.to.contain(damage.message);
+    }
+    await put(well, 'b');
+    expect(await keysOf(well)).to.deep.equal(['a', 'b']);
+    expect(database.integrity).to.deep.equal(damage);
+    expect(database.damagedTables()).to.deep.equal([{ name: 'd.sick', damage }]);
+    await database.stop();
+  });
+
+  it('ends a scan and a write that are under way when it is found', async () => {
+    const [database, sick] = await withTables();
+    await put(sick, 'b');
+    const scan = new TableScan(sick, {}, 'ascending');
+    await scan.next({ rows: 1, bytes: 999 }, signal);
+    const waits = Promise.withResolvers<Datum>();
+    const edit = sick.edit(
+      [{ key: encodeUtf8('a'), evaluate: () => waits.promise }],
+      'hard',
+      signal,
+    );
+    database.damagedGroups.mark(sick.options.group, damage);
+    waits.resolve({ id: 'a', v: 1 });
+    const [outcome] = await edit.catch((error: Error) => [{ error }]);
+    expect(outcome?.error).to.include({ code: 'replication.table_damaged' });
+    const failure = await failureOf(scan.next({ rows: 1, bytes: 999 }, signal));
+    expect(failure.code).to.equal('replication.table_damaged');
+    await database.stop();
+  });
+
+  it('is forgotten when the table is dropped, and the first reason counts until then', async () => {
+    const [database, sick] = await withTables();
+    const { group } = sick.options;
+    database.damagedGroups.mark(group, damage);
+    database.damagedGroups.mark(group, { code: 'other', message: 'Other.' });
+    expect(database.damagedGroups.of(group)).to.equal(damage);
+    await change(database, { type: 'dropTable', id: 'sick' });
+    expect(database.damagedGroups.size).to.equal(0);
+    expect(database.integrity).to.equal('ok');
+    await put(await createTable(database, 'sick'), 'c');
+    expect(await keysOf(groupOf(database, 'sick'))).to.deep.equal(['c']);
+    await database.stop();
+  });
+
+  it('serves again when it was restored', async () => {
+    const [database, sick] = await withTables();
+    database.damagedGroups.mark(sick.options.group, damage);
+    database.damagedGroups.clear(sick.options.group);
+    expect(await keysOf(sick)).to.deep.equal(['a']);
+    await database.stop();
+  });
+});
