@@ -5,6 +5,9 @@ import { crc32 as zlibCrc32 } from 'node:zlib';
 
 export const noBytes: Uint8Array = new Uint8Array(0);
 
+/** Up to this a loop here is quicker than the way into the library and back. */
+const shortBytes = 32;
+
 const view = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -12,7 +15,10 @@ const view = (bytes: Uint8Array): Buffer =>
 export const bytesToFill = (count: number): Uint8Array => Buffer.allocUnsafe(count);
 
 /** Latin-1 text of a key: one code unit for each byte, so that a Map can hold it and texts order as bytes. */
-export const nameOfBytes = (bytes: Uint8Array): string => view(bytes).toString('latin1');
+export const nameOfBytes = (bytes: Uint8Array): string =>
+  Buffer.isBuffer(bytes) || bytes.byteLength > shortBytes
+    ? view(bytes).toString('latin1')
+    : String.fromCharCode(...bytes);
 
 /** Unsigned byte order; a prefix comes before what it begins. Negative, zero or positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
@@ -78,9 +84,6 @@ export function fromHex(text: string): Uint8Array {
   return Buffer.from(text, 'hex');
 }
 
-/** Below this a loop here is quicker than the way into the library and back. */
-const shortBytes = 32;
-
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
   for (let bit = 0; bit < 8; bit += 1) value = (value >>> 1) ^ ((value & 1) * 0xed_b8_83_20);
@@ -91,7 +94,10 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
 export function crc32(bytes: Uint8Array, previous = 0, start = 0, end = bytes.byteLength): number {
   if (end - start > shortBytes) {
     const isWhole = start === 0 && end === bytes.byteLength;
-    return zlibCrc32(isWhole ? bytes : bytes.subarray(start, end), previous);
+    const part = isWhole
+      ? bytes
+      : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+    return zlibCrc32(part, previous);
   }
   let crc = ~previous;
   for (let at = start; at < end; at += 1) {

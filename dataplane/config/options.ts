@@ -72,6 +72,13 @@ export const options = {
     minimum: 1,
     maximum: 4_096,
   },
+  'cache-mib': {
+    type: 'integer',
+    default: 64,
+    doc: 'MiB of documents that are kept in memory because they were read by their key.',
+    minimum: 0,
+    maximum: 65_536,
+  },
   'connections-max': {
     type: 'integer',
     default: 1_024,

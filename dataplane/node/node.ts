@@ -47,7 +47,13 @@ export interface NodeOptions {
 const identityDirectory = '/var/run/secrets/photondb.io';
 const drainMs = 10_000;
 const mebibyte = 1_048_576;
-const noData = { overlayBytes: 0, applyQueue: 0, storeBytes: 0, tables: [] };
+const noData = {
+  overlayBytes: 0,
+  cache: { bytes: 0, hits: 0, misses: 0 },
+  applyQueue: 0,
+  storeBytes: 0,
+  tables: [],
+};
 const noDrivers = {
   connections: 0,
   running: 0,
@@ -164,6 +170,7 @@ export class Node {
       codec: { parse: parseText, format: canonicalText },
       compileIndex,
       overlayBytesMax: config['overlay-mib'] * mebibyte,
+      cacheBytesMax: config['cache-mib'] * mebibyte,
       onProgress: (doneBytes, totalBytes) => {
         this.#replay = { doneBytes, totalBytes, movedAt: performance.now() };
       },
@@ -251,7 +258,7 @@ export class Node {
   #metrics(): NodeMetrics {
     const { doneBytes, totalBytes } = this.#replay;
     const database = this.#database;
-    const { overlayBytes, applyQueue, storeBytes, tables } = database?.metrics() ?? noData;
+    const data = database?.metrics() ?? noData;
     const { connections, running, openCursors, queuedBytes, counters } = this.#drivers ?? noDrivers;
     return {
       version: this.#options.version,
@@ -259,13 +266,14 @@ export class Node {
       isIntact: (database?.integrity ?? 'ok') === 'ok',
       replayedBytes: doneBytes,
       replayTotalBytes: totalBytes,
-      overlayBytes,
-      applyQueue,
-      storeBytes,
+      overlayBytes: data.overlayBytes,
+      cache: data.cache,
+      applyQueue: data.applyQueue,
+      storeBytes: data.storeBytes,
       // Before the directory is there, there is nothing to say of its disk.
       diskFreeBytes:
         database === undefined ? 0 : diskUsage(this.#options.config['data-dir']).freeBytes,
-      tables,
+      tables: data.tables,
       drivers: { connections, running, openCursors, queuedBytes, ...counters },
     };
   }

@@ -27,6 +27,7 @@ const node: NodeMetrics = {
   replayedBytes: 1,
   replayTotalBytes: 2,
   overlayBytes: 3,
+  cache: { bytes: 4, hits: 5, misses: 6 },
   applyQueue: 4,
   storeBytes: 5,
   diskFreeBytes: 6,

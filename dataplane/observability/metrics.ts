@@ -8,6 +8,7 @@ export interface NodeMetrics {
   readonly replayedBytes: number;
   readonly replayTotalBytes: number;
   readonly overlayBytes: number;
+  readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
   readonly applyQueue: number;
   readonly storeBytes: number;
   readonly diskFreeBytes: number;
@@ -76,6 +77,7 @@ const gauges = [
     'Committed writes that wait for the store.',
     (m) => m.overlayBytes,
   ),
+  define<NodeMetrics>('cache_bytes', 'Documents kept in memory.', (m) => m.cache.bytes),
   define<NodeMetrics>(
     'apply_queue_entries',
     'Committed entries that wait for the store.',
@@ -102,7 +104,20 @@ const gauges = [
   ),
 ];
 
-const counters = [
+const nodeCounters = [
+  define<NodeMetrics>(
+    'cache_hits_total',
+    'Reads by key that the cache answered.',
+    (m) => m.cache.hits,
+  ),
+  define<NodeMetrics>(
+    'cache_misses_total',
+    'Reads by key that went to the store.',
+    (m) => m.cache.misses,
+  ),
+];
+
+const driverCounters = [
   define<DriverMetrics>('queries_total', 'Queries started.', (m) => m.queries),
   define<DriverMetrics>(
     'queries_aborted_total',
@@ -190,10 +205,14 @@ export function nodeMetrics(read: () => NodeMetrics): Registry {
       collect: () => gauge.set(value(current)),
     });
   }
-  for (const { name, help, read: value } of counters) {
+  const ofDrivers = driverCounters.map((each) => ({
+    ...each,
+    read: (from: NodeMetrics): number => each.read(from.drivers),
+  }));
+  for (const { name, help, read: value } of [...nodeCounters, ...ofDrivers]) {
     const collect = (): void => {
       counter.reset();
-      counter.inc(value(current.drivers));
+      counter.inc(value(current));
     };
     const counter: Counter = new Counter({ name, help, registers, collect });
   }

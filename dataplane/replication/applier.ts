@@ -36,16 +36,16 @@ export interface ApplierOptions {
 }
 
 /** Commands that are applied in one go: bounds the pause of everything else. */
-const itemsPerSliceMax = 512;
-const sliceMs = 5;
+const itemsPerSliceMax = 128;
+const sliceMs = 2;
 /** Slices that are handed to the store together, for it to commit as one. */
-const slicesMax = 8;
+const slicesMax = 32;
 /**
  * A commit rewrites each page that it touches: a few large ones cost half of many small ones. So
  * entries are gathered, in number and in time; readers find them in the overlay meanwhile.
  */
 const gatherItems = slicesMax * itemsPerSliceMax;
-const gatherMs = 50;
+const gatherMs = 200;
 /** How often the log is asked to let go of what the medium has. */
 const checkpointMs = 1_000;
 

@@ -96,6 +96,7 @@ async function open(
     },
     compileIndex: (definition, multi) => keysOf(definition, multi),
     overlayBytesMax: 100_000,
+    cacheBytesMax: 10_000,
     onProgress: () => undefined,
     signal,
   });

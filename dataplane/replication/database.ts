@@ -20,6 +20,7 @@ import { DamagedGroups } from './damage.ts';
 import type { Damage } from './damage.ts';
 import { DatabaseStoppedError, gapInReplay, logBehindStore } from './errors.ts';
 import { MetadataGroup, metadataGroup, replayMetadata } from './metadata-group.ts';
+import { DocumentCache } from './document-cache.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { TableGroup } from './table-group.ts';
 
@@ -34,6 +35,8 @@ export interface DatabaseOptions {
   readonly compileIndex: CompileIndex;
   /** Bytes of writes that may wait for the store. */
   readonly overlayBytesMax: number;
+  /** Bytes of documents that are kept because they were read by their key; zero for none. */
+  readonly cacheBytesMax: number;
   onProgress(doneBytes: number, totalBytes: number): void;
   readonly signal: AbortSignal;
 }
@@ -56,6 +59,7 @@ export interface DamagedTable {
 
 export interface DatabaseMetrics {
   readonly overlayBytes: number;
+  readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
   /** Committed entries that the store has not yet. */
   readonly applyQueue: number;
   readonly storeBytes: number;
@@ -80,6 +84,7 @@ export class Database {
   readonly #options: DatabaseOptions;
   readonly #applier: Applier;
   readonly #budget: OverlayBudget;
+  readonly #cache: DocumentCache;
   readonly #groups = new Map<number, TableGroup>();
   readonly #indexes = new Map<number, AppliedIndex>();
   readonly #builtRows = new Map<number, number>();
@@ -96,6 +101,7 @@ export class Database {
     this.#options = options;
     this.failed = new Promise((resolve) => (this.#fail = resolve));
     this.#budget = new OverlayBudget(options.overlayBytesMax);
+    this.#cache = new DocumentCache(options.cacheBytesMax);
     this.#applier = new Applier({
       store: options.store,
       indexesOf: (group) => this.#indexesOf(group),
@@ -177,6 +183,7 @@ export class Database {
     const { store } = this.#options;
     return {
       overlayBytes: this.#budget.used,
+      cache: { bytes: this.#cache.bytes, ...this.#cache.counters },
       applyQueue: this.#applier.waiting,
       storeBytes: store.size(),
       logBytesAtStart: this.#log?.recovery.bytes ?? 0,
@@ -280,6 +287,7 @@ export class Database {
     const live = new Set(tables.map((table) => table.keyspace));
     for (const keyspace of this.#groups.keys()) {
       if (live.has(keyspace)) continue;
+      this.#groups.get(keyspace)?.options.cache.forget();
       this.#groups.delete(keyspace);
       this.damagedGroups.clear(keyspace);
     }
@@ -303,6 +311,7 @@ export class Database {
       applier: this.#applier,
       budget: this.#budget,
       damagedGroups: this.damagedGroups,
+      cache: this.#cache.group(),
       indexes: () => this.#indexesOf(table.keyspace) ?? [],
       damaged: (error) => this.#damaged(error),
     });

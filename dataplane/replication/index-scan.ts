@@ -69,7 +69,7 @@ export class IndexScan implements BatchSource<IndexRow> {
   }
 
   #rowOf({ primaryKey, indexKey, text: known }: Candidate): IndexRow | undefined {
-    const text = known ?? this.#group.read(primaryKey, undefined).text;
+    const text = known ?? this.#group.read(primaryKey, nameOfBytes(primaryKey), undefined).text;
     if (text === undefined) return undefined;
     if (!isCut(indexKey)) return { key: primaryKey, text, indexKey };
     const whole = this.#index

@@ -15,10 +15,14 @@ export class OverlayBudget {
     return this.#used;
   }
 
+  get isUsedUp(): boolean {
+    return this.#used >= this.#bytesMax;
+  }
+
   /** Waits until there is room; rejects when the signal says so. */
   async room(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    while (this.#used >= this.#bytesMax) {
+    while (this.isUsedUp) {
       await new Promise<void>((resolve, reject) => {
         const aborted = (): void => reject(signal.reason as Error);
         signal.addEventListener('abort', aborted, { once: true });
@@ -36,7 +40,7 @@ export class OverlayBudget {
 
   give(bytes: number): void {
     this.#used -= bytes;
-    if (this.#used >= this.#bytesMax) return;
+    if (this.isUsedUp) return;
     for (const resume of this.#waiting.splice(0)) resume();
   }
 }

@@ -1,6 +1,6 @@
 import { compareBytes, nameOfBytes, successor } from '../common/bytes.ts';
 import type { KeyRange } from '../kv/store.ts';
-import { keyspaceKey } from '../table/envelope.ts';
+import { keyInKeyspace, keyspaceKey } from '../table/envelope.ts';
 import type { BatchLimit, BatchSource, EncodedRange, Order, Row } from './contract.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { TableGroup } from './table-group.ts';
@@ -101,7 +101,7 @@ export class TableScan implements BatchSource<Row> {
     const range = storedRange(options.group, this.#range, this.#order);
     options.store.read((view) =>
       view.walk('data', range, (storedKey, value) => {
-        const key = storedKey.subarray(4);
+        const key = keyInKeyspace(storedKey);
         visitChanges(key);
         const isCovered = overlay.size > 0 && overlay.committed(nameOfBytes(key)) !== undefined;
         if (goesOn && !isCovered) {

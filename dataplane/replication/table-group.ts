@@ -12,6 +12,7 @@ import { readApplied } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
 import type { DamagedGroups } from './damage.ts';
+import type { GroupDocuments } from './document-cache.ts';
 import { DocumentTooLargeError, TableDamagedError } from './errors.ts';
 import { Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
@@ -30,6 +31,8 @@ export interface TableGroupOptions {
   readonly log: GroupLog;
   readonly applier: Applier;
   readonly budget: OverlayBudget;
+  /** Documents that were read by their key. */
+  readonly cache: GroupDocuments;
   readonly codec: DocumentCodec;
   /** Asked before anything of the group is read or written. */
   readonly damagedGroups: DamagedGroups;
@@ -53,6 +56,8 @@ interface Current {
   readonly version: number;
   readonly text: string | undefined;
 }
+
+const noDocument: Current = { version: 0, text: undefined };
 
 /** What an `edit` call has staged and not proposed: one command to be. */
 interface Staged {
@@ -110,21 +115,28 @@ export class TableGroup {
     this.requireIntact();
     if (this.#softPending > 0) await this.#lastProposal;
     this.counters.reads += 1;
-    const waiting = this.overlay.size === 0 ? undefined : this.overlay.committed(nameOfBytes(key));
-    const { text } = this.read(key, waiting);
+    const name = nameOfBytes(key);
+    const { text } = this.read(key, name, this.overlay.committed(name));
     return text === undefined ? undefined : { key, text };
   }
 
   /** The document of a key: `entry` of the overlay when there is one, else what the store has. */
-  read(key: Uint8Array, entry: OverlayEntry | undefined): Current {
+  read(key: Uint8Array, name: string, entry: OverlayEntry | undefined): Current {
     if (entry !== undefined) {
       return { version: entry.text === undefined ? 0 : entry.index, text: entry.text };
     }
-    const storedKey = keyspaceKey(this.options.group, key);
-    return this.options.store.read((view) => {
+    return this.options.cache.get(name) ?? this.#readStore(key, name) ?? noDocument;
+  }
+
+  #readStore(key: Uint8Array, name: string): StoredDocument | undefined {
+    const { group, cache, store } = this.options;
+    const storedKey = keyspaceKey(group, key);
+    return store.read((view) => {
       const value = view.peek('data', storedKey);
-      if (value === undefined) return { version: 0, text: undefined };
-      return this.#decode(storedKey, value);
+      if (value === undefined) return undefined;
+      const document = this.#decode(storedKey, value);
+      cache.keep(name, document);
+      return document;
     });
   }
 
@@ -151,7 +163,8 @@ export class TableGroup {
     durability: 'hard' | 'soft',
     signal: AbortSignal,
   ): Promise<EditOutcome[]> {
-    await this.#room(signal);
+    this.requireIntact();
+    if (this.#isCrowded || signal.aborted) await this.#room(signal);
     const outcomes: EditOutcome[] = [];
     let staged = nothingStaged();
     let last: Promise<void> | undefined;
@@ -185,6 +198,10 @@ export class TableGroup {
     return outcomes;
   }
 
+  get #isCrowded(): boolean {
+    return this.options.budget.isUsedUp || this.options.log.full;
+  }
+
   /**
    * Nothing is staged before the overlay and the log have room: an entry that the log refused would
    * leave a gap behind it. Nor is anything for a table that was found damaged meanwhile.
@@ -215,7 +232,7 @@ export class TableGroup {
   ): EditOutcome | Promise<EditOutcome> {
     let old: Datum = null;
     try {
-      const current = this.read(edit.key, this.overlay.newest(name));
+      const current = this.read(edit.key, name, this.overlay.newest(name));
       if (current.text !== undefined) old = this.options.codec.parse(current.text);
       const next = edit.evaluate(old);
       if (!(next instanceof Promise))
@@ -308,9 +325,17 @@ export class TableGroup {
       index,
       command,
       applied: () => {
-        for (const { name, entry } of staged.entries) this.overlay.applied(name, entry);
+        for (const { name, entry } of staged.entries) this.#applied(name, entry);
         this.options.budget.give(staged.bytes);
       },
     });
+  }
+
+  /** The store has an entry: in one moment it leaves the overlay and is what the cache may have. */
+  #applied(name: string, entry: OverlayEntry): void {
+    const { index, text } = entry;
+    const now = text === undefined ? undefined : { version: index, text };
+    this.options.cache.replaced(name, now);
+    this.overlay.applied(name, entry);
   }
 }

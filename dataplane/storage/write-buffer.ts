@@ -9,7 +9,18 @@ import type {
   WriteTransaction,
 } from '../kv/store.ts';
 
-type Changes = Map<string, Entry & { readonly removed: boolean }>;
+interface Change extends Entry {
+  readonly removed: boolean;
+}
+
+type Changes = Map<string, Change>;
+
+/** What a key's change was before it was overwritten here. */
+interface Undo {
+  readonly changes: Changes;
+  readonly name: string;
+  readonly before: Change | undefined;
+}
 
 /**
  * The writes of a transaction that are not yet in the store, over a view of it: a transaction sees
@@ -18,6 +29,7 @@ type Changes = Map<string, Entry & { readonly removed: boolean }>;
 export class WriteBuffer implements WriteTransaction {
   readonly #base: ReadTransaction;
   readonly #changes: Record<DatabaseName, Changes>;
+  readonly #undo: Undo[] = [];
 
   constructor(base: ReadTransaction) {
     this.#base = base;
@@ -29,6 +41,22 @@ export class WriteBuffer implements WriteTransaction {
   /** Changes, each key counted once. */
   get size(): number {
     return databaseNames.reduce((sum, name) => sum + this.#changes[name].size, 0);
+  }
+
+  /** Runs `body`; when it throws, what it wrote is taken back. */
+  attempt(body: () => void): void {
+    this.#undo.length = 0;
+    try {
+      body();
+    } catch (error) {
+      for (const { changes, name, before } of this.#undo.reverse()) {
+        if (before === undefined) changes.delete(name);
+        else changes.set(name, before);
+      }
+      throw error;
+    } finally {
+      this.#undo.length = 0;
+    }
   }
 
   get(database: DatabaseName, key: Uint8Array): Uint8Array | undefined {
@@ -48,12 +76,12 @@ export class WriteBuffer implements WriteTransaction {
   }
 
   put(database: DatabaseName, key: Uint8Array, value: Uint8Array): void {
-    this.#changes[database].set(nameOfBytes(key), { key, value, removed: false });
+    this.#set(database, { key, value, removed: false });
   }
 
   remove(database: DatabaseName, key: Uint8Array): boolean {
-    const there = this.get(database, key) !== undefined;
-    this.#changes[database].set(nameOfBytes(key), { key, value: key, removed: true });
+    const there = this.peek(database, key) !== undefined;
+    this.#set(database, { key, value: key, removed: true });
     return there;
   }
 
@@ -68,27 +96,24 @@ export class WriteBuffer implements WriteTransaction {
     }
   }
 
-  /** Takes over the changes of a transaction that ran on top of this one. */
-  absorb(other: WriteBuffer): void {
-    for (const name of databaseNames) {
-      for (const [text, change] of other.#changes[name]) this.#changes[name].set(text, change);
-    }
-  }
-
   /** Hands every change to the store below. */
   replay(
     put: (database: DatabaseName, key: Uint8Array, value: Uint8Array) => void,
     remove: (database: DatabaseName, key: Uint8Array) => void,
-  ): number {
-    let count = 0;
+  ): void {
     for (const name of databaseNames) {
       for (const change of this.#changes[name].values()) {
-        count += 1;
         if (change.removed) remove(name, change.key);
         else put(name, change.key, change.value);
       }
     }
-    return count;
+  }
+
+  #set(database: DatabaseName, change: Change): void {
+    const changes = this.#changes[database];
+    const name = nameOfBytes(change.key);
+    this.#undo.push({ changes, name, before: changes.get(name) });
+    changes.set(name, change);
   }
 
   /** The base's entries with this buffer's changes between them. */
@@ -109,10 +134,7 @@ export class WriteBuffer implements WriteTransaction {
     }
   }
 
-  #changesIn(
-    database: DatabaseName,
-    { start, end, reverse }: KeyRange,
-  ): (Entry & { readonly removed: boolean })[] {
+  #changesIn(database: DatabaseName, { start, end, reverse }: KeyRange): Change[] {
     const inside = [...this.#changes[database].values()].filter(
       ({ key }) =>
         (start === undefined || compareBytes(key, start) >= 0) &&

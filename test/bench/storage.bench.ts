@@ -28,6 +28,7 @@ const writers = 64;
 const documents = 100_000;
 const keysMax = 10_000_000;
 const overlayBytesMax = 64 * 1_048_576;
+const cacheBytesMax = 64 * 1_048_576;
 const batch = { rows: 1_000, bytes: 1_048_576 };
 const filler = 'x'.repeat(200);
 
@@ -53,6 +54,7 @@ async function openDatabase(directory: string): Promise<Database> {
       encodeUtf8(String((JSON.parse(text) as { parity: number }).parity)),
     ],
     overlayBytesMax,
+    cacheBytesMax,
     onProgress: () => undefined,
     signal,
   });

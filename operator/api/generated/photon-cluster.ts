@@ -155,6 +155,10 @@ export interface PhotonCluster {
        */
       'overlay-mib'?: number;
       /**
+       * MiB of documents that are kept in memory because they were read by their key.
+       */
+      'cache-mib'?: number;
+      /**
        * Driver connections at once.
        */
       'connections-max'?: number;
