@@ -33,6 +33,7 @@ function open(disk: MemoryDisk): Promise<Database> {
     },
     compileIndex: () => () => [],
     overlayBytesMax: 100_000,
+    cacheBytesMax: 10_000,
     onProgress: () => undefined,
     signal,
   });
