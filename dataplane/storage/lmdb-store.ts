@@ -95,6 +95,9 @@ interface Body {
   failed(error: Error): void;
 }
 
+/** The library begins elsewhere when keys have an encoder of their own. */
+const firstKey = Buffer.from([0]);
+
 /** A reverse range of LMDB begins at its upper bound; the contract's ranges are half-open upwards both ways. */
 function lmdbRange({ start, end, reverse, limit }: KeyRange): {
   start?: Buffer;
@@ -110,12 +113,13 @@ function lmdbRange({ start, end, reverse, limit }: KeyRange): {
       ...bounded,
       reverse: true,
       ...(end === undefined ? {} : { start: asBuffer(end), exclusiveStart: true }),
-      ...(start === undefined ? {} : { end: asBuffer(start), inclusiveEnd: true }),
+      end: asBuffer(start ?? firstKey),
+      inclusiveEnd: true,
     };
   }
   return {
     ...bounded,
-    ...(start === undefined ? {} : { start: asBuffer(start) }),
+    start: asBuffer(start ?? firstKey),
     ...(end === undefined ? {} : { end: asBuffer(end) }),
   };
 }
@@ -140,7 +144,7 @@ function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
   ) as Databases;
   for (const database of Object.values(databases)) {
     for (const reverse of [false, true]) {
-      for (const { value } of database.getRange({ limit: 1, reverse })) value.at(-1);
+      for (const { value } of database.getRange(lmdbRange({ limit: 1, reverse }))) value.at(-1);
     }
   }
   return { root, databases };

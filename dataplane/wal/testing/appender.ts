@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { argv, stdout } from 'node:process';
+import { argv } from 'node:process';
 import { RealDisk } from '../../disk/real-disk.ts';
 import { openWal } from '../open-wal.ts';
 import type { Wal } from '../wal.ts';
@@ -11,12 +11,14 @@ import { machineClock } from '../../node/clock.ts';
  * standard output: `node appender.ts DIRECTORY GROUPS [RELEASE_EVERY]`; every so many entries the log is
  * released up to a hundred behind.
  */
+/** Not by `process.stdout`, which makes the pipe refuse what its reader does not take at once. */
+const standardOutput = 1;
 const lasts = new Map<number, number>();
 
 async function appendForEver(wal: Wal, group: number): Promise<never> {
   for (let index = (wal.recovery.lastIndex(group)?.index ?? 0) + 1; ; index += 1) {
     await wal.append([entry(index, group, 20 + ((index * 37) % 400))]);
-    writeSync(stdout.fd, `${group} ${index}\n`);
+    writeSync(standardOutput, `${group} ${index}\n`);
     lasts.set(group, index);
     if (index % releaseEvery === 0) {
       await wal.release(new Map([...lasts].map(([each, last]) => [each, last - 100])));
