@@ -45,10 +45,19 @@ describe('the data directory', () => {
     const identity = { format: 99, cluster: 'c', node: 'n', id: 'x' };
     writeFileSync(join(path, 'IDENTITY'), JSON.stringify(identity));
     expect(() => openDirectory(path, 'c', 'n')).to.throw(
-      /has format 99; this release reads format 1/,
+      /has format 99; this release reads format 2/,
     );
     writeFileSync(join(path, 'IDENTITY'), 'not json');
     expect(() => openDirectory(path, 'c', 'n')).to.throw(/cannot be read as an identity/);
+  });
+
+  it('takes over a directory of the format before, and says so in its identity', () => {
+    const identity = { format: 1, cluster: 'c', node: 'n', id: 'x' };
+    writeFileSync(join(path, 'IDENTITY'), JSON.stringify(identity));
+    using found = openDirectory(path, 'c', 'n');
+    const wanted = { ...identity, format: 2 };
+    expect(found.identity).to.deep.equal(wanted);
+    expect(JSON.parse(readFileSync(join(path, 'IDENTITY'), 'utf8'))).to.deep.equal(wanted);
   });
 
   it('says what is wrong when a file stands in its place', () => {

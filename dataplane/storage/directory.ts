@@ -10,7 +10,7 @@ import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './
  * before anything in it is opened. Node has no file locks; an exclusive transaction of SQLite is one,
  * and ends with the process.
  */
-const directoryFormat = 1;
+const directoryFormat = 2;
 
 interface Identity {
   readonly format: number;
@@ -110,7 +110,11 @@ function settleIdentity(directory: string, cluster: string, node: string): Ident
       `The data directory ${directory} belongs to node ${found.node} of cluster ${found.cluster}, not to node ${node} of cluster ${cluster}: use that node's own directory.`,
     );
   }
-  return found;
+  // NB: format 1 has values of `meta` without a checksum; the store gives them one when it is opened.
+  if (found.format === directoryFormat) return found;
+  const identity = { ...found, format: directoryFormat };
+  writeIdentity(directory, identity);
+  return identity;
 }
 
 /** Makes the directory when it is missing, locks it, and settles whose it is. Rejects with one sentence. */

@@ -20,6 +20,16 @@ export class StorageUnavailableError extends PhotonError {
   override readonly code = 'storage.unavailable';
 }
 
+/** What the storage says of itself is damaged: positions, counts, the catalog of tables. */
+export class MetaCorruptError extends PhotonError {
+  override readonly code = 'storage.corrupt';
+  constructor(key: string) {
+    super(
+      `The storage is damaged: its value \`${key}\` is not as it was written. Restore the data directory from a snapshot.`,
+    );
+  }
+}
+
 /** Opening the storage ended the process more than once. */
 export class StorageQuarantinedError extends PhotonError {
   override readonly code = 'storage.quarantined';

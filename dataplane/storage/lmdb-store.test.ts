@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { encodeUtf8 } from '../common/bytes.ts';
+import { open as openLmdb } from 'lmdb';
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import { storeCompliance } from '../kv/store.compliance.ts';
-import { SnapshotExpiredError } from './errors.ts';
+import { MetaCorruptError, SnapshotExpiredError } from './errors.ts';
 import { LmdbStore } from './lmdb-store.ts';
 
 const key = encodeUtf8;
@@ -25,6 +26,38 @@ describe('LMDB behind the contract', () => {
     await first.close();
     const second = new LmdbStore({ directory, mapBytes: 1 << 26 });
     expect(second.read((view) => view.get('data', key('a')))).to.deep.equal(Buffer.from('1'));
+    await second.close();
+  });
+
+  it('gives the values of `meta` their checksum when it opens a directory of format 1', async () => {
+    const directory = nextDirectory();
+    const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
+    const root = openLmdb({ path: directory, maxDbs: 8, ...binary });
+    const meta = root.openDB({ name: 'meta', ...binary });
+    for (const name of ['a', 'b']) await meta.put(Buffer.from(name), Buffer.from(`of ${name}`));
+    await root.close();
+    for (let opening = 1; opening <= 2; opening += 1) {
+      const store = new LmdbStore({ directory, mapBytes: 1 << 26 });
+      const found = store.read((view) => [...view.entries('meta', {})].map(({ value }) => value));
+      expect(found.map((value) => decodeUtf8(value))).to.deep.equal(['of a', 'of b']);
+      await store.close();
+    }
+  });
+
+  it('answers no value of `meta` that is not as it was written', async () => {
+    const directory = nextDirectory();
+    const content = encodeUtf8('0123456789');
+    const first = new LmdbStore({ directory, mapBytes: 1 << 26 });
+    await first.write((transaction) => transaction.put('meta', key('applied/1'), content));
+    await first.close();
+    const file = join(directory, 'data.mdb');
+    const bytes = readFileSync(file);
+    const at = bytes.lastIndexOf(Buffer.from(content));
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(file, bytes);
+    const second = new LmdbStore({ directory, mapBytes: 1 << 26 });
+    const read = (): unknown => second.read((view) => view.get('meta', key('applied/1')));
+    expect(read).to.throw(MetaCorruptError, '`applied/1` is not as it was written');
     await second.close();
   });
 

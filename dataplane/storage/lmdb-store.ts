@@ -6,13 +6,13 @@ import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { databaseNames } from '../kv/store.ts';
 import type {
   DatabaseName,
-  Entry,
   KeyRange,
   ReadTransaction,
   Snapshot,
   Store,
   WriteTransaction,
 } from '../kv/store.ts';
+import { decodeChecked, encodeChecked } from './checked-value.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
 import { openGuarded } from './opening.ts';
 import { WriteBuffer } from './write-buffer.ts';
@@ -139,16 +139,46 @@ function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
     safeRestore: true,
     ...encodings,
   } as Parameters<typeof open<Buffer, Buffer>>[0]);
+  const databaseOf = (name: string): Database<Buffer, Buffer> =>
+    root.openDB<Buffer, Buffer>({ name, ...encodings });
   const databases = Object.fromEntries(
-    databaseNames.map((name) => [name, root.openDB<Buffer, Buffer>({ name, ...encodings })]),
+    databaseNames.map((name) => [name, databaseOf(name === 'meta' ? checkedMeta : name)]),
   ) as Databases;
   for (const database of Object.values(databases)) {
     for (const reverse of [false, true]) {
       for (const { value } of database.getRange(lmdbRange({ limit: 1, reverse }))) value.at(-1);
     }
   }
+  checkMeta(root, { unchecked: databaseOf('meta'), checked: databases.meta });
   return { root, databases };
 }
+
+/** `meta` with a checksum in each value; a directory of format 1 has them in `meta`, without. */
+const checkedMeta = 'checked-meta';
+
+/** Gives the values of a directory of format 1 their checksums, all at once. */
+function checkMeta(
+  root: RootDatabase<Buffer, Buffer>,
+  { unchecked, checked }: Record<'unchecked' | 'checked', Database<Buffer, Buffer>>,
+): void {
+  const values: { key: Buffer; value: Buffer }[] = [];
+  for (const { key, value } of unchecked.getRange(lmdbRange({}))) {
+    values.push({ key, value: encodeChecked(key, value) });
+  }
+  if (values.length === 0) return;
+  root.transactionSync(() => {
+    for (const { key, value } of values) {
+      checked.putSync(key, value);
+      unchecked.removeSync(key);
+    }
+  });
+}
+
+const onMedium = (database: DatabaseName, key: Uint8Array, value: Uint8Array): Buffer =>
+  database === 'meta' ? encodeChecked(key, value) : asBuffer(value);
+
+const fromMedium = (database: DatabaseName, key: Uint8Array, value: Buffer): Buffer =>
+  database === 'meta' ? decodeChecked(key, value) : value;
 
 export class LmdbStore implements Store {
   readonly #root: RootDatabase<Buffer, Buffer>;
@@ -266,7 +296,7 @@ export class LmdbStore implements Store {
       await this.#root.batch(() => {
         buffer.replay(
           (database, key, value) =>
-            void this.#databases[database].put(asBuffer(key), asBuffer(value)),
+            void this.#databases[database].put(asBuffer(key), onMedium(database, key, value)),
           (database, key) => void this.#databases[database].remove(asBuffer(key)),
         );
       });
@@ -283,9 +313,11 @@ export class LmdbStore implements Store {
   #viewOf(transaction?: Transaction): ReadTransaction {
     const databases = this.#databases;
     const options = transaction === undefined ? {} : { transaction };
-    const peek: ReadTransaction['peek'] = (database, key) =>
-      databases[database].get(asBuffer(key), options);
-    const range = (database: DatabaseName, wanted: KeyRange): Iterable<Entry> =>
+    const peek: ReadTransaction['peek'] = (database, key) => {
+      const value = databases[database].get(asBuffer(key), options);
+      return value === undefined ? undefined : fromMedium(database, key, value);
+    };
+    const range = (database: DatabaseName, wanted: KeyRange) =>
       databases[database].getRange({ ...lmdbRange(wanted), ...options });
     return {
       peek,
@@ -295,11 +327,13 @@ export class LmdbStore implements Store {
       },
       *entries(database, wanted) {
         for (const { key, value } of range(database, wanted)) {
-          yield { key, value: new Uint8Array(value) };
+          yield { key, value: new Uint8Array(fromMedium(database, key, value)) };
         }
       },
       walk(database, wanted, visit) {
-        for (const { key, value } of range(database, wanted)) if (!visit(key, value)) return;
+        for (const { key, value } of range(database, wanted)) {
+          if (!visit(key, fromMedium(database, key, value))) return;
+        }
       },
     };
   }
