@@ -1,9 +1,9 @@
-import { compareBytes, nameOfBytes, startsWith, successorOfPrefix } from '../common/bytes.ts';
+import { nameOfBytes, startsWith, successorOfPrefix } from '../common/bytes.ts';
 import { decodeIndexEntry, indexEntryKey, indexKeyBytesMax, isCut } from '../table/index-entry.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { BatchLimit, BatchSource, EncodedRange, IndexRow, Order } from './contract.ts';
 import { inRange } from './overlay.ts';
-import { BatchFill, rangeAfter, storedRange } from './scan.ts';
+import { BatchFill, rangeAfter, storedRange, walkWithChanges } from './scan.ts';
 import type { TableGroup } from './table-group.ts';
 
 /** An entry of the index as it stands in the store or would stand there. */
@@ -81,32 +81,22 @@ export class IndexScan implements BatchSource<IndexRow> {
   /** Visits entries of the store with those of the overlay in their places, until `visit` has enough. */
   #merge(visit: (candidate: Candidate) => boolean): void {
     const { overlay, options } = this.#group;
-    const sign = this.#order === 'descending' ? -1 : 1;
-    const changes = overlay.size === 0 ? [] : this.#changes();
-    changes.sort((a, b) => sign * compareBytes(a.position, b.position));
-    let next = 0;
-    let goesOn = true;
-    const visitChanges = (position?: Uint8Array): void => {
-      for (; goesOn && next < changes.length; next += 1) {
-        const change = changes[next] as Candidate;
-        if (position !== undefined && sign * compareBytes(change.position, position) >= 0) return;
-        goesOn = visit(change);
-      }
-    };
     const range = storedRange(this.#index.keyspace, this.#range, this.#order);
     options.store.read((view) =>
-      view.walk('index', range, (storedKey, value) => {
-        // Before anything else is read: the value is only lent.
-        const found = decodeIndexEntry(storedKey, value);
-        const position = storedKey.subarray(4);
-        visitChanges(position);
-        const isCovered =
-          overlay.size > 0 && overlay.committed(nameOfBytes(found.primaryKey)) !== undefined;
-        if (goesOn && !isCovered) goesOn = visit({ position, ...found });
-        return goesOn;
-      }),
+      walkWithChanges(
+        view,
+        { database: 'index', range },
+        {
+          changes: overlay.size === 0 ? [] : this.#changes(),
+          positionOf: (candidate) => candidate.position,
+          visitChange: visit,
+          visitStored: (position, storedKey, value) => {
+            const found = decodeIndexEntry(storedKey, value);
+            return overlay.covers(found.primaryKey) || visit({ position, ...found });
+          },
+        },
+      ),
     );
-    visitChanges();
   }
 
   /** Entries that documents of the overlay have in this index, in no order. */

@@ -1,4 +1,4 @@
-import { compareBytes } from '../common/bytes.ts';
+import { compareBytes, nameOfBytes } from '../common/bytes.ts';
 import type { EncodedRange } from './contract.ts';
 
 /**
@@ -57,9 +57,13 @@ export class Overlay {
     return this.#committed.values();
   }
 
-  /** Committed entries of a range in key order, deletions included. */
-  inOrder(range: EncodedRange): OverlayEntry[] {
-    const found = [...this.#committed.values()].filter(({ key }) => inRange(key, range));
-    return found.sort((a, b) => compareBytes(a.key, b.key));
+  /** Whether readers see an entry of this key in place of the store's. */
+  covers(key: Uint8Array): boolean {
+    return this.#committed.size > 0 && this.#committed.has(nameOfBytes(key));
+  }
+
+  /** Committed entries of a range in no order, deletions included. */
+  inRange(range: EncodedRange): OverlayEntry[] {
+    return [...this.#committed.values()].filter(({ key }) => inRange(key, range));
   }
 }

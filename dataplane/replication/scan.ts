@@ -1,8 +1,7 @@
-import { compareBytes, nameOfBytes, successor } from '../common/bytes.ts';
-import type { KeyRange } from '../kv/store.ts';
+import { compareBytes, successor } from '../common/bytes.ts';
+import type { DatabaseName, KeyRange, ReadTransaction } from '../kv/store.ts';
 import { keyInKeyspace, keyspaceKey } from '../table/envelope.ts';
 import type { BatchLimit, BatchSource, EncodedRange, Order, Row } from './contract.ts';
-import type { OverlayEntry } from './overlay.ts';
 import type { TableGroup } from './table-group.ts';
 
 /** Whole keys of a keyspace that belong to a range of its keys. */
@@ -23,6 +22,43 @@ export function storedRange(
 /** What is left of a range behind the last key that was answered. */
 export function rangeAfter(range: EncodedRange, last: Uint8Array, order: Order): EncodedRange {
   return order === 'ascending' ? { ...range, start: successor(last) } : { ...range, end: last };
+}
+
+interface Interleaved<T> {
+  /** Of the range, in no order. */
+  readonly changes: readonly T[];
+  /** Where a change stands among the stored keys, without their keyspace. */
+  readonly positionOf: (change: T) => Uint8Array;
+  readonly visitChange: (change: T) => boolean;
+  /** The value is only lent. */
+  readonly visitStored: (position: Uint8Array, storedKey: Uint8Array, value: Uint8Array) => boolean;
+}
+
+/** Visits what the store has in a range, with changes in their places, until a visit answers false. */
+export function walkWithChanges<T>(
+  view: ReadTransaction,
+  stored: { readonly database: DatabaseName; readonly range: KeyRange },
+  { changes, positionOf, visitChange, visitStored }: Interleaved<T>,
+): void {
+  const sign = stored.range.reverse === true ? -1 : 1;
+  const sorted = changes.toSorted((a, b) => sign * compareBytes(positionOf(a), positionOf(b)));
+  let next = 0;
+  let goesOn = true;
+  /** The changes before `position`, or all that are left. */
+  const visitChanges = (position?: Uint8Array): void => {
+    for (; goesOn && next < sorted.length; next += 1) {
+      const change = sorted[next] as T;
+      if (position !== undefined && sign * compareBytes(positionOf(change), position) >= 0) return;
+      goesOn = visitChange(change);
+    }
+  };
+  view.walk(stored.database, stored.range, (storedKey, value) => {
+    const position = keyInKeyspace(storedKey);
+    visitChanges(position);
+    goesOn &&= visitStored(position, storedKey, value);
+    return goesOn;
+  });
+  visitChanges();
 }
 
 /** Gathers rows up to a limit. */
@@ -85,31 +121,20 @@ export class TableScan implements BatchSource<Row> {
   /** Visits rows of the store with those of the overlay in their places, until `visit` has enough. */
   #merge(visit: (row: Row) => boolean): void {
     const { overlay, options } = this.#group;
-    const changes = overlay.size === 0 ? [] : overlay.inOrder(this.#range);
-    if (this.#order === 'descending') changes.reverse();
-    const sign = this.#order === 'descending' ? -1 : 1;
-    let next = 0;
-    let goesOn = true;
-    /** The overlay's rows before `key`, or all that are left. */
-    const visitChanges = (key?: Uint8Array): void => {
-      for (; goesOn && next < changes.length; next += 1) {
-        const change = changes[next] as OverlayEntry;
-        if (key !== undefined && sign * compareBytes(change.key, key) >= 0) return;
-        if (change.text !== undefined) goesOn = visit({ key: change.key, text: change.text });
-      }
-    };
-    const range = storedRange(options.group, this.#range, this.#order);
+    const order = this.#order;
+    const range = storedRange(options.group, this.#range, order);
     options.store.read((view) =>
-      view.walk('data', range, (storedKey, value) => {
-        const key = keyInKeyspace(storedKey);
-        visitChanges(key);
-        const isCovered = overlay.size > 0 && overlay.committed(nameOfBytes(key)) !== undefined;
-        if (goesOn && !isCovered) {
-          goesOn = visit({ key, text: this.#group.textOf(storedKey, value) });
-        }
-        return goesOn;
-      }),
+      walkWithChanges(
+        view,
+        { database: 'data', range },
+        {
+          changes: overlay.size === 0 ? [] : overlay.inRange(this.#range),
+          positionOf: (change) => change.key,
+          visitChange: ({ key, text }) => text === undefined || visit({ key, text }),
+          visitStored: (key, storedKey, value) =>
+            overlay.covers(key) || visit({ key, text: this.#group.textOf(storedKey, value) }),
+        },
+      ),
     );
-    visitChanges();
   }
 }
