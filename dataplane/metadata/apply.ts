@@ -17,7 +17,12 @@ export type MetadataCommand =
       readonly tableId: string;
       readonly index: Omit<IndexRecord, 'keyspace' | 'ready'>;
     }
-  | { readonly type: 'indexReady'; readonly tableId: string; readonly keyspace: number }
+  | {
+      /** `rebuildIndex`: of an index whose entries cannot be trusted. */
+      readonly type: 'indexReady' | 'rebuildIndex';
+      readonly tableId: string;
+      readonly keyspace: number;
+    }
   | { readonly type: 'dropIndex'; readonly tableId: string; readonly name: string }
   | {
       readonly type: 'renameIndex';
@@ -69,6 +74,7 @@ export function applyMetadata(state: MetadataState, command: MetadataCommand): M
       return dropTable(state, command.id);
     case 'createIndex':
     case 'indexReady':
+    case 'rebuildIndex':
     case 'dropIndex':
     case 'renameIndex':
       return changeIndexes(state, command);
@@ -145,6 +151,8 @@ function changeIndexes(state: MetadataState, command: IndexCommand): MetadataRes
           ),
         }),
       );
+    case 'rebuildIndex':
+      return rebuildIndex(state, table, command.keyspace);
     case 'dropIndex':
       return dropIndex(state, table, command.name);
     case 'renameIndex':
@@ -175,6 +183,19 @@ function createIndex(
       { ...table, indexes: [...table.indexes, created] },
     ),
   );
+}
+
+/** The new entries stand beside the old ones, which go as those of a dropped index. */
+function rebuildIndex(state: MetadataState, table: TableRecord, keyspace: number): MetadataResult {
+  if (!table.indexes.some((index) => index.keyspace === keyspace)) {
+    return refused('The index was dropped.');
+  }
+  const indexes = table.indexes.map((index) =>
+    index.keyspace === keyspace ? { ...index, keyspace: state.nextKeyspace, ready: false } : index,
+  );
+  const garbage = [...state.garbage, { keyspace, database: 'index' as const }];
+  const nextKeyspace = state.nextKeyspace + 1;
+  return applied(withTable({ ...state, garbage, nextKeyspace }, { ...table, indexes }));
 }
 
 function dropIndex(state: MetadataState, table: TableRecord, name: string): MetadataResult {

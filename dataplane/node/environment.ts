@@ -42,14 +42,10 @@ export function createEnvironment(
 
 function infoOf(database: Database, table: TableRecord): TableInfo {
   const home = database.state.databases[table.databaseId];
-  const rows = Math.max(1, database.group(table.id)?.count ?? 1);
   return {
     ...table,
     database: { id: table.databaseId, name: home?.name ?? '' },
-    indexes: database.indexStates(table).map((index) => ({
-      ...index,
-      progress: index.ready ? 1 : Math.min(0.99, index.builtRows / rows),
-    })),
+    indexes: database.indexStates(table),
   };
 }
 

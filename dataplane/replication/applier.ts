@@ -2,10 +2,12 @@ import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { applyCommand } from '../table/apply.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { Command } from '../table/command.ts';
+import { metaKey } from '../table/meta-key.ts';
 import { StatisticsChange } from '../table/statistics.ts';
 import type { ApplyStore, GroupLog } from './contract.ts';
 
@@ -29,8 +31,8 @@ export interface ApplierOptions {
   readonly store: ApplyStore;
   /** Indexes of a table's group now; undefined when the table was dropped. */
   indexesOf(group: number): readonly AppliedIndex[] | undefined;
-  /** Every group that the log may name. */
-  readonly groups: () => { readonly live: readonly number[]; readonly dropped: readonly number[] };
+  /** What was committed of the metadata. */
+  state(): MetadataState;
   /** Called with what makes the node unable to go on. */
   failed(error: Error): void;
 }
@@ -49,13 +51,20 @@ const gatherMs = 200;
 /** How often the log is asked to let go of what the medium has. */
 const checkpointMs = 1_000;
 
+/** The log's group of the metadata. */
+export const metadataGroup = 0;
 const metadataKey = encodeUtf8('metadata');
-const appliedKey = (group: number): Uint8Array => encodeUtf8(`applied/${group}`);
 
 export function readApplied(transaction: ReadTransaction, group: number): number {
-  const bytes = transaction.get('meta', appliedKey(group));
+  const bytes = transaction.get('meta', metaKey('applied', group));
   return bytes === undefined ? 0 : new ByteReader(bytes).u64();
 }
+
+/** The groups that a state of the metadata needs. */
+const groupsOf = (state: MetadataState): number[] => [
+  metadataGroup,
+  ...Object.values(state.tables).map(({ keyspace }) => keyspace),
+];
 
 export function readMetadata(transaction: ReadTransaction): MetadataState | undefined {
   const bytes = transaction.get('meta', metadataKey);
@@ -67,6 +76,8 @@ export function readMetadata(transaction: ReadTransaction): MetadataState | unde
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #queue: ApplyItem[] = [];
+  /** The metadata that the store has: it may still have tables that were dropped. */
+  #stored: MetadataState;
   #running: Promise<void> | undefined;
   /** Ends the gathering. */
   #wake: () => void = () => undefined;
@@ -81,6 +92,7 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#stored = options.store.read(readMetadata) ?? emptyState;
   }
 
   /** From now on the log is released as the medium catches up. */
@@ -157,7 +169,10 @@ export class Applier {
   async #slice(): Promise<void> {
     const items = await this.#options.store.write((transaction) => this.#applyInto(transaction));
     this.#count.applied += items.length;
-    for (const item of items) if (item.type === 'table') item.applied();
+    for (const item of items) {
+      if (item.type === 'table') item.applied();
+      else this.#stored = item.state;
+    }
   }
 
   #applyInto(transaction: WriteTransaction): ApplyItem[] {
@@ -168,9 +183,8 @@ export class Applier {
     for (const item of this.#queue) {
       if (item.type === 'metadata') {
         transaction.put('meta', metadataKey, encodeUtf8(JSON.stringify(item.state)));
-        positions.set(0, item.index);
-      } else {
-        this.#applyTable(transaction, item, statistics);
+        positions.set(metadataGroup, item.index);
+      } else if (this.#applyTable(transaction, item, statistics)) {
         positions.set(item.group, item.index);
       }
       count += 1;
@@ -178,22 +192,24 @@ export class Applier {
     }
     for (const change of statistics.values()) change.write(transaction);
     for (const [group, index] of positions) {
-      transaction.put('meta', appliedKey(group), new ByteWriter(16).u64(index).finish());
+      transaction.put('meta', metaKey('applied', group), new ByteWriter(16).u64(index).finish());
     }
     return this.#queue.splice(0, count);
   }
 
+  /** False for a table that was dropped: nothing is left of it, no position either. */
   #applyTable(
     transaction: WriteTransaction,
     item: Extract<ApplyItem, { type: 'table' }>,
     statistics: Map<number, StatisticsChange>,
-  ): void {
+  ): boolean {
     const indexes = this.#options.indexesOf(item.group);
-    if (indexes === undefined) return;
+    if (indexes === undefined) return false;
     const { keyspace } = item.command;
     const change = statistics.get(keyspace) ?? new StatisticsChange(keyspace);
     statistics.set(keyspace, change);
     applyCommand(item.command, { transaction, indexes, statistics: change });
+    return true;
   }
 
   #checkpointLater(): void {
@@ -208,15 +224,18 @@ export class Applier {
 
   /** The log may forget what the medium has: visible is not enough. */
   async #checkpoint(): Promise<void> {
-    const { store, groups } = this.#options;
-    const { live, dropped } = groups();
-    const flushed = new Map(dropped.map((group) => [group, Number.POSITIVE_INFINITY]));
-    for (const group of live)
-      flushed.set(
-        group,
-        store.read((view) => readApplied(view, group)),
-      );
+    const { store } = this.#options;
+    const committed = this.#options.state();
+    // A table whose drop only the log has is there again after a crash, and wants its entries.
+    const groups = new Set([...groupsOf(committed), ...groupsOf(this.#stored)]);
+    const positions = new Map<number, number>();
+    store.read((view) => {
+      for (const group of groups) positions.set(group, readApplied(view, group));
+    });
     await store.flushed();
-    await this.#log?.release(flushed);
+    // A group that is neither there nor still to come was dropped.
+    const dropped = (group: number): number | undefined =>
+      group < committed.nextKeyspace ? Number.POSITIVE_INFINITY : undefined;
+    await this.#log?.release({ get: (group) => positions.get(group) ?? dropped(group) });
   }
 }

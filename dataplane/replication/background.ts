@@ -1,83 +1,102 @@
-import { successor } from '../common/bytes.ts';
-import type { DatabaseName, WriteTransaction } from '../kv/store.ts';
-import type { Garbage } from '../metadata/state.ts';
-import { putEntries } from '../table/apply.ts';
+import type { MetadataCommand } from '../metadata/apply.ts';
+import type { Garbage, IndexRecord, MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
-import { decodeDocument } from '../table/envelope.ts';
-import { removeStatistics } from '../table/statistics.ts';
+import { clearKeyspace } from './clear.ts';
 import type { ApplyStore } from './contract.ts';
-import { storedRange } from './scan.ts';
-
-/** Work beside the requests, in slices that never hold the store for long. */
-const sliceRows = 500;
-const sliceMs = 5;
-
-interface Slice {
-  readonly rows: number;
-  /** The last stored key of the slice; undefined when there was nothing left. */
-  readonly last: Uint8Array | undefined;
-}
-
-function eachInSlice(
-  transaction: WriteTransaction,
-  database: DatabaseName,
-  range: { readonly start: Uint8Array; readonly end: Uint8Array },
-  visit: (key: Uint8Array, value: Uint8Array) => void,
-): Slice {
-  const deadline = performance.now() + sliceMs;
-  let last: Uint8Array | undefined;
-  let rows = 0;
-  for (const { key, value } of transaction.entries(database, { ...range, limit: sliceRows })) {
-    visit(key, value);
-    last = key;
-    rows += 1;
-    if (performance.now() > deadline) break;
-  }
-  return { rows, last };
-}
+import { buildIndex, removeProgress } from './index-build.ts';
 
 /**
- * Writes the entries of an index for the rows that were there before it. Writes go on meanwhile and
- * keep the index themselves; an entry that is written twice is the same entry.
+ * Work that the metadata asks for beside the requests: building indexes, and removing what was
+ * dropped. Guarded invariant: one piece of work for each keyspace at a time. After a restart each
+ * goes on where the store stands.
  */
-export async function buildIndex(
-  store: ApplyStore,
-  build: { readonly keyspace: number; readonly index: AppliedIndex; readonly signal: AbortSignal },
-  progress: (rows: number) => void,
-): Promise<void> {
-  const { keyspace, index, signal } = build;
-  let range = storedRange(keyspace, {}, 'ascending');
-  for (;;) {
-    signal.throwIfAborted();
-    const slice = await store.write((transaction) =>
-      eachInSlice(transaction, 'data', range, (key, value) => {
-        const { text } = decodeDocument(key, value);
-        const indexKeys = index.keysOf(text);
-        putEntries(transaction, index.keyspace, { primaryKey: key.subarray(4), indexKeys });
-      }),
-    );
-    if (slice.last === undefined) return;
-    progress(slice.rows);
-    range = { ...range, start: successor(slice.last) };
-  }
+export interface BackgroundOptions {
+  readonly store: ApplyStore;
+  state(): MetadataState;
+  /** Of a table that is not served: nothing of it is read. */
+  isDamaged(group: number): boolean;
+  index(keyspace: number): AppliedIndex | undefined;
+  /** Resolves when the store has what was committed before the call. */
+  settled(): Promise<void>;
+  change(command: MetadataCommand): Promise<unknown>;
+  failed(error: Error): void;
+  readonly signal: AbortSignal;
 }
 
-/** Removes every key of a keyspace that nothing refers to. */
-export async function clearKeyspace(
-  store: ApplyStore,
-  { keyspace, database }: Garbage,
-  signal: AbortSignal,
-): Promise<void> {
-  const range = storedRange(keyspace, {}, 'ascending');
-  for (;;) {
-    signal.throwIfAborted();
-    const slice = await store.write((transaction) => {
-      const keys: Uint8Array[] = [];
-      const found = eachInSlice(transaction, database, range, (key) => keys.push(key));
-      for (const key of keys) transaction.remove(database, key);
-      if (found.last === undefined) removeStatistics(transaction, keyspace);
-      return found;
+export class Background {
+  readonly #options: BackgroundOptions;
+  readonly #running = new Map<number, Promise<void>>();
+
+  constructor(options: BackgroundOptions) {
+    this.#options = options;
+  }
+
+  /** Begins what the metadata asks for now. */
+  start(): void {
+    const { tables, garbage } = this.#options.state();
+    for (const table of Object.values(tables)) {
+      if (this.#options.isDamaged(table.keyspace)) continue;
+      for (const index of table.indexes) if (!index.ready) this.#startBuild(table, index);
+    }
+    for (const piece of garbage) this.#startClearing(piece);
+  }
+
+  /** Resolves when all of it has ended. */
+  async stopped(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+
+  #startBuild(table: TableRecord, { keyspace }: IndexRecord): void {
+    const building = this.#inBackground(keyspace, () => this.#build(table, keyspace));
+    // An index that was dropped while it was built is garbage by then.
+    void building?.then(() => {
+      const piece = this.#options.state().garbage.find((each) => each.keyspace === keyspace);
+      if (piece !== undefined) this.#startClearing(piece);
     });
-    if (slice.last === undefined) return;
+  }
+
+  async #build(table: TableRecord, keyspace: number): Promise<void> {
+    const { store, signal } = this.#options;
+    const index = this.#options.index(keyspace);
+    if (index === undefined) return;
+    const isWanted = (): boolean => this.#options.index(keyspace) !== undefined;
+    await buildIndex(store, { keyspace: table.keyspace, index, isWanted, signal });
+    if (!isWanted()) return;
+    // After a power cut the log would call an index ready whose entries are not on the medium.
+    await store.flushed();
+    await this.#options.change({ type: 'indexReady', tableId: table.id, keyspace });
+    await store.write((transaction) => removeProgress(transaction, keyspace));
+  }
+
+  #startClearing(piece: Garbage): void {
+    const { store, signal } = this.#options;
+    void this.#inBackground(piece.keyspace, async () => {
+      await clearKeyspace(store, piece, signal);
+      // After a power cut the log would know of a removal that the medium does not have.
+      await store.flushed();
+      await this.#options.change({ type: 'cleared', keyspace: piece.keyspace });
+    });
+  }
+
+  /**
+   * It begins when the store has the change that asks for it, and what was written before: replay
+   * would apply that without knowing of an index, or for one that is gone, beside what the work has
+   * left in the store. Answers nothing when there is such work already.
+   */
+  #inBackground(keyspace: number, work: () => Promise<void>): Promise<void> | undefined {
+    const { signal } = this.#options;
+    if (signal.aborted || this.#running.has(keyspace)) return undefined;
+    const running = this.#options
+      .settled()
+      .then(work)
+      .catch((error: unknown) => {
+        // Stopping is no failure.
+        if (!signal.aborted) this.#options.failed(error as Error);
+      })
+      .finally(() => {
+        this.#running.delete(keyspace);
+      });
+    this.#running.set(keyspace, running);
+    return running;
   }
 }

@@ -11,8 +11,8 @@ export interface GroupLog {
   room(signal: AbortSignal): Promise<void>;
   /** Rejects without taking anything while the log is full; any other failure ends the process. */
   append(records: readonly LogEntry[]): Promise<void>;
-  /** Removes what every group named here has on the medium; a dropped group is named with Infinity. */
-  release(flushed: ReadonlyMap<number, number>): Promise<void>;
+  /** Removes what all its groups have on the medium; of a dropped group that is `Infinity`. */
+  release(flushed: Pick<ReadonlyMap<number, number>, 'get'>): Promise<void>;
   /** What opening found. */
   readonly recovery: {
     readonly records: number;

@@ -1,188 +1,25 @@
 import { expect } from 'chai';
-import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import { encodeUtf8 } from '../common/bytes.ts';
 import { Prng } from '../common/prng.ts';
 import type { Datum, DatumObject } from '../datum/datum.ts';
 import { MemoryStore } from '../kv/memory-store.ts';
 import type { ReadTransaction } from '../kv/store.ts';
-import type { MetadataState } from '../metadata/state.ts';
 import { storedKeyBytesMax } from '../table/index-entry.ts';
 import { readStatistics } from '../table/statistics.ts';
-import { Database } from './database.ts';
-import type { ApplyStore, GroupLog, LogEntry } from './contract.ts';
-import { IndexScan } from './index-scan.ts';
-import { TableScan } from './scan.ts';
-import type { TableGroup } from './table-group.ts';
-
-const { signal } = new AbortController();
-const limit = { rows: 7, bytes: 1_000_000 };
-
-/** A log that survives a restart of the database: entries are durable when `append` resolves. */
-class TestLog implements GroupLog {
-  readonly entries: LogEntry[];
-  readonly failed: Promise<Error>;
-  fail: (error: Error) => void = () => undefined;
-  broken: Error | undefined;
-
-  constructor(entries: LogEntry[]) {
-    this.entries = entries;
-    this.failed = new Promise((resolve) => (this.fail = resolve));
-  }
-
-  async append(records: readonly LogEntry[]): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    if (this.broken !== undefined) throw this.broken;
-    this.entries.push(...records);
-  }
-
-  async release(): Promise<void> {
-    await Promise.resolve();
-  }
-
-  readonly full = false;
-
-  async room(): Promise<void> {
-    await Promise.resolve();
-  }
-
-  readonly recovery = {
-    records: 0,
-    bytes: 0,
-    lastIndex: (group: number): { index: number } | undefined =>
-      this.entries.findLast((entry) => entry.group === group),
-  };
-
-  async close(): Promise<void> {
-    await Promise.resolve();
-  }
-}
-
-/** The value of a document's field `v`, as the index key. */
-function keysOf(definition: string, multi: boolean): (text: string) => Uint8Array[] {
-  return (text) => {
-    const value = (JSON.parse(text) as Record<string, string | string[]>)[definition];
-    if (value === undefined) return [];
-    return (multi && Array.isArray(value) ? value : [String(value)]).map(encodeUtf8);
-  };
-}
-
-interface World {
-  readonly store: MemoryStore;
-  readonly entries: LogEntry[];
-  log: TestLog;
-}
-
-async function open(
-  world: World,
-  {
-    store = world.store,
-    /** Called after each entry that is replayed. */
-    replayed = () => Promise.resolve(),
-  }: { store?: ApplyStore; replayed?: () => Promise<void> } = {},
-): Promise<Database> {
-  return Database.open({
-    store,
-    openLog: async (replay) => {
-      for (const entry of world.entries) {
-        if (entry.index <= replay.replayFrom(entry.group)) continue;
-        await replay.onRecord(entry);
-        await replayed();
-      }
-      world.log = new TestLog(world.entries);
-      return world.log;
-    },
-    codec: {
-      parse: (text) => JSON.parse(text) as Datum,
-      format: (document) => JSON.stringify(document),
-    },
-    compileIndex: (definition, multi) => keysOf(definition, multi),
-    overlayBytesMax: 100_000,
-    cacheBytesMax: 10_000,
-    onProgress: () => undefined,
-    signal,
-  });
-}
-
-/** A store whose writes `before` hears of, and may hold up for ever. */
-function killable(store: ApplyStore, before: () => Promise<never> | undefined | void): ApplyStore {
-  return {
-    read: (body) => store.read(body),
-    write: (body) => before() ?? store.write(body),
-    flushed: () => store.flushed(),
-    size: () => store.size(),
-    close: () => store.close(),
-  };
-}
-
-const newWorld = (): World => ({ store: new MemoryStore(), entries: [], log: new TestLog([]) });
-
-const stateOf = (result: MetadataState | { type: 'refused'; message: string }): MetadataState => {
-  if ('type' in result) throw new Error(result.message);
-  return result;
-};
-
-async function withTable(database: Database): Promise<TableGroup> {
-  stateOf(await database.change({ type: 'createDatabase', id: 'd', name: 'd' }));
-  const table = {
-    id: 't',
-    name: 't',
-    databaseId: 'd',
-    primaryKey: 'id',
-    durability: 'hard',
-    shards: 1,
-    replicas: 1,
-    replication: 'sync',
-    partition: 'hash',
-  } as const;
-  stateOf(await database.change({ type: 'createTable', table }));
-  return groupOf(database);
-}
-
-function groupOf(database: Database): TableGroup {
-  const group = database.group('t');
-  if (group === undefined) throw new Error('the table is gone');
-  return group;
-}
-
-async function withIndex(database: Database, name = 'v', multi = false): Promise<void> {
-  const index = { name, multi, geo: false, definition: 'v' };
-  stateOf(await database.change({ type: 'createIndex', tableId: 't', index }));
-  while (database.state.tables['t']?.indexes.some(({ ready }) => !ready) === true) {
-    await database.changed(AbortSignal.timeout(5_000));
-  }
-}
-
-const put = (group: TableGroup, key: string, v: Datum, durability: 'hard' | 'soft' = 'hard') =>
-  group.edit(
-    [{ key: encodeUtf8(key), evaluate: () => (v === null ? null : { id: key, v }) }],
-    durability,
-    signal,
-  );
-
-async function scan(group: TableGroup, order: 'ascending' | 'descending' = 'ascending') {
-  const source = new TableScan(group, {}, order);
-  const rows: string[] = [];
-  for (;;) {
-    const batch = await source.next(limit, signal);
-    if (batch === undefined) return rows;
-    rows.push(...batch.map((row) => row.text));
-  }
-}
-
-async function scanIndex(
-  database: Database,
-  range: { start?: Uint8Array; end?: Uint8Array } = {},
-  order: 'ascending' | 'descending' = 'ascending',
-): Promise<string[]> {
-  const index = database.index(database.state.tables['t']?.indexes[0]?.keyspace ?? -1);
-  if (index === undefined) throw new Error('no index');
-  const source = new IndexScan(groupOf(database), { index, range, order });
-  const rows: string[] = [];
-  for (;;) {
-    const batch = await source.next(limit, signal);
-    if (batch === undefined) return rows;
-    rows.push(...batch.map((row) => `${decodeUtf8(row.indexKey)}:${decodeUtf8(row.key)}`));
-  }
-}
+import type { LogEntry } from './contract.ts';
+import {
+  groupOf,
+  killable,
+  newWorld,
+  open,
+  put,
+  scan,
+  scanIndex,
+  signal,
+  stateOf,
+  withIndex,
+  withTable,
+} from './testing/world.ts';
 
 describe('the database of a node', () => {
   it('reads what was written, before and after the store has it, and after a restart', async () => {

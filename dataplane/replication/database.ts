@@ -6,8 +6,9 @@ import type { AppliedIndex } from '../table/apply.ts';
 import { decodeCommand } from '../table/command.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import { readStatistics } from '../table/statistics.ts';
-import { Applier, readApplied, readMetadata } from './applier.ts';
-import { buildIndex, clearKeyspace } from './background.ts';
+import { Applier, metadataGroup, readApplied, readMetadata } from './applier.ts';
+import { Background } from './background.ts';
+import { removeStrays } from './clear.ts';
 import type {
   ApplyStore,
   CompileIndex,
@@ -19,8 +20,9 @@ import type {
 import { DamagedGroups } from './damage.ts';
 import type { Damage } from './damage.ts';
 import { DatabaseStoppedError, gapInReplay, logBehindStore } from './errors.ts';
-import { MetadataGroup, metadataGroup, replayMetadata } from './metadata-group.ts';
 import { DocumentCache } from './document-cache.ts';
+import { readProgress } from './index-build.ts';
+import { MetadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { TableGroup } from './table-group.ts';
 
@@ -45,8 +47,8 @@ export interface DatabaseOptions {
 const replayItemsMax = 4_096;
 
 export interface IndexState extends IndexRecord {
-  /** Rows that the build has seen. */
-  readonly builtRows: number;
+  /** How much of it is there: from 0 to 1, and 1 only when it is ready. */
+  readonly progress: number;
 }
 
 export type Integrity = 'ok' | Damage;
@@ -87,8 +89,7 @@ export class Database {
   readonly #cache: DocumentCache;
   readonly #groups = new Map<number, TableGroup>();
   readonly #indexes = new Map<number, AppliedIndex>();
-  readonly #builtRows = new Map<number, number>();
-  readonly #background = new Map<number, Promise<void>>();
+  readonly #background: Background;
   readonly #stopping = new AbortController();
   readonly #watchers = new Set<() => void>();
   #state: MetadataState = emptyState;
@@ -105,8 +106,18 @@ export class Database {
     this.#applier = new Applier({
       store: options.store,
       indexesOf: (group) => this.#indexesOf(group),
-      groups: () => this.#logGroups(),
+      state: () => this.#state,
       failed: (error) => this.#fail(this.#named(error)),
+    });
+    this.#background = new Background({
+      store: options.store,
+      state: () => this.#state,
+      isDamaged: (group) => this.damagedGroups.of(group) !== undefined,
+      index: (keyspace) => this.#indexes.get(keyspace),
+      settled: () => this.settled(),
+      change: (command) => this.change(command),
+      failed: (error) => this.#backgroundFailed(error),
+      signal: this.#stopping.signal,
     });
   }
 
@@ -135,10 +146,20 @@ export class Database {
   }
 
   indexStates(table: TableRecord): IndexState[] {
-    return table.indexes.map((index) => ({
-      ...index,
-      builtRows: this.#builtRows.get(index.keyspace) ?? 0,
-    }));
+    return table.indexes.map((index) => ({ ...index, progress: this.#progressOf(index) }));
+  }
+
+  #progressOf({ keyspace, ready }: IndexRecord): number {
+    if (ready) return 1;
+    return this.#options.store.read((view) => readProgress(view, keyspace)?.share ?? 0);
+  }
+
+  /**
+   * Builds an index anew, because its entries cannot be trusted: nobody reads it until it is ready
+   * again. Resolves when that is committed; whoever wants the end waits for `changed`.
+   */
+  rebuildIndex(tableId: string, keyspace: number): Promise<MetadataState | Refused> {
+    return this.change({ type: 'rebuildIndex', tableId, keyspace });
   }
 
   /** Resolves when the change is committed. */
@@ -206,7 +227,7 @@ export class Database {
   async stop(): Promise<void> {
     this.#stopping.abort(new DatabaseStoppedError());
     await Promise.allSettled([...this.#groups.values()].map((group) => group.sync()));
-    await Promise.allSettled(this.#background.values());
+    await this.#background.stopped();
     await this.#applier.stop();
     await this.#log?.close();
     await this.#options.store.close();
@@ -234,6 +255,7 @@ export class Database {
     void log.failed.then((error) => this.#fail(error));
     await this.#applier.drained();
     this.#checkLog(log);
+    await removeStrays(store, this.#state);
     this.#applier.releaseFrom(log);
     const nextIndex = (last.get(metadataGroup) ?? 0) + 1;
     this.#metadata = new MetadataGroup(
@@ -247,7 +269,8 @@ export class Database {
 
   /** A log that ends before what the store has is not this store's log. */
   #checkLog(log: GroupLog): void {
-    for (const group of this.#logGroups().live) {
+    const tables = Object.values(this.#state.tables).map(({ keyspace }) => keyspace);
+    for (const group of [metadataGroup, ...tables]) {
       const applied = this.#options.store.read((view) => readApplied(view, group));
       const end = log.recovery.lastIndex(group)?.index ?? applied;
       if (end < applied) throw logBehindStore(group, end, applied);
@@ -255,7 +278,7 @@ export class Database {
   }
 
   #isLive(group: number): boolean {
-    return this.#logGroups().live.includes(group);
+    return group === metadataGroup || this.#indexesOf(group) !== undefined;
   }
 
   #replay(record: LogEntry): void {
@@ -294,7 +317,7 @@ export class Database {
     for (const table of tables) {
       if (!this.#groups.has(table.keyspace)) this.#groups.set(table.keyspace, this.#groupOf(table));
     }
-    this.#startBackground(state);
+    this.#background.start();
     for (const done of this.#watchers) done();
     this.#watchers.clear();
   }
@@ -325,6 +348,13 @@ export class Database {
     this.#integrity = { code: error.code, message: error.message };
   }
 
+  /** Requests that do not touch the damage go on; an index stays as unready as it is. */
+  #backgroundFailed(error: Error): void {
+    const named = this.#named(error);
+    if (named instanceof StorageCorruptError) this.#damaged(named);
+    else this.#fail(named);
+  }
+
   /** An error with the name of the table that it is about. */
   #named(error: Error): Error {
     if (!(error instanceof StorageCorruptError) || error.table !== undefined) return error;
@@ -342,82 +372,5 @@ export class Database {
       assert(compiled !== undefined, 'every index of the metadata is compiled');
       return compiled;
     });
-  }
-
-  #logGroups(): { live: number[]; dropped: number[] } {
-    const keyspaces = new Set(Object.values(this.#state.tables).map(({ keyspace }) => keyspace));
-    const live = [metadataGroup, ...keyspaces];
-    const dropped = Array.from(
-      { length: this.#state.nextKeyspace },
-      (_, keyspace) => keyspace,
-    ).filter((keyspace) => keyspace !== metadataGroup && !keyspaces.has(keyspace));
-    return { live, dropped };
-  }
-
-  #startBackground(state: MetadataState): void {
-    if (this.#stopping.signal.aborted) return;
-    for (const table of Object.values(state.tables)) {
-      if (this.damagedGroups.of(table.keyspace) !== undefined) continue;
-      for (const index of table.indexes) {
-        if (index.ready) continue;
-        const { keyspace } = index;
-        const building = this.#inBackground(keyspace, () => this.#build(table, index));
-        // An index that was dropped while it was built is garbage by then.
-        void building?.then(() =>
-          this.#clearGarbage(this.#state.garbage.filter((each) => each.keyspace === keyspace)),
-        );
-      }
-    }
-    this.#clearGarbage(state.garbage);
-  }
-
-  #clearGarbage(pieces: MetadataState['garbage']): void {
-    if (this.#stopping.signal.aborted) return;
-    for (const garbage of pieces) {
-      void this.#inBackground(garbage.keyspace, async () => {
-        await clearKeyspace(this.#options.store, garbage, this.#stopping.signal);
-        // After a power cut the log would know of a removal that the medium does not have.
-        await this.#options.store.flushed();
-        await this.change({ type: 'cleared', keyspace: garbage.keyspace });
-      });
-    }
-  }
-
-  async #build(table: TableRecord, record: IndexRecord): Promise<void> {
-    const index = this.#indexes.get(record.keyspace);
-    if (index === undefined) return;
-    const build = { keyspace: table.keyspace, index, signal: this.#stopping.signal };
-    await buildIndex(this.#options.store, build, (rows) => {
-      this.#builtRows.set(index.keyspace, (this.#builtRows.get(index.keyspace) ?? 0) + rows);
-    });
-    // After a power cut the log would call an index ready whose entries are not on the medium.
-    await this.#options.store.flushed();
-    await this.change({ type: 'indexReady', tableId: table.id, keyspace: index.keyspace });
-    this.#builtRows.delete(index.keyspace);
-  }
-
-  /**
-   * One piece of work for each keyspace at a time; stopping is no failure. It begins when the store has
-   * the change that asks for it, and what was written before: replay would apply that without knowing
-   * of an index, or for one that is gone, beside what the work has left in the store. Answers nothing
-   * when there is such work already.
-   */
-  #inBackground(keyspace: number, work: () => Promise<void>): Promise<void> | undefined {
-    if (this.#background.has(keyspace)) return undefined;
-    const running = this.#applier
-      .drained()
-      .then(work)
-      .catch((error: unknown) => {
-        if (this.#stopping.signal.aborted) return;
-        const named = this.#named(error as Error);
-        // Requests that do not touch the damage go on; the index stays as unready as it is.
-        if (named instanceof StorageCorruptError) this.#damaged(named);
-        else this.#fail(named);
-      })
-      .finally(() => {
-        this.#background.delete(keyspace);
-      });
-    this.#background.set(keyspace, running);
-    return running;
   }
 }

@@ -2,13 +2,11 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import { applyMetadata } from '../metadata/apply.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
 import type { MetadataState } from '../metadata/state.ts';
+import { metadataGroup } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { GroupLog } from './contract.ts';
 import { ReplayError } from './errors.ts';
 import { entryKind, onlyTerm } from './table-group.ts';
-
-/** The log's group of the metadata. */
-export const metadataGroup = 0;
 
 const encodeMetadata = (command: MetadataCommand): Uint8Array =>
   encodeUtf8(JSON.stringify(command));

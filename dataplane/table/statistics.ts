@@ -1,8 +1,8 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
-import { encodeUtf8 } from '../common/bytes.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { envelopeHash } from './envelope.ts';
+import { metaKey } from './meta-key.ts';
 
 /**
  * Count, bytes and additive hash of each keyspace, kept in the transaction that changes its values:
@@ -18,10 +18,8 @@ export interface KeyspaceStatistics {
 const hashModulus = 2 ** 52;
 const none: KeyspaceStatistics = { count: 0, bytes: 0, hash: 0 };
 
-const statisticsKey = (keyspace: number): Uint8Array => encodeUtf8(`statistics/${keyspace}`);
-
 export function readStatistics(transaction: ReadTransaction, keyspace: number): KeyspaceStatistics {
-  const bytes = transaction.get('meta', statisticsKey(keyspace));
+  const bytes = transaction.get('meta', metaKey('statistics', keyspace));
   if (bytes === undefined) return none;
   const reader = new ByteReader(bytes);
   return { count: reader.u64(), bytes: reader.u64(), hash: reader.u64() };
@@ -58,10 +56,6 @@ export class StatisticsChange {
       .u64(before.count + this.#count)
       .u64(before.bytes + this.#bytes)
       .u64(hash);
-    transaction.put('meta', statisticsKey(this.#keyspace), writer.finish());
+    transaction.put('meta', metaKey('statistics', this.#keyspace), writer.finish());
   }
-}
-
-export function removeStatistics(transaction: WriteTransaction, keyspace: number): void {
-  transaction.remove('meta', statisticsKey(keyspace));
 }

@@ -63,7 +63,7 @@ describe('the continuity of a group', () => {
             list.splice(from - 1);
             continuity.note(at(0, from, truncateKind));
             floor = Math.max(floor, list.length - 3);
-            continuity.forgetBelow(3, floor);
+            continuity.forgetBelow(new Map([[3, floor]]));
           }
           const term = list.at(-1);
           const wanted = term === undefined ? undefined : { term, index: list.length };

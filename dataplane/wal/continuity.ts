@@ -6,6 +6,9 @@ export interface LogIndex {
   readonly index: number;
 }
 
+/** By group, the last entry that the medium has elsewhere. Asked only for groups that the log holds. */
+export type FlushedPositions = Pick<ReadonlyMap<number, number>, 'get'>;
+
 /** Entries of one term, one behind the other, from `first` on. */
 interface TermRun {
   readonly term: number;
@@ -65,11 +68,13 @@ export class Continuity {
     return lasts;
   }
 
-  /** Forgets the terms of entries that nobody can truncate any more: those below `index`. */
-  forgetBelow(group: number, index: number): void {
-    const runs = this.#tails.get(group)?.runs ?? [];
-    const needed = runs.findLastIndex((run) => run.first <= index);
-    if (needed > 0) runs.splice(0, needed);
+  /** Forgets the terms of entries that nobody can truncate any more: those below `flushed`. */
+  forgetBelow(flushed: FlushedPositions): void {
+    for (const [group, { runs }] of this.#tails) {
+      const index = flushed.get(group) ?? -1;
+      const needed = runs.findLastIndex((run) => run.first <= index);
+      if (needed > 0) runs.splice(0, needed);
+    }
   }
 
   #truncate(tail: Tail, from: number): void {

@@ -5,7 +5,7 @@ import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { WaitingBatch } from './append-queue.ts';
-import type { Continuity } from './continuity.ts';
+import type { Continuity, FlushedPositions } from './continuity.ts';
 import {
   WalAppendTooLargeError,
   WalClosedError,
@@ -98,8 +98,8 @@ export class LogWriter implements Wal {
     return this.#queue.room(signal);
   }
 
-  async release(flushed: ReadonlyMap<number, number>): Promise<void> {
-    for (const [group, index] of flushed) this.#continuity.forgetBelow(group, index);
+  async release(flushed: FlushedPositions): Promise<void> {
+    this.#continuity.forgetBelow(flushed);
     await this.#row.release(flushed);
   }
 

@@ -1,5 +1,6 @@
 import { assert } from '../common/assert.ts';
 import { batchBytes } from './batch.ts';
+import type { FlushedPositions } from './continuity.ts';
 import { WalDiskFullError } from './errors.ts';
 import { indexRoomBytes } from './group-index.ts';
 import type { GroupRanges } from './group-index.ts';
@@ -108,7 +109,7 @@ export class SegmentRow {
   }
 
   /** One release at a time, oldest first, each removal durable before the next. */
-  release(flushed: ReadonlyMap<number, number>): Promise<void> {
+  release(flushed: FlushedPositions): Promise<void> {
     const after = this.#releasing.then(() => this.#release(flushed));
     this.#releasing = after.catch(() => undefined);
     return after;
@@ -194,7 +195,7 @@ export class SegmentRow {
     return prepareSegment(this.#options, size, signal);
   }
 
-  async #release(flushed: ReadonlyMap<number, number>): Promise<void> {
+  async #release(flushed: FlushedPositions): Promise<void> {
     for (let oldest = this.#sealed[0]; oldest !== undefined; oldest = this.#sealed[0]) {
       const { header, ranges } = oldest;
       if (!isFlushed(ranges, flushed) || this.#isHeld(oldest, flushed)) return;
@@ -210,7 +211,7 @@ export class SegmentRow {
     }
   }
 
-  #isHeld({ header, ranges }: SealedSegment, flushed: ReadonlyMap<number, number>): boolean {
+  #isHeld({ header, ranges }: SealedSegment, flushed: FlushedPositions): boolean {
     const { holders } = this.#options;
     const sinceMs = this.#releasableSince.get(header.sequence) ?? holders.now();
     this.#releasableSince.set(header.sequence, sinceMs);
@@ -229,7 +230,7 @@ export class SegmentRow {
   }
 }
 
-const isFlushed = (ranges: GroupRanges, flushed: ReadonlyMap<number, number>): boolean =>
+const isFlushed = (ranges: GroupRanges, flushed: FlushedPositions): boolean =>
   [...ranges].every(([group, { last }]) => last <= (flushed.get(group) ?? -1));
 
 /** The first segment of a log continues nothing. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.ts';
 import type { Disk } from '../disk/disk.ts';
-import type { LogIndex } from './continuity.ts';
+import type { FlushedPositions, LogIndex } from './continuity.ts';
 import type { WalHoldLostError } from './errors.ts';
 import type { WalRecord } from './record.ts';
 import type { EntryRange } from './segment-entries.ts';
@@ -33,9 +33,9 @@ export interface Wal {
   room(signal: AbortSignal): Promise<void>;
   /**
    * Removes the oldest sealed segments whose entries are all at or below their group's index here.
-   * A group that is not in the map holds its segments: name a dropped group with `Infinity`.
+   * A group without an index holds its segments: that of a dropped group is `Infinity`.
    */
-  release(flushed: ReadonlyMap<number, number>): Promise<void>;
+  release(flushed: FlushedPositions): Promise<void>;
   /**
    * Keeps `release` from removing entries above the positions of a follower, a feed or an archive,
    * within its bounds, which are judged at each release. Throws `wal.too_many`.

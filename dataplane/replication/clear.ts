@@ -1,0 +1,53 @@
+import type { WriteTransaction } from '../kv/store.ts';
+import type { Garbage, MetadataState } from '../metadata/state.ts';
+import { metaKeysOf, parseMetaKey } from '../table/meta-key.ts';
+import type { MetaKind } from '../table/meta-key.ts';
+import type { ApplyStore } from './contract.ts';
+import { storedRange } from './scan.ts';
+import { eachInSlice } from './slice.ts';
+
+/** Removes every key of a keyspace that nothing refers to, and at the end what `meta` says of it. */
+export async function clearKeyspace(
+  store: ApplyStore,
+  { keyspace, database }: Garbage,
+  signal: AbortSignal,
+): Promise<void> {
+  const range = storedRange(keyspace, {}, 'ascending');
+  const clearSlice = (transaction: WriteTransaction): boolean => {
+    const keys: Uint8Array[] = [];
+    const { last } = eachInSlice(transaction, database, range, (key) => keys.push(key));
+    for (const key of keys) transaction.remove(database, key);
+    if (last !== undefined) return true;
+    for (const key of metaKeysOf(keyspace)) transaction.remove('meta', key);
+    return false;
+  };
+  do signal.throwIfAborted();
+  while (await store.write(clearSlice));
+}
+
+/**
+ * Removes what `meta` says of keyspaces that are gone: a process may end, or a release before this one
+ * may have ended, between a drop and the removal of the last key.
+ */
+export async function removeStrays(store: ApplyStore, state: MetadataState): Promise<void> {
+  const groups = new Set([0, ...Object.values(state.tables).map(({ keyspace }) => keyspace)]);
+  const indexes = Object.values(state.tables).flatMap((table) => table.indexes);
+  const builds = new Set(indexes.filter(({ ready }) => !ready).map(({ keyspace }) => keyspace));
+  const wanted: Record<MetaKind, ReadonlySet<number>> = {
+    applied: groups,
+    statistics: groups,
+    build: builds,
+  };
+  const strays: Uint8Array[] = [];
+  store.read((view) =>
+    view.walk('meta', {}, (key) => {
+      const parsed = parseMetaKey(key);
+      if (parsed !== undefined && !wanted[parsed.kind].has(parsed.keyspace)) strays.push(key);
+      return true;
+    }),
+  );
+  if (strays.length === 0) return;
+  await store.write((transaction) => {
+    for (const key of strays) transaction.remove('meta', key);
+  });
+}

@@ -1,0 +1,91 @@
+import { ByteReader } from '../common/byte-reader.ts';
+import { ByteWriter } from '../common/byte-writer.ts';
+import { crc32, successor } from '../common/bytes.ts';
+import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import { putEntries } from '../table/apply.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import { decodeDocument } from '../table/envelope.ts';
+import { metaKey } from '../table/meta-key.ts';
+import { readStatistics } from '../table/statistics.ts';
+import type { ApplyStore } from './contract.ts';
+import { storedRange } from './scan.ts';
+import { eachInSlice } from './slice.ts';
+
+/**
+ * Writes the entries of an index for the rows that were there before it, while writes go on and keep
+ * the index themselves. Guarded invariant: the index has the entries of all rows up to the cursor,
+ * because the cursor moves in the transaction that writes the entries behind it. So a build goes on
+ * after a restart where the store stands, and what the log replays keeps the index as it did before.
+ */
+export interface BuildProgress {
+  readonly rows: number;
+  /** Of the table, from 0 on and below 1; never falls, though the table grows. */
+  readonly share: number;
+  /** The last stored key of which the entries are there. */
+  readonly cursor: Uint8Array;
+}
+
+export interface IndexBuild {
+  /** Of the table's rows. */
+  readonly keyspace: number;
+  readonly index: AppliedIndex;
+  /** False once the index was dropped: the rest of the build would be for nothing. */
+  isWanted(): boolean;
+  readonly signal: AbortSignal;
+}
+
+const progressFormat = 1;
+const checksumOffset = 1;
+const headerBytes = 5;
+/** A build is not over before its index is ready. */
+const shareMax = 0.99;
+
+function encodeProgress({ rows, share, cursor }: BuildProgress): Uint8Array {
+  const writer = new ByteWriter(headerBytes + 20 + cursor.byteLength);
+  const bytes = writer.u8(progressFormat).u32(0).u64(rows).f64(share).prefixed(cursor).finish();
+  writer.patchU32(checksumOffset, crc32(bytes, 0, headerBytes));
+  return bytes;
+}
+
+/** How far the build of an index is; undefined before its first slice, and when it cannot be read. */
+export function readProgress(
+  transaction: ReadTransaction,
+  keyspace: number,
+): BuildProgress | undefined {
+  const bytes = transaction.get('meta', metaKey('build', keyspace));
+  if (bytes === undefined || bytes.byteLength < headerBytes) return undefined;
+  const reader = new ByteReader(bytes);
+  const [format, checksum] = [reader.u8(), reader.u32()];
+  // A build that begins again writes the same entries: nothing is lost but time.
+  if (format !== progressFormat || checksum !== crc32(bytes, 0, headerBytes)) return undefined;
+  return { rows: reader.u64(), share: reader.f64(), cursor: reader.prefixed() };
+}
+
+export function removeProgress(transaction: WriteTransaction, keyspace: number): void {
+  transaction.remove('meta', metaKey('build', keyspace));
+}
+
+/** Resolves when all entries are visible, or nobody wants them any more. */
+export async function buildIndex(store: ApplyStore, build: IndexBuild): Promise<void> {
+  while (build.isWanted()) {
+    build.signal.throwIfAborted();
+    const goesOn = await store.write((transaction) => buildSlice(transaction, build));
+    if (!goesOn) return;
+  }
+}
+
+function buildSlice(transaction: WriteTransaction, { keyspace, index }: IndexBuild): boolean {
+  const before = readProgress(transaction, index.keyspace);
+  const whole = storedRange(keyspace, {}, 'ascending');
+  const start = before === undefined ? whole.start : successor(before.cursor);
+  const slice = eachInSlice(transaction, 'data', { start, end: whole.end }, (key, value) => {
+    const indexKeys = index.keysOf(decodeDocument(key, value).text);
+    putEntries(transaction, index.keyspace, { primaryKey: key.subarray(4), indexKeys });
+  });
+  if (slice.last === undefined) return false;
+  const rows = (before?.rows ?? 0) + slice.rows;
+  const share = Math.min(shareMax, rows / readStatistics(transaction, keyspace).count);
+  const progress = { rows, share: Math.max(before?.share ?? 0, share), cursor: slice.last };
+  transaction.put('meta', metaKey('build', index.keyspace), encodeProgress(progress));
+  return true;
+}

@@ -1,0 +1,74 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { MemoryStore } from '../../kv/memory-store.ts';
+import { databaseNames } from '../../kv/store.ts';
+import type { ReadTransaction, Snapshot, WriteTransaction } from '../../kv/store.ts';
+import type { ApplyStore } from '../contract.ts';
+
+/** What a crash leaves of a store: all that was visible, or what was flushed for certain. */
+export type StoreLeft = 'visible' | 'flushed';
+
+/** A store in memory whose process may end before any write, and which another process opens again. */
+export class CutStore implements ApplyStore {
+  readonly #inner: MemoryStore;
+  #flushed: Snapshot;
+  #writesLeft = Number.POSITIVE_INFINITY;
+  readonly #over = Promise.withResolvers<void>();
+
+  constructor(inner = new MemoryStore()) {
+    this.#inner = inner;
+    this.#flushed = inner.snapshot();
+  }
+
+  /** Resolves when the process has ended. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** The process ends before the write behind so many others; nothing answers from then on. */
+  cutAfter(writes: number): void {
+    this.#writesLeft = writes;
+  }
+
+  /** What the next process finds. */
+  async reopened(left: StoreLeft): Promise<CutStore> {
+    const view = left === 'visible' ? this.#inner.snapshot() : this.#flushed;
+    const inner = new MemoryStore();
+    await inner.write((transaction) => {
+      for (const name of databaseNames)
+        for (const { key, value } of view.entries(name, {})) transaction.put(name, key, value);
+    });
+    return new CutStore(inner);
+  }
+
+  read<T>(body: (transaction: ReadTransaction) => T): T {
+    return this.#inner.read(body);
+  }
+
+  async write<T>(body: (transaction: WriteTransaction) => T): Promise<T> {
+    await this.#alive();
+    this.#writesLeft -= 1;
+    // As a medium does, it lets others have their turn.
+    await turn();
+    return this.#inner.write(body);
+  }
+
+  async flushed(): Promise<void> {
+    await this.#alive();
+    await this.#inner.flushed();
+    this.#flushed = this.#inner.snapshot();
+  }
+
+  size(): number {
+    return this.#inner.size();
+  }
+
+  async close(): Promise<void> {
+    await this.#inner.close();
+  }
+
+  async #alive(): Promise<void> {
+    if (this.#writesLeft > 0) return;
+    this.#over.resolve();
+    await new Promise<never>(() => undefined);
+  }
+}

@@ -1,0 +1,227 @@
+import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
+import type { Datum } from '../../datum/datum.ts';
+import { MemoryStore } from '../../kv/memory-store.ts';
+import type { IndexRecord, MetadataState } from '../../metadata/state.ts';
+import type { ApplyStore, GroupLog, LogEntry } from '../contract.ts';
+import { Database } from '../database.ts';
+import { IndexScan } from '../index-scan.ts';
+import { TableScan } from '../scan.ts';
+import type { TableGroup } from '../table-group.ts';
+
+/** A database with one table over a store and a log in memory, which outlive it. */
+export const { signal } = new AbortController();
+const limit = { rows: 7, bytes: 1_000_000 };
+
+/** A log that survives a restart of the database: entries are durable when `append` resolves. */
+class TestLog implements GroupLog {
+  readonly entries: LogEntry[];
+  readonly failed: Promise<Error>;
+  fail: (error: Error) => void = () => undefined;
+  broken: Error | undefined;
+
+  constructor(entries: LogEntry[]) {
+    this.entries = entries;
+    this.failed = new Promise((resolve) => (this.fail = resolve));
+  }
+
+  async append(records: readonly LogEntry[]): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.broken !== undefined) throw this.broken;
+    this.entries.push(...records);
+  }
+
+  async release(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  readonly full = false;
+
+  async room(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  readonly recovery = {
+    records: 0,
+    bytes: 0,
+    lastIndex: (group: number): { index: number } | undefined =>
+      this.entries.findLast((entry) => entry.group === group),
+  };
+
+  async close(): Promise<void> {
+    await Promise.resolve();
+  }
+}
+
+/** The value of a document's field `v`, as the index key. */
+function keysOf(definition: string, multi: boolean): (text: string) => Uint8Array[] {
+  return (text) => {
+    const value = (JSON.parse(text) as Record<string, string | string[]>)[definition];
+    if (value === undefined) return [];
+    return (multi && Array.isArray(value) ? value : [String(value)]).map(encodeUtf8);
+  };
+}
+
+export interface World {
+  readonly store: MemoryStore;
+  readonly entries: LogEntry[];
+  log: TestLog;
+}
+
+export async function open(
+  world: World,
+  {
+    store = world.store,
+    /** Called after each entry that is replayed. */
+    replayed = () => Promise.resolve(),
+    /** Called for each document of which an index wants the keys. */
+    visited = () => undefined,
+  }: { store?: ApplyStore; replayed?: () => Promise<void>; visited?: () => unknown } = {},
+): Promise<Database> {
+  return Database.open({
+    store,
+    openLog: async (replay) => {
+      for (const entry of world.entries) {
+        if (entry.index <= replay.replayFrom(entry.group)) continue;
+        await replay.onRecord(entry);
+        await replayed();
+      }
+      world.log = new TestLog(world.entries);
+      return world.log;
+    },
+    codec: {
+      parse: (text) => JSON.parse(text) as Datum,
+      format: (document) => JSON.stringify(document),
+    },
+    compileIndex: (definition, multi) => {
+      const keys = keysOf(definition, multi);
+      return (text) => {
+        visited();
+        return keys(text);
+      };
+    },
+    overlayBytesMax: 100_000,
+    cacheBytesMax: 10_000,
+    onProgress: () => undefined,
+    signal,
+  });
+}
+
+/** A store whose writes `before` hears of, and may hold up for ever. */
+export function killable(
+  store: ApplyStore,
+  before: () => Promise<never> | undefined | void,
+): ApplyStore {
+  return {
+    read: (body) => store.read(body),
+    write: (body) => before() ?? store.write(body),
+    flushed: () => store.flushed(),
+    size: () => store.size(),
+    close: () => store.close(),
+  };
+}
+
+export const newWorld = (): World => ({
+  store: new MemoryStore(),
+  entries: [],
+  log: new TestLog([]),
+});
+
+export const stateOf = (
+  result: MetadataState | { type: 'refused'; message: string },
+): MetadataState => {
+  if ('type' in result) throw new Error(result.message);
+  return result;
+};
+
+export async function withTable(database: Database): Promise<TableGroup> {
+  stateOf(await database.change({ type: 'createDatabase', id: 'd', name: 'd' }));
+  const table = {
+    id: 't',
+    name: 't',
+    databaseId: 'd',
+    primaryKey: 'id',
+    durability: 'hard',
+    shards: 1,
+    replicas: 1,
+    replication: 'sync',
+    partition: 'hash',
+  } as const;
+  stateOf(await database.change({ type: 'createTable', table }));
+  return groupOf(database);
+}
+
+export function groupOf(database: Database): TableGroup {
+  const group = database.group('t');
+  if (group === undefined) throw new Error('the table is gone');
+  return group;
+}
+
+export async function withIndex(database: Database, name = 'v', multi = false): Promise<void> {
+  const index = { name, multi, geo: false, definition: 'v' };
+  stateOf(await database.change({ type: 'createIndex', tableId: 't', index }));
+  await indexesReady(database);
+}
+
+/** Resolves when all indexes of the table are built. */
+export async function indexesReady(database: Database): Promise<void> {
+  while (database.state.tables['t']?.indexes.some(({ ready }) => !ready) === true) {
+    await database.changed(AbortSignal.timeout(5_000));
+  }
+}
+
+/** The table's first index. */
+export function indexOf(database: Database): IndexRecord {
+  const index = database.state.tables['t']?.indexes[0];
+  if (index === undefined) throw new Error('no index');
+  return index;
+}
+
+/** What `meta` of a store holds. */
+export const metaKeys = (store: ApplyStore): string[] =>
+  store.read((view) => [...view.entries('meta', {})].map(({ key }) => decodeUtf8(key)));
+
+/** Documents by key and value, in one go. */
+export const putMany = (group: TableGroup, rows: readonly (readonly [string, string])[]) =>
+  group.edit(
+    rows.map(([id, v]) => ({ key: encodeUtf8(id), evaluate: () => ({ id, v }) })),
+    'hard',
+    signal,
+  );
+
+export const put = (
+  group: TableGroup,
+  key: string,
+  v: Datum,
+  durability: 'hard' | 'soft' = 'hard',
+) =>
+  group.edit(
+    [{ key: encodeUtf8(key), evaluate: () => (v === null ? null : { id: key, v }) }],
+    durability,
+    signal,
+  );
+
+export async function scan(group: TableGroup, order: 'ascending' | 'descending' = 'ascending') {
+  const source = new TableScan(group, {}, order);
+  const rows: string[] = [];
+  for (;;) {
+    const batch = await source.next(limit, signal);
+    if (batch === undefined) return rows;
+    rows.push(...batch.map((row) => row.text));
+  }
+}
+
+export async function scanIndex(
+  database: Database,
+  range: { start?: Uint8Array; end?: Uint8Array } = {},
+  order: 'ascending' | 'descending' = 'ascending',
+): Promise<string[]> {
+  const index = database.index(indexOf(database).keyspace);
+  if (index === undefined) throw new Error('the index is not compiled');
+  const source = new IndexScan(groupOf(database), { index, range, order });
+  const rows: string[] = [];
+  for (;;) {
+    const batch = await source.next(limit, signal);
+    if (batch === undefined) return rows;
+    rows.push(...batch.map((row) => `${decodeUtf8(row.indexKey)}:${decodeUtf8(row.key)}`));
+  }
+}

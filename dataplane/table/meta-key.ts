@@ -1,0 +1,23 @@
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+
+/**
+ * Keys of `meta` that are about one keyspace, and go with it: how far the log was applied to it, its
+ * counters, and how far the build of an index is.
+ */
+const metaKinds = ['applied', 'statistics', 'build'] as const;
+export type MetaKind = (typeof metaKinds)[number];
+
+export const metaKey = (kind: MetaKind, keyspace: number): Uint8Array =>
+  encodeUtf8(`${kind}/${keyspace}`);
+
+export const metaKeysOf = (keyspace: number): Uint8Array[] =>
+  metaKinds.map((kind) => metaKey(kind, keyspace));
+
+/** Undefined for a key that is about something else. */
+export function parseMetaKey(
+  key: Uint8Array,
+): { readonly kind: MetaKind; readonly keyspace: number } | undefined {
+  const [name, number] = decodeUtf8(key).split('/');
+  const kind = metaKinds.find((each) => each === name);
+  return kind === undefined ? undefined : { kind, keyspace: Number(number) };
+}
