@@ -8,11 +8,13 @@ import type { Database } from './database.ts';
 import { readProgress } from './index-build.ts';
 import { CutStore } from './testing/cut-store.ts';
 import {
+  cleared,
   groupOf,
   indexOf,
   indexesReady,
   metaKeys,
   newWorld,
+  next,
   open,
   put,
   putMany,
@@ -56,9 +58,6 @@ async function filled(store: ApplyStore, rows: number): Promise<[World, Database
   await database.settled();
   return [world, database];
 }
-
-/** The next process: the log is whole, the store is what the last one left. */
-const next = (world: World): World => ({ ...world, entries: [...world.entries] });
 
 describe('the build of an index', () => {
   it('goes on behind the last slice when the process ended in the middle', async () => {
@@ -127,7 +126,7 @@ describe('the build of an index', () => {
     stateOf(await database.change(createIndex));
     while (progressOf(database) === 0) await turn();
     stateOf(await database.change({ type: 'dropIndex', tableId: 't', name: 'v' }));
-    while (database.state.garbage.length > 0) await database.changed(AbortSignal.timeout(5_000));
+    await cleared(database);
     expect(indexEntries(store)).to.deep.equal([]);
     expect(metaKeys(store)).to.deep.equal(['applied/0', 'applied/1', 'metadata', 'statistics/1']);
     await database.stop();
@@ -147,7 +146,7 @@ describe('the build of an index', () => {
     expect(indexOf(database).ready).to.equal(false);
     expect(await database.rebuildIndex('t', keyspace)).to.include({ type: 'refused' });
     await indexesReady(database);
-    while (database.state.garbage.length > 0) await database.changed(AbortSignal.timeout(5_000));
+    await cleared(database);
     const entries = Array.from({ length: 20 }, (_, n) => [keyOf(n), `v${n % 7}`] as const);
     expect(indexEntries(store)).to.deep.equal(
       computed(new Map(entries), indexOf(database).keyspace),

@@ -12,6 +12,8 @@ import type { TableGroup } from '../table-group.ts';
 export const { signal } = new AbortController();
 const limit = { rows: 7, bytes: 1_000_000 };
 
+type Flushed = Parameters<GroupLog['release']>[0];
+
 /** A log that survives a restart of the database: entries are durable when `append` resolves. */
 class TestLog implements GroupLog {
   readonly entries: LogEntry[];
@@ -30,7 +32,11 @@ class TestLog implements GroupLog {
     this.entries.push(...records);
   }
 
-  async release(): Promise<void> {
+  /** What it was first asked to let go of. */
+  readonly released = Promise.withResolvers<Flushed>();
+
+  async release(flushed: Flushed): Promise<void> {
+    this.released.resolve(flushed);
     await Promise.resolve();
   }
 
@@ -179,6 +185,14 @@ export function indexOf(database: Database): IndexRecord {
 /** What `meta` of a store holds. */
 export const metaKeys = (store: ApplyStore): string[] =>
   store.read((view) => [...view.entries('meta', {})].map(({ key }) => decodeUtf8(key)));
+
+/** Resolves when nothing is left of what was dropped. */
+export async function cleared(database: Database): Promise<void> {
+  while (database.state.garbage.length > 0) await database.changed(AbortSignal.timeout(5_000));
+}
+
+/** The next process: the log is whole, the store is what the last one left. */
+export const next = (world: World): World => ({ ...world, entries: [...world.entries] });
 
 /** Documents by key and value, in one go. */
 export const putMany = (group: TableGroup, rows: readonly (readonly [string, string])[]) =>
