@@ -32,7 +32,16 @@ export type MetadataCommand =
       readonly overwrite: boolean;
     }
   | { readonly type: 'setVerifier'; readonly user: string; readonly verifier: Verifier }
-  | { readonly type: 'cleared'; readonly keyspace: number };
+  | { readonly type: 'cleared'; readonly keyspace: number }
+  /** Takes the next keyspace for rows that come in. */
+  | { readonly type: 'beginImport' }
+  | {
+      readonly type: 'finishImport';
+      readonly keyspace: number;
+      readonly table: Omit<TableRecord, 'keyspace' | 'indexes'>;
+      readonly indexes: readonly Omit<IndexRecord, 'keyspace' | 'ready'>[];
+    }
+  | { readonly type: 'abandonImport'; readonly keyspace: number };
 
 export interface Refused {
   readonly type: 'refused';
@@ -85,6 +94,10 @@ export function applyMetadata(state: MetadataState, command: MetadataCommand): M
         ...state,
         garbage: state.garbage.filter(({ keyspace }) => keyspace !== command.keyspace),
       });
+    case 'beginImport':
+    case 'finishImport':
+    case 'abandonImport':
+      return changeImports(state, command);
     default:
       return unreachable(command);
   }
@@ -122,6 +135,44 @@ function createTable(
   }
   const created = { ...table, keyspace: state.nextKeyspace, indexes: [] };
   return applied(withTable({ ...state, nextKeyspace: state.nextKeyspace + 1 }, created));
+}
+
+type ImportCommand = Extract<
+  MetadataCommand,
+  { readonly type: 'beginImport' | 'finishImport' | 'abandonImport' }
+>;
+
+function changeImports(state: MetadataState, command: ImportCommand): MetadataResult {
+  const { imports = [], nextKeyspace } = state;
+  if (command.type === 'beginImport') {
+    return applied({
+      ...state,
+      imports: [...imports, nextKeyspace],
+      nextKeyspace: nextKeyspace + 1,
+    });
+  }
+  const { keyspace } = command;
+  if (!imports.includes(keyspace)) return refused('The import was abandoned.');
+  const ended = { ...state, imports: imports.filter((each) => each !== keyspace) };
+  if (command.type === 'finishImport') return finishImport(ended, command);
+  return applied({ ...ended, garbage: [...state.garbage, { keyspace, database: 'data' }] });
+}
+
+/** The table appears with its rows; its indexes are built like any new ones. */
+function finishImport(
+  state: MetadataState,
+  { keyspace, table, indexes }: Extract<ImportCommand, { readonly type: 'finishImport' }>,
+): MetadataResult {
+  // As a table of no rows it is refused or not.
+  const created = createTable(state, table);
+  if (created.type === 'refused') return created;
+  const records = indexes.map((index, at) => ({
+    ...index,
+    keyspace: state.nextKeyspace + at,
+    ready: false,
+  }));
+  const nextKeyspace = state.nextKeyspace + indexes.length;
+  return applied(withTable({ ...state, nextKeyspace }, { ...table, keyspace, indexes: records }));
 }
 
 function dropTable(state: MetadataState, id: string): MetadataResult {

@@ -52,6 +52,8 @@ export interface MetadataState {
   readonly tables: Readonly<Record<string, TableRecord>>;
   readonly users: Readonly<Record<string, Verifier>>;
   readonly garbage: readonly Garbage[];
+  /** Keyspaces whose rows come in and belong to no table yet; absent in states of before. */
+  readonly imports?: readonly number[];
   readonly nextKeyspace: number;
 }
 

@@ -10,6 +10,7 @@ import type { Command } from '../table/command.ts';
 import { metaKey } from '../table/meta-key.ts';
 import { StatisticsChange } from '../table/statistics.ts';
 import type { ApplyStore, GroupLog } from './contract.ts';
+import type { TouchedKeys } from './touched-keys.ts';
 
 /**
  * Moves committed entries from the log into the store, off the path of requests, in the order of the
@@ -66,6 +67,10 @@ const groupsOf = (state: MetadataState): number[] => [
   ...Object.values(state.tables).map(({ keyspace }) => keyspace),
 ];
 
+export function writeApplied(transaction: WriteTransaction, group: number, index: number): void {
+  transaction.put('meta', metaKey('applied', group), new ByteWriter(16).u64(index).finish());
+}
+
 export function readMetadata(transaction: ReadTransaction): MetadataState | undefined {
   const bytes = transaction.get('meta', metadataKey);
   return bytes === undefined
@@ -78,6 +83,8 @@ export class Applier {
   readonly #queue: ApplyItem[] = [];
   /** The metadata that the store has: it may still have tables that were dropped. */
   #stored: MetadataState;
+  /** By keyspace. */
+  readonly #watches = new Map<number, Set<TouchedKeys>>();
   #running: Promise<void> | undefined;
   /** Ends the gathering. */
   #wake: () => void = () => undefined;
@@ -114,6 +121,16 @@ export class Applier {
     this.#drains.push({ target: this.#count.pushed, done: resolve });
     this.#wake();
     await promise;
+  }
+
+  /** From now on `touched` hears of every change of the keyspace, until what is answered is called. */
+  watch(keyspace: number, touched: TouchedKeys): () => void {
+    const watches = this.#watches.get(keyspace) ?? new Set();
+    this.#watches.set(keyspace, watches.add(touched));
+    return () => {
+      watches.delete(touched);
+      if (watches.size === 0) this.#watches.delete(keyspace);
+    };
   }
 
   get waiting(): number {
@@ -191,9 +208,7 @@ export class Applier {
       if (count >= itemsPerSliceMax || performance.now() > deadline) break;
     }
     for (const change of statistics.values()) change.write(transaction);
-    for (const [group, index] of positions) {
-      transaction.put('meta', metaKey('applied', group), new ByteWriter(16).u64(index).finish());
-    }
+    for (const [group, index] of positions) writeApplied(transaction, group, index);
     return this.#queue.splice(0, count);
   }
 
@@ -208,6 +223,9 @@ export class Applier {
     const { keyspace } = item.command;
     const change = statistics.get(keyspace) ?? new StatisticsChange(keyspace);
     statistics.set(keyspace, change);
+    for (const touched of this.#watches.get(keyspace) ?? []) {
+      touched.touch(item.index, item.command.operations);
+    }
     applyCommand(item.command, { transaction, indexes, statistics: change });
     return true;
   }
@@ -233,9 +251,10 @@ export class Applier {
       for (const group of groups) positions.set(group, readApplied(view, group));
     });
     await store.flushed();
-    // A group that is neither there nor still to come was dropped.
+    // A group that is neither there nor still to come was dropped; an import may be one by now.
+    const toCome = new Set(committed.imports);
     const dropped = (group: number): number | undefined =>
-      group < committed.nextKeyspace ? Number.POSITIVE_INFINITY : undefined;
+      group < committed.nextKeyspace && !toCome.has(group) ? Number.POSITIVE_INFINITY : undefined;
     await this.#log?.release({ get: (group) => positions.get(group) ?? dropped(group) });
   }
 }

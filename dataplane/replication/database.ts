@@ -25,6 +25,7 @@ import { readProgress } from './index-build.ts';
 import { MetadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { TableGroup } from './table-group.ts';
+import { Transfers } from './transfer/transfers.ts';
 
 /**
  * All data of a node: one metadata group and a group for each table, over one log and one store.
@@ -83,6 +84,7 @@ export class Database {
   readonly failed: Promise<Error>;
   /** Tables that are not served; whoever finds damage adds to them. */
   readonly damagedGroups = new DamagedGroups();
+  readonly transfers: Transfers;
   readonly #options: DatabaseOptions;
   readonly #applier: Applier;
   readonly #budget: OverlayBudget;
@@ -117,6 +119,16 @@ export class Database {
       settled: () => this.settled(),
       change: (command) => this.change(command),
       failed: (error) => this.#backgroundFailed(error),
+      signal: this.#stopping.signal,
+    });
+    this.transfers = new Transfers({
+      store: options.store,
+      applier: this.#applier,
+      state: () => this.#state,
+      change: (command) => this.change(command),
+      group: (tableId) => this.group(tableId),
+      settled: () => this.settled(),
+      compileIndex: options.compileIndex,
       signal: this.#stopping.signal,
     });
   }
@@ -227,6 +239,7 @@ export class Database {
   async stop(): Promise<void> {
     this.#stopping.abort(new DatabaseStoppedError());
     await Promise.allSettled([...this.#groups.values()].map((group) => group.sync()));
+    await this.transfers.stopped();
     await this.#background.stopped();
     await this.#applier.stop();
     await this.#log?.close();
@@ -265,6 +278,7 @@ export class Database {
       (state) => this.#adopt(state),
     );
     this.#adopt(this.#state);
+    await this.transfers.abandonOld(this.#state);
   }
 
   /** A log that ends before what the store has is not this store's log. */

@@ -60,11 +60,14 @@ export interface StoredDocument {
 
 /** Throws `storage.corrupt` when the checksum or the format is wrong. */
 export function decodeDocument(storedKey: Uint8Array, value: Uint8Array): StoredDocument {
-  return { version: verify(storedKey, value), text: decodeUtf8(value, envelopeHeaderBytes) };
+  return {
+    version: verifyEnvelope(storedKey, value),
+    text: decodeUtf8(value, envelopeHeaderBytes),
+  };
 }
 
-/** Answers the version of a value that is whole. */
-function verify(storedKey: Uint8Array, value: Uint8Array): number {
+/** Answers the version of a value that is whole; throws `storage.corrupt` for any other. */
+export function verifyEnvelope(storedKey: Uint8Array, value: Uint8Array): number {
   if (value.byteLength < envelopeHeaderBytes) throw damaged(storedKey, 'it is too short');
   if (checksum(storedKey, value) !== u32At(value, 2)) {
     throw damaged(storedKey, 'its checksum is wrong');
@@ -82,6 +85,14 @@ function damaged(storedKey: Uint8Array, what: string): StorageCorruptError {
     keyHex: toHex(storedKey.subarray(keyspaceBytes)),
   };
   return new StorageCorruptError(place, what);
+}
+
+/** A value that is whole, as it stands under another key. */
+export function moveEnvelope(value: Uint8Array, storedKey: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(value.byteLength).bytes(value);
+  const moved = writer.finish();
+  writer.patchU32(2, checksum(storedKey, moved));
+  return moved;
 }
 
 /** What a value adds to its keyspace's hash: over key, version and checksum. */

@@ -16,6 +16,8 @@ export interface KeyspaceStatistics {
 }
 
 const hashModulus = 2 ** 52;
+/** In 0 to the modulus, of a sum of both signs. */
+const reduced = (hash: number): number => ((hash % hashModulus) + hashModulus) % hashModulus;
 const none: KeyspaceStatistics = { count: 0, bytes: 0, hash: 0 };
 
 export function readStatistics(transaction: ReadTransaction, keyspace: number): KeyspaceStatistics {
@@ -39,18 +41,23 @@ export class StatisticsChange {
   add(storedKey: Uint8Array, value: Uint8Array): void {
     this.#count += 1;
     this.#bytes += storedKey.byteLength + value.byteLength;
-    this.#hash += envelopeHash(storedKey, value);
+    this.#hash = reduced(this.#hash + envelopeHash(storedKey, value));
   }
 
   subtract(storedKey: Uint8Array, value: Uint8Array): void {
     this.#count -= 1;
     this.#bytes -= storedKey.byteLength + value.byteLength;
-    this.#hash -= envelopeHash(storedKey, value);
+    this.#hash = reduced(this.#hash - envelopeHash(storedKey, value));
+  }
+
+  /** What the keyspace holds when it was empty before. */
+  get total(): KeyspaceStatistics {
+    return { count: this.#count, bytes: this.#bytes, hash: this.#hash };
   }
 
   write(transaction: WriteTransaction): void {
     const before = readStatistics(transaction, this.#keyspace);
-    const hash = (((before.hash + this.#hash) % hashModulus) + hashModulus) % hashModulus;
+    const hash = reduced(before.hash + this.#hash);
     const writer = new ByteWriter(24);
     writer
       .u64(before.count + this.#count)
