@@ -36,7 +36,7 @@ export class ByteWriter {
 
   /** A safe integer in eight bytes. */
   u64(value: number): this {
-    assert(Number.isSafeInteger(value) && value >= 0, `not an unsigned safe integer: ${value}`);
+    assert(Number.isSafeInteger(value) && value >= 0, 'not an unsigned safe integer');
     this.#reserve(8);
     this.#buffer.writeUInt32LE(value % 0x1_0000_0000, this.#length);
     this.#buffer.writeUInt32LE(Math.floor(value / 0x1_0000_0000), this.#length + 4);

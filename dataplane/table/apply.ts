@@ -1,4 +1,4 @@
-import { decodeUtf8, toHex } from '../common/bytes.ts';
+import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { WriteTransaction } from '../kv/store.ts';
 import type { Command, Operation } from './command.ts';
 import { decodeDocument, encodeEnvelope, keyspaceKey } from './envelope.ts';
@@ -67,12 +67,21 @@ function applyOperation(
 function moveEntries(transaction: WriteTransaction, index: AppliedIndex, change: Change): void {
   const old = change.old === undefined ? [] : index.keysOf(change.old);
   const next = change.new === undefined ? [] : index.keysOf(change.new);
-  const kept = new Set(next.map(toHex));
-  for (const indexKey of old) {
-    if (kept.has(toHex(indexKey))) continue;
+  for (const indexKey of without(old, next)) {
     transaction.remove('index', indexEntryKey(index.keyspace, indexKey, change.key));
   }
-  putEntries(transaction, index.keyspace, { primaryKey: change.key, indexKeys: next });
+  const indexKeys = without(next, old);
+  putEntries(transaction, index.keyspace, { primaryKey: change.key, indexKeys });
+}
+
+/** What is in `keys` and not in `others`. */
+function without(
+  keys: readonly Uint8Array[],
+  others: readonly Uint8Array[],
+): readonly Uint8Array[] {
+  if (keys.length === 0 || others.length === 0) return keys;
+  const names = new Set(others.map(nameOfBytes));
+  return keys.filter((key) => !names.has(nameOfBytes(key)));
 }
 
 /** Writes the entries of a document; putting one that is there changes nothing. */

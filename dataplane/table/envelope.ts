@@ -15,9 +15,9 @@ export interface Envelope {
   readonly body: Uint8Array;
 }
 
-/** Keys of a keyspace: its number as u32 in big-endian order, then the key. */
-export function keyspaceKey(keyspace: number, key: Uint8Array): Uint8Array {
-  const bytes = bytesToFill(keyspaceBytes + key.byteLength);
+/** Keys of a keyspace: its number as u32 in big-endian order, then the key, then room for more. */
+export function keyspaceKey(keyspace: number, key: Uint8Array, roomBytes = 0): Uint8Array {
+  const bytes = bytesToFill(keyspaceBytes + key.byteLength + roomBytes);
   bytes[0] = keyspace >>> 24;
   bytes[1] = keyspace >>> 16;
   bytes[2] = keyspace >>> 8;

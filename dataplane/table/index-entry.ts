@@ -1,4 +1,4 @@
-import { concatBytes } from '../common/bytes.ts';
+import { bytesToFill } from '../common/bytes.ts';
 import { keyspaceKey } from './envelope.ts';
 
 /**
@@ -21,12 +21,18 @@ export function indexEntryKey(
   indexKey: Uint8Array,
   primaryKey: Uint8Array,
 ): Uint8Array {
-  return keyspaceKey(keyspace, concatBytes([cut(indexKey), primaryKey]));
+  const stored = cut(indexKey);
+  const key = keyspaceKey(keyspace, stored, primaryKey.byteLength);
+  key.set(primaryKey, key.byteLength - primaryKey.byteLength);
+  return key;
 }
 
 export function indexEntryValue(indexKey: Uint8Array): Uint8Array {
   const length = cut(indexKey).byteLength;
-  return new Uint8Array([length & 0xff, length >>> 8]);
+  const value = bytesToFill(2);
+  value[0] = length;
+  value[1] = length >>> 8;
+  return value;
 }
 
 export interface IndexEntry {

@@ -38,7 +38,7 @@ export class BufferSink implements ByteSink {
   }
 
   u64(value: number): this {
-    assert(Number.isSafeInteger(value) && value >= 0, `not an unsigned safe integer: ${value}`);
+    assert(Number.isSafeInteger(value) && value >= 0, 'not an unsigned safe integer');
     this.u32(value % 0x1_0000_0000);
     return this.u32(Math.floor(value / 0x1_0000_0000));
   }
