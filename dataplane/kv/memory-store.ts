@@ -7,6 +7,7 @@ import type {
   ReadTransaction,
   Snapshot,
   Store,
+  StoreStatistics,
   Visit,
   WriteTransaction,
 } from './store.ts';
@@ -140,8 +141,8 @@ export class MemoryStore implements Store {
   }
 
   /** Nothing is on a medium. */
-  size(): number {
-    return 0;
+  statistics(): StoreStatistics {
+    return { fileBytes: 0, usedBytes: 0, freeBytes: 0, fileBytesMax: 0, oldestReaderMs: 0 };
   }
 
   async close(): Promise<void> {

@@ -47,6 +47,20 @@ export interface Snapshot extends ReadTransaction, Disposable {
   readonly expired: boolean;
 }
 
+/** What a store takes of its medium; all zero of one in memory. */
+export interface StoreStatistics {
+  /** Bytes of the file. */
+  readonly fileBytes: number;
+  /** Of these, bytes that hold something. */
+  readonly usedBytes: number;
+  /** Of these, bytes that new entries take before the file grows. A reader that is held keeps some back. */
+  readonly freeBytes: number;
+  /** The largest size that the file may ever have. */
+  readonly fileBytesMax: number;
+  /** How long the oldest snapshot is held; 0 without one. */
+  readonly oldestReaderMs: number;
+}
+
 export interface Store {
   /** Runs `body` synchronously over one consistent view; nothing of the view may be kept. */
   read<T>(body: (transaction: ReadTransaction) => T): T;
@@ -58,7 +72,7 @@ export interface Store {
   write<T>(body: (transaction: WriteTransaction) => T): Promise<T>;
   /** Resolves when everything visible at the call is on the medium; rejects when a sync failed (then the process must end). */
   flushed(): Promise<void>;
-  /** Bytes that it takes on the medium. */
-  size(): number;
+  /** Cheap enough to be asked every second. */
+  statistics(): StoreStatistics;
   close(): Promise<void>;
 }

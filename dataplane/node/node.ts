@@ -51,7 +51,7 @@ const noData = {
   overlayBytes: 0,
   cache: { bytes: 0, hits: 0, misses: 0 },
   applyQueue: 0,
-  storeBytes: 0,
+  store: { fileBytes: 0, usedBytes: 0, freeBytes: 0, fileBytesMax: 0, oldestReaderMs: 0 },
   tables: [],
 };
 const noDrivers = {
@@ -70,8 +70,8 @@ function diskUsage(path: string): DiskUsage {
 }
 
 function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
-  const { storeBytes, tables } = database.metrics();
-  return { integrity: database.integrity, storeBytes, tables: tables.length };
+  const { store, tables } = database.metrics();
+  return { integrity: database.integrity, storeBytes: store.fileBytes, tables: tables.length };
 }
 
 export class Node {
@@ -269,7 +269,7 @@ export class Node {
       overlayBytes: data.overlayBytes,
       cache: data.cache,
       applyQueue: data.applyQueue,
-      storeBytes: data.storeBytes,
+      store: data.store,
       // Before the directory is there, there is nothing to say of its disk.
       diskFreeBytes:
         database === undefined ? 0 : diskUsage(this.#options.config['data-dir']).freeBytes,
@@ -288,7 +288,7 @@ export class Node {
         state: this.#health,
         uptimeSeconds: Math.round((Date.now() - this.#startedAt.getTime()) / 1000),
         integrity: database.integrity === 'ok' ? 'ok' : database.integrity.message,
-        storeBytes: database.metrics().storeBytes,
+        storeBytes: database.metrics().store.fileBytes,
       },
       tables: Object.values(tables).map((table) => {
         const group = database.group(table.id);

@@ -29,7 +29,7 @@ const node: NodeMetrics = {
   overlayBytes: 3,
   cache: { bytes: 4, hits: 5, misses: 6 },
   applyQueue: 4,
-  storeBytes: 5,
+  store: { fileBytes: 5, usedBytes: 4, freeBytes: 1, fileBytesMax: 9, oldestReaderMs: 1_500 },
   diskFreeBytes: 6,
   tables: [table],
   drivers,

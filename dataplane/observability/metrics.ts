@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { StoreStatistics } from '../kv/store.ts';
 
 /** All metrics of a node, read when Prometheus asks; docs/operations/monitoring.md lists them. */
 export interface NodeMetrics {
@@ -10,7 +11,7 @@ export interface NodeMetrics {
   readonly overlayBytes: number;
   readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
   readonly applyQueue: number;
-  readonly storeBytes: number;
+  readonly store: StoreStatistics;
   readonly diskFreeBytes: number;
   readonly tables: readonly TableMetrics[];
   readonly drivers: DriverMetrics;
@@ -83,7 +84,23 @@ const gauges = [
     'Committed entries that wait for the store.',
     (m) => m.applyQueue,
   ),
-  define<NodeMetrics>('store_bytes', 'Size of the data file.', (m) => m.storeBytes),
+  define<NodeMetrics>('store_bytes', 'Size of the data file.', (m) => m.store.fileBytes),
+  define<NodeMetrics>('store_used_bytes', 'Of the data file, in use.', (m) => m.store.usedBytes),
+  define<NodeMetrics>(
+    'store_free_bytes',
+    'Of the data file, free for new entries before it grows.',
+    (m) => m.store.freeBytes,
+  ),
+  define<NodeMetrics>(
+    'store_max_bytes',
+    'The largest size that the data file may have.',
+    (m) => m.store.fileBytesMax,
+  ),
+  define<NodeMetrics>(
+    'store_oldest_reader_seconds',
+    'How long the oldest snapshot is held.',
+    (m) => m.store.oldestReaderMs / 1_000,
+  ),
   define<NodeMetrics>('disk_free_bytes', 'Free on the disk of the data.', (m) => m.diskFreeBytes),
   define<NodeMetrics>('tables', 'Tables.', (m) => m.tables.length),
   define<NodeMetrics>('connections', 'Open driver connections.', (m) => m.drivers.connections),

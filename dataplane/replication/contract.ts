@@ -1,5 +1,5 @@
 import type { Datum } from '../datum/datum.ts';
-import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import type { ReadTransaction, StoreStatistics, WriteTransaction } from '../kv/store.ts';
 import type { IndexFunction } from '../table/apply.ts';
 
 /** What replication needs from others; `node` hands in what fits. */
@@ -46,8 +46,7 @@ export interface ApplyStore {
   read<T>(body: (transaction: ReadTransaction) => T): T;
   write<T>(body: (transaction: WriteTransaction) => T): Promise<T>;
   flushed(): Promise<void>;
-  /** Bytes on the medium. */
-  size(): number;
+  statistics(): StoreStatistics;
   close(): Promise<void>;
 }
 

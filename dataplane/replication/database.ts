@@ -1,4 +1,5 @@
 import { assert } from '../common/assert.ts';
+import type { StoreStatistics } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
 import { emptyState } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
@@ -65,7 +66,7 @@ export interface DatabaseMetrics {
   readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
   /** Committed entries that the store has not yet. */
   readonly applyQueue: number;
-  readonly storeBytes: number;
+  readonly store: StoreStatistics;
   readonly logBytesAtStart: number;
   readonly tables: readonly {
     /** `database.table` */
@@ -218,7 +219,7 @@ export class Database {
       overlayBytes: this.#budget.used,
       cache: { bytes: this.#cache.bytes, ...this.#cache.counters },
       applyQueue: this.#applier.waiting,
-      storeBytes: store.size(),
+      store: store.statistics(),
       logBytesAtStart: this.#log?.recovery.bytes ?? 0,
       tables: Object.values(this.#state.tables).map((table) => ({
         name: this.#nameOf(table),

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { open as openLmdb } from 'lmdb';
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
@@ -59,6 +60,31 @@ describe('LMDB behind the contract', () => {
     const read = (): unknown => second.read((view) => view.get('meta', key('applied/1')));
     expect(read).to.throw(MetaCorruptError, '`applied/1` is not as it was written');
     await second.close();
+  });
+
+  it('says what of its file is in use and what is free, and who holds an old view', async () => {
+    const store = new LmdbStore({ directory: nextDirectory(), mapBytes: 1 << 26 });
+    const names = Array.from({ length: 2_000 }, (_, n) => key(`k${n}`));
+    await store.write((transaction) => {
+      for (const name of names) transaction.put('data', name, new Uint8Array(1_000));
+    });
+    await store.flushed();
+    const full = store.statistics();
+    expect(full.usedBytes).to.be.within(2_000_000, full.fileBytes);
+    expect(full).to.include({ fileBytesMax: 1 << 26, oldestReaderMs: 0 });
+    await store.write((transaction) => {
+      for (const name of names) transaction.remove('data', name);
+    });
+    await store.flushed();
+    const empty = store.statistics();
+    expect(empty.usedBytes).to.be.below(200_000);
+    expect(empty.freeBytes).to.be.above(2_000_000);
+    expect(empty.usedBytes + empty.freeBytes).to.be.at.most(empty.fileBytes);
+    const snapshots = [store.snapshot(), store.snapshot()];
+    while (store.statistics().oldestReaderMs === 0) await nextTurn();
+    for (const snapshot of snapshots) snapshot[Symbol.dispose]();
+    expect(store.statistics().oldestReaderMs).to.equal(0);
+    await store.close();
   });
 
   it('lets a snapshot expire, so that it cannot pin old pages for ever', async () => {

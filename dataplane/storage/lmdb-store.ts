@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open } from 'lmdb';
@@ -10,11 +10,13 @@ import type {
   ReadTransaction,
   Snapshot,
   Store,
+  StoreStatistics,
   WriteTransaction,
 } from '../kv/store.ts';
 import { decodeChecked, encodeChecked } from './checked-value.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
 import { openGuarded } from './opening.ts';
+import { pageStatistics } from './page-statistics.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
 /**
@@ -187,6 +189,8 @@ export class LmdbStore implements Store {
   readonly #snapshotMs: number;
   readonly #bodies: Body[] = [];
   readonly #view: ReadTransaction;
+  /** Those that are held. */
+  readonly #snapshots = new Set<{ readonly since: number }>();
   #committing: Promise<void> | undefined;
   #closed = false;
 
@@ -206,11 +210,13 @@ export class LmdbStore implements Store {
   snapshot(): Snapshot {
     const transaction = this.#root.useReadTransaction();
     const view = this.#viewOf(transaction);
-    const state = { expired: false };
+    const state = { expired: false, since: performance.now() };
+    this.#snapshots.add(state);
     const release = (): void => {
       clearTimeout(timer);
       if (state.expired) return;
       state.expired = true;
+      this.#snapshots.delete(state);
       transaction.done();
     };
     const timer = setTimeout(release, this.#snapshotMs);
@@ -248,8 +254,19 @@ export class LmdbStore implements Store {
     await this.#root.flushed;
   }
 
-  size(): number {
-    return statSync(this.#file).size;
+  statistics(): StoreStatistics {
+    const now = performance.now();
+    return {
+      fileBytes: statSync(this.#file).size,
+      ...pageStatistics(this.#root, Object.values(this.#databases)),
+      oldestReaderMs: now - Math.min(now, ...Array.from(this.#snapshots, ({ since }) => since)),
+    };
+  }
+
+  /** Writes what is visible now, without free room, into a new directory. Not synced. */
+  async copyTo(directory: string): Promise<void> {
+    mkdirSync(directory, { mode: 0o700 });
+    await this.#root.backup(directory, true);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import { databaseNames } from '../../kv/store.ts';
-import type { ReadTransaction, Snapshot, WriteTransaction } from '../../kv/store.ts';
+import type {
+  ReadTransaction,
+  Snapshot,
+  StoreStatistics,
+  WriteTransaction,
+} from '../../kv/store.ts';
 import type { ApplyStore } from '../contract.ts';
 
 /** What a crash leaves of a store: all that was visible, or what was flushed for certain. */
@@ -58,8 +63,8 @@ export class CutStore implements ApplyStore {
     this.#flushed = this.#inner.snapshot();
   }
 
-  size(): number {
-    return this.#inner.size();
+  statistics(): StoreStatistics {
+    return this.#inner.statistics();
   }
 
   async close(): Promise<void> {

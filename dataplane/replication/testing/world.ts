@@ -121,7 +121,7 @@ export function killable(
     read: (body) => store.read(body),
     write: (body) => before() ?? store.write(body),
     flushed: () => store.flushed(),
-    size: () => store.size(),
+    statistics: () => store.statistics(),
     close: () => store.close(),
   };
 }
