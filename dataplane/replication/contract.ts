@@ -19,6 +19,8 @@ export interface GroupLog {
     readonly bytes: number;
     lastIndex(group: number): { readonly index: number } | undefined;
   };
+  /** Groups that lost entries to damage: nothing behind it was handed out, and nothing is taken. */
+  readonly damaged: ReadonlyMap<number, { readonly code: string; readonly summary: string }>;
   readonly failed: Promise<Error>;
   close(): Promise<void>;
 }
@@ -36,6 +38,8 @@ export interface LogReplay {
   /** Whether the store is empty: then the log may be, too. */
   readonly isFirst: boolean;
   replayFrom(group: number): number;
+  /** Whether the node can serve without the group. */
+  isDispensable(group: number): boolean;
   /** Awaited when it answers a promise, so that replay stays bounded in memory. */
   onRecord(record: LogEntry): void | Promise<void>;
   onProgress(doneBytes: number, totalBytes: number): void;

@@ -263,12 +263,14 @@ export class Database {
       this.#replay(record);
       return this.#applier.waiting > replayItemsMax ? this.#applier.drained() : undefined;
     };
-    const replay = { isFirst: stored === undefined, replayFrom: applied };
+    const isDispensable = (group: number): boolean => group !== metadataGroup;
+    const replay = { isFirst: stored === undefined, replayFrom: applied, isDispensable };
     const log = await this.#options.openLog({ ...replay, onRecord, onProgress, signal });
     this.#log = log;
     void log.failed.then((error) => this.#fail(error));
     await this.#applier.drained();
     this.#checkLog(log);
+    this.#markDamaged(log);
     await removeStrays(store, this.#state);
     this.#applier.releaseFrom(log);
     const nextIndex = (last.get(metadataGroup) ?? 0) + 1;
@@ -289,6 +291,15 @@ export class Database {
       const applied = this.#options.store.read((view) => readApplied(view, group));
       const end = log.recovery.lastIndex(group)?.index ?? applied;
       if (end < applied) throw logBehindStore(group, end, applied);
+    }
+  }
+
+  /** Tables that were dropped need nothing any more. */
+  #markDamaged(log: GroupLog): void {
+    for (const [group, { code, summary }] of log.damaged) {
+      if (this.#tableOf(group) !== undefined) {
+        this.damagedGroups.mark(group, { code, message: summary });
+      }
     }
   }
 

@@ -6,7 +6,7 @@ export interface LogIndex {
   readonly index: number;
 }
 
-/** By group, the last entry that the medium has elsewhere. Asked only for groups that the log holds. */
+/** By group, the last entry that the medium has elsewhere. Asked only for groups that the log holds or held. */
 export type FlushedPositions = Pick<ReadonlyMap<number, number>, 'get'>;
 
 /** Entries of one term, one behind the other, from `first` on. */
@@ -27,9 +27,17 @@ interface Tail {
  */
 export class Continuity {
   readonly #tails = new Map<number, Tail>();
+  readonly #excluded = new Set<number>();
+
+  /** The group's entries need not follow one another any more: some of them cannot be read. */
+  exclude(group: number): void {
+    this.#excluded.add(group);
+    this.#tails.delete(group);
+  }
 
   /** Takes a record in; or answers what is wrong with it, and changes nothing. */
   note(record: WalRecord): string | undefined {
+    if (this.#excluded.has(record.group)) return undefined;
     const tail = this.#tails.get(record.group);
     if (record.kind === truncateKind) {
       if (tail !== undefined) this.#truncate(tail, record.index);

@@ -24,13 +24,18 @@ export class WalCorruptError extends PhotonError {
   readonly place: LogPlace;
   /** The groups that the damage may touch, and no others; undefined when it may be any. */
   readonly groups: ReadonlySet<number> | undefined;
+  /** A sentence: what is damaged, and where. */
+  readonly summary: string;
 
   constructor(place: LogPlace, what: string, groups: ReadonlySet<number> | undefined) {
-    super(
+    const summary =
       `The write-ahead log is damaged in segment ${place.segment} at offset ${place.offset} ` +
-        `(position ${place.position}): ${what}. Data that was acknowledged may be unreadable, so ` +
-        `nothing was cut; ${touched(groups)}. Restore this node from a backup or a peer.`,
+      `(position ${place.position}): ${what}.`;
+    super(
+      `${summary} Data that was acknowledged may be unreadable, so nothing was cut; ` +
+        `${touched(groups)}. Restore this node from a backup or a peer.`,
     );
+    this.summary = summary;
     this.place = place;
     this.groups = groups;
   }

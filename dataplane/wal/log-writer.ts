@@ -13,6 +13,7 @@ import {
   WalSyncError,
   WalTooManyError,
 } from './errors.ts';
+import type { WalCorruptError } from './errors.ts';
 import type { Holders } from './holders.ts';
 import { recordsBytes, truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
@@ -33,6 +34,7 @@ export interface LogWriterParts {
   readonly row: SegmentRow;
   readonly holders: Holders;
   readonly continuity: Continuity;
+  readonly damaged: ReadonlyMap<number, WalCorruptError>;
   readonly recovery: Recovery;
 }
 
@@ -49,6 +51,7 @@ interface EncodedAppends {
  */
 export class LogWriter implements Wal {
   readonly recovery: Recovery;
+  readonly damaged: ReadonlyMap<number, WalCorruptError>;
   readonly failed: Promise<Error>;
   readonly #clock: Clock;
   readonly #row: SegmentRow;
@@ -64,12 +67,13 @@ export class LogWriter implements Wal {
   readonly #announce: (error: Error) => void;
   #counters = { syncs: 0, records: 0, bytes: 0, lastSyncMs: 0 };
 
-  constructor({ clock, row, holders, continuity, recovery }: LogWriterParts) {
+  constructor({ clock, row, holders, continuity, damaged, recovery }: LogWriterParts) {
     this.#clock = clock;
     this.#row = row;
     this.#holders = holders;
     this.#continuity = continuity;
     this.recovery = recovery;
+    this.damaged = damaged;
     this.#queue = new AppendQueue(clock);
     this.#idleSince = clock.now();
     const { promise, resolve } = Promise.withResolvers<Error>();
@@ -110,6 +114,7 @@ export class LogWriter implements Wal {
 
   async *read(range: EntryRange, signal: AbortSignal): AsyncGenerator<WalRecord, void> {
     this.#refuse();
+    this.#requireIntact(range.group);
     if (this.#readers >= readersMax) throw new WalTooManyError('readers', readersMax);
     this.#readers += 1;
     try {
@@ -158,9 +163,15 @@ export class LogWriter implements Wal {
     if (this.#closing.signal.aborted) throw new WalClosedError();
   }
 
+  #requireIntact(group: number): void {
+    const damage = this.damaged.get(group);
+    if (damage !== undefined) throw damage;
+  }
+
   // Everything up to the place in the queue happens in the call, so that the calls' order holds.
   async #append(records: readonly WalRecord[]): Promise<void> {
     this.#refuse();
+    for (const { group } of records) this.#requireIntact(group);
     const bytes = recordsBytes(records);
     if (bytes > appendBytesMax) throw new WalAppendTooLargeError(bytes, appendBytesMax);
     if (this.#queue.isFull) throw this.#queue.fullError();

@@ -1,12 +1,16 @@
 import { assert } from '../common/assert.ts';
 import { Continuity } from './continuity.ts';
+import { damagedSegment } from './damaged-segment.ts';
 import { WalCorruptError, WalOpenError } from './errors.ts';
+import { KeptSegments } from './kept-segments.ts';
+import type { Damages } from './kept-segments.ts';
 import { Holders } from './holders.ts';
 import { LogWriter } from './log-writer.ts';
 import { SegmentAppender } from './segment-appender.ts';
 import {
   pathOf,
   prepareSegment,
+  readWhole,
   removeTemporary,
   segmentName,
   sequenceOf,
@@ -15,7 +19,7 @@ import type { SegmentDirectory } from './segment-file.ts';
 import { SegmentRow, beforeFirst, beginSegment } from './segment-row.ts';
 import type { SegmentRowOptions } from './segment-row.ts';
 import { recordsOf, scanSegment } from './segment-scan.ts';
-import type { ScannedSegment } from './segment-scan.ts';
+import type { ScannedSegment, ScanOptions } from './segment-scan.ts';
 import { defaultSegmentBytes, segmentBytesMin } from './wal.ts';
 import type { Recovery, Wal, WalOptions } from './wal.ts';
 
@@ -66,18 +70,6 @@ async function findSegments(place: SegmentDirectory): Promise<FoundSegment[]> {
   return found;
 }
 
-async function readSegment(
-  place: SegmentDirectory,
-  { name, size }: FoundSegment,
-): Promise<Uint8Array> {
-  const file = await place.disk.open(pathOf(place, name), 'read');
-  try {
-    return await file.read(0, size);
-  } finally {
-    await file.close();
-  }
-}
-
 /**
  * Zeroes the torn tail, so that nothing of it is ever taken for a batch, and makes durable what was
  * read: the process before this one may have died between a write and its sync, and what is handed
@@ -93,19 +85,29 @@ async function settle(place: SegmentDirectory, segment: ScannedSegment): Promise
   }
 }
 
+interface KnownDamage {
+  readonly kept: KeptSegments;
+  readonly damages: Damages;
+}
+
 /** Reads the log from its oldest segment, one segment in memory at a time. */
 class Replay {
   readonly continuity = new Continuity();
   readonly scanned: ScannedSegment[] = [];
+  readonly #kept: KeptSegments;
+  readonly #damages: Damages;
   records = 0;
   readonly #options: WalOptions;
   readonly #found: readonly FoundSegment[];
   readonly #totalBytes: number;
   #doneBytes = 0;
 
-  constructor(options: WalOptions, found: readonly FoundSegment[]) {
+  constructor(options: WalOptions, found: readonly FoundSegment[], { kept, damages }: KnownDamage) {
     this.#options = options;
     this.#found = found;
+    this.#kept = kept;
+    this.#damages = damages;
+    for (const group of damages.keys()) this.continuity.exclude(group);
     this.#totalBytes = found.reduce((sum, segment) => sum + segment.size, 0);
   }
 
@@ -114,16 +116,31 @@ class Replay {
     this.#options.onProgress(0, this.#totalBytes);
     for (const segment of this.#found) {
       signal.throwIfAborted();
-      const bytes = await onDisk(directory, readSegment(this.#options, segment));
+      const bytes = await onDisk(
+        directory,
+        readWhole(this.#options.disk, pathOf(this.#options, segment.name)),
+      );
       const newest = segment === this.#found.at(-1);
       const previous = this.scanned.at(-1);
       const { continuity } = this;
-      const scanned = scanSegment(bytes, { ...segment, previous, newest, continuity });
+      const scanned = this.#scan(bytes, { ...segment, previous, newest, continuity });
       if (newest) await onDisk(directory, settle(this.#options, scanned));
       this.scanned.push(scanned);
-      await this.#handOut(bytes, scanned);
+      if (scanned.isDamaged !== true) await this.#handOut(bytes, scanned);
       this.#doneBytes += segment.size;
       this.#options.onProgress(this.#doneBytes, this.#totalBytes);
+    }
+  }
+
+  /** Goes on over damage that is known to touch nothing but groups that the node can do without. */
+  #scan(bytes: Uint8Array, options: ScanOptions): ScannedSegment {
+    try {
+      return scanSegment(bytes, options);
+    } catch (error) {
+      const segment = error instanceof WalCorruptError ? damagedSegment(bytes, options) : undefined;
+      if (segment === undefined) throw error;
+      for (const group of this.#kept.note(error as WalCorruptError)) this.continuity.exclude(group);
+      return segment;
     }
   }
 
@@ -132,7 +149,7 @@ class Replay {
     let told = 0;
     for (const { record, batchEnd } of recordsOf(bytes, scanned)) {
       this.records += 1;
-      if (record.index > options.replayFrom(record.group)) {
+      if (!this.#damages.has(record.group) && record.index > options.replayFrom(record.group)) {
         const handled = options.onRecord(record);
         if (handled !== undefined) await handled;
       }
@@ -177,19 +194,32 @@ function recoveryOf(replay: Replay): Recovery {
 
 /**
  * Opens the log of a directory: verifies every byte, hands out the records that are not applied, cuts
- * a torn tail. Rejects with `wal.corrupt`, `wal.format`, `wal.disk_full` or `wal.open_failed`; then
+ * a torn tail, goes on over damage that touches dispensable groups alone (`damaged`). Rejects with `wal.corrupt`, `wal.format`, `wal.disk_full` or `wal.open_failed`; then
  * nothing was changed but a torn tail that was cut.
  */
 export async function openWal(options: WalOptions): Promise<Wal> {
   const { disk, directory, clock, signal, segmentBytes = defaultSegmentBytes } = options;
   assert(segmentBytes >= segmentBytesMin, `a segment has at least ${segmentBytesMin} bytes`);
-  const replay = new Replay(options, await onDisk(directory, findSegments(options)));
+  const damages: Damages = new Map();
+  const isDispensable = (group: number): boolean => options.isDispensable?.(group) === true;
+  const kept = new KeptSegments({ disk, directory, damages, isDispensable });
+  const found = await onDisk(directory, findSegments(options));
+  await onDisk(directory, kept.open(signal));
+  const replay = new Replay(options, found, { kept, damages });
   await replay.run();
   const holders = new Holders(clock);
-  const rowOptions = { disk, directory, segmentBytes, holders, random: () => options.random() };
+  const rowOptions = {
+    disk,
+    directory,
+    segmentBytes,
+    holders,
+    kept,
+    random: () => options.random(),
+  };
   const newest = await onDisk(directory, openNewest(rowOptions, replay.scanned.at(-1), signal));
   const sealed = replay.scanned.filter((segment) => segment.sealed);
   const row = new SegmentRow(rowOptions, sealed, newest);
   const { continuity } = replay;
-  return new LogWriter({ clock, row, holders, continuity, recovery: recoveryOf(replay) });
+  const recovery = recoveryOf(replay);
+  return new LogWriter({ clock, row, holders, continuity, damaged: damages, recovery });
 }

@@ -24,6 +24,8 @@ export interface AppendPoint {
 export interface SealedSegment {
   readonly header: SegmentHeader;
   readonly ranges: GroupRanges;
+  /** Its room is not used again: the medium may be at fault. */
+  readonly isDamaged?: true;
 }
 
 /** A batch with its place in the segment, to be written when everything before it is durable. */

@@ -15,7 +15,16 @@ export interface SegmentDirectory {
 
 const suffix = '.wal';
 const temporaryName = 'next.wal.new';
-const spareSuffix = '.wal.old';
+/** Of segments that are no part of the log any more: what they are for stands behind their name. */
+export const asideKind = {
+  /** Room for later segments. */
+  spare: '.old',
+  /** Damaged, with entries of groups that are not dropped. */
+  damaged: '.damaged',
+  /** Whole, with entries of groups that lost others to damage. */
+  kept: '.kept',
+} as const;
+type AsideKind = (typeof asideKind)[keyof typeof asideKind];
 /** Written durably piece by piece, so that preparing a segment never holds up a batch for long. */
 const zeroedChunkBytes = 1_048_576;
 
@@ -85,13 +94,31 @@ export async function nameSegment(
   await place.disk.syncDirectory(place.directory);
 }
 
-/** Takes its name from a released segment, durably, so that its room can be used again. */
-export async function setAside(place: SegmentDirectory, sequence: number): Promise<string> {
+/** Takes a segment out of the log, durably; answers its new name. */
+export async function setAside(
+  place: SegmentDirectory,
+  sequence: number,
+  kind: AsideKind,
+): Promise<string> {
   const name = segmentName(sequence);
-  const spare = name.replace(suffix, spareSuffix);
-  await place.disk.rename(pathOf(place, name), pathOf(place, spare));
+  const aside = name + kind;
+  await place.disk.rename(pathOf(place, name), pathOf(place, aside));
   await place.disk.syncDirectory(place.directory);
-  return spare;
+  return aside;
+}
+
+export async function removeDurably(place: SegmentDirectory, name: string): Promise<void> {
+  await place.disk.remove(pathOf(place, name));
+  await place.disk.syncDirectory(place.directory);
+}
+
+export async function readWhole(disk: Pick<Disk, 'open'>, path: string): Promise<Uint8Array> {
+  const file = await disk.open(path, 'read');
+  try {
+    return await file.read(0, await file.size());
+  } finally {
+    await file.close();
+  }
 }
 
 export async function takeSpare(
@@ -108,6 +135,6 @@ export async function takeSpare(
 export async function removeTemporary(place: SegmentDirectory): Promise<void> {
   await place.disk.remove(pathOf(place, temporaryName));
   for (const name of await place.disk.list(place.directory)) {
-    if (name.endsWith(spareSuffix)) await place.disk.remove(pathOf(place, name));
+    if (name.endsWith(suffix + asideKind.spare)) await place.disk.remove(pathOf(place, name));
   }
 }

@@ -3,16 +3,18 @@ import { batchBytes } from './batch.ts';
 import type { FlushedPositions } from './continuity.ts';
 import { WalDiskFullError } from './errors.ts';
 import { indexRoomBytes } from './group-index.ts';
-import type { GroupRanges } from './group-index.ts';
 import type { Holders } from './holders.ts';
+import type { KeptSegments } from './kept-segments.ts';
 import { recordsBytes } from './record.ts';
 import type { WalRecord } from './record.ts';
 import { SegmentAppender, sealBytes } from './segment-appender.ts';
 import type { SealedSegment } from './segment-appender.ts';
 import {
+  asideKind,
   nameSegment,
   pathOf,
   prepareSegment,
+  removeDurably,
   removeTemporary,
   segmentName,
   setAside,
@@ -35,6 +37,7 @@ export interface SegmentEntries {
 export interface SegmentRowOptions extends SegmentDirectory {
   readonly segmentBytes: number;
   readonly holders: Holders;
+  readonly kept: KeptSegments;
   random(): number;
 }
 
@@ -196,12 +199,13 @@ export class SegmentRow {
   }
 
   async #release(flushed: FlushedPositions): Promise<void> {
+    const { kept } = this.#options;
+    await kept.release(flushed);
     for (let oldest = this.#sealed[0]; oldest !== undefined; oldest = this.#sealed[0]) {
       const { header, ranges } = oldest;
-      if (!isFlushed(ranges, flushed) || this.#isHeld(oldest, flushed)) return;
-      if (header.size === this.#options.segmentBytes && this.#spares.length < sparesMax) {
-        this.#spares.push(await setAside(this.#options, header.sequence));
-      } else await this.#remove(header.sequence);
+      if (!kept.isFlushed(oldest, flushed) || this.#isHeld(oldest, flushed)) return;
+      if (kept.isNeeded(oldest, flushed)) await kept.keep(oldest);
+      else await this.#remove(oldest);
       this.#sealed.shift();
       this.#releasableSince.delete(header.sequence);
       for (const [group, { last }] of ranges) {
@@ -217,21 +221,19 @@ export class SegmentRow {
     this.#releasableSince.set(header.sequence, sinceMs);
     let bytes = 0;
     for (const segment of this.#sealed) {
-      if (!isFlushed(segment.ranges, flushed)) break;
+      if (!this.#options.kept.isFlushed(segment, flushed)) break;
       bytes += segment.header.size;
     }
     return holders.keep({ ranges, bytes, sinceMs });
   }
 
-  async #remove(sequence: number): Promise<void> {
-    const { disk, directory } = this.#options;
-    await disk.remove(pathOf(this.#options, segmentName(sequence)));
-    await disk.syncDirectory(directory);
+  async #remove({ header, isDamaged }: SealedSegment): Promise<void> {
+    const isUsual = header.size === this.#options.segmentBytes && isDamaged !== true;
+    if (isUsual && this.#spares.length < sparesMax) {
+      this.#spares.push(await setAside(this.#options, header.sequence, asideKind.spare));
+    } else await removeDurably(this.#options, segmentName(header.sequence));
   }
 }
-
-const isFlushed = (ranges: GroupRanges, flushed: FlushedPositions): boolean =>
-  [...ranges].every(([group, { last }]) => last <= (flushed.get(group) ?? -1));
 
 /** The first segment of a log continues nothing. */
 export const beforeFirst: Predecessor = { sequence: 0, endPosition: 0, lastCrc: 0 };

@@ -3,6 +3,7 @@ import { TruncatedError } from '../common/byte-reader.ts';
 import { batchAlignment, batchKind, decodeBatch, isZero, resemblesBatch } from './batch.ts';
 import type { Batch } from './batch.ts';
 import type { Continuity } from './continuity.ts';
+import { factsOf } from './damaged-segment.ts';
 import { WalCorruptError, WalFormatError } from './errors.ts';
 import { decodeRanges, noteOldRange, noteRange, sameRanges } from './group-index.ts';
 import type { GroupRanges } from './group-index.ts';
@@ -40,6 +41,8 @@ export interface ScannedSegment {
   readonly tailBytes: number;
   /** They were a batch of this segment, and not what its room held before. */
   readonly torn: boolean;
+  /** Nothing of it is believed but its header and its index. */
+  readonly isDamaged?: true;
 }
 
 export interface ScanOptions {
@@ -70,7 +73,9 @@ class Examined {
     this.options = options;
     const { previous } = options;
     this.basePosition =
-      previous === undefined ? 0 : previous.header.basePosition + previous.header.size;
+      previous === undefined
+        ? (decodeHeader(bytes.subarray(headerCopyOffset))?.basePosition ?? 0)
+        : previous.header.basePosition + previous.header.size;
     this.header = this.#readHeader();
     this.basePosition = this.header.basePosition;
   }
@@ -82,8 +87,16 @@ class Examined {
       offset,
       position: this.basePosition + offset,
     };
-    const groups = isPlaced ? indexedGroups(this.bytes, this.options) : undefined;
+    const groups = isPlaced ? this.#groups() : undefined;
     return new WalCorruptError(place, what, groups);
+  }
+
+  /** Those of the index, unless a record was found that contradicts it. */
+  #groups(): ReadonlySet<number> | undefined {
+    const facts = factsOf(this.bytes, this.options.sequence);
+    if (facts === undefined) return undefined;
+    const groups = new Set(facts.ranges.keys());
+    return [...this.ranges.keys()].every((group) => groups.has(group)) ? groups : undefined;
   }
 
   #readHeader(): SegmentHeader {
@@ -163,24 +176,6 @@ export function* recordsOf(
   }
 }
 
-/**
- * The groups of a finished segment, by the first copy of its index that can be read, and by whichever
- * copy of its header can; undefined when it has none.
- */
-function indexedGroups(
-  bytes: Uint8Array,
-  { sequence }: ScanOptions,
-): ReadonlySet<number> | undefined {
-  const header = decodeHeader(bytes) ?? decodeHeader(bytes.subarray(headerCopyOffset));
-  if (header?.sequence !== sequence || header.format > walFormat) return undefined;
-  for (let at = firstBatchOffset; at < bytes.byteLength; at += batchAlignment) {
-    if (bytes[at] !== firstByteOfMagic) continue;
-    const batch = decodeBatch(bytes, at, header);
-    if (batch?.kind === batchKind.index) return new Set(decodeRanges(batch.body).keys());
-  }
-  return undefined;
-}
-
 /** Checksums were right: what is wrong inside was written wrong, or by something else. */
 function understood<T>(segment: Examined, batch: Batch, read: () => T): T {
   try {
@@ -195,7 +190,8 @@ function takeRecords(segment: Examined, batch: Batch): void {
   understood(segment, batch, () => {
     for (const record of decodeRecords(batch.body)) {
       const complaint = segment.options.continuity.note(record);
-      if (complaint !== undefined) throw segment.corrupt(batch.offset, complaint);
+      // Where entries that are missing went nobody knows, so it may be any group's.
+      if (complaint !== undefined) throw segment.corrupt(batch.offset, complaint, false);
       noteRange(segment.ranges, record);
       if (segment.header.format === oldestWalFormat) noteOldRange(segment.oldRanges, record);
     }

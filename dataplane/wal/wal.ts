@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 import type { Disk } from '../disk/disk.ts';
 import type { FlushedPositions, LogIndex } from './continuity.ts';
-import type { WalHoldLostError } from './errors.ts';
+import type { WalCorruptError, WalHoldLostError } from './errors.ts';
 import type { WalRecord } from './record.ts';
 import type { EntryRange } from './segment-entries.ts';
 
@@ -13,6 +13,12 @@ import type { EntryRange } from './segment-entries.ts';
 export interface Wal {
   /** What opening found. */
   readonly recovery: Recovery;
+  /**
+   * Groups whose entries a damaged segment may have held, by the first such damage. From there on
+   * nothing of them was handed out; `append`, `truncate` and `read` reject with it. The segment stays
+   * until they are released with `Infinity`.
+   */
+  readonly damaged: ReadonlyMap<number, WalCorruptError>;
   /**
    * Resolves with the reason when the log can no longer be trusted (`wal.sync_failed`,
    * `wal.disk_full`): the process must end. Never rejects.
@@ -108,6 +114,11 @@ export interface WalOptions {
   random(): number;
   /** Records of `group` with an index up to this are applied already and are not handed out. */
   replayFrom(group: number): number;
+  /**
+   * Whether the log may open although damage took entries of this group; when not given, and when the
+   * groups of the damage are not known, it does not.
+   */
+  isDispensable?(group: number): boolean;
   /**
    * Called in the order of the log while it is opened; the next call waits for it. A record of kind
    * `truncateKind` forgets its group's entries from its index on. Payloads are views of a segment's

@@ -41,6 +41,7 @@ class TestLog implements GroupLog {
   }
 
   readonly full = false;
+  readonly damaged = new Map();
 
   async room(): Promise<void> {
     await Promise.resolve();

@@ -1,7 +1,7 @@
 import type { Disk } from '../../disk/disk.ts';
 import { Continuity } from '../continuity.ts';
 import { WalCorruptError, WalFormatError } from '../errors.ts';
-import { sequenceOf } from '../segment-file.ts';
+import { readWhole, sequenceOf } from '../segment-file.ts';
 import { scanSegment } from '../segment-scan.ts';
 import type { ScannedSegment } from '../segment-scan.ts';
 
@@ -36,15 +36,6 @@ export async function segmentsIn(disk: ReadOnlyDisk, directory: string): Promise
     .map((name) => ({ name, sequence: sequenceOf(name) ?? -1 }))
     .filter(({ sequence }) => sequence >= 0)
     .sort((a, b) => a.sequence - b.sequence);
-}
-
-async function readWhole(disk: ReadOnlyDisk, path: string): Promise<Uint8Array> {
-  const file = await disk.open(path, 'read');
-  try {
-    return await file.read(0, await file.size());
-  } finally {
-    await file.close();
-  }
 }
 
 /**
