@@ -19,6 +19,11 @@ interface DataHealth {
   readonly integrity: 'ok' | { readonly code: string; readonly message: string };
   readonly storeBytes: number;
   readonly tables: number;
+  /** Not served; the first ones. */
+  readonly damagedTables: readonly {
+    readonly name: string;
+    readonly damage: { readonly code: string; readonly message: string };
+  }[];
 }
 
 /** Replay that stands still for longer is stuck; one that moves may take as long as it needs. */

@@ -8,7 +8,12 @@ import { webServer } from './web.ts';
 import type { WebLogin } from './web.ts';
 
 const replay = { doneBytes: 1, totalBytes: 1, movedMsAgo: 0 };
-const data = { integrity: { code: 'c', message: 'page 7 is damaged' }, storeBytes: 9, tables: 2 };
+const data = {
+  integrity: { code: 'c', message: 'page 7 is damaged' },
+  storeBytes: 9,
+  tables: 2,
+  damagedTables: [],
+};
 const node = {
   name: 'n',
   version: '1',

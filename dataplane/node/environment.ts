@@ -45,6 +45,7 @@ function infoOf(database: Database, table: TableRecord): TableInfo {
   return {
     ...table,
     database: { id: table.databaseId, name: home?.name ?? '' },
+    isDamaged: database.damagedGroups.of(table.keyspace) !== undefined,
     indexes: database.indexStates(table),
   };
 }

@@ -61,6 +61,8 @@ const noDrivers = {
   queuedBytes: 0,
   counters: noCounts(),
 };
+/** Damaged tables that health names: one reason may be long. */
+const damagedTablesMax = 100;
 /** Exclusive: more than the log asks of a random number, which clients must not foresee. */
 const randomMax = 2 ** 48 - 1;
 
@@ -71,7 +73,9 @@ function diskUsage(path: string): DiskUsage {
 
 function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
   const { store, tables } = database.metrics();
-  return { integrity: database.integrity, storeBytes: store.fileBytes, tables: tables.length };
+  const damagedTables = database.damagedTables().slice(0, damagedTablesMax);
+  const { integrity } = database;
+  return { integrity, storeBytes: store.fileBytes, tables: tables.length, damagedTables };
 }
 
 export class Node {
@@ -143,12 +147,22 @@ export class Node {
     this.#status?.changed();
   }
 
+  /** A node with damaged tables serves all others. */
+  #condition(): Pick<NodeHealth, 'state' | 'message'> {
+    const damaged = this.#database?.damagedTables() ?? [];
+    const [first] = damaged;
+    if (this.#health !== 'Ready' || first === undefined) {
+      return { state: this.#health, message: this.#message };
+    }
+    const message = `serving all tables but ${damaged.length} that are damaged, the first one ${first.name}: ${first.damage.message}`;
+    return { state: 'Degraded', message };
+  }
+
   #healthNow(): NodeHealth {
     const { doneBytes, totalBytes, movedAt } = this.#replay;
     const movedMsAgo = Math.round(performance.now() - movedAt);
     return {
-      state: this.#health,
-      message: this.#message,
+      ...this.#condition(),
       replay: { doneBytes, totalBytes, movedMsAgo },
       ...(this.#database === undefined ? {} : { data: dataHealth(this.#database) }),
     };
@@ -200,7 +214,7 @@ export class Node {
   async #openLog(
     directory: string,
     isFirst: boolean,
-    replay: Pick<WalOptions, 'replayFrom' | 'onRecord' | 'onProgress' | 'signal'>,
+    replay: Pick<WalOptions, 'replayFrom' | 'isDispensable' | 'onRecord' | 'onProgress' | 'signal'>,
   ): Promise<Wal> {
     if (!isFirst) requireLog(directory);
     const log = await openWal({
@@ -214,6 +228,10 @@ export class Node {
     if (cut !== undefined) {
       const said = 'a torn tail of the log was cut: no write in it had been acknowledged';
       this.#options.logger.warn(said, cut);
+    }
+    for (const damage of new Set(log.damaged.values())) {
+      const said = 'the log is damaged: tables that lost entries are not served';
+      this.#options.logger.error(said, { error: damage.message });
     }
     return log;
   }
@@ -263,6 +281,7 @@ export class Node {
     return {
       version: this.#options.version,
       isReady: this.#health === 'Ready',
+      tablesDamaged: database?.damagedGroups.size ?? 0,
       isIntact: (database?.integrity ?? 'ok') === 'ok',
       replayedBytes: doneBytes,
       replayTotalBytes: totalBytes,
@@ -285,7 +304,7 @@ export class Node {
       node: {
         name: config['node-name'],
         version,
-        state: this.#health,
+        state: this.#condition().state,
         uptimeSeconds: Math.round((Date.now() - this.#startedAt.getTime()) / 1000),
         integrity: database.integrity === 'ok' ? 'ok' : database.integrity.message,
         storeBytes: database.metrics().store.fileBytes,
@@ -306,6 +325,12 @@ export class Node {
     };
   }
 
+  #logState(): 'Recovering' | 'Corrupt' | 'Ok' {
+    if (this.#health === 'Starting') return 'Recovering';
+    const damaged = this.#database?.damagedTables() ?? [];
+    return damaged.some(({ damage }) => damage.code === 'wal.corrupt') ? 'Corrupt' : 'Ok';
+  }
+
   #startStatusWriter(): void {
     const { apiServer, config, logger, version } = this.#options;
     if (apiServer === undefined) return;
@@ -316,15 +341,15 @@ export class Node {
       failed: (message) => logger.warn('the status of this node could not be written', { message }),
       status: ({ generation, roles }) => ({
         observedGeneration: generation,
-        health: this.#health,
-        message: this.#message,
+        health: this.#condition().state,
+        message: this.#condition().message,
         roles,
         version,
         revision: config.revision,
         startedAt: this.#startedAt.toISOString(),
         heartbeatAt: new Date().toISOString(),
         wal: {
-          state: this.#health === 'Starting' ? 'Recovering' : 'Ok',
+          state: this.#logState(),
           replayedBytes: this.#replay.doneBytes,
           totalBytes: this.#replay.totalBytes,
         },

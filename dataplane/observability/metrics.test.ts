@@ -23,6 +23,7 @@ const table = { name: 'test.t', appliedIndex: 1, documents: 2, bytes: 3, reads: 
 const node: NodeMetrics = {
   version: '1.2.3',
   isReady: true,
+  tablesDamaged: 3,
   isIntact: false,
   replayedBytes: 1,
   replayTotalBytes: 2,
@@ -60,6 +61,7 @@ describe('the metrics of a node', () => {
       'photondb_build_info{version="1.2.3"} 1',
       'photondb_ready 1',
       'photondb_integrity_ok 0',
+      'photondb_tables_damaged 3',
       'photondb_store_bytes 5',
       'photondb_queries_aborted_total 6',
       'photondb_logins_locked_total 11',

@@ -5,6 +5,7 @@ import type { StoreStatistics } from '../kv/store.ts';
 export interface NodeMetrics {
   readonly version: string;
   readonly isReady: boolean;
+  readonly tablesDamaged: number;
   readonly isIntact: boolean;
   readonly replayedBytes: number;
   readonly replayTotalBytes: number;
@@ -103,6 +104,11 @@ const gauges = [
   ),
   define<NodeMetrics>('disk_free_bytes', 'Free on the disk of the data.', (m) => m.diskFreeBytes),
   define<NodeMetrics>('tables', 'Tables.', (m) => m.tables.length),
+  define<NodeMetrics>(
+    'tables_damaged',
+    'Tables that are not served because of damage.',
+    (m) => m.tablesDamaged,
+  ),
   define<NodeMetrics>('connections', 'Open driver connections.', (m) => m.drivers.connections),
   define<NodeMetrics>(
     'queries_running',

@@ -46,6 +46,8 @@ export interface TableInfo {
   readonly replicas: number;
   readonly replication: 'sync' | 'semi-sync' | 'async';
   readonly partition: 'hash' | 'range' | 'hybrid';
+  /** It is neither read nor written. */
+  readonly isDamaged: boolean;
 }
 
 interface TableOptions {

@@ -60,6 +60,7 @@ const infoOf = (name: string): TableInfo => ({
   replicas: 1,
   replication: 'sync',
   partition: 'hash',
+  isDamaged: false,
 });
 
 const infos: readonly TableInfo[] = Object.keys(rowsOf).map(infoOf);

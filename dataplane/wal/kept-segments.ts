@@ -58,10 +58,10 @@ export class KeptSegments {
    * reason. Throws it when they are not known, or the log must not be opened without one of them.
    */
   note(damage: WalCorruptError): ReadonlySet<number> {
-    const { damages, isDispensable } = this.#options;
+    const { damages } = this.#options;
     const { groups } = damage;
     if (groups === undefined) throw damage;
-    for (const group of groups) if (!isDispensable(group)) throw damage;
+    for (const group of groups) if (!this.#options.isDispensable(group)) throw damage;
     for (const group of groups) if (!damages.has(group)) damages.set(group, damage);
     return groups;
   }

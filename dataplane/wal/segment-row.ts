@@ -142,10 +142,11 @@ export class SegmentRow {
         header.sequence >= sequence && (ranges.get(range.group)?.last ?? -1) >= range.from,
     );
     if (segment === undefined) return undefined;
-    const to = Math.min(range.to, this.#replacedFrom(segment.header.sequence, range.group) - 1);
+    const { header, ranges } = segment;
+    const to = Math.min(range.to, this.#replacedFrom(header.sequence, range.group) - 1);
     const bytes = await this.#load(segment);
-    const entries = entriesOf({ ...segment, bytes }, { ...range, to });
-    return { sequence: segment.header.sequence, entries };
+    const entries = entriesOf({ header, ranges, bytes }, { ...range, to });
+    return { sequence: header.sequence, entries };
   }
 
   /** From which index on a group's entries in a segment are no longer in force: later ones begin there. */

@@ -35,18 +35,21 @@ export function tableStatus(
   { id, name }: Server,
   identifiers: Identifiers = 'name',
 ): Datum {
+  const isReady = !info.isDamaged;
   const server = identifiers === 'uuid' ? id : name;
   return {
     db: identifiers === 'uuid' ? info.database.id : info.database.name,
     id: info.id,
     name: info.name,
     raft_leader: server,
-    shards: [{ primary_replicas: [server], replicas: [{ server, state: 'ready' }] }],
+    shards: [
+      { primary_replicas: [server], replicas: [{ server, state: isReady ? 'ready' : 'damaged' }] },
+    ],
     status: {
-      all_replicas_ready: true,
-      ready_for_outdated_reads: true,
-      ready_for_reads: true,
-      ready_for_writes: true,
+      all_replicas_ready: isReady,
+      ready_for_outdated_reads: isReady,
+      ready_for_reads: isReady,
+      ready_for_writes: isReady,
     },
   };
 }

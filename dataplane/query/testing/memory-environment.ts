@@ -165,7 +165,8 @@ function catalogOf(world: MemoryEnvironment): Catalog {
     },
     createTable: (databaseId, name, options) => {
       const database = world.databases.find(({ id }) => id === databaseId) as DatabaseInfo;
-      const info: TableInfo = { id: world.uuid(), name, database, indexes: [], ...options };
+      const fresh = { database, indexes: [], isDamaged: false };
+      const info: TableInfo = { id: world.uuid(), name, ...fresh, ...options };
       world.tables.set(info.id, new MemoryTable(info, world));
       return Promise.resolve(info);
     },
