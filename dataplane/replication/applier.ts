@@ -143,7 +143,7 @@ export class Applier {
     clearTimeout(this.#checkpointTimer);
     await this.drained();
     await this.#checkpointing;
-    await this.#checkpoint();
+    await this.checkpoint();
   }
 
   async #run(): Promise<void> {
@@ -233,7 +233,7 @@ export class Applier {
   #checkpointLater(): void {
     this.#checkpointTimer = setTimeout(() => {
       this.#checkpointTimer = undefined;
-      this.#checkpointing = this.#checkpoint().catch((error: unknown) =>
+      this.#checkpointing = this.checkpoint().catch((error: unknown) =>
         this.#options.failed(error as Error),
       );
     }, checkpointMs);
@@ -241,7 +241,7 @@ export class Applier {
   }
 
   /** The log may forget what the medium has: visible is not enough. */
-  async #checkpoint(): Promise<void> {
+  async checkpoint(): Promise<void> {
     const { store } = this.#options;
     const committed = this.#options.state();
     // A table whose drop only the log has is there again after a crash, and wants its entries.

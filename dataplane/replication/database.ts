@@ -236,6 +236,11 @@ export class Database {
     return this.#applier.drained();
   }
 
+  /** Lets the log go of what the store has now, as happens by itself from time to time. */
+  checkpoint(): Promise<void> {
+    return this.#applier.checkpoint();
+  }
+
   /** Everything acknowledged is on the medium when it resolves. Requests must have ended before. */
   async stop(): Promise<void> {
     this.#stopping.abort(new DatabaseStoppedError());

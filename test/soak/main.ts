@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { databaseSoak } from './database-soak.ts';
 import { nodeSoak } from './node-soak.ts';
 import type { Part, Soak, SoakOptions } from './part.ts';
 import { walSoak } from './wal-soak.ts';
@@ -7,7 +8,11 @@ import { walSoak } from './wal-soak.ts';
  * `npm run soak -- NAME [PART...] [--rounds N] [--seeds N]`: what takes too long for `npm test`, which
  * runs samples of it. Ends with 0 when nothing was wrong, 1 otherwise, 2 when it was called wrongly.
  */
-const soaks: Readonly<Record<string, Soak>> = { wal: walSoak, node: nodeSoak };
+const soaks: Readonly<Record<string, Soak>> = {
+  wal: walSoak,
+  database: databaseSoak,
+  node: nodeSoak,
+};
 const defaults = { rounds: '1000', seeds: '10000' };
 
 function usage(problem: string): never {

@@ -1,10 +1,19 @@
 import { expect } from 'chai';
-import { placesOf, walMutants } from './mutants.ts';
+import { placesOf, survivorsOf, walSuite } from './mutants.ts';
+import { storageSuite } from './storage-mutants.ts';
 
-describe('the mutants of the log', () => {
+describe('the mutants of the log and of the storage', () => {
   it('have their place in the sources: whoever changes it writes the mutant anew', async () => {
-    for (const mutant of walMutants) {
+    for (const mutant of [...walSuite.mutants, ...storageSuite.mutants]) {
       expect(await placesOf(mutant), `${mutant.file}: ${mutant.bug}`).to.equal(1);
     }
   });
+
+  it('are found; a sample, soak has all', async () => {
+    const mutants = storageSuite.mutants.filter(({ bug }) =>
+      /^the position is|^statistics are not|^replay skips/.test(bug),
+    );
+    expect(mutants.length).to.equal(3);
+    expect(await survivorsOf({ ...storageSuite, mutants }, () => undefined)).to.deep.equal([]);
+  }).timeout(180_000);
 });

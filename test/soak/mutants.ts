@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execPath } from 'node:process';
 
 /**
- * Bugs put into a copy of the sources on purpose: the tests of the log must find each of them. A test
+ * Bugs put into a copy of the sources on purpose: the tests must find each of them. A test
  * suite that a bug survives has proven less than it seems to.
  */
 export interface Mutant {
@@ -22,7 +22,7 @@ const segmentScan = 'dataplane/wal/segment-scan.ts';
 const appender = 'dataplane/wal/segment-appender.ts';
 const writer = 'dataplane/wal/log-writer.ts';
 
-export const walMutants: readonly Mutant[] = [
+const walMutants: readonly Mutant[] = [
   {
     bug: 'the directory is not synced after a segment got its name',
     file: segmentFile,
@@ -175,42 +175,50 @@ export async function placesOf({ file, from }: Mutant): Promise<number> {
   return text.split(from).length - 1;
 }
 
-const testFiles = [
-  'busy',
-  'crash',
-  'recovery',
-  'limits',
-  'wal',
-  'recycling',
-  'holders',
-  'format',
-].map((name) => `dataplane/wal/${name}.test.ts`);
-/** A bug may make the log hang: that is found too. */
+/** The sources that mutants are put into, and the tests that must find them, quick ones first. */
+export interface MutantSuite {
+  readonly mutants: readonly Mutant[];
+  /** Below dataplane/. */
+  readonly sources: readonly string[];
+  readonly testFiles: readonly string[];
+}
+
+const walTests = ['busy', 'crash', 'recovery', 'limits', 'wal', 'recycling', 'holders', 'format'];
+
+export const walSuite: MutantSuite = {
+  mutants: walMutants,
+  sources: ['common', 'disk', 'wal', 'node/clock.ts'],
+  testFiles: walTests.map((name) => `dataplane/wal/${name}.test.ts`),
+};
+
+/** A bug may make the tests hang: that is found too. */
 const runMsMax = 120_000;
 
-export interface Verdict {
+interface Verdict {
   readonly isFound: boolean;
   /** The first test that failed. */
   readonly by: string;
 }
 
 /** A copy of the sources in which mutants are put in and taken out, one at a time. */
-export class MutantRun {
+class MutantRun {
   readonly #directory: string;
+  readonly #testFiles: readonly string[];
 
-  constructor(directory: string) {
+  constructor(directory: string, testFiles: readonly string[]) {
     this.#directory = directory;
+    this.#testFiles = testFiles;
   }
 
-  static async prepare(): Promise<MutantRun> {
+  static async prepare({ sources, testFiles }: MutantSuite): Promise<MutantRun> {
     const directory = await mkdtemp(join(tmpdir(), 'photondb-mutants-'));
-    for (const folder of ['common', 'disk', 'wal', 'node/clock.ts']) {
+    for (const folder of sources) {
       const from = join('dataplane', folder);
       await cp(join(root, from), join(directory, from), { recursive: true });
     }
     await cp(join(root, 'package.json'), join(directory, 'package.json'));
     await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
-    return new MutantRun(directory);
+    return new MutantRun(directory, testFiles);
   }
 
   async judge({ file, from, to }: Mutant): Promise<Verdict> {
@@ -225,14 +233,14 @@ export class MutantRun {
     return verdict;
   }
 
-  /** Runs the tests of the log in the copy until one fails. */
+  /** Runs the tests in the copy until one fails. */
   runTests(): Promise<Verdict> {
     const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
     const options = ['--no-config', '--bail', '--exit', '--timeout', '60000', '--reporter', 'json'];
     return new Promise((resolve) => {
       execFile(
         execPath,
-        ['--disable-warning=ExperimentalWarning', mocha, ...options, ...testFiles],
+        ['--disable-warning=ExperimentalWarning', mocha, ...options, ...this.#testFiles],
         { cwd: this.#directory, timeout: runMsMax, maxBuffer: 64 * 1_048_576 },
         (error, stdout) =>
           resolve({ isFound: error !== null, by: firstFailure(stdout) ?? 'no end, or a crash' }),
@@ -243,6 +251,39 @@ export class MutantRun {
   async remove(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
   }
+}
+
+/** The bugs of a suite that its tests do not find. */
+export async function survivorsOf(
+  suite: MutantSuite,
+  progress: (text: string) => void,
+): Promise<string[]> {
+  const run = await MutantRun.prepare(suite);
+  const survivors: string[] = [];
+  try {
+    for (const mutant of suite.mutants) {
+      const { isFound, by } = await run.judge(mutant);
+      progress(`${isFound ? 'found' : 'SURVIVED'}: ${mutant.bug}${isFound ? ` (by: ${by})` : ''}`);
+      if (!isFound) survivors.push(mutant.bug);
+    }
+    return survivors;
+  } finally {
+    await run.remove();
+  }
+}
+
+/** Answers how many mutants the tests found; throws with the names of those that survived. */
+export async function judgeAll(
+  suite: MutantSuite,
+  progress: (text: string) => void,
+): Promise<number> {
+  const run = await MutantRun.prepare(suite);
+  const { isFound, by } = await run.runTests();
+  await run.remove();
+  if (isFound) throw new Error(`the tests fail without a mutant: ${by}`);
+  const survivors = await survivorsOf(suite, progress);
+  if (survivors.length > 0) throw new Error(`no test finds: ${survivors.join('; ')}`);
+  return suite.mutants.length;
 }
 
 function firstFailure(report: string): string | undefined {

@@ -7,7 +7,7 @@ import { MemoryDisk } from '../../dataplane/disk/memory-disk.ts';
 import { KilledProcess } from '../../dataplane/wal/testing/killed-process.ts';
 import { directory, entry, openLog, segmentsOf } from '../../dataplane/wal/testing/log.ts';
 import { powerCut } from '../../dataplane/wal/testing/power-cut.ts';
-import { MutantRun, walMutants } from './mutants.ts';
+import { judgeAll, walSuite } from './mutants.ts';
 import type { Part, Soak } from './part.ts';
 
 const kills: Part = async ({ rounds, progress }) => {
@@ -79,22 +79,7 @@ const powerCuts: Part = async ({ seeds, progress }) => {
   return `${seeds} seeds, ${cuts} power cuts, ${again} more during recovery, nothing lost`;
 };
 
-const mutants: Part = async ({ progress }) => {
-  const run = await MutantRun.prepare();
-  try {
-    const sound = await run.runTests();
-    expect(sound.isFound, `without a mutant: ${sound.by}`).to.equal(false);
-    const survivors: string[] = [];
-    for (const mutant of walMutants) {
-      const { isFound, by } = await run.judge(mutant);
-      progress(`${isFound ? 'found' : 'SURVIVED'}: ${mutant.bug}${isFound ? ` (by: ${by})` : ''}`);
-      if (!isFound) survivors.push(mutant.bug);
-    }
-    expect(survivors, 'mutants that no test finds').to.deep.equal([]);
-  } finally {
-    await run.remove();
-  }
-  return `${walMutants.length} mutants, all found`;
-};
+const mutants: Part = async ({ progress }) =>
+  `${await judgeAll(walSuite, progress)} mutants, all found`;
 
 export const walSoak: Soak = { mutants, flips, powerCuts, kills };

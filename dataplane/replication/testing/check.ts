@@ -1,0 +1,74 @@
+import { expect } from 'chai';
+import { decodeUtf8, encodeUtf8, toHex } from '../../common/bytes.ts';
+import type { ReadTransaction } from '../../kv/store.ts';
+import type { TableRecord } from '../../metadata/state.ts';
+import { decodeDocument, envelopeHash } from '../../table/envelope.ts';
+import { indexEntryKey } from '../../table/index-entry.ts';
+import { readStatistics } from '../../table/statistics.ts';
+import type { ApplyStore } from '../contract.ts';
+import type { Database } from '../database.ts';
+import { storedRange, TableScan } from '../scan.ts';
+import type { Rows } from './model.ts';
+import { quiet } from './workload.ts';
+import type { Document, Workload } from './workload.ts';
+
+/** Looks at everything that a database has after its power was gone. */
+const limit = { rows: 50, bytes: 1_000_000 };
+const signal = new AbortController().signal;
+
+export async function checkDatabase(
+  { database, store }: { readonly database: Database; readonly store: ApplyStore },
+  workload: Workload,
+  about: string,
+): Promise<void> {
+  const tables = Object.values(database.state.tables);
+  const schema = new Map(tables.map(({ id, indexes }) => [id, indexes.map(({ name }) => name)]));
+  workload.schema.adopt(schema, about);
+  for (const { id } of tables)
+    workload.tables.get(id)?.adopt(await rowsOf(database, id), `${about}: ${id}`);
+  for (const id of workload.tables.keys()) if (!schema.has(id)) workload.tables.delete(id);
+  await quiet(database);
+  store.read((view) => checkStore(view, Object.values(database.state.tables), about));
+}
+
+async function rowsOf(database: Database, id: string): Promise<Rows> {
+  const group = database.group(id);
+  if (group === undefined) throw new Error(`no group of ${id}`);
+  const scan = new TableScan(group, {}, 'ascending');
+  const rows: Rows = new Map();
+  for (;;) {
+    const batch = await scan.next(limit, signal);
+    if (batch === undefined) break;
+    for (const { key, text } of batch) rows.set(decodeUtf8(key), text);
+  }
+  expect(group.count, id).to.equal(rows.size);
+  return rows;
+}
+
+/** Rows, index entries and counters against each other, each computed anew from the rows alone. */
+function checkStore(view: ReadTransaction, tables: readonly TableRecord[], about: string): void {
+  const rows = new Set<string>();
+  const entries = new Set<string>();
+  for (const { keyspace, id, indexes } of tables) {
+    let [count, bytes, hash] = [0, 0, 0];
+    for (const { key, value } of view.entries('data', storedRange(keyspace, {}, 'ascending'))) {
+      const { v } = JSON.parse(decodeDocument(key, value).text) as Document;
+      rows.add(toHex(key));
+      for (const index of indexes) {
+        entries.add(toHex(indexEntryKey(index.keyspace, encodeUtf8(v), key.subarray(4))));
+      }
+      count += 1;
+      bytes += key.byteLength + value.byteLength;
+      hash = (hash + envelopeHash(key, value)) % 2 ** 52;
+    }
+    expect(readStatistics(view, keyspace), `${about}: statistics of ${id}`).to.deep.equal({
+      count,
+      bytes,
+      hash,
+    });
+  }
+  const keysIn = (name: 'data' | 'index'): string[] =>
+    [...view.entries(name, {})].map(({ key }) => toHex(key));
+  expect(keysIn('data'), `${about}: rows of tables`).to.have.members([...rows]);
+  expect(keysIn('index'), `${about}: index entries`).to.have.members([...entries]);
+}

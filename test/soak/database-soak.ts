@@ -1,0 +1,20 @@
+import { cutAgainAndAgain } from '../../dataplane/replication/testing/power-cut.ts';
+import { judgeAll } from './mutants.ts';
+import type { Part, Soak } from './part.ts';
+import { storageSuite } from './storage-mutants.ts';
+
+const crash: Part = async ({ seeds, progress }) => {
+  // Seeds that `npm test` does not have.
+  const first = 1_000_000 + (Date.now() % 1_000_000_000);
+  let cuts = 0;
+  for (let count = 1; count <= seeds; count += 1) {
+    cuts += await cutAgainAndAgain(first + count);
+    if (count % 100 === 0) progress(`${count} of ${seeds} seeds, ${cuts} power cuts`);
+  }
+  return `${seeds} seeds from ${first + 1} on, ${cuts} power cuts, nothing lost, nothing in part`;
+};
+
+const mutants: Part = async ({ progress }) =>
+  `${await judgeAll(storageSuite, progress)} mutants, all found`;
+
+export const databaseSoak: Soak = { mutants, crash };

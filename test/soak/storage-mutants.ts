@@ -1,0 +1,196 @@
+import type { Mutant, MutantSuite } from './mutants.ts';
+
+/**
+ * Bugs in what lies between the log and the medium of the store. Not among them: a flush that LMDB is not
+ * waited for. Its batches resolve after their sync in the release that is used, so nobody can tell.
+ */
+const applier = 'dataplane/replication/applier.ts';
+const database = 'dataplane/replication/database.ts';
+const tableGroup = 'dataplane/replication/table-group.ts';
+const apply = 'dataplane/table/apply.ts';
+const lmdb = 'dataplane/storage/lmdb-store.ts';
+
+const storageMutants: readonly Mutant[] = [
+  {
+    bug: 'the position is committed apart from the rows, before them',
+    file: applier,
+    from: 'applyCommand(item.command, { transaction, indexes, statistics: change });',
+    to: `setTimeout(() => void this.#options.store.write((later) => {
+      const own = new StatisticsChange(keyspace);
+      applyCommand(item.command, { transaction: later, indexes, statistics: own });
+      own.write(later);
+    }));`,
+  },
+  {
+    bug: 'the log is released at the commit of the store, not at its flush',
+    file: applier,
+    from: '    await store.flushed();\n    await this.#log?.release(flushed);',
+    to: '    await this.#log?.release(flushed);',
+  },
+  {
+    bug: 'the log is released up to what was applied while the store flushed',
+    file: applier,
+    from: '    await store.flushed();\n    await this.#log?.release(flushed);',
+    to: `    await store.flushed();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    for (const group of live) flushed.set(group, store.read((view) => readApplied(view, group)));
+    await this.#log?.release(flushed);`,
+  },
+  {
+    bug: 'the log is released whatever the store has',
+    file: applier,
+    from: 'store.read((view) => readApplied(view, group)),\n      );',
+    to: 'Number.POSITIVE_INFINITY,\n      );',
+  },
+  {
+    bug: 'entries of a dropped table are released before the store knows of the drop',
+    file: database,
+    from: 'const states = [this.#state, this.#options.store.read(readMetadata) ?? emptyState];',
+    to: 'const states = [this.#state];',
+  },
+  {
+    bug: 'index entries are committed apart from the rows',
+    file: apply,
+    from: '    moveEntries(transaction, index, { key: operation.key, old, new: next });',
+    to: `    (globalThis.late ??= []).push((later) => moveEntries(later, index, { key: operation.key, old, new: next }));
+  if (globalThis.late?.length > 1) for (const move of globalThis.late.splice(0)) move(transaction);`,
+  },
+  {
+    bug: 'statistics are not in the transaction of the rows',
+    file: applier,
+    from: 'for (const change of statistics.values()) change.write(transaction);',
+    to: 'setTimeout(() => void this.#options.store.write((later) => { for (const change of statistics.values()) change.write(later); }));',
+  },
+  {
+    bug: 'a commit of the store is one transaction for each of its databases',
+    file: lmdb,
+    from: `      await this.#root.batch(() => {
+        buffer.replay(`,
+    to: `      for (const only of databaseNames) await this.#root.batch(() => {
+        const replay: typeof buffer.replay = (put, remove) => buffer.replay(
+          (name, key, value) => void (name === only && put(name, key, value)),
+          (name, key) => void (name === only && remove(name, key)),
+        );
+        replay(`,
+  },
+  {
+    bug: 'replay skips an entry',
+    file: database,
+    from: '      this.#replay(record);\n',
+    to: '      if (group === metadataGroup || index % 5 !== 0) this.#replay(record);\n',
+  },
+  {
+    bug: 'replay begins one entry too late',
+    file: database,
+    from: 'replayFrom: applied };',
+    to: 'replayFrom: (group: number) => applied(group) + 1 };',
+  },
+  {
+    bug: 'a gap in the replayed log is not noticed',
+    file: database,
+    from: 'if (index !== before + 1 && this',
+    to: 'if (index < before && this',
+  },
+  {
+    bug: 'a log that ends before the store is not noticed',
+    file: database,
+    from: 'if (end < applied) throw',
+    to: 'if (end < 0) throw',
+  },
+  {
+    bug: 'it serves before replay is over',
+    file: database,
+    from: '    await this.#applier.drained();\n    this.#checkLog(log);',
+    to: '    this.#checkLog(log);',
+  },
+  {
+    bug: 'an index is built before the store knows of it',
+    file: database,
+    from: `    const running = this.#applier
+      .drained()
+`,
+    to: `    const running = Promise.resolve()
+`,
+  },
+  {
+    bug: 'an index is called ready before its entries are on the medium',
+    file: database,
+    from: `    await this.#options.store.flushed();
+    await this.change({ type: 'indexReady'`,
+    to: `    await this.change({ type: 'indexReady'`,
+  },
+  {
+    bug: 'what was dropped is called removed before it is on the medium',
+    file: database,
+    from: `        await this.#options.store.flushed();
+        await this.change({ type: 'cleared'`,
+    to: `        await this.change({ type: 'cleared'`,
+  },
+  {
+    bug: 'a hard write is acknowledged like a soft one',
+    file: tableGroup,
+    from: "if (durability === 'hard') await last;",
+    to: "if (durability !== 'hard') await last;",
+  },
+  {
+    bug: 'a change of the metadata is acknowledged before it is durable',
+    file: 'dataplane/replication/metadata-group.ts',
+    from: 'await this.#log.append([',
+    to: 'void this.#log.append([',
+  },
+  {
+    bug: 'after a restart entries are numbered by the log alone',
+    file: tableGroup,
+    from: 'Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;',
+    to: '(options.log.recovery.lastIndex(options.group)?.index ?? 0) + 1;',
+  },
+  {
+    bug: 'the overlay forgets an entry before the store shows it',
+    file: applier,
+    from: 'const items = await this.#options.store.write((transaction) => this.#applyInto(transaction));',
+    to: `const items = await this.#options.store.write((transaction) => {
+      const applied = this.#applyInto(transaction);
+      for (const item of applied) if (item.type === 'table') item.applied();
+      return applied;
+    });`,
+  },
+  {
+    bug: 'the metadata is stored without its position',
+    file: applier,
+    from: '        positions.set(0, item.index);\n',
+    to: '',
+  },
+  {
+    bug: 'an index keeps what a document no longer has',
+    file: apply,
+    from: "    transaction.remove('index', indexEntryKey(index.keyspace, indexKey, change.key));\n",
+    to: '',
+  },
+  {
+    bug: 'a replaced document is counted twice',
+    file: apply,
+    from: 'if (before !== undefined) statistics.subtract(storedKey, before);',
+    to: 'if (operation.body === undefined && before !== undefined) statistics.subtract(storedKey, before);',
+  },
+];
+
+export const storageSuite: MutantSuite = {
+  mutants: storageMutants,
+  sources: [
+    'common',
+    'datum',
+    'disk',
+    'kv',
+    'metadata',
+    'replication',
+    'storage',
+    'table',
+    'wal',
+    'node/clock.ts',
+  ],
+  testFiles: [
+    'dataplane/replication/crash.test.ts',
+    'dataplane/replication/database.test.ts',
+    'dataplane/storage/lmdb-store.test.ts',
+  ],
+};
