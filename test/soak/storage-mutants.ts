@@ -5,6 +5,7 @@ import type { Mutant, MutantSuite } from './mutants.ts';
  * waited for. Its batches resolve after their sync in the release that is used, so nobody can tell.
  */
 const applier = 'dataplane/replication/applier.ts';
+const background = 'dataplane/replication/background.ts';
 const database = 'dataplane/replication/database.ts';
 const tableGroup = 'dataplane/replication/table-group.ts';
 const apply = 'dataplane/table/apply.ts';
@@ -24,29 +25,31 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'the log is released at the commit of the store, not at its flush',
     file: applier,
-    from: '    await store.flushed();\n    await this.#log?.release(flushed);',
-    to: '    await this.#log?.release(flushed);',
+    from: '    await store.flushed();\n    // A group that is neither',
+    to: '    // A group that is neither',
   },
   {
     bug: 'the log is released up to what was applied while the store flushed',
     file: applier,
-    from: '    await store.flushed();\n    await this.#log?.release(flushed);',
+    from: '    await store.flushed();\n    // A group that is neither',
     to: `    await store.flushed();
     await new Promise((resolve) => setTimeout(resolve, 2));
-    for (const group of live) flushed.set(group, store.read((view) => readApplied(view, group)));
-    await this.#log?.release(flushed);`,
+    store.read((view) => {
+      for (const group of groups) positions.set(group, readApplied(view, group));
+    });
+    // A group that is neither`,
   },
   {
     bug: 'the log is released whatever the store has',
     file: applier,
-    from: 'store.read((view) => readApplied(view, group)),\n      );',
-    to: 'Number.POSITIVE_INFINITY,\n      );',
+    from: 'for (const group of groups) positions.set(group, readApplied(view, group));',
+    to: 'for (const group of groups) positions.set(group, Number.POSITIVE_INFINITY);',
   },
   {
     bug: 'entries of a dropped table are released before the store knows of the drop',
-    file: database,
-    from: 'const states = [this.#state, this.#options.store.read(readMetadata) ?? emptyState];',
-    to: 'const states = [this.#state];',
+    file: applier,
+    from: 'new Set([...groupsOf(committed), ...groupsOf(this.#stored)])',
+    to: 'new Set(groupsOf(committed))',
   },
   {
     bug: 'index entries are committed apart from the rows',
@@ -105,26 +108,26 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'an index is built before the store knows of it',
-    file: database,
-    from: `    const running = this.#applier
-      .drained()
+    file: background,
+    from: `    const running = this.#options
+      .settled()
 `,
     to: `    const running = Promise.resolve()
 `,
   },
   {
     bug: 'an index is called ready before its entries are on the medium',
-    file: database,
-    from: `    await this.#options.store.flushed();
-    await this.change({ type: 'indexReady'`,
-    to: `    await this.change({ type: 'indexReady'`,
+    file: background,
+    from: `    await store.flushed();
+    await this.#options.change({ type: 'indexReady'`,
+    to: `    await this.#options.change({ type: 'indexReady'`,
   },
   {
     bug: 'what was dropped is called removed before it is on the medium',
-    file: database,
-    from: `        await this.#options.store.flushed();
-        await this.change({ type: 'cleared'`,
-    to: `        await this.change({ type: 'cleared'`,
+    file: background,
+    from: `      await store.flushed();
+      await this.#options.change({ type: 'cleared'`,
+    to: `      await this.#options.change({ type: 'cleared'`,
   },
   {
     bug: 'a hard write is acknowledged like a soft one',
@@ -157,7 +160,7 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'the metadata is stored without its position',
     file: applier,
-    from: '        positions.set(0, item.index);\n',
+    from: '        positions.set(metadataGroup, item.index);\n',
     to: '',
   },
   {
@@ -191,6 +194,8 @@ export const storageSuite: MutantSuite = {
   testFiles: [
     'dataplane/replication/crash.test.ts',
     'dataplane/replication/database.test.ts',
+    'dataplane/replication/clear.test.ts',
+    'dataplane/replication/index-build.test.ts',
     'dataplane/storage/lmdb-store.test.ts',
   ],
 };
