@@ -60,8 +60,8 @@ export class ImagedStore implements ApplyStore {
     this.#boundary();
   }
 
-  size(): number {
-    return this.#inner.size();
+  statistics(): ReturnType<ApplyStore['statistics']> {
+    return this.#inner.statistics();
   }
 
   async close(): Promise<void> {
