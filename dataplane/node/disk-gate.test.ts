@@ -6,19 +6,21 @@ const mebibyte = 1_048_576;
 describe('the gate before a full disk', () => {
   let now: number;
   let freeMib: number;
+  let reusableMib: number;
   let totalMib: number;
   let looks: number;
   let changes: boolean[];
   let gate: DiskGate;
 
   beforeEach(() => {
-    [now, freeMib, totalMib, looks, changes] = [0, 1_000, 100_000, 0, []];
+    [now, freeMib, reusableMib, totalMib, looks, changes] = [0, 1_000, 0, 100_000, 0, []];
     gate = new DiskGate({
       now: () => now,
       usage() {
         looks += 1;
         return { freeBytes: freeMib * mebibyte, totalBytes: totalMib * mebibyte };
       },
+      reusableBytes: () => reusableMib * mebibyte,
       changed: (isFull) => changes.push(isFull),
     });
   });
@@ -26,7 +28,7 @@ describe('the gate before a full disk', () => {
   const refusalAt = (free: number): string | undefined => {
     freeMib = free;
     now += 1_000;
-    return gate.refusal();
+    return gate.refusal('write');
   };
 
   it('lets writes pass while more than the reserve is free', () => {
@@ -35,7 +37,9 @@ describe('the gate before a full disk', () => {
   });
 
   it('refuses writes by a sentence with the figures, and lets them go on by itself', () => {
-    expect(refusalAt(255)).to.contain('255 MiB free, 256 MiB are kept in reserve');
+    expect(refusalAt(255)).to.contain(
+      '255 MiB free, 0 MiB to be used again in the data file, 256 MiB are kept in reserve',
+    );
     expect(refusalAt(280)).to.not.equal(undefined); // No flicker at the edge.
     expect(refusalAt(288)).to.equal(undefined);
     expect(changes).to.deep.equal([true, false]);
@@ -47,11 +51,26 @@ describe('the gate before a full disk', () => {
     expect(refusalAt(99)).to.contain('100 MiB are kept in reserve');
   });
 
+  it('counts what is free inside of the data file, as long as the log has room', () => {
+    reusableMib = 1_000;
+    expect(refusalAt(128)).to.equal(undefined);
+    expect(refusalAt(127)).to.contain('1000 MiB to be used again');
+    expect(refusalAt(143)).to.not.equal(undefined); // No flicker at the edge.
+    expect(refusalAt(144)).to.equal(undefined);
+  });
+
+  it('lets documents be deleted on a full disk, until the log needs what is left', () => {
+    expect(refusalAt(100)).to.contain('until the volume is enlarged or documents are deleted');
+    expect(gate.refusal('deletion')).to.equal(undefined);
+    expect(refusalAt(60)).to.not.equal(undefined);
+    expect(gate.refusal('deletion')).to.contain('until the volume is enlarged, deletions too');
+  });
+
   it('does not look at the disk for every write', () => {
-    for (let write = 0; write < 1_000; write += 1) gate.refusal();
+    for (let write = 0; write < 1_000; write += 1) gate.refusal('write');
     expect(looks).to.equal(1);
     now += 100;
-    gate.refusal();
+    gate.refusal('write');
     expect(looks).to.equal(2);
   });
 });

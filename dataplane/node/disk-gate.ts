@@ -1,15 +1,20 @@
 /**
  * Refuses writes before the disk is full, so that there is always room to bring what was acknowledged
- * from the log into the store, and for recovery. Reads go on; writes go on by themselves when there is
- * room again.
+ * from the log into the store, and for recovery. Reads go on; deletions go on for longer, because they
+ * make room inside of the data file; writes go on by themselves when there is room again.
  */
 export interface DiskUsage {
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
 
+/** What a write does to the room: a deletion gives some of it back. */
+export type WriteKind = 'write' | 'deletion';
+
 interface DiskGateOptions {
   usage(): DiskUsage;
+  /** Bytes inside of the data file that writes use before it grows. */
+  reusableBytes(): number;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
   /** Called when writes begin to be refused (`true`) and when they go on (`false`). */
@@ -25,31 +30,50 @@ const reserveShare = 1 / 8;
 const lookEveryMs = 100;
 /** Writes go on when so much more than the reserve is free: no flicker at the edge. */
 const hysteresis = 1.125;
+/**
+ * Of the reserve: so much must be free on the disk itself, for the log, whatever is free inside of the
+ * data file.
+ */
+const diskShare: Record<WriteKind, number> = { write: 1 / 2, deletion: 1 / 4 };
 
 const inMib = (bytes: number): string => `${Math.floor(bytes / mebibyte)} MiB`;
 
 export class DiskGate {
   readonly #options: DiskGateOptions;
+  readonly #refusals: Record<WriteKind, string | undefined> = {
+    write: undefined,
+    deletion: undefined,
+  };
   #lookedAt = Number.NEGATIVE_INFINITY;
-  #refusal: string | undefined;
 
   constructor(options: DiskGateOptions) {
     this.#options = options;
   }
 
   /** Why a write is refused now; undefined while there is room. */
-  refusal(): string | undefined {
+  refusal(kind: WriteKind): string | undefined {
     const now = this.#options.now();
-    if (now - this.#lookedAt < lookEveryMs) return this.#refusal;
+    if (now - this.#lookedAt < lookEveryMs) return this.#refusals[kind];
     this.#lookedAt = now;
-    const usage = this.#options.usage();
-    const reserve = Math.min(reserveBytesMax, usage.totalBytes * reserveShare);
-    const wasFull = this.#refusal !== undefined;
-    const isFull = usage.freeBytes < reserve * (wasFull ? hysteresis : 1);
-    this.#refusal = isFull
-      ? `The disk of this node is almost full (${inMib(usage.freeBytes)} free, ${inMib(reserve)} are kept in reserve): writes are refused until the volume is enlarged.`
+    this.#look(this.#options.usage(), this.#options.reusableBytes());
+    return this.#refusals[kind];
+  }
+
+  #look(usage: DiskUsage, reusableBytes: number): void {
+    const { freeBytes, totalBytes } = usage;
+    const reserve = Math.min(reserveBytesMax, totalBytes * reserveShare);
+    const wasFull = this.#refusals.write !== undefined;
+    const wanted = reserve * (wasFull ? hysteresis : 1);
+    const lacks = (kind: WriteKind): boolean => freeBytes < wanted * diskShare[kind];
+    const isFull = freeBytes + reusableBytes < wanted || lacks('write');
+    const figures = `${inMib(freeBytes)} free, ${inMib(reusableBytes)} to be used again in the data file, ${inMib(reserve)} are kept in reserve`;
+    const sentence = `The disk of this node is almost full (${figures}): writes are refused until`;
+    this.#refusals.write = isFull
+      ? `${sentence} the volume is enlarged or documents are deleted.`
+      : undefined;
+    this.#refusals.deletion = lacks('deletion')
+      ? `${sentence} the volume is enlarged, deletions too.`
       : undefined;
     if (isFull !== wasFull) this.#options.changed(isFull, usage);
-    return this.#refusal;
   }
 }

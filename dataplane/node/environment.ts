@@ -16,7 +16,7 @@ import type { Database } from '../replication/database.ts';
 import { TableDamagedError } from '../replication/errors.ts';
 import { IndexScan } from '../replication/index-scan.ts';
 import { TableScan } from '../replication/scan.ts';
-import type { DiskGate } from './disk-gate.ts';
+import type { DiskGate, WriteKind } from './disk-gate.ts';
 
 /** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
 export function createEnvironment(
@@ -24,9 +24,9 @@ export function createEnvironment(
   server: Environment['server'],
   disk: Pick<DiskGate, 'refusal'>,
 ): Environment {
-  /** Before everything that makes the data grow. */
-  const requireRoom = (): void => {
-    const refusal = disk.refusal();
+  /** Before everything that makes the data grow, and before what needs some room to make more. */
+  const requireRoom = (kind: WriteKind = 'write'): void => {
+    const refusal = disk.refusal(kind);
     if (refusal !== undefined) throw new RuntimeError(errorType.opFailed, refusal, []);
   };
   return {
@@ -52,7 +52,7 @@ function infoOf(database: Database, table: TableRecord): TableInfo {
 
 type Changed<T> = T | Refusal;
 
-function catalogOf(database: Database, requireRoom: () => void): Catalog {
+function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void): Catalog {
   const info = (table: TableRecord | undefined): TableInfo | undefined =>
     table === undefined ? undefined : infoOf(database, table);
   const tableNow = (id: string): TableInfo | undefined => info(database.state.tables[id]);
@@ -140,7 +140,7 @@ const shownScan = <T>(scan: BatchSource<T>): BatchSource<T> => ({
 function tableAccess(
   database: Database,
   id: string,
-  requireRoom: () => void,
+  requireRoom: (kind?: WriteKind) => void,
 ): TableAccess | undefined {
   const table = database.state.tables[id];
   const group = database.group(id);
@@ -167,7 +167,7 @@ function tableAccess(
         return group.count;
       }),
     edit: async (edits, durability, signal) => {
-      requireRoom();
+      requireRoom(edits.every(({ deletes }) => deletes) ? 'deletion' : 'write');
       return shown(() => group.edit(edits, durability, signal));
     },
     sync: () =>

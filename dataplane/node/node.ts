@@ -199,10 +199,11 @@ export class Node {
     return database;
   }
 
-  #diskGate(): DiskGate {
+  #diskGate(database: Database): DiskGate {
     const { config, logger } = this.#options;
     return new DiskGate({
       usage: () => diskUsage(config['data-dir']),
+      reusableBytes: () => database.storage().freeBytes,
       now: () => machineClock.now(),
       changed: (isFull, usage) => {
         if (isFull) logger.error('the disk is almost full: writes are refused', usage);
@@ -242,7 +243,7 @@ export class Node {
     assert(directory !== undefined, 'drivers come after the data');
     const server = { id: directory.identity.id, name: config['node-name'] };
     const drivers = new DriverServer({
-      engine: createQueryEngine(createEnvironment(database, server, this.#diskGate())),
+      engine: createQueryEngine(createEnvironment(database, server, this.#diskGate(database))),
       credentials: credentialsOf(database),
       server,
       limits: protocolLimits,

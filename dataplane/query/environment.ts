@@ -143,6 +143,8 @@ export interface BatchLimit {
  */
 export interface Edit {
   readonly key: Uint8Array;
+  /** It never leaves anything but less: not refused where only room is lacking. */
+  readonly deletes?: boolean;
   evaluate(old: Datum): Datum | Promise<Datum>;
 }
 

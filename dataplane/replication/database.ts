@@ -213,13 +213,18 @@ export class Database {
     });
   }
 
+  /** Of the data file of all tables. */
+  storage(): StoreStatistics {
+    return this.#options.store.statistics();
+  }
+
   metrics(): DatabaseMetrics {
     const { store } = this.#options;
     return {
       overlayBytes: this.#budget.used,
       cache: { bytes: this.#cache.bytes, ...this.#cache.counters },
       applyQueue: this.#applier.waiting,
-      store: store.statistics(),
+      store: this.storage(),
       logBytesAtStart: this.#log?.recovery.bytes ?? 0,
       tables: Object.values(this.#state.tables).map((table) => ({
         name: this.#nameOf(table),

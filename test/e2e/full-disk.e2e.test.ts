@@ -100,6 +100,26 @@ describe('a node on a small disk', function onSmallDisk() {
     expect(await count(connection)).to.equal(later);
   });
 
+  it('lets documents be deleted when it is full, and takes others in their place', async () => {
+    node = await serve(directory);
+    const connection = await connect(node);
+    await r.db('test').tableCreate('t').run(connection);
+    const [filled, words] = await fill(connection, 0);
+    expect(words).to.match(refused);
+    const { deleted } = await r.db('test').table('t').delete().run(connection);
+    expect(deleted).to.equal(filled);
+    expect(await count(connection)).to.equal(0);
+
+    let again = 0;
+    const deadline = AbortSignal.timeout(10_000);
+    // The deletions reach the data file, and the node looks at it, a moment later.
+    while (again < filled / 2) {
+      deadline.throwIfAborted();
+      [again] = await fill(connection, again);
+    }
+    expect(await count(connection)).to.equal(again);
+  });
+
   it('says in one sentence that it cannot start on a full disk', async () => {
     const { bavail, bsize } = statfsSync(mount);
     writeFileSync(join(mount, 'ballast'), Buffer.alloc(bavail * bsize - 4 * mebibyte));

@@ -185,14 +185,14 @@ async function insert(call: TermCall): Promise<Value> {
   return summary(write);
 }
 
-type Change = (old: Datum) => Datum | Promise<Datum>;
+type Change = Omit<Edit, 'key'>;
 
 /** One document or every document of a selection, through `change`. */
 async function overSelection(call: TermCall, change: Change): Promise<Value> {
   const [target = null] = call.args;
   if (target instanceof RowValue) {
     const write = writing(target.table, call);
-    await commit(write, [{ key: target.key, evaluate: change }]);
+    await commit(write, [{ key: target.key, ...change }]);
     return summary(write);
   }
   const table = tableOf(target);
@@ -206,7 +206,7 @@ async function overSelection(call: TermCall, change: Change): Promise<Value> {
     call.context.signal.throwIfAborted();
     await commit(
       write,
-      keys.slice(at, at + editsPerBatch).map(({ key }) => ({ key, evaluate: change })),
+      keys.slice(at, at + editsPerBatch).map(({ key }) => ({ key, ...change })),
     );
   }
   return summary(write);
@@ -264,21 +264,21 @@ const then = (
 
 function update(call: TermCall): Promise<Value> {
   const { change, table } = changeBy(call);
-  return overSelection(call, (old) =>
+  const evaluate: Edit['evaluate'] = (old) =>
     old === null
       ? null
       : then(change(old), (patch) => {
           if (!isObject(patch)) throw wrongValue('OBJECT', patch);
           return keepKey(old, merged(old, patch), table);
-        }),
-  );
+        });
+  return overSelection(call, { evaluate });
 }
 
 function replace(call: TermCall): Promise<Value> {
   const { change, table } = changeBy(call);
-  return overSelection(call, (old) =>
-    then(change(old), (next) => (next === null ? null : keepKey(old, next, table))),
-  );
+  const evaluate: Edit['evaluate'] = (old) =>
+    then(change(old), (next) => (next === null ? null : keepKey(old, next, table)));
+  return overSelection(call, { evaluate });
 }
 
 function addUp(total: DatumObject, part: Datum): DatumObject {
@@ -321,7 +321,7 @@ export const writeTerms: readonly TermEntry[] = [
       arity: [1, 1],
       options: writeOptions,
       effects: true,
-      run: (call) => overSelection(call, () => null),
+      run: (call) => overSelection(call, { deletes: true, evaluate: () => null }),
     },
   ],
   [55, { arity: [2, 2], options: writeOptions, effects: true, run: replace }],
