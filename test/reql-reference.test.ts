@@ -32,6 +32,14 @@ function page(): string {
     '',
     list(false),
     '',
+    '## Options of its own',
+    '',
+    'Drivers pass on what they do not know: `expireAt` in JavaScript, `expire_at` in Python.',
+    '',
+    '| Term | Option | Holds |',
+    '| --- | --- | --- |',
+    '| `TABLE_CREATE`, `RECONFIGURE` | `expire_at` | the field whose time [ends a document](../concepts/expiry.md); null for none |',
+    '',
   ].join('\n');
 }
 

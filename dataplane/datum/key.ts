@@ -84,3 +84,21 @@ function writeNumber(writer: ByteWriter, value: number): void {
     else writer.u8(at === 0 ? byte | 0x80 : byte);
   }
 }
+
+/** Half-open range of the keys of all times. */
+export const timeKeys = {
+  start: Uint8Array.of(tag.time),
+  end: Uint8Array.of(tag.time + 1),
+} as const;
+
+/** Seconds since 1970 of a time's key, which must be one. */
+export function epochTimeOfKey(key: Uint8Array): number {
+  const view = new DataView(new ArrayBuffer(8));
+  const isPositive = ((key[1] ?? 0) & 0x80) !== 0;
+  for (let at = 0; at < 8; at += 1) {
+    const byte = key[at + 1] ?? 0;
+    if (!isPositive) view.setUint8(at, ~byte & 0xff);
+    else view.setUint8(at, at === 0 ? byte & 0x7f : byte);
+  }
+  return view.getFloat64(0);
+}

@@ -1,6 +1,6 @@
 import { unreachable } from '../common/assert.ts';
-import { databaseByName, tableByName, tablesOf } from './state.ts';
-import type { IndexRecord, MetadataState, TableRecord, Verifier } from './state.ts';
+import { databaseByName, tableByName, tablesOf, userIndexes } from './state.ts';
+import type { Garbage, IndexRecord, MetadataState, TableRecord, Verifier } from './state.ts';
 
 /**
  * The metadata log's state machine. Identifiers come in the command (nothing here is random), numbers
@@ -15,7 +15,7 @@ export type MetadataCommand =
   | {
       readonly type: 'createIndex';
       readonly tableId: string;
-      readonly index: Omit<IndexRecord, 'keyspace' | 'ready'>;
+      readonly index: Omit<IndexRecord, 'keyspace' | 'ready' | 'system'>;
     }
   | {
       /** `rebuildIndex`: of an index whose entries cannot be trusted. */
@@ -31,6 +31,7 @@ export type MetadataCommand =
       readonly to: string;
       readonly overwrite: boolean;
     }
+  | { readonly type: 'setExpireAt'; readonly tableId: string; readonly field: string | undefined }
   | { readonly type: 'setVerifier'; readonly user: string; readonly verifier: Verifier }
   | { readonly type: 'cleared'; readonly keyspace: number }
   /** Takes the next keyspace for rows that come in. */
@@ -63,15 +64,21 @@ function withTable(state: MetadataState, table: TableRecord): MetadataState {
   return { ...state, tables: { ...state.tables, [table.id]: table } };
 }
 
+const garbageOfIndex = ({ keyspace }: Pick<IndexRecord, 'keyspace'>): Garbage => ({
+  keyspace,
+  database: 'index',
+});
+
 const garbageOf = (table: TableRecord): MetadataState['garbage'] => [
   { keyspace: table.keyspace, database: 'data' },
-  ...table.indexes.map((index) => ({ keyspace: index.keyspace, database: 'index' as const })),
+  ...table.indexes.map(garbageOfIndex),
 ];
 
 const qualified = (state: MetadataState, table: Pick<TableRecord, 'databaseId' | 'name'>): string =>
   `${state.databases[table.databaseId]?.name ?? ''}.${table.name}`;
 
 export function applyMetadata(state: MetadataState, command: MetadataCommand): MetadataResult {
+  if ('tableId' in command) return changeTable(state, command);
   switch (command.type) {
     case 'createDatabase':
       return createDatabase(state, command);
@@ -81,12 +88,6 @@ export function applyMetadata(state: MetadataState, command: MetadataCommand): M
       return createTable(state, command.table);
     case 'dropTable':
       return dropTable(state, command.id);
-    case 'createIndex':
-    case 'indexReady':
-    case 'rebuildIndex':
-    case 'dropIndex':
-    case 'renameIndex':
-      return changeIndexes(state, command);
     case 'setVerifier':
       return applied({ ...state, users: { ...state.users, [command.user]: command.verifier } });
     case 'cleared':
@@ -133,8 +134,34 @@ function createTable(
   if (tableByName(state, table.databaseId, table.name) !== undefined) {
     return refused(`Table \`${qualified(state, table)}\` already exists.`);
   }
-  const created = { ...table, keyspace: state.nextKeyspace, indexes: [] };
-  return applied(withTable({ ...state, nextKeyspace: state.nextKeyspace + 1 }, created));
+  const { expireAt, ...plain } = table;
+  const created = { ...plain, keyspace: state.nextKeyspace, indexes: [] };
+  return setExpireAt({ ...state, nextKeyspace: state.nextKeyspace + 1 }, created, expireAt);
+}
+
+/** The index over the field comes and goes with it. */
+function setExpireAt(
+  state: MetadataState,
+  before: TableRecord,
+  field: string | undefined,
+): MetadataResult {
+  if (field === before.expireAt) return applied(withTable(state, before));
+  const { expireAt: _before, ...table } = before;
+  const indexes = userIndexes(table);
+  const old = table.indexes.filter(({ system }) => system !== undefined);
+  const garbage = [...state.garbage, ...old.map(garbageOfIndex)];
+  if (field === undefined) return applied(withTable({ ...state, garbage }, { ...table, indexes }));
+  const index: IndexRecord = {
+    name: field,
+    multi: false,
+    geo: false,
+    definition: JSON.stringify(field),
+    keyspace: state.nextKeyspace,
+    ready: false,
+    system: 'expiry',
+  };
+  const next = { ...state, garbage, nextKeyspace: state.nextKeyspace + 1 };
+  return applied(withTable(next, { ...table, expireAt: field, indexes: [...indexes, index] }));
 }
 
 type ImportCommand = Extract<
@@ -185,9 +212,9 @@ function dropTable(state: MetadataState, id: string): MetadataResult {
   });
 }
 
-type IndexCommand = Extract<MetadataCommand, { readonly tableId: string }>;
+type TableCommand = Extract<MetadataCommand, { readonly tableId: string }>;
 
-function changeIndexes(state: MetadataState, command: IndexCommand): MetadataResult {
+function changeTable(state: MetadataState, command: TableCommand): MetadataResult {
   const table = state.tables[command.tableId];
   if (table === undefined) return refused('The table was dropped.');
   switch (command.type) {
@@ -204,6 +231,8 @@ function changeIndexes(state: MetadataState, command: IndexCommand): MetadataRes
       );
     case 'rebuildIndex':
       return rebuildIndex(state, table, command.keyspace);
+    case 'setExpireAt':
+      return setExpireAt(state, table, command.field);
     case 'dropIndex':
       return dropIndex(state, table, command.name);
     case 'renameIndex':
@@ -222,9 +251,9 @@ const indexExists = (state: MetadataState, table: TableRecord, name: string): Re
 function createIndex(
   state: MetadataState,
   table: TableRecord,
-  index: Omit<IndexRecord, 'keyspace' | 'ready'>,
+  index: Omit<IndexRecord, 'keyspace' | 'ready' | 'system'>,
 ): MetadataResult {
-  if (table.indexes.some(({ name }) => name === index.name)) {
+  if (userIndexes(table).some(({ name }) => name === index.name)) {
     return indexExists(state, table, index.name);
   }
   const created = { ...index, keyspace: state.nextKeyspace, ready: false };
@@ -244,15 +273,15 @@ function rebuildIndex(state: MetadataState, table: TableRecord, keyspace: number
   const indexes = table.indexes.map((index) =>
     index.keyspace === keyspace ? { ...index, keyspace: state.nextKeyspace, ready: false } : index,
   );
-  const garbage = [...state.garbage, { keyspace, database: 'index' as const }];
+  const garbage = [...state.garbage, garbageOfIndex({ keyspace })];
   const nextKeyspace = state.nextKeyspace + 1;
   return applied(withTable({ ...state, garbage, nextKeyspace }, { ...table, indexes }));
 }
 
 function dropIndex(state: MetadataState, table: TableRecord, name: string): MetadataResult {
-  const index = table.indexes.find((each) => each.name === name);
+  const index = userIndexes(table).find((each) => each.name === name);
   if (index === undefined) return noIndex(state, table, name);
-  const garbage = [...state.garbage, { keyspace: index.keyspace, database: 'index' as const }];
+  const garbage = [...state.garbage, garbageOfIndex(index)];
   const indexes = table.indexes.filter((each) => each !== index);
   return applied(withTable({ ...state, garbage }, { ...table, indexes }));
 }
@@ -266,15 +295,12 @@ function renameIndex(
     overwrite,
   }: { readonly from: string; readonly to: string; readonly overwrite: boolean },
 ): MetadataResult {
-  const index = table.indexes.find((each) => each.name === from);
+  const index = userIndexes(table).find((each) => each.name === from);
   if (index === undefined) return noIndex(state, table, from);
   if (from === to) return applied(state);
-  const target = table.indexes.find((each) => each.name === to);
+  const target = userIndexes(table).find((each) => each.name === to);
   if (target !== undefined && !overwrite) return indexExists(state, table, to);
-  const garbage =
-    target === undefined
-      ? state.garbage
-      : [...state.garbage, { keyspace: target.keyspace, database: 'index' as const }];
+  const garbage = target === undefined ? state.garbage : [...state.garbage, garbageOfIndex(target)];
   const indexes = table.indexes
     .filter((each) => each !== target)
     .map((each) => (each === index ? { ...each, name: to } : each));

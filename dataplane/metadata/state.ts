@@ -15,6 +15,8 @@ export interface IndexRecord {
   readonly definition: string;
   readonly keyspace: number;
   readonly ready: boolean;
+  /** Of an index that the node keeps for itself, and users do not see: what it is for. */
+  readonly system?: 'expiry';
 }
 
 export interface TableRecord {
@@ -30,6 +32,8 @@ export interface TableRecord {
   /** Of its rows; also the number of its group in the log. Never used again. */
   readonly keyspace: number;
   readonly indexes: readonly IndexRecord[];
+  /** The field whose time ends a document; none without it. An index of the system is over it. */
+  readonly expireAt?: string | undefined;
 }
 
 /** What a server keeps of a password (RFC 5802): base64 text. */
@@ -66,6 +70,10 @@ export const emptyState: MetadataState = {
   garbage: [],
   nextKeyspace: 1,
 };
+
+/** The indexes that users make, see and drop. */
+export const userIndexes = (table: TableRecord): IndexRecord[] =>
+  table.indexes.filter(({ system }) => system === undefined);
 
 export function databaseByName(state: MetadataState, name: string): DatabaseRecord | undefined {
   return Object.values(state.databases).find((database) => database.name === name);

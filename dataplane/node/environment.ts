@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
-import { databaseByName, tableByName, tablesOf } from '../metadata/state.ts';
+import { databaseByName, tableByName, tablesOf, userIndexes } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type {
   Catalog,
@@ -90,6 +90,10 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
       const id = randomUUID();
       return changeTable({ type: 'createTable', table: { id, name, databaseId, ...options } }, id);
     },
+    setExpireAt: async (tableId, field) => {
+      if (field !== undefined) requireRoom();
+      return changeTable({ type: 'setExpireAt', tableId, field }, tableId);
+    },
     dropTable: async (id) => {
       const before = tableNow(id);
       const result = await database.change({ type: 'dropTable', id });
@@ -112,10 +116,12 @@ async function indexesReady(
   wanted: { readonly tableId: string; readonly names: readonly string[] | undefined },
   signal: AbortSignal,
 ): Promise<void> {
-  const building = (): boolean =>
-    database.state.tables[wanted.tableId]?.indexes.some(
-      (index) => !index.ready && (wanted.names === undefined || wanted.names.includes(index.name)),
-    ) ?? false;
+  const building = (): boolean => {
+    const table = database.state.tables[wanted.tableId];
+    return (table === undefined ? [] : userIndexes(table)).some(
+      ({ name, ready }) => !ready && (wanted.names === undefined || wanted.names.includes(name)),
+    );
+  };
   while (building()) {
     await shown(() => database.group(wanted.tableId)?.requireIntact());
     await database.changed(signal);
@@ -152,7 +158,9 @@ function tableAccess(
       database.damagedGroups.size === 0 ? group.get(key) : shown(() => group.get(key)),
     scan: (range, order) => shownScan(new TableScan(group, range, order)),
     scanIndex: (name, range, order) => {
-      const record = database.state.tables[id]?.indexes.find((index) => index.name === name);
+      const now = database.state.tables[id];
+      const record =
+        now === undefined ? undefined : userIndexes(now).find((index) => index.name === name);
       const index = record === undefined ? undefined : database.index(record.keyspace);
       if (index === undefined) {
         const info = infoOf(database, table);

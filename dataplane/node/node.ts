@@ -20,7 +20,9 @@ import { nodeMetrics } from '../observability/metrics.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import { createQueryEngine } from '../query/create-engine.ts';
 import { compileIndex } from '../query/index-function.ts';
+import { userIndexes } from '../metadata/state.ts';
 import { Database } from '../replication/database.ts';
+import { Expiry } from '../replication/expiry.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import { openDirectory, requireLog } from '../storage/directory.ts';
 import type { DataDirectory } from '../storage/directory.ts';
@@ -89,6 +91,8 @@ export class Node {
   #message = 'opening the data directory';
   #replay = { doneBytes: 0, totalBytes: 0, movedAt: performance.now() };
   #database: Database | undefined;
+  #expiry: Expiry | undefined;
+  #expiring: Promise<void> | undefined;
   #directory: DataDirectory | undefined;
   #drivers: DriverServer | undefined;
   #status: StatusWriter | undefined;
@@ -114,12 +118,14 @@ export class Node {
     );
     this.#startStatusWriter();
     const database = await this.#openDatabase();
-    const driver = await this.#listenDrivers(database);
+    const disk = this.#diskGate(database);
+    const driver = await this.#listenDrivers(database, disk);
     const web = await this.#listenHttp(
       webServer(() => this.#webStatus(database), webLogin(database, this.#logins)),
       config['web-port'],
       'people and programs',
     );
+    this.#startExpiry(database, disk);
     this.#become('Ready', 'serving');
     // NB: nothing listens for other nodes while there is no replication; the port is said for its place in the line.
     const cluster = `${config.bind}:${config['cluster-port']}`;
@@ -136,6 +142,7 @@ export class Node {
     await Promise.race([idle, machineClock.sleep(drainMs, deadline).catch(() => undefined)]);
     this.#drivers?.destroy();
     for (const socket of this.#sockets) socket.destroy();
+    await this.#expiring;
     await this.#database?.stop();
     this.#directory?.[Symbol.dispose]();
     await this.#status?.stop();
@@ -199,6 +206,25 @@ export class Node {
     return database;
   }
 
+  #startExpiry(database: Database, disk: DiskGate): void {
+    const { signal } = this.#abort;
+    const expiry = new Expiry({
+      tables: () => database.expiringTables(),
+      isRefused: () => disk.refusal('deletion') !== undefined,
+      now: () => Date.now(),
+      clock: machineClock,
+      delayed: (table, error) =>
+        this.#options.logger.warn('documents that are due stay for now', {
+          table,
+          reason: error.message,
+        }),
+    });
+    this.#expiry = expiry;
+    this.#expiring = expiry.run(signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#fail(error as Error);
+    });
+  }
+
   #diskGate(database: Database): DiskGate {
     const { config, logger } = this.#options;
     return new DiskGate({
@@ -237,13 +263,13 @@ export class Node {
     return log;
   }
 
-  async #listenDrivers(database: Database): Promise<string> {
+  async #listenDrivers(database: Database, disk: DiskGate): Promise<string> {
     const { config, logger } = this.#options;
     const directory = this.#directory;
     assert(directory !== undefined, 'drivers come after the data');
     const server = { id: directory.identity.id, name: config['node-name'] };
     const drivers = new DriverServer({
-      engine: createQueryEngine(createEnvironment(database, server, this.#diskGate(database))),
+      engine: createQueryEngine(createEnvironment(database, server, disk)),
       credentials: credentialsOf(database),
       server,
       limits: protocolLimits,
@@ -293,6 +319,8 @@ export class Node {
       // Before the directory is there, there is nothing to say of its disk.
       diskFreeBytes:
         database === undefined ? 0 : diskUsage(this.#options.config['data-dir']).freeBytes,
+      expired: this.#expiry?.expired ?? 0,
+      expiryLagMs: this.#expiry?.lagMs ?? 0,
       tables: data.tables,
       drivers: { connections, running, openCursors, queuedBytes, ...counters },
     };
@@ -316,7 +344,7 @@ export class Node {
           database: databases[table.databaseId]?.name ?? '',
           name: table.name,
           documents: group?.count ?? 0,
-          indexes: table.indexes.length,
+          indexes: userIndexes(table).length,
           reads: group?.counters.reads ?? 0,
           writes: group?.counters.writes ?? 0,
         };

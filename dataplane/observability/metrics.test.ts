@@ -32,6 +32,8 @@ const node: NodeMetrics = {
   applyQueue: 4,
   store: { fileBytes: 5, usedBytes: 4, freeBytes: 1, fileBytesMax: 9, oldestReaderMs: 1_500 },
   diskFreeBytes: 6,
+  expired: 7,
+  expiryLagMs: 8_500,
   tables: [table],
   drivers,
 };
@@ -63,6 +65,8 @@ describe('the metrics of a node', () => {
       'photondb_integrity_ok 0',
       'photondb_tables_damaged 3',
       'photondb_store_bytes 5',
+      'photondb_documents_expired_total 7',
+      'photondb_expiry_lag_seconds 8.5',
       'photondb_queries_aborted_total 6',
       'photondb_logins_locked_total 11',
       'photondb_connections_stalled_total 14',

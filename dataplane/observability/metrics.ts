@@ -14,6 +14,10 @@ export interface NodeMetrics {
   readonly applyQueue: number;
   readonly store: StoreStatistics;
   readonly diskFreeBytes: number;
+  /** Documents that were deleted because their time was over. */
+  readonly expired: number;
+  /** How long ago the oldest of those was due that are still there. */
+  readonly expiryLagMs: number;
   readonly tables: readonly TableMetrics[];
   readonly drivers: DriverMetrics;
 }
@@ -103,6 +107,11 @@ const gauges = [
     (m) => m.store.oldestReaderMs / 1_000,
   ),
   define<NodeMetrics>('disk_free_bytes', 'Free on the disk of the data.', (m) => m.diskFreeBytes),
+  define<NodeMetrics>(
+    'expiry_lag_seconds',
+    'Since when the oldest document is due that is still there.',
+    (m) => m.expiryLagMs / 1_000,
+  ),
   define<NodeMetrics>('tables', 'Tables.', (m) => m.tables.length),
   define<NodeMetrics>(
     'tables_damaged',
@@ -137,6 +146,11 @@ const nodeCounters = [
     'cache_misses_total',
     'Reads by key that went to the store.',
     (m) => m.cache.misses,
+  ),
+  define<NodeMetrics>(
+    'documents_expired_total',
+    'Documents deleted because their time was over.',
+    (m) => m.expired,
   ),
 ];
 

@@ -48,6 +48,8 @@ export interface TableInfo {
   readonly partition: 'hash' | 'range' | 'hybrid';
   /** It is neither read nor written. */
   readonly isDamaged: boolean;
+  /** The field whose time ends a document. */
+  readonly expireAt?: string | undefined;
 }
 
 interface TableOptions {
@@ -57,6 +59,8 @@ interface TableOptions {
   readonly replicas: number;
   readonly replication: 'sync' | 'semi-sync' | 'async';
   readonly partition: 'hash' | 'range' | 'hybrid';
+  /** The field whose time ends a document. */
+  readonly expireAt?: string | undefined;
 }
 
 /**
@@ -84,6 +88,8 @@ export interface Catalog {
     name: string,
     options: TableOptions,
   ): Promise<TableInfo | Refusal>;
+  /** Undefined: documents do not end by themselves any more. */
+  setExpireAt(id: string, field: string | undefined): Promise<TableInfo | Refusal>;
   dropTable(id: string): Promise<TableInfo | Refusal>;
   createIndex(
     tableId: string,

@@ -155,6 +155,8 @@ function systemCatalog(catalog: Catalog): Catalog {
       id === systemDatabase.id
         ? special('create new tables in it')
         : catalog.createTable(id, name, options),
+    setExpireAt: (id, field) =>
+      isSystemTable(id) ? special('configure the tables in it') : catalog.setExpireAt(id, field),
     dropTable: (id) => (isSystemTable(id) ? special('drop tables in it') : catalog.dropTable(id)),
     createIndex: (id, index) =>
       isSystemTable(id) ? special('create indexes in it') : catalog.createIndex(id, index),

@@ -1,7 +1,7 @@
 import { assert } from '../common/assert.ts';
 import type { StoreStatistics } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
-import { emptyState } from '../metadata/state.ts';
+import { emptyState, userIndexes } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { decodeCommand } from '../table/command.ts';
@@ -22,6 +22,7 @@ import { DamagedGroups } from './damage.ts';
 import type { Damage } from './damage.ts';
 import { DatabaseStoppedError, gapInReplay, logBehindStore } from './errors.ts';
 import { DocumentCache } from './document-cache.ts';
+import type { ExpiringTable } from './expiry.ts';
 import { readProgress } from './index-build.ts';
 import { MetadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
@@ -159,7 +160,18 @@ export class Database {
   }
 
   indexStates(table: TableRecord): IndexState[] {
-    return table.indexes.map((index) => ({ ...index, progress: this.#progressOf(index) }));
+    return userIndexes(table).map((index) => ({ ...index, progress: this.#progressOf(index) }));
+  }
+
+  /** Tables whose documents end by themselves, but for damaged ones. */
+  expiringTables(): ExpiringTable[] {
+    return Object.values(this.#state.tables).flatMap(({ id, expireAt: field, indexes }) => {
+      const index = indexes.find(({ system }) => system === 'expiry')?.keyspace;
+      const group = this.group(id);
+      if (field === undefined || index === undefined || group === undefined) return [];
+      if (this.damagedGroups.of(group.options.group) !== undefined) return [];
+      return [{ group, field, index }];
+    });
   }
 
   #progressOf({ keyspace, ready }: IndexRecord): number {

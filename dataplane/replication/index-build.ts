@@ -1,6 +1,6 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
-import { crc32, successor } from '../common/bytes.ts';
+import { successor } from '../common/bytes.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { putEntries } from '../table/apply.ts';
 import type { AppliedIndex } from '../table/apply.ts';
@@ -35,29 +35,23 @@ export interface IndexBuild {
 }
 
 const progressFormat = 1;
-const checksumOffset = 1;
-const headerBytes = 5;
 /** A build is not over before its index is ready. */
 const shareMax = 0.99;
 
 function encodeProgress({ rows, share, cursor }: BuildProgress): Uint8Array {
-  const writer = new ByteWriter(headerBytes + 20 + cursor.byteLength);
-  const bytes = writer.u8(progressFormat).u32(0).u64(rows).f64(share).prefixed(cursor).finish();
-  writer.patchU32(checksumOffset, crc32(bytes, 0, headerBytes));
-  return bytes;
+  return new ByteWriter().u8(progressFormat).u64(rows).f64(share).prefixed(cursor).finish();
 }
 
-/** How far the build of an index is; undefined before its first slice, and when it cannot be read. */
+/** How far the build of an index is; undefined before its first slice. */
 export function readProgress(
   transaction: ReadTransaction,
   keyspace: number,
 ): BuildProgress | undefined {
   const bytes = transaction.get('meta', metaKey('build', keyspace));
-  if (bytes === undefined || bytes.byteLength < headerBytes) return undefined;
+  if (bytes === undefined) return undefined;
   const reader = new ByteReader(bytes);
-  const [format, checksum] = [reader.u8(), reader.u32()];
-  // A build that begins again writes the same entries: nothing is lost but time.
-  if (format !== progressFormat || checksum !== crc32(bytes, 0, headerBytes)) return undefined;
+  // Of another release: a build that begins again writes the same entries.
+  if (reader.u8() !== progressFormat) return undefined;
   return { rows: reader.u64(), share: reader.f64(), cursor: reader.prefixed() };
 }
 

@@ -53,6 +53,10 @@ describe('the official Python driver', () => {
     expect(seen['user error']).to.equal('boom');
   });
 
+  it('sets what only this database has', () => {
+    expect(seen['expire_at']).to.equal('expires');
+  });
+
   it('writes without waiting, and waits for what it wrote', () => {
     expect(seen['noreply']).to.deep.equal({ id: 'later' });
   });

@@ -48,6 +48,8 @@ seen["no table"] = failure(r.db("walk").table("none"), ReqlOpFailedError)
 seen["no field"] = failure(people.get(8)["none"], ReqlNonExistenceError)
 seen["user error"] = failure(r.error("boom"), ReqlUserError)
 
+r.db("walk").table_create("sessions", expire_at="expires").run(connection)
+seen["expire_at"] = r.db("walk").table("sessions").config()["expire_at"].run(connection)
 people.insert({"id": "later"}).run(connection, noreply=True)
 connection.noreply_wait()
 seen["noreply"] = people.get("later").run(connection)

@@ -7,6 +7,7 @@ import { arrayOf, DatabaseValue, datumOf, integerOf, textOf, truth } from '../va
 import type { Value } from '../value.ts';
 import { expectTable } from './select.ts';
 import { tableConfig, tableStatus } from './table-report.ts';
+import { accepted, expireAtOf } from './tables.ts';
 
 /**
  * `reconfigure` and `rebalance`. A table of this version is one shard with one replica: what asks for
@@ -97,7 +98,9 @@ function refuseRepair(target: Value, options: TermCall['options'], repair: strin
   throw opFailed("This table doesn't need to be repaired.");
 }
 
-function reconfigure({ args: [target = null], options, context }: TermCall): Value {
+async function reconfigure(call: TermCall): Promise<Value> {
+  const { args, options, context } = call;
+  const [target = null] = args;
   const repair = datumOf(options.get('emergency_repair') ?? null);
   if (repair !== null) refuseRepair(target, options, textOf(repair));
   const replicas = replicasOf(options);
@@ -105,12 +108,35 @@ function reconfigure({ args: [target = null], options, context }: TermCall): Val
   const found = tables(target, context);
   const { server } = context.environment;
   const dryRun = truth(options.get('dry_run') ?? false);
-  const configs = found.map((info) => tableConfig(info, server));
+  const next = await withExpiry(call, found, dryRun);
   return {
-    config_changes: configs.map((config) => ({ new_val: config, old_val: config })),
+    config_changes: found.map((info, at) => ({
+      new_val: tableConfig(next[at] ?? info, server),
+      old_val: tableConfig(info, server),
+    })),
     reconfigured: dryRun ? 0 : found.length,
     ...(dryRun ? {} : { status_changes: statusChanges(found, context) }),
   };
+}
+
+/** The tables as they are (or would be) after the option `expire_at`, which is PhotonDB's own. */
+async function withExpiry(
+  { args: [target = null], options, context }: TermCall,
+  found: readonly TableInfo[],
+  dryRun: boolean,
+): Promise<readonly TableInfo[]> {
+  const option = options.get('expire_at');
+  if (option === undefined) return found;
+  const expireAt = expireAtOf(option);
+  if (target instanceof DatabaseValue)
+    throw logic(
+      "Can't set `expire_at` of an entire database at once; instead you should run `reconfigure()` on each table individually.",
+    );
+  if (dryRun) return found.map((info) => ({ ...info, expireAt }));
+  const { catalog } = context.environment;
+  return Promise.all(
+    found.map(async ({ id }) => accepted(await catalog.setExpireAt(id, expireAt))),
+  );
 }
 
 const statusChanges = (found: readonly TableInfo[], { environment }: Context): Datum =>
@@ -135,6 +161,7 @@ export const reconfigureTerms: readonly TermEntry[] = [
         'nonvoting_replica_tags',
         'dry_run',
         'emergency_repair',
+        'expire_at',
       ],
       effects: true,
       run: reconfigure,

@@ -20,6 +20,8 @@ export function tableConfig(
   return {
     db: identifiers === 'uuid' ? info.database.id : info.database.name,
     durability: info.durability,
+    // Only where it is set: the others look as RethinkDB's.
+    ...(info.expireAt === undefined ? {} : { expire_at: info.expireAt }),
     id: info.id,
     indexes: info.indexes.map((index) => index.name).sort(),
     name: info.name,

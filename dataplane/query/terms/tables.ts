@@ -108,6 +108,11 @@ async function dbDrop({ args: [name = null], context }: TermCall): Promise<Value
   };
 }
 
+/** The field whose time ends a document; undefined for none. */
+export function expireAtOf(value: Value): string | undefined {
+  return datumOf(value) === null ? undefined : textOf(value);
+}
+
 async function tableCreate(call: TermCall): Promise<Value> {
   const { database, name = '' } = inDatabase(call);
   const { options, context } = call;
@@ -127,6 +132,7 @@ async function tableCreate(call: TermCall): Promise<Value> {
       replicas,
       replication: 'sync',
       partition: 'hash',
+      expireAt: expireAtOf(options.get('expire_at') ?? null),
     }),
   );
   return {
@@ -198,6 +204,7 @@ export const tableTerms: readonly TermEntry[] = [
         'partition',
         'primary_replica_tag',
         'nonvoting_replica_tags',
+        'expire_at',
       ],
       effects: true,
       run: tableCreate,

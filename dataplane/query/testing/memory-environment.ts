@@ -170,6 +170,12 @@ function catalogOf(world: MemoryEnvironment): Catalog {
       world.tables.set(info.id, new MemoryTable(info, world));
       return Promise.resolve(info);
     },
+    setExpireAt: (id, expireAt) => {
+      const table = world.tables.get(id);
+      if (table === undefined) return Promise.resolve(refused('The table was dropped.'));
+      table.info = { ...table.info, expireAt };
+      return Promise.resolve(table.info);
+    },
     dropTable: (id) => {
       const info = world.tables.get(id)?.info;
       world.tables.delete(id);

@@ -2,7 +2,7 @@ import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { IndexRecord, MetadataState } from '../../metadata/state.ts';
-import type { ApplyStore, GroupLog, LogEntry } from '../contract.ts';
+import type { ApplyStore, CompileIndex, GroupLog, LogEntry } from '../contract.ts';
 import { Database } from '../database.ts';
 import { IndexScan } from '../index-scan.ts';
 import { TableScan } from '../scan.ts';
@@ -82,7 +82,15 @@ export async function open(
     replayed = () => Promise.resolve(),
     /** Called for each document of which an index wants the keys. */
     visited = () => undefined,
-  }: { store?: ApplyStore; replayed?: () => Promise<void>; visited?: () => unknown } = {},
+    compileIndex = keysOf,
+    overlayBytesMax = 100_000,
+  }: {
+    store?: ApplyStore;
+    replayed?: () => Promise<void>;
+    visited?: () => unknown;
+    compileIndex?: CompileIndex;
+    overlayBytesMax?: number;
+  } = {},
 ): Promise<Database> {
   return Database.open({
     store,
@@ -99,14 +107,14 @@ export async function open(
       parse: (text) => JSON.parse(text) as Datum,
       format: (document) => JSON.stringify(document),
     },
-    compileIndex: (definition, multi) => {
-      const keys = keysOf(definition, multi);
+    compileIndex: (definition, multi, geo) => {
+      const keys = compileIndex(definition, multi, geo);
       return (text) => {
         visited();
         return keys(text);
       };
     },
-    overlayBytesMax: 100_000,
+    overlayBytesMax,
     cacheBytesMax: 10_000,
     onProgress: () => undefined,
     signal,
@@ -140,7 +148,7 @@ export const stateOf = (
   return result;
 };
 
-export async function withTable(database: Database): Promise<TableGroup> {
+export async function withTable(database: Database, expireAt?: string): Promise<TableGroup> {
   stateOf(await database.change({ type: 'createDatabase', id: 'd', name: 'd' }));
   const table = {
     id: 't',
@@ -152,6 +160,7 @@ export async function withTable(database: Database): Promise<TableGroup> {
     replicas: 1,
     replication: 'sync',
     partition: 'hash',
+    ...(expireAt === undefined ? {} : { expireAt }),
   } as const;
   stateOf(await database.change({ type: 'createTable', table }));
   return groupOf(database);

@@ -53,7 +53,8 @@ const isTable = (value: unknown): boolean =>
   isObject(value) &&
   isName(value['name']) &&
   typeof value['primaryKey'] === 'string' &&
-  ['hard', 'soft'].includes(String(value['durability']));
+  ['hard', 'soft'].includes(String(value['durability'])) &&
+  ['string', 'undefined'].includes(typeof value['expireAt']);
 
 /** Undefined for a text that is no header. */
 export function decodeHeader(body: Uint8Array): TransferHeader | undefined {
