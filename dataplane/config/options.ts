@@ -79,6 +79,13 @@ export const options = {
     minimum: 0,
     maximum: 65_536,
   },
+  'compact-at-start-percent': {
+    type: 'integer',
+    default: 0,
+    doc: 'Share of the data file that must be free for it to be compacted before the node serves; 0 for never.',
+    minimum: 0,
+    maximum: 100,
+  },
   'connections-max': {
     type: 'integer',
     default: 1_024,

@@ -36,6 +36,10 @@ const hysteresis = 1.125;
  */
 const diskShare: Record<WriteKind, number> = { write: 1 / 2, deletion: 1 / 4 };
 
+/** What must stay free on a disk. */
+export const reserveBytesOf = ({ totalBytes }: DiskUsage): number =>
+  Math.min(reserveBytesMax, totalBytes * reserveShare);
+
 const inMib = (bytes: number): string => `${Math.floor(bytes / mebibyte)} MiB`;
 
 export class DiskGate {
@@ -60,8 +64,8 @@ export class DiskGate {
   }
 
   #look(usage: DiskUsage, reusableBytes: number): void {
-    const { freeBytes, totalBytes } = usage;
-    const reserve = Math.min(reserveBytesMax, totalBytes * reserveShare);
+    const { freeBytes } = usage;
+    const reserve = reserveBytesOf(usage);
     const wasFull = this.#refusals.write !== undefined;
     const wanted = reserve * (wasFull ? hysteresis : 1);
     const lacks = (kind: WriteKind): boolean => freeBytes < wanted * diskShare[kind];

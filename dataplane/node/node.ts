@@ -30,6 +30,7 @@ import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
 import type { Wal, WalOptions } from '../wal/wal.ts';
 import { machineClock } from './clock.ts';
+import { compactAtStart } from './compact-at-start.ts';
 import { DiskGate } from './disk-gate.ts';
 import type { DiskUsage } from './disk-gate.ts';
 import { createEnvironment } from './environment.ts';
@@ -184,6 +185,7 @@ export class Node {
     );
     this.#directory = directory;
     const { path } = directory;
+    await this.#compact(join(path, 'store'));
     this.#message = 'replaying the log';
     const database = await Database.open({
       store: new LmdbStore({ directory: join(path, 'store') }),
@@ -223,6 +225,22 @@ export class Node {
     this.#expiring = expiry.run(signal).catch((error: unknown) => {
       if (!signal.aborted) this.#fail(error as Error);
     });
+  }
+
+  async #compact(store: string): Promise<void> {
+    const { config, logger } = this.#options;
+    this.#message = 'compacting the data file';
+    await compactAtStart({
+      directory: store,
+      percent: config['compact-at-start-percent'],
+      usage: () => diskUsage(config['data-dir']),
+      logger,
+      onProgress: ({ doneBytes, totalBytes }) => {
+        this.#replay = { doneBytes, totalBytes, movedAt: performance.now() };
+      },
+      signal: this.#abort.signal,
+    });
+    this.#replay = { doneBytes: 0, totalBytes: 0, movedAt: performance.now() };
   }
 
   #diskGate(database: Database): DiskGate {

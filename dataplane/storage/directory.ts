@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './errors.ts';
+import { syncPath } from './sync-path.ts';
 
 /**
  * The data directory: who it belongs to (`IDENTITY`) and who uses it now (`LOCK`). Both are settled
@@ -23,15 +24,6 @@ interface Identity {
 export interface DataDirectory extends Disposable {
   readonly path: string;
   readonly identity: Identity;
-}
-
-function syncPath(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 const sentences: Record<string, string> = {

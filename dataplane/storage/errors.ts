@@ -40,6 +40,27 @@ export class StorageQuarantinedError extends PhotonError {
   }
 }
 
+/** The data file cannot be copied without its free room; it is as it was. */
+export class CompactionError extends PhotonError {
+  override readonly code = 'storage.compaction';
+  constructor(what: string, options?: { cause: unknown }) {
+    super(`The data file was not compacted, and is as it was: ${what}.`, options);
+  }
+}
+
+/** The disk has no room for a second data file. */
+export class NoRoomToCompactError extends PhotonError {
+  override readonly code = 'storage.no_room';
+  readonly missingBytes: number;
+  constructor(neededBytes: number, freeBytes: number) {
+    const missingBytes = neededBytes - freeBytes;
+    super(
+      `Compaction needs ${neededBytes} bytes of the disk, and ${freeBytes} are free: make room for ${missingBytes} bytes more.`,
+    );
+    this.missingBytes = missingBytes;
+  }
+}
+
 /** A snapshot was held for longer than it lives. */
 export class SnapshotExpiredError extends PhotonError {
   override readonly code = 'storage.snapshot_expired';

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open } from 'lmdb';
@@ -131,8 +131,15 @@ interface Opened {
   readonly databases: Databases;
 }
 
+/**
+ * Where a copy of the store is made; what is there when the store is opened is left over. NB: the
+ * library takes a name with a dot for that of a file.
+ */
+export const copyDirectoryOf = (directory: string): string => `${directory}-copy`;
+
 /** Opens, and reads enough for damage at the roots to show. */
 function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
+  rmSync(copyDirectoryOf(directory), { recursive: true, force: true });
   const encodings = { keyEncoder, encoder: new Lending() };
   const root = open<Buffer, Buffer>({
     path: directory,
@@ -265,7 +272,7 @@ export class LmdbStore implements Store {
 
   /** Writes what is visible now, without free room, into a new directory. Not synced. */
   async copyTo(directory: string): Promise<void> {
-    mkdirSync(directory, { mode: 0o700 });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     await this.#root.backup(directory, true);
   }
 

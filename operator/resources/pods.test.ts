@@ -142,7 +142,13 @@ describe('the revision of the pods', () => {
 });
 
 describe('the configuration of the nodes', () => {
-  const own = ['log-level', 'overlay-mib', 'cache-mib', 'connections-max'];
+  const own = [
+    'log-level',
+    'overlay-mib',
+    'cache-mib',
+    'compact-at-start-percent',
+    'connections-max',
+  ];
   const map = configMap(clusterWith({ config: { 'log-level': 'debug' } }), hash);
   const file = parse(map.data['config.yaml'] ?? '') as Record<string, unknown>;
 

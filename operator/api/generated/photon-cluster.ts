@@ -159,6 +159,10 @@ export interface PhotonCluster {
        */
       'cache-mib'?: number;
       /**
+       * Share of the data file that must be free for it to be compacted before the node serves; 0 for never.
+       */
+      'compact-at-start-percent'?: number;
+      /**
        * Driver connections at once.
        */
       'connections-max'?: number;
