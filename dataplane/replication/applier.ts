@@ -155,6 +155,7 @@ export class Applier {
         const slices = Math.min(slicesMax, Math.ceil(this.#queue.length / itemsPerSliceMax));
         await Promise.all(Array.from({ length: slices }, () => this.#slice()));
         this.#endDrains(this.#count.applied);
+        this.#checkpointLater();
       }
     } catch (error) {
       this.#queue.length = 0;
@@ -163,7 +164,6 @@ export class Applier {
       this.#running = undefined;
       this.#endDrains(Number.POSITIVE_INFINITY);
     }
-    if (!this.#stopped && this.#checkpointTimer === undefined) this.#checkpointLater();
   }
 
   #endDrains(reached: number): void {
@@ -230,12 +230,14 @@ export class Applier {
     return true;
   }
 
+  /** While there is no end of entries, too. */
   #checkpointLater(): void {
+    if (this.#stopped || this.#checkpointTimer !== undefined) return;
     this.#checkpointTimer = setTimeout(() => {
       this.#checkpointTimer = undefined;
-      this.#checkpointing = this.checkpoint().catch((error: unknown) =>
-        this.#options.failed(error as Error),
-      );
+      this.#checkpointing = Promise.resolve(this.#checkpointing)
+        .then(() => this.checkpoint())
+        .catch((error: unknown) => this.#options.failed(error as Error));
     }, checkpointMs);
     this.#checkpointTimer.unref();
   }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { CutDatabase, cutAgainAndAgain } from './testing/power-cut.ts';
 
 /** A sample; `npm run soak -- database crash` has thousands of seeds. */
-const steps = 70;
+const steps = 100;
 const seeds = 250;
 
 describe('a database whose power goes', () => {

@@ -46,6 +46,34 @@ describe('the database of a node', () => {
     expect((await scan(groupOf(again))).length).to.equal(49);
   });
 
+  it('serves what was replayed before the store has it', async () => {
+    const world = newWorld();
+    const never = new Promise<never>(() => undefined);
+    const first = await open(world);
+    await withTable(first);
+    await withIndex(first);
+    for (const key of ['a', 'b', 'c']) await put(groupOf(first), key, 'old');
+    await first.stop();
+    const holding = { store: killable(world.store, () => never) };
+    const second = groupOf(await open(world, holding));
+    await put(second, 'a', 'new');
+    await put(second, 'b', null);
+    await put(second, 'd', 'new');
+    const database = await open(world, holding);
+    const third = groupOf(database);
+    expect((await third.get(encodeUtf8('a')))?.text).to.equal('{"id":"a","v":"new"}');
+    expect(await third.get(encodeUtf8('b'))).to.equal(undefined);
+    expect(third.count).to.equal(3);
+    expect(await scanIndex(database)).to.deep.equal(['new:a', 'new:d', 'old:c']);
+    await put(third, 'a', 'newest');
+    expect((await scan(third)).length).to.equal(3);
+    const whole = await open(world);
+    await whole.settled();
+    expect(await scanIndex(whole)).to.deep.equal(['new:d', 'newest:a', 'old:c']);
+    expect(groupOf(whole).count).to.equal(3);
+    expect(whole.metrics().overlayBytes).to.equal(0);
+  });
+
   it('evaluates concurrent edits of one key one after the other, asynchronous ones too', async () => {
     const database = await open(newWorld());
     const group = await withTable(database);

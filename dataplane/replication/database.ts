@@ -26,6 +26,7 @@ import type { ExpiringTable } from './expiry.ts';
 import { readProgress } from './index-build.ts';
 import { MetadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
+import { ReplayedEntries } from './replayed.ts';
 import { TableGroup } from './table-group.ts';
 import { Transfers } from './transfer/transfers.ts';
 
@@ -46,8 +47,8 @@ export interface DatabaseOptions {
   readonly signal: AbortSignal;
 }
 
-/** Entries that replay holds before it waits for the store. */
-const replayItemsMax = 4_096;
+/** Entries of this many times the overlay may be replayed before the store has them. */
+const replayedShareMax = 2;
 
 export interface IndexState extends IndexRecord {
   /** How much of it is there: from 0 to 1, and 1 only when it is ready. */
@@ -95,6 +96,7 @@ export class Database {
   readonly #indexes = new Map<number, AppliedIndex>();
   readonly #background: Background;
   readonly #stopping = new AbortController();
+  readonly #replayed = new ReplayedEntries();
   readonly #watchers = new Set<() => void>();
   #state: MetadataState = emptyState;
   #integrity: Integrity = 'ok';
@@ -283,14 +285,16 @@ export class Database {
       if (index !== before + 1 && this.#isLive(group)) throw gapInReplay(group, before, index);
       last.set(group, index);
       this.#replay(record);
-      return this.#applier.waiting > replayItemsMax ? this.#applier.drained() : undefined;
+      const isTooMuch = this.#replayed.bytes > replayedShareMax * this.#options.overlayBytesMax;
+      return isTooMuch ? this.#applier.drained() : undefined;
     };
     const isDispensable = (group: number): boolean => group !== metadataGroup;
     const replay = { isFirst: stored === undefined, replayFrom: applied, isDispensable };
     const log = await this.#options.openLog({ ...replay, onRecord, onProgress, signal });
     this.#log = log;
     void log.failed.then((error) => this.#fail(error));
-    await this.#applier.drained();
+    // Groups serve what was replayed from their overlays; tables and indexes must be those of the store.
+    if (last.get(metadataGroup) !== applied(metadataGroup)) await this.#applier.drained();
     this.#checkLog(log);
     this.#markDamaged(log);
     await removeStrays(store, this.#state);
@@ -337,7 +341,8 @@ export class Database {
       return;
     }
     const command = decodeCommand(new Uint8Array(record.payload));
-    this.#applier.push({ type: 'table', group, index, command, applied: () => undefined });
+    const applied = this.#replayed.add(group, { index, command }, record.payload.byteLength);
+    this.#applier.push({ type: 'table', group, index, command, applied });
   }
 
   /** Makes groups, indexes and background work what the metadata says. */
@@ -384,6 +389,7 @@ export class Database {
       damagedGroups: this.damagedGroups,
       cache: this.#cache.group(),
       indexes: () => this.#indexesOf(table.keyspace) ?? [],
+      replayed: this.#replayed.of(table.keyspace),
       damaged: (error) => this.#damaged(error),
     });
   }

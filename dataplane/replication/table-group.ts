@@ -1,5 +1,5 @@
 import { assert } from '../common/assert.ts';
-import { encodeUtf8, nameOfBytes } from '../common/bytes.ts';
+import { decodeUtf8, encodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { Datum } from '../datum/datum.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { encodeCommand } from '../table/command.ts';
@@ -17,6 +17,7 @@ import { DocumentTooLargeError, TableDamagedError } from './errors.ts';
 import { Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { OverlayBudget } from './overlay-budget.ts';
+import type { ReplayedEntry } from './replayed.ts';
 
 /**
  * One shard of a table: a group of one member whose entries go log -> committed -> store. Guarded
@@ -38,6 +39,8 @@ export interface TableGroupOptions {
   readonly damagedGroups: DamagedGroups;
   /** Indexes of the table now. */
   indexes(): readonly AppliedIndex[];
+  /** What the log had when it was opened, and the store may have by now. */
+  readonly replayed: Iterable<ReplayedEntry>;
   /** Hears of every damaged value that somebody read. */
   damaged(error: StorageCorruptError): void;
 }
@@ -68,6 +71,9 @@ interface Staged {
   delta: number;
 }
 
+const entryBytes = (key: Uint8Array, body: Uint8Array | undefined): number =>
+  key.byteLength * 2 + (body?.byteLength ?? 0) + entryOverheadBytes;
+
 const nothingStaged = (): Staged => ({ operations: [], entries: [], bytes: 0, delta: 0 });
 
 export class TableGroup {
@@ -86,6 +92,26 @@ export class TableGroup {
     this.#nextIndex =
       Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;
     this.#count = options.store.read((view) => readStatistics(view, options.group)).count;
+    for (const entry of options.replayed) if (entry.index > applied) this.#takeReplayed(entry);
+  }
+
+  /** Committed before a restart, and not in the store: as if it had been committed now. */
+  #takeReplayed(replayed: ReplayedEntry): void {
+    const { index, command } = replayed;
+    const staged = nothingStaged();
+    for (const { key, expectedVersion, body } of command.operations) {
+      const text = body === undefined ? undefined : decodeUtf8(body);
+      const bytes = entryBytes(key, body);
+      const entry = { key, index, text, bytes, indexKeys: new Map() };
+      staged.entries.push({ name: nameOfBytes(key), entry });
+      staged.bytes += bytes;
+      // A command holds what was evaluated on the newest document: its expectations hold.
+      if (expectedVersion === 0) staged.delta += 1;
+      if (body === undefined) staged.delta -= 1;
+    }
+    this.options.budget.take(staged.bytes);
+    this.#show(staged);
+    replayed.applied = () => this.#forget(staged);
   }
 
   get count(): number {
@@ -284,7 +310,7 @@ export class TableGroup {
     if (body !== undefined && body.byteLength > documentBytesMax) {
       throw new DocumentTooLargeError(body.byteLength, documentBytesMax);
     }
-    const bytes = edit.key.byteLength * 2 + (body?.byteLength ?? 0) + entryOverheadBytes;
+    const bytes = entryBytes(edit.key, body);
     const entry = { key: edit.key, index: this.#nextIndex, text, bytes, indexKeys: new Map() };
     staged.operations.push({ key: edit.key, expectedVersion: current.version, body });
     staged.entries.push({ name, entry });
@@ -314,21 +340,23 @@ export class TableGroup {
   }
 
   #commit(index: number, command: Command, staged: Staged): void {
-    for (const { name, entry } of staged.entries) {
-      assert(entry.index === index, 'an entry is committed by its own command');
-      this.overlay.commit(name, entry);
-    }
+    const isOwn = staged.entries.every(({ entry }) => entry.index === index);
+    assert(isOwn, 'an entry is committed by its own command');
+    this.#show(staged);
+    const { group, applier } = this.options;
+    applier.push({ type: 'table', group, index, command, applied: () => this.#forget(staged) });
+  }
+
+  /** Readers see it from now on. */
+  #show(staged: Staged): void {
+    for (const { name, entry } of staged.entries) this.overlay.commit(name, entry);
     this.#count += staged.delta;
-    this.options.applier.push({
-      type: 'table',
-      group: this.options.group,
-      index,
-      command,
-      applied: () => {
-        for (const { name, entry } of staged.entries) this.#applied(name, entry);
-        this.options.budget.give(staged.bytes);
-      },
-    });
+  }
+
+  /** The store has it. */
+  #forget(staged: Staged): void {
+    for (const { name, entry } of staged.entries) this.#applied(name, entry);
+    this.options.budget.give(staged.bytes);
   }
 
   /** The store has an entry: in one moment it leaves the overlay and is what the cache may have. */

@@ -85,8 +85,8 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'replay begins one entry too late',
     file: database,
-    from: 'replayFrom: applied };',
-    to: 'replayFrom: (group: number) => applied(group) + 1 };',
+    from: 'replayFrom: applied,',
+    to: 'replayFrom: (group: number) => applied(group) + 1,',
   },
   {
     bug: 'a gap in the replayed log is not noticed',
@@ -101,10 +101,22 @@ const storageMutants: readonly Mutant[] = [
     to: 'if (end < 0) throw',
   },
   {
-    bug: 'it serves before replay is over',
+    bug: 'what was replayed is not served until the store has it',
+    file: tableGroup,
+    from: 'if (entry.index > applied) this',
+    to: 'if (entry.index < 0) this',
+  },
+  {
+    bug: 'what was replayed is served although the store has it',
+    file: tableGroup,
+    from: 'if (entry.index > applied) this',
+    to: 'if (entry.index > 0) this',
+  },
+  {
+    bug: 'it serves before the store has the tables that were replayed',
     file: database,
-    from: '    await this.#applier.drained();\n    this.#checkLog(log);',
-    to: '    this.#checkLog(log);',
+    from: 'if (last.get(metadataGroup) !== applied(metadataGroup)) await',
+    to: 'if (last.get(metadataGroup) === -1) await',
   },
   {
     bug: 'an index is built before the store knows of it',

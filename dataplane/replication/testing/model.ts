@@ -15,13 +15,30 @@ export class TableModel {
   #newest: Rows = new Map();
   #sent: Change[] = [];
   #durable = 0;
+  #isKnown = true;
+
+  /** Of a copy nobody knows which state it has until somebody looks. */
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
+  /** Entries that everybody sees by now. */
+  get certainEntries(): number {
+    return this.#durable;
+  }
+
+  /** A table that has what this one had at some moment since so many entries. */
+  between(entries: number): TableModel {
+    const copy = new TableModel();
+    copy.#isKnown = false;
+    copy.#base = new Map(this.#base);
+    copy.#sent = [...this.#sent];
+    copy.#durable = entries;
+    return copy;
+  }
 
   newest(key: string): string | undefined {
     return this.#newest.get(key);
-  }
-
-  keys(): string[] {
-    return [...this.#newest.keys()];
   }
 
   /** The next entry of the log; what it changes is added while it is made. */
@@ -55,6 +72,7 @@ export class TableModel {
     this.#newest = new Map(found);
     this.#sent = [];
     this.#durable = 0;
+    this.#isKnown = true;
   }
 
   #explain(found: Rows, about: string): never {

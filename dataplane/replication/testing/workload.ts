@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import type { Prng } from '../../common/prng.ts';
@@ -82,6 +83,7 @@ export class Workload {
       [2, (life) => this.#change(life, (schema) => this.#dropTable(schema))],
       [4, (life) => this.#change(life, (schema) => this.#createIndex(schema))],
       [2, (life) => this.#change(life, (schema) => this.#dropIndex(schema))],
+      [3, (life) => this.#copyTable(life)],
       [6, (life) => life.database.settled()],
       [6, (life) => life.database.checkpoint()],
       [3, (life) => quiet(life.database)],
@@ -105,7 +107,7 @@ export class Workload {
     const id = this.#one([...this.schema.newest.keys()]);
     const group = id === undefined ? undefined : database.group(id);
     const model = id === undefined ? undefined : this.tables.get(id);
-    if (group === undefined || model === undefined) return;
+    if (group === undefined || model?.isKnown !== true) return;
     let change: Change | undefined;
     const edits = this.#keys(count).map((key) => {
       const text = this.#prng.next() < 0.25 ? undefined : this.#document(key);
@@ -133,7 +135,7 @@ export class Workload {
     { database, isOver }: Life,
     after: (schema: Schema) => readonly [MetadataCommand, Schema] | undefined,
   ): Promise<void> {
-    const changed = this.#changing.then(async () => {
+    return this.#inTurn(async () => {
       const step = isOver() ? undefined : after(this.schema.newest);
       if (step === undefined) return;
       const [command, schema] = step;
@@ -142,8 +144,33 @@ export class Workload {
       if ('type' in result) throw new Error(result.message);
       if (!isOver()) this.schema.acknowledged();
     });
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(change);
     this.#changing = changed.catch(() => undefined);
     return changed;
+  }
+
+  /** A copy of a table that others write to meanwhile, by an export and an import of it. */
+  #copyTable({ database, isOver }: Life): Promise<void> {
+    return this.#inTurn(async () => {
+      const schema = this.schema.newest;
+      const from = this.#one([...schema.keys()].filter((id) => this.tables.get(id)?.isKnown));
+      const table = from === undefined ? undefined : database.state.tables[from];
+      const model = from === undefined ? undefined : this.tables.get(from);
+      if (isOver() || table === undefined || model === undefined) return;
+      if (schema.size >= tablesMax) return;
+      const atStart = model.certainEntries;
+      const pieces: Uint8Array[] = [];
+      for await (const piece of database.transfers.export(table, signal)) pieces.push(piece);
+      const id = `t${(this.#number += 1)}`;
+      this.tables.set(id, model.between(atStart));
+      this.schema.sent(new Map([...schema, [id, schema.get(table.id) ?? []]]));
+      const request = { id, as: { database: 'd', table: id }, refusal: () => undefined };
+      await database.transfers.import(Readable.from(pieces), request, signal);
+      if (!isOver()) this.schema.acknowledged();
+    });
   }
 
   #createTable(schema: Schema): readonly [MetadataCommand, Schema] | undefined {
