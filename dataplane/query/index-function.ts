@@ -5,9 +5,7 @@ import { canonicalText, parseText } from '../datum/text.ts';
 import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
-import { PhotonError } from '../common/errors.ts';
 import { datumOf, FunctionValue } from './value.ts';
-import type { Value } from './value.ts';
 
 /** Index keys of a document by a definition of `indexCreate`; a document that gives none has no entry. */
 export function compileIndex(
@@ -37,13 +35,15 @@ export function compileIndexValues(
   };
 }
 
-/** A document that the function does not fit has no entry. */
+/**
+ * A document that the function does not fit has no entry. Nor has one for which the engine has a fault
+ * of its own: the log has the document, and whoever applies it must come to an end.
+ */
 function guarded(run: () => Datum | undefined): Datum | undefined {
   try {
     return run();
-  } catch (error) {
-    if (error instanceof PhotonError) return undefined;
-    throw error;
+  } catch {
+    return undefined;
   }
 }
 
@@ -59,5 +59,11 @@ function keyFunction(definition: string): (document: Datum) => Datum | undefined
   const node = compile(term, context);
   const index = node.run(noScope);
   if (!(index instanceof FunctionValue) || !index.pure) return () => undefined;
-  return (document) => datumOf(index.call([document]) as Value);
+  return (document) => {
+    const key = index.call([document]);
+    if (!(key instanceof Promise)) return datumOf(key);
+    // What has to wait (a stream, or the refusal of one) is no key, whatever comes of it.
+    key.catch(() => undefined);
+    return undefined;
+  };
 }

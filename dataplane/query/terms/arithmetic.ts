@@ -72,6 +72,7 @@ function multiply(call: TermCall): Datum {
     .map(integerOf)
     .reduce((a, b) => a * b, 1);
   if (times < 0) throw logic('Cannot multiply an ARRAY by a negative number.');
+  if (array.length === 0) return [];
   if (array.length * times > call.context.arrayLimit) throw overLimit(call.context);
   return Array.from({ length: times }, () => array).flat();
 }

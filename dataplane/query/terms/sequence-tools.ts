@@ -102,13 +102,20 @@ export function refuseInfinite(value: Value): void {
     );
 }
 
-/** Everything of a sequence, bounded by the query's array limit. */
-export async function itemsOf(value: Value, context: Context): Promise<readonly Item[]> {
+/**
+ * Everything of a sequence, bounded by the query's array limit. What is no sequence is refused at
+ * once, not by a promise: a pure term that is given it has nobody to wait for one.
+ */
+export function itemsOf(value: Value, context: Context): Promise<readonly Item[]> {
   const now = itemsNow(value);
-  if (now !== undefined) return now;
+  if (now !== undefined) return Promise.resolve(now);
   refuseInfinite(value);
+  return itemsIn(streamFrom(value), context);
+}
+
+async function itemsIn(stream: Stream, context: Context): Promise<readonly Item[]> {
   const items: Item[] = [];
-  for await (const batch of batchesOf(streamFrom(value), context.signal)) {
+  for await (const batch of batchesOf(stream, context.signal)) {
     for (const item of batch) items.push(item);
     if (items.length > context.arrayLimit) throw overLimit(context);
   }
@@ -158,6 +165,8 @@ export function eachIn(
   const now = itemsNow(value);
   if (now !== undefined) return eachOf(now, step);
   refuseInfinite(value);
+  // Refuses what is no sequence at once, as `itemsOf` does.
+  const stream = streamFrom(value);
   return (async () => {
     let stopped = false;
     const watched = (item: Item): unknown => {
@@ -166,7 +175,7 @@ export function eachIn(
       stopped = result === true;
       return stopped;
     };
-    for await (const batch of batchesOf(streamFrom(value), context.signal)) {
+    for await (const batch of batchesOf(stream, context.signal)) {
       await eachOf(batch, watched);
       if (stopped) return;
     }

@@ -126,6 +126,13 @@ const groups: readonly (readonly [string, unknown, unknown])[] = [
 ];
 
 const failures: readonly (readonly [string, unknown, number, string, unknown])[] = [
+  [
+    'no sequence in a function that needs no waiting',
+    [39, [rows, fn((x) => [21, [[145, [field(x, 'a')]], 1]])]],
+    3_000_000,
+    'Cannot convert STRING to SEQUENCE',
+    [1, 1, 0, 0],
+  ],
   ['no sequence', [86, [1]], 3_000_000, 'Cannot convert NUMBER to SEQUENCE', [0]],
   [
     'no function',

@@ -53,8 +53,12 @@ function offsetSeconds(zone: string): number {
 }
 
 /** The moment as a calendar date of its own zone, to be read by the UTC accessors: no clock. */
-export const localDate = (time: DatumObject): Date =>
-  new globalThis.Date(Math.round((secondsOf(time) + offsetSeconds(zoneOf(time))) * 1000));
+export function localDate(time: DatumObject): Date {
+  const seconds = secondsOf(time) + offsetSeconds(zoneOf(time));
+  const date = new globalThis.Date(Math.round(seconds * 1000));
+  if (!Number.isNaN(date.getTime())) return date;
+  throw logic('Error in time logic: Year is out of valid range: 1400..9999.');
+}
 
 export interface CalendarTime {
   readonly year: number;

@@ -37,6 +37,7 @@ const values: readonly (readonly [string, unknown, unknown])[] = [
   ['slices bytes', [30, [binary('Zm9v'), 1, 2]], binary('bw==')],
   ['draws a number', [151, [10]], 5],
   ['knows the months', [120, []], 7],
+  ['repeats nothing, however often', [26, [[2, []], 1e308]], []],
   ['shows a time', [100, [time]], '2013-07-22T12:30:01.500+02:00'],
   ['takes the hour of its zone', [133, [time]], 12],
   ['changes the zone', [133, [[104, [time, 'Z']]]], 10],
@@ -69,6 +70,13 @@ const failures: readonly (readonly [string, unknown, number, string, unknown])[]
     [0],
   ],
   ['null is not there', [141, [null]], 3_100_000, 'Expected type STRING but found NULL.', [0]],
+  [
+    'a time beyond all calendars',
+    [100, [{ $reql_type$: 'TIME', epoch_time: 1e17, timezone: '+00:00' }]],
+    3_000_000,
+    'Error in time logic: Year is out of valid range: 1400..9999.',
+    [],
+  ],
   ['division by zero', [27, [1, 0]], 3_000_000, 'Cannot divide by zero.', []],
   [
     'a database is no value',
