@@ -13,7 +13,7 @@ import type {
 import { errorType, RuntimeError } from '../query/errors.ts';
 import type { BatchLimit, BatchSource } from '../replication/contract.ts';
 import type { Database } from '../replication/database.ts';
-import { TableDamagedError } from '../replication/errors.ts';
+import { isRefusal, TableDamagedError } from '../replication/errors.ts';
 import { IndexScan } from '../replication/index-scan.ts';
 import { TableScan } from '../replication/scan.ts';
 import type { DiskGate, WriteKind } from './disk-gate.ts';
@@ -53,12 +53,14 @@ function infoOf(database: Database, table: TableRecord): TableInfo {
 type Changed<T> = T | Refusal;
 
 function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void): Catalog {
+  const change = (command: MetadataCommand): Promise<MetadataState | Refused> =>
+    shown(() => database.change(command));
   const info = (table: TableRecord | undefined): TableInfo | undefined =>
     table === undefined ? undefined : infoOf(database, table);
   const tableNow = (id: string): TableInfo | undefined => info(database.state.tables[id]);
   /** Applies a command, and answers the table that it was about. */
   const changeTable = async (command: MetadataCommand, id: string): Promise<Changed<TableInfo>> => {
-    const result: MetadataState | Refused = await database.change(command);
+    const result: MetadataState | Refused = await change(command);
     if ('type' in result) return result;
     return tableNow(id) ?? { type: 'refused', message: 'The table was dropped.' };
   };
@@ -71,7 +73,7 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
     createDatabase: async (name) => {
       requireRoom();
       const id = randomUUID();
-      const result = await database.change({ type: 'createDatabase', id, name });
+      const result = await change({ type: 'createDatabase', id, name });
       return 'type' in result ? result : { id, name };
     },
     dropDatabase: async (name) => {
@@ -80,7 +82,7 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
         found === undefined
           ? []
           : tablesOf(database.state, found.id).map((table) => infoOf(database, table));
-      const result = await database.change({ type: 'dropDatabase', name });
+      const result = await change({ type: 'dropDatabase', name });
       return 'type' in result || found === undefined
         ? (result as Refused)
         : { database: found, tables };
@@ -96,7 +98,7 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
     },
     dropTable: async (id) => {
       const before = tableNow(id);
-      const result = await database.change({ type: 'dropTable', id });
+      const result = await change({ type: 'dropTable', id });
       return 'type' in result || before === undefined ? (result as Refused) : before;
     },
     createIndex: async (tableId, index) => {
@@ -128,12 +130,12 @@ async function indexesReady(
   }
 }
 
-/** Says what a damaged table answers in the words of the driver's protocol. */
+/** Says what a damaged table or a full disk answers in the words of the driver's protocol. */
 async function shown<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof TableDamagedError)) throw error;
+    if (!(error instanceof TableDamagedError) && !isRefusal(error)) throw error;
     throw new RuntimeError(errorType.opFailed, error.message, []);
   }
 }

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { MetadataCommand } from '../metadata/apply.ts';
 import type { Garbage, IndexRecord, MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { clearKeyspace } from './clear.ts';
 import type { ApplyStore } from './contract.ts';
+import { isRefusal } from './errors.ts';
 import { buildIndex, removeProgress } from './index-build.ts';
 
 /**
@@ -22,6 +24,9 @@ export interface BackgroundOptions {
   failed(error: Error): void;
   readonly signal: AbortSignal;
 }
+
+/** What the log refused is asked for again. */
+const againAfterMs = 1_000;
 
 export class Background {
   readonly #options: BackgroundOptions;
@@ -64,8 +69,21 @@ export class Background {
     if (!isWanted()) return;
     // After a power cut the log would call an index ready whose entries are not on the medium.
     await store.flushed();
-    await this.#options.change({ type: 'indexReady', tableId: table.id, keyspace });
+    await this.#change({ type: 'indexReady', tableId: table.id, keyspace });
     await store.write((transaction) => removeProgress(transaction, keyspace));
+  }
+
+  /** Nobody else would ask again: it waits for room in the log. */
+  async #change(command: MetadataCommand): Promise<void> {
+    for (;;) {
+      try {
+        await this.#options.change(command);
+        return;
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+      await delay(againAfterMs, undefined, { signal: this.#options.signal });
+    }
   }
 
   #startClearing(piece: Garbage): void {
@@ -74,7 +92,7 @@ export class Background {
       await clearKeyspace(store, piece, signal);
       // After a power cut the log would know of a removal that the medium does not have.
       await store.flushed();
-      await this.#options.change({ type: 'cleared', keyspace: piece.keyspace });
+      await this.#change({ type: 'cleared', keyspace: piece.keyspace });
     });
   }
 

@@ -9,7 +9,10 @@ export interface GroupLog {
   /** Whether `append` refuses for now; `room` waits until it does not, and rejects after a while. */
   readonly full: boolean;
   room(signal: AbortSignal): Promise<void>;
-  /** Rejects without taking anything while the log is full; any other failure ends the process. */
+  /**
+   * Rejects without taking anything when there is no room (`isRefusal` in errors.ts), and then all later
+   * entries of the group until the first that was refused comes again. Any other failure ends the process.
+   */
   append(records: readonly LogEntry[]): Promise<void>;
   /** Removes what all its groups have on the medium; of a dropped group that is `Infinity`. */
   release(flushed: Pick<ReadonlyMap<number, number>, 'get'>): Promise<void>;

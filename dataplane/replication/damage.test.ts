@@ -2,80 +2,17 @@ import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { Datum } from '../datum/datum.ts';
 import { MemoryDisk } from '../disk/memory-disk.ts';
-import { MemoryStore } from '../kv/memory-store.ts';
-import type { MetadataCommand } from '../metadata/apply.ts';
-import { openWal } from '../wal/open-wal.ts';
-import { ManualClock } from '../wal/testing/manual-clock.ts';
 import { failureOf } from '../wal/testing/log.ts';
 import type { Failure } from '../wal/testing/log.ts';
-import { Database } from './database.ts';
+import type { Database } from './database.ts';
 import { TableScan } from './scan.ts';
 import type { TableGroup } from './table-group.ts';
+import { change, createTable, groupOf, keysOf, openOver, put, signal } from './testing/over-log.ts';
 
-const { signal } = new AbortController();
 const damage = { code: 'storage.corrupt', message: 'Two values are damaged.' };
 
-function open(disk: MemoryDisk): Promise<Database> {
-  return Database.open({
-    store: new MemoryStore(),
-    openLog: ({ isFirst: _isFirst, ...replay }) =>
-      openWal({
-        ...replay,
-        disk,
-        directory: '/data/wal',
-        segmentBytes: 16_384,
-        clock: new ManualClock(),
-        random: () => 0.25,
-      }),
-    codec: {
-      parse: (text) => JSON.parse(text) as Datum,
-      format: (document) => JSON.stringify(document),
-    },
-    compileIndex: () => () => [],
-    overlayBytesMax: 100_000,
-    cacheBytesMax: 10_000,
-    onProgress: () => undefined,
-    signal,
-  });
-}
-
-async function change(database: Database, command: MetadataCommand): Promise<void> {
-  const result = await database.change(command);
-  if ('type' in result) throw new Error(result.message);
-}
-
-async function createTable(database: Database, id: string): Promise<TableGroup> {
-  const table = {
-    id,
-    name: id,
-    databaseId: 'd',
-    primaryKey: 'id',
-    durability: 'hard',
-    shards: 1,
-    replicas: 1,
-    replication: 'sync',
-    partition: 'hash',
-  } as const;
-  await change(database, { type: 'createTable', table });
-  return groupOf(database, id);
-}
-
-function groupOf(database: Database, id: string): TableGroup {
-  const group = database.group(id);
-  if (group === undefined) throw new Error(`no table ${id}`);
-  return group;
-}
-
-const put = (group: TableGroup, key: string): Promise<unknown> =>
-  group.edit([{ key: encodeUtf8(key), evaluate: () => ({ id: key }) }], 'hard', signal);
-
-async function keysOf(group: TableGroup): Promise<string[]> {
-  const rows = await new TableScan(group, {}, 'ascending').next({ rows: 9, bytes: 999 }, signal);
-  return (rows ?? []).map((row) => Buffer.from(row.key).toString());
-}
-
 async function withTables(): Promise<[Database, TableGroup, TableGroup]> {
-  const database = await open(new MemoryDisk());
+  const database = await openOver({ disk: new MemoryDisk() });
   await change(database, { type: 'createDatabase', id: 'd', name: 'd' });
   const groups = [
     await createTable(database, 'sick'),

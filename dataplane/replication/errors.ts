@@ -28,6 +28,10 @@ export class TableDamagedError extends PhotonError {
   }
 }
 
+/** An append that the log did not take for want of room: it is as if nobody had asked. */
+export const isRefusal = (error: unknown): error is Error =>
+  error instanceof Error && 'isRefusal' in error;
+
 /** The log holds something that the state before it does not allow. */
 export class ReplayError extends PhotonError {
   override readonly code = 'replication.replay';

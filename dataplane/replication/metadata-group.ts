@@ -5,7 +5,7 @@ import type { MetadataState } from '../metadata/state.ts';
 import { metadataGroup } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { GroupLog } from './contract.ts';
-import { ReplayError } from './errors.ts';
+import { isRefusal, ReplayError } from './errors.ts';
 import { entryKind, onlyTerm } from './table-group.ts';
 
 const encodeMetadata = (command: MetadataCommand): Uint8Array =>
@@ -67,9 +67,11 @@ export class MetadataGroup {
     const index = this.#nextIndex;
     this.#nextIndex += 1;
     const payload = encodeMetadata(command);
-    await this.#log.append([
-      { group: metadataGroup, term: onlyTerm, index, kind: entryKind.command, payload },
-    ]);
+    const entry = { group: metadataGroup, term: onlyTerm, index, kind: entryKind.command, payload };
+    await this.#log.append([entry]).catch((error: unknown) => {
+      if (isRefusal(error)) this.#nextIndex = index;
+      throw error;
+    });
     this.#state = result.state;
     this.#applier.push({ type: 'metadata', index, state: result.state });
     this.#changed(result.state);

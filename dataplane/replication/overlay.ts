@@ -29,6 +29,12 @@ export class Overlay {
     this.#proposed.set(name, entry);
   }
 
+  /** What was proposed counts no more, but for these, in their order. */
+  proposeOnly(entries: Iterable<{ readonly name: string; readonly entry: OverlayEntry }>): void {
+    this.#proposed.clear();
+    for (const { name, entry } of entries) this.#proposed.set(name, entry);
+  }
+
   /** The newest entry that a writer must build on. */
   newest(name: string): OverlayEntry | undefined {
     return this.#proposed.get(name) ?? this.#committed.get(name);

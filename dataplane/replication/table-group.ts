@@ -13,7 +13,7 @@ import type { Applier } from './applier.ts';
 import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
 import type { DamagedGroups } from './damage.ts';
 import type { GroupDocuments } from './document-cache.ts';
-import { DocumentTooLargeError, TableDamagedError } from './errors.ts';
+import { DocumentTooLargeError, isRefusal, TableDamagedError } from './errors.ts';
 import { Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { OverlayBudget } from './overlay-budget.ts';
@@ -84,6 +84,10 @@ export class TableGroup {
   #count: number;
   #lastProposal: Promise<void> = Promise.resolve();
   #softPending = 0;
+  /** By index, what the log was asked to take and has not answered. */
+  readonly #outstanding = new Map<number, Staged>();
+  /** How often proposals were withdrawn, and why the last time. */
+  readonly #withdrawn: { times: number; reason?: Error } = { times: 0 };
   readonly #latches = new Map<string, Promise<void>>();
 
   constructor(options: TableGroupOptions) {
@@ -129,17 +133,26 @@ export class TableGroup {
   /** Waits until every write acknowledged so far can be read. */
   async readable(): Promise<void> {
     this.requireIntact();
-    if (this.#softPending > 0) await this.#lastProposal;
+    if (this.#softPending > 0) await this.#answered();
   }
 
-  /** Resolves when every write so far is on the medium. */
+  /** What was refused for want of room is not there, which a reader may see. */
+  async #answered(): Promise<void> {
+    try {
+      await this.#lastProposal;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+  }
+
+  /** Resolves when every write so far is on the medium; rejects when the last ones were refused. */
   async sync(): Promise<void> {
     await this.#lastProposal;
   }
 
   async get(key: Uint8Array): Promise<Row | undefined> {
     this.requireIntact();
-    if (this.#softPending > 0) await this.#lastProposal;
+    if (this.#softPending > 0) await this.#answered();
     this.counters.reads += 1;
     const name = nameOfBytes(key);
     const { text } = this.read(key, name, this.overlay.committed(name));
@@ -276,9 +289,13 @@ export class TableGroup {
     pending: { readonly current: Current; readonly old: Datum; readonly next: Promise<Datum> },
   ): Promise<EditOutcome> {
     const { current, old } = pending;
+    const { times } = this.#withdrawn;
     const outcome = pending.next
       .then(async (next) => {
         await this.#room(signal);
+        // The document that it was evaluated on may never have come to be.
+        const { times: timesNow, reason } = this.#withdrawn;
+        if (reason !== undefined && timesNow > times) throw reason;
         const staged = nothingStaged();
         const result = this.#stage(edit, { name, current, old, next }, staged);
         if (staged.operations.length > 0) await this.#propose(staged);
@@ -330,18 +347,42 @@ export class TableGroup {
     budget.take(staged.bytes);
     this.counters.writes += staged.operations.length;
     const payload = encodeCommand(command);
+    this.#outstanding.set(index, staged);
     const committed = log
       .append([{ group, term: onlyTerm, index, kind: entryKind.command, payload }])
-      .then(() => this.#commit(index, command, staged));
+      .then(
+        () => this.#commit(index, command, staged),
+        (error: unknown) => {
+          if (isRefusal(error)) this.#withdraw(index, error);
+          throw error;
+        },
+      );
     this.#lastProposal = committed;
     // Whoever waits for it sees the failure; without anybody, the log's own `failed` stops the node.
     committed.catch(() => undefined);
     return committed;
   }
 
+  /** The log refused an entry, and refuses all behind it: nothing may be built on them any more. */
+  #withdraw(from: number, refusal: Error): void {
+    if (!this.#outstanding.has(from)) return;
+    this.#withdrawn.times += 1;
+    this.#withdrawn.reason = refusal;
+    this.#nextIndex = from;
+    for (const [index, staged] of this.#outstanding) {
+      if (index < from) continue;
+      this.#outstanding.delete(index);
+      this.options.budget.give(staged.bytes);
+      this.counters.writes -= staged.operations.length;
+    }
+    const kept = [...this.#outstanding.values()].flatMap(({ entries }) => entries);
+    this.overlay.proposeOnly(kept);
+  }
+
   #commit(index: number, command: Command, staged: Staged): void {
     const isOwn = staged.entries.every(({ entry }) => entry.index === index);
     assert(isOwn, 'an entry is committed by its own command');
+    this.#outstanding.delete(index);
     this.#show(staged);
     const { group, applier } = this.options;
     applier.push({ type: 'table', group, index, command, applied: () => this.#forget(staged) });

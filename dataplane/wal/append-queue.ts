@@ -9,6 +9,8 @@ interface Waiting {
   readonly bytes: number;
   resolve(): void;
   reject(error: Error): void;
+  /** Makes it as if it had never been asked for. */
+  undo(): void;
 }
 
 /** Some appends that are written together. */
@@ -17,6 +19,8 @@ export interface WaitingBatch {
   /** They are durable. */
   done(): void;
   fail(error: Error): void;
+  /** Nothing of them was written: they and all that wait are undone, the newest first. */
+  refuse(error: Error): void;
 }
 
 /** Bytes of one batch: bounds what a crash can tear, and how long one sync takes. */
@@ -61,12 +65,12 @@ export class AppendQueue {
   }
 
   /** Resolves when the records were written. */
-  push(records: readonly WalRecord[]): Promise<void> {
+  push(records: readonly WalRecord[], undo: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const bytes = recordsBytes(records);
     this.#bytes += bytes;
     this.#waitingBytes += bytes;
-    this.#waiting.push({ records, bytes, resolve, reject });
+    this.#waiting.push({ records, bytes, resolve, reject, undo });
     return promise;
   }
 
@@ -124,6 +128,13 @@ export class AppendQueue {
       fail: (error) => {
         this.#leave(bytes);
         for (const each of taken) each.reject(error);
+      },
+      refuse: (error) => {
+        const refused = [...taken, ...this.#waiting.splice(0)];
+        this.#waitingBytes = 0;
+        for (const each of [...refused].reverse()) each.undo();
+        for (const each of refused) each.reject(error);
+        this.#leave(refused.reduce((sum, each) => sum + each.bytes, 0));
       },
     };
   }

@@ -60,6 +60,24 @@ export class Continuity {
     return undefined;
   }
 
+  /** Takes out entries that were noted last, as if they had never been. */
+  forgetLast(records: readonly WalRecord[]): void {
+    for (const { group, index } of records.toReversed()) {
+      const tail = this.#tails.get(group);
+      if (tail !== undefined) this.#truncate(tail, index);
+    }
+  }
+
+  /** A group as it is now, to be put back when what is noted next does not become true. */
+  save(group: number): () => void {
+    const tail = this.#tails.get(group);
+    const saved = tail === undefined ? undefined : { runs: [...tail.runs], last: tail.last };
+    return () => {
+      if (saved === undefined) this.#tails.delete(group);
+      else this.#tails.set(group, saved);
+    };
+  }
+
   /** The last entry of a group; undefined when the log has none of it. */
   last(group: number): LogIndex | undefined {
     const tail = this.#tails.get(group);

@@ -75,12 +75,14 @@ export class WalSyncError extends PhotonError {
   }
 }
 
+/** There is no room for the next segment. Of what is rejected with it, nothing was written. */
 export class WalDiskFullError extends PhotonError {
   override readonly code = 'wal.disk_full';
+  readonly isRefusal = true;
   readonly wantedBytes: number;
   readonly freeBytes: number;
 
-  constructor(room: { wantedBytes: number; freeBytes: number }, cause: unknown) {
+  constructor(room: { wantedBytes: number; freeBytes: number }, cause?: unknown) {
     super(
       `The disk of the write-ahead log is full: the next segment needs ${room.wantedBytes} bytes ` +
         `and ${room.freeBytes} are free. Make room on the volume or enlarge it.`,
@@ -94,6 +96,7 @@ export class WalDiskFullError extends PhotonError {
 /** The disk does not keep up: more waits for it than the queue may hold. */
 export class WalFullError extends PhotonError {
   override readonly code = 'wal.full';
+  readonly isRefusal = true;
 
   constructor(waitingBytes: number) {
     super(

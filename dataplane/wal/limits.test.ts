@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { MemoryDisk } from '../disk/memory-disk.ts';
+import type { Wal } from './wal.ts';
 import {
   directory,
   entry,
@@ -67,6 +68,26 @@ describe('release of segments', () => {
   });
 });
 
+const signal = new AbortController().signal;
+
+/** Appends until the disk is full; answers the last entry that was acknowledged. */
+async function fillDisk(
+  wal: Wal,
+  groups: readonly number[] = [1],
+  append = async (index: number): Promise<void> =>
+    wal.append(groups.map((group) => entry(index, group))),
+): Promise<number> {
+  for (let index = 1; index <= 1_000; index += 1) {
+    try {
+      await append(index);
+    } catch (error) {
+      expect(error).to.include({ code: 'wal.disk_full' });
+      return index - 1;
+    }
+  }
+  throw new Error('the disk never became full');
+}
+
 describe('a log whose disk is full', () => {
   it('says so when it is opened, and leaves nothing behind', async () => {
     const disk = new MemoryDisk(segmentBytes - 1_000);
@@ -76,29 +97,83 @@ describe('a log whose disk is full', () => {
     expect(await disk.list(directory)).to.deep.equal([]);
   });
 
-  it('stops when no segment can be added, with everything acknowledged on the disk', async () => {
+  it('refuses what waits, without having taken it, and goes on when there is room again', async () => {
     const disk = new MemoryDisk(3 * segmentBytes);
-    const { wal } = await openLog(disk);
-    let acknowledged = 0;
-    const { code } = await failureOf(
-      (async () => {
-        for (let index = 1; index <= 1_000; index += 1) {
-          await wal.append([entry(index)]);
-          acknowledged = index;
-        }
-      })(),
-    );
-    expect(code).to.equal('wal.disk_full');
-    expect(await wal.failed).to.include({ code: 'wal.disk_full' });
-    expect((await failureOf(wal.append([entry(acknowledged + 1)]))).code).to.equal('wal.disk_full');
-    expect((await failureOf(wal.room(new AbortController().signal))).code).to.equal(
-      'wal.disk_full',
-    );
+    const { wal, clock } = await openLog(disk);
+    const last = await fillDisk(wal);
+    expect(await Promise.race([wal.failed, Promise.resolve('works')])).to.equal('works');
+    expect(wal.full).to.equal(true);
+    // Refused with what it builds on, and in no other order.
+    expect((await failureOf(wal.append([entry(last + 2)]))).code).to.equal('wal.disk_full');
+    expect((await failureOf(wal.room(signal))).code).to.equal('wal.disk_full');
+    clock.advance(1_000);
+    expect((await failureOf(wal.room(signal))).code).to.equal('wal.disk_full');
+    await wal.release(new Map([[1, last]]));
+    clock.advance(1_000);
+    await wal.room(signal);
+    expect((await failureOf(wal.append([entry(last + 2)]))).code).to.equal('wal.disk_full');
+    for (let index = last + 1; index <= last + 100; index += 1) await wal.append([entry(index)]);
     await wal.close();
-    const found = await openLog(disk.crash(() => false)).catch((error: { code: string }) => error);
-    // The full disk refuses the next segment, and says so again.
-    expect(found).to.include({ code: 'wal.disk_full' });
-    expect(acknowledged).to.be.greaterThan(200);
+    const { records } = await openLog(disk.crash(() => false));
+    expect(records.at(-1)?.index).to.equal(last + 100);
+  });
+
+  it('refuses all that waits at once, of each group from its own first on', async () => {
+    const disk = new MemoryDisk(3 * segmentBytes);
+    const { wal, clock } = await openLog(disk);
+    const last = await fillDisk(wal, [1, 2, 3]);
+    const records = [1, 2, 3, 4].flatMap((ahead) => [
+      entry(last + ahead, 1),
+      entry(last + ahead, 2),
+    ]);
+    const outcomes = await Promise.allSettled(records.map((record) => wal.append([record])));
+    expect(outcomes.every(({ status }) => status === 'rejected')).to.equal(true);
+    await wal.release(new Map([1, 2, 3].map((group) => [group, last])));
+    clock.advance(1_000);
+    await wal.room(signal);
+    await Promise.all([1, 2, 3].map((group) => wal.append([entry(last + 1, group)])));
+    await wal.close();
+  });
+
+  it('undoes a truncation that it refuses', async () => {
+    const disk = new MemoryDisk(3 * segmentBytes);
+    const { wal, clock } = await openLog(disk);
+    const last = await fillDisk(wal, [1], async (index) => {
+      await Promise.all([wal.truncate(1, index - 1), wal.append([entry(index - 1)])]);
+      await wal.append([entry(index)]);
+    });
+    await wal.release(new Map([[1, last - 3]]));
+    clock.advance(1_000);
+    await wal.room(signal);
+    await wal.append([entry(last + 1)]);
+    await wal.close();
+  });
+
+  it('seals its tail, keeps everything acknowledged, and does not open without room for more', async () => {
+    const disk = new MemoryDisk(3 * segmentBytes);
+    const { wal, clock } = await openLog(disk);
+    const last = await fillDisk(wal);
+    await settled();
+    clock.advance(20);
+    await settled();
+    await wal.close();
+    const { wal: again, records } = await openLog(disk.crash(() => false));
+    expect(records.at(-1)?.index).to.equal(last);
+    expect(again.recovery).to.not.have.property('cut');
+    await again.close();
+  });
+
+  it('ends when the header of a prepared segment cannot be written', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await openLog(disk);
+    disk.failBy((operation) => {
+      if (operation === 'rename') throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+    });
+    const append = async (): Promise<void> => {
+      for (let index = 1; index <= 200; index += 1) await wal.append([entry(index)]);
+    };
+    expect((await failureOf(append())).code).to.equal('wal.sync_failed');
+    expect(await wal.failed).to.include({ code: 'wal.sync_failed' });
   });
 
   it('goes on when room was made before the next segment is due', async () => {

@@ -9,6 +9,7 @@ import type { Continuity, FlushedPositions } from './continuity.ts';
 import {
   WalAppendTooLargeError,
   WalClosedError,
+  WalDiskFullError,
   WalEntriesGoneError,
   WalSyncError,
   WalTooManyError,
@@ -58,6 +59,8 @@ export class LogWriter implements Wal {
   readonly #holders: Holders;
   #readers = 0;
   readonly #continuity: Continuity;
+  /** Groups of which entries were refused for want of room, until the first of them is taken. */
+  readonly #refused = new Map<number, PhotonError>();
   readonly #queue: AppendQueue;
   readonly #closing = new AbortController();
   #busy: Promise<void> | undefined;
@@ -83,7 +86,7 @@ export class LogWriter implements Wal {
   }
 
   get full(): boolean {
-    return this.#queue.isFull;
+    return this.#queue.isFull || this.#row.refusal !== undefined;
   }
 
   async append(records: readonly WalRecord[]): Promise<void> {
@@ -99,6 +102,10 @@ export class LogWriter implements Wal {
 
   async room(signal: AbortSignal): Promise<void> {
     this.#refuse();
+    await this.#row.retry().catch((error: unknown) => {
+      const isKnown = error instanceof WalDiskFullError || this.#closing.signal.aborted;
+      throw isKnown ? error : this.#fail(error);
+    });
     return this.#queue.room(signal);
   }
 
@@ -174,14 +181,45 @@ export class LogWriter implements Wal {
     for (const { group } of records) this.#requireIntact(group);
     const bytes = recordsBytes(records);
     if (bytes > appendBytesMax) throw new WalAppendTooLargeError(bytes, appendBytesMax);
-    if (this.#queue.isFull) throw this.#queue.fullError();
-    for (const record of records) {
-      const complaint = this.#continuity.note(record);
-      assert(complaint === undefined, complaint ?? '');
+    const refusal = this.#row.refusal ?? (this.#queue.isFull ? this.#queue.fullError() : undefined);
+    if (refusal !== undefined) {
+      this.#turnAway(records, refusal);
+      throw refusal;
     }
-    const written = this.#queue.push(records);
+    const written = this.#queue.push(records, this.#note(records));
     this.#write();
     return written;
+  }
+
+  /**
+   * Takes records into the continuity of their groups; answers how to take them out again. Entries
+   * behind some that were refused are refused with the same words until the caller begins again there.
+   */
+  #note(records: readonly WalRecord[]): () => void {
+    const [first] = records;
+    const isTruncation = first?.kind === truncateKind;
+    const undo = isTruncation
+      ? this.#continuity.save(first.group)
+      : (): void => this.#continuity.forgetLast(records);
+    for (const record of records) {
+      const complaint = this.#continuity.note(record);
+      if (complaint === undefined) {
+        if (this.#refused.size > 0) this.#refused.delete(record.group);
+        continue;
+      }
+      const refusal = this.#refused.get(record.group);
+      assert(refusal !== undefined, complaint);
+      undo();
+      throw refusal;
+    }
+    return () => {
+      undo();
+      if (this.#row.refusal !== undefined) this.#turnAway(records, this.#row.refusal);
+    };
+  }
+
+  #turnAway(records: readonly WalRecord[], refusal: PhotonError): void {
+    for (const { group } of records) this.#refused.set(group, refusal);
   }
 
   #write(): void {
@@ -200,6 +238,8 @@ export class LogWriter implements Wal {
           appends.done();
           this.#row.prepareNext();
         } catch (error) {
+          // It comes before anything is written, and everything before is durable.
+          if (error instanceof WalDiskFullError) return appends.refuse(error);
           const failure = this.#fail(error);
           appends.fail(failure);
           if (ahead?.appends !== appends) ahead?.appends.fail(failure);
@@ -226,9 +266,10 @@ export class LogWriter implements Wal {
   async #encode(appends: WaitingBatch): Promise<EncodedAppends> {
     const { records } = appends;
     if (!this.#row.newest.fits(records)) {
+      const room = await this.#row.roomFor(records);
       const last = this.#row.newest;
       await this.#timed(() => last.finish());
-      await this.#row.extend(records);
+      await this.#row.extend(room);
     }
     const segment = this.#row.newest;
     return { appends, segment, batch: segment.encode(records) };

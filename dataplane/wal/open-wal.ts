@@ -6,6 +6,7 @@ import { KeptSegments } from './kept-segments.ts';
 import type { Damages } from './kept-segments.ts';
 import { Holders } from './holders.ts';
 import { LogWriter } from './log-writer.ts';
+import { NextSegment } from './next-segment.ts';
 import { SegmentAppender } from './segment-appender.ts';
 import {
   pathOf,
@@ -208,12 +209,14 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   const replay = new Replay(options, found, { kept, damages });
   await replay.run();
   const holders = new Holders(clock);
+  const next = new NextSegment({ disk, directory, segmentBytes, clock });
   const rowOptions = {
     disk,
     directory,
     segmentBytes,
     holders,
     kept,
+    next,
     random: () => options.random(),
   };
   const newest = await onDisk(directory, openNewest(rowOptions, replay.scanned.at(-1), signal));

@@ -58,6 +58,9 @@ export async function prepareSegment(
   const { disk, directory } = place;
   const path = pathOf(place, temporaryName);
   await disk.remove(path);
+  const freeBytes = await disk.freeBytes(directory);
+  // Others need the last bytes of the disk more than an attempt that must fail.
+  if (freeBytes < size) throw new WalDiskFullError({ wantedBytes: size, freeBytes });
   const file = await disk.open(path, 'create');
   try {
     await zero(file, size, signal);
@@ -66,7 +69,6 @@ export async function prepareSegment(
     await file.close();
     await disk.remove(path);
     if (!hasCode(error, 'ENOSPC') && !hasCode(error, 'EDQUOT')) throw error;
-    const freeBytes = await disk.freeBytes(directory);
     throw new WalDiskFullError({ wantedBytes: size, freeBytes }, error);
   }
 }
@@ -108,8 +110,9 @@ export async function setAside(
 }
 
 export async function removeDurably(place: SegmentDirectory, name: string): Promise<void> {
-  await place.disk.remove(pathOf(place, name));
-  await place.disk.syncDirectory(place.directory);
+  const { disk, directory } = place;
+  await disk.remove(pathOf(place, name));
+  await disk.syncDirectory(directory);
 }
 
 export async function readWhole(disk: Pick<Disk, 'open'>, path: string): Promise<Uint8Array> {

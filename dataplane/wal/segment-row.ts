@@ -1,10 +1,10 @@
-import { assert } from '../common/assert.ts';
 import { batchBytes } from './batch.ts';
 import type { FlushedPositions } from './continuity.ts';
-import { WalDiskFullError } from './errors.ts';
+import type { WalDiskFullError } from './errors.ts';
 import { indexRoomBytes } from './group-index.ts';
 import type { Holders } from './holders.ts';
 import type { KeptSegments } from './kept-segments.ts';
+import type { NextSegment } from './next-segment.ts';
 import { recordsBytes } from './record.ts';
 import type { WalRecord } from './record.ts';
 import { SegmentAppender, sealBytes } from './segment-appender.ts';
@@ -13,20 +13,15 @@ import {
   asideKind,
   nameSegment,
   pathOf,
-  prepareSegment,
   removeDurably,
   removeTemporary,
   segmentName,
   setAside,
-  takeSpare,
 } from './segment-file.ts';
 import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
 import { entriesOf } from './segment-entries.ts';
 import type { EntryRange } from './segment-entries.ts';
 import { firstBatchOffset, walFormat } from './segment-header.ts';
-
-/** Released segments whose room is kept: the next four need no zeros, and 64 MiB of disk is little. */
-const sparesMax = 4;
 
 /** What one segment has of a range. */
 export interface SegmentEntries {
@@ -38,6 +33,7 @@ export interface SegmentRowOptions extends SegmentDirectory {
   readonly segmentBytes: number;
   readonly holders: Holders;
   readonly kept: KeptSegments;
+  readonly next: NextSegment;
   random(): number;
 }
 
@@ -62,11 +58,7 @@ export class SegmentRow {
   readonly #releasedTo = new Map<number, number>();
   /** By sequence: since when nobody but holders needs a segment. */
   readonly #releasableSince = new Map<number, number>();
-  /** Names of released segments of the usual size. */
-  readonly #spares: string[] = [];
-  #next: Promise<PreparedSegment | Error> | undefined;
   #releasing: Promise<void> = Promise.resolve();
-  readonly #closing = new AbortController();
 
   constructor(options: SegmentRowOptions, sealed: SealedSegment[], newest: SegmentAppender) {
     this.#options = options;
@@ -82,33 +74,41 @@ export class SegmentRow {
     return this.#sealed.length + 1;
   }
 
-  /** Begins the next segment, which holds at least these records. The newest must be finished. */
-  async extend(records: readonly WalRecord[]): Promise<void> {
-    const { header, ranges, lastCrc } = this.#newest;
+  /** Room for a segment with at least these records. After `wal.disk_full` everything is as before. */
+  roomFor(records: readonly WalRecord[]): Promise<PreparedSegment> {
     const groups = new Set(records.map((record) => record.group));
     const wanted =
       firstBatchOffset +
       batchBytes(recordsBytes(records)) +
       sealBytes +
       indexRoomBytes(groups.size);
-    const size = Math.max(this.#options.segmentBytes, wanted);
-    const prepared = await this.#prepared(size);
+    return this.#options.next.take(Math.max(this.#options.segmentBytes, wanted));
+  }
+
+  /** Begins the next segment. The newest must be finished. */
+  async extend(prepared: PreparedSegment): Promise<void> {
+    const { header, ranges, lastCrc } = this.#newest;
     const endPosition = header.basePosition + header.size;
     const predecessor = { sequence: header.sequence, endPosition, lastCrc };
     const next = await beginSegment(this.#options, predecessor, prepared);
     this.#sealed.push({ header, ranges });
     this.#newest = next;
-    assert(this.#newest.fits(records), 'a new segment holds what it was made for');
+  }
+
+  /** Why nothing can be appended, although the log is well. */
+  get refusal(): WalDiskFullError | undefined {
+    return this.#options.next.refusal;
+  }
+
+  /** Rejects with the refusal while it lasts. */
+  retry(): Promise<void> {
+    return this.#options.next.retry();
   }
 
   /** Starts to prepare room when half of the newest segment is used. */
   prepareNext(): void {
     const { offset, header } = this.#newest;
-    if (this.#next !== undefined || offset * 2 < header.size) return;
-    const { signal } = this.#closing;
-    this.#next = this.#prepare(this.#options.segmentBytes, signal).catch((error: unknown) =>
-      error instanceof Error ? error : new Error(String(error)),
-    );
+    if (offset * 2 >= header.size) this.#options.next.prepare();
   }
 
   /** One release at a time, oldest first, each removal durable before the next. */
@@ -170,33 +170,10 @@ export class SegmentRow {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new Error('the log was closed'));
-    const prepared = await this.#next;
-    if (prepared !== undefined && !(prepared instanceof Error)) {
-      await prepared.file.close();
-    }
+    await this.#options.next.close();
     await this.#releasing;
     await removeTemporary(this.#options);
     await this.#newest.close();
-  }
-
-  async #prepared(size: number): Promise<PreparedSegment> {
-    const prepared = await this.#next;
-    this.#next = undefined;
-    if (prepared instanceof Error) {
-      // Room may have been made since. Any other failure leaves the medium in doubt.
-      if (!(prepared instanceof WalDiskFullError)) throw prepared;
-    } else if (prepared !== undefined) {
-      if (prepared.size >= size) return prepared;
-      await prepared.file.close();
-    }
-    return this.#prepare(size, this.#closing.signal);
-  }
-
-  async #prepare(size: number, signal: AbortSignal): Promise<PreparedSegment> {
-    const spare = size === this.#options.segmentBytes ? this.#spares.shift() : undefined;
-    if (spare !== undefined) return takeSpare(this.#options, spare, size);
-    return prepareSegment(this.#options, size, signal);
   }
 
   async #release(flushed: FlushedPositions): Promise<void> {
@@ -230,8 +207,9 @@ export class SegmentRow {
 
   async #remove({ header, isDamaged }: SealedSegment): Promise<void> {
     const isUsual = header.size === this.#options.segmentBytes && isDamaged !== true;
-    if (isUsual && this.#spares.length < sparesMax) {
-      this.#spares.push(await setAside(this.#options, header.sequence, asideKind.spare));
+    const { next } = this.#options;
+    if (isUsual && next.takesSpares) {
+      next.addSpare(await setAside(this.#options, header.sequence, asideKind.spare));
     } else await removeDurably(this.#options, segmentName(header.sequence));
   }
 }

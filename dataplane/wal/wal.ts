@@ -20,8 +20,8 @@ export interface Wal {
    */
   readonly damaged: ReadonlyMap<number, WalCorruptError>;
   /**
-   * Resolves with the reason when the log can no longer be trusted (`wal.sync_failed`,
-   * `wal.disk_full`): the process must end. Never rejects.
+   * Resolves with the reason when the log can no longer be trusted (`wal.sync_failed`): the process
+   * must end. Never rejects.
    */
   readonly failed: Promise<Error>;
   /** Whether `append` refuses for now; `room` waits until it does not. */
@@ -30,12 +30,17 @@ export interface Wal {
    * Resolves when the records are durable; appends become durable in the order of the calls. The
    * records must stay unchanged until then. Per group, indexes follow one another and terms never go
    * back, also over truncations: anything else is a fault of the caller, and asserted. Rejects, without
-   * taking anything, with `wal.full` or `wal.append_too_large`; with the failure when the log failed.
+   * taking anything, with `wal.full`, `wal.disk_full` or `wal.append_too_large`; with the failure when
+   * the log failed. With `wal.disk_full` everything that waits is refused. After a refusal each later
+   * entry of the group is refused, too, until the first one that was refused comes again.
    */
   append(records: readonly WalRecord[]): Promise<void>;
   /** Resolves when the order to forget the group's entries from `fromIndex` on is durable. */
   truncate(group: number, fromIndex: number): Promise<void>;
-  /** Resolves when `append` takes records; rejects with `wal.full` when it does not for 10 s. */
+  /**
+   * Resolves when `append` takes records; rejects with `wal.full` when it does not for 10 s, and with
+   * `wal.disk_full` at once. It looks at the disk again, once a second at most.
+   */
   room(signal: AbortSignal): Promise<void>;
   /**
    * Removes the oldest sealed segments whose entries are all at or below their group's index here.

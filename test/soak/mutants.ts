@@ -17,12 +17,37 @@ export interface Mutant {
 }
 
 const segmentRow = 'dataplane/wal/segment-row.ts';
+const keptSegments = 'dataplane/wal/kept-segments.ts';
 const segmentFile = 'dataplane/wal/segment-file.ts';
 const segmentScan = 'dataplane/wal/segment-scan.ts';
 const appender = 'dataplane/wal/segment-appender.ts';
 const writer = 'dataplane/wal/log-writer.ts';
 
 const walMutants: readonly Mutant[] = [
+  {
+    bug: 'a damaged segment is released like any other',
+    file: segmentRow,
+    from: 'if (kept.isNeeded(oldest, flushed)) await kept.keep(oldest);',
+    to: 'if (kept.isNeeded(oldest, new Map())) await this.#remove(oldest);',
+  },
+  {
+    bug: 'entries of a damaged group are handed out behind the damage',
+    file: 'dataplane/wal/open-wal.ts',
+    from: '!this.#damages.has(record.group) &&',
+    to: '',
+  },
+  {
+    bug: 'the name of a damaged segment that was set aside is not believed',
+    file: keptSegments,
+    from: 'this.#damaged.set(name, this.note(damage));',
+    to: 'if (!damage.message.includes("before")) this.#damaged.set(name, this.note(damage));',
+  },
+  {
+    bug: 'appends that were refused on a full disk stay in the continuity',
+    file: 'dataplane/wal/append-queue.ts',
+    from: 'for (const each of [...refused].reverse()) each.undo();',
+    to: '',
+  },
   {
     bug: 'the directory is not synced after a segment got its name',
     file: segmentFile,
@@ -34,9 +59,9 @@ const walMutants: readonly Mutant[] = [
   {
     bug: 'the directory is not synced before released room is used again',
     file: segmentFile,
-    from: `pathOf(place, spare));
+    from: `pathOf(place, aside));
   await place.disk.syncDirectory(place.directory);`,
-    to: 'pathOf(place, spare));',
+    to: 'pathOf(place, aside));',
   },
   {
     bug: 'the directory is not synced at start',
@@ -127,9 +152,9 @@ const walMutants: readonly Mutant[] = [
   },
   {
     bug: 'a segment is released although a group still needs it',
-    file: segmentRow,
-    from: '[...ranges].every((',
-    to: '[...ranges].some((',
+    file: keptSegments,
+    from: 'return [...ranges].every(',
+    to: 'return [...ranges].some(',
   },
   {
     bug: 'a read gives entries that were truncated',

@@ -131,15 +131,15 @@ const storageMutants: readonly Mutant[] = [
     bug: 'an index is called ready before its entries are on the medium',
     file: background,
     from: `    await store.flushed();
-    await this.#options.change({ type: 'indexReady'`,
-    to: `    await this.#options.change({ type: 'indexReady'`,
+    await this.#change({ type: 'indexReady'`,
+    to: `    await this.#change({ type: 'indexReady'`,
   },
   {
     bug: 'what was dropped is called removed before it is on the medium',
     file: background,
     from: `      await store.flushed();
-      await this.#options.change({ type: 'cleared'`,
-    to: `      await this.#options.change({ type: 'cleared'`,
+      await this.#change({ type: 'cleared'`,
+    to: `      await this.#change({ type: 'cleared'`,
   },
   {
     bug: 'a hard write is acknowledged like a soft one',

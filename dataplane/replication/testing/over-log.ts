@@ -1,0 +1,83 @@
+import { encodeUtf8 } from '../../common/bytes.ts';
+import type { Datum } from '../../datum/datum.ts';
+import type { MemoryDisk } from '../../disk/memory-disk.ts';
+import { MemoryStore } from '../../kv/memory-store.ts';
+import type { MetadataCommand } from '../../metadata/apply.ts';
+import { openWal } from '../../wal/open-wal.ts';
+import { ManualClock } from '../../wal/testing/manual-clock.ts';
+import { Database } from '../database.ts';
+import { TableScan } from '../scan.ts';
+import type { TableGroup } from '../table-group.ts';
+
+export const signal = new AbortController().signal;
+
+/** A database over the real log on a disk in memory. */
+export function openOver({
+  disk,
+  store = new MemoryStore(),
+  clock = new ManualClock(),
+}: {
+  readonly disk: MemoryDisk;
+  readonly store?: MemoryStore;
+  readonly clock?: ManualClock;
+}): Promise<Database> {
+  return Database.open({
+    store,
+    openLog: ({ isFirst: _isFirst, ...replay }) =>
+      openWal({
+        ...replay,
+        disk,
+        directory: '/data/wal',
+        segmentBytes: 16_384,
+        clock,
+        random: () => 0.25,
+      }),
+    codec: {
+      parse: (text) => JSON.parse(text) as Datum,
+      format: (document) => JSON.stringify(document),
+    },
+    compileIndex: () => () => [],
+    overlayBytesMax: 100_000,
+    cacheBytesMax: 10_000,
+    onProgress: () => undefined,
+    signal,
+  });
+}
+
+export async function change(database: Database, command: MetadataCommand): Promise<void> {
+  const result = await database.change(command);
+  if ('type' in result) throw new Error(result.message);
+}
+
+export async function createTable(database: Database, id: string): Promise<TableGroup> {
+  const table = {
+    id,
+    name: id,
+    databaseId: 'd',
+    primaryKey: 'id',
+    durability: 'hard',
+    shards: 1,
+    replicas: 1,
+    replication: 'sync',
+    partition: 'hash',
+  } as const;
+  await change(database, { type: 'createTable', table });
+  return groupOf(database, id);
+}
+
+export function groupOf(database: Database, id: string): TableGroup {
+  const group = database.group(id);
+  if (group === undefined) throw new Error(`no table ${id}`);
+  return group;
+}
+
+export const put = (group: TableGroup, key: string): Promise<unknown> =>
+  group.edit([{ key: encodeUtf8(key), evaluate: () => ({ id: key }) }], 'hard', signal);
+
+export async function keysOf(group: TableGroup): Promise<string[]> {
+  const rows = await new TableScan(group, {}, 'ascending').next(
+    { rows: 10_000, bytes: 1_000_000 },
+    signal,
+  );
+  return (rows ?? []).map((row) => Buffer.from(row.key).toString());
+}

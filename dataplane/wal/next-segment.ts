@@ -1,0 +1,113 @@
+import type { Clock } from '../common/clock.ts';
+import { WalDiskFullError } from './errors.ts';
+import { prepareSegment, takeSpare } from './segment-file.ts';
+import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
+
+/** Released segments whose room is kept: the next four need no zeros, and 64 MiB of disk is little. */
+const sparesMax = 4;
+/** How often a full disk is looked at again. */
+const lookEveryMs = 1_000;
+
+interface NextSegmentOptions extends SegmentDirectory {
+  readonly segmentBytes: number;
+  readonly clock: Clock;
+}
+
+/** Room for the next segment, made ahead of time, from a released segment when there is one. */
+export class NextSegment {
+  readonly #options: NextSegmentOptions;
+  /** Names of released segments of the usual size. */
+  readonly #spares: string[] = [];
+  #next: Promise<PreparedSegment | Error> | undefined;
+  /** Why there is no room; nothing is appended until there is. */
+  #refusal: WalDiskFullError | undefined;
+  #lookedAt = 0;
+  #retrying: Promise<void> | undefined;
+  readonly #closing = new AbortController();
+
+  constructor(options: NextSegmentOptions) {
+    this.#options = options;
+  }
+
+  get refusal(): WalDiskFullError | undefined {
+    return this.#refusal;
+  }
+
+  get takesSpares(): boolean {
+    return this.#spares.length < sparesMax;
+  }
+
+  addSpare(name: string): void {
+    this.#spares.push(name);
+  }
+
+  /** Starts to make it, unless that has begun. */
+  prepare(): void {
+    if (this.#next !== undefined) return;
+    this.#next = this.#make(this.#options.segmentBytes).catch((error: unknown) =>
+      error instanceof Error ? error : new Error(String(error)),
+    );
+  }
+
+  /** Room of at least this size. Rejects with `wal.disk_full`; any other failure leaves the medium in doubt. */
+  async take(size: number): Promise<PreparedSegment> {
+    const prepared = await this.#next;
+    this.#next = undefined;
+    try {
+      if (prepared instanceof Error) {
+        // Room may have been made since.
+        if (!(prepared instanceof WalDiskFullError)) throw prepared;
+      } else if (prepared !== undefined) {
+        if (prepared.size >= size) return prepared;
+        await prepared.file.close();
+      }
+      return await this.#make(size);
+    } catch (error) {
+      if (error instanceof WalDiskFullError) this.#refuse(error);
+      throw error;
+    }
+  }
+
+  /** Looks whether there is room again; rejects with `wal.disk_full` while there is none. */
+  async retry(): Promise<void> {
+    if (this.#refusal === undefined) return;
+    const { clock } = this.#options;
+    if (this.#retrying === undefined && clock.now() - this.#lookedAt < lookEveryMs) {
+      throw this.#refusal;
+    }
+    this.#retrying ??= this.#lookAgain().finally(() => {
+      this.#retrying = undefined;
+    });
+    await this.#retrying;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the log was closed'));
+    const prepared = await this.#next;
+    if (prepared !== undefined && !(prepared instanceof Error)) await prepared.file.close();
+  }
+
+  async #lookAgain(): Promise<void> {
+    this.prepare();
+    const prepared = await this.#next;
+    if (!(prepared instanceof Error)) {
+      // What it failed for may have been larger than a usual segment: then it fails again.
+      this.#refusal = undefined;
+      return;
+    }
+    this.#next = undefined;
+    if (prepared instanceof WalDiskFullError) this.#refuse(prepared);
+    throw prepared;
+  }
+
+  #refuse(error: WalDiskFullError): void {
+    this.#refusal = error;
+    this.#lookedAt = this.#options.clock.now();
+  }
+
+  async #make(size: number): Promise<PreparedSegment> {
+    const spare = size === this.#options.segmentBytes ? this.#spares.shift() : undefined;
+    if (spare !== undefined) return takeSpare(this.#options, spare, size);
+    return prepareSegment(this.#options, size, this.#closing.signal);
+  }
+}
