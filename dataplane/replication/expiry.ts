@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { successor } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
@@ -35,9 +36,10 @@ export interface ExpiryOptions {
   delayed(table: string, error: Error): void;
 }
 
-/** Documents in one edit, and edits of a table before the others have their turn. */
-const batchDocuments = 200;
-const batchesMax = 10;
+/** Documents in one edit: a pause of a few milliseconds for everybody else. */
+const batchDocuments = 100;
+/** Edits of a table before they are waited for, and the other tables have their turn. */
+const batchesMax = 20;
 /** A document may come that is due before those that are known. */
 const lookMsMax = 1_000;
 /** Documents that are due one shortly after the other go together. */
@@ -110,7 +112,9 @@ export class Expiry {
   async #turn(table: ExpiringTable, signal: AbortSignal): Promise<number> {
     const { index, group } = table;
     try {
-      const waitMs = await this.#expire(table, signal);
+      const deletions: Promise<void>[] = [];
+      const waitMs = await this.#propose(table, deletions, signal);
+      await Promise.all(deletions);
       this.#delayed.delete(index);
       return waitMs;
     } catch (error) {
@@ -123,7 +127,12 @@ export class Expiry {
     }
   }
 
-  async #expire(table: ExpiringTable, signal: AbortSignal): Promise<number> {
+  /** Begins the deletions of a turn: they go into the log together. */
+  async #propose(
+    table: ExpiringTable,
+    deletions: Promise<void>[],
+    signal: AbortSignal,
+  ): Promise<number> {
     const { index } = table;
     let position = this.#positions.get(index) ?? timeKeys.start;
     for (let batch = 0; batch < batchesMax; batch += 1) {
@@ -132,7 +141,11 @@ export class Expiry {
       if (position === timeKeys.start) this.#note(index, found.firstMs);
       if (found.keys.length > 0) {
         if (this.#options.isRefused()) return lookMsMax;
-        await this.#delete(table, found.keys, signal);
+        const deletion = this.#delete(table, found.keys, signal);
+        // It is awaited at the end of the turn.
+        deletion.catch(() => undefined);
+        deletions.push(deletion);
+        await nextTurn();
       }
       if (!found.isMore) {
         // What comes next begins at the start again: the entries before it are gone, or not due.

@@ -111,6 +111,21 @@ describe('the transfer of a table', () => {
     expect(homeless.message).to.contain('`x` does not exist');
   });
 
+  it('brings the field whose time ends documents, with its index', async () => {
+    const source = await openWithTable();
+    await change(source, { type: 'setExpireAt', tableId: 't', field: 'ends' });
+    await put(source, 'k', 'v');
+    const target = await openEmpty();
+    await imported(target, await exported(source));
+    await indexesReady(target, 'new');
+    const [expiring] = target.expiringTables();
+    expect(expiring?.field).to.equal('ends');
+    expect(tableOf(target, 'new').indexes[0]).to.include({ system: 'expiry', ready: true });
+    await change(target, { type: 'setExpireAt', tableId: 'new', field: undefined });
+    await cleared(target);
+    expect(tableOf(target, 'new').indexes).to.deep.equal([]);
+  });
+
   it('moves a table without documents', async () => {
     const target = await openEmpty();
     await imported(target, await exported(await openWithTable()));
