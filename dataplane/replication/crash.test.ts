@@ -16,7 +16,7 @@ describe('a database whose power goes', () => {
       await database.look(about);
       cuts += 1;
     }
-    expect(cuts).to.be.greaterThan(100);
+    expect(cuts).to.be.greaterThan(50);
   }).timeout(120_000);
 
   it('again and again, also while it recovers, has it for many workloads', async () => {

@@ -27,7 +27,7 @@ import { readProgress } from './index-build.ts';
 import { MetadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { ReplayedEntries } from './replayed.ts';
-import { TableGroup } from './table-group.ts';
+import { entryOverheadBytes, TableGroup } from './table-group.ts';
 import { Transfers } from './transfer/transfers.ts';
 
 /**
@@ -341,7 +341,8 @@ export class Database {
       return;
     }
     const command = decodeCommand(new Uint8Array(record.payload));
-    const applied = this.#replayed.add(group, { index, command }, record.payload.byteLength);
+    const bytes = record.payload.byteLength + command.operations.length * entryOverheadBytes;
+    const applied = this.#replayed.add(group, { index, command }, bytes);
     this.#applier.push({ type: 'table', group, index, command, applied });
   }
 

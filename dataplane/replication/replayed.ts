@@ -16,7 +16,7 @@ export class ReplayedEntries {
   readonly #groups = new Map<number, Set<ReplayedEntry>>();
   #bytes = 0;
 
-  /** Of commands, as the log has them. */
+  /** What all of them cost in memory, about. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -51,7 +51,7 @@ export const onlyTerm = 1;
 
 /** A command is closed when it holds so much: bounds the records of the log. */
 const commandBytesMax = 1_048_576;
-const entryOverheadBytes = 200;
+export const entryOverheadBytes = 200;
 /** Half of what one append to the log may hold, so that a document fits beside a full command. */
 const documentBytesMax = 64 * 1_048_576;
 
