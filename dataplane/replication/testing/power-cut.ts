@@ -20,13 +20,16 @@ interface Medium {
   readonly image: StoreImage;
 }
 
-/** How much of LMDB's file a power cut leaves. */
-type StoreLeft = 'flushed' | 'written';
+/**
+ * How much of LMDB's file a power cut leaves. Or no power cut: the operation fails, the process goes on
+ * until it knows that it cannot, and everything that was not synced may be lost.
+ */
+type HowItEnds = 'flushed' | 'written' | 'failed';
 
 export interface Cut {
   /** Counted from the start: operations of the log's disk, commits and flushes of the store. */
   readonly at: number;
-  readonly left: StoreLeft;
+  readonly left: HowItEnds;
 }
 
 interface Opened {
@@ -35,12 +38,7 @@ interface Opened {
   readonly clock: ManualClock;
 }
 
-async function open(
-  { disk, image }: Medium,
-  boundary: (store: ImagedStore) => void,
-): Promise<Opened> {
-  const store = new ImagedStore(image, () => boundary(store));
-  disk.failBy(() => boundary(store));
+async function open(disk: MemoryDisk, store: ImagedStore): Promise<Opened> {
   const clock = new ManualClock();
   const database = await Database.open({
     store,
@@ -75,33 +73,60 @@ export class CutDatabase {
 
   /**
    * Opens what the cut before has left, looks at all of it, works for so many steps, and says whether
-   * the power went meanwhile; when it did not, the database has stopped by itself.
+   * the cut was reached; when it was not, the database has stopped by itself. It may survive a failure.
    */
   async live(steps: number, cut: Cut, about: string): Promise<boolean> {
     this.#lives += 1;
+    const { disk, image } = this.#medium;
     let boundaries = 0;
     let left: Medium | undefined;
-    const { disk } = this.#medium;
-    const opened = await open(this.#medium, (store) => {
+    let hasFailed = false;
+    const end = (store: StoreImage): void => {
+      left ??= { disk: disk.crash(() => this.#prng.next() < 0.5), image: store };
+    };
+    const boundary = (): void => {
       boundaries += 1;
       if (boundaries !== cut.at) return;
-      const image = cut.left === 'flushed' ? store.flushedImage : store.writtenImage();
-      left = { disk: disk.crash(() => this.#prng.next() < 0.5), image };
-    });
-    const { database, store } = opened;
-    const life = { ...opened, isOver: () => left !== undefined };
+      if (cut.left !== 'failed') {
+        end(cut.left === 'flushed' ? store.flushedImage : store.writtenImage());
+        return;
+      }
+      hasFailed = true;
+      throw new Error('EIO: input/output error');
+    };
+    const store = new ImagedStore(image, boundary);
+    disk.failBy(boundary);
+    try {
+      const opened = await open(disk, store);
+      void opened.database.failed.then(() => end(store.flushedImage));
+      await this.#work(opened, { steps, about, isOver: () => left !== undefined });
+    } catch (error) {
+      if (!hasFailed) throw error;
+      end(store.flushedImage);
+    } finally {
+      await store.close();
+    }
+    this.#medium = left ?? { disk, image: store.flushedImage };
+    return boundaries >= cut.at;
+  }
+
+  /** Until it is done, or the database says that it cannot go on. */
+  async #work(
+    opened: Opened,
+    life: { readonly steps: number; readonly about: string; readonly isOver: () => boolean },
+  ): Promise<void> {
+    const { database } = opened;
+    const { isOver, steps, about } = life;
     const work = async (): Promise<void> => {
-      if (!life.isOver()) await this.#begin(opened, about);
-      if (!life.isOver()) await this.#workload.run(life, steps);
+      if (!isOver()) await this.#begin(opened, about);
+      if (!isOver()) await this.#workload.run({ ...opened, isOver }, steps);
     };
     try {
       await Promise.race([work(), database.failed.then((error) => Promise.reject(error))]);
     } finally {
-      // What runs on after the cut has no effect on what was left.
+      // What runs on after the end has no effect on what was left.
       await database.stop();
     }
-    this.#medium = left ?? { disk, image: store.flushedImage };
-    return left !== undefined;
   }
 
   /** Opens what is left and looks at all of it. */
@@ -128,7 +153,7 @@ export async function cutAgainAndAgain(seed: number): Promise<number> {
   const database = new CutDatabase(seed);
   let cuts = 0;
   for (let life = 0; life < livesOfASeed; life += 1) {
-    const left = prng.next() < 0.5 ? 'flushed' : 'written';
+    const left = prng.pick(['flushed', 'written', 'failed'] as const);
     const cut = { at: 1 + prng.below(cutsMax), left } as const;
     if (await database.live(stepsOfALife, cut, `seed ${seed}`)) cuts += 1;
   }

@@ -53,12 +53,18 @@ export class Workload {
     this.#prng = prng;
   }
 
-  /** Steps overlap; it resolves when all have ended, and rejects with the first that failed. */
-  async run(life: Life, steps: number): Promise<void> {
+  /**
+   * Steps overlap; it resolves when all have ended, and rejects with the first that failed: from then on
+   * it believes nothing any more.
+   */
+  async run({ isOver, ...rest }: Life, steps: number): Promise<void> {
+    let hasFailed = false;
+    const life = { ...rest, isOver: () => hasFailed || isOver() };
     const running: Promise<unknown>[] = [];
+    this.#changing = Promise.resolve();
     for (let count = 0; count < steps && !life.isOver(); count += 1) {
       const ended = this.#pick()(life);
-      ended.catch(() => undefined);
+      ended.catch(() => (hasFailed = true));
       running.push(ended);
       if (this.#prng.next() < 0.4) await ended;
       if (this.#prng.next() < 0.3) await turn();
@@ -146,9 +152,10 @@ export class Workload {
     });
   }
 
+  /** Nothing follows what failed: whether it is there is not known. */
   #inTurn(change: () => Promise<void>): Promise<void> {
     const changed = this.#changing.then(change);
-    this.#changing = changed.catch(() => undefined);
+    this.#changing = changed;
     return changed;
   }
 
