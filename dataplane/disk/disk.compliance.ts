@@ -47,6 +47,17 @@ export function describeDisk(name: string, make: () => Promise<DiskUnderTest>): 
       return decodeUtf8(bytes);
     }
 
+    it('reads into bytes of the caller, and leaves those behind the end alone', async () => {
+      const file = await disk.open(`${directory}/a`, 'create');
+      await file.write(0, encodeUtf8('abc'));
+      const into = new Uint8Array(4).fill(7);
+      expect(await file.readInto(1, into)).to.equal(2);
+      expect([...into]).to.deep.equal([98, 99, 7, 7]);
+      expect(await file.readInto(3, into)).to.equal(0);
+      await file.close();
+      expect(await codeOf(file.readInto(0, into))).to.equal('EBADF');
+    });
+
     it('reads back what was written at each offset, with zeros between', async () => {
       const file = await disk.open(`${directory}/a`, 'create');
       await file.write(4, encodeUtf8('later'));

@@ -7,6 +7,8 @@
 export interface DiskFile {
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. The caller owns them. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** The same into the caller's bytes; answers how many there were. */
+  readInto(offset: number, into: Uint8Array): Promise<number>;
   /** All of `bytes` at `offset`. Not durable. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /**

@@ -69,6 +69,12 @@ class MemoryFile implements DiskFile {
     return copyBytes(this.#content.bytes.subarray(offset, offset + length));
   }
 
+  async readInto(offset: number, into: Uint8Array): Promise<number> {
+    const bytes = await this.read(offset, into.byteLength);
+    into.set(bytes);
+    return bytes.byteLength;
+  }
+
   async write(offset: number, bytes: Uint8Array): Promise<void> {
     await this.#begin('write');
     if (this.#mode === 'read')

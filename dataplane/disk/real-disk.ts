@@ -46,15 +46,19 @@ class RealFile implements DiskFile {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    const { plain } = this.#open();
     const bytes = Buffer.allocUnsafe(length);
+    return bytes.subarray(0, await this.readInto(offset, bytes));
+  }
+
+  async readInto(offset: number, into: Uint8Array): Promise<number> {
+    const { plain } = this.#open();
     let filled = 0;
-    while (filled < length) {
-      const count = await readSome(plain, bytes.subarray(filled), offset + filled);
+    while (filled < into.byteLength) {
+      const count = await readSome(plain, into.subarray(filled), offset + filled);
       if (count === 0) break;
       filled += count;
     }
-    return bytes.subarray(0, filled);
+    return filled;
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.ts';
 import { WalDiskFullError } from './errors.ts';
-import { prepareSegment, takeSpare } from './segment-file.ts';
+import { pathOf, prepareSegment, takeSpare } from './segment-file.ts';
 import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
 
 /** Released segments whose room is kept: the next four need no zeros, and 64 MiB of disk is little. */
@@ -33,8 +33,23 @@ export class NextSegment {
     return this.#refusal;
   }
 
-  get takesSpares(): boolean {
-    return this.#spares.length < sparesMax;
+  get hasSpares(): boolean {
+    return this.#spares.length > 0;
+  }
+
+  /**
+   * Whether the room of a released segment shall be kept. On a disk that is almost full it is not, and
+   * what was kept before is given back: others need it more.
+   */
+  async keepsSpares(): Promise<boolean> {
+    const { disk, directory, segmentBytes } = this.#options;
+    if ((await disk.freeBytes(directory)) >= sparesMax * segmentBytes) {
+      return this.#spares.length < sparesMax;
+    }
+    for (let spare = this.#spares.shift(); spare !== undefined; spare = this.#spares.shift()) {
+      await disk.remove(pathOf(this.#options, spare));
+    }
+    return false;
   }
 
   addSpare(name: string): void {

@@ -101,10 +101,12 @@ class Replay {
   readonly #options: WalOptions;
   readonly #found: readonly FoundSegment[];
   readonly #totalBytes: number;
+  readonly #buffer: Uint8Array;
   #doneBytes = 0;
 
   constructor(options: WalOptions, found: readonly FoundSegment[], { kept, damages }: KnownDamage) {
     this.#options = options;
+    this.#buffer = Buffer.allocUnsafe(options.segmentBytes ?? defaultSegmentBytes);
     this.#found = found;
     this.#kept = kept;
     this.#damages = damages;
@@ -117,10 +119,7 @@ class Replay {
     this.#options.onProgress(0, this.#totalBytes);
     for (const segment of this.#found) {
       signal.throwIfAborted();
-      const bytes = await onDisk(
-        directory,
-        readWhole(this.#options.disk, pathOf(this.#options, segment.name)),
-      );
+      const bytes = await onDisk(directory, this.#read(segment));
       const newest = segment === this.#found.at(-1);
       const previous = this.scanned.at(-1);
       const { continuity } = this;
@@ -130,6 +129,22 @@ class Replay {
       if (scanned.isDamaged !== true) await this.#handOut(bytes, scanned);
       this.#doneBytes += segment.size;
       this.#options.onProgress(this.#doneBytes, this.#totalBytes);
+    }
+  }
+
+  /**
+   * Into the same memory for each segment of the usual size: fresh memory for each would pile up until
+   * it is collected, and cost time besides.
+   */
+  async #read({ name, size }: FoundSegment): Promise<Uint8Array> {
+    const { disk } = this.#options;
+    const path = pathOf(this.#options, name);
+    if (size !== this.#buffer.byteLength) return readWhole(disk, path);
+    const file = await disk.open(path, 'read');
+    try {
+      return this.#buffer.subarray(0, await file.readInto(0, this.#buffer));
+    } finally {
+      await file.close();
     }
   }
 

@@ -8,7 +8,15 @@ import {
   firstBatchOffset,
   headerCopyOffset,
 } from './segment-header.ts';
-import { directory, entry, failureOf, openLog, segmentsOf, writtenLog } from './testing/log.ts';
+import {
+  directory,
+  entry,
+  failureOf,
+  openLog,
+  segmentBytes,
+  segmentsOf,
+  writtenLog,
+} from './testing/log.ts';
 
 const count = 600;
 
@@ -72,6 +80,23 @@ describe('a segment in the room of a released one', () => {
       bytes[at] = (bytes[at] ?? 0) ^ 0x04;
     }
   }).timeout(60_000);
+
+  it('gives back the room that it kept when the disk becomes almost full', async () => {
+    const disk = new MemoryDisk(20 * segmentBytes);
+    const { wal } = await openLog(disk);
+    for (let index = 1; index <= 300; index += 1) await wal.append([entry(index)]);
+    await wal.release(new Map([[1, 300]]));
+    const spares = async (): Promise<number> =>
+      (await disk.list(directory)).filter((name) => name.endsWith('.old')).length;
+    expect(await spares()).to.be.greaterThan(1);
+    await disk.makeDirectory('/other');
+    const other = await disk.open('/other/a', 'create');
+    await other.write(0, new Uint8Array((await disk.freeBytes()) - segmentBytes));
+    await wal.release(new Map([[1, 300]]));
+    expect(await spares()).to.equal(0);
+    for (let index = 301; index <= 350; index += 1) await wal.append([entry(index)]);
+    await wal.close();
+  });
 
   it('leaves no room behind that belongs to nobody', async () => {
     const { disk } = await recycledLog();

@@ -177,7 +177,8 @@ export class SegmentRow {
   }
 
   async #release(flushed: FlushedPositions): Promise<void> {
-    const { kept } = this.#options;
+    const { kept, next } = this.#options;
+    if (next.hasSpares) await next.keepsSpares();
     await kept.release(flushed);
     for (let oldest = this.#sealed[0]; oldest !== undefined; oldest = this.#sealed[0]) {
       const { header, ranges } = oldest;
@@ -208,7 +209,7 @@ export class SegmentRow {
   async #remove({ header, isDamaged }: SealedSegment): Promise<void> {
     const isUsual = header.size === this.#options.segmentBytes && isDamaged !== true;
     const { next } = this.#options;
-    if (isUsual && next.takesSpares) {
+    if ((await next.keepsSpares()) && isUsual) {
       next.addSpare(await setAside(this.#options, header.sequence, asideKind.spare));
     } else await removeDurably(this.#options, segmentName(header.sequence));
   }

@@ -57,7 +57,7 @@ export interface Wal {
    * force: what was truncated is not there. Ends earlier when `to` is not durable yet. Each segment is
    * read whole and verified; one is in memory at a time. Of a group of which nothing was left when the
    * log was opened it gives nothing: the caller knows what it has applied. Rejects with `wal.entries_gone`,
-   * `wal.corrupt`, or `wal.too_many`. Payloads are views, as in `onRecord`.
+   * `wal.corrupt`, or `wal.too_many`. Payloads are views: who keeps one keeps the segment in memory.
    */
   read(range: EntryRange, signal: AbortSignal): AsyncGenerator<WalRecord, void>;
   metrics(): WalMetrics;
@@ -126,8 +126,8 @@ export interface WalOptions {
   isDispensable?(group: number): boolean;
   /**
    * Called in the order of the log while it is opened; the next call waits for it. A record of kind
-   * `truncateKind` forgets its group's entries from its index on. Payloads are views of a segment's
-   * bytes: who keeps one keeps the segment in memory.
+   * `truncateKind` forgets its group's entries from its index on. Payloads are views that the next
+   * segment overwrites: who keeps one copies it.
    */
   onRecord(record: WalRecord): void | Promise<void>;
   onProgress(doneBytes: number, totalBytes: number): void;
