@@ -1,12 +1,8 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import { statfsSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { Server } from 'node:net';
-import { join } from 'node:path';
 import { assert } from '../common/assert.ts';
 import type { Config } from '../config/config.ts';
-import { RealDisk } from '../disk/real-disk.ts';
-import { canonicalText, parseText } from '../datum/text.ts';
 import { noCounts } from '../driver-protocol/counters.ts';
 import { DriverServer } from '../driver-protocol/driver-server.ts';
 import { protocolLimits } from '../driver-protocol/limits.ts';
@@ -19,22 +15,19 @@ import type { Logger } from '../observability/logger.ts';
 import { nodeMetrics } from '../observability/metrics.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import { createQueryEngine } from '../query/create-engine.ts';
-import { compileIndex } from '../query/index-function.ts';
 import { userIndexes } from '../metadata/state.ts';
-import { Database } from '../replication/database.ts';
+import type { Database } from '../replication/database.ts';
 import { Expiry } from '../replication/expiry.ts';
 import { LoginGuard } from '../security/login-guard.ts';
-import { openDirectory, requireLog } from '../storage/directory.ts';
+import { openDirectory } from '../storage/directory.ts';
 import type { DataDirectory } from '../storage/directory.ts';
-import { LmdbStore } from '../storage/lmdb-store.ts';
-import { openWal } from '../wal/open-wal.ts';
-import type { Wal, WalOptions } from '../wal/wal.ts';
 import { machineClock } from './clock.ts';
 import { compactAtStart } from './compact-at-start.ts';
 import { DiskGate } from './disk-gate.ts';
-import type { DiskUsage } from './disk-gate.ts';
+import { diskUsage } from './disk-usage.ts';
 import { createEnvironment } from './environment.ts';
 import { listen } from './listen.ts';
+import { openData, storeDirectoryOf } from './open-data.ts';
 import { credentialsOf, settleAdmin, webLogin } from './users.ts';
 
 /** A node: the parts joined, in the order in which they can be used. */
@@ -66,14 +59,6 @@ const noDrivers = {
 };
 /** Damaged tables that health names: one reason may be long. */
 const damagedTablesMax = 100;
-/** Exclusive: more than the log asks of a random number, which clients must not foresee. */
-const randomMax = 2 ** 48 - 1;
-
-function diskUsage(path: string): DiskUsage {
-  const { bavail, blocks, bsize } = statfsSync(path);
-  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
-}
-
 function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
   const { store, tables } = database.metrics();
   const damagedTables = database.damagedTables().slice(0, damagedTablesMax);
@@ -185,13 +170,11 @@ export class Node {
     );
     this.#directory = directory;
     const { path } = directory;
-    await this.#compact(join(path, 'store'));
+    await this.#compact(storeDirectoryOf(path));
     this.#message = 'replaying the log';
-    const database = await Database.open({
-      store: new LmdbStore({ directory: join(path, 'store') }),
-      openLog: ({ isFirst, ...replay }) => this.#openLog(join(path, 'wal'), isFirst, replay),
-      codec: { parse: parseText, format: canonicalText },
-      compileIndex,
+    const database = await openData({
+      path,
+      logger,
       overlayBytesMax: config['overlay-mib'] * mebibyte,
       cacheBytesMax: config['cache-mib'] * mebibyte,
       onProgress: (doneBytes, totalBytes) => {
@@ -254,31 +237,6 @@ export class Node {
         else logger.info('the disk has room again: writes go on', usage);
       },
     });
-  }
-
-  async #openLog(
-    directory: string,
-    isFirst: boolean,
-    replay: Pick<WalOptions, 'replayFrom' | 'isDispensable' | 'onRecord' | 'onProgress' | 'signal'>,
-  ): Promise<Wal> {
-    if (!isFirst) requireLog(directory);
-    const log = await openWal({
-      ...replay,
-      disk: new RealDisk(),
-      directory,
-      clock: machineClock,
-      random: () => randomInt(randomMax) / randomMax,
-    });
-    const { cut } = log.recovery;
-    if (cut !== undefined) {
-      const said = 'a torn tail of the log was cut: no write in it had been acknowledged';
-      this.#options.logger.warn(said, cut);
-    }
-    for (const damage of new Set(log.damaged.values())) {
-      const said = 'the log is damaged: tables that lost entries are not served';
-      this.#options.logger.error(said, { error: damage.message });
-    }
-    return log;
   }
 
   async #listenDrivers(database: Database, disk: DiskGate): Promise<string> {

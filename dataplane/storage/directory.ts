@@ -126,6 +126,15 @@ export function openDirectory(path: string, cluster: string, node: string): Data
   }
 }
 
+/** A directory that a node has made, whoever that is; nothing is made. */
+export function openExistingDirectory(path: string): DataDirectory {
+  const identity = readIdentity(join(path, 'IDENTITY'));
+  if (identity === undefined) {
+    throw new IdentityError(`${path} is no data directory: it has no file IDENTITY.`);
+  }
+  return openDirectory(path, identity.cluster, identity.node);
+}
+
 /** A store that is not empty and a log that is not there: writes may be missing, and nobody would know. */
 export function requireLog(directory: string): void {
   if (existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.wal'))) return;

@@ -1,0 +1,62 @@
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { canonicalText, parseText } from '../datum/text.ts';
+import { RealDisk } from '../disk/real-disk.ts';
+import type { Logger } from '../observability/logger.ts';
+import { compileIndex } from '../query/index-function.ts';
+import { Database } from '../replication/database.ts';
+import type { DatabaseOptions } from '../replication/database.ts';
+import { requireLog } from '../storage/directory.ts';
+import { LmdbStore } from '../storage/lmdb-store.ts';
+import { openWal } from '../wal/open-wal.ts';
+import type { Wal, WalOptions } from '../wal/wal.ts';
+import { machineClock } from './clock.ts';
+
+/** The store and the log of a data directory that this process has locked, as one database. */
+export interface OpenDataOptions extends Pick<
+  DatabaseOptions,
+  'overlayBytesMax' | 'cacheBytesMax' | 'onProgress' | 'signal'
+> {
+  readonly path: string;
+  readonly logger: Logger;
+}
+
+/** Exclusive: more than the log asks of a random number, which clients must not foresee. */
+const randomMax = 2 ** 48 - 1;
+
+export const storeDirectoryOf = (path: string): string => join(path, 'store');
+
+export function openData({ path, logger, ...options }: OpenDataOptions): Promise<Database> {
+  return Database.open({
+    ...options,
+    store: new LmdbStore({ directory: storeDirectoryOf(path) }),
+    openLog: ({ isFirst, ...replay }) => openLog(join(path, 'wal'), isFirst, replay, logger),
+    codec: { parse: parseText, format: canonicalText },
+    compileIndex,
+  });
+}
+
+async function openLog(
+  directory: string,
+  isFirst: boolean,
+  replay: Pick<WalOptions, 'replayFrom' | 'isDispensable' | 'onRecord' | 'onProgress' | 'signal'>,
+  logger: Logger,
+): Promise<Wal> {
+  if (!isFirst) requireLog(directory);
+  const log = await openWal({
+    ...replay,
+    disk: new RealDisk(),
+    directory,
+    clock: machineClock,
+    random: () => randomInt(randomMax) / randomMax,
+  });
+  const { cut } = log.recovery;
+  if (cut !== undefined) {
+    logger.warn('a torn tail of the log was cut: no write in it had been acknowledged', cut);
+  }
+  for (const damage of new Set(log.damaged.values())) {
+    const said = 'the log is damaged: tables that lost entries are not served';
+    logger.error(said, { error: damage.message });
+  }
+  return log;
+}

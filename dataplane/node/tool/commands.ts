@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { databaseByName, tableByName } from '../../metadata/state.ts';
+import type { TableRecord } from '../../metadata/state.ts';
+import type { Database } from '../../replication/database.ts';
+import { verifyTransfer } from '../../replication/transfer/verify.ts';
+import { compactStore } from '../../storage/compaction.ts';
+import { openExistingDirectory } from '../../storage/directory.ts';
+import { machineClock } from '../clock.ts';
+import { DiskGate, reserveBytesOf } from '../disk-gate.ts';
+import { diskUsage } from '../disk-usage.ts';
+import { storeDirectoryOf } from '../open-data.ts';
+import { withDatabase } from './offline.ts';
+import { readStream, writeStream } from './streams.ts';
+
+/** What the tool for a data directory does; each says what came of it in a sentence. */
+interface Arguments {
+  readonly positionals: readonly string[];
+  readonly as: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Command {
+  /** Names of its positional arguments. */
+  readonly takes: readonly string[];
+  readonly does: string;
+  run(args: Arguments): Promise<string>;
+}
+
+/** It cannot be done as it was said. */
+export class UsageError extends Error {}
+
+interface TableName {
+  readonly database: string;
+  readonly table: string;
+}
+
+function tableName(text: string): TableName {
+  const [database = '', table = '', ...more] = text.split('.');
+  if (database === '' || table === '' || more.length > 0) {
+    throw new UsageError(`"${text}" is no name of a table: write DATABASE.TABLE`);
+  }
+  return { database, table };
+}
+
+function tableNamed({ state }: Database, name: TableName): TableRecord {
+  const database = databaseByName(state, name.database);
+  const table = database && tableByName(state, database.id, name.table);
+  if (table === undefined) {
+    throw new UsageError(`table ${name.database}.${name.table} does not exist`);
+  }
+  return table;
+}
+
+const exportTable: Command = {
+  takes: ['DIRECTORY', 'DATABASE.TABLE', 'FILE'],
+  does: 'writes a table into a file',
+  run({ positionals: [directory = '', name = '', file = ''], signal }) {
+    return withDatabase(directory, signal, async (database) => {
+      const table = tableNamed(database, tableName(name));
+      await writeStream(file, database.transfers.export(table, signal), signal);
+      return `${name}: ${database.group(table.id)?.count ?? 0} documents were exported`;
+    });
+  },
+};
+
+const importTable: Command = {
+  takes: ['DIRECTORY', 'FILE'],
+  does: 'makes a table of such a file; --as DATABASE.TABLE: under another name',
+  run({ positionals: [directory = '', file = ''], as, signal }) {
+    return withDatabase(directory, signal, async (database) => {
+      const gate = new DiskGate({
+        usage: () => diskUsage(directory),
+        reusableBytes: () => database.storage().freeBytes,
+        now: () => machineClock.now(),
+        changed: () => undefined,
+      });
+      const request = {
+        id: randomUUID(),
+        as: as === undefined ? undefined : tableName(as),
+        refusal: () => gate.refusal('write'),
+      };
+      const { id, name } = await database.transfers.import(readStream(file), request, signal);
+      const isBuilding = (): boolean =>
+        database.state.tables[id]?.indexes.some(({ ready }) => !ready) ?? false;
+      while (isBuilding()) await database.changed(signal);
+      return `${name}: ${database.group(id)?.count ?? 0} documents were imported`;
+    });
+  },
+};
+
+const verify: Command = {
+  takes: ['FILE'],
+  does: 'whether every byte of such a file is as it was written',
+  async run({ positionals: [file = ''], signal }) {
+    const { header, trailer, isAddedUp } = await verifyTransfer(readStream(file), signal);
+    const sum = isAddedUp ? '' : '; it changed meanwhile, so only an import adds its rows up';
+    return `${header.database}.${header.table.name}: ${trailer.count} documents, whole${sum}`;
+  },
+};
+
+const compact: Command = {
+  takes: ['DIRECTORY'],
+  does: 'gives the free room of the data file back to the disk',
+  async run({ positionals: [path = ''], signal }) {
+    using directory = openExistingDirectory(path);
+    const usage = diskUsage(directory.path);
+    const { bytesBefore, bytesAfter } = await compactStore({
+      directory: storeDirectoryOf(directory.path),
+      freeBytes: usage.freeBytes,
+      reserveBytes: reserveBytesOf(usage),
+      onProgress: () => undefined,
+      signal,
+    });
+    return `the data file had ${bytesBefore} bytes and has ${bytesAfter}`;
+  },
+};
+
+export const commands: Readonly<Record<string, Command>> = {
+  export: exportTable,
+  import: importTable,
+  verify,
+  compact,
+};

@@ -1,0 +1,53 @@
+import { argv, stderr } from 'node:process';
+import { parseArgs } from 'node:util';
+import { commands, UsageError } from './commands.ts';
+
+/**
+ * `npm run storage -- COMMAND`: works on the data directory of a node that does not run. What it has to
+ * say goes to standard error, for standard output may be a table. Ends with 0 when all is well, 1 when
+ * something is damaged or was not possible, 2 when it was called wrongly.
+ */
+const exitCode = { fine: 0, failed: 1, usage: 2 } as const;
+
+const usageText = [
+  ...Object.entries(commands).map(
+    ([name, { takes, does }]) => `npm run storage -- ${name} ${takes.join(' ')}: ${does}`,
+  ),
+  'FILE may be -, for standard input or output; use npm --silent then.',
+].join('\n');
+
+const say = (text: string): void => void stderr.write(`${text}\n`);
+
+async function main(args: readonly string[], signal: AbortSignal): Promise<string> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { as: { type: 'string' } },
+  });
+  const [name = '', ...rest] = positionals;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw new UsageError(`no such command: "${name}"`);
+  if (rest.length !== command.takes.length) {
+    throw new UsageError(`${name} takes ${command.takes.join(' ')}`);
+  }
+  return command.run({ positionals: rest, as: values.as, signal });
+}
+
+function codeOf(error: unknown): number {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const isUsage = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
+  return isUsage ? exitCode.usage : exitCode.failed;
+}
+
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => stop.abort(new Error('Interrupted: nothing was changed.')));
+}
+try {
+  say(await main(argv.slice(2), stop.signal));
+  process.exitCode = exitCode.fine;
+} catch (error) {
+  say((error as Error).message);
+  process.exitCode = codeOf(error);
+  if (process.exitCode === exitCode.usage) say(usageText);
+}

@@ -1,0 +1,185 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { encodeUtf8 } from '../../common/bytes.ts';
+import { Prng } from '../../common/prng.ts';
+import type { Database } from '../../replication/database.ts';
+import { change, groupOf, textsOf } from '../../replication/transfer/testing/home.ts';
+import { openDirectory } from '../../storage/directory.ts';
+import { withDatabase } from './offline.ts';
+
+const program = fileURLToPath(new URL('main.ts', import.meta.url));
+const { signal } = new AbortController();
+const documents = 2_000;
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: Buffer;
+  readonly said: string;
+}
+
+const start = (...args: readonly string[]): ChildProcess =>
+  spawn(execPath, ['--disable-warning=ExperimentalWarning', program, ...args]);
+
+async function ended(child: ChildProcess): Promise<Ended> {
+  const [output, said]: Buffer[][] = [[], []];
+  child.stdout?.on('data', (bytes: Buffer) => output?.push(bytes));
+  child.stderr?.on('data', (bytes: Buffer) => said?.push(bytes));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output: Buffer.concat(output ?? []), said: Buffer.concat(said ?? []).toString() };
+}
+
+const run = (...args: readonly string[]): Promise<Ended> => ended(start(...args));
+
+/** A data directory with a database `d`, and in it a table `t` with an index. */
+async function fill(path: string): Promise<void> {
+  openDirectory(path, 'cluster', 'node')[Symbol.dispose]();
+  await withDatabase(path, signal, async (database) => {
+    await change(database, { type: 'createDatabase', id: 'd', name: 'd' });
+    const table = {
+      id: 't',
+      name: 't',
+      databaseId: 'd',
+      primaryKey: 'id',
+      durability: 'hard',
+      shards: 1,
+      replicas: 1,
+      replication: 'sync',
+      partition: 'hash',
+    } as const;
+    await change(database, { type: 'createTable', table });
+    const edits = Array.from({ length: documents }, (_, n) => {
+      const id = `k${String(n).padStart(5, '0')}`;
+      return { key: encodeUtf8(id), evaluate: () => ({ id, v: 'x'.repeat(n % 700) }) };
+    });
+    await groupOf(database).edit(edits, 'hard', signal);
+  });
+}
+
+describe('the tool for a data directory, as a process', () => {
+  let root: string;
+  let directory: string;
+  let file: string;
+
+  before(async () => {
+    root = mkdtempSync(join(tmpdir(), 'photondb-tool-'));
+    directory = join(root, 'data');
+    file = join(root, 'table.export');
+    await fill(directory);
+    const exported = await run('export', directory, 'd.t', file);
+    expect(exported.said).to.equal(`d.t: ${documents} documents were exported\n`);
+  });
+
+  after(() => rmSync(root, { recursive: true, force: true }));
+
+  it('exports, verifies and imports a table', async () => {
+    const verified = await run('verify', file);
+    expect(verified).to.deep.include({ code: 0, said: `d.t: ${documents} documents, whole\n` });
+    const imported = await run('import', directory, file, '--as', 'd.copy');
+    expect(imported).to.deep.include({
+      code: 0,
+      said: `copy: ${documents} documents were imported\n`,
+    });
+    await withDatabase(directory, signal, async (database) => {
+      const copy = Object.values(database.state.tables).find(({ name }) => name === 'copy');
+      expect(await textsOf(database, copy?.id)).to.deep.equal(await textsOf(database, 't'));
+    });
+  });
+
+  it('speaks with other programs', async () => {
+    const exported = await run('export', directory, 'd.t', '-');
+    expect(exported.output.equals(readFileSync(file))).to.equal(true);
+    const child = start('import', directory, '-', '--as', 'd.piped');
+    child.stdin?.end(exported.output);
+    expect((await ended(child)).said).to.contain(`piped: ${documents} documents were imported`);
+  });
+
+  it('ends with 1 for what is damaged or not possible, and leaves no half of a file', async () => {
+    const bytes = readFileSync(file);
+    const damaged = join(root, 'damaged.export');
+    writeFileSync(damaged, bytes.with(70_000, (bytes[70_000] ?? 0) ^ 1));
+    for (const command of [
+      ['verify', damaged],
+      ['import', directory, damaged],
+    ]) {
+      const { code, said } = await run(
+        ...command,
+        ...(command.length > 2 ? ['--as', 'd.bad'] : []),
+      );
+      expect(code).to.equal(1);
+      expect(said).to.contain('The export is damaged at byte').and.contain('a checksum is wrong');
+    }
+    expect(await run('import', directory, file)).to.deep.include({
+      code: 1,
+      said: 'Table `d.t` already exists.\n',
+    });
+    expect((await run('export', directory, 'd.t', file)).said).to.contain('exists');
+    expect((await run('export', directory, 'd.t', join(root, 'no', 'x'))).code).to.equal(1);
+    using _held = openDirectory(directory, 'cluster', 'node');
+    expect((await run('compact', directory)).said).to.contain('in use by another process');
+    expect(readdirSync(root).sort((a, b) => (a < b ? -1 : 1))).to.deep.equal([
+      'damaged.export',
+      'data',
+      'table.export',
+    ]);
+  });
+
+  it('ends with 2 and says how it is called', async () => {
+    for (const args of [['nothing'], ['verify', '--x'], ['export', directory, 'd.none', '-']]) {
+      const { code, said } = await run(...args);
+      expect(code, args.join(' ')).to.equal(2);
+      expect(said).to.contain('npm run storage -- export DIRECTORY DATABASE.TABLE FILE');
+    }
+  });
+
+  it('compacts the data file', async () => {
+    const { code, said } = await run('compact', directory);
+    expect(code).to.equal(0);
+    const [before = 0, after = 0] = Array.from(said.matchAll(/\d+/g), Number);
+    expect(after).to.be.within(1, before);
+    expect(existsSync(join(directory, 'store-copy'))).to.equal(false);
+  });
+
+  it('imports a whole table or none, wherever its process is killed', async () => {
+    const bytes = readFileSync(file);
+    const prng = new Prng(11);
+    const tablesIn = ({ state }: Database): number => Object.keys(state.tables).length;
+    let tables = await withDatabase(directory, signal, (database) =>
+      Promise.resolve(tablesIn(database)),
+    );
+    for (let round = 0; round < 10; round += 1) {
+      const name = `round${round}`;
+      const child = start('import', directory, '-', '--as', `d.${name}`);
+      const end = ended(child);
+      // Half of the rounds end in the middle of the rows, the others about when the table appears.
+      const part = round % 2 === 0 ? prng.below(bytes.byteLength) : bytes.byteLength;
+      child.stdin?.on('error', () => undefined);
+      await new Promise<void>((resolve) => {
+        child.stdin?.write(bytes.subarray(0, part), () => resolve());
+      });
+      if (part === bytes.byteLength) child.stdin?.end();
+      const timer = setTimeout(() => child.kill('SIGKILL'), prng.below(60));
+      await end;
+      clearTimeout(timer);
+      await withDatabase(directory, signal, async (database) => {
+        while (database.state.garbage.length > 0) await database.changed(signal);
+        expect(database.state.imports ?? []).to.deep.equal([]);
+        const made = Object.values(database.state.tables).find((table) => table.name === name);
+        if (made !== undefined) {
+          tables += 1;
+
+          expect(await textsOf(database, made.id)).to.deep.equal(await textsOf(database, 't'));
+        }
+        expect(tablesIn(database), name).to.equal(tables);
+        await nextTurn();
+      });
+    }
+  });
+});
