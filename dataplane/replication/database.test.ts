@@ -225,6 +225,21 @@ describe('the database of a node', () => {
     expect((await database.failed).message).to.equal('input/output error');
   });
 
+  it('keeps the log when a flush of the store fails', async () => {
+    const world = newWorld();
+    const broken = (): Promise<never> => Promise.reject(new Error('input/output error'));
+    const store = { ...killable(world.store, () => undefined), flushed: broken };
+    const database = await open(world, { store });
+    await withTable(database);
+    let isReleased = false;
+    void world.log.released.promise.then(() => (isReleased = true));
+    const [checkpoint] = await Promise.allSettled([database.checkpoint()]);
+    expect([checkpoint?.status, isReleased]).to.deep.equal(['rejected', false]);
+    // By itself, too, and then the node ends.
+    expect((await database.failed).message).to.equal('input/output error');
+    expect(isReleased).to.equal(false);
+  });
+
   it('refuses a log that does not go on where the store stands', async () => {
     const world = newWorld();
     const database = await open(world);

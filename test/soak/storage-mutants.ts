@@ -176,6 +176,18 @@ const storageMutants: readonly Mutant[] = [
     to: '',
   },
   {
+    bug: 'a failed commit of the store is passed over',
+    file: applier,
+    from: '      this.#queue.length = 0;\n      this.#options.failed(error as Error);',
+    to: '      this.#queue.length = 0;',
+  },
+  {
+    bug: 'a failed flush of the store lets the log go all the same',
+    file: applier,
+    from: '    await store.flushed();\n    // A group that is neither',
+    to: '    await store.flushed().catch(() => undefined);\n    // A group that is neither',
+  },
+  {
     bug: 'an index keeps what a document no longer has',
     file: apply,
     from: "    transaction.remove('index', indexEntryKey(index.keyspace, indexKey, change.key));\n",

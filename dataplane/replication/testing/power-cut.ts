@@ -13,6 +13,7 @@ import { Workload } from './workload.ts';
 /** Small enough for a workload to go through several. */
 const segmentBytes = 8_192;
 const overlayBytesMax = 1_048_576;
+const boundariesAfterFailureMax = 40;
 
 /** What is on the medium of a node. */
 interface Medium {
@@ -81,11 +82,14 @@ export class CutDatabase {
     let boundaries = 0;
     let left: Medium | undefined;
     let hasFailed = false;
+    const cutAfterFailure = cut.at + 1 + this.#prng.below(boundariesAfterFailureMax);
     const end = (store: StoreImage): void => {
       left ??= { disk: disk.crash(() => this.#prng.next() < 0.5), image: store };
     };
     const boundary = (): void => {
       boundaries += 1;
+      // What survives a failure meets a power cut soon after.
+      if (hasFailed && boundaries === cutAfterFailure) end(store.flushedImage);
       if (boundaries !== cut.at) return;
       if (cut.left !== 'failed') {
         end(cut.left === 'flushed' ? store.flushedImage : store.writtenImage());
