@@ -80,7 +80,7 @@ describe('the build of an index', () => {
 
   it('shows a progress that never falls, and 1 only at the end; nothing of it is left', async () => {
     const store = new CutStore();
-    const [world, database] = await filled(store, rowsMax);
+    const [world, database] = await filled(store, rowsMax * 4);
     stateOf(await database.change(createIndex));
     const seen: number[] = [];
     const group = groupOf(database);

@@ -35,6 +35,8 @@ export interface IndexBuild {
 }
 
 const progressFormat = 1;
+/** Slices that are handed to the store together: it commits them as one, with pauses between them. */
+const slicesPerCommit = 4;
 /** A build is not over before its index is ready. */
 const shareMax = 0.99;
 
@@ -63,8 +65,12 @@ export function removeProgress(transaction: WriteTransaction, keyspace: number):
 export async function buildIndex(store: ApplyStore, build: IndexBuild): Promise<void> {
   while (build.isWanted()) {
     build.signal.throwIfAborted();
-    const goesOn = await store.write((transaction) => buildSlice(transaction, build));
-    if (!goesOn) return;
+    const goesOn = await Promise.all(
+      Array.from({ length: slicesPerCommit }, () =>
+        store.write((transaction) => buildSlice(transaction, build)),
+      ),
+    );
+    if (goesOn.includes(false)) return;
   }
 }
 

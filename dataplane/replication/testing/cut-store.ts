@@ -17,6 +17,8 @@ export class CutStore implements ApplyStore {
   readonly #inner: MemoryStore;
   #flushed: Snapshot;
   #writesLeft = Number.POSITIVE_INFINITY;
+  /** The newest write that is under way; those before it are done when it is. */
+  #last: Promise<unknown> = Promise.resolve();
   readonly #over = Promise.withResolvers<void>();
 
   constructor(inner = new MemoryStore()) {
@@ -50,15 +52,16 @@ export class CutStore implements ApplyStore {
   }
 
   async write<T>(body: (transaction: WriteTransaction) => T): Promise<T> {
-    await this.#alive();
+    if (this.#writesLeft <= 0) return this.#ended();
     this.#writesLeft -= 1;
     // As a medium does, it lets others have their turn.
-    await turn();
-    return this.#inner.write(body);
+    const written = turn().then(() => this.#inner.write(body));
+    this.#last = written.catch(() => undefined);
+    return written;
   }
 
   async flushed(): Promise<void> {
-    await this.#alive();
+    if (this.#writesLeft <= 0) return this.#ended();
     await this.#inner.flushed();
     this.#flushed = this.#inner.snapshot();
   }
@@ -71,9 +74,9 @@ export class CutStore implements ApplyStore {
     await this.#inner.close();
   }
 
-  async #alive(): Promise<void> {
-    if (this.#writesLeft > 0) return;
+  async #ended(): Promise<never> {
+    await this.#last;
     this.#over.resolve();
-    await new Promise<never>(() => undefined);
+    return new Promise<never>(() => undefined);
   }
 }
