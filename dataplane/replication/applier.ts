@@ -8,7 +8,8 @@ import { applyCommand } from '../table/apply.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { Command } from '../table/command.ts';
 import { metaKey } from '../table/meta-key.ts';
-import { StatisticsChange } from '../table/statistics.ts';
+import { StatisticsChanges } from '../table/statistics.ts';
+import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import type { ApplyStore, GroupLog } from './contract.ts';
 import type { TouchedKeys } from './touched-keys.ts';
 
@@ -32,6 +33,8 @@ export interface ApplierOptions {
   readonly store: ApplyStore;
   /** Indexes of a table's group now; undefined when the table was dropped. */
   indexesOf(group: number): readonly AppliedIndex[] | undefined;
+  /** Walks that count keyspaces again at this moment. */
+  readonly walks: ReadonlyMap<number, KeyspaceWalk>;
   /** What was committed of the metadata. */
   state(): MetadataState;
   /** Called with what makes the node unable to go on. */
@@ -194,7 +197,7 @@ export class Applier {
 
   #applyInto(transaction: WriteTransaction): ApplyItem[] {
     const deadline = performance.now() + sliceMs;
-    const statistics = new Map<number, StatisticsChange>();
+    const statistics = new StatisticsChanges(this.#options.walks);
     const positions = new Map<number, number>();
     let count = 0;
     for (const item of this.#queue) {
@@ -207,7 +210,7 @@ export class Applier {
       count += 1;
       if (count >= itemsPerSliceMax || performance.now() > deadline) break;
     }
-    for (const change of statistics.values()) change.write(transaction);
+    statistics.write(transaction);
     for (const [group, index] of positions) writeApplied(transaction, group, index);
     return this.#queue.splice(0, count);
   }
@@ -216,17 +219,14 @@ export class Applier {
   #applyTable(
     transaction: WriteTransaction,
     item: Extract<ApplyItem, { type: 'table' }>,
-    statistics: Map<number, StatisticsChange>,
+    statistics: StatisticsChanges,
   ): boolean {
     const indexes = this.#options.indexesOf(item.group);
     if (indexes === undefined) return false;
-    const { keyspace } = item.command;
-    const change = statistics.get(keyspace) ?? new StatisticsChange(keyspace);
-    statistics.set(keyspace, change);
-    for (const touched of this.#watches.get(keyspace) ?? []) {
+    for (const touched of this.#watches.get(item.command.keyspace) ?? []) {
       touched.touch(item.index, item.command.operations);
     }
-    applyCommand(item.command, { transaction, indexes, statistics: change });
+    applyCommand(item.command, { transaction, indexes, statistics });
     return true;
   }
 

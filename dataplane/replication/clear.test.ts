@@ -78,7 +78,14 @@ describe('what was dropped', () => {
       }
     });
     await (await open(next(world))).stop();
-    const wanted = ['applied/0', 'applied/1', 'metadata', 'other/9', 'statistics/1'];
+    const wanted = [
+      'applied/0',
+      'applied/1',
+      'metadata',
+      'other/9',
+      'statistics/1',
+      'statistics/2',
+    ];
     expect(metaKeys(world.store)).to.deep.equal(wanted);
   });
 

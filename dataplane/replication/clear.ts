@@ -9,20 +9,28 @@ import { eachInSlice } from './slice.ts';
 /** Removes every key of a keyspace that nothing refers to, and at the end what `meta` says of it. */
 export async function clearKeyspace(
   store: ApplyStore,
-  { keyspace, database }: Garbage,
+  garbage: Garbage,
   signal: AbortSignal,
 ): Promise<void> {
-  const range = storedRange(keyspace, {}, 'ascending');
-  const clearSlice = (transaction: WriteTransaction): boolean => {
-    const keys: Uint8Array[] = [];
-    const { last } = eachInSlice(transaction, database, range, (key) => keys.push(key));
-    for (const key of keys) transaction.remove(database, key);
-    if (last !== undefined) return true;
-    for (const key of metaKeysOf(keyspace)) transaction.remove('meta', key);
+  const clear = (transaction: WriteTransaction): boolean => {
+    if (clearSlice(transaction, garbage)) return true;
+    for (const key of metaKeysOf(garbage.keyspace)) transaction.remove('meta', key);
     return false;
   };
   do signal.throwIfAborted();
-  while (await store.write(clearSlice));
+  while (await store.write(clear));
+}
+
+/** Removes the next keys of a keyspace; false when there were none. */
+export function clearSlice(
+  transaction: WriteTransaction,
+  { keyspace, database }: Garbage,
+): boolean {
+  const range = storedRange(keyspace, {}, 'ascending');
+  const keys: Uint8Array[] = [];
+  const { last } = eachInSlice(transaction, database, range, (key) => keys.push(key));
+  for (const key of keys) transaction.remove(database, key);
+  return last !== undefined;
 }
 
 /**
@@ -35,8 +43,9 @@ export async function removeStrays(store: ApplyStore, state: MetadataState): Pro
   const builds = new Set(indexes.filter(({ ready }) => !ready).map(({ keyspace }) => keyspace));
   const wanted: Record<MetaKind, ReadonlySet<number>> = {
     applied: groups,
-    statistics: groups,
+    statistics: new Set([...groups, ...indexes.map(({ keyspace }) => keyspace)]),
     build: builds,
+    damage: groups,
   };
   const strays: Uint8Array[] = [];
   store.read((view) =>

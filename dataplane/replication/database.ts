@@ -1,4 +1,5 @@
 import { assert } from '../common/assert.ts';
+import type { Clock } from '../common/clock.ts';
 import type { StoreStatistics } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
 import { emptyState, userIndexes } from '../metadata/state.ts';
@@ -6,6 +7,8 @@ import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metad
 import type { AppliedIndex } from '../table/apply.ts';
 import { decodeCommand } from '../table/command.ts';
 import { StorageCorruptError } from '../table/errors.ts';
+import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
+import type { Finding } from '../table/keyspace-scrub.ts';
 import { readStatistics } from '../table/statistics.ts';
 import { Applier, metadataGroup, readApplied, readMetadata } from './applier.ts';
 import { Background } from './background.ts';
@@ -27,6 +30,8 @@ import { readProgress } from './index-build.ts';
 import { MetadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { ReplayedEntries } from './replayed.ts';
+import { readMark, Scrubber, writeMark } from './scrubber.ts';
+import type { ScrubCounters } from './scrubber.ts';
 import { entryOverheadBytes, TableGroup } from './table-group.ts';
 import { Transfers } from './transfer/transfers.ts';
 
@@ -94,7 +99,9 @@ export class Database {
   readonly #cache: DocumentCache;
   readonly #groups = new Map<number, TableGroup>();
   readonly #indexes = new Map<number, AppliedIndex>();
+  readonly #walks = new Map<number, KeyspaceWalk>();
   readonly #background: Background;
+  readonly #scrubber: Scrubber;
   readonly #stopping = new AbortController();
   readonly #replayed = new ReplayedEntries();
   readonly #watchers = new Set<() => void>();
@@ -112,6 +119,7 @@ export class Database {
     this.#applier = new Applier({
       store: options.store,
       indexesOf: (group) => this.#indexesOf(group),
+      walks: this.#walks,
       state: () => this.#state,
       failed: (error) => this.#fail(this.#named(error)),
     });
@@ -123,6 +131,19 @@ export class Database {
       settled: () => this.settled(),
       change: (command) => this.change(command),
       failed: (error) => this.#backgroundFailed(error),
+      signal: this.#stopping.signal,
+    });
+    this.#scrubber = new Scrubber({
+      store: options.store,
+      walks: this.#walks,
+      state: () => this.#state,
+      index: (keyspace) => this.#indexes.get(keyspace),
+      isDamaged: (group) => this.damagedGroups.of(group) !== undefined,
+      mark: async ({ keyspace }, damage) => {
+        this.damagedGroups.mark(keyspace, damage);
+        await options.store.write((transaction) => writeMark(transaction, keyspace, damage));
+      },
+      rebuildIndex: (tableId, keyspace) => this.rebuildIndex(tableId, keyspace),
       signal: this.#stopping.signal,
     });
     this.transfers = new Transfers({
@@ -250,6 +271,18 @@ export class Database {
     };
   }
 
+  /**
+   * Looks at every row and index entry once: marks tables that are damaged, and builds indexes anew.
+   * With a clock it takes its time; answers what it found.
+   */
+  scrub(clock?: Clock): Promise<readonly Finding[]> {
+    return this.#scrubber.pass(clock);
+  }
+
+  get scrubCounters(): ScrubCounters {
+    return this.#scrubber.counters;
+  }
+
   /** Resolves when the store has everything that is committed now. */
   settled(): Promise<void> {
     return this.#applier.drained();
@@ -298,6 +331,10 @@ export class Database {
     this.#checkLog(log);
     this.#markDamaged(log);
     await removeStrays(store, this.#state);
+    for (const { keyspace } of Object.values(this.#state.tables)) {
+      const damage = store.read((view) => readMark(view, keyspace));
+      if (damage !== undefined) this.damagedGroups.mark(keyspace, damage);
+    }
     this.#applier.releaseFrom(log);
     const nextIndex = (last.get(metadataGroup) ?? 0) + 1;
     this.#metadata = new MetadataGroup(

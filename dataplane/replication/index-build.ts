@@ -2,11 +2,17 @@ import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { successor } from '../common/bytes.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
-import { putEntries } from '../table/apply.ts';
+import { entriesOf } from '../table/apply.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { decodeDocument } from '../table/envelope.ts';
 import { metaKey } from '../table/meta-key.ts';
-import { readStatistics } from '../table/statistics.ts';
+import {
+  findStatistics,
+  readStatistics,
+  StatisticsChange,
+  writeStatistics,
+} from '../table/statistics.ts';
+import { clearSlice } from './clear.ts';
 import type { ApplyStore } from './contract.ts';
 import { storedRange } from './scan.ts';
 import { eachInSlice } from './slice.ts';
@@ -75,17 +81,38 @@ export async function buildIndex(store: ApplyStore, build: IndexBuild): Promise<
 }
 
 function buildSlice(transaction: WriteTransaction, { keyspace, index }: IndexBuild): boolean {
+  if (findStatistics(transaction, index.keyspace) === undefined) {
+    beginCount(transaction, index.keyspace);
+    return true;
+  }
   const before = readProgress(transaction, index.keyspace);
+  const statistics = new StatisticsChange(index.keyspace);
   const whole = storedRange(keyspace, {}, 'ascending');
   const start = before === undefined ? whole.start : successor(before.cursor);
   const slice = eachInSlice(transaction, 'data', { start, end: whole.end }, (key, value) => {
-    const indexKeys = index.keysOf(decodeDocument(key, value).text);
-    putEntries(transaction, index.keyspace, { primaryKey: key.subarray(4), indexKeys });
+    const { text } = decodeDocument(key, value);
+    for (const entry of entriesOf(index, key.subarray(4), text).values()) {
+      // A write may have put it before.
+      if (transaction.peek('index', entry.key) !== undefined) continue;
+      transaction.put('index', entry.key, entry.value);
+      statistics.add(entry.key, entry.value);
+    }
   });
   if (slice.last === undefined) return false;
+  statistics.write(transaction);
   const rows = (before?.rows ?? 0) + slice.rows;
   const share = Math.min(shareMax, rows / readStatistics(transaction, keyspace).count);
   const progress = { rows, share: Math.max(before?.share ?? 0, share), cursor: slice.last };
   transaction.put('meta', metaKey('build', index.keyspace), encodeProgress(progress));
   return true;
+}
+
+/**
+ * Entries are counted from nothing: those that writes have put before are removed and come again with
+ * their rows, as do those of a release that did not count them.
+ */
+function beginCount(transaction: WriteTransaction, keyspace: number): void {
+  if (clearSlice(transaction, { keyspace, database: 'index' })) return;
+  removeProgress(transaction, keyspace);
+  writeStatistics(transaction, keyspace);
 }

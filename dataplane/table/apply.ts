@@ -1,9 +1,9 @@
 import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
-import type { WriteTransaction } from '../kv/store.ts';
+import type { Entry, WriteTransaction } from '../kv/store.ts';
 import type { Command, Operation } from './command.ts';
 import { decodeDocument, encodeEnvelope, keyspaceKey } from './envelope.ts';
 import { indexEntryKey, indexEntryValue } from './index-entry.ts';
-import type { StatisticsChange } from './statistics.ts';
+import type { StatisticsChange, StatisticsChanges } from './statistics.ts';
 
 /**
  * Rows, index entries and counters change together, from a command of the log and nothing else: the
@@ -26,7 +26,7 @@ export interface Change {
 export interface ApplyTarget {
   readonly transaction: WriteTransaction;
   readonly indexes: readonly AppliedIndex[];
-  readonly statistics: StatisticsChange;
+  readonly statistics: StatisticsChanges;
 }
 
 /** Applies a command; an operation whose expectation does not hold changes nothing and is left out. */
@@ -44,7 +44,8 @@ function applyOperation(
   operation: Operation,
   target: ApplyTarget,
 ): Change | undefined {
-  const { transaction, statistics } = target;
+  const { transaction } = target;
+  const statistics = target.statistics.ofTable(command.keyspace);
   const storedKey = keyspaceKey(command.keyspace, operation.key);
   const before = transaction.get('data', storedKey);
   const stored = before === undefined ? undefined : decodeDocument(storedKey, before);
@@ -59,39 +60,45 @@ function applyOperation(
     transaction.put('data', storedKey, value);
     statistics.add(storedKey, value);
   }
-  for (const index of target.indexes)
-    moveEntries(transaction, index, { key: operation.key, old, new: next });
+  for (const index of target.indexes) {
+    const place = { transaction, index, statistics: target.statistics.ofIndex(index.keyspace) };
+    moveEntries(place, { key: operation.key, old, new: next });
+  }
   return { key: operation.key, old, new: next };
 }
 
-function moveEntries(transaction: WriteTransaction, index: AppliedIndex, change: Change): void {
-  const old = change.old === undefined ? [] : index.keysOf(change.old);
-  const next = change.new === undefined ? [] : index.keysOf(change.new);
-  for (const indexKey of without(old, next)) {
-    transaction.remove('index', indexEntryKey(index.keyspace, indexKey, change.key));
-  }
-  const indexKeys = without(next, old);
-  putEntries(transaction, index.keyspace, { primaryKey: change.key, indexKeys });
+interface IndexPlace {
+  readonly transaction: WriteTransaction;
+  readonly index: AppliedIndex;
+  readonly statistics: StatisticsChange;
 }
 
-/** What is in `keys` and not in `others`. */
-function without(
-  keys: readonly Uint8Array[],
-  others: readonly Uint8Array[],
-): readonly Uint8Array[] {
-  if (keys.length === 0 || others.length === 0) return keys;
-  const names = new Set(others.map(nameOfBytes));
-  return keys.filter((key) => !names.has(nameOfBytes(key)));
+function moveEntries(place: IndexPlace, change: Change): void {
+  const { transaction, index, statistics } = place;
+  const old = entriesOf(index, change.key, change.old);
+  const next = entriesOf(index, change.key, change.new);
+  for (const [name, entry] of old) {
+    if (next.has(name) || !transaction.remove('index', entry.key)) continue;
+    statistics.subtract(entry.key, entry.value);
+  }
+  for (const [name, entry] of next) {
+    if (old.has(name)) continue;
+    transaction.put('index', entry.key, entry.value);
+    statistics.add(entry.key, entry.value);
+  }
 }
 
-/** Writes the entries of a document; putting one that is there changes nothing. */
-export function putEntries(
-  transaction: WriteTransaction,
-  keyspace: number,
-  entries: { readonly primaryKey: Uint8Array; readonly indexKeys: readonly Uint8Array[] },
-): void {
-  for (const indexKey of entries.indexKeys) {
-    const key = indexEntryKey(keyspace, indexKey, entries.primaryKey);
-    transaction.put('index', key, indexEntryValue(indexKey));
+/** The entries of a document, each once, by their keys: some keys are equal when they are cut. */
+export function entriesOf(
+  index: AppliedIndex,
+  primaryKey: Uint8Array,
+  text: string | undefined,
+): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  if (text === undefined) return entries;
+  for (const indexKey of index.keysOf(text)) {
+    const key = indexEntryKey(index.keyspace, indexKey, primaryKey);
+    entries.set(nameOfBytes(key), { key, value: indexEntryValue(indexKey) });
   }
+  return entries;
 }

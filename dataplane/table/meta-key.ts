@@ -2,9 +2,9 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 
 /**
  * Keys of `meta` that are about one keyspace, and go with it: how far the log was applied to it, its
- * counters, and how far the build of an index is.
+ * counters, how far the build of an index is, and what a scrub found wrong with it.
  */
-const metaKinds = ['applied', 'statistics', 'build'] as const;
+const metaKinds = ['applied', 'statistics', 'build', 'damage'] as const;
 export type MetaKind = (typeof metaKinds)[number];
 
 export const metaKey = (kind: MetaKind, keyspace: number): Uint8Array =>

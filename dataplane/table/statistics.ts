@@ -2,6 +2,7 @@ import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { envelopeHash } from './envelope.ts';
+import type { KeyspaceWalk } from './keyspace-walk.ts';
 import { metaKey } from './meta-key.ts';
 
 /**
@@ -16,53 +17,141 @@ export interface KeyspaceStatistics {
 }
 
 const hashModulus = 2 ** 52;
-/** In 0 to the modulus, of a sum of both signs. */
-const reduced = (hash: number): number => ((hash % hashModulus) + hashModulus) % hashModulus;
 const none: KeyspaceStatistics = { count: 0, bytes: 0, hash: 0 };
 
-export function readStatistics(transaction: ReadTransaction, keyspace: number): KeyspaceStatistics {
+/** A sum from 0 to the modulus, of numbers of both signs. */
+const reduced = (hash: number): number => ((hash % hashModulus) + hashModulus) % hashModulus;
+
+/** Undefined for a keyspace that nothing was written to, and for an index that nobody counted. */
+export function findStatistics(
+  transaction: ReadTransaction,
+  keyspace: number,
+): KeyspaceStatistics | undefined {
   const bytes = transaction.get('meta', metaKey('statistics', keyspace));
-  if (bytes === undefined) return none;
+  if (bytes === undefined) return undefined;
   const reader = new ByteReader(bytes);
   return { count: reader.u64(), bytes: reader.u64(), hash: reader.u64() };
 }
 
-/** What the commands of one transaction add; written once at its end. */
-export class StatisticsChange {
-  readonly #keyspace: number;
+export function readStatistics(transaction: ReadTransaction, keyspace: number): KeyspaceStatistics {
+  return findStatistics(transaction, keyspace) ?? none;
+}
+
+export function writeStatistics(
+  transaction: WriteTransaction,
+  keyspace: number,
+  { count, bytes, hash }: KeyspaceStatistics = none,
+): void {
+  const value = new ByteWriter(24).u64(count).u64(bytes).u64(hash).finish();
+  transaction.put('meta', metaKey('statistics', keyspace), value);
+}
+
+/** A sum of rows that come and go; it may be below nothing, as a difference. */
+export class RowSum {
   #count = 0;
   #bytes = 0;
   #hash = 0;
 
-  constructor(keyspace: number) {
-    this.#keyspace = keyspace;
-  }
-
-  add(storedKey: Uint8Array, value: Uint8Array): void {
-    this.#count += 1;
-    this.#bytes += storedKey.byteLength + value.byteLength;
-    this.#hash = reduced(this.#hash + envelopeHash(storedKey, value));
-  }
-
-  subtract(storedKey: Uint8Array, value: Uint8Array): void {
-    this.#count -= 1;
-    this.#bytes -= storedKey.byteLength + value.byteLength;
-    this.#hash = reduced(this.#hash - envelopeHash(storedKey, value));
-  }
-
-  /** What the keyspace holds when it was empty before. */
   get total(): KeyspaceStatistics {
     return { count: this.#count, bytes: this.#bytes, hash: this.#hash };
   }
 
+  row(storedKey: Uint8Array, value: Uint8Array, sign: 1 | -1): void {
+    this.#count += sign;
+    this.#bytes += sign * (storedKey.byteLength + value.byteLength);
+    this.#hash = reduced(this.#hash + sign * envelopeHash(storedKey, value));
+  }
+
+  add({ count, bytes, hash }: KeyspaceStatistics): void {
+    this.#count += count;
+    this.#bytes += bytes;
+    this.#hash = reduced(this.#hash + hash);
+  }
+}
+
+/** What the commands of one transaction add to a keyspace; written once at its end. */
+export class StatisticsChange {
+  readonly #keyspace: number;
+  readonly #walk: KeyspaceWalk | undefined;
+  readonly #all = new RowSum();
+  /** Of `#all`, what a walk has behind it. */
+  readonly #walked = new RowSum();
+
+  /** `walk` is the one that counts the keyspace again at this moment. */
+  constructor(keyspace: number, walk?: KeyspaceWalk) {
+    this.#keyspace = keyspace;
+    this.#walk = walk;
+  }
+
+  add(storedKey: Uint8Array, value: Uint8Array): void {
+    this.#change(storedKey, value, 1);
+  }
+
+  subtract(storedKey: Uint8Array, value: Uint8Array): void {
+    this.#change(storedKey, value, -1);
+  }
+
+  /** What the keyspace holds when it was empty before. */
+  get total(): KeyspaceStatistics {
+    return this.#all.total;
+  }
+
+  /** The last thing that a transaction does: what it throws afterwards would leave the walk wrong. */
   write(transaction: WriteTransaction): void {
-    const before = readStatistics(transaction, this.#keyspace);
-    const hash = reduced(before.hash + this.#hash);
-    const writer = new ByteWriter(24);
-    writer
-      .u64(before.count + this.#count)
-      .u64(before.bytes + this.#bytes)
-      .u64(hash);
-    transaction.put('meta', metaKey('statistics', this.#keyspace), writer.finish());
+    this.#writeOver(transaction, readStatistics(transaction, this.#keyspace));
+  }
+
+  /** As `write`, but for nothing when nobody counts the keyspace: an index of a release before this one. */
+  writeIfCounted(transaction: WriteTransaction): void {
+    const before = findStatistics(transaction, this.#keyspace);
+    if (before === undefined) this.#walk?.changed(this.#walked.total);
+    else this.#writeOver(transaction, before);
+  }
+
+  #writeOver(transaction: WriteTransaction, before: KeyspaceStatistics): void {
+    const sum = new RowSum();
+    sum.add(before);
+    sum.add(this.#all.total);
+    writeStatistics(transaction, this.#keyspace, sum.total);
+    this.#walk?.changed(this.#walked.total);
+  }
+
+  #change(storedKey: Uint8Array, value: Uint8Array, sign: 1 | -1): void {
+    this.#all.row(storedKey, value, sign);
+    if (this.#walk?.covers(storedKey) === true) this.#walked.row(storedKey, value, sign);
+  }
+}
+
+/** The changes of all keyspaces that one transaction touches. */
+export class StatisticsChanges {
+  readonly #walks: ReadonlyMap<number, KeyspaceWalk>;
+  readonly #tables = new Map<number, StatisticsChange>();
+  readonly #indexes = new Map<number, StatisticsChange>();
+
+  /** `walks`: those under way, by their keyspaces. */
+  constructor(walks: ReadonlyMap<number, KeyspaceWalk>) {
+    this.#walks = walks;
+  }
+
+  ofTable(keyspace: number): StatisticsChange {
+    return this.#of(this.#tables, keyspace);
+  }
+
+  ofIndex(keyspace: number): StatisticsChange {
+    return this.#of(this.#indexes, keyspace);
+  }
+
+  write(transaction: WriteTransaction): void {
+    for (const change of this.#tables.values()) change.write(transaction);
+    for (const change of this.#indexes.values()) change.writeIfCounted(transaction);
+  }
+
+  #of(changes: Map<number, StatisticsChange>, keyspace: number): StatisticsChange {
+    let change = changes.get(keyspace);
+    if (change === undefined) {
+      change = new StatisticsChange(keyspace, this.#walks.get(keyspace));
+      changes.set(keyspace, change);
+    }
+    return change;
   }
 }

@@ -1,0 +1,96 @@
+import { expect } from 'chai';
+import { encodeUtf8 } from '../common/bytes.ts';
+import type { DatabaseName } from '../kv/store.ts';
+import { keyspaceKey } from '../table/envelope.ts';
+import type { Database } from './database.ts';
+import { cleared, groupOf, indexesReady, indexOf, newWorld, next } from './testing/world.ts';
+import { open, put, putMany, scan, scanIndex, withIndex, withTable } from './testing/world.ts';
+import type { World } from './testing/world.ts';
+
+const names = Array.from({ length: 1_200 }, (_, n) => `k${String(n).padStart(4, '0')}`);
+
+describe('the scrub of a database', () => {
+  let world: World;
+  let database: Database;
+
+  beforeEach(async () => {
+    world = newWorld();
+    database = await open(world);
+    const group = await withTable(database);
+    await withIndex(database);
+    await putMany(
+      group,
+      names.map((name) => [name, `v${name}`] as const),
+    );
+    await database.settled();
+  });
+
+  afterEach(() => database.stop());
+
+  /** Changes the row of a key behind everybody's back. */
+  const harm = (place: DatabaseName, key: Uint8Array, value?: Uint8Array): Promise<unknown> =>
+    world.store.write((transaction) =>
+      value === undefined ? transaction.remove(place, key) : transaction.put(place, key, value),
+    );
+
+  it('finds nothing wrong while documents are written, and counts what it saw', async () => {
+    const group = groupOf(database);
+    const writing = Promise.all(names.map((name, at) => put(group, name, at % 3 ? 'x' : null)));
+    expect(await database.scrub()).to.deep.equal([]);
+    await writing;
+    expect(await database.scrub()).to.deep.equal([]);
+    const { rows, ...counters } = database.scrubCounters;
+    expect(rows).to.be.greaterThan(3_000);
+    expect(counters).to.include({ passes: 2, damagedTables: 0, damagedIndexes: 0 });
+  });
+
+  it('takes a damaged table from its users, after a restart too, until it is dropped', async () => {
+    await harm('data', keyspaceKey(1, encodeUtf8('k0700')));
+    const found = await database.scrub();
+    expect(found.length).to.be.greaterThan(0);
+    const refusal = async (): Promise<string> =>
+      groupOf(database)
+        .get(encodeUtf8('k0001'))
+        .then(
+          () => 'answered',
+          (error: Error) => error.message,
+        );
+    expect(await refusal()).to.match(/`d.t` is damaged.*has 1199 rows .*should have 1200/);
+    await database.stop();
+    database = await open(next(world));
+    expect(await refusal()).to.match(/`d.t` is damaged/);
+    expect(database.scrubCounters.damagedTables).to.equal(0);
+    await database.change({ type: 'dropTable', id: 't' });
+    await cleared(database);
+    expect(database.integrity).to.equal('ok');
+  });
+
+  it('builds an index anew that lacks an entry or has one too many', async () => {
+    const { keyspace } = indexOf(database);
+    const whole = await scanIndex(database);
+    const entry = keyspaceKey(keyspace, encodeUtf8('vk0007k0007'));
+    const invented = keyspaceKey(keyspace, encodeUtf8('vk0008k0007'));
+    for (const [key, value] of [[entry], [invented, new Uint8Array([6, 0])]] as const) {
+      const index = indexOf(database).keyspace;
+      const moved = new Uint8Array(key);
+      moved[3] = index;
+      await harm('index', moved, value);
+      expect((await database.scrub()).length).to.be.greaterThan(0);
+      expect(indexOf(database).keyspace).to.be.greaterThan(index);
+      await indexesReady(database);
+      await cleared(database);
+      expect(await database.scrub()).to.deep.equal([]);
+    }
+    expect(await scanIndex(database)).to.deep.equal(whole);
+    expect((await scan(groupOf(database))).length).to.equal(names.length);
+    expect(database.scrubCounters).to.include({ damagedTables: 0, damagedIndexes: 2 });
+  });
+
+  it('counts the entries of an index that a release before did not count', async () => {
+    const counted = world.store.read((view) => view.get('meta', encodeUtf8('statistics/2')));
+    await harm('meta', encodeUtf8('statistics/2'));
+    expect(await database.scrub()).to.deep.equal([]);
+    const again = world.store.read((view) => view.get('meta', encodeUtf8('statistics/2')));
+    expect(again).to.deep.equal(counted);
+  });
+});

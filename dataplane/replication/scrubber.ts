@@ -1,0 +1,115 @@
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import type { Clock } from '../common/clock.ts';
+import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import type { MetadataState, TableRecord } from '../metadata/state.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
+import { metaKey } from '../table/meta-key.ts';
+import type { Damage } from './damage.ts';
+import { scrubKeyspace, scrubTargets } from './scrub.ts';
+import type { ScrubHost } from './scrub.ts';
+
+/**
+ * Scrubs all of a node's data from time to time, and sees to what it finds: a damaged index is built
+ * anew, because its table has everything that it needs; a damaged table is not served any more.
+ */
+export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
+  state(): MetadataState;
+  index(keyspace: number): AppliedIndex | undefined;
+  isDamaged(group: number): boolean;
+  /** Resolves when nobody reads or writes the table any more, not after a restart either. */
+  mark(table: TableRecord, damage: Damage): Promise<void>;
+  rebuildIndex(tableId: string, keyspace: number): Promise<unknown>;
+}
+
+export interface ScrubCounters {
+  passes: number;
+  rows: number;
+  bytes: number;
+  damagedTables: number;
+  damagedIndexes: number;
+}
+
+/** What a scrub found wrong with a table, for the starts to come. */
+export function readMark(transaction: ReadTransaction, keyspace: number): Damage | undefined {
+  const bytes = transaction.get('meta', metaKey('damage', keyspace));
+  return bytes === undefined ? undefined : (JSON.parse(decodeUtf8(bytes)) as Damage);
+}
+
+export function writeMark(transaction: WriteTransaction, keyspace: number, damage: Damage): void {
+  transaction.put('meta', metaKey('damage', keyspace), encodeUtf8(JSON.stringify(damage)));
+}
+
+/** A scrub takes so much of one core at most, beside its pauses. */
+const shareOfCore = 0.05;
+
+export class Scrubber {
+  readonly counters: ScrubCounters = {
+    passes: 0,
+    rows: 0,
+    bytes: 0,
+    damagedTables: 0,
+    damagedIndexes: 0,
+  };
+  readonly #options: ScrubberOptions;
+
+  constructor(options: ScrubberOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at everything once, without pauses unless a clock is given. Answers what it found. */
+  async pass(clock?: Clock): Promise<readonly Finding[]> {
+    const { signal } = this.#options;
+    const found: Finding[] = [];
+    const host: ScrubHost = {
+      ...this.#options,
+      isWanted: (target) => this.#isWanted(target),
+      sliced: async ({ rows, bytes, ms }) => {
+        this.counters.rows += rows;
+        this.counters.bytes += bytes;
+        await clock?.sleep(ms / shareOfCore - ms, signal);
+      },
+    };
+    for (const target of this.#targets()) {
+      if ((await scrubKeyspace(target, host)).length === 0) continue;
+      // A table is not taken from its users by one look: damage is still there at the second.
+      const findings = await scrubKeyspace(target, host);
+      found.push(...findings);
+      await this.#seeTo(target, findings);
+    }
+    this.counters.passes += 1;
+    return found;
+  }
+
+  #targets(): ScrubTarget[] {
+    return scrubTargets(this.#options.state(), (keyspace) => this.#options.index(keyspace));
+  }
+
+  #isWanted(target: ScrubTarget): boolean {
+    const isIndex = target.type === 'index';
+    const table = this.#table(isIndex ? target.tableKeyspace : target.keyspace);
+    if (table === undefined || this.#options.isDamaged(table.keyspace)) return false;
+    return !isIndex || this.#options.index(target.keyspace) !== undefined;
+  }
+
+  async #seeTo(target: ScrubTarget, findings: readonly Finding[]): Promise<void> {
+    const table = this.#table(target.type === 'index' ? target.tableKeyspace : target.keyspace);
+    if (table === undefined) return;
+    const ofTable = findings.find(({ keyspace }) => keyspace === table.keyspace);
+    if (ofTable !== undefined) {
+      this.counters.damagedTables += 1;
+      const message = `A scrub of its stored rows (keyspace ${table.keyspace}) found that ${ofTable.what}.`;
+      await this.#options.mark(table, { code: 'storage.corrupt', message });
+      return;
+    }
+    for (const keyspace of new Set(findings.map((each) => each.keyspace))) {
+      if (this.#options.index(keyspace) === undefined) continue;
+      this.counters.damagedIndexes += 1;
+      await this.#options.rebuildIndex(table.id, keyspace);
+    }
+  }
+
+  #table(keyspace: number): TableRecord | undefined {
+    return Object.values(this.#options.state().tables).find((each) => each.keyspace === keyspace);
+  }
+}
