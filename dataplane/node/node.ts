@@ -45,6 +45,7 @@ const drainMs = 10_000;
 const mebibyte = 1_048_576;
 const noData = {
   overlayBytes: 0,
+  scrub: { passes: 0, rows: 0, bytes: 0, damagedTables: 0, damagedIndexes: 0 },
   cache: { bytes: 0, hits: 0, misses: 0 },
   applyQueue: 0,
   store: { fileBytes: 0, usedBytes: 0, freeBytes: 0, fileBytesMax: 0, oldestReaderMs: 0 },
@@ -112,6 +113,7 @@ export class Node {
       'people and programs',
     );
     this.#startExpiry(database, disk);
+    this.#startScrub(database);
     this.#become('Ready', 'serving');
     // NB: nothing listens for other nodes while there is no replication; the port is said for its place in the line.
     const cluster = `${config.bind}:${config['cluster-port']}`;
@@ -189,6 +191,20 @@ export class Node {
     if (fresh) await database.change({ type: 'createDatabase', id: randomUUID(), name: 'test' });
     logger.info('the data is open', { path, replayedBytes: this.#replay.doneBytes });
     return database;
+  }
+
+  /** Ends with the database. */
+  #startScrub(database: Database): void {
+    const { logger } = this.#options;
+    const passed: Parameters<Database['scrubAlways']>[1] = (found) => {
+      for (const { keyspace, what } of found) {
+        logger.error('a scrub found damage', { keyspace, what });
+      }
+      logger.info('all data was scrubbed', { ...database.metrics().scrub });
+    };
+    void database.scrubAlways(machineClock, passed).catch((error: unknown) => {
+      if (!this.#abort.signal.aborted) this.#fail(error as Error);
+    });
   }
 
   #startExpiry(database: Database, disk: DiskGate): void {
@@ -289,6 +305,7 @@ export class Node {
       replayedBytes: doneBytes,
       replayTotalBytes: totalBytes,
       overlayBytes: data.overlayBytes,
+      scrub: data.scrub,
       cache: data.cache,
       applyQueue: data.applyQueue,
       store: data.store,

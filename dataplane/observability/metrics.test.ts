@@ -28,6 +28,7 @@ const node: NodeMetrics = {
   replayedBytes: 1,
   replayTotalBytes: 2,
   overlayBytes: 3,
+  scrub: { passes: 1, rows: 2, bytes: 3, damagedTables: 4, damagedIndexes: 5 },
   cache: { bytes: 4, hits: 5, misses: 6 },
   applyQueue: 4,
   store: { fileBytes: 5, usedBytes: 4, freeBytes: 1, fileBytesMax: 9, oldestReaderMs: 1_500 },

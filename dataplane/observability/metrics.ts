@@ -10,6 +10,13 @@ export interface NodeMetrics {
   readonly replayedBytes: number;
   readonly replayTotalBytes: number;
   readonly overlayBytes: number;
+  readonly scrub: {
+    readonly passes: number;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly damagedTables: number;
+    readonly damagedIndexes: number;
+  };
   readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
   readonly applyQueue: number;
   readonly store: StoreStatistics;
@@ -137,6 +144,19 @@ const gauges = [
 ];
 
 const nodeCounters = [
+  define<NodeMetrics>('scrub_passes_total', 'Scrubs of all data.', (m) => m.scrub.passes),
+  define<NodeMetrics>('scrub_rows_total', 'Rows and entries scrubbed.', (m) => m.scrub.rows),
+  define<NodeMetrics>('scrub_bytes_total', 'Bytes scrubbed.', (m) => m.scrub.bytes),
+  define<NodeMetrics>(
+    'scrub_damaged_tables_total',
+    'Tables that a scrub found damaged.',
+    (m) => m.scrub.damagedTables,
+  ),
+  define<NodeMetrics>(
+    'scrub_damaged_indexes_total',
+    'Indexes that a scrub found damaged and had built anew.',
+    (m) => m.scrub.damagedIndexes,
+  ),
   define<NodeMetrics>(
     'cache_hits_total',
     'Reads by key that the cache answered.',

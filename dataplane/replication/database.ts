@@ -23,14 +23,14 @@ import type {
 } from './contract.ts';
 import { DamagedGroups } from './damage.ts';
 import type { Damage } from './damage.ts';
-import { DatabaseStoppedError, gapInReplay, logBehindStore } from './errors.ts';
+import { CatalogLostError, DatabaseStoppedError, gapInReplay, logBehindStore } from './errors.ts';
 import { DocumentCache } from './document-cache.ts';
 import type { ExpiringTable } from './expiry.ts';
 import { readProgress } from './index-build.ts';
 import { MetadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { ReplayedEntries } from './replayed.ts';
-import { readMark, Scrubber, writeMark } from './scrubber.ts';
+import { isEmpty, readMark, Scrubber, writeMark } from './scrubber.ts';
 import type { ScrubCounters } from './scrubber.ts';
 import { entryOverheadBytes, TableGroup } from './table-group.ts';
 import { Transfers } from './transfer/transfers.ts';
@@ -71,6 +71,7 @@ export interface DamagedTable {
 export interface DatabaseMetrics {
   readonly overlayBytes: number;
   readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
+  readonly scrub: ScrubCounters;
   /** Committed entries that the store has not yet. */
   readonly applyQueue: number;
   readonly store: StoreStatistics;
@@ -258,6 +259,7 @@ export class Database {
     return {
       overlayBytes: this.#budget.used,
       cache: { bytes: this.#cache.bytes, ...this.#cache.counters },
+      scrub: this.#scrubber.counters,
       applyQueue: this.#applier.waiting,
       store: this.storage(),
       logBytesAtStart: this.#log?.recovery.bytes ?? 0,
@@ -279,8 +281,9 @@ export class Database {
     return this.#scrubber.pass(clock);
   }
 
-  get scrubCounters(): ScrubCounters {
-    return this.#scrubber.counters;
+  /** Scrubs from time to time, and says what came of it, until the database stops. */
+  scrubAlways(clock: Clock, passed: (found: readonly Finding[]) => void): Promise<void> {
+    return this.#scrubber.run(clock, passed);
   }
 
   /** Resolves when the store has everything that is committed now. */
@@ -299,6 +302,7 @@ export class Database {
     await Promise.allSettled([...this.#groups.values()].map((group) => group.sync()));
     await this.transfers.stopped();
     await this.#background.stopped();
+    await this.#scrubber.stopped();
     await this.#applier.stop();
     await this.#log?.close();
     await this.#options.store.close();
@@ -309,6 +313,7 @@ export class Database {
     const onProgress = (done: number, total: number): void => this.#options.onProgress(done, total);
     const applied = (group: number): number => store.read((view) => readApplied(view, group));
     const stored = store.read(readMetadata);
+    if (stored === undefined && !store.read(isEmpty)) throw new CatalogLostError();
     this.#adopt(stored ?? emptyState);
     const last = new Map([[metadataGroup, applied(metadataGroup)]]);
     const onRecord = (record: LogEntry): void | Promise<void> => {

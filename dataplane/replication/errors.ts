@@ -32,6 +32,16 @@ export class TableDamagedError extends PhotonError {
 export const isRefusal = (error: unknown): error is Error =>
   error instanceof Error && 'isRefusal' in error;
 
+/** The store has data, and nothing says of which tables. */
+export class CatalogLostError extends PhotonError {
+  override readonly code = 'storage.corrupt';
+  constructor() {
+    super(
+      'The storage is damaged: it holds data and no list of tables. Restore the data directory from a snapshot.',
+    );
+  }
+}
+
 /** The log holds something that the state before it does not allow. */
 export class ReplayError extends PhotonError {
   override readonly code = 'replication.replay';

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Clock } from '../common/clock.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { DatabaseName } from '../kv/store.ts';
 import { keyspaceKey } from '../table/envelope.ts';
@@ -39,7 +40,7 @@ describe('the scrub of a database', () => {
     expect(await database.scrub()).to.deep.equal([]);
     await writing;
     expect(await database.scrub()).to.deep.equal([]);
-    const { rows, ...counters } = database.scrubCounters;
+    const { rows, ...counters } = database.metrics().scrub;
     expect(rows).to.be.greaterThan(3_000);
     expect(counters).to.include({ passes: 2, damagedTables: 0, damagedIndexes: 0 });
   });
@@ -59,7 +60,7 @@ describe('the scrub of a database', () => {
     await database.stop();
     database = await open(next(world));
     expect(await refusal()).to.match(/`d.t` is damaged/);
-    expect(database.scrubCounters.damagedTables).to.equal(0);
+    expect(database.metrics().scrub.damagedTables).to.equal(0);
     await database.change({ type: 'dropTable', id: 't' });
     await cleared(database);
     expect(database.integrity).to.equal('ok');
@@ -83,7 +84,37 @@ describe('the scrub of a database', () => {
     }
     expect(await scanIndex(database)).to.deep.equal(whole);
     expect((await scan(groupOf(database))).length).to.equal(names.length);
-    expect(database.scrubCounters).to.include({ damagedTables: 0, damagedIndexes: 2 });
+    expect(database.metrics().scrub).to.include({ damagedTables: 0, damagedIndexes: 2 });
+  });
+
+  it('goes on from time to time, a few minutes after the start for the first time', async () => {
+    const sleeps: number[] = [];
+    const passes: number[] = [];
+    const clock: Clock = {
+      now: () => 0,
+      sleep: async (ms) => {
+        if (ms > 60_000) sleeps.push(ms);
+        await Promise.resolve();
+        if (sleeps.length > 2) await database.stop();
+        if (sleeps.length > 2) throw new Error('stopped');
+      },
+    };
+    const running = database.scrubAlways(clock, (found) => passes.push(found.length));
+    expect((await Promise.allSettled([running]))[0].status).to.equal('rejected');
+    expect(passes).to.deep.equal([0, 0]);
+    expect(sleeps).to.deep.equal([300_000, 604_800_000, 604_800_000]);
+    database = await open(next(world));
+  });
+
+  it('is not begun on a store that has rows and no list of tables', async () => {
+    await database.stop();
+    await harm('meta', encodeUtf8('metadata'));
+    const [opened] = await Promise.allSettled([open(next(world))]);
+    expect(opened?.status === 'rejected' && (opened.reason as Error).message).to.contain(
+      'it holds data and no list of tables',
+    );
+    world = newWorld();
+    database = await open(world);
   });
 
   it('counts the entries of an index that a release before did not count', async () => {

@@ -1,5 +1,6 @@
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
+import { databaseNames } from '../kv/store.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
@@ -30,6 +31,14 @@ export interface ScrubCounters {
   damagedIndexes: number;
 }
 
+/** Whether nothing was ever written to a store. */
+export function isEmpty(transaction: ReadTransaction): boolean {
+  return databaseNames.every((name) => {
+    const [first] = transaction.entries(name, { limit: 1 });
+    return first === undefined;
+  });
+}
+
 /** What a scrub found wrong with a table, for the starts to come. */
 export function readMark(transaction: ReadTransaction, keyspace: number): Damage | undefined {
   const bytes = transaction.get('meta', metaKey('damage', keyspace));
@@ -40,8 +49,11 @@ export function writeMark(transaction: WriteTransaction, keyspace: number, damag
   transaction.put('meta', metaKey('damage', keyspace), encodeUtf8(JSON.stringify(damage)));
 }
 
-/** A scrub takes so much of one core at most, beside its pauses. */
+/** A scrub takes so much of one core at most. */
 const shareOfCore = 0.05;
+/** A start has other things to do, and a node that is restarted often is scrubbed all the same. */
+const firstPassMs = 5 * 60_000;
+const intervalMs = 7 * 24 * 3_600_000;
 
 export class Scrubber {
   readonly counters: ScrubCounters = {
@@ -52,13 +64,38 @@ export class Scrubber {
     damagedIndexes: 0,
   };
   readonly #options: ScrubberOptions;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ScrubberOptions) {
     this.#options = options;
   }
 
-  /** Looks at everything once, without pauses unless a clock is given. Answers what it found. */
-  async pass(clock?: Clock): Promise<readonly Finding[]> {
+  /** Looks at everything from time to time; `passed` hears what was found. */
+  async run(clock: Clock, passed: (found: readonly Finding[]) => void): Promise<void> {
+    const { signal } = this.#options;
+    await clock.sleep(firstPassMs, signal);
+    for (;;) {
+      passed(await this.pass(clock));
+      await clock.sleep(intervalMs, signal);
+    }
+  }
+
+  /** Resolves when no pass is under way any more. */
+  async stopped(): Promise<void> {
+    await Promise.allSettled([this.#last]);
+  }
+
+  /**
+   * Looks at everything once, without pauses unless a clock is given, and after the pass that is under
+   * way. Answers what it found.
+   */
+  pass(clock?: Clock): Promise<readonly Finding[]> {
+    const pass = this.#last.then(() => this.#pass(clock));
+    this.#last = pass.catch(() => undefined);
+    return pass;
+  }
+
+  async #pass(clock?: Clock): Promise<readonly Finding[]> {
     const { signal } = this.#options;
     const found: Finding[] = [];
     const host: ScrubHost = {

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { databaseSoak } from './database-soak.ts';
 import { nodeSoak } from './node-soak.ts';
 import type { Part, Soak, SoakOptions } from './part.ts';
+import { storageSoak } from './storage-soak.ts';
 import { walSoak } from './wal-soak.ts';
 
 /**
@@ -12,6 +13,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   wal: walSoak,
   database: databaseSoak,
   node: nodeSoak,
+  storage: storageSoak,
 };
 const defaults = { rounds: '1000', seeds: '10000' };
 

@@ -29,6 +29,9 @@ export interface Command {
 /** It cannot be done as it was said. */
 export class UsageError extends Error {}
 
+/** It was done, and something is not as it was written. */
+class DamageFoundError extends Error {}
+
 interface TableName {
   readonly database: string;
   readonly table: string;
@@ -49,6 +52,12 @@ function tableNamed({ state }: Database, name: TableName): TableRecord {
     throw new UsageError(`table ${name.database}.${name.table} does not exist`);
   }
   return table;
+}
+
+async function indexesBuilt(database: Database, signal: AbortSignal): Promise<void> {
+  const isBuilding = ({ keyspace, indexes }: TableRecord): boolean =>
+    database.damagedGroups.of(keyspace) === undefined && indexes.some(({ ready }) => !ready);
+  while (Object.values(database.state.tables).some(isBuilding)) await database.changed(signal);
 }
 
 const exportTable: Command = {
@@ -79,11 +88,10 @@ const importTable: Command = {
         as: as === undefined ? undefined : tableName(as),
         refusal: () => gate.refusal('write'),
       };
-      const { id, name } = await database.transfers.import(readStream(file), request, signal);
-      const isBuilding = (): boolean =>
-        database.state.tables[id]?.indexes.some(({ ready }) => !ready) ?? false;
-      while (isBuilding()) await database.changed(signal);
-      return `${name}: ${database.group(id)?.count ?? 0} documents were imported`;
+      const table = await database.transfers.import(readStream(file), request, signal);
+      await indexesBuilt(database, signal);
+      const into = database.state.databases[table.databaseId]?.name;
+      return `${into}.${table.name}: ${database.group(table.id)?.count ?? 0} documents were imported`;
     });
   },
 };
@@ -95,6 +103,24 @@ const verify: Command = {
     const { header, trailer, isAddedUp } = await verifyTransfer(readStream(file), signal);
     const sum = isAddedUp ? '' : '; it changed meanwhile, so only an import adds its rows up';
     return `${header.database}.${header.table.name}: ${trailer.count} documents, whole${sum}`;
+  },
+};
+
+const scrub: Command = {
+  takes: ['DIRECTORY'],
+  does: 'looks at every document and index entry; builds damaged indexes anew, closes damaged tables',
+  run({ positionals: [directory = ''], signal }) {
+    return withDatabase(directory, signal, async (database) => {
+      const found = await database.scrub();
+      await indexesBuilt(database, signal);
+      const words = [
+        ...found.map(({ keyspace, what }) => `keyspace ${keyspace}: ${what}`),
+        ...database.damagedTables().map(({ name, damage }) => `${name}: ${damage.message}`),
+      ];
+      if (words.length > 0) throw new DamageFoundError(words.join('\n'));
+      const { rows } = database.metrics().scrub;
+      return `${rows} documents and index entries are as they were written`;
+    });
   },
 };
 
@@ -119,5 +145,6 @@ export const commands: Readonly<Record<string, Command>> = {
   export: exportTable,
   import: importTable,
   verify,
+  scrub,
   compact,
 };

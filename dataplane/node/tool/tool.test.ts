@@ -13,6 +13,9 @@ import { Prng } from '../../common/prng.ts';
 import type { Database } from '../../replication/database.ts';
 import { change, groupOf, textsOf } from '../../replication/transfer/testing/home.ts';
 import { openDirectory } from '../../storage/directory.ts';
+import { LmdbStore } from '../../storage/lmdb-store.ts';
+import { keyspaceKey } from '../../table/envelope.ts';
+import { storeDirectoryOf } from '../open-data.ts';
 import { withDatabase } from './offline.ts';
 
 const program = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -85,7 +88,7 @@ describe('the tool for a data directory, as a process', () => {
     const imported = await run('import', directory, file, '--as', 'd.copy');
     expect(imported).to.deep.include({
       code: 0,
-      said: `copy: ${documents} documents were imported\n`,
+      said: `d.copy: ${documents} documents were imported\n`,
     });
     await withDatabase(directory, signal, async (database) => {
       const copy = Object.values(database.state.tables).find(({ name }) => name === 'copy');
@@ -98,7 +101,7 @@ describe('the tool for a data directory, as a process', () => {
     expect(exported.output.equals(readFileSync(file))).to.equal(true);
     const child = start('import', directory, '-', '--as', 'd.piped');
     child.stdin?.end(exported.output);
-    expect((await ended(child)).said).to.contain(`piped: ${documents} documents were imported`);
+    expect((await ended(child)).said).to.contain(`d.piped: ${documents} documents were imported`);
   });
 
   it('ends with 1 for what is damaged or not possible, and leaves no half of a file', async () => {
@@ -129,6 +132,26 @@ describe('the tool for a data directory, as a process', () => {
       'data',
       'table.export',
     ]);
+  });
+
+  it('scrubs, and closes a table that lost a document', async () => {
+    const path = join(root, 'scrubbed');
+    await fill(path);
+    expect(await run('scrub', path)).to.deep.include({
+      code: 0,
+      said: `${documents} documents and index entries are as they were written\n`,
+    });
+    const store = new LmdbStore({ directory: storeDirectoryOf(path) });
+    await store.write((transaction) => {
+      transaction.remove('data', keyspaceKey(1, encodeUtf8('k00007')));
+    });
+    await store.close();
+    for (const _ of ['found', 'known']) {
+      const { code, said } = await run('scrub', path);
+      expect(code).to.equal(1);
+      expect(said).to.contain('d.t: ').and.contain('it has 1999 rows').and.contain('2000 of');
+    }
+    rmSync(path, { recursive: true });
   });
 
   it('ends with 2 and says how it is called', async () => {
