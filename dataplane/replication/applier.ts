@@ -7,6 +7,7 @@ import type { MetadataState } from '../metadata/state.ts';
 import { applyCommand } from '../table/apply.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { Command } from '../table/command.ts';
+import { StorageCorruptError } from '../table/errors.ts';
 import { metaKey } from '../table/meta-key.ts';
 import { StatisticsChanges } from '../table/statistics.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
@@ -37,6 +38,8 @@ export interface ApplierOptions {
   readonly walks: ReadonlyMap<number, KeyspaceWalk>;
   /** What was committed of the metadata. */
   state(): MetadataState;
+  /** Resolves when nobody reads or writes the table of the value any more, not after a restart either. */
+  damaged(error: StorageCorruptError): Promise<void>;
   /** Called with what makes the node unable to go on. */
   failed(error: Error): void;
 }
@@ -81,11 +84,16 @@ export function readMetadata(transaction: ReadTransaction): MetadataState | unde
     : (JSON.parse(Buffer.from(bytes).toString('utf8')) as MetadataState);
 }
 
+const isRejected = (settled: PromiseSettledResult<void>): settled is PromiseRejectedResult =>
+  settled.status === 'rejected';
+
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #queue: ApplyItem[] = [];
   /** The metadata that the store has: it may still have tables that were dropped. */
   #stored: MetadataState;
+  /** Groups whose stored rows cannot be built on: their entries are passed over. */
+  readonly #damaged = new Set<number>();
   /** By keyspace. */
   readonly #watches = new Map<number, Set<TouchedKeys>>();
   #running: Promise<void> | undefined;
@@ -108,6 +116,11 @@ export class Applier {
   /** From now on the log is released as the medium catches up. */
   releaseFrom(log: GroupLog): void {
     this.#log = log;
+  }
+
+  /** Entries of the group change nothing any more, and need not be kept: its table can only be dropped. */
+  skip(group: number): void {
+    this.#damaged.add(group);
   }
 
   push(item: ApplyItem): void {
@@ -156,7 +169,9 @@ export class Applier {
       while (this.#queue.length > 0) {
         await this.#gather();
         const slices = Math.min(slicesMax, Math.ceil(this.#queue.length / itemsPerSliceMax));
-        await Promise.all(Array.from({ length: slices }, () => this.#slice()));
+        const running = Array.from({ length: slices }, () => this.#slice());
+        const failed = (await Promise.allSettled(running)).find(isRejected);
+        if (failed !== undefined) await this.#passOver(failed.reason);
         this.#endDrains(this.#count.applied);
         this.#checkpointLater();
       }
@@ -167,6 +182,13 @@ export class Applier {
       this.#running = undefined;
       this.#endDrains(Number.POSITIVE_INFINITY);
     }
+  }
+
+  /** A table with a damaged row is closed, and all others go on. */
+  async #passOver(error: unknown): Promise<void> {
+    if (!(error instanceof StorageCorruptError) || this.#damaged.has(error.keyspace)) throw error;
+    await this.#options.damaged(error);
+    this.skip(error.keyspace);
   }
 
   #endDrains(reached: number): void {
@@ -223,6 +245,7 @@ export class Applier {
   ): boolean {
     const indexes = this.#options.indexesOf(item.group);
     if (indexes === undefined) return false;
+    if (this.#damaged.has(item.group)) return true;
     for (const touched of this.#watches.get(item.command.keyspace) ?? []) {
       touched.touch(item.index, item.command.operations);
     }

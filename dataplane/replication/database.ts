@@ -122,7 +122,11 @@ export class Database {
       indexesOf: (group) => this.#indexesOf(group),
       walks: this.#walks,
       state: () => this.#state,
-      failed: (error) => this.#fail(this.#named(error)),
+      damaged: async (error) => {
+        const { code, message } = this.#named(error);
+        await this.#mark(error.keyspace, { code, message });
+      },
+      failed: (error) => this.#fail(error),
     });
     this.#background = new Background({
       store: options.store,
@@ -140,10 +144,7 @@ export class Database {
       state: () => this.#state,
       index: (keyspace) => this.#indexes.get(keyspace),
       isDamaged: (group) => this.damagedGroups.of(group) !== undefined,
-      mark: async ({ keyspace }, damage) => {
-        this.damagedGroups.mark(keyspace, damage);
-        await options.store.write((transaction) => writeMark(transaction, keyspace, damage));
-      },
+      mark: ({ keyspace }, damage) => this.#mark(keyspace, damage),
       rebuildIndex: (tableId, keyspace) => this.rebuildIndex(tableId, keyspace),
       signal: this.#stopping.signal,
     });
@@ -315,6 +316,7 @@ export class Database {
     const stored = store.read(readMetadata);
     if (stored === undefined && !store.read(isEmpty)) throw new CatalogLostError();
     this.#adopt(stored ?? emptyState);
+    this.#readMarks();
     const last = new Map([[metadataGroup, applied(metadataGroup)]]);
     const onRecord = (record: LogEntry): void | Promise<void> => {
       const { group, index } = record;
@@ -336,10 +338,6 @@ export class Database {
     this.#checkLog(log);
     this.#markDamaged(log);
     await removeStrays(store, this.#state);
-    for (const { keyspace } of Object.values(this.#state.tables)) {
-      const damage = store.read((view) => readMark(view, keyspace));
-      if (damage !== undefined) this.damagedGroups.mark(keyspace, damage);
-    }
     this.#applier.releaseFrom(log);
     const nextIndex = (last.get(metadataGroup) ?? 0) + 1;
     this.#metadata = new MetadataGroup(
@@ -350,6 +348,22 @@ export class Database {
     );
     this.#adopt(this.#state);
     await this.transfers.abandonOld(this.#state);
+  }
+
+  /** What scrubs and writes found before this start. */
+  #readMarks(): void {
+    for (const { keyspace } of Object.values(this.#state.tables)) {
+      const damage = this.#options.store.read((view) => readMark(view, keyspace));
+      if (damage === undefined) continue;
+      this.damagedGroups.mark(keyspace, damage);
+      this.#applier.skip(keyspace);
+    }
+  }
+
+  /** The table of a keyspace is not served any more, not after a restart either. */
+  async #mark(keyspace: number, damage: Damage): Promise<void> {
+    this.damagedGroups.mark(keyspace, damage);
+    await this.#options.store.write((transaction) => writeMark(transaction, keyspace, damage));
   }
 
   /** A log that ends before what the store has is not this store's log. */
@@ -365,9 +379,10 @@ export class Database {
   /** Tables that were dropped need nothing any more. */
   #markDamaged(log: GroupLog): void {
     for (const [group, { code, summary }] of log.damaged) {
-      if (this.#tableOf(group) !== undefined) {
-        this.damagedGroups.mark(group, { code, message: summary });
-      }
+      this.damagedGroups.mark(group, { code, message: summary });
+    }
+    for (const [group] of this.damagedGroups.entries()) {
+      if (this.#tableOf(group) === undefined) this.damagedGroups.clear(group);
     }
   }
 
@@ -447,14 +462,13 @@ export class Database {
 
   /** Requests that do not touch the damage go on; an index stays as unready as it is. */
   #backgroundFailed(error: Error): void {
-    const named = this.#named(error);
-    if (named instanceof StorageCorruptError) this.#damaged(named);
-    else this.#fail(named);
+    if (error instanceof StorageCorruptError) this.#damaged(this.#named(error));
+    else this.#fail(error);
   }
 
   /** An error with the name of the table that it is about. */
-  #named(error: Error): Error {
-    if (!(error instanceof StorageCorruptError) || error.table !== undefined) return error;
+  #named(error: StorageCorruptError): StorageCorruptError {
+    if (error.table !== undefined) return error;
     const table = this.#tableOf(error.keyspace);
     return table === undefined ? error : error.inTable(this.#nameOf(table));
   }
