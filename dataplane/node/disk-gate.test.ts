@@ -7,13 +7,15 @@ describe('the gate before a full disk', () => {
   let now: number;
   let freeMib: number;
   let reusableMib: number;
+  let pendingMib: number;
   let totalMib: number;
   let looks: number;
   let changes: boolean[];
   let gate: DiskGate;
 
   beforeEach(() => {
-    [now, freeMib, reusableMib, totalMib, looks, changes] = [0, 1_000, 0, 100_000, 0, []];
+    [now, freeMib, reusableMib, pendingMib, totalMib] = [0, 1_000, 0, 0, 100_000];
+    [looks, changes] = [0, []];
     gate = new DiskGate({
       now: () => now,
       usage() {
@@ -21,6 +23,7 @@ describe('the gate before a full disk', () => {
         return { freeBytes: freeMib * mebibyte, totalBytes: totalMib * mebibyte };
       },
       reusableBytes: () => reusableMib * mebibyte,
+      pendingBytes: () => pendingMib * mebibyte,
       changed: (isFull) => changes.push(isFull),
     });
   });
@@ -38,11 +41,19 @@ describe('the gate before a full disk', () => {
 
   it('refuses writes by a sentence with the figures, and lets them go on by itself', () => {
     expect(refusalAt(255)).to.contain(
-      '255 MiB free, 0 MiB to be used again in the data file, 256 MiB are kept in reserve',
+      '255 MiB free, 0 MiB to be used again in the data file, 0 MiB to come into it, 256 MiB are kept',
     );
     expect(refusalAt(280)).to.not.equal(undefined); // No flicker at the edge.
     expect(refusalAt(288)).to.equal(undefined);
     expect(changes).to.deep.equal([true, false]);
+  });
+
+  it('counts what the log has and the data file has not', () => {
+    pendingMib = 64;
+    expect(refusalAt(320)).to.equal(undefined);
+    expect(refusalAt(319)).to.contain('64 MiB to come into it');
+    pendingMib = 0;
+    expect(refusalAt(319)).to.equal(undefined);
   });
 
   it('keeps a smaller reserve on a small volume', () => {

@@ -15,6 +15,8 @@ interface DiskGateOptions {
   usage(): DiskUsage;
   /** Bytes inside of the data file that writes use before it grows. */
   reusableBytes(): number;
+  /** Bytes of the log that the data file will need and has not yet. */
+  pendingBytes(): number;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
   /** Called when writes begin to be refused (`true`) and when they go on (`false`). */
@@ -59,18 +61,20 @@ export class DiskGate {
     const now = this.#options.now();
     if (now - this.#lookedAt < lookEveryMs) return this.#refusals[kind];
     this.#lookedAt = now;
-    this.#look(this.#options.usage(), this.#options.reusableBytes());
+    this.#look(this.#options.usage());
     return this.#refusals[kind];
   }
 
-  #look(usage: DiskUsage, reusableBytes: number): void {
+  #look(usage: DiskUsage): void {
     const { freeBytes } = usage;
+    const reusableBytes = this.#options.reusableBytes();
+    const pendingBytes = this.#options.pendingBytes();
     const reserve = reserveBytesOf(usage);
     const wasFull = this.#refusals.write !== undefined;
     const wanted = reserve * (wasFull ? hysteresis : 1);
     const lacks = (kind: WriteKind): boolean => freeBytes < wanted * diskShare[kind];
-    const isFull = freeBytes + reusableBytes < wanted || lacks('write');
-    const figures = `${inMib(freeBytes)} free, ${inMib(reusableBytes)} to be used again in the data file, ${inMib(reserve)} are kept in reserve`;
+    const isFull = freeBytes + reusableBytes - pendingBytes < wanted || lacks('write');
+    const figures = `${inMib(freeBytes)} free, ${inMib(reusableBytes)} to be used again in the data file, ${inMib(pendingBytes)} to come into it, ${inMib(reserve)} are kept in reserve`;
     const sentence = `The disk of this node is almost full (${figures}): writes are refused until`;
     this.#refusals.write = isFull
       ? `${sentence} the volume is enlarged or documents are deleted.`

@@ -247,6 +247,7 @@ export class Node {
     return new DiskGate({
       usage: () => diskUsage(config['data-dir']),
       reusableBytes: () => database.storage().freeBytes,
+      pendingBytes: () => database.pendingBytes,
       now: () => machineClock.now(),
       changed: (isFull, usage) => {
         if (isFull) logger.error('the disk is almost full: writes are refused', usage);

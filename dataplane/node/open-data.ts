@@ -29,11 +29,21 @@ export const storeDirectoryOf = (path: string): string => join(path, 'store');
 export function openData({ path, logger, ...options }: OpenDataOptions): Promise<Database> {
   return Database.open({
     ...options,
-    store: new LmdbStore({ directory: storeDirectoryOf(path) }),
+    store: new LmdbStore({
+      directory: storeDirectoryOf(path),
+      waiting: (missingBytes) => sayWaiting(logger, missingBytes),
+      signal: options.signal,
+    }),
     openLog: ({ isFirst, ...replay }) => openLog(join(path, 'wal'), isFirst, replay, logger),
     codec: { parse: parseText, format: canonicalText },
     compileIndex,
   });
+}
+
+function sayWaiting(logger: Logger, missingBytes: number): void {
+  if (missingBytes === 0) logger.info('the disk has room: the storage goes on', {});
+  else
+    logger.error('the disk is full: the storage waits for room, and reads go on', { missingBytes });
 }
 
 async function openLog(

@@ -250,6 +250,11 @@ export class Database {
     });
   }
 
+  /** Of what the log has and the store has not. */
+  get pendingBytes(): number {
+    return this.#budget.used;
+  }
+
   /** Of the data file of all tables. */
   storage(): StoreStatistics {
     return this.#options.store.statistics();

@@ -61,6 +61,16 @@ export class NoRoomToCompactError extends PhotonError {
   }
 }
 
+/** The disk is full, and the process was to stop before there was room. */
+export class NoRoomToCommitError extends PhotonError {
+  override readonly code = 'storage.no_room';
+  constructor(missingBytes: number) {
+    super(
+      `The disk is full: ${missingBytes} bytes are missing to bring the last writes from the log into the data file. They are in the log, and the next start goes on with them.`,
+    );
+  }
+}
+
 /** A snapshot was held for longer than it lives. */
 export class SnapshotExpiredError extends PhotonError {
   override readonly code = 'storage.snapshot_expired';

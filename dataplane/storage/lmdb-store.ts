@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open } from 'lmdb';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
+import { PhotonError } from '../common/errors.ts';
 import { databaseNames } from '../kv/store.ts';
 import type {
   DatabaseName,
@@ -14,7 +15,9 @@ import type {
   WriteTransaction,
 } from '../kv/store.ts';
 import { decodeChecked, encodeChecked } from './checked-value.ts';
+import { CommitRoom, freeBytesOf } from './commit-room.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
+import { keyEncoder, Lending } from './lmdb-encoding.ts';
 import { openGuarded } from './opening.ts';
 import { pageStatistics } from './page-statistics.ts';
 import { WriteBuffer } from './write-buffer.ts';
@@ -33,6 +36,12 @@ export interface LmdbOptions {
   readonly mapBytes?: number;
   /** A snapshot that lives longer makes the file grow: it expires. */
   readonly snapshotMs?: number;
+  /** Hears how many bytes a commit waits for on a full disk, and 0 when it goes on. */
+  readonly waiting?: (missingBytes: number) => void;
+  /** Ends waiting for room. The store itself is ended by `close`. */
+  readonly signal?: AbortSignal;
+  /** Of the disk; as the system says when it is not given. */
+  readonly freeBytes?: () => number;
 }
 
 const defaultMapBytes = 256 * 1024 ** 3;
@@ -40,8 +49,6 @@ const defaultSnapshotMs = 5_000;
 /** Bodies and changes in one commit: bound its memory, and the pause that handing them over makes. */
 const bodiesPerCommitMax = 256;
 const changesPerCommitMax = 8_192;
-/** Views of longer values are not kept. */
-const lentBytesMax = 4_096;
 /** So long bodies run before others get a turn. */
 const commitSliceMs = 2;
 
@@ -49,46 +56,6 @@ type Databases = Record<DatabaseName, Database<Buffer, Buffer>>;
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-/**
- * Values as the library lends them: a view of a buffer that its next read overwrites, and of whose
- * bytes only the first `length` are the value's. Saves a copy of each value that is only looked at,
- * and mostly the view, too: the buffer stays, so that one view for each length is enough.
- */
-class Lending {
-  #lent: ArrayBufferLike | undefined;
-  #offset = 0;
-  readonly #views: (Buffer | undefined)[] = [];
-
-  readonly encode = (value: Buffer): Buffer => value;
-
-  readonly decode = (
-    bytes: Buffer,
-    given: number | { readonly end?: number } | undefined,
-  ): Buffer => {
-    const length = typeof given === 'number' ? given : bytes.length;
-    if (length > lentBytesMax) return bytes.subarray(0, length);
-    if (bytes.buffer !== this.#lent || bytes.byteOffset !== this.#offset) {
-      this.#lent = bytes.buffer;
-      this.#offset = bytes.byteOffset;
-      this.#views.length = 0;
-    }
-    return (this.#views[length] ??= bytes.subarray(0, length));
-  };
-}
-
-/** Keys are short: a loop copies them quicker than the library's way through a slice. */
-const keyEncoder = {
-  writeKey(key: Buffer, target: Buffer, start: number): number {
-    target.set(key, start);
-    return start + key.byteLength;
-  },
-  readKey(source: Buffer, start: number, end: number): Uint8Array {
-    const key = new Uint8Array(end - start);
-    for (let at = start; at < end; at += 1) key[at - start] = source[at] ?? 0;
-    return key;
-  },
-};
 
 interface Body {
   run(buffer: WriteBuffer): void;
@@ -189,10 +156,22 @@ const onMedium = (database: DatabaseName, key: Uint8Array, value: Uint8Array): B
 const fromMedium = (database: DatabaseName, key: Uint8Array, value: Buffer): Buffer =>
   database === 'meta' ? decodeChecked(key, value) : value;
 
+/** What the library says of a failed commit, which it tells in a promise of its own. */
+async function commitFailure(thrown: unknown): Promise<StorageUnavailableError> {
+  const { commitError } = thrown as { commitError?: Promise<never> };
+  const [told] = await Promise.allSettled([commitError]);
+  const cause: unknown = told.status === 'rejected' ? told.reason : thrown;
+  return new StorageUnavailableError(
+    `A commit of the storage failed: ${(cause as Error).message}. What was acknowledged is in the log.`,
+    { cause },
+  );
+}
+
 export class LmdbStore implements Store {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #databases: Databases;
   readonly #file: string;
+  readonly #room: CommitRoom;
   readonly #snapshotMs: number;
   readonly #bodies: Body[] = [];
   readonly #view: ReadTransaction;
@@ -207,6 +186,12 @@ export class LmdbStore implements Store {
     this.#databases = databases;
     this.#file = join(options.directory, 'data.mdb');
     this.#snapshotMs = options.snapshotMs ?? defaultSnapshotMs;
+    this.#room = new CommitRoom({
+      freeBytes: options.freeBytes ?? (() => freeBytesOf(options.directory)),
+      reusableBytes: () => pageStatistics(root, Object.values(databases)).freeBytes,
+      waiting: options.waiting ?? (() => undefined),
+      signal: options.signal ?? new AbortController().signal,
+    });
     this.#view = this.#viewOf();
   }
 
@@ -297,11 +282,13 @@ export class LmdbStore implements Store {
   async #commit(): Promise<void> {
     const buffer = new WriteBuffer(this.#view);
     const done: Body[] = [];
+    const { bytes: roomBytes } = this.#room;
     let deadline = performance.now() + commitSliceMs;
     while (
       this.#bodies.length > 0 &&
       done.length < bodiesPerCommitMax &&
-      buffer.size < changesPerCommitMax
+      buffer.size < changesPerCommitMax &&
+      (done.length === 0 || !this.#room.isUsedUp(buffer, roomBytes))
     ) {
       if (performance.now() > deadline) {
         await nextTurn();
@@ -317,21 +304,31 @@ export class LmdbStore implements Store {
       }
     }
     try {
-      await this.#root.batch(() => {
-        buffer.replay(
-          (database, key, value) =>
-            void this.#databases[database].put(asBuffer(key), onMedium(database, key, value)),
-          (database, key) => void this.#databases[database].remove(asBuffer(key)),
-        );
-      });
+      await this.#room.wait(buffer);
+      await this.#handOver(buffer);
     } catch (error) {
-      const failure = new StorageUnavailableError(`a commit failed: ${String(error)}`, {
-        cause: error,
-      });
+      const failure = error instanceof PhotonError ? error : await commitFailure(error);
       for (const body of done) body.failed(failure);
       return;
     }
     for (const body of done) body.visible();
+  }
+
+  async #handOver(buffer: WriteBuffer): Promise<void> {
+    let last: Promise<boolean> | undefined;
+    // The library gives the same promise again and again; nobody else may look at the last one.
+    const look = (promise: Promise<boolean>): void => {
+      if (promise === last) return;
+      last = promise;
+      promise.catch(() => undefined);
+    };
+    await this.#root.batch(() => {
+      buffer.replay(
+        (database, key, value) =>
+          look(this.#databases[database].put(asBuffer(key), onMedium(database, key, value))),
+        (database, key) => look(this.#databases[database].remove(asBuffer(key))),
+      );
+    });
   }
 
   #viewOf(transaction?: Transaction): ReadTransaction {

@@ -19,6 +19,15 @@ function crashesIn(file: string): number {
   }
 }
 
+/** On a full disk nothing is counted: it is no reason not to open what is there. */
+function note(file: string, crashes: number): void {
+  try {
+    writeFileSync(file, `${crashes}\n`, { flush: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
+}
+
 /** Runs `open`; refuses when the process did not survive it twice. An exception is no crash. */
 export function openGuarded<T>(directory: string, open: () => T): T {
   const file = `${directory}.opening`;
@@ -26,7 +35,7 @@ export function openGuarded<T>(directory: string, open: () => T): T {
     mkdirSync(dirname(file), { recursive: true });
     const crashes = crashesIn(file);
     if (crashes >= crashesMax) throw new StorageQuarantinedError(directory, crashes, file);
-    writeFileSync(file, `${crashes + 1}\n`, { flush: true });
+    note(file, crashes + 1);
     try {
       return open();
     } finally {

@@ -1,5 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -20,6 +28,21 @@ const documentOf = (id: number): object => ({
 });
 /** Far more than fits: a test that is never refused fails. */
 const documentsMax = (2 * volumeMib * mebibyte) / documentBytes;
+
+/** Writes until the disk is full, and leaves nothing of it to others. */
+function takeAll(mount: string): void {
+  const descriptor = openSync(join(mount, 'ballast'), 'w');
+  for (const size of [mebibyte, 4_096]) fillUp(descriptor, Buffer.alloc(size));
+  closeSync(descriptor);
+}
+
+function fillUp(descriptor: number, bytes: Buffer): void {
+  try {
+    for (;;) writeSync(descriptor, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
+}
 
 /** A node whose data directory lies on a real file system that is small and fills up. */
 describe('a node on a small disk', function onSmallDisk() {
@@ -118,6 +141,53 @@ describe('a node on a small disk', function onSmallDisk() {
       [again] = await fill(connection, again);
     }
     expect(await count(connection)).to.equal(again);
+  });
+
+  it('reads on when another program takes all of the disk while it writes, after a kill too', async () => {
+    node = await serve(directory);
+    let connection = await connect(node);
+    await r.db('test').tableCreate('t').run(connection);
+    const refusals: string[] = [];
+    let acknowledged = 0;
+    let isFilled = false;
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let id = writer; ; id += 8) {
+        try {
+          await insert(connection, id);
+        } catch (error) {
+          refusals.push(`${(error as Error).name}: ${(error as Error).message}`);
+          return;
+        }
+        acknowledged += 1;
+        if (acknowledged > 1_000 && !isFilled) {
+          isFilled = true;
+          takeAll(mount);
+        }
+      }
+    });
+    await Promise.all(writers);
+    for (const words of refusals) expect(words).to.match(refused);
+    expect(await count(connection)).to.equal(acknowledged);
+
+    node.process.kill('SIGKILL');
+    await end(node);
+    node = await serve(directory);
+    connection = await connect(node);
+    expect(await count(connection)).to.equal(acknowledged);
+    expect(await r.db('test').table('t').get('0').run(connection)).to.deep.equal(documentOf(0));
+    const first = Math.ceil(documentsMax / 2);
+    // Starting may have let go of segments of the log: some more fits.
+    const [before, words] = await fill(connection, first);
+    expect(words).to.match(refused);
+
+    rmSync(join(mount, 'ballast'));
+    let later = before;
+    const deadline = AbortSignal.timeout(10_000);
+    while (later < before + 500) {
+      deadline.throwIfAborted();
+      [later] = await fill(connection, later);
+    }
+    expect(await count(connection)).to.equal(acknowledged + later - first);
   });
 
   it('says in one sentence that it cannot start on a full disk', async () => {

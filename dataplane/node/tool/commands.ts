@@ -80,6 +80,7 @@ const importTable: Command = {
       const gate = new DiskGate({
         usage: () => diskUsage(directory),
         reusableBytes: () => database.storage().freeBytes,
+        pendingBytes: () => database.pendingBytes,
         now: () => machineClock.now(),
         changed: () => undefined,
       });
