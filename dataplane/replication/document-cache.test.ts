@@ -15,15 +15,25 @@ describe('The cache of documents', () => {
     expect(cache.counters).to.deep.equal({ hits: 1, misses: 2 });
   });
 
-  it('holds no more than it may, and what came last', () => {
+  it('holds no more than it may, and what was read twice last', () => {
     const cache = new DocumentCache(10_000);
     const groups = [cache.group(), cache.group(), cache.group()];
     for (let at = 0; at < 1_000; at += 1) {
+      groups[at % 3]?.keep(`k${at}`, document(at));
       groups[at % 3]?.keep(`k${at}`, document(at));
       expect(cache.bytes).to.be.at.most(10_000);
     }
     expect(groups[999 % 3]?.get('k999')).to.include(document(999));
     expect(groups[0]?.get('k0')).to.equal(undefined);
+  });
+
+  it('is not emptied by documents that are read once each', () => {
+    const cache = new DocumentCache(10_000);
+    const group = cache.group();
+    const first = Array.from({ length: 30 }, (_, at) => `first ${at}`);
+    for (const name of first) group.keep(name, document(1));
+    for (let at = 0; at < 100_000; at += 1) group.keep(`once ${at}`, document(2));
+    expect(first.filter((name) => group.get(name) !== undefined)).to.have.length(30);
   });
 
   it('keeps what is read again and again', () => {

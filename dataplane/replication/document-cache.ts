@@ -6,7 +6,9 @@ import type { StoredDocument } from '../table/envelope.ts';
  * write in the moment in which the write leaves the overlay for the store.
  *
  * What goes is decided by the clock algorithm: a hand goes round over all documents of all groups,
- * and takes those that nobody read since it came by the last time.
+ * and takes those that nobody read since it came by the last time. A full cache takes in only what is
+ * read a second time within a while: most of a large table is read once, and would only cost others
+ * their place.
  */
 interface Kept extends StoredDocument {
   wasRead: boolean;
@@ -15,6 +17,18 @@ interface Kept extends StoredDocument {
 /** What an entry costs beside its text: its key, its object, its place in the map. */
 const entryOverheadBytes = 160;
 
+/** So many keys that were read and not kept are remembered, in a word each. */
+const marksMax = 1 << 17;
+
+/** FNV-1a over the units of a name. Equal marks of different names cost a place at most. */
+function markOf(name: string): number {
+  let mark = 0x81_1c_9d_c5;
+  for (let at = 0; at < name.length; at += 1) {
+    mark = Math.imul(mark ^ name.charCodeAt(at), 0x01_00_01_93);
+  }
+  return mark | 0;
+}
+
 const costOf = ({ text }: StoredDocument): number => text.length + entryOverheadBytes;
 
 export class DocumentCache {
@@ -22,12 +36,14 @@ export class DocumentCache {
   readonly #bytesMax: number;
   readonly #groups = new Set<GroupDocuments>();
   #bytes = 0;
+  readonly #marks: Int32Array;
   #groupHand: Iterator<GroupDocuments>;
   #current: GroupDocuments | undefined;
 
   /** Zero bytes turn it off. */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+    this.#marks = new Int32Array(bytesMax > 0 ? marksMax : 0);
     this.#groupHand = this.#groups.values();
   }
 
@@ -38,12 +54,23 @@ export class DocumentCache {
   /** The part of one group: its owner calls `forget` at the end. */
   group(): GroupDocuments {
     const documents = new GroupDocuments(this.counters, {
+      admits: (name, bytes) => this.#admits(name, bytes),
       take: (bytes) => this.#take(bytes),
       give: (bytes) => (this.#bytes -= bytes),
       forget: () => this.#groups.delete(documents),
     });
     this.#groups.add(documents);
     return documents;
+  }
+
+  /** Whether a document that was read is worth a place: free, or that of another one. */
+  #admits(name: string, bytes: number): boolean {
+    if (this.#bytes + bytes <= this.#bytesMax) return true;
+    const mark = markOf(name);
+    const at = mark & (marksMax - 1);
+    if (this.#marks[at] === mark) return true;
+    this.#marks[at] = mark;
+    return false;
   }
 
   /** Makes room, and says whether there can be any. */
@@ -69,6 +96,7 @@ export class DocumentCache {
 }
 
 interface Budget {
+  admits(name: string, bytes: number): boolean;
   take(bytes: number): boolean;
   give(bytes: number): void;
   forget(): void;
@@ -97,16 +125,15 @@ export class GroupDocuments {
     return found;
   }
 
-  /** Keeps what the store just answered for a key that `get` did not have. */
-  keep(name: string, { version, text }: StoredDocument): void {
-    const kept = { version, text, wasRead: false };
-    if (!this.#isGone && this.#budget.take(costOf(kept))) this.#documents.set(name, kept);
+  /** May keep what the store just answered for a key that `get` did not have. */
+  keep(name: string, document: StoredDocument): void {
+    if (this.#budget.admits(name, costOf(document))) this.#put(name, document);
   }
 
   /** The store has this now in place of what it had: undefined after a deletion. */
   replaced(name: string, document: StoredDocument | undefined): void {
     if (!this.#remove(name) || document === undefined) return;
-    this.keep(name, document);
+    this.#put(name, document);
   }
 
   /** For a group that is gone: nothing is kept any more. */
@@ -128,6 +155,11 @@ export class GroupDocuments {
       if (!document.wasRead) return this.#remove(name);
       document.wasRead = false;
     }
+  }
+
+  #put(name: string, { version, text }: StoredDocument): void {
+    const kept = { version, text, wasRead: false };
+    if (!this.#isGone && this.#budget.take(costOf(kept))) this.#documents.set(name, kept);
   }
 
   #remove(name: string): boolean {
