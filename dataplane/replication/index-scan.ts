@@ -1,8 +1,7 @@
-import { nameOfBytes, startsWith, successorOfPrefix } from '../common/bytes.ts';
-import { decodeIndexEntry, indexEntryKey, indexKeyBytesMax, isCut } from '../table/index-entry.ts';
+import { compareBytes, nameOfBytes, startsWith, successorOfPrefix } from '../common/bytes.ts';
+import { decodeIndexEntry, indexKeyBytesMax, isCut } from '../table/index-entry.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { BatchLimit, BatchSource, EncodedRange, IndexRow, Order } from './contract.ts';
-import { inRange } from './overlay.ts';
 import { BatchFill, rangeAfter, storedRange, walkWithChanges } from './scan.ts';
 import type { TableGroup } from './table-group.ts';
 
@@ -13,8 +12,12 @@ interface Candidate {
   readonly indexKey: Uint8Array;
   readonly primaryKey: Uint8Array;
   /** Known for entries of the overlay. */
-  readonly text?: string;
+  readonly text: string | undefined;
 }
+
+const inRange = (key: Uint8Array, { start, end }: EncodedRange): boolean =>
+  (start === undefined || compareBytes(key, start) >= 0) &&
+  (end === undefined || compareBytes(key, end) < 0);
 
 /** Bounds that were too long for an entry are cut like the entries: whoever reads checks the document. */
 function cutRange({ start, end }: EncodedRange): EncodedRange {
@@ -87,38 +90,21 @@ export class IndexScan implements BatchSource<IndexRow> {
         view,
         { database: 'index', range },
         {
-          changes: overlay.size === 0 ? [] : this.#changes(),
-          positionOf: (candidate) => candidate.position,
-          visitChange: visit,
+          changes:
+            overlay.size === 0 ? [] : overlay.in(this.#index).range(this.#range, this.#order),
+          positionOf: ({ position }) => position,
+          visitChange: ({ entry, indexKey: whole, position }) => {
+            const indexKey = whole.subarray(0, indexKeyBytesMax);
+            return visit({ position, indexKey, primaryKey: entry.key, text: entry.text });
+          },
           visitStored: (position, storedKey, value) => {
             const found = decodeIndexEntry(storedKey, value);
-            return overlay.covers(found.primaryKey) || visit({ position, ...found });
+            return (
+              overlay.covers(found.primaryKey) || visit({ position, ...found, text: undefined })
+            );
           },
         },
       ),
     );
-  }
-
-  /** Entries that documents of the overlay have in this index, in no order. */
-  #changes(): Candidate[] {
-    const found: Candidate[] = [];
-    for (const entry of this.#group.overlay.entries()) {
-      if (entry.text === undefined) continue;
-      let keys = entry.indexKeys.get(this.#index.keyspace);
-      if (keys === undefined) {
-        keys = this.#index.keysOf(entry.text);
-        entry.indexKeys.set(this.#index.keyspace, keys);
-      }
-      for (const key of keys) {
-        const stored = indexEntryKey(this.#index.keyspace, key, entry.key);
-        const position = stored.subarray(4);
-        const { text } = entry;
-        const indexKey = key.subarray(0, indexKeyBytesMax);
-        if (inRange(position, this.#range)) {
-          found.push({ position, indexKey, primaryKey: entry.key, text });
-        }
-      }
-    }
-    return found;
   }
 }

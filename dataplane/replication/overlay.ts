@@ -1,5 +1,8 @@
-import { compareBytes, nameOfBytes } from '../common/bytes.ts';
-import type { EncodedRange } from './contract.ts';
+import { nameOfBytes } from '../common/bytes.ts';
+import { keyInKeyspace } from '../table/envelope.ts';
+import { indexEntryKey } from '../table/index-entry.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import { SortedView } from './sorted-view.ts';
 
 /**
  * What the log has and the store has not yet, by key: `proposed` is what later writers build on,
@@ -13,17 +16,29 @@ export interface OverlayEntry {
   readonly text: string | undefined;
   /** What the entry costs while it waits. */
   readonly bytes: number;
-  /** By the keyspace of an index; filled when an index is read while the entry waits. */
-  readonly indexKeys: Map<number, readonly Uint8Array[]>;
+  /** Whether readers see it in place of what the store has. */
+  isShown: boolean;
 }
 
-export const inRange = (key: Uint8Array, { start, end }: EncodedRange): boolean =>
-  (start === undefined || compareBytes(key, start) >= 0) &&
-  (end === undefined || compareBytes(key, end) < 0);
+/** A document that waits, at its place in an index. */
+export interface WaitingIndexEntry {
+  readonly entry: OverlayEntry;
+  readonly indexKey: Uint8Array;
+  /** The key in the store that it will have, without the keyspace. */
+  readonly position: Uint8Array;
+}
 
 export class Overlay {
   readonly #proposed = new Map<string, OverlayEntry>();
   readonly #committed = new Map<string, OverlayEntry>();
+  readonly #documents = new SortedView<OverlayEntry, OverlayEntry>({
+    all: () => this.#committed.values(),
+    itemsOf: (entry) => [entry],
+    keyOf: ({ key }) => key,
+    isLive: ({ isShown }) => isShown,
+  });
+  /** By the keyspace of an index that was read while something waited. */
+  readonly #indexes = new Map<number, SortedView<OverlayEntry, WaitingIndexEntry>>();
 
   propose(name: string, entry: OverlayEntry): void {
     this.#proposed.set(name, entry);
@@ -46,21 +61,31 @@ export class Overlay {
   }
 
   commit(name: string, entry: OverlayEntry): void {
+    this.#hide(name);
     this.#committed.set(name, entry);
+    entry.isShown = true;
+    this.#documents.add(entry);
+    for (const index of this.#indexes.values()) index.add(entry);
     if (this.#proposed.get(name) === entry) this.#proposed.delete(name);
   }
 
   /** The store has it. */
   applied(name: string, entry: OverlayEntry): void {
-    if (this.#committed.get(name) === entry) this.#committed.delete(name);
+    if (this.#committed.get(name) !== entry) return;
+    this.#hide(name);
+    this.#committed.delete(name);
+    if (this.#committed.size > 0) return;
+    this.#documents.forget();
+    this.#indexes.clear();
+  }
+
+  #hide(name: string): void {
+    const entry = this.#committed.get(name);
+    if (entry !== undefined) entry.isShown = false;
   }
 
   get size(): number {
     return this.#committed.size;
-  }
-
-  entries(): IterableIterator<OverlayEntry> {
-    return this.#committed.values();
   }
 
   /** Whether readers see an entry of this key in place of the store's. */
@@ -68,8 +93,31 @@ export class Overlay {
     return this.#committed.size > 0 && this.#committed.has(nameOfBytes(key));
   }
 
-  /** Committed entries of a range in no order, deletions included. */
-  inRange(range: EncodedRange): OverlayEntry[] {
-    return [...this.#committed.values()].filter(({ key }) => inRange(key, range));
+  /** Committed entries by key, deletions included. */
+  get documents(): SortedView<OverlayEntry, OverlayEntry> {
+    return this.#documents;
   }
+
+  /** Where committed documents stand in an index. */
+  in(index: AppliedIndex): SortedView<OverlayEntry, WaitingIndexEntry> {
+    const known = this.#indexes.get(index.keyspace);
+    if (known !== undefined) return known;
+    const made = new SortedView<OverlayEntry, WaitingIndexEntry>({
+      all: () => this.#committed.values(),
+      itemsOf: (entry) => placesIn(index, entry),
+      keyOf: ({ position }) => position,
+      isLive: ({ entry }) => entry.isShown,
+    });
+    this.#indexes.set(index.keyspace, made);
+    return made;
+  }
+}
+
+function placesIn(index: AppliedIndex, entry: OverlayEntry): WaitingIndexEntry[] {
+  const { key, text } = entry;
+  if (text === undefined) return [];
+  return index.keysOf(text).map((indexKey) => {
+    const position = keyInKeyspace(indexEntryKey(index.keyspace, indexKey, key));
+    return { entry, indexKey, position };
+  });
 }

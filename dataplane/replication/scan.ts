@@ -25,8 +25,8 @@ export function rangeAfter(range: EncodedRange, last: Uint8Array, order: Order):
 }
 
 interface Interleaved<T> {
-  /** Of the range, in no order. */
-  readonly changes: readonly T[];
+  /** Of the range, in the order of the walk. */
+  readonly changes: Iterable<T>;
   /** Where a change stands among the stored keys, without their keyspace. */
   readonly positionOf: (change: T) => Uint8Array;
   readonly visitChange: (change: T) => boolean;
@@ -41,13 +41,13 @@ export function walkWithChanges<T>(
   { changes, positionOf, visitChange, visitStored }: Interleaved<T>,
 ): void {
   const sign = stored.range.reverse === true ? -1 : 1;
-  const sorted = changes.toSorted((a, b) => sign * compareBytes(positionOf(a), positionOf(b)));
-  let next = 0;
+  const iterator = changes[Symbol.iterator]();
+  let next = iterator.next();
   let goesOn = true;
   /** The changes before `position`, or all that are left. */
   const visitChanges = (position?: Uint8Array): void => {
-    for (; goesOn && next < sorted.length; next += 1) {
-      const change = sorted[next] as T;
+    for (; goesOn && next.done !== true; next = iterator.next()) {
+      const change = next.value;
       if (position !== undefined && sign * compareBytes(positionOf(change), position) >= 0) return;
       goesOn = visitChange(change);
     }
@@ -128,7 +128,7 @@ export class TableScan implements BatchSource<Row> {
         view,
         { database: 'data', range },
         {
-          changes: overlay.size === 0 ? [] : overlay.inRange(this.#range),
+          changes: overlay.size === 0 ? [] : overlay.documents.range(this.#range, order),
           positionOf: (change) => change.key,
           visitChange: ({ key, text }) => text === undefined || visit({ key, text }),
           visitStored: (key, storedKey, value) =>

@@ -106,7 +106,7 @@ export class TableGroup {
     for (const { key, expectedVersion, body } of command.operations) {
       const text = body === undefined ? undefined : decodeUtf8(body);
       const bytes = entryBytes(key, body);
-      const entry = { key, index, text, bytes, indexKeys: new Map() };
+      const entry = { key, index, text, bytes, isShown: false };
       staged.entries.push({ name: nameOfBytes(key), entry });
       staged.bytes += bytes;
       // A command holds what was evaluated on the newest document: its expectations hold.
@@ -328,7 +328,7 @@ export class TableGroup {
       throw new DocumentTooLargeError(body.byteLength, documentBytesMax);
     }
     const bytes = entryBytes(edit.key, body);
-    const entry = { key: edit.key, index: this.#nextIndex, text, bytes, indexKeys: new Map() };
+    const entry = { key: edit.key, index: this.#nextIndex, text, bytes, isShown: false };
     staged.operations.push({ key: edit.key, expectedVersion: current.version, body });
     staged.entries.push({ name, entry });
     staged.bytes += bytes;

@@ -52,6 +52,12 @@ describe('the storage on a full disk', () => {
     expect(waits).to.have.length(2).and.to.include(0);
   });
 
+  it('runs what only looks', async () => {
+    free = 0;
+    const seen = await store.write((transaction) => transaction.get('data', key('nothing')));
+    expect([seen, waits.length]).to.deep.equal([undefined, 0]);
+  });
+
   it('gives up when the process stops, and says that nothing is lost', async () => {
     free = 0;
     const written = Promise.allSettled([put('a'), put('b')]);

@@ -304,8 +304,9 @@ export class LmdbStore implements Store {
       }
     }
     try {
-      await this.#room.wait(buffer);
-      await this.#handOver(buffer);
+      // Bodies that only looked, such as those of a scrub, need no room.
+      if (buffer.size > 0) await this.#room.wait(buffer);
+      if (buffer.size > 0) await this.#handOver(buffer);
     } catch (error) {
       const failure = error instanceof PhotonError ? error : await commitFailure(error);
       for (const body of done) body.failed(failure);
