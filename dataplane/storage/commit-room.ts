@@ -46,9 +46,14 @@ function commitBytes(buffer: WriteBuffer): number {
   return pages * pageBytes;
 }
 
+/** Of the disk of a directory. When nobody can say, no commit waits: it will tell itself. */
 export function freeBytesOf(directory: string): number {
-  const { bavail, bsize } = statfsSync(directory);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 export class CommitRoom {
