@@ -135,7 +135,7 @@ export class Scrubber {
     const ofTable = findings.find(({ keyspace }) => keyspace === table.keyspace);
     if (ofTable !== undefined) {
       this.counters.damagedTables += 1;
-      const message = `A scrub of its stored rows (keyspace ${table.keyspace}) found that ${ofTable.what}.`;
+      const message = `A scrub of its stored rows (keyspace ${table.keyspace}) found that ${ofTable.what}. What is whole can be taken out with \`npm run storage -- salvage\`.`;
       await this.#options.mark(table, { code: 'storage.corrupt', message });
       return;
     }

@@ -113,7 +113,8 @@ export class KeyspaceScrub {
       else this.#lookAtEntry(view, row, this.target);
     } catch (error) {
       if (!(error instanceof StorageCorruptError)) throw error;
-      this.findings.push({ keyspace: error.keyspace, what: error.message });
+      const what = `the value of its key ${error.keyHex} is damaged: ${error.what}`;
+      this.findings.push({ keyspace: error.keyspace, what });
     }
   }
 

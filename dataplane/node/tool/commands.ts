@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { toHex } from '../../common/bytes.ts';
 import { databaseByName, tableByName } from '../../metadata/state.ts';
 import type { TableRecord } from '../../metadata/state.ts';
 import type { Database } from '../../replication/database.ts';
+import type { Salvaged } from '../../replication/transfer/salvage.ts';
 import { verifyTransfer } from '../../replication/transfer/verify.ts';
 import { compactStore } from '../../storage/compaction.ts';
 import { openExistingDirectory } from '../../storage/directory.ts';
@@ -68,6 +70,25 @@ const exportTable: Command = {
       const table = tableNamed(database, tableName(name));
       await writeStream(file, database.transfers.export(table, signal), signal);
       return `${name}: ${database.group(table.id)?.count ?? 0} documents were exported`;
+    });
+  },
+};
+
+/** Keys that are named of those that were lost. */
+const keysNamedMax = 20;
+
+const salvage: Command = {
+  takes: ['DIRECTORY', 'DATABASE.TABLE', 'FILE'],
+  does: 'writes what is whole of a damaged table into such a file',
+  run({ positionals: [directory = '', name = '', file = ''], signal }) {
+    return withDatabase(directory, signal, async (database) => {
+      const table = tableNamed(database, tableName(name));
+      const salvaged: Salvaged = { rows: 0, counted: 0, damaged: [] };
+      await writeStream(file, database.transfers.salvage(table, salvaged, signal), signal);
+      const { rows, counted, damaged } = salvaged;
+      const keys = damaged.slice(0, keysNamedMax).map(toHex).join(', ');
+      const lost = damaged.length === 0 ? '' : `; the keys of the damaged ones begin with ${keys}`;
+      return `${name}: ${rows} of ${counted} documents are in the file, ${damaged.length} are damaged${lost}`;
     });
   },
 };
@@ -144,6 +165,7 @@ const compact: Command = {
 
 export const commands: Readonly<Record<string, Command>> = {
   export: exportTable,
+  salvage,
   import: importTable,
   verify,
   scrub,

@@ -151,7 +151,41 @@ describe('the tool for a data directory, as a process', () => {
       expect(code).to.equal(1);
       expect(said).to.contain('d.t: ').and.contain('it has 1999 rows').and.contain('2000 of');
     }
+    // What is left of it can be taken out all the same, and becomes a table.
+    const saved = join(root, 'saved.export');
+    expect((await run('export', path, 'd.t', saved)).code).to.equal(1);
+    expect((await run('salvage', path, 'd.t', saved)).said).to.equal(
+      'd.t: 1999 of 2000 documents are in the file, 0 are damaged\n',
+    );
+    expect(await run('import', path, saved, '--as', 'd.saved')).to.deep.include({
+      code: 0,
+      said: 'd.saved: 1999 documents were imported\n',
+    });
     rmSync(path, { recursive: true });
+    rmSync(saved);
+  });
+
+  it('salvages what is whole, and names what is not', async () => {
+    const path = join(root, 'salvaged');
+    await fill(path);
+    const store = new LmdbStore({ directory: storeDirectoryOf(path) });
+    await store.write((transaction) => {
+      for (const name of ['k00007', 'k01999']) {
+        const key = keyspaceKey(1, encodeUtf8(name));
+        const value = transaction.get('data', key) ?? new Uint8Array();
+        transaction.put('data', key, value.with(20, (value[20] ?? 0) ^ 1));
+      }
+    });
+    await store.close();
+    const saved = join(root, 'saved.export');
+    const { code, said } = await run('salvage', path, 'd.t', saved);
+    expect(code).to.equal(0);
+    expect(said).to.equal(
+      'd.t: 1998 of 2000 documents are in the file, 2 are damaged; the keys of the damaged ones begin with 6b3030303037, 6b3031393939\n',
+    );
+    expect((await run('verify', saved)).said).to.contain('1998 documents, whole');
+    rmSync(path, { recursive: true });
+    rmSync(saved);
   });
 
   it('ends with 2 and says how it is called', async () => {

@@ -2,7 +2,10 @@ import type { MetadataState, TableRecord } from '../../metadata/state.ts';
 import type { Applier } from '../applier.ts';
 import type { TableGroup } from '../table-group.ts';
 import { TouchedKeys } from '../touched-keys.ts';
+import type { TransferHeader } from './content.ts';
 import { ExportRefusedError } from './errors.ts';
+import { salvageTable } from './salvage.ts';
+import type { Salvaged } from './salvage.ts';
 import { exportTable } from './table-export.ts';
 import { importTable } from './table-import.ts';
 import type { ImportHome, ImportRequest } from './table-import.ts';
@@ -34,9 +37,9 @@ export class Transfers {
    */
   async *export(table: TableRecord, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const { applier, store } = this.#options;
-    const { id: _id, databaseId, keyspace, indexes, ...rest } = table;
-    const database = this.#options.state().databases[databaseId]?.name ?? '';
-    const name = `${database}.${table.name}`;
+    const header = this.#headerOf(table);
+    const { keyspace } = table;
+    const name = `${header.database}.${table.name}`;
     const group = (): TableGroup => {
       const found = this.#options.group(table.id);
       if (found === undefined) throw new ExportRefusedError(`Table \`${name}\` was dropped.`);
@@ -50,12 +53,7 @@ export class Transfers {
       yield* exportTable({
         store,
         name,
-        header: {
-          database,
-          table: rest,
-          indexes: indexes.map(({ keyspace: _keyspace, ready: _ready, ...index }) => index),
-          keyspace,
-        },
+        header,
         touched,
         check: () => group().requireIntact(),
         signal: AbortSignal.any([signal, this.#options.signal]),
@@ -63,6 +61,30 @@ export class Transfers {
     } finally {
       unwatch();
     }
+  }
+
+  /**
+   * What is whole of a table that nobody writes to, damaged or not, as an export; `salvaged` says in
+   * the end what is in it and what is not.
+   */
+  async *salvage(
+    table: TableRecord,
+    salvaged: Salvaged,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    await this.#options.settled();
+    const header = this.#headerOf(table);
+    yield* salvageTable({ store: this.#options.store, header, signal }, salvaged);
+  }
+
+  #headerOf(table: TableRecord): Omit<TransferHeader, 'position'> {
+    const { id: _id, databaseId, keyspace, indexes, ...rest } = table;
+    return {
+      database: this.#options.state().databases[databaseId]?.name ?? '',
+      table: rest,
+      indexes: indexes.map(({ keyspace: _keyspace, ready: _ready, ...index }) => index),
+      keyspace,
+    };
   }
 
   /**
