@@ -74,7 +74,7 @@ export class CommitRoom {
     return roomBytes < plentyBytes && commitBytes(buffer) > roomBytes / 2;
   }
 
-  /** Resolves when there is room for the changes; rejects with `storage.no_room_to_commit` when stopped. */
+  /** Resolves when there is room for the changes; rejects with `storage.no_room` when stopped. */
   async wait(buffer: WriteBuffer): Promise<void> {
     const { signal } = this.#options;
     if (this.bytes >= plentyBytes) return;

@@ -7,6 +7,7 @@ import { Prng } from '../../dataplane/common/prng.ts';
 import { canonicalText, parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
+import type { Row } from '../../dataplane/replication/contract.ts';
 import { Database } from '../../dataplane/replication/database.ts';
 import { TableScan } from '../../dataplane/replication/scan.ts';
 import type { TableGroup } from '../../dataplane/replication/table-group.ts';
@@ -77,7 +78,8 @@ async function makeTable(database: Database): Promise<TableGroup> {
 }
 
 interface Measured extends Omit<Peer, 'get'> {
-  get(key: string): Promise<string | undefined> | string | undefined;
+  /** The JSON text, or a row that has it. */
+  get(key: string): Promise<Row | undefined> | string | undefined;
   /** Resolves when everything acknowledged is in the store and flushed. */
   settled(): Promise<void>;
 }
@@ -90,7 +92,7 @@ async function openOurs(directory: string): Promise<Measured> {
     async write({ key, text }) {
       await group.edit([{ key: encodeUtf8(key), evaluate: () => parseText(text) }], 'hard', signal);
     },
-    get: async (key) => (await group.get(encodeUtf8(key)))?.text,
+    get: (key) => group.get(encodeUtf8(key)),
     async scan() {
       const source = new TableScan(group, {}, 'ascending');
       let count = 0;
