@@ -64,7 +64,7 @@ const stages: Readonly<Record<string, Stage>> = {
   },
 };
 
-const nothingRun: StageResult = { passed: 0, failed: 1, pending: 0 };
+const nothingRun: StageResult = { passed: 0, failed: 1, pending: 0, unproven: ['(did not end)'] };
 
 /** Runs a stage's tests in a process of their own. */
 function runTests(
@@ -90,7 +90,7 @@ function runTests(
 }
 
 async function runStage(name: string, stage: Stage, signal: AbortSignal): Promise<StageResult> {
-  if (testFiles(stage.patterns).length === 0) return { ...nothingRun, failed: 0 };
+  if (testFiles(stage.patterns).length === 0) return { ...nothingRun, failed: 0, unproven: [] };
   const started = Date.now();
   console.log(`\n=== ${name}: ${stage.about}`);
   let result = nothingRun;
@@ -125,12 +125,15 @@ await runProgram(async (signal) => {
     return 2;
   }
   let [passed, failed] = [0, 0];
+  const unproven: string[] = [];
   for (const [name, stage] of narrowed) {
     if (signal.aborted || (wanted.length > 0 && !wanted.includes(name))) continue;
     const result = await runStage(name, stage, signal);
     passed += result.passed;
     failed += result.failed + result.pending; // A test that was skipped has proven nothing.
+    unproven.push(...result.unproven.map((title) => `  ${name}: ${title}`));
   }
+  if (unproven.length > 0) console.log(`\nfailed or skipped:\n${unproven.join('\n')}`);
   console.log(`\n${passed} passed, ${failed} failed`);
   return failed === 0 && passed > 0 && !signal.aborted ? 0 : 1;
 });

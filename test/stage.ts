@@ -10,6 +10,8 @@ export interface StageResult {
   readonly passed: number;
   readonly failed: number;
   readonly pending: number;
+  /** Full titles of the tests that failed or were skipped. */
+  readonly unproven: readonly string[];
 }
 
 const root = join(import.meta.dirname, '..');
@@ -27,12 +29,15 @@ async function main([timeout, ...patterns]: readonly string[]): Promise<void> {
   const mocha = new Mocha({ timeout: Number(timeout), forbidOnly: true, reporter: 'spec' });
   for (const file of testFiles(patterns)) mocha.addFile(join(root, file));
   await mocha.loadFilesAsync();
+  const unproven: string[] = [];
   const runner = mocha.run((failures) => {
     const { passes = 0, pending = 0 } = runner.stats ?? {};
-    const result: StageResult = { passed: passes, failed: failures, pending };
+    const result: StageResult = { passed: passes, failed: failures, pending, unproven };
     // What a test forgot to close must not keep the stage alive.
     process.send?.(result, () => process.exit(failures === 0 ? 0 : 1));
   });
+  const note = (test: Mocha.Test): void => void unproven.push(test.fullTitle());
+  runner.on('fail', note).on('pending', note);
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

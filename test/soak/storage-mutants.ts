@@ -15,9 +15,9 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'the position is committed apart from the rows, before them',
     file: applier,
-    from: 'applyCommand(item.command, { transaction, indexes, statistics: change });',
+    from: 'applyCommand(item.command, { transaction, indexes, statistics });',
     to: `setTimeout(() => void this.#options.store.write((later) => {
-      const own = new StatisticsChange(keyspace);
+      const own = new StatisticsChanges(new Map());
       applyCommand(item.command, { transaction: later, indexes, statistics: own });
       own.write(later);
     }));`,
@@ -54,27 +54,31 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'index entries are committed apart from the rows',
     file: apply,
-    from: '    moveEntries(transaction, index, { key: operation.key, old, new: next });',
-    to: `    (globalThis.late ??= []).push((later) => moveEntries(later, index, { key: operation.key, old, new: next }));
-  if (globalThis.late?.length > 1) for (const move of globalThis.late.splice(0)) move(transaction);`,
+    from: '    moveEntries(place, { key: operation.key, old, new: next });',
+    to: `    (globalThis.late ??= []).push((later) => {
+      const ownStatistics = later.statistics.ofIndex(index.keyspace);
+      const own = { transaction: later.transaction, index, statistics: ownStatistics };
+      moveEntries(own, { key: operation.key, old, new: next });
+    });
+  if (globalThis.late?.length > 1) for (const move of globalThis.late.splice(0)) move(target);`,
   },
   {
     bug: 'statistics are not in the transaction of the rows',
     file: applier,
-    from: 'for (const change of statistics.values()) change.write(transaction);',
-    to: 'setTimeout(() => void this.#options.store.write((later) => { for (const change of statistics.values()) change.write(later); }));',
+    from: '    statistics.write(transaction);',
+    to: '    setTimeout(() => void this.#options.store.write((later) => statistics.write(later)));',
   },
   {
     bug: 'a commit of the store is one transaction for each of its databases',
     file: lmdb,
-    from: `      await this.#root.batch(() => {
-        buffer.replay(`,
-    to: `      for (const only of databaseNames) await this.#root.batch(() => {
-        const replay: typeof buffer.replay = (put, remove) => buffer.replay(
-          (name, key, value) => void (name === only && put(name, key, value)),
-          (name, key) => void (name === only && remove(name, key)),
-        );
-        replay(`,
+    from: `    await this.#root.batch(() => {
+      buffer.replay(`,
+    to: `    for (const only of databaseNames) await this.#root.batch(() => {
+      const replay: typeof buffer.replay = (put, remove) => buffer.replay(
+        (name, key, value) => void (name === only && put(name, key, value)),
+        (name, key) => void (name === only && remove(name, key)),
+      );
+      replay(`,
   },
   {
     bug: 'replay skips an entry',
@@ -190,7 +194,13 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'an index keeps what a document no longer has',
     file: apply,
-    from: "    transaction.remove('index', indexEntryKey(index.keyspace, indexKey, change.key));\n",
+    from: "if (next.has(name) || !transaction.remove('index', entry.key)) continue;",
+    to: 'if (next.has(name) || entry.key.byteLength > 0) continue;',
+  },
+  {
+    bug: 'an index entry that is gone is still counted',
+    file: apply,
+    from: '    statistics.subtract(entry.key, entry.value);\n',
     to: '',
   },
   {
