@@ -6,7 +6,8 @@ import { MemoryStore } from '../kv/memory-store.ts';
 import type { ReadTransaction } from '../kv/store.ts';
 import { storedKeyBytesMax } from '../table/index-entry.ts';
 import { readStatistics } from '../table/statistics.ts';
-import type { LogEntry } from './contract.ts';
+import { readApplied } from './applier.ts';
+import type { ApplyStore, LogEntry } from './contract.ts';
 import {
   groupOf,
   killable,
@@ -72,6 +73,59 @@ describe('the database of a node', () => {
     expect(await scanIndex(whole)).to.deep.equal(['new:d', 'newest:a', 'old:c']);
     expect(groupOf(whole).count).to.equal(3);
     expect(whole.metrics().overlayBytes).to.equal(0);
+  });
+
+  it('counts nothing twice that the store shows already', async () => {
+    const world = newWorld();
+    const first = await open(world);
+    await withTable(first);
+    await first.stop();
+    const never = new Promise<never>(() => undefined);
+    const behind = groupOf(await open(world, { store: killable(world.store, () => never) }));
+    for (const key of ['a', 'b', 'c']) await put(behind, key, '1');
+    // The commit with the first of them is there to see, and has not been answered.
+    const [seen, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const store: ApplyStore = {
+      ...killable(world.store, () => undefined),
+      async write(body) {
+        const answer = await world.store.write(body);
+        seen.resolve();
+        await answered.promise;
+        return answer;
+      },
+    };
+    const database = await open(world, { store, replayed: () => seen.promise });
+    expect(world.store.read((view) => readApplied(view, 1))).to.equal(1);
+    expect(groupOf(database).count).to.equal(3);
+    answered.resolve();
+    await database.settled();
+    expect(groupOf(database).count).to.equal(3);
+    expect((await scan(groupOf(database))).length).to.equal(3);
+  });
+
+  it('forgets nothing of a dropped table before the store knows of the drop', async () => {
+    const world = newWorld();
+    const first = await open(world);
+    const group = await withTable(first);
+    for (const key of ['a', 'b', 'c']) await put(group, key, '1');
+    await first.stop();
+    // The log keeps the last of the three beside the drop, and has let the others go.
+    const kept = world.entries.slice(-1);
+    const never = new Promise<never>(() => undefined);
+    const dropping = await open(world, { store: killable(world.store, () => never) });
+    stateOf(await dropping.change({ type: 'dropTable', id: 't' }));
+    const entries = [...kept, ...world.entries.slice(-1)];
+    const secondWrite = Promise.withResolvers<void>();
+    let writes = 0;
+    const store = killable(world.store, () => {
+      writes += 1;
+      if (writes < 2) return undefined;
+      secondWrite.resolve();
+      return never;
+    });
+    void open({ ...world, entries }, { store });
+    await secondWrite.promise;
+    expect((await open({ ...world, entries })).group('t')).to.equal(undefined);
   });
 
   it('evaluates concurrent edits of one key one after the other, asynchronous ones too', async () => {

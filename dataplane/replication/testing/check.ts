@@ -1,10 +1,11 @@
 import { expect } from 'chai';
 import { decodeUtf8, encodeUtf8, toHex } from '../../common/bytes.ts';
-import type { ReadTransaction } from '../../kv/store.ts';
+import type { Entry, ReadTransaction } from '../../kv/store.ts';
 import type { TableRecord } from '../../metadata/state.ts';
 import { decodeDocument, envelopeHash } from '../../table/envelope.ts';
 import { indexEntryKey } from '../../table/index-entry.ts';
 import { readStatistics } from '../../table/statistics.ts';
+import type { KeyspaceStatistics } from '../../table/statistics.ts';
 import type { ApplyStore } from '../contract.ts';
 import type { Database } from '../database.ts';
 import { storedRange, TableScan } from '../scan.ts';
@@ -50,25 +51,33 @@ function checkStore(view: ReadTransaction, tables: readonly TableRecord[], about
   const rows = new Set<string>();
   const entries = new Set<string>();
   for (const { keyspace, id, indexes } of tables) {
-    let [count, bytes, hash] = [0, 0, 0];
-    for (const { key, value } of view.entries('data', storedRange(keyspace, {}, 'ascending'))) {
+    const data = [...view.entries('data', storedRange(keyspace, {}, 'ascending'))];
+    for (const { key, value } of data) {
       const { v } = JSON.parse(decodeDocument(key, value).text) as Document;
       rows.add(toHex(key));
       for (const index of indexes) {
         entries.add(toHex(indexEntryKey(index.keyspace, encodeUtf8(v), key.subarray(4))));
       }
-      count += 1;
-      bytes += key.byteLength + value.byteLength;
-      hash = (hash + envelopeHash(key, value)) % 2 ** 52;
     }
-    expect(readStatistics(view, keyspace), `${about}: statistics of ${id}`).to.deep.equal({
-      count,
-      bytes,
-      hash,
-    });
+    expect(readStatistics(view, keyspace), `${about}: ${id}`).to.deep.equal(countedAnew(data));
+    for (const index of indexes) {
+      const stored = view.entries('index', storedRange(index.keyspace, {}, 'ascending'));
+      const counted = readStatistics(view, index.keyspace);
+      expect(counted, `${about}: ${id}(${index.name})`).to.deep.equal(countedAnew(stored));
+    }
   }
   const keysIn = (name: 'data' | 'index'): string[] =>
     [...view.entries(name, {})].map(({ key }) => toHex(key));
   expect(keysIn('data'), `${about}: rows of tables`).to.have.members([...rows]);
   expect(keysIn('index'), `${about}: index entries`).to.have.members([...entries]);
+}
+
+function countedAnew(values: Iterable<Entry>): KeyspaceStatistics {
+  let [count, bytes, hash] = [0, 0, 0];
+  for (const { key, value } of values) {
+    count += 1;
+    bytes += key.byteLength + value.byteLength;
+    hash = (hash + envelopeHash(key, value)) % 2 ** 52;
+  }
+  return { count, bytes, hash };
 }
