@@ -163,7 +163,7 @@ export interface EditOutcome {
 
 export interface TableAccess {
   readonly info: TableInfo;
-  get(key: Uint8Array, signal: AbortSignal): Promise<Row | undefined>;
+  get(key: Uint8Array, signal: AbortSignal): Row | undefined | Promise<Row | undefined>;
   scan(range: EncodedRange, order: 'ascending' | 'descending'): BatchSource<Row>;
   scanIndex(
     index: string,

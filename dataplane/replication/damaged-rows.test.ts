@@ -4,16 +4,13 @@ import { keyspaceKey } from '../table/envelope.ts';
 import type { Database } from './database.ts';
 import type { TableGroup } from './table-group.ts';
 import { cleared, groupOf, killable, metaKeys, newWorld, next } from './testing/world.ts';
-import { open, put, scan, stateOf, withTable } from './testing/world.ts';
+import { open, put, refusalOf, scan, stateOf, withTable } from './testing/world.ts';
 import type { World } from './testing/world.ts';
 
 const key = encodeUtf8('a');
 const said = /`d\.t` is damaged.*A stored value of table `d\.t` is damaged \(keyspace 1/;
 
-async function refusal(group: TableGroup): Promise<string> {
-  const [read] = await Promise.allSettled([group.get(encodeUtf8('b'))]);
-  return read.status === 'rejected' ? (read.reason as Error).message : 'answered';
-}
+const refusal = (group: TableGroup): Promise<string> => refusalOf(group, 'b');
 
 /** Flips a bit of the row, or flips it back. */
 async function flip(world: World): Promise<void> {

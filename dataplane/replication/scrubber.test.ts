@@ -4,8 +4,22 @@ import { encodeUtf8 } from '../common/bytes.ts';
 import type { DatabaseName } from '../kv/store.ts';
 import { keyspaceKey } from '../table/envelope.ts';
 import type { Database } from './database.ts';
-import { cleared, groupOf, indexesReady, indexOf, newWorld, next } from './testing/world.ts';
-import { open, put, putMany, scan, scanIndex, withIndex, withTable } from './testing/world.ts';
+import {
+  cleared,
+  groupOf,
+  indexesReady,
+  indexOf,
+  newWorld,
+  next,
+  open,
+  put,
+  putMany,
+  refusalOf,
+  scan,
+  scanIndex,
+  withIndex,
+  withTable,
+} from './testing/world.ts';
 import type { World } from './testing/world.ts';
 
 const names = Array.from({ length: 1_200 }, (_, n) => `k${String(n).padStart(4, '0')}`);
@@ -49,13 +63,7 @@ describe('the scrub of a database', () => {
     await harm('data', keyspaceKey(1, encodeUtf8('k0700')));
     const found = await database.scrub();
     expect(found.length).to.be.greaterThan(0);
-    const refusal = async (): Promise<string> =>
-      groupOf(database)
-        .get(encodeUtf8('k0001'))
-        .then(
-          () => 'answered',
-          (error: Error) => error.message,
-        );
+    const refusal = (): Promise<string> => refusalOf(groupOf(database), 'k0001');
     expect(await refusal()).to.match(/`d.t` is damaged.*has 1199 rows .*should have 1200/);
     await database.stop();
     database = await open(next(world));

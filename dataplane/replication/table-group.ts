@@ -150,9 +150,14 @@ export class TableGroup {
     await this.#lastProposal;
   }
 
-  async get(key: Uint8Array): Promise<Row | undefined> {
+  /** At once, unless soft writes wait for the log: most reads need no promise. */
+  get(key: Uint8Array): Row | undefined | Promise<Row | undefined> {
     this.requireIntact();
-    if (this.#softPending > 0) await this.#answered();
+    if (this.#softPending === 0) return this.#getNow(key);
+    return this.#answered().then(() => this.#getNow(key));
+  }
+
+  #getNow(key: Uint8Array): Row | undefined {
     this.counters.reads += 1;
     const name = nameOfBytes(key);
     const { text } = this.read(key, name, this.overlay.committed(name));

@@ -24,6 +24,7 @@ const documentText = 'x'.repeat(200);
 const few = 100_000;
 const many = 10_000_000;
 const reads = 200_000;
+const driverReads = 20_000;
 const mebibyte = 1_048_576;
 const { signal } = new AbortController();
 
@@ -115,22 +116,30 @@ async function openDatabase(directory: string, cacheMib: number): Promise<Databa
   });
 }
 
+/** A table with so many documents. */
+interface Readable {
+  readonly name: string;
+  readonly documents: number;
+  /** Answers what reads the document; null or undefined is none. */
+  readonly reader: (id: number) => () => unknown;
+}
+
 /** A percentile of the times of reads of random keys, in microseconds. */
 async function readMicros(
-  group: TableGroup,
-  { documents, seed, share }: { documents: number; seed: number; share: number },
+  { documents, reader }: Readable,
+  { count, seed, share }: { count: number; seed: number; share: number },
 ): Promise<number> {
   const prng = new Prng(seed);
-  const times = new Float64Array(reads);
-  for (let count = 0; count < reads; count += 1) {
-    const key = keyOf(prng.below(documents));
+  const times = new Float64Array(count);
+  for (let at = 0; at < count; at += 1) {
+    const read = reader(prng.below(documents));
     const started = performance.now();
-    const row = await group.get(key);
-    times[count] = (performance.now() - started) * 1_000;
-    if (row === undefined) throw new Error('a document is missing');
+    const found = await read();
+    times[at] = (performance.now() - started) * 1_000;
+    if (found === undefined || found === null) throw new Error('a document is missing');
   }
   times.sort();
-  return times[Math.floor(reads * share)] ?? Number.NaN;
+  return times[Math.floor(count * share)] ?? Number.NaN;
 }
 
 function groupOf(database: Database): TableGroup {
@@ -144,29 +153,64 @@ type Compare = Parameters<Benchmark['run']>[0];
 
 async function compareReads(
   compare: Compare,
-  sizes: readonly (readonly [string, number])[],
+  tables: readonly Readable[],
+  { about, count }: { readonly about: string; readonly count: number },
 ): Promise<void> {
-  for (const cacheMib of [0, 64]) {
-    const opened: { name: string; documents: number; database: Database }[] = [];
-    for (const [name, documents] of sizes) {
-      const database = await openDatabase(await largeTable(documents), cacheMib);
-      opened.push({ name, documents, database });
-    }
-    for (const [about, share] of [
-      ['p50', 0.5],
-      ['p99', 0.99],
-    ] as const) {
-      let seed = 0;
-      await compare({
-        about: `Point reads, ${about}, ${cacheMib} MiB of cache`,
-        unit: 'µs',
-        subjects: opened.map(({ name, documents, database }) => ({
-          name,
-          run: () => readMicros(groupOf(database), { documents, seed: (seed += 1), share }),
-        })),
-      });
-    }
-    for (const { database } of opened) await database.stop();
+  for (const [percentile, share] of [
+    ['p50', 0.5],
+    ['p99', 0.99],
+  ] as const) {
+    let seed = 0;
+    await compare({
+      about: `Point reads, ${percentile}, ${about}`,
+      unit: 'µs',
+      subjects: tables.map((table) => ({
+        name: table.name,
+        run: () => readMicros(table, { count, seed: (seed += 1), share }),
+      })),
+    });
+  }
+}
+
+type Sizes = readonly (readonly [name: string, documents: number])[];
+
+async function compareReadsInside(compare: Compare, sizes: Sizes, cacheMib: number): Promise<void> {
+  const databases: Database[] = [];
+  const tables: Readable[] = [];
+  for (const [name, documents] of sizes) {
+    const database = await openDatabase(await largeTable(documents), cacheMib);
+    const group = groupOf(database);
+    const reader = (id: number): (() => unknown) => {
+      const key = keyOf(id);
+      return () => group.get(key);
+    };
+    tables.push({ name, documents, reader });
+    databases.push(database);
+  }
+  await compareReads(compare, tables, { about: `${cacheMib} MiB of cache`, count: reads });
+  for (const database of databases) await database.stop();
+}
+
+/** By a driver, one after the other, from nodes as they are started by default. */
+async function compareReadsByDriver(compare: Compare, sizes: Sizes): Promise<void> {
+  const nodes: { served: Served; connection: Connection }[] = [];
+  const tables: Readable[] = [];
+  for (const [name, documents] of sizes) {
+    const served = await serve(await largeTable(documents));
+    const connection = await connect(served);
+    // The types of the driver know texts alone as keys.
+    const reader = (id: number) => (): unknown =>
+      r
+        .table(tableName)
+        .get(id as unknown as string)
+        .run(connection);
+    tables.push({ name, documents, reader });
+    nodes.push({ served, connection });
+  }
+  await compareReads(compare, tables, { about: 'by a driver', count: driverReads });
+  for (const { served, connection } of nodes) {
+    await connection.close({ noreplyWait: false });
+    await end(served);
   }
 }
 
@@ -207,6 +251,7 @@ export const benchmark: Benchmark = {
       unit: 'ms',
       subjects: directories.map(([name, directory]) => ({ name, run: () => startMs(directory) })),
     });
-    await compareReads(compare, sizes);
+    for (const cacheMib of [0, 64]) await compareReadsInside(compare, sizes, cacheMib);
+    await compareReadsByDriver(compare, sizes);
   },
 };

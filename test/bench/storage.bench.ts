@@ -7,7 +7,6 @@ import { Prng } from '../../dataplane/common/prng.ts';
 import { canonicalText, parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
-import type { Row } from '../../dataplane/replication/contract.ts';
 import { Database } from '../../dataplane/replication/database.ts';
 import { TableScan } from '../../dataplane/replication/scan.ts';
 import type { TableGroup } from '../../dataplane/replication/table-group.ts';
@@ -79,7 +78,7 @@ async function makeTable(database: Database): Promise<TableGroup> {
 
 interface Measured extends Omit<Peer, 'get'> {
   /** The JSON text, or a row that has it. */
-  get(key: string): Promise<Row | undefined> | string | undefined;
+  get(key: string): ReturnType<TableGroup['get']> | string | undefined;
   /** Resolves when everything acknowledged is in the store and flushed. */
   settled(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { encodeKey } from '../../datum/key.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import type { Row } from '../environment.ts';
 import { logic } from '../failure.ts';
 import { chained, streamOf } from '../stream.ts';
 import {
@@ -24,16 +25,18 @@ export function expectTable(value: Value | undefined): TableValue {
   throw wrongValue('TABLE', value ?? null);
 }
 
-async function get({ args: [target, key = null], context }: TermCall): Promise<Value> {
+function get({ args: [target, key = null], context }: TermCall): Value | Promise<Value> {
   const from = expectTable(target);
   const primaryKey = datumOf(key);
   const bytes = primaryKeyOf(primaryKey);
-  const row = await from.access.get(bytes, context.signal);
-  return new RowValue(
-    from,
-    { key: bytes, primaryKey },
-    row === undefined ? undefined : new StoredRow(row),
-  );
+  const found = (row: Row | undefined): Value =>
+    new RowValue(
+      from,
+      { key: bytes, primaryKey },
+      row === undefined ? undefined : new StoredRow(row),
+    );
+  const row = from.access.get(bytes, context.signal);
+  return row instanceof Promise ? row.then(found) : found(row);
 }
 
 async function getAll({ args: [target, ...keys], options, context }: TermCall): Promise<Value> {
@@ -42,7 +45,8 @@ async function getAll({ args: [target, ...keys], options, context }: TermCall): 
   if (index === from.info.primaryKey) {
     const rows: StoredRow[] = [];
     for (const key of keys) {
-      const row = await from.access.get(primaryKeyOf(lookupKey(key)), context.signal);
+      const got = from.access.get(primaryKeyOf(lookupKey(key)), context.signal);
+      const row = got instanceof Promise ? await got : got;
       if (row !== undefined) rows.push(new StoredRow(row));
     }
     return new StreamValue(streamOf(rows), from);

@@ -224,6 +224,16 @@ export const put = (
     signal,
   );
 
+/** What a read of the key is refused with. */
+export async function refusalOf(group: TableGroup, key: string): Promise<string> {
+  try {
+    await group.get(encodeUtf8(key));
+    return 'answered';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 export async function scan(group: TableGroup, order: 'ascending' | 'descending' = 'ascending') {
   const source = new TableScan(group, {}, order);
   const rows: string[] = [];
