@@ -1,4 +1,11 @@
-import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { stdin, stdout } from 'node:process';
 import { Readable } from 'node:stream';
@@ -10,8 +17,11 @@ import { syncPath } from '../../storage/sync-path.ts';
 const standard = '-';
 
 export function readStream(file: string): AsyncIterable<Uint8Array> {
-  const stream = file === standard ? stdin : createReadStream(file);
-  return stream as AsyncIterable<Uint8Array>;
+  if (file === standard) return stdin as AsyncIterable<Uint8Array>;
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new Error(`${file} is a directory: the file of an exported table is wanted.`);
+  }
+  return createReadStream(file) as AsyncIterable<Uint8Array>;
 }
 
 /** A file appears under its name when all of it is on the medium. */

@@ -119,6 +119,10 @@ describe('the tool for a data directory, as a process', () => {
       expect(code).to.equal(1);
       expect(said).to.contain('The export is damaged at byte').and.contain('a checksum is wrong');
     }
+    expect(await run('verify', directory)).to.deep.include({
+      code: 1,
+      said: `${directory} is a directory: the file of an exported table is wanted.\n`,
+    });
     expect(await run('import', directory, file)).to.deep.include({
       code: 1,
       said: 'Table `d.t` already exists.\n',
