@@ -279,6 +279,22 @@ describe('the database of a node', () => {
     expect((await database.failed).message).to.equal('input/output error');
   });
 
+  it('says that the node cannot go on when a commit of the store fails', async () => {
+    const world = newWorld();
+    let isBroken = false;
+    const broken = (): Promise<never> => Promise.reject(new Error('input/output error'));
+    const store = killable(world.store, () => (isBroken ? broken() : undefined));
+    const database = await open(world, { store });
+    const group = await withTable(database);
+    await database.settled();
+    isBroken = true;
+    await put(group, 'a', '1');
+    expect((await database.failed).message).to.equal('input/output error');
+    // The log has it.
+    isBroken = false;
+    expect((await scan(groupOf(await open(world)))).length).to.equal(1);
+  });
+
   it('keeps the log when a flush of the store fails', async () => {
     const world = newWorld();
     const broken = (): Promise<never> => Promise.reject(new Error('input/output error'));
