@@ -208,7 +208,19 @@ export interface MutantSuite {
   readonly testFiles: readonly string[];
 }
 
-const walTests = ['busy', 'crash', 'recovery', 'limits', 'wal', 'recycling', 'holders', 'format'];
+const walTests = [
+  'busy',
+  'crash',
+  'recovery',
+  'damage',
+  'limits',
+  'wal',
+  'continuity',
+  'read',
+  'recycling',
+  'holders',
+  'format',
+];
 
 export const walSuite: MutantSuite = {
   mutants: walMutants,
