@@ -328,6 +328,8 @@ describe('the database of a node', () => {
     expect(await refusal(holed, new MemoryStore())).to.contain('entries between them are missing');
     expect(await refusal(world.entries)).to.equal('not refused');
     expect(await refusal([])).to.equal('not refused'); // All of it was let go.
+    const older = world.entries.filter(({ group: of }) => of !== 0);
+    expect(await refusal(older, new MemoryStore())).to.contain('it is older than the log');
   });
 
   it('agrees with a model through random edits and restarts at any moment', async () => {

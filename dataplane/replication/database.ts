@@ -23,7 +23,13 @@ import type {
 } from './contract.ts';
 import { DamagedGroups } from './damage.ts';
 import type { Damage } from './damage.ts';
-import { CatalogLostError, DatabaseStoppedError, gapInReplay, logBehindStore } from './errors.ts';
+import {
+  CatalogLostError,
+  DatabaseStoppedError,
+  gapInReplay,
+  logBehindStore,
+  unknownGroup,
+} from './errors.ts';
 import { DocumentCache } from './document-cache.ts';
 import type { ExpiringTable } from './expiry.ts';
 import { readProgress } from './index-build.ts';
@@ -325,6 +331,7 @@ export class Database {
     const last = new Map([[metadataGroup, applied(metadataGroup)]]);
     const onRecord = (record: LogEntry): void | Promise<void> => {
       const { group, index } = record;
+      if (group >= this.#state.nextKeyspace) throw unknownGroup(group, this.#state.nextKeyspace);
       const before = last.get(group) ?? applied(group);
       // Entries of a dropped table may have been let go of in any number.
       if (index !== before + 1 && this.#isLive(group)) throw gapInReplay(group, before, index);

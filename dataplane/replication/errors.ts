@@ -54,6 +54,13 @@ export function gapInReplay(group: number, applied: number, index: number): Repl
   );
 }
 
+/** Tables are numbered when they are made; that they were made stands in the log before their entries. */
+export function unknownGroup(group: number, nextGroup: number): ReplayError {
+  return new ReplayError(
+    `The log has entries of group ${group}, and the store knows of none from ${nextGroup} on: it is older than the log. Restore both from the same snapshot.`,
+  );
+}
+
 export function logBehindStore(group: number, end: number, applied: number): ReplayError {
   return new ReplayError(
     `The log ends with entry ${end} of group ${group}, and the store has applied ${applied}: they do not belong together. Restore both from the same snapshot.`,

@@ -30,6 +30,16 @@ export class MetaCorruptError extends PhotonError {
   }
 }
 
+/** The page of the data file that says where everything else is. */
+export class RootsDamagedError extends PhotonError {
+  override readonly code = 'storage.corrupt';
+  constructor(what: string) {
+    super(
+      `The storage is damaged where its roots are named: ${what}. Restore the data directory from a snapshot.`,
+    );
+  }
+}
+
 /** Opening the storage ended the process more than once. */
 export class StorageQuarantinedError extends PhotonError {
   override readonly code = 'storage.quarantined';

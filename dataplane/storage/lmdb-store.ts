@@ -19,6 +19,7 @@ import { CommitRoom, freeBytesOf } from './commit-room.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
 import { keyEncoder, Lending } from './lmdb-encoding.ts';
 import { openGuarded } from './opening.ts';
+import { checkRoots } from './roots.ts';
 import { pageStatistics } from './page-statistics.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
@@ -115,6 +116,7 @@ function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
     safeRestore: true,
     ...encodings,
   } as Parameters<typeof open<Buffer, Buffer>>[0]);
+  checkRoots(join(directory, 'data.mdb'), root.getStats() as Parameters<typeof checkRoots>[1]);
   const databaseOf = (name: string): Database<Buffer, Buffer> =>
     root.openDB<Buffer, Buffer>({ name, ...encodings });
   const databases = Object.fromEntries(

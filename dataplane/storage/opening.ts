@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { PhotonError } from '../common/errors.ts';
 import { StorageQuarantinedError, StorageUnavailableError } from './errors.ts';
 
 /**
@@ -42,7 +43,7 @@ export function openGuarded<T>(directory: string, open: () => T): T {
       rmSync(file, { force: true });
     }
   } catch (error) {
-    if (error instanceof StorageQuarantinedError) throw error;
+    if (error instanceof PhotonError) throw error;
     const { message } = error as Error;
     throw new StorageUnavailableError(
       `The storage in ${directory} cannot be opened: ${message}. When its disk is full, make room or give the volume more.`,

@@ -96,6 +96,8 @@ export class FlippedStore {
 
   async #ask(request: FlipRequest): Promise<Outcome> {
     const child = (this.#child ??= fork(program, [this.#directory], {
+      // Where it may leave its memory when it crashes.
+      cwd: this.#directory,
       execArgv: ['--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     }));

@@ -1,0 +1,97 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { encodeUtf8 } from '../common/bytes.ts';
+import { failureOf } from '../wal/testing/log.ts';
+import { LmdbStore } from './lmdb-store.ts';
+
+const pageBytes = 4_096;
+const metaPages = 2;
+/** Where the commit stands in a page that names the roots, and what the commit says of its tree. */
+const inMeta = { rootOfFreePages: 88, rootOfNames: 136, lastPage: 144, commit: 152 };
+
+describe('the pages that name the roots', () => {
+  const root = mkdtempSync(join(tmpdir(), 'photondb-roots-'));
+  let count = 0;
+  let directory: string;
+
+  beforeEach(() => {
+    directory = join(root, String((count += 1)));
+  });
+
+  after(() => rmSync(root, { recursive: true, force: true }));
+
+  const open = (): LmdbStore => new LmdbStore({ directory, mapBytes: 1 << 26 });
+
+  async function write(commits: number): Promise<void> {
+    const store = open();
+    for (let n = 0; n < commits; n += 1) {
+      await store.write((transaction) => {
+        for (let k = 0; k < 50; k += 1) {
+          transaction.put('data', encodeUtf8(`k${n}/${k}`), new Uint8Array(200).fill(n));
+        }
+      });
+    }
+    await store.close();
+  }
+
+  /** Changes the newest of the two pages. */
+  function change(edit: (page: Buffer) => void): void {
+    const file = join(directory, 'data.mdb');
+    const bytes = readFileSync(file);
+    const pages = Array.from({ length: metaPages }, (_, n) =>
+      bytes.subarray(n * pageBytes, (n + 1) * pageBytes),
+    );
+    const commitOf = (page: Buffer): bigint => page.readBigUInt64LE(inMeta.commit);
+    const [newest] = pages.sort((a, b) => Number(commitOf(b) - commitOf(a)));
+    if (newest !== undefined) edit(newest);
+    writeFileSync(file, bytes);
+  }
+
+  async function opened(): Promise<void> {
+    await open().close();
+  }
+
+  const refusal = (): Promise<unknown> => failureOf(opened());
+
+  it('are believed when nothing happened to them, after no commit, one and many', async () => {
+    for (const commits of [0, 1, 2, 1, 7]) {
+      await write(commits);
+      await opened();
+    }
+  });
+
+  for (const at of ['rootOfFreePages', 'rootOfNames'] as const) {
+    it(`are refused when a bit of the ${at} is not as it was written`, async () => {
+      await write(20);
+      // The lower bits name pages that the file has: of other trees, and of long ago.
+      for (let bit = 0; bit < 7; bit += 1) {
+        const flip = (page: Buffer): void => {
+          page.writeBigUInt64LE(page.readBigUInt64LE(inMeta[at]) ^ (1n << BigInt(bit)), inMeta[at]);
+        };
+        change(flip);
+        expect(await refusal(), `bit ${bit}`)
+          .to.include({ code: 'storage.corrupt' })
+          .and.to.have.property('message')
+          .that.matches(/page \d+ is no root of commit \d+.* Restore the data directory/);
+        change(flip);
+      }
+      await opened();
+    });
+  }
+
+  it('are refused when the file ends before pages that it has had', async () => {
+    await write(20);
+    change((page) => page.writeBigUInt64LE(5n, inMeta.lastPage));
+    expect(await refusal()).to.include({ code: 'storage.corrupt' });
+  });
+
+  it('are refused each time, and not taken for a crash', async () => {
+    await write(3);
+    change((page) => page.writeBigUInt64LE(2n, inMeta.rootOfNames));
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      expect(await refusal()).to.include({ code: 'storage.corrupt' });
+    }
+  });
+});

@@ -1,0 +1,99 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { RootsDamagedError } from './errors.ts';
+
+/**
+ * LMDB believes the two pages that name the roots of its trees: they have no checksum, and one flipped
+ * bit can name a root of long ago, below which everything is whole and old. Each commit writes both roots
+ * anew, so they must bear the number of the commit that was opened, and entries of their tree: free pages
+ * by the commit that freed them, and databases by name. And a file has no fewer pages than at the
+ * commit before: pages that are in use would be handed out again.
+ *
+ * Layout: MDB_page, MDB_node, MDB_meta and MDB_db of the library's mdb.c (lmdb 3.5), little endian.
+ */
+const metaPages = 2;
+const inMeta = { rootOfFreePages: 88, rootOfNames: 136, lastPage: 144, commit: 152 } as const;
+const inHeader = { page: 0, commit: 8, endOfPlaces: 20 } as const;
+const pageHeaderBytes = 24;
+const placeBytes = 2;
+const inNode = { flags: 4, keyBytes: 6, key: 8 } as const;
+/** The flag of an entry that names a database. */
+const namesDatabase = 2;
+/** A tree that has nothing. */
+const noPage = 0xff_ff_ff_ff_ff_ff_ff_ffn;
+
+/** What LMDB says of the commit that it opened. */
+interface Opened {
+  readonly pageSize: number;
+  readonly lastTxnId: number;
+}
+
+type Read = (page: number | bigint) => Buffer;
+/** One entry of a tree's page. */
+interface Node {
+  readonly flags: number;
+  readonly key: Buffer;
+}
+
+/** Throws `storage.corrupt` when the roots are not those of the commit. For a file nobody has written to since. */
+export function checkRoots(file: string, { pageSize, lastTxnId }: Opened): void {
+  const descriptor = openSync(file, 'r');
+  try {
+    const read: Read = (page) => {
+      const target = Buffer.alloc(pageSize);
+      readSync(descriptor, target, { position: BigInt(page) * BigInt(pageSize) });
+      return target;
+    };
+    const metas = Array.from({ length: metaPages }, (_, page) => read(page));
+    const commit = BigInt(lastTxnId);
+    const commits = metas.map((meta) => meta.readBigUInt64LE(inMeta.commit));
+    const meta = metas[commits.indexOf(commit)];
+    if (meta === undefined) return;
+    // All pages of a compacted copy bear one number, until the next commit.
+    const writtenBy = commits.includes(0n) ? 1n : commit;
+    const isOfFreePages = ({ key }: Node): boolean =>
+      key.length === 8 && key.readBigUInt64LE() <= commit;
+    const isOfNames = ({ flags }: Node): boolean => flags === namesDatabase;
+    checkRoot(meta.readBigUInt64LE(inMeta.rootOfFreePages), writtenBy, read, isOfFreePages);
+    checkRoot(meta.readBigUInt64LE(inMeta.rootOfNames), writtenBy, read, isOfNames);
+    const lastPage = meta.readBigUInt64LE(inMeta.lastPage);
+    const before = metas[commits.indexOf(commit - 1n)]?.readBigUInt64LE(inMeta.lastPage) ?? 0n;
+    if (lastPage < before)
+      throw new RootsDamagedError(`it ends with page ${lastPage}, before ${before}`);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function checkRoot(
+  root: bigint,
+  commit: bigint,
+  read: Read,
+  isOfTree: (node: Node) => boolean,
+): void {
+  if (root === noPage) return;
+  const content = read(root);
+  const page = content.readBigUInt64LE(inHeader.page);
+  const writtenBy = content.readBigUInt64LE(inHeader.commit);
+  if (page !== root || writtenBy !== commit) {
+    throw new RootsDamagedError(
+      `page ${root} is no root of commit ${commit}, but page ${page} of commit ${writtenBy}`,
+    );
+  }
+  if (!nodesOf(content).every((node) => isOfTree(node)))
+    throw new RootsDamagedError(`page ${root} is no root of commit ${commit}, but of another tree`);
+}
+
+/** Without those that have no key, as the first of a branch, and places outside the page. */
+function nodesOf(page: Buffer): Node[] {
+  const end = pageHeaderBytes + page.readUInt16LE(inHeader.endOfPlaces);
+  const places = page.subarray(pageHeaderBytes, end);
+  return Array.from({ length: Math.floor(places.length / placeBytes) }, (_, n) =>
+    page.subarray(pageHeaderBytes + places.readUInt16LE(n * placeBytes)),
+  )
+    .filter((node) => node.length >= inNode.key)
+    .map((node) => ({
+      flags: node.readUInt16LE(inNode.flags),
+      key: node.subarray(inNode.key, inNode.key + node.readUInt16LE(inNode.keyBytes)),
+    }))
+    .filter(({ key }) => key.length > 0);
+}
