@@ -53,7 +53,7 @@ describe('the pages that name the roots', () => {
     await open().close();
   }
 
-  const refusal = (): Promise<unknown> => failureOf(opened());
+  const refusal = (): ReturnType<typeof failureOf> => failureOf(opened());
 
   it('are believed when nothing happened to them, after no commit, one and many', async () => {
     for (const commits of [0, 1, 2, 1, 7]) {
@@ -74,12 +74,20 @@ describe('the pages that name the roots', () => {
         expect(await refusal(), `bit ${bit}`)
           .to.include({ code: 'storage.corrupt' })
           .and.to.have.property('message')
-          .that.matches(/page \d+ is no root of commit \d+.* Restore the data directory/);
+          .that.matches(/page \d+.* Restore the data directory/);
         change(flip);
       }
       await opened();
     });
   }
+
+  it('are refused when they name a page that the file does not have', async () => {
+    await write(20);
+    for (const bit of [20, 40, 62, 63]) {
+      change((page) => page.writeBigUInt64LE(1n << BigInt(bit), inMeta.rootOfNames));
+      expect((await refusal()).message, `bit ${bit}`).to.match(/the file ends before page \d+/);
+    }
+  });
 
   it('are refused when the file ends before pages that it has had', async () => {
     await write(20);

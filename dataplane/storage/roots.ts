@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { RootsDamagedError } from './errors.ts';
 
 /**
@@ -38,9 +38,11 @@ interface Node {
 export function checkRoots(file: string, { pageSize, lastTxnId }: Opened): void {
   const descriptor = openSync(file, 'r');
   try {
+    const pages = Math.floor(fstatSync(descriptor).size / pageSize);
     const read: Read = (page) => {
+      if (page >= pages) throw new RootsDamagedError(`the file ends before page ${page}`);
       const target = Buffer.alloc(pageSize);
-      readSync(descriptor, target, { position: BigInt(page) * BigInt(pageSize) });
+      readSync(descriptor, target, { position: Number(page) * pageSize });
       return target;
     };
     const metas = Array.from({ length: metaPages }, (_, page) => read(page));

@@ -8,7 +8,12 @@ const crash: Part = async ({ seeds, progress }) => {
   const first = 1_000_000 + (Date.now() % 1_000_000_000);
   let cuts = 0;
   for (let count = 1; count <= seeds; count += 1) {
-    cuts += await cutAgainAndAgain(first + count);
+    const seed = first + count;
+    try {
+      cuts += await cutAgainAndAgain(seed);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
+    }
     if (count % 100 === 0) progress(`${count} of ${seeds} seeds, ${cuts} power cuts`);
   }
   return `${seeds} seeds from ${first + 1} on, ${cuts} power cuts, nothing lost, nothing in part`;

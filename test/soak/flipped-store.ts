@@ -40,6 +40,8 @@ const program = fileURLToPath(new URL('flip-child.ts', import.meta.url));
 /** A process that reads for so long reads in a circle. */
 const patienceMs = 20_000;
 const pageBytes = 4_096;
+/** Of the last two commits, and of the last one that is flushed. */
+const placesOfRoots = [0, pageBytes, pageBytes / 2];
 
 export class FlippedStore {
   readonly outcomes = new Map<Outcome, number>();
@@ -73,7 +75,7 @@ export class FlippedStore {
     const places = [
       () => prng.below(this.#bytes),
       () => prng.below(pages) * pageBytes + prng.below(64),
-      () => prng.below(2) * pageBytes + prng.below(192),
+      () => prng.pick(placesOfRoots) + prng.below(192),
     ];
     return { offset: prng.pick(places)(), bit: prng.below(8) };
   }

@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ReadTransaction, WriteTransaction } from '../../kv/store.ts';
@@ -6,6 +14,7 @@ import { LmdbStore } from '../../storage/lmdb-store.ts';
 import type { ApplyStore } from '../contract.ts';
 
 const mapBytes = 64 * 1_048_576;
+const chunkBytes = 1_048_576;
 
 /** The bytes of LMDB's file; undefined before there is one. */
 export type StoreImage = Uint8Array | undefined;
@@ -36,10 +45,23 @@ export class ImagedStore implements ApplyStore {
 
   /**
    * What a power cut leaves at the most: all that was written. A commit that is under way does not
-   * touch what the last one needs, and the next one is not begun while this reads.
+   * touch what the last one needs, and the next one is not begun while this reads. It may end, though,
+   * and make the file longer: what the first pages name is written before they are, so that reading
+   * goes on from them to the end of the file, wherever that is by then.
    */
   writtenImage(): StoreImage {
-    return readFileSync(this.#file);
+    const descriptor = openSync(this.#file, 'r');
+    try {
+      const chunks: Buffer[] = [];
+      for (;;) {
+        const chunk = Buffer.alloc(chunkBytes);
+        const bytes = readSync(descriptor, chunk);
+        if (bytes === 0) return Buffer.concat(chunks);
+        chunks.push(chunk.subarray(0, bytes));
+      }
+    } finally {
+      closeSync(descriptor);
+    }
   }
 
   read<T>(body: (transaction: ReadTransaction) => T): T {
