@@ -60,6 +60,8 @@ class SortedTable {
   }
 }
 
+const spoiled = 0xa5;
+
 type Tables = Record<DatabaseName, SortedTable>;
 
 function tablesBy(make: (name: DatabaseName) => SortedTable): Tables {
@@ -91,8 +93,14 @@ class View implements WriteTransaction {
     return this.#tables[database].slice(range).map(owned);
   }
 
+  /** What was lent is spoiled, so that whoever keeps it is found. */
   walk(database: DatabaseName, range: KeyRange, visit: Visit): void {
-    for (const { key, value } of this.entries(database, range)) if (!visit(key, value)) return;
+    for (const { key, value } of this.entries(database, range)) {
+      const goesOn = visit(key, value);
+      key.fill(spoiled);
+      value.fill(spoiled);
+      if (!goesOn) return;
+    }
   }
 
   put(database: DatabaseName, key: Uint8Array, value: Uint8Array): void {

@@ -153,9 +153,9 @@ export function storeCompliance(open: () => Promise<Store>): void {
     const seen: string[] = [];
     store.read((view) =>
       view.walk('data', {}, (name, value) => {
-        const own = decodeUtf8(value);
+        const own = `${decodeUtf8(name)}: ${decodeUtf8(value)}`;
         const other = decodeUtf8(view.peek('data', key('b')) ?? key(''));
-        seen.push(`${decodeUtf8(name)}: ${own}, ${other}`);
+        seen.push(`${own}, ${other}`);
         return true;
       }),
     );

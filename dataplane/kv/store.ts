@@ -23,7 +23,7 @@ export interface Entry {
   readonly value: Uint8Array;
 }
 
-export type Visit = (key: Uint8Array, borrowedValue: Uint8Array) => boolean;
+export type Visit = (borrowedKey: Uint8Array, borrowedValue: Uint8Array) => boolean;
 
 export interface ReadTransaction {
   /** The value, which the caller owns (a copy); undefined when there is none. */
@@ -32,7 +32,7 @@ export interface ReadTransaction {
   peek(database: DatabaseName, key: Uint8Array): Uint8Array | undefined;
   /** Entries in key order. Keys and values are the caller's own. */
   entries(database: DatabaseName, range: KeyRange): Iterable<Entry>;
-  /** Visits entries in key order until `visit` answers false. The key is the caller's own, the value borrowed. */
+  /** Visits entries in key order until `visit` answers false. Key and value are borrowed, as by `peek`. */
   walk(database: DatabaseName, range: KeyRange, visit: Visit): void;
 }
 

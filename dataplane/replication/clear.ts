@@ -1,3 +1,4 @@
+import { copyBytes } from '../common/bytes.ts';
 import type { WriteTransaction } from '../kv/store.ts';
 import type { Garbage, MetadataState } from '../metadata/state.ts';
 import { metaKeysOf, parseMetaKey } from '../table/meta-key.ts';
@@ -51,7 +52,8 @@ export async function removeStrays(store: ApplyStore, state: MetadataState): Pro
   store.read((view) =>
     view.walk('meta', {}, (key) => {
       const parsed = parseMetaKey(key);
-      if (parsed !== undefined && !wanted[parsed.kind].has(parsed.keyspace)) strays.push(key);
+      if (parsed !== undefined && !wanted[parsed.kind].has(parsed.keyspace))
+        strays.push(copyBytes(key));
       return true;
     }),
   );

@@ -30,15 +30,21 @@ export class Lending {
   };
 }
 
-/** Keys are short: a loop copies them quicker than the library's way through a slice. */
-export const keyEncoder = {
-  writeKey(key: Buffer, target: Buffer, start: number): number {
+/**
+ * Keys as they are, and lent as values are: the next key of its length overwrites one. They are short,
+ * so that a loop copies them quicker than the library's way through a slice.
+ */
+export class LendingKeys {
+  readonly #keys: (Uint8Array | undefined)[] = [];
+
+  readonly writeKey = (key: Buffer, target: Buffer, start: number): number => {
     target.set(key, start);
     return start + key.byteLength;
-  },
-  readKey(source: Buffer, start: number, end: number): Uint8Array {
-    const key = new Uint8Array(end - start);
+  };
+
+  readonly readKey = (source: Buffer, start: number, end: number): Uint8Array => {
+    const key = (this.#keys[end - start] ??= new Uint8Array(end - start));
     for (let at = start; at < end; at += 1) key[at - start] = source[at] ?? 0;
     return key;
-  },
-};
+  };
+}

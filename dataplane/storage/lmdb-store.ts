@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open } from 'lmdb';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
+import { copyBytes } from '../common/bytes.ts';
 import { PhotonError } from '../common/errors.ts';
 import { databaseNames } from '../kv/store.ts';
 import type {
@@ -17,7 +18,7 @@ import type {
 import { decodeChecked, encodeChecked } from './checked-value.ts';
 import { CommitRoom, freeBytesOf } from './commit-room.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
-import { keyEncoder, Lending } from './lmdb-encoding.ts';
+import { Lending, LendingKeys } from './lmdb-encoding.ts';
 import { openGuarded } from './opening.ts';
 import { checkRoots } from './roots.ts';
 import { pageStatistics } from './page-statistics.ts';
@@ -108,7 +109,7 @@ export const copyDirectoryOf = (directory: string): string => `${directory}-copy
 /** Opens, and reads enough for damage at the roots to show. */
 function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
   rmSync(copyDirectoryOf(directory), { recursive: true, force: true });
-  const encodings = { keyEncoder, encoder: new Lending() };
+  const encodings = { keyEncoder: new LendingKeys(), encoder: new Lending() };
   const root = open<Buffer, Buffer>({
     path: directory,
     mapSize: mapBytes ?? defaultMapBytes,
@@ -141,7 +142,7 @@ function checkMeta(
 ): void {
   const values: { key: Buffer; value: Buffer }[] = [];
   for (const { key, value } of unchecked.getRange(lmdbRange({}))) {
-    values.push({ key, value: encodeChecked(key, value) });
+    values.push({ key: Buffer.from(key), value: encodeChecked(key, value) });
   }
   if (values.length === 0) return;
   root.transactionSync(() => {
@@ -351,7 +352,7 @@ export class LmdbStore implements Store {
       },
       *entries(database, wanted) {
         for (const { key, value } of range(database, wanted)) {
-          yield { key, value: new Uint8Array(fromMedium(database, key, value)) };
+          yield { key: copyBytes(key), value: copyBytes(fromMedium(database, key, value)) };
         }
       },
       walk(database, wanted, visit) {

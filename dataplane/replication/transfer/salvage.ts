@@ -47,32 +47,32 @@ export async function* salvageTable(
     await nextTurn();
     signal.throwIfAborted();
     const range: { readonly start: Uint8Array; readonly end: Uint8Array } = { start: cursor, end };
-    const { body, last } = store.read((view) => wholeRows(view, range, { sum, salvaged }));
+    const { body, next } = store.read((view) => wholeRows(view, range, { sum, salvaged }));
     if (body.count > 0) yield frames.frame(frameKind.rows, body.finish());
-    cursor = last === undefined ? undefined : successor(last);
+    cursor = next;
   }
   const records = salvaged.rows;
   yield frames.frame(frameKind.trailer, encodeTrailer({ position, records, ...sum.total }));
 }
 
-/** Those of one piece; `last` is undefined behind the last one. */
+/** Those of one piece; `next` is where the one behind it begins, if there is one. */
 function wholeRows(
   view: ReadTransaction,
   range: { readonly start: Uint8Array; readonly end: Uint8Array },
   { sum, salvaged }: { readonly sum: RowSum; readonly salvaged: Salvaged },
-): { readonly body: RowsBody; readonly last: Uint8Array | undefined } {
+): { readonly body: RowsBody; readonly next: Uint8Array | undefined } {
   const body = new RowsBody(frameBodyBytes);
-  let last: Uint8Array | undefined;
+  let next: Uint8Array | undefined;
   view.walk('data', range, (storedKey, value) => {
-    last = storedKey;
     if (isWhole(storedKey, value)) {
       sum.row(storedKey, value, 1);
       body.add(keyInKeyspace(storedKey), value);
       salvaged.rows += 1;
     } else salvaged.damaged.push(keyInKeyspace(storedKey));
-    return body.byteLength < frameBodyBytes;
+    if (body.byteLength >= frameBodyBytes) next = successor(storedKey);
+    return next === undefined;
   });
-  return { body, last: body.byteLength < frameBodyBytes ? undefined : last };
+  return { body, next };
 }
 
 function isWhole(storedKey: Uint8Array, value: Uint8Array): boolean {

@@ -140,16 +140,15 @@ class ExportWalk {
     const body = new RowsBody(this.#cursor === undefined ? 0 : frameBodyBytes);
     if (this.#cursor === undefined) return body;
     const { end } = storedRange(this.#keyspace, {}, 'ascending');
-    let last: Uint8Array | undefined;
+    let next: Uint8Array | undefined;
     view.walk('data', { start: this.#cursor, end }, (storedKey, value) => {
       verifyEnvelope(storedKey, value);
       this.#sent.add(storedKey, value);
       body.add(storedKey.subarray(4), value);
-      last = storedKey;
-      return body.byteLength < frameBodyBytes;
+      if (body.byteLength >= frameBodyBytes) next = successor(storedKey);
+      return next === undefined;
     });
-    const isFull = body.byteLength >= frameBodyBytes;
-    this.#cursor = isFull && last !== undefined ? successor(last) : undefined;
+    this.#cursor = next;
     return body;
   }
 
