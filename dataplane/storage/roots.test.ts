@@ -9,7 +9,8 @@ import { LmdbStore } from './lmdb-store.ts';
 const pageBytes = 4_096;
 const metaPages = 2;
 /** Where the commit stands in a page that names the roots, and what the commit says of its tree. */
-const inMeta = { rootOfFreePages: 88, rootOfNames: 136, lastPage: 144, commit: 152 };
+const inMeta = { flags: 52, rootOfFreePages: 88, rootOfNames: 136, lastPage: 144, commit: 152 };
+const notSynced = 0x10_00;
 
 describe('the pages that name the roots', () => {
   const root = mkdtempSync(join(tmpdir(), 'photondb-roots-'));
@@ -93,6 +94,19 @@ describe('the pages that name the roots', () => {
     await write(20);
     change((page) => page.writeBigUInt64LE(5n, inMeta.lastPage));
     expect(await refusal()).to.include({ code: 'storage.corrupt' });
+  });
+
+  it('are refused when they name a commit before one that was synced', async () => {
+    await write(20);
+    const file = join(directory, 'data.mdb');
+    const bytes = readFileSync(file);
+    // That a commit was not synced yet is a flag: LMDB goes back to the one before, for good.
+    const flags = pageBytes / 2 + inMeta.flags;
+    bytes.writeUInt16LE(bytes.readUInt16LE(flags) ^ notSynced, flags);
+    writeFileSync(file, bytes);
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      expect((await refusal()).message).to.match(/commit \d+ was synced, and \d+ is the last one/);
+    }
   });
 
   it('are refused each time, and not taken for a crash', async () => {

@@ -42,6 +42,7 @@ const patienceMs = 20_000;
 const pageBytes = 4_096;
 /** Of the last two commits, and of the last one that is flushed. */
 const placesOfRoots = [0, pageBytes, pageBytes / 2];
+const rootBytes = 192;
 
 export class FlippedStore {
   readonly outcomes = new Map<Outcome, number>();
@@ -75,9 +76,18 @@ export class FlippedStore {
     const places = [
       () => prng.below(this.#bytes),
       () => prng.below(pages) * pageBytes + prng.below(64),
-      () => prng.pick(placesOfRoots) + prng.below(192),
+      () => prng.pick(placesOfRoots) + prng.below(rootBytes),
     ];
     return { offset: prng.pick(places)(), bit: prng.below(8) };
+  }
+
+  /** Every bit of the places that name the roots. */
+  *rootFlips(): Generator<Flip> {
+    for (const place of placesOfRoots) {
+      for (let at = 0; at < rootBytes * 8; at += 1) {
+        yield { offset: place + Math.floor(at / 8), bit: at % 8 };
+      }
+    }
   }
 
   async judge(flip: Flip): Promise<Outcome> {

@@ -1,26 +1,40 @@
 import { expect } from 'chai';
 import { Prng } from '../../dataplane/common/prng.ts';
 import { FlippedStore } from './flipped-store.ts';
-import type { Part, Soak } from './part.ts';
+import type { Flip } from './flipped-store.ts';
+import type { Part, Soak, SoakOptions } from './part.ts';
 
-/** Bits of LMDB's file, one at a time; `npm test` has a sample of them. */
-const flips: Part = async ({ seeds, progress }) => {
+async function judgeAll(
+  flipsOf: (store: FlippedStore, seed: number) => Iterable<Flip>,
+  { progress }: SoakOptions,
+): Promise<string> {
   const seed = Date.now() % 1_000_000_000;
-  const prng = new Prng(seed);
   const store = await FlippedStore.prepare(seed);
+  let count = 0;
   try {
-    for (let count = 1; count <= seeds; count += 1) {
-      await store.judge(store.anyFlip(prng));
-      if (count % 100 === 0) progress(`${count} of ${seeds} flips: ${said(store)}`);
+    for (const flip of flipsOf(store, seed)) {
+      await store.judge(flip);
+      count += 1;
+      if (count % 100 === 0) progress(`${count} flips: ${said(store)}`);
     }
     expect(store.silent, `seed ${seed}, wrong answers after a scrub`).to.deep.equal([]);
-    return `${seeds} flips from seed ${seed}: ${said(store)}`;
+    return `${count} flips, seed ${seed}: ${said(store)}`;
   } finally {
     await store.remove();
   }
-};
+}
 
 const said = ({ outcomes }: FlippedStore): string =>
   [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
 
-export const storageSoak: Soak = { flips };
+/** Bits of LMDB's file, one at a time; `npm test` has a sample of them. */
+const flips: Part = (options) =>
+  judgeAll(function* (store, seed) {
+    const prng = new Prng(seed);
+    for (let count = 0; count < options.seeds; count += 1) yield store.anyFlip(prng);
+  }, options);
+
+/** Every bit of what LMDB believes unchecked. */
+const roots: Part = (options) => judgeAll((store) => store.rootFlips(), options);
+
+export const storageSoak: Soak = { flips, roots };
