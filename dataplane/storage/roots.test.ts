@@ -109,6 +109,15 @@ describe('the pages that name the roots', () => {
     }
   });
 
+  it('are refused when the commit that was synced has lost its number', async () => {
+    await write(20);
+    const file = join(directory, 'data.mdb');
+    const bytes = readFileSync(file);
+    bytes.writeBigUInt64LE(0n, pageBytes / 2 + inMeta.commit);
+    writeFileSync(file, bytes);
+    expect((await refusal()).message).to.contain('the last commit that was synced has no number');
+  });
+
   it('are refused each time, and not taken for a crash', async () => {
     await write(3);
     change((page) => page.writeBigUInt64LE(2n, inMeta.rootOfNames));

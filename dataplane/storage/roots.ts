@@ -5,9 +5,9 @@ import { RootsDamagedError } from './errors.ts';
  * LMDB believes the two pages that name the roots of its trees: they have no checksum, and one flipped
  * bit can name a root of long ago, below which everything is whole and old. Each commit writes both roots
  * anew, so they must bear the number of the commit that was opened, and entries of their tree: free pages
- * by the commit that freed them, and databases by name. A file has no fewer pages than at the
- * commit before: pages that are in use would be handed out again. And half a page behind the first of the
- * two, the last commit that was synced is named once more: none before it is ever the last.
+ * by the commit that freed them, and databases by name. A file has no fewer pages than at the commit
+ * before: pages that are in use would be handed out again. And half a page behind the first of the two, the
+ * last commit that was synced is named once more: none before it is ever the last.
  *
  * Layout: MDB_page, MDB_node, MDB_meta and MDB_db of the library's mdb.c (lmdb 3.5), little endian.
  */
@@ -62,7 +62,10 @@ export function checkRoots(file: string, { pageSize, lastTxnId }: Opened): void 
     const before = metas[commits.indexOf(commit - 1n)]?.readBigUInt64LE(inMeta.lastPage) ?? 0n;
     if (lastPage < before)
       throw new RootsDamagedError(`it ends with page ${lastPage}, before ${before}`);
-    const synced = read(0).readBigUInt64LE(pageSize / 2 + inMeta.commit);
+    const third = read(0).subarray(pageSize / 2);
+    const synced = third.readBigUInt64LE(inMeta.commit);
+    if (synced === 0n && third.readBigUInt64LE(inMeta.rootOfNames) !== 0n)
+      throw new RootsDamagedError('the last commit that was synced has no number');
     if (synced > commit)
       throw new RootsDamagedError(`commit ${synced} was synced, and ${commit} is the last one`);
   } finally {
