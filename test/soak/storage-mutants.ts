@@ -133,10 +133,10 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'an index is called ready before its entries are on the medium',
-    file: 'dataplane/replication/index-build.ts',
+    file: background,
     from: `    await store.flushed();
-    build.flushed();`,
-    to: `    build.flushed();`,
+    await this.#change({ type: 'indexReady'`,
+    to: `    await this.#change({ type: 'indexReady'`,
   },
   {
     bug: 'what was dropped is called removed before it is on the medium',
