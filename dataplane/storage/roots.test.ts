@@ -37,18 +37,23 @@ describe('the pages that name the roots', () => {
     await store.close();
   }
 
-  /** Changes the newest of the two pages. */
-  function change(edit: (page: Buffer) => void): void {
+  function changeFile(edit: (bytes: Buffer) => void): void {
     const file = join(directory, 'data.mdb');
     const bytes = readFileSync(file);
-    const pages = Array.from({ length: metaPages }, (_, n) =>
-      bytes.subarray(n * pageBytes, (n + 1) * pageBytes),
-    );
-    const commitOf = (page: Buffer): bigint => page.readBigUInt64LE(inMeta.commit);
-    const [newest] = pages.sort((a, b) => Number(commitOf(b) - commitOf(a)));
-    if (newest !== undefined) edit(newest);
+    edit(bytes);
     writeFileSync(file, bytes);
   }
+
+  /** Changes the newest of the two pages. */
+  const change = (edit: (page: Buffer) => void): void =>
+    changeFile((bytes) => {
+      const pages = Array.from({ length: metaPages }, (_, n) =>
+        bytes.subarray(n * pageBytes, (n + 1) * pageBytes),
+      );
+      const commitOf = (page: Buffer): bigint => page.readBigUInt64LE(inMeta.commit);
+      const [newest] = pages.sort((a, b) => Number(commitOf(b) - commitOf(a)));
+      if (newest !== undefined) edit(newest);
+    });
 
   async function opened(): Promise<void> {
     await open().close();
@@ -98,12 +103,9 @@ describe('the pages that name the roots', () => {
 
   it('are refused when they name a commit before one that was synced', async () => {
     await write(20);
-    const file = join(directory, 'data.mdb');
-    const bytes = readFileSync(file);
     // That a commit was not synced yet is a flag: LMDB goes back to the one before, for good.
     const flags = pageBytes / 2 + inMeta.flags;
-    bytes.writeUInt16LE(bytes.readUInt16LE(flags) ^ notSynced, flags);
-    writeFileSync(file, bytes);
+    changeFile((bytes) => bytes.writeUInt16LE(bytes.readUInt16LE(flags) ^ notSynced, flags));
     for (let attempt = 0; attempt < 2; attempt += 1) {
       expect((await refusal()).message).to.match(/commit \d+ was synced, and \d+ is the last one/);
     }
@@ -111,10 +113,7 @@ describe('the pages that name the roots', () => {
 
   it('are refused when the commit that was synced has lost its number', async () => {
     await write(20);
-    const file = join(directory, 'data.mdb');
-    const bytes = readFileSync(file);
-    bytes.writeBigUInt64LE(0n, pageBytes / 2 + inMeta.commit);
-    writeFileSync(file, bytes);
+    changeFile((bytes) => bytes.writeBigUInt64LE(0n, pageBytes / 2 + inMeta.commit));
     expect((await refusal()).message).to.contain('the last commit that was synced has no number');
   });
 

@@ -11,7 +11,6 @@ import { RootsDamagedError } from './errors.ts';
  *
  * Layout: MDB_page, MDB_node, MDB_meta and MDB_db of the library's mdb.c (lmdb 3.5), little endian.
  */
-const metaPages = 2;
 const inMeta = { rootOfFreePages: 88, rootOfNames: 136, lastPage: 144, commit: 152 } as const;
 const inHeader = { page: 0, commit: 8, endOfPlaces: 20 } as const;
 const pageHeaderBytes = 24;
@@ -46,7 +45,8 @@ export function checkRoots(file: string, { pageSize, lastTxnId }: Opened): void 
       readSync(descriptor, target, { position: Number(page) * pageSize });
       return target;
     };
-    const metas = Array.from({ length: metaPages }, (_, page) => read(page));
+    const first = read(0);
+    const metas = [first, read(1)];
     const commit = BigInt(lastTxnId);
     const commits = metas.map((meta) => meta.readBigUInt64LE(inMeta.commit));
     const meta = metas[commits.indexOf(commit)];
@@ -62,7 +62,7 @@ export function checkRoots(file: string, { pageSize, lastTxnId }: Opened): void 
     const before = metas[commits.indexOf(commit - 1n)]?.readBigUInt64LE(inMeta.lastPage) ?? 0n;
     if (lastPage < before)
       throw new RootsDamagedError(`it ends with page ${lastPage}, before ${before}`);
-    const third = read(0).subarray(pageSize / 2);
+    const third = first.subarray(pageSize / 2);
     const synced = third.readBigUInt64LE(inMeta.commit);
     if (synced === 0n && third.readBigUInt64LE(inMeta.rootOfNames) !== 0n)
       throw new RootsDamagedError('the last commit that was synced has no number');
