@@ -36,8 +36,6 @@ export interface ApplierOptions {
   indexesOf(group: number): readonly AppliedIndex[] | undefined;
   /** Walks that count keyspaces again at this moment. */
   readonly walks: ReadonlyMap<number, KeyspaceWalk>;
-  /** What was committed of the metadata. */
-  state(): MetadataState;
   /** Resolves when nobody reads or writes the table of the value any more, not after a restart either. */
   damaged(error: StorageCorruptError): Promise<void>;
   /** Called with what makes the node unable to go on. */
@@ -90,7 +88,7 @@ const isRejected = (settled: PromiseSettledResult<void>): settled is PromiseReje
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #queue: ApplyItem[] = [];
-  /** The metadata that the store has: it may still have tables that were dropped. */
+  /** The metadata that the store has told to have; what it shows may be newer. */
   #stored: MetadataState;
   /** Groups whose stored rows cannot be built on: their entries are passed over. */
   readonly #damaged = new Set<number>();
@@ -265,21 +263,22 @@ export class Applier {
     this.#checkpointTimer.unref();
   }
 
-  /** The log may forget what the medium has: visible is not enough. */
+  /**
+   * The log may forget what the medium has: visible is not enough. Of which tables there are, only
+   * what the store has told counts: one whose drop only the log has is there again after a crash, and
+   * wants its entries.
+   */
   async checkpoint(): Promise<void> {
     const { store } = this.#options;
-    const committed = this.#options.state();
-    // A table whose drop only the log has is there again after a crash, and wants its entries.
-    const groups = new Set([...groupsOf(committed), ...groupsOf(this.#stored)]);
-    const positions = new Map<number, number>();
-    store.read((view) => {
-      for (const group of groups) positions.set(group, readApplied(view, group));
-    });
+    const stored = this.#stored;
+    const positions = store.read(
+      (view) => new Map(groupsOf(stored).map((group) => [group, readApplied(view, group)])),
+    );
     await store.flushed();
     // A group that is neither there nor still to come was dropped; an import may be one by now.
-    const toCome = new Set(committed.imports);
+    const toCome = new Set(stored.imports);
     const dropped = (group: number): number | undefined =>
-      group < committed.nextKeyspace && !toCome.has(group) ? Number.POSITIVE_INFINITY : undefined;
+      group < stored.nextKeyspace && !toCome.has(group) ? Number.POSITIVE_INFINITY : undefined;
     await this.#log?.release({ get: (group) => positions.get(group) ?? dropped(group) });
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { Prng } from '../common/prng.ts';
@@ -126,6 +127,34 @@ describe('the database of a node', () => {
     void open({ ...world, entries }, { store });
     await secondWrite.promise;
     expect((await open({ ...world, entries })).group('t')).to.equal(undefined);
+  });
+
+  it('keeps the entries of a dropped table while the store may not know that it was dropped', async () => {
+    const world = newWorld();
+    const told = Promise.withResolvers<void>();
+    let isSilent = false;
+    const store: ApplyStore = {
+      ...killable(world.store, () => undefined),
+      // Shown, and not told yet.
+      write: async (body) => {
+        const answer = await world.store.write(body);
+        if (isSilent) await told.promise;
+        return answer;
+      },
+    };
+    const database = await open(world, { store });
+    isSilent = true;
+    await put(await withTable(database), 'a', '1');
+    void database.settled();
+    while (world.store.read((view) => readApplied(view, 1)) === 0) await turn();
+    stateOf(await database.change({ type: 'dropTable', id: 't' }));
+    await database.checkpoint();
+    const flushed = await world.log.released.promise;
+    expect(flushed.get(1)).to.equal(undefined);
+    told.resolve();
+    await database.stop();
+    const [last] = world.log.releases.slice(-1);
+    expect(last?.get(1)).to.equal(Number.POSITIVE_INFINITY);
   });
 
   it('evaluates concurrent edits of one key one after the other, asynchronous ones too', async () => {

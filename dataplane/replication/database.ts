@@ -127,7 +127,6 @@ export class Database {
       store: options.store,
       indexesOf: (group) => this.#indexesOf(group),
       walks: this.#walks,
-      state: () => this.#state,
       damaged: async (error) => {
         const { code, message } = this.#named(error);
         await this.#mark(error.keyspace, { code, message });

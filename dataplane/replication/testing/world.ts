@@ -32,10 +32,12 @@ class TestLog implements GroupLog {
     this.entries.push(...records);
   }
 
-  /** What it was first asked to let go of. */
+  /** What it was asked to let go of, in order, and when for the first time. */
+  readonly releases: Flushed[] = [];
   readonly released = Promise.withResolvers<Flushed>();
 
   async release(flushed: Flushed): Promise<void> {
+    this.releases.push(flushed);
     this.released.resolve(flushed);
     await Promise.resolve();
   }
