@@ -5,7 +5,7 @@ import type { AppliedIndex } from '../table/apply.ts';
 import { clearKeyspace } from './clear.ts';
 import type { ApplyStore } from './contract.ts';
 import { isRefusal } from './errors.ts';
-import { buildIndex, removeProgress } from './index-build.ts';
+import { buildIndex, readProgress, removeProgress } from './index-build.ts';
 
 /**
  * Work that the metadata asks for beside the requests: building indexes, and removing what was
@@ -31,6 +31,8 @@ const againAfterMs = 1_000;
 export class Background {
   readonly #options: BackgroundOptions;
   readonly #running = new Map<number, Promise<void>>();
+  /** How far the builds of this process are for certain: no crash takes anything of it back. */
+  readonly #progress = new Map<number, number>();
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
@@ -44,6 +46,15 @@ export class Background {
       for (const index of table.indexes) if (!index.ready) this.#startBuild(table, index);
     }
     for (const piece of garbage) this.#startClearing(piece);
+  }
+
+  /** The share of a table that the build of an index has done. */
+  progressOf(keyspace: number): number {
+    return this.#progress.get(keyspace) ?? this.#storedProgress(keyspace);
+  }
+
+  #storedProgress(keyspace: number): number {
+    return this.#options.store.read((view) => readProgress(view, keyspace)?.share ?? 0);
   }
 
   /** Resolves when all of it has ended. */
@@ -65,12 +76,20 @@ export class Background {
     const index = this.#options.index(keyspace);
     if (index === undefined) return;
     const isWanted = (): boolean => this.#options.index(keyspace) !== undefined;
-    await buildIndex(store, { keyspace: table.keyspace, index, isWanted, signal });
-    if (!isWanted()) return;
-    // After a power cut the log would call an index ready whose entries are not on the medium.
-    await store.flushed();
-    await this.#change({ type: 'indexReady', tableId: table.id, keyspace });
-    await store.write((transaction) => removeProgress(transaction, keyspace));
+    const flushed = (): void => {
+      this.#progress.set(keyspace, this.#storedProgress(keyspace));
+    };
+    // What an earlier process has left was flushed, or it would not be here.
+    flushed();
+    try {
+      // After a power cut the log would call an index ready whose entries are not on the medium.
+      await buildIndex(store, { keyspace: table.keyspace, index, isWanted, flushed, signal });
+      if (!isWanted()) return;
+      await this.#change({ type: 'indexReady', tableId: table.id, keyspace });
+      await store.write((transaction) => removeProgress(transaction, keyspace));
+    } finally {
+      this.#progress.delete(keyspace);
+    }
   }
 
   /** Nobody else would ask again: it waits for room in the log. */

@@ -32,7 +32,6 @@ import {
 } from './errors.ts';
 import { DocumentCache } from './document-cache.ts';
 import type { ExpiringTable } from './expiry.ts';
-import { readProgress } from './index-build.ts';
 import { MetadataGroup, replayMetadata } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { ReplayedEntries } from './replayed.ts';
@@ -206,7 +205,7 @@ export class Database {
 
   #progressOf({ keyspace, ready }: IndexRecord): number {
     if (ready) return 1;
-    return this.#options.store.read((view) => readProgress(view, keyspace)?.share ?? 0);
+    return this.#background.progressOf(keyspace);
   }
 
   /**

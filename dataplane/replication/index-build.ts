@@ -37,6 +37,8 @@ export interface IndexBuild {
   readonly index: AppliedIndex;
   /** False once the index was dropped: the rest of the build would be for nothing. */
   isWanted(): boolean;
+  /** What was built so far is on the medium. */
+  flushed(): void;
   readonly signal: AbortSignal;
 }
 
@@ -67,7 +69,7 @@ export function removeProgress(transaction: WriteTransaction, keyspace: number):
   transaction.remove('meta', metaKey('build', keyspace));
 }
 
-/** Resolves when all entries are visible, or nobody wants them any more. */
+/** Resolves when all entries are on the medium, or nobody wants them any more. */
 export async function buildIndex(store: ApplyStore, build: IndexBuild): Promise<void> {
   while (build.isWanted()) {
     build.signal.throwIfAborted();
@@ -76,6 +78,8 @@ export async function buildIndex(store: ApplyStore, build: IndexBuild): Promise<
         store.write((transaction) => buildSlice(transaction, build)),
       ),
     );
+    await store.flushed();
+    build.flushed();
     if (goesOn.includes(false)) return;
   }
 }

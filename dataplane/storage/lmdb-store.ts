@@ -245,7 +245,8 @@ export class LmdbStore implements Store {
   }
 
   async flushed(): Promise<void> {
-    while (this.#committing !== undefined) await this.#committing;
+    // Not those that begin meanwhile, of which there may always be one more.
+    await this.#committing;
     await this.#root.flushed;
   }
 
@@ -266,6 +267,7 @@ export class LmdbStore implements Store {
 
   async close(): Promise<void> {
     if (this.#closed) return;
+    while (this.#committing !== undefined) await this.#committing;
     await this.flushed();
     this.#closed = true;
     await this.#root.close();

@@ -133,10 +133,10 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'an index is called ready before its entries are on the medium',
-    file: background,
+    file: 'dataplane/replication/index-build.ts',
     from: `    await store.flushed();
-    await this.#change({ type: 'indexReady'`,
-    to: `    await this.#change({ type: 'indexReady'`,
+    build.flushed();`,
+    to: `    build.flushed();`,
   },
   {
     bug: 'what was dropped is called removed before it is on the medium',
