@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { announceSegment } from './segment-file.ts';
 import { MemoryDisk } from '../disk/memory-disk.ts';
 import { headerCopyOffset } from './segment-header.ts';
 import {
@@ -160,6 +161,8 @@ describe('a log with a damaged segment', () => {
       const { disk } = await writeTurns();
       const names = await segmentsOf(disk);
       for (const name of names.slice(onlySecond + 1)) await disk.remove(`${directory}/${name}`);
+      // As when the power went before the next one began.
+      await announceSegment({ disk, directory }, { sequence: onlySecond + 2, size: segmentBytes });
       const bytes = disk.bytesOf(await segmentPath(disk, onlySecond));
       flip(bytes, place.offset);
       if (hit !== 'a record')

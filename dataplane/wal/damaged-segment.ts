@@ -2,7 +2,13 @@ import { batchAlignment, batchKind, decodeBatch, encodeBatch } from './batch.ts'
 import type { Batch } from './batch.ts';
 import { decodeRanges } from './group-index.ts';
 import type { GroupRanges } from './group-index.ts';
-import { decodeHeader, firstBatchOffset, headerCopyOffset, walFormat } from './segment-header.ts';
+import {
+  decodeHeader,
+  endPositionOf,
+  firstBatchOffset,
+  headerCopyOffset,
+  walFormat,
+} from './segment-header.ts';
 import type { SegmentHeader } from './segment-header.ts';
 import type { ScannedSegment, ScanOptions } from './segment-scan.ts';
 
@@ -60,7 +66,7 @@ export function damagedSegment(
   const follows =
     previous === undefined ||
     (header.previousCrc === previous.lastCrc &&
-      header.basePosition === previous.header.basePosition + previous.header.size);
+      header.basePosition === endPositionOf(previous.header));
   if (!follows) return undefined;
   const end = { end: header.size, tailOpen: false, tailBytes: 0, torn: false };
   return { ...facts, ...end, name, sealed: true, isDamaged: true };

@@ -12,6 +12,7 @@ import {
   setAside,
 } from './segment-file.ts';
 import type { SegmentDirectory } from './segment-file.ts';
+import { endPositionOf } from './segment-header.ts';
 import type { SealedSegment } from './segment-appender.ts';
 import { scanSegment } from './segment-scan.ts';
 
@@ -68,7 +69,7 @@ export class KeptSegments {
 
   /** Whether everything in a segment is flushed, but for what it would be kept for. */
   isFlushed({ header, ranges }: SealedSegment, flushed: FlushedPositions): boolean {
-    const end = header.basePosition + header.size;
+    const end = endPositionOf(header);
     return [...ranges].every(
       ([group, { last }]) => this.#isLost(group, end) || last <= (flushed.get(group) ?? -1),
     );
@@ -76,7 +77,7 @@ export class KeptSegments {
 
   /** Whether a segment has entries from the damage on, of a group that was not dropped. */
   isNeeded({ header, ranges }: SealedSegment, flushed: FlushedPositions): boolean {
-    const end = header.basePosition + header.size;
+    const end = endPositionOf(header);
     const isNeeded = (group: number): boolean =>
       this.#isLost(group, end) && !isDropped(group, flushed);
     return [...ranges.keys()].some(isNeeded);

@@ -1,6 +1,12 @@
 import type { Clock } from '../common/clock.ts';
 import { WalDiskFullError } from './errors.ts';
-import { pathOf, prepareSegment, takeSpare } from './segment-file.ts';
+import {
+  announceSegment,
+  pathOf,
+  prepareSegment,
+  takeSpare,
+  withdrawSegment,
+} from './segment-file.ts';
 import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
 
 /** Released segments whose room is kept: the next four need no zeros, and 64 MiB of disk is little. */
@@ -19,6 +25,8 @@ export class NextSegment {
   /** Names of released segments of the usual size. */
   readonly #spares: string[] = [];
   #next: Promise<PreparedSegment | Error> | undefined;
+  /** Its number. */
+  #sequence = 0;
   /** Why there is no room; nothing is appended until there is. */
   #refusal: WalDiskFullError | undefined;
   #lookedAt = 0;
@@ -57,17 +65,19 @@ export class NextSegment {
   }
 
   /** Starts to make it, unless that has begun. */
-  prepare(): void {
+  prepare(sequence: number): void {
     if (this.#next !== undefined) return;
+    this.#sequence = sequence;
     this.#next = this.#make(this.#options.segmentBytes).catch((error: unknown) =>
       error instanceof Error ? error : new Error(String(error)),
     );
   }
 
   /** Room of at least this size. Rejects with `wal.disk_full`; any other failure leaves the medium in doubt. */
-  async take(size: number): Promise<PreparedSegment> {
+  async take(sequence: number, size: number): Promise<PreparedSegment> {
     const prepared = await this.#next;
     this.#next = undefined;
+    this.#sequence = sequence;
     try {
       if (prepared instanceof Error) {
         // Room may have been made since.
@@ -99,11 +109,13 @@ export class NextSegment {
   async close(): Promise<void> {
     this.#closing.abort(new Error('the log was closed'));
     const prepared = await this.#next;
-    if (prepared !== undefined && !(prepared instanceof Error)) await prepared.file.close();
+    if (prepared === undefined || prepared instanceof Error) return;
+    await prepared.file.close();
+    await withdrawSegment(this.#options, this.#sequence);
   }
 
   async #lookAgain(): Promise<void> {
-    this.prepare();
+    this.prepare(this.#sequence);
     const prepared = await this.#next;
     if (!(prepared instanceof Error)) {
       // What it failed for may have been larger than a usual segment: then it fails again.
@@ -121,8 +133,16 @@ export class NextSegment {
   }
 
   async #make(size: number): Promise<PreparedSegment> {
+    const sequence = this.#sequence;
+    await announceSegment(this.#options, { sequence, size });
     const spare = size === this.#options.segmentBytes ? this.#spares.shift() : undefined;
-    if (spare !== undefined) return takeSpare(this.#options, spare, size);
-    return prepareSegment(this.#options, size, this.#closing.signal);
+    try {
+      if (spare !== undefined) return await takeSpare(this.#options, spare, size);
+      return await prepareSegment(this.#options, size, this.#closing.signal);
+    } catch (error) {
+      // The segment in front of it is not finished: it needs the room first.
+      await withdrawSegment(this.#options, sequence);
+      throw error;
+    }
   }
 }

@@ -9,6 +9,7 @@ import { LogWriter } from './log-writer.ts';
 import { NextSegment } from './next-segment.ts';
 import { SegmentAppender } from './segment-appender.ts';
 import {
+  isAnnounced,
   pathOf,
   prepareSegment,
   readWhole,
@@ -17,9 +18,10 @@ import {
   sequenceOf,
 } from './segment-file.ts';
 import type { SegmentDirectory } from './segment-file.ts';
+import { endPositionOf } from './segment-header.ts';
 import { SegmentRow, beforeFirst, beginSegment } from './segment-row.ts';
 import type { SegmentRowOptions } from './segment-row.ts';
-import { recordsOf, scanSegment } from './segment-scan.ts';
+import { lostBehind, missingSegment, recordsOf, scanSegment } from './segment-scan.ts';
 import type { ScannedSegment, ScanOptions } from './segment-scan.ts';
 import { defaultSegmentBytes, segmentBytesMin } from './wal.ts';
 import type { Recovery, Wal, WalOptions } from './wal.ts';
@@ -47,9 +49,9 @@ interface FoundSegment {
 async function findSegments(place: SegmentDirectory): Promise<FoundSegment[]> {
   const { disk, directory } = place;
   await disk.makeDirectory(directory);
-  await removeTemporary(place);
   // The process before this one may have died between giving a name and making it durable.
   await disk.syncDirectory(directory);
+  await removeTemporary(place);
   const names = await disk.list(directory);
   const sequences = names.map(sequenceOf).filter((sequence) => sequence !== undefined);
   sequences.sort((a, b) => a - b);
@@ -59,8 +61,7 @@ async function findSegments(place: SegmentDirectory): Promise<FoundSegment[]> {
     const name = segmentName(sequence);
     const expected = (sequences[0] ?? 0) + found.length;
     if (sequence !== expected) {
-      const gap = { segment: segmentName(expected), offset: 0, position };
-      throw new WalCorruptError(gap, 'the file is missing', undefined);
+      throw missingSegment(expected, position);
     }
     const file = await disk.open(pathOf(place, name), 'read');
     const size = await file.size();
@@ -124,7 +125,12 @@ class Replay {
       const previous = this.scanned.at(-1);
       const { continuity } = this;
       const scanned = this.#scan(bytes, { ...segment, previous, newest, continuity });
-      if (newest) await onDisk(directory, settle(this.#options, scanned));
+      if (newest) {
+        const isNextDue = await isAnnounced(this.#options, segment.sequence + 1);
+        const lost = isNextDue ? undefined : lostBehind(scanned);
+        if (lost !== undefined) throw lost;
+        await onDisk(directory, settle(this.#options, scanned));
+      }
       this.scanned.push(scanned);
       if (scanned.isDamaged !== true) await this.#handOut(bytes, scanned);
       this.#doneBytes += segment.size;
@@ -192,8 +198,7 @@ async function openNewest(
   if (newest === undefined) return beginSegment(options, beforeFirst, prepared);
   const { header, lastCrc } = newest;
   const { sequence } = header;
-  const endPosition = header.basePosition + header.size;
-  return beginSegment(options, { sequence, endPosition, lastCrc }, prepared);
+  return beginSegment(options, { sequence, endPosition: endPositionOf(header), lastCrc }, prepared);
 }
 
 function recoveryOf(replay: Replay): Recovery {

@@ -11,6 +11,7 @@ import {
   openLog,
   segmentBytes,
   segmentPath,
+  segmentsOf,
   writtenLog,
 } from './testing/log.ts';
 
@@ -199,6 +200,20 @@ describe('recovery of a damaged log', () => {
     one.bytesOf(await segmentPath(one, 1)).set(other.bytesOf(await segmentPath(other, 1)));
     one.bytesOf(await segmentPath(one, 0)).fill(0, 5_000);
     expect((await failureOf(openLog(one))).code).to.equal('wal.corrupt');
+  });
+
+  it('notices that the newest segments were removed', async () => {
+    for (const count of [1, 2]) {
+      const disk = await writtenLog(200);
+      const segments = await segmentsOf(disk);
+      const lost = segments.slice(-count);
+      for (const name of lost) await disk.remove(`${directory}/${name}`);
+      for (let again = 0; again < 2; again += 1) {
+        const { code, message } = await failureOf(openLog(disk));
+        expect(code).to.equal('wal.corrupt');
+        expect(message).to.contain(`segment ${lost[0]} `).and.contain('the file is missing');
+      }
+    }
   });
 
   it('refuses a segment that is shorter or longer than it says', async () => {

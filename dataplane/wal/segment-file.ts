@@ -24,6 +24,8 @@ export const asideKind = {
   /** Whole, with entries of groups that lost others to damage. */
   kept: '.kept',
 } as const;
+/** Of a note that a segment is about to begin: it lies beside the one that is finished before it. */
+const noteSuffix = '.soon';
 type AsideKind = (typeof asideKind)[keyof typeof asideKind];
 /** Written durably piece by piece, so that preparing a segment never holds up a batch for long. */
 const zeroedChunkBytes = 1_048_576;
@@ -39,8 +41,12 @@ export function sequenceOf(name: string): number | undefined {
 export const pathOf = ({ directory }: SegmentDirectory, name: string): string =>
   `${directory}/${name}`;
 
+const noteOf = (sequence: number): string => segmentName(sequence) + noteSuffix;
+
 const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+
+const isNoRoom = (error: unknown): boolean => hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT');
 
 /** Room for a segment that has no name and no header yet: zeros, or a released segment's bytes. */
 export interface PreparedSegment {
@@ -68,7 +74,7 @@ export async function prepareSegment(
   } catch (error) {
     await file.close();
     await disk.remove(path);
-    if (!hasCode(error, 'ENOSPC') && !hasCode(error, 'EDQUOT')) throw error;
+    if (!isNoRoom(error)) throw error;
     throw new WalDiskFullError({ wantedBytes: size, freeBytes }, error);
   }
 }
@@ -79,6 +85,39 @@ async function zero(file: DiskFile, size: number, signal: AbortSignal): Promise<
     signal.throwIfAborted();
     await file.writeDurably(offset, zeros.subarray(0, size - offset));
   }
+}
+
+/**
+ * Says, durably, that a segment is about to begin, before the one in front of it is finished. A newest
+ * segment that is finished without such a note has lost the one behind it. Rejects with `wal.disk_full`
+ * when not even the note has room.
+ */
+export async function announceSegment(
+  place: SegmentDirectory,
+  { sequence, size: wantedBytes }: { readonly sequence: number; readonly size: number },
+): Promise<void> {
+  const { disk, directory } = place;
+  try {
+    if (!(await isAnnounced(place, sequence))) {
+      const note = await disk.open(pathOf(place, noteOf(sequence)), 'create');
+      await note.close();
+    }
+  } catch (error) {
+    if (!isNoRoom(error)) throw error;
+    const freeBytes = await disk.freeBytes(directory);
+    throw new WalDiskFullError({ wantedBytes, freeBytes }, error);
+  }
+  await disk.syncDirectory(directory);
+}
+
+export const withdrawSegment = (place: SegmentDirectory, sequence: number): Promise<void> =>
+  place.disk.remove(pathOf(place, noteOf(sequence)));
+
+export async function isAnnounced(
+  { disk, directory }: { readonly disk: Pick<Disk, 'list'>; readonly directory: string },
+  sequence: number,
+): Promise<boolean> {
+  return (await disk.list(directory)).includes(noteOf(sequence));
 }
 
 /** Gives prepared room its header and its name. */
@@ -94,6 +133,7 @@ export async function nameSegment(
   const name = segmentName(header.sequence);
   await place.disk.rename(pathOf(place, temporaryName), pathOf(place, name));
   await place.disk.syncDirectory(place.directory);
+  await withdrawSegment(place, header.sequence);
 }
 
 /** Takes a segment out of the log, durably; answers its new name. */
@@ -136,8 +176,11 @@ export async function takeSpare(
 
 /** What a run that ended early, or one that closed with room prepared, left behind. */
 export async function removeTemporary(place: SegmentDirectory): Promise<void> {
-  await place.disk.remove(pathOf(place, temporaryName));
-  for (const name of await place.disk.list(place.directory)) {
-    if (name.endsWith(suffix + asideKind.spare)) await place.disk.remove(pathOf(place, name));
-  }
+  const { disk, directory } = place;
+  const names = await disk.list(directory);
+  const isLeftOver = (name: string): boolean =>
+    name === temporaryName ||
+    name.endsWith(suffix + asideKind.spare) ||
+    (name.endsWith(suffix + noteSuffix) && names.includes(name.slice(0, -noteSuffix.length)));
+  for (const name of names) if (isLeftOver(name)) await disk.remove(pathOf(place, name));
 }

@@ -42,6 +42,9 @@ export interface SegmentHeader {
   readonly recycled: boolean;
 }
 
+/** Where the next segment begins. */
+export const endPositionOf = ({ basePosition, size }: SegmentHeader): number => basePosition + size;
+
 export function encodeHeader(header: SegmentHeader): Uint8Array {
   const writer = new ByteWriter(headerBytes);
   writer.u32(headerMagic).u32(header.format).u64(header.sequence).u64(header.size);

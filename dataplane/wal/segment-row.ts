@@ -21,7 +21,7 @@ import {
 import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
 import { entriesOf } from './segment-entries.ts';
 import type { EntryRange } from './segment-entries.ts';
-import { firstBatchOffset, walFormat } from './segment-header.ts';
+import { endPositionOf, firstBatchOffset, walFormat } from './segment-header.ts';
 
 /** What one segment has of a range. */
 export interface SegmentEntries {
@@ -82,14 +82,18 @@ export class SegmentRow {
       batchBytes(recordsBytes(records)) +
       sealBytes +
       indexRoomBytes(groups.size);
-    return this.#options.next.take(Math.max(this.#options.segmentBytes, wanted));
+    const size = Math.max(this.#options.segmentBytes, wanted);
+    return this.#options.next.take(this.#newest.header.sequence + 1, size);
   }
 
   /** Begins the next segment. The newest must be finished. */
   async extend(prepared: PreparedSegment): Promise<void> {
     const { header, ranges, lastCrc } = this.#newest;
-    const endPosition = header.basePosition + header.size;
-    const predecessor = { sequence: header.sequence, endPosition, lastCrc };
+    const predecessor = {
+      sequence: header.sequence,
+      endPosition: endPositionOf(header),
+      lastCrc,
+    };
     const next = await beginSegment(this.#options, predecessor, prepared);
     this.#sealed.push({ header, ranges });
     this.#newest = next;
@@ -108,7 +112,7 @@ export class SegmentRow {
   /** Starts to prepare room when half of the newest segment is used. */
   prepareNext(): void {
     const { offset, header } = this.#newest;
-    if (offset * 2 >= header.size) this.#options.next.prepare();
+    if (offset * 2 >= header.size) this.#options.next.prepare(header.sequence + 1);
   }
 
   /** One release at a time, oldest first, each removal durable before the next. */

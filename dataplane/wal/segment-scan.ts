@@ -9,9 +9,11 @@ import { decodeRanges, noteOldRange, noteRange, sameRanges } from './group-index
 import type { GroupRanges } from './group-index.ts';
 import { decodeRecords } from './record.ts';
 import type { WalRecord } from './record.ts';
+import { segmentName } from './segment-file.ts';
 import {
   decodeHeader,
   encodeHeader,
+  endPositionOf,
   firstBatchOffset,
   headerBytes,
   headerCopyOffset,
@@ -75,7 +77,7 @@ class Examined {
     this.basePosition =
       previous === undefined
         ? (decodeHeader(bytes.subarray(headerCopyOffset))?.basePosition ?? 0)
-        : previous.header.basePosition + previous.header.size;
+        : endPositionOf(previous.header);
     this.header = this.#readHeader();
     this.basePosition = this.header.basePosition;
   }
@@ -162,6 +164,23 @@ export function scanSegment(bytes: Uint8Array, options: ScanOptions): ScannedSeg
     tailBytes > 0 && (!header.recycled || resemblesBatch(bytes, offset, { position, lastCrc }));
   return { ...found, tailOpen, ranges, tailBytes, torn };
 }
+
+/**
+ * What is wrong when nothing stands behind a segment, and no note says that the next one is about to
+ * begin: a finished segment has been the newest for a moment only, with such a note beside it.
+ */
+export function lostBehind({ sealed, header }: ScannedSegment): WalCorruptError | undefined {
+  // The release before wrote no notes.
+  if (!sealed || header.format === oldestWalFormat) return undefined;
+  return missingSegment(header.sequence + 1, endPositionOf(header));
+}
+
+export const missingSegment = (sequence: number, position: number): WalCorruptError =>
+  new WalCorruptError(
+    { segment: segmentName(sequence), offset: 0, position },
+    'the file is missing',
+    undefined,
+  );
 
 /** The records of a segment that was scanned, with the offset behind the batch of each. */
 export function* recordsOf(

@@ -53,8 +53,31 @@ const walMutants: readonly Mutant[] = [
     file: segmentFile,
     from: `pathOf(place, name));
   await place.disk.syncDirectory(place.directory);
+  await withdrawSegment`,
+    to: `pathOf(place, name));
+  await withdrawSegment`,
+  },
+  {
+    bug: 'the note of a segment goes before its name is durable',
+    file: segmentFile,
+    from: `  await place.disk.syncDirectory(place.directory);
+  await withdrawSegment(place, header.sequence);`,
+    to: `  await withdrawSegment(place, header.sequence);
+  await place.disk.syncDirectory(place.directory);`,
+  },
+  {
+    bug: 'the note of a segment is not durable when the one in front of it is finished',
+    file: segmentFile,
+    from: `  }
+  await disk.syncDirectory(directory);
 }`,
-    to: 'pathOf(place, name));\n}',
+    to: '  }\n}',
+  },
+  {
+    bug: 'a log that has lost its newest segment is taken for whole',
+    file: 'dataplane/wal/open-wal.ts',
+    from: 'if (lost !== undefined) throw lost;',
+    to: '',
   },
   {
     bug: 'the directory is not synced before released room is used again',

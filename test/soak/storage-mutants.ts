@@ -42,14 +42,14 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'the log is released whatever the store has',
     file: applier,
-    from: 'for (const group of groups) positions.set(group, readApplied(view, group));',
-    to: 'for (const group of groups) positions.set(group, Number.POSITIVE_INFINITY);',
+    from: 'map((group) => [group, readApplied(view, group)])',
+    to: 'map((group) => [group, Number.POSITIVE_INFINITY])',
   },
   {
-    bug: 'entries of a dropped table are released before the store knows of the drop',
+    bug: 'entries of a table that the store has not told of are released',
     file: applier,
-    from: 'new Set([...groupsOf(committed), ...groupsOf(this.#stored)])',
-    to: 'new Set(groupsOf(committed))',
+    from: 'group < stored.nextKeyspace && !toCome.has(group)',
+    to: '!toCome.has(group)',
   },
   {
     bug: 'index entries are committed apart from the rows',

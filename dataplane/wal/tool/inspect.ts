@@ -1,8 +1,8 @@
 import type { Disk } from '../../disk/disk.ts';
 import { Continuity } from '../continuity.ts';
 import { WalCorruptError, WalFormatError } from '../errors.ts';
-import { readWhole, sequenceOf } from '../segment-file.ts';
-import { scanSegment } from '../segment-scan.ts';
+import { isAnnounced, readWhole, sequenceOf } from '../segment-file.ts';
+import { lostBehind, scanSegment } from '../segment-scan.ts';
 import type { ScannedSegment } from '../segment-scan.ts';
 
 /**
@@ -70,6 +70,12 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<Inspecte
     const isFollowed = !(found instanceof Error) && (found.sealed || newest);
     if (!isFollowed) continuity = new Continuity();
     previous = isFollowed ? found : undefined;
+  }
+  if (previous === undefined || options.isLiveCopy || (await isAnnounced(options, expected)))
+    return;
+  const lost = lostBehind(previous);
+  if (lost !== undefined) {
+    yield { name: lost.place.segment, bytes: new Uint8Array(), found: lost };
   }
 }
 

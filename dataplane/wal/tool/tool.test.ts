@@ -95,6 +95,15 @@ describe('the tool for the write-ahead log, as a process', () => {
     expect((await run('verify', directory)).stderr).to.contain('a segment before it is missing');
   });
 
+  it('notices that the newest segment was removed', async () => {
+    await found.wal.close();
+    const newest = (await segments()).at(-1) ?? '';
+    await rm(join(directory, newest));
+    const { code, stderr } = await run('verify', directory);
+    expect(code).to.equal(1);
+    expect(stderr).to.contain(newest).and.contain('the file is missing');
+  });
+
   it('reads the directory of a node that runs, and a copy of it', async () => {
     expect((await run('verify', directory)).code).to.equal(0);
     const copy = `${directory}.copy`;
