@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -49,6 +49,19 @@ describe('the data directory', () => {
     );
     writeFileSync(join(path, 'IDENTITY'), 'not json');
     expect(() => openDirectory(path, 'c', 'n')).to.throw(/cannot be read as an identity/);
+  });
+
+  it('is refused when it holds data and no identity', () => {
+    openDirectory(path, 'c', 'n')[Symbol.dispose]();
+    mkdirSync(join(path, 'wal'));
+    rmSync(join(path, 'IDENTITY'));
+    expect(() => openDirectory(path, 'c', 'n')).to.throw(/has a wal and no file IDENTITY/);
+    expect(existsSync(join(path, 'IDENTITY'))).to.equal(false);
+  });
+
+  it('says what to do about a lock that is no lock', () => {
+    writeFileSync(join(path, 'LOCK'), 'x'.repeat(4_096));
+    expect(() => openDirectory(path, 'c', 'n')).to.throw(/its file LOCK is damaged; .*remove it/);
   });
 
   it('takes over a directory of the format before, and says so in its identity', () => {

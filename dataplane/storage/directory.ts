@@ -13,6 +13,9 @@ import { syncPath } from './sync-path.ts';
  */
 const directoryFormat = 2;
 
+/** Made when the identity is on the medium, and never before. */
+const dataNames = ['store', 'wal'];
+
 interface Identity {
   readonly format: number;
   readonly cluster: string;
@@ -35,9 +38,15 @@ const sentences: Record<string, string> = {
   EEXIST: 'a file stands where a directory is wanted',
 };
 
+/** What SQLite says of a file that it has not written. */
+const notDatabase = 26;
+
 function unavailable(path: string, error: unknown): StorageUnavailableError {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  const why = sentences[code] ?? message;
+  const isStrangeLock = (error as { errcode?: number }).errcode === notDatabase;
+  const why = isStrangeLock
+    ? 'its file LOCK is damaged; it holds nothing, so remove it'
+    : (sentences[code] ?? message);
   return new StorageUnavailableError(`The data directory ${path} cannot be used: ${why}.`, {
     cause: error,
   });
@@ -88,6 +97,12 @@ function writeIdentity(directory: string, identity: Identity): void {
 function settleIdentity(directory: string, cluster: string, node: string): Identity {
   const found = readIdentity(join(directory, 'IDENTITY'));
   if (found === undefined) {
+    const data = dataNames.find((name) => existsSync(join(directory, name)));
+    if (data !== undefined) {
+      throw new IdentityError(
+        `The data directory ${directory} has a ${data} and no file IDENTITY, so that nobody knows whose it is: restore the file, or use an empty directory.`,
+      );
+    }
     const identity = { format: directoryFormat, cluster, node, id: randomUUID() };
     writeIdentity(directory, identity);
     return identity;
