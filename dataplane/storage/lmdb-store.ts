@@ -20,7 +20,7 @@ import { CommitRoom, freeBytesOf } from './commit-room.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
 import { Lending, LendingKeys } from './lmdb-encoding.ts';
 import { openGuarded } from './opening.ts';
-import { checkRoots } from './roots.ts';
+import { checkHeads, checkRoots } from './roots.ts';
 import { pageStatistics } from './page-statistics.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
@@ -109,6 +109,8 @@ export const copyDirectoryOf = (directory: string): string => `${directory}-copy
 /** Opens, and reads enough for damage at the roots to show. */
 function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
   rmSync(copyDirectoryOf(directory), { recursive: true, force: true });
+  const file = join(directory, 'data.mdb');
+  checkHeads(file);
   const encodings = { keyEncoder: new LendingKeys(), encoder: new Lending() };
   const root = open<Buffer, Buffer>({
     path: directory,
@@ -117,7 +119,7 @@ function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
     safeRestore: true,
     ...encodings,
   } as Parameters<typeof open<Buffer, Buffer>>[0]);
-  checkRoots(join(directory, 'data.mdb'), root.getStats() as Parameters<typeof checkRoots>[1]);
+  checkRoots(file, root.getStats() as Parameters<typeof checkRoots>[1]);
   const databaseOf = (name: string): Database<Buffer, Buffer> =>
     root.openDB<Buffer, Buffer>({ name, ...encodings });
   const databases = Object.fromEntries(

@@ -117,6 +117,38 @@ describe('the pages that name the roots', () => {
     expect((await refusal()).message).to.contain('the last commit that was synced has no number');
   });
 
+  it('are refused when they are not there, or are no such pages', async () => {
+    await write(3);
+    const edits: ((bytes: Buffer) => void)[] = [
+      (bytes) => bytes.fill(0xa5, 0, pageBytes),
+      (bytes) => bytes.fill(0xa5, pageBytes, 2 * pageBytes),
+      (bytes) => bytes.fill(0, 0, 2 * pageBytes),
+      (bytes) => bytes.fill(0xa5),
+    ];
+    const file = join(directory, 'data.mdb');
+    const whole = readFileSync(file);
+    for (const edit of edits) {
+      writeFileSync(file, whole);
+      changeFile(edit);
+      expect((await refusal()).message).to.match(/there is no such page at byte \d/);
+    }
+    for (const size of [24, 100, pageBytes, pageBytes + 1]) {
+      writeFileSync(file, whole.subarray(0, size));
+      expect((await refusal()).message, `${size}`).to.match(/there is no such page at byte \d/);
+    }
+    writeFileSync(file, whole);
+    await opened();
+  });
+
+  it('are made when the power went before anything of the file was on the medium', async () => {
+    await write(3);
+    for (const size of [0, 1, pageBytes, 3 * pageBytes]) {
+      writeFileSync(join(directory, 'data.mdb'), new Uint8Array(size));
+      await opened();
+    }
+    await write(3);
+  });
+
   it('are refused each time, and not taken for a crash', async () => {
     await write(3);
     change((page) => page.writeBigUInt64LE(2n, inMeta.rootOfNames));

@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { RootsDamagedError } from './errors.ts';
 
 /**
@@ -20,6 +29,45 @@ const inNode = { flags: 4, keyBytes: 6, key: 8 } as const;
 const namesDatabase = 2;
 /** A tree that has nothing. */
 const noPage = 0xff_ff_ff_ff_ff_ff_ff_ffn;
+
+/** What each of the two pages begins with: a flag in its header, and behind it magic and version. */
+const inHead = { flags: 18, magic: 24, version: 28, pageSize: 48 } as const;
+const head = { flag: 0x08, magic: 0xbeefc0de, version: 2, bytes: 56 } as const;
+/** No larger file was made a moment before the power went. */
+const newFileBytesMax = 65_536;
+
+/**
+ * For a file that nobody has open. Throws `storage.corrupt` for one that does not begin as LMDB has
+ * written it, which would end the process without a word. One of nothing but zeros goes: it was made,
+ * and the power went before anything of it was on the medium.
+ */
+export function checkHeads(file: string): void {
+  if (!existsSync(file) || isNothing(file)) {
+    rmSync(file, { force: true });
+    return;
+  }
+  const descriptor = openSync(file, 'r');
+  try {
+    const first = readHead(descriptor, 0);
+    readHead(descriptor, first.readUInt32LE(inHead.pageSize));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const isNothing = (file: string): boolean =>
+  statSync(file).size <= newFileBytesMax && readFileSync(file).every((byte) => byte === 0);
+
+function readHead(descriptor: number, position: number): Buffer {
+  const bytes = Buffer.alloc(head.bytes);
+  readSync(descriptor, bytes, { position });
+  const isHead =
+    (bytes.readUInt16LE(inHead.flags) & head.flag) !== 0 &&
+    bytes.readUInt32LE(inHead.magic) === head.magic &&
+    bytes.readUInt16LE(inHead.version) === head.version;
+  if (!isHead) throw new RootsDamagedError(`there is no such page at byte ${position}`);
+  return bytes;
+}
 
 /** What LMDB says of the commit that it opened. */
 interface Opened {
