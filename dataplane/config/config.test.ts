@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { checkPassword, loadConfig } from './config.ts';
+import { helpText } from './help.ts';
 import type { Config } from './config.ts';
 
 const load = (flags: string[], environment: Record<string, string> = {}, file = ''): Config =>
@@ -21,10 +22,19 @@ describe('the configuration', () => {
   });
 
   it('names what is unknown, and where it stands', () => {
-    expect(() => load(['--nope', '1'])).to.throw('Unknown option "--nope".');
+    expect(() => load(['--nope', '1'])).to.throw(
+      'Unknown option "--nope": --help lists all of them.',
+    );
     expect(() => load(['--config', 'f'], {}, 'nope: 1')).to.throw('Unknown option "nope" in f.');
     expect(() => load(['here'])).to.throw('Unexpected argument "here"');
     expect(() => load(['--bind'])).to.throw('The option "--bind" needs a value.');
+  });
+
+  it('lists all options for people, with their defaults', () => {
+    const text = helpText();
+    for (const name of Object.keys(load([]))) expect(text).to.contain(`  --${name}\n`);
+    expect(text).to.contain('Port for drivers. 0 takes a free one. Default: 28015.');
+    expect(text).to.contain('One of error, warn, info, debug.');
   });
 
   it('refuses values of the wrong type or out of range', () => {

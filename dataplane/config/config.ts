@@ -72,7 +72,9 @@ function fromFlags(flags: readonly string[]): { raw: Raw; file: string | undefin
     if (!flag.startsWith('--'))
       throw new ConfigError(`Unexpected argument "${flag}": options begin with "--".`);
     const [name = '', ...inline] = flag.slice(2).split('=');
-    if (name !== 'config' && !known(name)) throw new ConfigError(`Unknown option "--${name}".`);
+    if (name !== 'config' && !known(name)) {
+      throw new ConfigError(`Unknown option "--${name}": --help lists all of them.`);
+    }
     const value = inline.length > 0 ? inline.join('=') : flags[(at += 1)];
     if (value === undefined) throw new ConfigError(`The option "--${name}" needs a value.`);
     if (name === 'config') file = value;

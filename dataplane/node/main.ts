@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { checkPassword, ConfigError, loadConfig } from '../config/config.ts';
+import { helpText } from '../config/help.ts';
 import { PhotonError } from '../common/errors.ts';
 import { createLogger } from '../observability/logger.ts';
 import { Node } from './node.ts';
@@ -22,6 +23,10 @@ function versionOf(): string {
 }
 
 async function main(): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${helpText()}\n`);
+    return;
+  }
   const config = loadConfig({
     flags: process.argv.slice(2),
     environment: process.env,

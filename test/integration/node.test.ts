@@ -100,7 +100,10 @@ describe('a node', function node() {
     expect(taken.code).to.equal(1);
     expect(taken.stderr).to.contain(`The port ${port} for drivers`);
     const unknown = await refused(['--data-dir', directory, '--colour', 'red']);
-    expect([unknown.code, unknown.stderr]).to.deep.equal([2, 'Unknown option "--colour".\n']);
+    expect([unknown.code, unknown.stderr]).to.deep.equal([
+      2,
+      'Unknown option "--colour": --help lists all of them.\n',
+    ]);
     const open = await refused(['--data-dir', directory, '--bind', '0.0.0.0']);
     expect(open.code).to.equal(2);
     expect(open.stderr).to.contain('needs a password');
