@@ -5,7 +5,6 @@ import type { MetadataCommand, Refused } from '../metadata/apply.ts';
 import { emptyState, userIndexes } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
-import { decodeCommand } from '../table/command.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import type { Finding } from '../table/keyspace-scrub.ts';
@@ -13,31 +12,18 @@ import { readStatistics } from '../table/statistics.ts';
 import { Applier, metadataGroup, readApplied, readMetadata } from './applier.ts';
 import { Background } from './background.ts';
 import { removeStrays } from './clear.ts';
-import type {
-  ApplyStore,
-  CompileIndex,
-  DocumentCodec,
-  GroupLog,
-  LogEntry,
-  LogReplay,
-} from './contract.ts';
+import type { ApplyStore, CompileIndex, DocumentCodec, GroupLog, LogReplay } from './contract.ts';
 import { DamagedGroups } from './damage.ts';
 import type { Damage } from './damage.ts';
-import {
-  CatalogLostError,
-  DatabaseStoppedError,
-  gapInReplay,
-  logBehindStore,
-  unknownGroup,
-} from './errors.ts';
+import { CatalogLostError, DatabaseStoppedError } from './errors.ts';
 import { DocumentCache } from './document-cache.ts';
 import type { ExpiringTable } from './expiry.ts';
-import { MetadataGroup, replayMetadata } from './metadata-group.ts';
+import { MetadataGroup } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
-import { ReplayedEntries } from './replayed.ts';
+import { Replay } from './replay.ts';
 import { isEmpty, readMark, Scrubber, writeMark } from './scrubber.ts';
 import type { ScrubCounters } from './scrubber.ts';
-import { entryOverheadBytes, TableGroup } from './table-group.ts';
+import { TableGroup } from './table-group.ts';
 import { Transfers } from './transfer/transfers.ts';
 
 /**
@@ -109,7 +95,7 @@ export class Database {
   readonly #background: Background;
   readonly #scrubber: Scrubber;
   readonly #stopping = new AbortController();
-  readonly #replayed = new ReplayedEntries();
+  readonly #replay: Replay;
   readonly #watchers = new Set<() => void>();
   #state: MetadataState = emptyState;
   #integrity: Integrity = 'ok';
@@ -131,6 +117,13 @@ export class Database {
         await this.#mark(error.keyspace, { code, message });
       },
       failed: (error) => this.#fail(error),
+    });
+    this.#replay = new Replay({
+      store: options.store,
+      applier: this.#applier,
+      bytesMax: replayedShareMax * options.overlayBytesMax,
+      state: () => this.#state,
+      adopt: (state) => this.#adopt(state),
     });
     this.#background = new Background({
       store: options.store,
@@ -319,45 +312,40 @@ export class Database {
   }
 
   async #open(): Promise<void> {
-    const { store, signal } = this.#options;
-    const onProgress = (done: number, total: number): void => this.#options.onProgress(done, total);
-    const applied = (group: number): number => store.read((view) => readApplied(view, group));
+    const { store } = this.#options;
     const stored = store.read(readMetadata);
     if (stored === undefined && !store.read(isEmpty)) throw new CatalogLostError();
     this.#adopt(stored ?? emptyState);
     this.#readMarks();
-    const last = new Map([[metadataGroup, applied(metadataGroup)]]);
-    const onRecord = (record: LogEntry): void | Promise<void> => {
-      const { group, index } = record;
-      if (group >= this.#state.nextKeyspace) throw unknownGroup(group, this.#state.nextKeyspace);
-      const before = last.get(group) ?? applied(group);
-      // Entries of a dropped table may have been let go of in any number.
-      if (index !== before + 1 && this.#isLive(group)) throw gapInReplay(group, before, index);
-      last.set(group, index);
-      this.#replay(record);
-      const isTooMuch = this.#replayed.bytes > replayedShareMax * this.#options.overlayBytesMax;
-      return isTooMuch ? this.#applier.drained() : undefined;
-    };
-    const isDispensable = (group: number): boolean => group !== metadataGroup;
-    const replay = { isFirst: stored === undefined, replayFrom: applied, isDispensable };
-    const log = await this.#options.openLog({ ...replay, onRecord, onProgress, signal });
+    const log = await this.#openLog(stored === undefined);
     this.#log = log;
     void log.failed.then((error) => this.#fail(error));
     // Groups serve what was replayed from their overlays; tables and indexes must be those of the store.
-    if (last.get(metadataGroup) !== applied(metadataGroup)) await this.#applier.drained();
-    this.#checkLog(log);
+    const last = this.#replay.last(metadataGroup);
+    if (last !== this.#replay.applied(metadataGroup)) await this.#applier.drained();
+    this.#replay.requireEnd(log);
     this.#markDamaged(log);
     await removeStrays(store, this.#state);
     this.#applier.releaseFrom(log);
-    const nextIndex = (last.get(metadataGroup) ?? 0) + 1;
     this.#metadata = new MetadataGroup(
-      { state: this.#state, nextIndex, signal: this.#stopping.signal },
+      { state: this.#state, nextIndex: last + 1, signal: this.#stopping.signal },
       log,
       this.#applier,
       (state) => this.#adopt(state),
     );
     this.#adopt(this.#state);
     await this.transfers.abandonOld(this.#state);
+  }
+
+  #openLog(isFirst: boolean): Promise<GroupLog> {
+    return this.#options.openLog({
+      isFirst,
+      replayFrom: (group) => this.#replay.applied(group),
+      isDispensable: (group) => group !== metadataGroup,
+      onRecord: (record) => this.#replay.take(record),
+      onProgress: (done, total) => this.#options.onProgress(done, total),
+      signal: this.#options.signal,
+    });
   }
 
   /** What scrubs and writes found before this start. */
@@ -376,16 +364,6 @@ export class Database {
     await this.#options.store.write((transaction) => writeMark(transaction, keyspace, damage));
   }
 
-  /** A log that ends before what the store has is not this store's log. */
-  #checkLog(log: GroupLog): void {
-    const tables = Object.values(this.#state.tables).map(({ keyspace }) => keyspace);
-    for (const group of [metadataGroup, ...tables]) {
-      const applied = this.#options.store.read((view) => readApplied(view, group));
-      const end = log.recovery.lastIndex(group)?.index ?? applied;
-      if (end < applied) throw logBehindStore(group, end, applied);
-    }
-  }
-
   /** Tables that were dropped need nothing any more. */
   #markDamaged(log: GroupLog): void {
     for (const [group, { code, summary }] of log.damaged) {
@@ -394,23 +372,6 @@ export class Database {
     for (const [group] of this.damagedGroups.entries()) {
       if (this.#tableOf(group) === undefined) this.damagedGroups.clear(group);
     }
-  }
-
-  #isLive(group: number): boolean {
-    return group === metadataGroup || this.#indexesOf(group) !== undefined;
-  }
-
-  #replay(record: LogEntry): void {
-    const { group, index } = record;
-    if (group === metadataGroup) {
-      this.#adopt(replayMetadata(this.#state, record.payload));
-      this.#applier.push({ type: 'metadata', index, state: this.#state });
-      return;
-    }
-    const command = decodeCommand(new Uint8Array(record.payload));
-    const bytes = record.payload.byteLength + command.operations.length * entryOverheadBytes;
-    const applied = this.#replayed.add(group, { index, command }, bytes);
-    this.#applier.push({ type: 'table', group, index, command, applied });
   }
 
   /** Makes groups, indexes and background work what the metadata says. */
@@ -457,7 +418,7 @@ export class Database {
       damagedGroups: this.damagedGroups,
       cache: this.#cache.group(),
       indexes: () => this.#indexesOf(table.keyspace) ?? [],
-      replayed: this.#replayed.of(table.keyspace),
+      replayed: this.#replay.entries.of(table.keyspace),
       damaged: (error) => this.#damaged(error),
     });
   }

@@ -7,6 +7,7 @@ import type { Mutant, MutantSuite } from './mutants.ts';
 const applier = 'dataplane/replication/applier.ts';
 const background = 'dataplane/replication/background.ts';
 const database = 'dataplane/replication/database.ts';
+const replay = 'dataplane/replication/replay.ts';
 const tableGroup = 'dataplane/replication/table-group.ts';
 const apply = 'dataplane/table/apply.ts';
 const lmdb = 'dataplane/storage/lmdb-store.ts';
@@ -82,25 +83,25 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'replay skips an entry',
-    file: database,
-    from: '      this.#replay(record);\n',
-    to: '      if (group === metadataGroup || index % 5 !== 0) this.#replay(record);\n',
+    file: replay,
+    from: '    else this.#takeCommand(record);\n',
+    to: '    else if (index % 5 !== 0) this.#takeCommand(record);\n',
   },
   {
     bug: 'replay begins one entry too late',
     file: database,
-    from: 'replayFrom: applied,',
-    to: 'replayFrom: (group: number) => applied(group) + 1,',
+    from: 'replayFrom: (group) => this.#replay.applied(group),',
+    to: 'replayFrom: (group) => this.#replay.applied(group) + 1,',
   },
   {
     bug: 'a gap in the replayed log is not noticed',
-    file: database,
+    file: replay,
     from: 'if (index !== before + 1 && this',
     to: 'if (index < before && this',
   },
   {
     bug: 'a log that ends before the store is not noticed',
-    file: database,
+    file: replay,
     from: 'if (end < applied) throw',
     to: 'if (end < 0) throw',
   },
@@ -119,8 +120,8 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'it serves before the store has the tables that were replayed',
     file: database,
-    from: 'if (last.get(metadataGroup) !== applied(metadataGroup)) await',
-    to: 'if (last.get(metadataGroup) === -1) await',
+    from: 'if (last !== this.#replay.applied(metadataGroup)) await',
+    to: 'if (last === -1) await',
   },
   {
     bug: 'an index is built before the store knows of it',
