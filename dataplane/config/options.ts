@@ -86,6 +86,13 @@ export const options = {
     minimum: 0,
     maximum: 100,
   },
+  'scrub-hours': {
+    type: 'integer',
+    default: 168,
+    doc: 'Hours from the end of a scrub of all data to the next one; 0 for never.',
+    minimum: 0,
+    maximum: 8_760,
+  },
   'connections-max': {
     type: 'integer',
     default: 1_024,

@@ -17,6 +17,7 @@ import type { NodeMetrics } from '../observability/metrics.ts';
 import { createQueryEngine } from '../query/create-engine.ts';
 import { userIndexes } from '../metadata/state.ts';
 import type { Database } from '../replication/database.ts';
+import type { ScrubPlan } from '../replication/scrubber.ts';
 import { Expiry } from '../replication/expiry.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import { openDirectory } from '../storage/directory.ts';
@@ -43,6 +44,7 @@ export interface NodeOptions {
 const identityDirectory = '/var/run/secrets/photondb.io';
 const drainMs = 10_000;
 const mebibyte = 1_048_576;
+const hourMs = 3_600_000;
 const noData = {
   overlayBytes: 0,
   scrub: { passes: 0, rows: 0, bytes: 0, damagedTables: 0, damagedIndexes: 0 },
@@ -195,16 +197,20 @@ export class Node {
 
   /** Ends with the database. */
   #startScrub(database: Database): void {
-    const { logger } = this.#options;
-    const passed: Parameters<Database['scrubAlways']>[1] = (found) => {
+    const { logger, config } = this.#options;
+    const intervalMs = config['scrub-hours'] * hourMs;
+    if (intervalMs === 0) return;
+    const passed: ScrubPlan['passed'] = (found) => {
       for (const { keyspace, what } of found) {
         logger.error('a scrub found damage', { keyspace, what });
       }
       logger.info('all data was scrubbed', { ...database.metrics().scrub });
     };
-    void database.scrubAlways(machineClock, passed).catch((error: unknown) => {
-      if (!this.#abort.signal.aborted) this.#fail(error as Error);
-    });
+    void database
+      .scrubAlways({ clock: machineClock, intervalMs, passed })
+      .catch((error: unknown) => {
+        if (!this.#abort.signal.aborted) this.#fail(error as Error);
+      });
   }
 
   #startExpiry(database: Database, disk: DiskGate): void {

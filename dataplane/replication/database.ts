@@ -22,7 +22,7 @@ import { MetadataGroup } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { Replay } from './replay.ts';
 import { isEmpty, readMark, Scrubber, writeMark } from './scrubber.ts';
-import type { ScrubCounters } from './scrubber.ts';
+import type { ScrubCounters, ScrubPlan } from './scrubber.ts';
 import { TableGroup } from './table-group.ts';
 import { Transfers } from './transfer/transfers.ts';
 
@@ -285,8 +285,8 @@ export class Database {
   }
 
   /** Scrubs from time to time, and says what came of it, until the database stops. */
-  scrubAlways(clock: Clock, passed: (found: readonly Finding[]) => void): Promise<void> {
-    return this.#scrubber.run(clock, passed);
+  scrubAlways(plan: ScrubPlan): Promise<void> {
+    return this.#scrubber.run(plan);
   }
 
   /** Resolves when the store has everything that is committed now. */

@@ -107,10 +107,14 @@ describe('the scrub of a database', () => {
         if (sleeps.length > 2) throw new Error('stopped');
       },
     };
-    const running = database.scrubAlways(clock, (found) => passes.push(found.length));
+    const running = database.scrubAlways({
+      clock,
+      intervalMs: 3_600_000,
+      passed: (found) => passes.push(found.length),
+    });
     expect((await Promise.allSettled([running]))[0].status).to.equal('rejected');
     expect(passes).to.deep.equal([0, 0]);
-    expect(sleeps).to.deep.equal([300_000, 604_800_000, 604_800_000]);
+    expect(sleeps).to.deep.equal([300_000, 3_600_000, 3_600_000]);
     database = await open(next(world));
   });
 

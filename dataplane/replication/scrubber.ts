@@ -53,7 +53,14 @@ export function writeMark(transaction: WriteTransaction, keyspace: number, damag
 const shareOfCore = 0.05;
 /** A start has other things to do, and a node that is restarted often is scrubbed all the same. */
 const firstPassMs = 5 * 60_000;
-const intervalMs = 7 * 24 * 3_600_000;
+
+export interface ScrubPlan {
+  readonly clock: Clock;
+  /** From the end of a pass to the next one. */
+  readonly intervalMs: number;
+  /** Hears what a pass found. */
+  readonly passed: (found: readonly Finding[]) => void;
+}
 
 export class Scrubber {
   readonly counters: ScrubCounters = {
@@ -70,8 +77,8 @@ export class Scrubber {
     this.#options = options;
   }
 
-  /** Looks at everything from time to time; `passed` hears what was found. */
-  async run(clock: Clock, passed: (found: readonly Finding[]) => void): Promise<void> {
+  /** Looks at everything from time to time. */
+  async run({ clock, intervalMs, passed }: ScrubPlan): Promise<void> {
     const { signal } = this.#options;
     await clock.sleep(firstPassMs, signal);
     for (;;) {

@@ -147,6 +147,7 @@ describe('the configuration of the nodes', () => {
     'overlay-mib',
     'cache-mib',
     'compact-at-start-percent',
+    'scrub-hours',
     'connections-max',
   ];
   const map = configMap(clusterWith({ config: { 'log-level': 'debug' } }), hash);

@@ -163,6 +163,10 @@ export interface PhotonCluster {
        */
       'compact-at-start-percent'?: number;
       /**
+       * Hours from the end of a scrub of all data to the next one; 0 for never.
+       */
+      'scrub-hours'?: number;
+      /**
        * Driver connections at once.
        */
       'connections-max'?: number;
