@@ -1,5 +1,5 @@
 import { unreachable } from '../common/assert.ts';
-import { databaseByName, tableByName, tablesOf, userIndexes } from './state.ts';
+import { databaseByName, qualifiedName, tableByName, tablesOf, userIndexes } from './state.ts';
 import type { Garbage, IndexRecord, MetadataState, TableRecord, Verifier } from './state.ts';
 
 /**
@@ -74,9 +74,6 @@ const garbageOf = (table: TableRecord): MetadataState['garbage'] => [
   ...table.indexes.map(garbageOfIndex),
 ];
 
-const qualified = (state: MetadataState, table: Pick<TableRecord, 'databaseId' | 'name'>): string =>
-  `${state.databases[table.databaseId]?.name ?? ''}.${table.name}`;
-
 export function applyMetadata(state: MetadataState, command: MetadataCommand): MetadataResult {
   if ('tableId' in command) return changeTable(state, command);
   switch (command.type) {
@@ -132,7 +129,7 @@ function createTable(
 ): MetadataResult {
   if (state.databases[table.databaseId] === undefined) return refused('The database was dropped.');
   if (tableByName(state, table.databaseId, table.name) !== undefined) {
-    return refused(`Table \`${qualified(state, table)}\` already exists.`);
+    return refused(`Table \`${qualifiedName(state, table)}\` already exists.`);
   }
   const { expireAt, ...plain } = table;
   const created = { ...plain, keyspace: state.nextKeyspace, indexes: [] };
@@ -243,10 +240,10 @@ function changeTable(state: MetadataState, command: TableCommand): MetadataResul
 }
 
 const noIndex = (state: MetadataState, table: TableRecord, name: string): Refused =>
-  refused(`Index \`${name}\` does not exist on table \`${qualified(state, table)}\`.`);
+  refused(`Index \`${name}\` does not exist on table \`${qualifiedName(state, table)}\`.`);
 
 const indexExists = (state: MetadataState, table: TableRecord, name: string): Refused =>
-  refused(`Index \`${name}\` already exists on table \`${qualified(state, table)}\`.`);
+  refused(`Index \`${name}\` already exists on table \`${qualifiedName(state, table)}\`.`);
 
 function createIndex(
   state: MetadataState,

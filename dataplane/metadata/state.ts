@@ -85,6 +85,18 @@ export function tablesOf(state: MetadataState, databaseId: string): TableRecord[
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+export function tableOfKeyspace(state: MetadataState, keyspace: number): TableRecord | undefined {
+  return Object.values(state.tables).find((table) => table.keyspace === keyspace);
+}
+
+/** `database.table` */
+export function qualifiedName(
+  state: MetadataState,
+  { databaseId, name }: Pick<TableRecord, 'databaseId' | 'name'>,
+): string {
+  return `${state.databases[databaseId]?.name ?? ''}.${name}`;
+}
+
 export function tableByName(
   state: MetadataState,
   databaseId: string,

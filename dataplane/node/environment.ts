@@ -45,7 +45,7 @@ function infoOf(database: Database, table: TableRecord): TableInfo {
   return {
     ...table,
     database: { id: table.databaseId, name: home?.name ?? '' },
-    isDamaged: database.damagedGroups.of(table.keyspace) !== undefined,
+    isDamaged: database.integrity.groups.of(table.keyspace) !== undefined,
     indexes: database.indexStates(table),
   };
 }
@@ -157,7 +157,7 @@ function tableAccess(
     info: infoOf(database, table),
     // The path of most reads: no promise more than it needs.
     get: (key) =>
-      database.damagedGroups.size === 0 ? group.get(key) : shown(() => group.get(key)),
+      database.integrity.groups.size === 0 ? group.get(key) : shown(() => group.get(key)),
     scan: (range, order) => shownScan(new TableScan(group, range, order)),
     scanIndex: (name, range, order) => {
       const now = database.state.tables[id];

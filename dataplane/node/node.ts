@@ -64,8 +64,8 @@ const noDrivers = {
 const damagedTablesMax = 100;
 function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
   const { store, tables } = database.metrics();
-  const damagedTables = database.damagedTables().slice(0, damagedTablesMax);
-  const { integrity } = database;
+  const damagedTables = database.integrity.tables().slice(0, damagedTablesMax);
+  const integrity = database.integrity.first ?? 'ok';
   return { integrity, storeBytes: store.fileBytes, tables: tables.length, damagedTables };
 }
 
@@ -146,7 +146,7 @@ export class Node {
 
   /** A node with damaged tables serves all others. */
   #condition(): Pick<NodeHealth, 'state' | 'message'> {
-    const damaged = this.#database?.damagedTables() ?? [];
+    const damaged = this.#database?.integrity.tables() ?? [];
     const [first] = damaged;
     if (this.#health !== 'Ready' || first === undefined) {
       return { state: this.#health, message: this.#message };
@@ -307,8 +307,8 @@ export class Node {
     return {
       version: this.#options.version,
       isReady: this.#health === 'Ready',
-      tablesDamaged: database?.damagedGroups.size ?? 0,
-      isIntact: (database?.integrity ?? 'ok') === 'ok',
+      tablesDamaged: database?.integrity.groups.size ?? 0,
+      isIntact: database?.integrity.first === undefined,
       replayedBytes: doneBytes,
       replayTotalBytes: totalBytes,
       overlayBytes: data.overlayBytes,
@@ -335,7 +335,7 @@ export class Node {
         version,
         state: this.#condition().state,
         uptimeSeconds: Math.round((Date.now() - this.#startedAt.getTime()) / 1000),
-        integrity: database.integrity === 'ok' ? 'ok' : database.integrity.message,
+        integrity: database.integrity.first?.message ?? 'ok',
         storeBytes: database.metrics().store.fileBytes,
       },
       tables: Object.values(tables).map((table) => {
@@ -356,7 +356,7 @@ export class Node {
 
   #logState(): 'Recovering' | 'Corrupt' | 'Ok' {
     if (this.#health === 'Starting') return 'Recovering';
-    const damaged = this.#database?.damagedTables() ?? [];
+    const damaged = this.#database?.integrity.tables() ?? [];
     return damaged.some(({ damage }) => damage.code === 'wal.corrupt') ? 'Corrupt' : 'Ok';
   }
 

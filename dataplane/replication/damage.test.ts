@@ -33,15 +33,15 @@ const waysInto = (group: TableGroup): Promise<Failure>[] => [
 describe('a damaged table', () => {
   it('refuses every read and write with the reason; the other tables serve', async () => {
     const [database, sick, well] = await withTables();
-    database.damagedGroups.mark(sick.options.group, damage);
+    database.integrity.groups.mark(sick.options.group, damage);
     for (const { code, message } of await Promise.all(waysInto(sick))) {
       expect(code).to.equal('replication.table_damaged');
       expect(message).to.contain('Table `d.sick` is damaged').and.to.contain(damage.message);
     }
     await put(well, 'b');
     expect(await keysOf(well)).to.deep.equal(['a', 'b']);
-    expect(database.integrity).to.deep.equal(damage);
-    expect(database.damagedTables()).to.deep.equal([{ name: 'd.sick', damage }]);
+    expect(database.integrity.first).to.deep.equal(damage);
+    expect(database.integrity.tables()).to.deep.equal([{ name: 'd.sick', damage }]);
     await database.stop();
   });
 
@@ -56,7 +56,7 @@ describe('a damaged table', () => {
       'hard',
       signal,
     );
-    database.damagedGroups.mark(sick.options.group, damage);
+    database.integrity.groups.mark(sick.options.group, damage);
     waits.resolve({ id: 'a', v: 1 });
     const [outcome] = await edit.catch((error: Error) => [{ error }]);
     expect(outcome?.error).to.include({ code: 'replication.table_damaged' });
@@ -68,12 +68,12 @@ describe('a damaged table', () => {
   it('is forgotten when the table is dropped, and the first reason counts until then', async () => {
     const [database, sick] = await withTables();
     const { group } = sick.options;
-    database.damagedGroups.mark(group, damage);
-    database.damagedGroups.mark(group, { code: 'other', message: 'Other.' });
-    expect(database.damagedGroups.of(group)).to.equal(damage);
+    database.integrity.groups.mark(group, damage);
+    database.integrity.groups.mark(group, { code: 'other', message: 'Other.' });
+    expect(database.integrity.groups.of(group)).to.equal(damage);
     await change(database, { type: 'dropTable', id: 'sick' });
-    expect(database.damagedGroups.size).to.equal(0);
-    expect(database.integrity).to.equal('ok');
+    expect(database.integrity.groups.size).to.equal(0);
+    expect(database.integrity.first).to.equal(undefined);
     await put(await createTable(database, 'sick'), 'c');
     expect(await keysOf(groupOf(database, 'sick'))).to.deep.equal(['c']);
     await database.stop();
@@ -81,8 +81,8 @@ describe('a damaged table', () => {
 
   it('serves again when it was restored', async () => {
     const [database, sick] = await withTables();
-    database.damagedGroups.mark(sick.options.group, damage);
-    database.damagedGroups.clear(sick.options.group);
+    database.integrity.groups.mark(sick.options.group, damage);
+    database.integrity.groups.clear(sick.options.group);
     expect(await keysOf(sick)).to.deep.equal(['a']);
     await database.stop();
   });

@@ -82,7 +82,7 @@ describe('a damaged row that is written to', () => {
     await database.settled();
     await database.change({ type: 'dropTable', id: 't' });
     await cleared(database);
-    expect(database.damagedTables()).to.deep.equal([]);
+    expect(database.integrity.tables()).to.deep.equal([]);
     expect(metaKeys(world.store).filter((name) => name.startsWith('damage'))).to.deep.equal([]);
   });
 });

@@ -2,7 +2,7 @@ import { assert } from '../common/assert.ts';
 import type { Clock } from '../common/clock.ts';
 import type { StoreStatistics } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
-import { emptyState, userIndexes } from '../metadata/state.ts';
+import { emptyState, qualifiedName, tableOfKeyspace, userIndexes } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { StorageCorruptError } from '../table/errors.ts';
@@ -13,15 +13,14 @@ import { Applier, metadataGroup, readApplied, readMetadata } from './applier.ts'
 import { Background } from './background.ts';
 import { removeStrays } from './clear.ts';
 import type { ApplyStore, CompileIndex, DocumentCodec, GroupLog, LogReplay } from './contract.ts';
-import { DamagedGroups } from './damage.ts';
-import type { Damage } from './damage.ts';
 import { CatalogLostError, DatabaseStoppedError } from './errors.ts';
 import { DocumentCache } from './document-cache.ts';
 import type { ExpiringTable } from './expiry.ts';
+import { Integrity } from './integrity.ts';
 import { MetadataGroup } from './metadata-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
 import { Replay } from './replay.ts';
-import { isEmpty, readMark, Scrubber, writeMark } from './scrubber.ts';
+import { isEmpty, Scrubber } from './scrubber.ts';
 import type { ScrubCounters, ScrubPlan } from './scrubber.ts';
 import { TableGroup } from './table-group.ts';
 import { Transfers } from './transfer/transfers.ts';
@@ -51,14 +50,6 @@ export interface IndexState extends IndexRecord {
   readonly progress: number;
 }
 
-export type Integrity = 'ok' | Damage;
-
-export interface DamagedTable {
-  /** `database.table` */
-  readonly name: string;
-  readonly damage: Damage;
-}
-
 export interface DatabaseMetrics {
   readonly overlayBytes: number;
   readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
@@ -82,8 +73,7 @@ export interface DatabaseMetrics {
 export class Database {
   /** Resolves with the reason when the node cannot go on: its process must end. */
   readonly failed: Promise<Error>;
-  /** Tables that are not served; whoever finds damage adds to them. */
-  readonly damagedGroups = new DamagedGroups();
+  readonly integrity: Integrity;
   readonly transfers: Transfers;
   readonly #options: DatabaseOptions;
   readonly #applier: Applier;
@@ -98,7 +88,6 @@ export class Database {
   readonly #replay: Replay;
   readonly #watchers = new Set<() => void>();
   #state: MetadataState = emptyState;
-  #integrity: Integrity = 'ok';
   #metadata: MetadataGroup | undefined;
   #log: GroupLog | undefined;
   #fail: (error: Error) => void = () => undefined;
@@ -108,13 +97,14 @@ export class Database {
     this.failed = new Promise((resolve) => (this.#fail = resolve));
     this.#budget = new OverlayBudget(options.overlayBytesMax);
     this.#cache = new DocumentCache(options.cacheBytesMax);
+    this.integrity = new Integrity({ store: options.store, state: () => this.#state });
     this.#applier = new Applier({
       store: options.store,
       indexesOf: (group) => this.#indexesOf(group),
       walks: this.#walks,
       damaged: async (error) => {
-        const { code, message } = this.#named(error);
-        await this.#mark(error.keyspace, { code, message });
+        const { code, message } = this.integrity.named(error);
+        await this.integrity.mark(error.keyspace, { code, message });
       },
       failed: (error) => this.#fail(error),
     });
@@ -128,7 +118,7 @@ export class Database {
     this.#background = new Background({
       store: options.store,
       state: () => this.#state,
-      isDamaged: (group) => this.damagedGroups.of(group) !== undefined,
+      isDamaged: (group) => this.integrity.groups.of(group) !== undefined,
       index: (keyspace) => this.#indexes.get(keyspace),
       settled: () => this.settled(),
       change: (command) => this.change(command),
@@ -140,8 +130,8 @@ export class Database {
       walks: this.#walks,
       state: () => this.#state,
       index: (keyspace) => this.#indexes.get(keyspace),
-      isDamaged: (group) => this.damagedGroups.of(group) !== undefined,
-      mark: ({ keyspace }, damage) => this.#mark(keyspace, damage),
+      isDamaged: (group) => this.integrity.groups.of(group) !== undefined,
+      mark: ({ keyspace }, damage) => this.integrity.mark(keyspace, damage),
       rebuildIndex: (tableId, keyspace) => this.rebuildIndex(tableId, keyspace),
       signal: this.#stopping.signal,
     });
@@ -191,7 +181,7 @@ export class Database {
       const index = indexes.find(({ system }) => system === 'expiry')?.keyspace;
       const group = this.group(id);
       if (field === undefined || index === undefined || group === undefined) return [];
-      if (this.damagedGroups.of(group.options.group) !== undefined) return [];
+      if (this.integrity.groups.of(group.options.group) !== undefined) return [];
       return [{ group, field, index }];
     });
   }
@@ -235,18 +225,6 @@ export class Database {
     });
   }
 
-  /** The first thing to look at when answers are errors: a damaged table, or the last value met. */
-  get integrity(): Integrity {
-    return this.damagedTables()[0]?.damage ?? this.#integrity;
-  }
-
-  damagedTables(): readonly DamagedTable[] {
-    return [...this.damagedGroups.entries()].map(([group, damage]) => {
-      const table = this.#tableOf(group);
-      return { name: table === undefined ? `group ${group}` : this.#nameOf(table), damage };
-    });
-  }
-
   /** Of what the log has and the store has not. */
   get pendingBytes(): number {
     return this.#budget.used;
@@ -267,7 +245,7 @@ export class Database {
       store: this.storage(),
       logBytesAtStart: this.#log?.recovery.bytes ?? 0,
       tables: Object.values(this.#state.tables).map((table) => ({
-        name: this.#nameOf(table),
+        name: qualifiedName(this.#state, table),
         appliedIndex: store.read((view) => readApplied(view, table.keyspace)),
         documents: this.#groups.get(table.keyspace)?.count ?? 0,
         bytes: store.read((view) => readStatistics(view, table.keyspace)).bytes,
@@ -316,7 +294,7 @@ export class Database {
     const stored = store.read(readMetadata);
     if (stored === undefined && !store.read(isEmpty)) throw new CatalogLostError();
     this.#adopt(stored ?? emptyState);
-    this.#readMarks();
+    for (const keyspace of this.integrity.readMarks()) this.#applier.skip(keyspace);
     const log = await this.#openLog(stored === undefined);
     this.#log = log;
     void log.failed.then((error) => this.#fail(error));
@@ -324,7 +302,7 @@ export class Database {
     const last = this.#replay.last(metadataGroup);
     if (last !== this.#replay.applied(metadataGroup)) await this.#applier.drained();
     this.#replay.requireEnd(log);
-    this.#markDamaged(log);
+    this.integrity.markLost(log.damaged);
     await removeStrays(store, this.#state);
     this.#applier.releaseFrom(log);
     this.#metadata = new MetadataGroup(
@@ -348,32 +326,6 @@ export class Database {
     });
   }
 
-  /** What scrubs and writes found before this start. */
-  #readMarks(): void {
-    for (const { keyspace } of Object.values(this.#state.tables)) {
-      const damage = this.#options.store.read((view) => readMark(view, keyspace));
-      if (damage === undefined) continue;
-      this.damagedGroups.mark(keyspace, damage);
-      this.#applier.skip(keyspace);
-    }
-  }
-
-  /** The table of a keyspace is not served any more, not after a restart either. */
-  async #mark(keyspace: number, damage: Damage): Promise<void> {
-    this.damagedGroups.mark(keyspace, damage);
-    await this.#options.store.write((transaction) => writeMark(transaction, keyspace, damage));
-  }
-
-  /** Tables that were dropped need nothing any more. */
-  #markDamaged(log: GroupLog): void {
-    for (const [group, { code, summary }] of log.damaged) {
-      this.damagedGroups.mark(group, { code, message: summary });
-    }
-    for (const [group] of this.damagedGroups.entries()) {
-      if (this.#tableOf(group) === undefined) this.damagedGroups.clear(group);
-    }
-  }
-
   /** Makes groups, indexes and background work what the metadata says. */
   #adopt(state: MetadataState): void {
     this.#state = state;
@@ -394,7 +346,7 @@ export class Database {
       if (live.has(keyspace)) continue;
       this.#groups.get(keyspace)?.options.cache.forget();
       this.#groups.delete(keyspace);
-      this.damagedGroups.clear(keyspace);
+      this.integrity.groups.clear(keyspace);
     }
     for (const table of tables) {
       if (!this.#groups.has(table.keyspace)) this.#groups.set(table.keyspace, this.#groupOf(table));
@@ -409,47 +361,28 @@ export class Database {
     const { store, codec } = this.#options;
     return new TableGroup({
       group: table.keyspace,
-      name: this.#nameOf(table),
+      name: qualifiedName(this.#state, table),
       store,
       codec,
       log: this.#log,
       applier: this.#applier,
       budget: this.#budget,
-      damagedGroups: this.damagedGroups,
+      damagedGroups: this.integrity.groups,
       cache: this.#cache.group(),
       indexes: () => this.#indexesOf(table.keyspace) ?? [],
       replayed: this.#replay.entries.of(table.keyspace),
-      damaged: (error) => this.#damaged(error),
+      damaged: (error) => this.integrity.meet(error),
     });
-  }
-
-  #nameOf(table: TableRecord): string {
-    return `${this.#state.databases[table.databaseId]?.name ?? ''}.${table.name}`;
-  }
-
-  #damaged(error: StorageCorruptError): void {
-    this.#integrity = { code: error.code, message: error.message };
   }
 
   /** Requests that do not touch the damage go on; an index stays as unready as it is. */
   #backgroundFailed(error: Error): void {
-    if (error instanceof StorageCorruptError) this.#damaged(this.#named(error));
+    if (error instanceof StorageCorruptError) this.integrity.meet(this.integrity.named(error));
     else this.#fail(error);
   }
 
-  /** An error with the name of the table that it is about. */
-  #named(error: StorageCorruptError): StorageCorruptError {
-    if (error.table !== undefined) return error;
-    const table = this.#tableOf(error.keyspace);
-    return table === undefined ? error : error.inTable(this.#nameOf(table));
-  }
-
-  #tableOf(group: number): TableRecord | undefined {
-    return Object.values(this.#state.tables).find(({ keyspace }) => keyspace === group);
-  }
-
   #indexesOf(group: number): readonly AppliedIndex[] | undefined {
-    return this.#tableOf(group)?.indexes.map((index) => {
+    return tableOfKeyspace(this.#state, group)?.indexes.map((index) => {
       const compiled = this.#indexes.get(index.keyspace);
       assert(compiled !== undefined, 'every index of the metadata is compiled');
       return compiled;

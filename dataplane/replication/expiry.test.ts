@@ -201,7 +201,7 @@ describe('the expiry of documents', () => {
     await world.put({ a: timeOf(1) });
     const [expiring] = database.expiringTables();
     expect(expiring?.field).to.equal('ends');
-    database.damagedGroups.mark(1, { code: 'storage.corrupt', message: 'It is damaged.' });
+    database.integrity.groups.mark(1, { code: 'storage.corrupt', message: 'It is damaged.' });
     expect(database.expiringTables()).to.deep.equal([]);
     const late = new Expiry({
       tables: () => (expiring === undefined ? [] : [expiring]),
@@ -215,7 +215,7 @@ describe('the expiry of documents', () => {
     await late.look(signal);
     expect(world.delayed).to.have.length(1);
     expect(world.delayed[0]).to.contain('d.t: Table `d.t` is damaged');
-    database.damagedGroups.clear(1);
+    database.integrity.groups.clear(1);
     await late.look(signal);
     expect(await world.ids()).to.deep.equal([]);
     await database.stop();

@@ -2,6 +2,7 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { databaseNames } from '../kv/store.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import { tableOfKeyspace } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
@@ -154,6 +155,6 @@ export class Scrubber {
   }
 
   #table(keyspace: number): TableRecord | undefined {
-    return Object.values(this.#options.state().tables).find((each) => each.keyspace === keyspace);
+    return tableOfKeyspace(this.#options.state(), keyspace);
   }
 }

@@ -58,7 +58,7 @@ function tableNamed({ state }: Database, name: TableName): TableRecord {
 
 async function indexesBuilt(database: Database, signal: AbortSignal): Promise<void> {
   const isBuilding = ({ keyspace, indexes }: TableRecord): boolean =>
-    database.damagedGroups.of(keyspace) === undefined && indexes.some(({ ready }) => !ready);
+    database.integrity.groups.of(keyspace) === undefined && indexes.some(({ ready }) => !ready);
   while (Object.values(database.state.tables).some(isBuilding)) await database.changed(signal);
 }
 
@@ -137,7 +137,7 @@ const scrub: Command = {
       await indexesBuilt(database, signal);
       const words = [
         ...found.map(({ keyspace, what }) => `keyspace ${keyspace}: ${what}`),
-        ...database.damagedTables().map(({ name, damage }) => `${name}: ${damage.message}`),
+        ...database.integrity.tables().map(({ name, damage }) => `${name}: ${damage.message}`),
       ];
       if (words.length > 0) throw new DamageFoundError(words.join('\n'));
       const { rows } = database.metrics().scrub;

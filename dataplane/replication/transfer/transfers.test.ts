@@ -213,7 +213,7 @@ describe('the transfer of a table', () => {
     const dropped = await cut((database) => change(database, { type: 'dropTable', id: 't' }));
     expect(dropped).to.include({ code: 'replication.export_refused' });
     const damaged = await cut((database) =>
-      database.damagedGroups.mark(tableOf(database).keyspace, { code: 'x', message: 'Broken.' }),
+      database.integrity.groups.mark(tableOf(database).keyspace, { code: 'x', message: 'Broken.' }),
     );
     expect(damaged).to.include({ code: 'replication.table_damaged' });
     const stopped = await cut((database) => database.stop());

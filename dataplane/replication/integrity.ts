@@ -1,0 +1,88 @@
+import { qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
+import type { MetadataState } from '../metadata/state.ts';
+import type { StorageCorruptError } from '../table/errors.ts';
+import type { ApplyStore, GroupLog } from './contract.ts';
+import { DamagedGroups } from './damage.ts';
+import type { Damage } from './damage.ts';
+import { readMark, writeMark } from './scrubber.ts';
+
+export interface DamagedTable {
+  /** `database.table` */
+  readonly name: string;
+  readonly damage: Damage;
+}
+
+interface IntegrityOptions {
+  readonly store: ApplyStore;
+  state(): MetadataState;
+}
+
+/**
+ * What is known to be damaged of a node's data. A table that was found damaged is marked in the store, so
+ * that no start serves it; what the log lacks, recovery finds again each time.
+ */
+export class Integrity {
+  /** Tables that are not served; whoever finds damage adds to them. */
+  readonly groups = new DamagedGroups();
+  readonly #options: IntegrityOptions;
+  /** Of the last damaged value that a request met. */
+  #met: Damage | undefined;
+
+  constructor(options: IntegrityOptions) {
+    this.#options = options;
+  }
+
+  /** The first thing to look at when answers are errors. */
+  get first(): Damage | undefined {
+    return this.tables()[0]?.damage ?? this.#met;
+  }
+
+  tables(): readonly DamagedTable[] {
+    const state = this.#options.state();
+    return [...this.groups.entries()].map(([group, damage]) => {
+      const table = tableOfKeyspace(state, group);
+      return { name: table === undefined ? `group ${group}` : qualifiedName(state, table), damage };
+    });
+  }
+
+  /** Takes in what was found before this start; answers the tables. */
+  readMarks(): number[] {
+    const { store } = this.#options;
+    const tables = Object.values(this.#options.state().tables);
+    const keyspaces = tables.map(({ keyspace }) => keyspace);
+    return keyspaces.filter((keyspace) => {
+      const damage = store.read((view) => readMark(view, keyspace));
+      if (damage !== undefined) this.groups.mark(keyspace, damage);
+      return damage !== undefined;
+    });
+  }
+
+  /** The table of a keyspace is not served any more, not after a restart either. */
+  async mark(keyspace: number, damage: Damage): Promise<void> {
+    this.groups.mark(keyspace, damage);
+    await this.#options.store.write((transaction) => writeMark(transaction, keyspace, damage));
+  }
+
+  /** What recovery of the log found. Tables that were dropped need nothing any more. */
+  markLost(damaged: GroupLog['damaged']): void {
+    for (const [group, { code, summary }] of damaged) {
+      this.groups.mark(group, { code, message: summary });
+    }
+    for (const [group] of this.groups.entries()) {
+      if (tableOfKeyspace(this.#options.state(), group) === undefined) this.groups.clear(group);
+    }
+  }
+
+  /** A request met a damaged value. */
+  meet({ code, message }: StorageCorruptError): void {
+    this.#met = { code, message };
+  }
+
+  /** The error with the name of the table that it is about. */
+  named(error: StorageCorruptError): StorageCorruptError {
+    if (error.table !== undefined) return error;
+    const state = this.#options.state();
+    const table = tableOfKeyspace(state, error.keyspace);
+    return table === undefined ? error : error.inTable(qualifiedName(state, table));
+  }
+}
