@@ -183,6 +183,8 @@ export class LmdbStore implements Store {
   /** Those that are held. */
   readonly #snapshots = new Set<{ readonly since: number }>();
   #committing: Promise<void> | undefined;
+  /** Resolves when the last commit that was handed over is on the medium. */
+  #flush: Promise<void>;
   #closed = false;
 
   constructor(options: LmdbOptions) {
@@ -198,6 +200,7 @@ export class LmdbStore implements Store {
       signal: options.signal ?? new AbortController().signal,
     });
     this.#view = this.#viewOf();
+    this.#flush = this.#flushOfLast();
   }
 
   read<T>(body: (transaction: ReadTransaction) => T): T {
@@ -246,10 +249,9 @@ export class LmdbStore implements Store {
     });
   }
 
-  async flushed(): Promise<void> {
-    // Not those that begin meanwhile, of which there may always be one more.
-    await this.#committing;
-    await this.#root.flushed;
+  /** Of what is visible now; not of commits that begin meanwhile, of which there may always be one more. */
+  flushed(): Promise<void> {
+    return this.#flush;
   }
 
   statistics(): StoreStatistics {
@@ -330,13 +332,23 @@ export class LmdbStore implements Store {
       last = promise;
       promise.catch(() => undefined);
     };
-    await this.#root.batch(() => {
+    const committed = this.#root.batch(() => {
       buffer.replay(
         (database, key, value) =>
           look(this.#databases[database].put(asBuffer(key), onMedium(database, key, value))),
         (database, key) => look(this.#databases[database].remove(asBuffer(key))),
       );
     });
+    const flush = this.#flushOfLast();
+    // The library never resolves the flush of a commit that failed.
+    this.#flush = committed.then(() => flush);
+    this.#flush.catch(() => undefined);
+    await committed;
+  }
+
+  /** The library's own is that of another commit as soon as one is handed over. */
+  #flushOfLast(): Promise<void> {
+    return this.#root.flushed.then(() => undefined);
   }
 
   #viewOf(transaction?: Transaction): ReadTransaction {

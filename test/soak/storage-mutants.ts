@@ -72,14 +72,14 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'a commit of the store is one transaction for each of its databases',
     file: lmdb,
-    from: `    await this.#root.batch(() => {
-      buffer.replay(`,
-    to: `    for (const only of databaseNames) await this.#root.batch(() => {
-      const replay: typeof buffer.replay = (put, remove) => buffer.replay(
-        (name, key, value) => void (name === only && put(name, key, value)),
-        (name, key) => void (name === only && remove(name, key)),
-      );
-      replay(`,
+    from: 'if (buffer.size > 0) await this.#handOver(buffer);',
+    to: `if (buffer.size > 0) for (const only of databaseNames) {
+        const replay: typeof buffer.replay = (put, remove) => buffer.replay(
+          (name, key, value) => void (name === only && put(name, key, value)),
+          (name, key) => void (name === only && remove(name, key)),
+        );
+        await this.#handOver({ replay } as typeof buffer);
+      }`,
   },
   {
     bug: 'replay skips an entry',
