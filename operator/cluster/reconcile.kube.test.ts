@@ -213,6 +213,21 @@ describe('a reconcile, against a real control plane', function () {
     expect(maps.items.length).to.equal(1);
   });
 
+  it('works on with a StatefulSet whose status is that of its predecessor', async () => {
+    await settled('inherited');
+    await operator?.stop();
+    // As Kubernetes leaves it when it writes the status of a set that was replaced meanwhile.
+    const set = { namespace, name: 'inherited-main-0' };
+    const patch = { status: { observedGeneration: 7 } };
+    await client.mergePatch(resources.statefulSets, set, patch, { subresource: 'status' });
+    const next = await startOperator(namespace);
+    operator = next;
+    await eventually('a first reconcile', async () => next.observations.length > 0);
+    expect(said(await clusterOf('inherited'), 'Ready')).to.include({ status: 'True' });
+    const { status } = (await find<StatefulSet>(resources.statefulSets, set.name)) ?? {};
+    expect(status?.observedGeneration).to.equal(7);
+  });
+
   it('takes away the configuration that no pod uses any more', async () => {
     const pod = await settled('configured');
     const before = await kubelet.pod(pod);

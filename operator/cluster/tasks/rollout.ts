@@ -10,6 +10,18 @@ import { decideRollout } from '../../rollout/rollout.ts';
 import { observeNodes } from '../observe-nodes.ts';
 import type { Context, TaskResult } from '../task.ts';
 import { complete, eventOf, wantedTemplate } from '../task.ts';
+import type { StatefulSet } from '../world.ts';
+
+/**
+ * Whether the controller of a StatefulSet knows the wanted template. The observed generation may lie
+ * above the actual one: when a StatefulSet is made anew while its controller writes the status of
+ * the former one, that status lands on the new object and stays.
+ */
+function hasTakenUp(set: StatefulSet | undefined, revision: string | undefined): boolean {
+  const seen = set?.spec?.template?.metadata?.annotations?.[revisionAnnotation];
+  const { generation = 1 } = set?.metadata ?? {};
+  return seen === revision && (set?.status?.observedGeneration ?? 0) >= generation;
+}
 
 /** A pod deleted before its StatefulSet's controller knows the new template comes back as it was. */
 function unseenTemplate(context: Context): string | undefined {
@@ -19,9 +31,7 @@ function unseenTemplate(context: Context): string | undefined {
     for (const zone of zonesOf(cluster, pool)) {
       const name = statefulSetName(zone.name);
       const set = tools.world.statefulSets.get(keyOf({ namespace, name }));
-      const seen = set?.spec?.template?.metadata?.annotations?.[revisionAnnotation];
-      const isObserved = set?.status?.observedGeneration === set?.metadata.generation;
-      if (seen !== wantedTemplate(context, pool, zone)?.revision || !isObserved) {
+      if (!hasTakenUp(set, wantedTemplate(context, pool, zone)?.revision)) {
         return `StatefulSet ${name} is taking up its new template`;
       }
     }
