@@ -22,7 +22,7 @@ function after(commands: readonly MetadataCommand[]): MetadataState {
 }
 
 const database: MetadataCommand = { type: 'createDatabase', id: 'd1', name: 'd' };
-const table: MetadataCommand = {
+const table: Extract<MetadataCommand, { type: 'createTable' }> = {
   type: 'createTable',
   table: { id: 't1', name: 't', databaseId: 'd1', ...options },
 };
@@ -86,5 +86,56 @@ describe('the metadata state machine', () => {
     applyMetadata(state, index('a'));
     applyMetadata(state, { type: 'dropTable', id: 't1' });
     expect(JSON.stringify(state)).to.equal(before);
+  });
+});
+
+describe('the settings of tables and databases', () => {
+  const config = { name: 't', databaseId: 'd1', durability: 'hard', shards: 1 } as const;
+  const configure = (change: object): MetadataCommand => ({
+    type: 'configureTable',
+    tableId: 't1',
+    config: { ...config, ...change },
+  });
+  const second: MetadataCommand = { type: 'createDatabase', id: 'd2', name: 'e' };
+
+  it('renames a table and moves it to another database with its rows and indexes', () => {
+    const moved = configure({ name: 'u', databaseId: 'd2', durability: 'soft', shards: 4 });
+    const state = after([database, second, table, index('a'), moved]);
+    expect(tableByName(state, 'd1', 't')).to.equal(undefined);
+    expect(tableByName(state, 'd2', 'u')).to.deep.include({ id: 't1', keyspace: 1, shards: 4 });
+    expect(state.tables['t1']?.indexes.map(({ name }) => name)).to.deep.equal(['a']);
+  });
+
+  it('refuses names that are taken and databases that are gone', () => {
+    const other = { ...table, table: { ...table.table, id: 't2', name: 'u' } };
+    const state = after([database, second, table, other]);
+    expect(refusal(state, configure({ name: 'u' }))).to.equal(
+      "Can't rename table `d.t` to `d.u` because table `d.u` already exists.",
+    );
+    expect(refusal(state, configure({ databaseId: 'd9' }))).to.equal('The database was dropped.');
+    expect(refusal(state, { type: 'renameDatabase', id: 'd1', name: 'e' })).to.equal(
+      'Cannot rename database `d` to `e` because database `e` already exists.',
+    );
+    expect(refusal(state, { type: 'renameDatabase', id: 'd9', name: 'x' })).to.contain('dropped');
+  });
+
+  it('makes and drops the index of a TTL field with the setting', () => {
+    const on = after([database, table, configure({ expireAt: 'ends' })]);
+    expect(on.tables['t1']?.indexes.map(({ system }) => system)).to.deep.equal(['expiry']);
+    const off = after([database, table, configure({ expireAt: 'ends' }), configure({})]);
+    expect(off.tables['t1']?.indexes).to.deep.equal([]);
+    expect(off.garbage).to.deep.equal([{ keyspace: 2, database: 'index' }]);
+  });
+
+  it('keeps a write hook until it is removed, through JSON and settings', () => {
+    const hook = { format: 1, definition: '[69,[[2,[1,2,3]],[10,[3]]]]' };
+    const set: MetadataCommand = { type: 'setWriteHook', tableId: 't1', hook };
+    const written = JSON.parse(JSON.stringify(set)) as MetadataCommand;
+    const state = after([database, table, written, configure({ name: 'u' })]);
+    expect(state.tables['t1']?.writeHook).to.deep.equal(hook);
+    const remove: MetadataCommand = { type: 'setWriteHook', tableId: 't1', hook: undefined };
+    const removed = JSON.parse(JSON.stringify(remove)) as MetadataCommand;
+    const without = after([database, table, written, removed]).tables['t1'];
+    expect(without).to.not.have.property('writeHook');
   });
 });

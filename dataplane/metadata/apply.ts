@@ -1,6 +1,13 @@
 import { unreachable } from '../common/assert.ts';
 import { databaseByName, qualifiedName, tableByName, tablesOf, userIndexes } from './state.ts';
-import type { Garbage, IndexRecord, MetadataState, TableRecord, Verifier } from './state.ts';
+import type {
+  Garbage,
+  IndexRecord,
+  MetadataState,
+  TableRecord,
+  Verifier,
+  WriteHookRecord,
+} from './state.ts';
 
 /**
  * The metadata log's state machine. Identifiers come in the command (nothing here is random), numbers
@@ -32,6 +39,14 @@ export type MetadataCommand =
       readonly overwrite: boolean;
     }
   | { readonly type: 'setExpireAt'; readonly tableId: string; readonly field: string | undefined }
+  | {
+      /** Without a hook the table has none. */
+      readonly type: 'setWriteHook';
+      readonly tableId: string;
+      readonly hook: WriteHookRecord | undefined;
+    }
+  | { readonly type: 'configureTable'; readonly tableId: string; readonly config: TableConfig }
+  | { readonly type: 'renameDatabase'; readonly id: string; readonly name: string }
   | { readonly type: 'setVerifier'; readonly user: string; readonly verifier: Verifier }
   | { readonly type: 'cleared'; readonly keyspace: number }
   /** Takes the next keyspace for rows that come in. */
@@ -43,6 +58,12 @@ export type MetadataCommand =
       readonly indexes: readonly Omit<IndexRecord, 'keyspace' | 'ready'>[];
     }
   | { readonly type: 'abandonImport'; readonly keyspace: number };
+
+/** What can be changed of a table without touching its rows. */
+export type TableConfig = Pick<
+  TableRecord,
+  'name' | 'databaseId' | 'durability' | 'writeAcks' | 'shards' | 'expireAt'
+>;
 
 export interface Refused {
   readonly type: 'refused';
@@ -81,6 +102,8 @@ export function applyMetadata(state: MetadataState, command: MetadataCommand): M
       return createDatabase(state, command);
     case 'dropDatabase':
       return dropDatabase(state, command.name);
+    case 'renameDatabase':
+      return renameDatabase(state, command);
     case 'createTable':
       return createTable(state, command.table);
     case 'dropTable':
@@ -121,6 +144,21 @@ function dropDatabase(state: MetadataState, name: string): MetadataResult {
     tables: without(state.tables, new Set(tables.map((table) => table.id))),
     garbage: [...state.garbage, ...tables.flatMap(garbageOf)],
   });
+}
+
+function renameDatabase(
+  state: MetadataState,
+  { id, name }: { readonly id: string; readonly name: string },
+): MetadataResult {
+  const database = state.databases[id];
+  if (database === undefined) return refused('The database was dropped.');
+  if (database.name === name) return applied(state);
+  if (databaseByName(state, name) !== undefined) {
+    return refused(
+      `Cannot rename database \`${database.name}\` to \`${name}\` because database \`${name}\` already exists.`,
+    );
+  }
+  return applied({ ...state, databases: { ...state.databases, [id]: { id, name } } });
 }
 
 function createTable(
@@ -230,6 +268,13 @@ function changeTable(state: MetadataState, command: TableCommand): MetadataResul
       return rebuildIndex(state, table, command.keyspace);
     case 'setExpireAt':
       return setExpireAt(state, table, command.field);
+    case 'setWriteHook': {
+      const { writeHook: _before, ...plain } = table;
+      const { hook } = command;
+      return applied(withTable(state, hook === undefined ? plain : { ...plain, writeHook: hook }));
+    }
+    case 'configureTable':
+      return configureTable(state, table, command.config);
     case 'dropIndex':
       return dropIndex(state, table, command.name);
     case 'renameIndex':
@@ -237,6 +282,23 @@ function changeTable(state: MetadataState, command: TableCommand): MetadataResul
     default:
       return unreachable(command);
   }
+}
+
+/** Renames a table, moves it to another database, changes its settings. */
+function configureTable(
+  state: MetadataState,
+  before: TableRecord,
+  { expireAt, ...config }: TableConfig,
+): MetadataResult {
+  if (state.databases[config.databaseId] === undefined) return refused('The database was dropped.');
+  const there = tableByName(state, config.databaseId, config.name);
+  if (there !== undefined && there.id !== before.id) {
+    const [from, to] = [qualifiedName(state, before), qualifiedName(state, config)];
+    return refused(
+      `Can't rename table \`${from}\` to \`${to}\` because table \`${to}\` already exists.`,
+    );
+  }
+  return setExpireAt(state, { ...before, ...config }, expireAt);
 }
 
 const noIndex = (state: MetadataState, table: TableRecord, name: string): Refused =>

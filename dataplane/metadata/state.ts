@@ -19,6 +19,14 @@ export interface IndexRecord {
   readonly system?: 'expiry';
 }
 
+/** A function that every write of a table passes through. */
+export interface WriteHookRecord {
+  /** Of `definition`. A hook of a later format refuses writes; it is never skipped. */
+  readonly format: number;
+  /** The function as JSON text of its term. */
+  readonly definition: string;
+}
+
 export interface TableRecord {
   readonly id: string;
   readonly name: string;
@@ -34,6 +42,9 @@ export interface TableRecord {
   readonly indexes: readonly IndexRecord[];
   /** The field whose time ends a document; none without it. An index of the system is over it. */
   readonly expireAt?: string | undefined;
+  readonly writeHook?: WriteHookRecord | undefined;
+  /** `majority` without it. */
+  readonly writeAcks?: 'single' | 'majority' | undefined;
 }
 
 /** What a server keeps of a password (RFC 5802): base64 text. */

@@ -96,6 +96,16 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
       if (field !== undefined) requireRoom();
       return changeTable({ type: 'setExpireAt', tableId, field }, tableId);
     },
+    setWriteHook: (tableId, hook) => changeTable({ type: 'setWriteHook', tableId, hook }, tableId),
+    configureTable: (tableId, { database: { id: databaseId }, ...settings }) =>
+      changeTable(
+        { type: 'configureTable', tableId, config: { ...settings, databaseId } },
+        tableId,
+      ),
+    renameDatabase: async (id, name) => {
+      const result = await change({ type: 'renameDatabase', id, name });
+      return 'type' in result ? result : { id, name };
+    },
     dropTable: async (id) => {
       const before = tableNow(id);
       const result = await change({ type: 'dropTable', id });

@@ -35,6 +35,13 @@ export interface IndexInfo {
   readonly progress: number;
 }
 
+export interface WriteHook {
+  /** Of `definition`; the one that this version writes is `writeHookFormat`. */
+  readonly format: number;
+  /** The hook as its wire term (JSON text of a FUNC term of three parameters). */
+  readonly definition: string;
+}
+
 export interface TableInfo {
   readonly id: string;
   readonly name: string;
@@ -50,7 +57,16 @@ export interface TableInfo {
   readonly isDamaged: boolean;
   /** The field whose time ends a document. */
   readonly expireAt?: string | undefined;
+  readonly writeHook?: WriteHook | undefined;
+  /** `majority` without it. */
+  readonly writeAcks?: 'single' | 'majority' | undefined;
 }
+
+/** What `config()` changes of a table. */
+export type TableSettings = Pick<
+  TableInfo,
+  'name' | 'database' | 'durability' | 'writeAcks' | 'shards' | 'expireAt'
+>;
 
 interface TableOptions {
   readonly primaryKey: string;
@@ -90,6 +106,11 @@ export interface Catalog {
   ): Promise<TableInfo | Refusal>;
   /** Undefined: documents do not end by themselves any more. */
   setExpireAt(id: string, field: string | undefined): Promise<TableInfo | Refusal>;
+  /** Undefined: the table has no hook any more. */
+  setWriteHook(id: string, hook: WriteHook | undefined): Promise<TableInfo | Refusal>;
+  /** Renames a table, moves it to another database, changes its settings. */
+  configureTable(id: string, settings: TableSettings): Promise<TableInfo | Refusal>;
+  renameDatabase(id: string, name: string): Promise<DatabaseInfo | Refusal>;
   dropTable(id: string): Promise<TableInfo | Refusal>;
   createIndex(
     tableId: string,

@@ -157,6 +157,12 @@ function systemCatalog(catalog: Catalog): Catalog {
         : catalog.createTable(id, name, options),
     setExpireAt: (id, field) =>
       isSystemTable(id) ? special('configure the tables in it') : catalog.setExpireAt(id, field),
+    setWriteHook: (id, hook) =>
+      isSystemTable(id)
+        ? special('set a write hook on the tables in it')
+        : catalog.setWriteHook(id, hook),
+    configureTable: (id, settings) => catalog.configureTable(id, settings),
+    renameDatabase: (id, name) => catalog.renameDatabase(id, name),
     dropTable: (id) => (isSystemTable(id) ? special('drop tables in it') : catalog.dropTable(id)),
     createIndex: (id, index) =>
       isSystemTable(id) ? special('create indexes in it') : catalog.createIndex(id, index),

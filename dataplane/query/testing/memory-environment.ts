@@ -145,6 +145,12 @@ function catalogOf(world: MemoryEnvironment): Catalog {
     table.info = { ...table.info, indexes: change(table.info.indexes) };
     return Promise.resolve(table.info);
   };
+  const withInfo = (id: string, change: Partial<TableInfo>): Promise<TableInfo | Refusal> => {
+    const table = world.tables.get(id);
+    if (table === undefined) return Promise.resolve(refused('The table was dropped.'));
+    table.info = { ...table.info, ...change };
+    return Promise.resolve(table.info);
+  };
   return {
     databases: () => world.databases,
     database: (name) => world.databases.find((each) => each.name === name),
@@ -170,11 +176,18 @@ function catalogOf(world: MemoryEnvironment): Catalog {
       world.tables.set(info.id, new MemoryTable(info, world));
       return Promise.resolve(info);
     },
-    setExpireAt: (id, expireAt) => {
-      const table = world.tables.get(id);
-      if (table === undefined) return Promise.resolve(refused('The table was dropped.'));
-      table.info = { ...table.info, expireAt };
-      return Promise.resolve(table.info);
+    setExpireAt: (id, expireAt) => withInfo(id, { expireAt }),
+    setWriteHook: (id, writeHook) => withInfo(id, { writeHook }),
+    configureTable: (id, settings) => withInfo(id, settings),
+    renameDatabase: (id, name) => {
+      const at = world.databases.findIndex((each) => each.id === id);
+      if (at < 0) return Promise.resolve(refused('The database was dropped.'));
+      const renamed = { id, name };
+      world.databases[at] = renamed;
+      for (const table of world.tables.values()) {
+        if (table.info.database.id === id) table.info = { ...table.info, database: renamed };
+      }
+      return Promise.resolve(renamed);
     },
     dropTable: (id) => {
       const info = world.tables.get(id)?.info;

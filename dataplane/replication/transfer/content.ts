@@ -49,12 +49,17 @@ const isIndex = (value: unknown): boolean =>
   typeof value['multi'] === 'boolean' &&
   typeof value['geo'] === 'boolean';
 
+const isHook = (value: unknown): boolean =>
+  isObject(value) && typeof value['format'] === 'number' && typeof value['definition'] === 'string';
+
 const isTable = (value: unknown): boolean =>
   isObject(value) &&
   isName(value['name']) &&
   typeof value['primaryKey'] === 'string' &&
   ['hard', 'soft'].includes(String(value['durability'])) &&
-  ['string', 'undefined'].includes(typeof value['expireAt']);
+  ['string', 'undefined'].includes(typeof value['expireAt']) &&
+  ['single', 'majority', undefined].includes(value['writeAcks'] as undefined) &&
+  (value['writeHook'] === undefined || isHook(value['writeHook']));
 
 /** Undefined for a text that is no header. */
 export function decodeHeader(body: Uint8Array): TransferHeader | undefined {
