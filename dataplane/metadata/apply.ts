@@ -60,7 +60,7 @@ export type MetadataCommand =
   | { readonly type: 'abandonImport'; readonly keyspace: number };
 
 /** What can be changed of a table without touching its rows. */
-export type TableConfig = Pick<
+type TableConfig = Pick<
   TableRecord,
   'name' | 'databaseId' | 'durability' | 'writeAcks' | 'shards' | 'expireAt'
 >;

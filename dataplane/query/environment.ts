@@ -35,7 +35,7 @@ export interface IndexInfo {
   readonly progress: number;
 }
 
-export interface WriteHook {
+interface WriteHook {
   /** Of `definition`; the one that this version writes is `writeHookFormat`. */
   readonly format: number;
   /** The hook as its wire term (JSON text of a FUNC term of three parameters). */
@@ -63,7 +63,7 @@ export interface TableInfo {
 }
 
 /** What `config()` changes of a table. */
-export type TableSettings = Pick<
+type TableSettings = Pick<
   TableInfo,
   'name' | 'database' | 'durability' | 'writeAcks' | 'shards' | 'expireAt'
 >;

@@ -136,21 +136,17 @@ const refused = (message: string): Refusal => ({ type: 'refused', message });
 
 function catalogOf(world: MemoryEnvironment): Catalog {
   const infos = (): TableInfo[] => [...world.tables.values()].map(({ info }) => info);
-  const changed = (
-    id: string,
-    change: (indexes: readonly IndexInfo[]) => readonly IndexInfo[],
-  ): Promise<TableInfo | Refusal> => {
-    const table = world.tables.get(id);
-    if (table === undefined) return Promise.resolve(refused('The table was dropped.'));
-    table.info = { ...table.info, indexes: change(table.info.indexes) };
-    return Promise.resolve(table.info);
-  };
   const withInfo = (id: string, change: Partial<TableInfo>): Promise<TableInfo | Refusal> => {
     const table = world.tables.get(id);
     if (table === undefined) return Promise.resolve(refused('The table was dropped.'));
     table.info = { ...table.info, ...change };
     return Promise.resolve(table.info);
   };
+  const changed = (
+    id: string,
+    change: (indexes: readonly IndexInfo[]) => readonly IndexInfo[],
+  ): Promise<TableInfo | Refusal> =>
+    withInfo(id, { indexes: change(world.tables.get(id)?.info.indexes ?? []) });
   return {
     databases: () => world.databases,
     database: (name) => world.databases.find((each) => each.name === name),
@@ -180,13 +176,14 @@ function catalogOf(world: MemoryEnvironment): Catalog {
     setWriteHook: (id, writeHook) => withInfo(id, { writeHook }),
     configureTable: (id, settings) => withInfo(id, settings),
     renameDatabase: (id, name) => {
-      const at = world.databases.findIndex((each) => each.id === id);
-      if (at < 0) return Promise.resolve(refused('The database was dropped.'));
       const renamed = { id, name };
-      world.databases[at] = renamed;
-      for (const table of world.tables.values()) {
-        if (table.info.database.id === id) table.info = { ...table.info, database: renamed };
-      }
+      world.databases.splice(
+        0,
+        Infinity,
+        ...world.databases.map((each) => (each.id === id ? renamed : each)),
+      );
+      for (const table of infos())
+        if (table.database.id === id) void withInfo(table.id, { database: renamed });
       return Promise.resolve(renamed);
     },
     dropTable: (id) => {
