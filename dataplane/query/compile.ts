@@ -3,6 +3,7 @@ import { emptyObject } from '../datum/object.ts';
 import { determinism } from './compiled.ts';
 import type { Context, Determinism, Node, Path, Scope, TermDefinition } from './compiled.ts';
 import { CompileError } from './errors.ts';
+import { captured } from './closed-function.ts';
 import { logic } from './failure.ts';
 import { at, atArgument, constant, implicit, strict, variable, withPlace } from './node.ts';
 import type { Place } from './node.ts';
@@ -155,7 +156,9 @@ class Compiler {
     const node = this.node(body, { ...at(place, 1), scope });
     const shape = { arity: list.length, pure: node.pure, term: [special.function, args] };
     const run = (outer: Scope): Value =>
-      new FunctionValue(shape, (values) => node.run({ values, outer }));
+      new FunctionValue({ ...shape, captured: () => captured(place.scope, outer) }, (values) =>
+        node.run({ values, outer }),
+      );
     return { pure: node.pure, determinism: node.determinism, run, term: special.function };
   }
 

@@ -1,7 +1,7 @@
 import type { Datum } from '../datum/datum.ts';
 import type { Environment } from './environment.ts';
 import type { Frame } from './errors.ts';
-import type { Value } from './value.ts';
+import type { FunctionValue, Value } from './value.ts';
 
 /**
  * How far the value of a node follows from its arguments alone: always; always within one query
@@ -46,6 +46,13 @@ export interface Context {
     definition: string,
     multi: boolean,
   ) => (document: Datum) => readonly Datum[];
+  readonly compileFunction: (term: unknown, context: Context) => CompiledFunction;
+}
+
+/** A function that is stored by itself, outside of any query. */
+export interface CompiledFunction {
+  readonly value: FunctionValue;
+  readonly determinism: Determinism;
 }
 
 export interface TermCall {

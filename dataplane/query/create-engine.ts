@@ -6,6 +6,7 @@ import type { Batch, Cursor, GlobalOptions, Outcome, QueryEngine } from './engin
 import type { Environment } from './environment.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
+import { compileFunction } from './function-term.ts';
 import { compileIndexValues } from './index-function.ts';
 import type { Stream } from './stream.ts';
 import { withSystemDatabase } from './system-database.ts';
@@ -88,6 +89,7 @@ function contextOf(
     database: databaseName(options['db']),
     nowMs: environment.now(),
     indexValues: compileIndexValues,
+    compileFunction,
   };
 }
 

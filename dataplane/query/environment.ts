@@ -35,7 +35,7 @@ export interface IndexInfo {
   readonly progress: number;
 }
 
-interface WriteHook {
+export interface WriteHook {
   /** Of `definition`; the one that this version writes is `writeHookFormat`. */
   readonly format: number;
   /** The hook as its wire term (JSON text of a FUNC term of three parameters). */

@@ -183,11 +183,15 @@ export class FunctionValue extends Special {
   readonly call: (args: readonly Value[]) => Value | Promise<Value>;
   /** The term that it was compiled from, for definitions that are stored. */
   readonly term: unknown;
+  /** The values of the parameters of the functions around it, by their numbers. */
+  readonly captured: () => ReadonlyMap<number, Value>;
   constructor(
-    shape: { readonly arity: number; readonly pure: boolean; readonly term: unknown },
+    shape: Pick<FunctionValue, 'arity' | 'pure' | 'term'> &
+      Partial<Pick<FunctionValue, 'captured'>>,
     call: FunctionValue['call'],
   ) {
     super();
+    this.captured = shape.captured ?? (() => new Map());
     this.arity = shape.arity;
     this.pure = shape.pure;
     this.term = shape.term;

@@ -17,6 +17,7 @@ import { textTerms } from './text.ts';
 import { timeTerms } from './time.ts';
 import { transformTerms } from './transform.ts';
 import { valueTerms } from './values.ts';
+import { writeHookTerms } from './write-hooks.ts';
 import { writeTerms } from './writes.ts';
 
 /** Every term that this version evaluates, by its number; a few more are special forms of compile.ts. */
@@ -40,4 +41,5 @@ export const definitions: TermTable = new Map([
   ...indexTerms,
   ...reconfigureTerms,
   ...writeTerms,
+  ...writeHookTerms,
 ]);

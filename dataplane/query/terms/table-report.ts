@@ -1,5 +1,7 @@
 import type { Datum } from '../../datum/datum.ts';
 import type { TableInfo } from '../environment.ts';
+import { encodeHook } from '../function-blob.ts';
+import { binaryDatum } from './binary.ts';
 
 /** What a table is set to, and how it does: the rows of `table_config` and `table_status`. */
 
@@ -9,6 +11,16 @@ export type Identifiers = 'name' | 'uuid';
 interface Server {
   readonly id: string;
   readonly name: string;
+}
+
+/** Null without a hook. */
+export function writeHookDatum({ writeHook: hook }: TableInfo): Datum {
+  if (hook === undefined) return null;
+  const { definition } = hook;
+  return {
+    function: binaryDatum(encodeHook(JSON.parse(definition))),
+    query: `setWriteHook(${definition})`,
+  };
 }
 
 export function tableConfig(
@@ -27,8 +39,8 @@ export function tableConfig(
     name: info.name,
     primary_key: info.primaryKey,
     shards: [{ nonvoting_replicas: [], primary_replica: server, replicas: [server] }],
-    write_acks: 'majority',
-    write_hook: null,
+    write_acks: info.writeAcks ?? 'majority',
+    write_hook: writeHookDatum(info),
   };
 }
 

@@ -9,6 +9,7 @@ import { logic } from '../failure.ts';
 import { determinism } from '../compiled.ts';
 import { batchesOf } from '../stream.ts';
 import {
+  boolOf,
   datumOf,
   datumOfItem,
   FunctionValue,
@@ -23,6 +24,8 @@ import type { Item, TableValue, Value } from '../value.ts';
 import { primaryKeyOf } from './bounds.ts';
 import { merged, resolved } from './merging.ts';
 import { itemsOf, overLimit, streamFrom, tableOf } from './sequence-tools.ts';
+import { writeHookOf } from '../write-hook.ts';
+import type { Hooked } from '../write-hook.ts';
 import { expectTable } from './select.ts';
 
 /** Terms that write. Each answers the counts of what happened to its documents. */
@@ -60,6 +63,7 @@ interface Writing {
   readonly context: Context;
   readonly durability: 'hard' | 'soft';
   readonly returnChanges: Value;
+  readonly hook: Hooked | undefined;
   readonly tally: Tally;
 }
 
@@ -71,10 +75,13 @@ function writing(table: TableValue, { options, context }: TermCall): Writing {
     );
   }
   const durability = asked ?? table.info.durability;
+  const ignoresHook = boolOf(options.get('ignore_write_hook') ?? false);
+  const info = context.environment.catalog.tableById(table.info.id) ?? table.info;
   return {
     table,
     context,
     durability,
+    hook: ignoresHook ? undefined : writeHookOf(info, context),
     returnChanges: options.get('return_changes') ?? false,
     tally: newTally(),
   };
@@ -113,7 +120,19 @@ function summary({ tally, returnChanges }: Writing): Datum {
 }
 
 async function commit(write: Writing, edits: readonly Edit[]): Promise<void> {
-  const outcomes = await write.table.access.edit(edits, write.durability, write.context.signal);
+  const { hook, table } = write;
+  const throughHook = (old: Datum, next: Datum): Datum | Promise<Datum> =>
+    hook === undefined
+      ? next
+      : then(hook(old, next), (given) => (given === null ? null : keepKey(next, given, table)));
+  const hooked =
+    hook === undefined
+      ? edits
+      : edits.map((edit) => ({
+          ...edit,
+          evaluate: (old: Datum) => then(edit.evaluate(old), (next) => throughHook(old, next)),
+        }));
+  const outcomes = await write.table.access.edit(hooked, write.durability, write.context.signal);
   for (const outcome of outcomes) count(write, outcome);
 }
 
@@ -259,7 +278,7 @@ function changeBy(call: TermCall): {
 
 const then = (
   value: Datum | Promise<Datum>,
-  continued: (datum: Datum) => Datum,
+  continued: (datum: Datum) => Datum | Promise<Datum>,
 ): Datum | Promise<Datum> => (value instanceof Promise ? value.then(continued) : continued(value));
 
 function update(call: TermCall): Promise<Value> {
