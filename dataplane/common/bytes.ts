@@ -84,6 +84,16 @@ export function fromHex(text: string): Uint8Array {
   return Buffer.from(text, 'hex');
 }
 
+/** Of the standard alphabet, padded. */
+export function encodeBase64(bytes: Uint8Array): string {
+  return view(bytes).toString('base64');
+}
+
+/** Skips what is no letter of base64: check first. */
+export function decodeBase64(text: string): Uint8Array {
+  return Buffer.from(text, 'base64');
+}
+
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
   for (let bit = 0; bit < 8; bit += 1) value = (value >>> 1) ^ ((value & 1) * 0xed_b8_83_20);

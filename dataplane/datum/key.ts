@@ -2,6 +2,8 @@ import { ByteWriter } from '../common/byte-writer.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { binaryText } from './compare.ts';
 import type { Datum, DatumObject } from './datum.ts';
+import { tooDeep } from './errors.ts';
+import { datumDepthMax } from './limits.ts';
 import { fieldOf, isObject, pseudoType, sortedKeys } from './object.ts';
 
 /**
@@ -25,24 +27,25 @@ export const primaryKeyTextMax = 127;
 
 export function encodeKey(datum: Datum): Uint8Array {
   const writer = new ByteWriter(32);
-  write(writer, datum);
+  write(writer, datum, 0);
   return writer.finish();
 }
 
-function write(writer: ByteWriter, datum: Datum): void {
+function write(writer: ByteWriter, datum: Datum, depth: number): void {
   if (datum === null) writer.u8(tag.null);
   else if (typeof datum === 'boolean') writer.u8(tag.bool).u8(datum ? 1 : 0);
   else if (typeof datum === 'number') writeNumber(writer.u8(tag.number), datum);
   else if (typeof datum === 'string') writeBytes(writer.u8(tag.string), encodeUtf8(datum));
-  else if (isObject(datum)) writeObject(writer, datum);
+  else if (depth >= datumDepthMax) throw tooDeep();
+  else if (isObject(datum)) writeObject(writer, datum, depth + 1);
   else {
     writer.u8(tag.array);
-    for (const item of datum) write(writer, item);
+    for (const item of datum) write(writer, item, depth + 1);
     writer.u8(tag.end);
   }
 }
 
-function writeObject(writer: ByteWriter, object: DatumObject): void {
+function writeObject(writer: ByteWriter, object: DatumObject, depth: number): void {
   const type = pseudoType(object);
   if (type === 'TIME') {
     writeNumber(writer.u8(tag.time), Number(fieldOf(object, 'epoch_time')));
@@ -59,7 +62,7 @@ function writeObject(writer: ByteWriter, object: DatumObject): void {
   writer.u8(tag.object);
   for (const key of sortedKeys(object)) {
     writeBytes(writer.u8(tag.string), encodeUtf8(key));
-    write(writer, object[key] as Datum);
+    write(writer, object[key] as Datum, depth);
   }
   writer.u8(tag.end);
 }

@@ -38,7 +38,14 @@ export function compareText(a: string, b: string): number {
 
 const rank = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);
 
-export const sortedKeys = (object: DatumObject): string[] => Object.keys(object).sort(compareText);
+export function sortedKeys(object: DatumObject): string[] {
+  const keys = Object.keys(object);
+  // What comes from canonical text is in order already.
+  for (let at = 1; at < keys.length; at += 1) {
+    if (compareText(keys[at - 1] as string, keys[at] as string) > 0) return keys.sort(compareText);
+  }
+  return keys;
+}
 
 /** The pseudo-type of an object (`TIME`, `BINARY`, ...); undefined for an ordinary one. */
 export function pseudoType(object: DatumObject): string | undefined {

@@ -1,5 +1,6 @@
+import { jsonTypeName as typeName } from '../datum/type-name.ts';
 import type { GlobalOptions } from '../query/engine.ts';
-import { CompileError, RuntimeError } from '../query/errors.ts';
+import { CompileError, MalformedQueryError, RuntimeError } from '../query/errors.ts';
 
 /** The JSON inside frames: what a client may ask, and the texts of answers. */
 const queryType = {
@@ -35,6 +36,7 @@ export function parseQuery(text: string | undefined): ClientQuery {
   }
   switch (type) {
     case queryType.start:
+      if (query.length < 2) return unparsed('Expected a term in a START query, but found none.');
       if (typeName(options) !== 'OBJECT') {
         return unparsed(`Expected global optargs as an object, but found ${typeName(options)}.`);
       }
@@ -61,17 +63,13 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function typeName(value: unknown): string {
-  if (value === null) return 'NULL';
-  if (Array.isArray(value)) return 'ARRAY';
-  return typeof value === 'boolean' ? 'BOOL' : (typeof value).toUpperCase();
-}
 
 export const clientErrorText = (message: string): string =>
   `{"t":16,"r":[${JSON.stringify(message)}],"b":[]}`;
 
 /** An error of the query; undefined for what no client can cause. */
 export function queryErrorText(error: unknown): string | undefined {
+  if (error instanceof MalformedQueryError) return clientErrorText(error.message);
   if (!(error instanceof CompileError) && !(error instanceof RuntimeError)) return undefined;
   const [message, backtrace] = [JSON.stringify(error.message), JSON.stringify(error.backtrace)];
   const head = error instanceof CompileError ? '"t":17' : `"t":18,"e":${error.type}`;

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { canonicalText, parseText } from '../datum/text.ts';
+import { validDocument } from '../datum/document.ts';
+import { parseText } from '../datum/text.ts';
 import { RealDisk } from '../disk/real-disk.ts';
 import type { Logger } from '../observability/logger.ts';
 import { compileIndex } from '../query/index-function.ts';
@@ -35,7 +36,7 @@ export function openData({ path, logger, ...options }: OpenDataOptions): Promise
       signal: options.signal,
     }),
     openLog: ({ isFirst, ...replay }) => openLog(join(path, 'wal'), isFirst, replay, logger),
-    codec: { parse: parseText, format: canonicalText },
+    codec: { parse: parseText, validate: validDocument },
     compileIndex,
   });
 }

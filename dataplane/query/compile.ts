@@ -1,19 +1,21 @@
 import type { Datum } from '../datum/datum.ts';
+import { checkedInput } from '../datum/input.ts';
 import { emptyObject } from '../datum/object.ts';
+import { checkedObject } from '../datum/pseudo-type.ts';
+import { jsonTypeName } from '../datum/type-name.ts';
 import { determinism } from './compiled.ts';
 import type { Context, Determinism, Node, Path, Scope, TermDefinition } from './compiled.ts';
-import { CompileError } from './errors.ts';
 import { captured } from './closed-function.ts';
+import { CompileError, MalformedQueryError } from './errors.ts';
 import { logic } from './failure.ts';
 import { at, atArgument, constant, implicit, strict, variable, withPlace } from './node.ts';
 import type { Place } from './node.ts';
 import { branch, fallback, logical, spreadBranch } from './special-forms.ts';
 import { termNames } from './term-table.ts';
 import { definitions } from './terms/all.ts';
-import { checkDatum } from './terms/datum.ts';
 import { groupsOf, isGrouped } from './terms/grouping.ts';
 import { overLimit } from './terms/sequence-tools.ts';
-import { BoundArray, BoundValue, datumOf, FunctionValue, GroupedValue } from './value.ts';
+import { BoundArray, BoundObject, datumOf, FunctionValue, GroupedValue, holdsBound } from './value.ts';
 import type { Value } from './value.ts';
 import { refuseNestedWrite, refusesWrites } from './write-nesting.ts';
 
@@ -29,6 +31,7 @@ export function compile(term: unknown, context: Context): Node {
 const depthMax = 500;
 
 const special = {
+  datum: 1,
   makeArray: 2,
   makeObject: 3,
   variable: 10,
@@ -41,7 +44,7 @@ const special = {
   fallback: 92,
 } as const;
 /** Terms whose arguments are not all evaluated before them. */
-export const specialTerms: ReadonlySet<number> = new Set([1, ...Object.values(special)]);
+export const specialTerms: ReadonlySet<number> = new Set(Object.values(special));
 const argsTerm = 154;
 /** Terms that answer what is stored, which may be longer than the query's array limit. */
 const readingTerms: ReadonlySet<number> = new Set([31, 170, 16, 45]);
@@ -56,6 +59,53 @@ function arityText(least: number, most: number): string {
     : `between ${least} and ${most} arguments`;
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
+interface TermParts {
+  readonly number: number;
+  readonly args: readonly unknown[];
+  readonly options: Fields;
+}
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Number, arguments and optional arguments of a term; both of the latter may be missing. */
+function termParts(term: readonly unknown[], path: Path): TermParts {
+  const refuse = (message: string): never => {
+    throw new CompileError(message, path);
+  };
+  if (term.length < 1 || term.length > 3)
+    refuse(`Expected between 1 and 3 elements in a raw term, but found ${term.length}.`);
+  const [number, second = [], third] = term;
+  if (typeof number !== 'number')
+    return refuse(`Expected a TermType as a NUMBER but found ${jsonTypeName(number)}.`);
+  if (!termNames.has(number)) refuse(`Unrecognized TermType: ${number}.`);
+  if (number === special.datum) return { number, args: [], options: {} };
+  if (!Array.isArray(second) && !isFields(second))
+    return refuse('Second element in a Term is neither arguments nor optional arguments.');
+  if (third !== undefined && !isFields(third))
+    return refuse('Third element in a Term is not optional arguments.');
+  if (Array.isArray(second)) return { number, args: second, options: third ?? {} };
+  if (third === undefined) return { number, args: [], options: second };
+  return refuse('Second and third element in a term are both optional arguments.');
+}
+
+/** Only what JSON.parse takes and JSON does not say: no driver sends that. */
+function wellFormed<T extends Datum>(scalar: T): T {
+  const isOne =
+    typeof scalar === 'number'
+      ? Number.isFinite(scalar)
+      : typeof scalar !== 'string' || scalar.isWellFormed();
+  if (!isOne) throw new MalformedQueryError();
+  return scalar;
+}
+
+function refuseOptions([name]: readonly string[], { path }: Place): void {
+  if (name === undefined) return;
+  throw new CompileError(`Unrecognized optional argument \`${name}\`.`, [...path, name]);
+}
+
 class Compiler {
   readonly #context: Context;
 
@@ -66,45 +116,58 @@ class Compiler {
   node(term: unknown, place: Place): Node {
     if (place.path.length > depthMax) throw new CompileError('Query too deeply nested.', []);
     if (!Array.isArray(term)) return this.#data(term, place);
-    const [number, args = [], options = {}] = term as [unknown, unknown, unknown];
-    if (typeof number !== 'number') {
-      throw new CompileError('Expected a TermType as a NUMBER but found another type.', place.path);
-    }
-    const name = termNames.get(number);
-    if (name === undefined) throw new CompileError(`Unrecognized TermType: ${number}.`, place.path);
-    if (!Array.isArray(args)) {
-      throw new CompileError(`Expected an array of arguments for ${name}.`, place.path);
-    }
-    if (number === 1) return this.#data(args[0], place);
+    const { number, args, options } = termParts(term, place.path);
+    if (number === special.datum) return this.#literalDatum(term, place);
     refuseNestedWrite(number, place);
-    const inside = refusesWrites(number) ? { ...place, readOnly: true } : place;
     const located =
-      this.#special(number, args, inside) ??
-      this.#ordinary(number, args, options as object, inside);
+      this.#special({ number, args, options }, place) ??
+      this.#ordinary({ number, args, options }, place);
     return withPlace(located, number, place.path);
   }
 
   /** Data stands for itself; an object may hold terms as its fields. */
   #data(data: unknown, place: Place): Node {
-    if (typeof data !== 'object' || data === null) return constant(data as Datum);
-    return this.#object(data as Record<string, unknown>, place);
+    if (typeof data !== 'object' || data === null) return constant(wellFormed(data as Datum));
+    return this.#object(data as Fields, place);
   }
 
-  #object(fields: Record<string, unknown>, place: Place): Node {
+  /** A DATUM term: nothing in it is a term. */
+  #literalDatum(term: readonly unknown[], place: Place): Node {
+    if (term.length !== 2) {
+      throw new CompileError(
+        `Expected 2 elements in a DATUM term, but found ${term.length}.`,
+        place.path,
+      );
+    }
+    const node = constant(null);
+    const run = (): Value => checkedInput(term[1] as Datum);
+    return withPlace({ ...node, run }, special.datum, place.path);
+  }
+
+  #object(fields: Fields, place: Place): Node {
     const nodes = Object.entries(fields).map(
-      ([name, field]) => [name, this.node(field, at(place, name))] as const,
+      ([name, field]) =>
+        [wellFormed(name) as string, this.node(field, at(place, name))] as const,
     );
-    const make = (values: readonly Value[]): Datum => {
+    const make = (values: readonly Value[]): Value => {
+      if (values.some(holdsBound)) return new BoundObject(values);
       const object = emptyObject();
       nodes.forEach(([name], position) => (object[name] = datumOf(values[position] as Value)));
-      return checkDatum(object);
+      return checkedObject(object);
     };
     const fieldNodes = nodes.map(([, node]) => node);
     const node = strict(fieldNodes, make, { term: special.makeObject });
     return withPlace(node, special.makeObject, place.path);
   }
 
-  #special(number: number, args: readonly unknown[], place: Place): Node | undefined {
+  #special({ number, args, options }: TermParts, place: Place): Node | undefined {
+    if (number === special.makeObject) {
+      if (args.length > 0)
+        throw new CompileError(`Expected 0 arguments but found ${args.length}.`, place.path);
+      return this.#object(options, place);
+    }
+    if (!specialTerms.has(number)) return undefined;
+    refuseOptions(Object.keys(options), place);
     switch (number) {
       case special.makeArray:
         return this.#array(args, place);
@@ -134,13 +197,21 @@ class Compiler {
     return args.map((arg, position) => this.node(arg, at(place, position)));
   }
 
+  /** Arguments of a term that may refuse writes, but for the sequence that it is applied to. */
+  #arguments({ number, args }: TermParts, place: Place): Node[] {
+    if (!refusesWrites(number)) return this.#nodes(args, place);
+    const inside = { ...place, readOnly: true };
+    return args.map((arg, position) =>
+      this.node(arg, at(position === 0 ? place : inside, position)),
+    );
+  }
+
   #array(args: readonly unknown[], place: Place): Node {
     const nodes = this.#nodes(args, place);
     const make = (values: readonly Value[]): Value => {
       const items = spread(values, nodes);
       if (items.length > this.#context.arrayLimit) throw overLimit(this.#context);
-      const bounds = items.some((item) => item instanceof BoundValue || item instanceof BoundArray);
-      return bounds ? new BoundArray(items) : items.map(datumOf);
+      return items.some(holdsBound) ? new BoundArray(items) : items.map(datumOf);
     };
     return strict(nodes, make, { term: special.makeArray });
   }
@@ -149,17 +220,19 @@ class Compiler {
     const [parameters, body] = args;
     const list =
       Array.isArray(parameters) && parameters[0] === 2 ? (parameters[1] as unknown[]) : parameters;
-    if (!Array.isArray(list) || args.length !== 2) {
+    const isList = Array.isArray(list) && list.every((id) => typeof id === 'number');
+    if (!isList || args.length !== 2) {
       throw new CompileError('Expected an array of parameters and a body.', place.path);
     }
-    const scope = { parameters: list.map(Number), outer: place.scope };
+    const scope = { parameters: list, outer: place.scope };
     const node = this.node(body, { ...at(place, 1), scope });
-    const shape = { arity: list.length, pure: node.pure, term: [special.function, args] };
+    const { pure, determinism } = node;
+    const shape = { arity: list.length, pure, determinism, term: [special.function, args] };
     const run = (outer: Scope): Value =>
       new FunctionValue({ ...shape, captured: () => captured(place.scope, outer) }, (values) =>
         node.run({ values, outer }),
       );
-    return { pure: node.pure, determinism: node.determinism, run, term: special.function };
+    return { pure, determinism, run, term: special.function };
   }
 
   /** `do`: the function is the first argument, its own arguments follow. */
@@ -187,7 +260,8 @@ class Compiler {
     return branch(nodes, special.branch);
   }
 
-  #ordinary(number: number, args: readonly unknown[], options: object, place: Place): Node {
+  #ordinary(parts: TermParts, place: Place): Node {
+    const { number, args, options } = parts;
     const definition = definitions.get(number);
     const name = termNames.get(number) ?? '';
     if (definition === undefined) {
@@ -197,11 +271,15 @@ class Compiler {
       );
     }
     checkArguments(definition, args, options, place);
-    const nodes = this.#nodes(args, place).map((node, position) =>
+    const nodes = this.#arguments(parts, place).map((node, position) =>
       position === definition.deferred ? deferred(node) : node,
     );
     const optionNodes = Object.entries(options).map(
-      ([key, option]) => [key, this.node(option, at(place, key))] as const,
+      ([key, option]) =>
+        [
+          key,
+          this.node(option, { ...at(place, key), readOnly: place.readOnly || refusesWrites(number) }),
+        ] as const,
     );
     if (definition.noSpread !== undefined && nodes.some(isSpread)) throw logic(definition.noSpread);
     const context = this.#context;
@@ -313,7 +391,8 @@ function spread(values: readonly Value[], nodes: readonly Node[]): readonly Valu
 /** What is written in place of a function: evaluated at each call. */
 function deferred(node: Node): Node {
   if (node.term === special.function) return node;
-  const shape = { arity: 1, pure: node.pure, term: undefined };
+  const { pure, determinism } = node;
+  const shape = { arity: 1, pure, determinism, term: undefined };
   const run = (scope: Scope): Value =>
     new FunctionValue(shape, (args) => {
       const called = (value: Value): Value | Promise<Value> =>

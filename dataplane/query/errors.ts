@@ -26,6 +26,14 @@ export class CompileError extends PhotonError {
   }
 }
 
+/** A query whose JSON holds what JSON does not have: a number beyond doubles, half a surrogate pair. */
+export class MalformedQueryError extends PhotonError {
+  override readonly code = 'query.malformed';
+  constructor() {
+    super('Client is buggy (failed to deserialize query).');
+  }
+}
+
 /** A query that failed while it ran. */
 export class RuntimeError extends PhotonError {
   override readonly code = 'query.runtime';

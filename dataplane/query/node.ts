@@ -1,9 +1,9 @@
 import type { Datum } from '../datum/datum.ts';
+import { InvalidDatumError } from '../datum/errors.ts';
 import { determinism } from './compiled.ts';
 import type { CompileScope, Determinism, Node, Path, Scope } from './compiled.ts';
 import { CompileError, RuntimeError } from './errors.ts';
-import { isAbout } from './failure.ts';
-import { checkDatum } from './terms/datum.ts';
+import { isAbout, logic } from './failure.ts';
 import type { Value } from './value.ts';
 
 /** Nodes: how closures are put together out of the closures of their arguments. */
@@ -22,8 +22,7 @@ export const at = (place: Place, frame: number | string): Place => ({
 });
 
 export function constant(datum: Datum): Node {
-  const value = checkDatum(datum);
-  return { pure: true, determinism: determinism.always, run: () => value, term: undefined };
+  return { pure: true, determinism: determinism.always, run: () => datum, term: undefined };
 }
 
 /** The value of a pure node. */
@@ -132,10 +131,15 @@ export function withPlace(node: Node, term: number, path: Path): Node {
   return { ...node, term, run };
 }
 
+/** A value that ReQL does not have is an error of the query like others. */
+const spoken = (error: unknown): unknown =>
+  error instanceof InvalidDatumError ? logic(error.message) : error;
+
 /** Places that were given: an error at the root has an empty path too, and is not located again. */
 const given = new WeakSet<Path>();
 
-function placed(error: unknown, path: Path): unknown {
+function placed(failure: unknown, path: Path): unknown {
+  const error = spoken(failure);
   if (!(error instanceof RuntimeError) || given.has(error.backtrace)) return error;
   const own = [...path];
   given.add(own);

@@ -1,7 +1,9 @@
 import type { Datum, DatumArray, DatumObject } from '../datum/datum.ts';
 import { isObject } from '../datum/object.ts';
-import { canonicalText, parseText, prettyText } from '../datum/text.ts';
+import { answerText } from '../datum/document.ts';
+import { parseText, prettyText } from '../datum/text.ts';
 import { typeName } from '../datum/type-name.ts';
+import type { Determinism } from './compiled.ts';
 import type { DatabaseInfo, EncodedRange, Row, TableAccess, TableInfo } from './environment.ts';
 import type { RuntimeError } from './errors.ts';
 import { about, logic, nonExistence } from './failure.ts';
@@ -49,7 +51,7 @@ export type Item = Datum | StoredRow;
 
 export const datumOfItem = (item: Item): Datum => (item instanceof StoredRow ? item.datum : item);
 export const textOfItem = (item: Item): string =>
-  item instanceof StoredRow ? item.text : canonicalText(item);
+  item instanceof StoredRow ? item.text : answerText(item);
 
 export class DatabaseValue extends Special {
   override readonly typeName = 'DATABASE';
@@ -180,13 +182,15 @@ export class FunctionValue extends Special {
   readonly arity: number;
   /** Whether calling it needs no waiting. */
   readonly pure: boolean;
+  /** How far what it answers follows from its arguments. */
+  readonly determinism: Determinism;
   readonly call: (args: readonly Value[]) => Value | Promise<Value>;
   /** The term that it was compiled from, for definitions that are stored. */
   readonly term: unknown;
   /** The values of the parameters of the functions around it, by their numbers. */
   readonly captured: () => ReadonlyMap<number, Value>;
   constructor(
-    shape: Pick<FunctionValue, 'arity' | 'pure' | 'term'> &
+    shape: Pick<FunctionValue, 'arity' | 'pure' | 'determinism' | 'term'> &
       Partial<Pick<FunctionValue, 'captured'>>,
     call: FunctionValue['call'],
   ) {
@@ -194,6 +198,7 @@ export class FunctionValue extends Special {
     this.captured = shape.captured ?? (() => new Map());
     this.arity = shape.arity;
     this.pure = shape.pure;
+    this.determinism = shape.determinism;
     this.term = shape.term;
     this.call = call;
   }
@@ -221,6 +226,19 @@ export class BoundArray extends Special {
     this.items = items;
   }
 }
+
+/** An object with bounds in it: a value that no table takes. */
+export class BoundObject extends Special {
+  override readonly typeName = 'OBJECT';
+  readonly fields: readonly Value[];
+  constructor(fields: readonly Value[]) {
+    super();
+    this.fields = fields;
+  }
+}
+
+export const holdsBound = (value: Value): value is BoundValue | BoundArray | BoundObject =>
+  value instanceof BoundValue || value instanceof BoundArray || value instanceof BoundObject;
 
 export interface Group {
   readonly key: Datum;
@@ -276,8 +294,8 @@ export function datumOf(value: Value): Datum {
   if (value instanceof RowValue) return value.datum;
   if (value instanceof ArraySelection) return value.items.map(datumOfItem);
   if (value instanceof BoundValue) throw logic(`Cannot convert \`r.${value.end}\` to JSON.`);
-  if (value instanceof BoundArray) {
-    value.items.forEach(datumOf);
+  if (value instanceof BoundArray || value instanceof BoundObject) {
+    (value instanceof BoundArray ? value.items : value.fields).forEach(datumOf);
     return [];
   }
   throw wrongValue('DATUM', value);

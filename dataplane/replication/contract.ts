@@ -1,4 +1,5 @@
 import type { Datum } from '../datum/datum.ts';
+import type { DocumentPlace, ValidDocument } from '../datum/document.ts';
 import type { ReadTransaction, StoreStatistics, WriteTransaction } from '../kv/store.ts';
 import type { IndexFunction } from '../table/apply.ts';
 
@@ -60,8 +61,8 @@ export interface ApplyStore {
 /** Documents between values and canonical text. */
 export interface DocumentCodec {
   parse(text: string): Datum;
-  /** Canonical text; throws what the client shall see when a value cannot be stored. */
-  format(document: Datum): string;
+  /** Throws what the client shall see when a value cannot be stored there. */
+  validate(document: Datum, place: DocumentPlace): ValidDocument;
 }
 
 export type CompileIndex = (definition: string, multi: boolean, geo: boolean) => IndexFunction;

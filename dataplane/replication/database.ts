@@ -362,6 +362,7 @@ export class Database {
     return new TableGroup({
       group: table.keyspace,
       name: qualifiedName(this.#state, table),
+      primaryKey: table.primaryKey,
       store,
       codec,
       log: this.#log,

@@ -9,14 +9,6 @@ export class DatabaseStoppedError extends PhotonError {
   }
 }
 
-/** A document that no record of the log could hold. */
-export class DocumentTooLargeError extends PhotonError {
-  override readonly code = 'replication.document_too_large';
-  constructor(bytes: number, bytesMax: number) {
-    super(`A document of ${bytes} bytes is too large: ${bytesMax} bytes at most.`);
-  }
-}
-
 /** A table of which something is lost: neither read nor written until it is restored or dropped. */
 export class TableDamagedError extends PhotonError {
   override readonly code = 'replication.table_damaged';

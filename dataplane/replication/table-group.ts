@@ -1,9 +1,9 @@
 import { assert } from '../common/assert.ts';
-import { decodeUtf8, encodeUtf8, nameOfBytes } from '../common/bytes.ts';
+import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { Datum } from '../datum/datum.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { encodeCommand } from '../table/command.ts';
-import type { Command, Operation } from '../table/command.ts';
+import type { NewCommand, NewOperation } from '../table/command.ts';
 import { decodeDocument, keyspaceKey } from '../table/envelope.ts';
 import type { StoredDocument } from '../table/envelope.ts';
 import { StorageCorruptError } from '../table/errors.ts';
@@ -13,7 +13,7 @@ import type { Applier } from './applier.ts';
 import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
 import type { DamagedGroups } from './damage.ts';
 import type { GroupDocuments } from './document-cache.ts';
-import { DocumentTooLargeError, isRefusal, TableDamagedError } from './errors.ts';
+import { isRefusal, TableDamagedError } from './errors.ts';
 import { Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { OverlayBudget } from './overlay-budget.ts';
@@ -28,6 +28,8 @@ export interface TableGroupOptions {
   readonly group: number;
   /** `database.table`, for sentences. */
   readonly name: string;
+  /** The field of a document that holds its key. */
+  readonly primaryKey: string;
   readonly store: ApplyStore;
   readonly log: GroupLog;
   readonly applier: Applier;
@@ -52,8 +54,6 @@ export const onlyTerm = 1;
 /** A command is closed when it holds so much: bounds the records of the log. */
 const commandBytesMax = 1_048_576;
 export const entryOverheadBytes = 200;
-/** Half of what one append to the log may hold, so that a document fits beside a full command. */
-const documentBytesMax = 64 * 1_048_576;
 
 interface Current {
   readonly version: number;
@@ -64,7 +64,7 @@ const noDocument: Current = { version: 0, text: undefined };
 
 /** What an `edit` call has staged and not proposed: one command to be. */
 interface Staged {
-  readonly operations: Operation[];
+  readonly operations: NewOperation[];
   readonly entries: { readonly name: string; readonly entry: OverlayEntry }[];
   bytes: number;
   /** How the number of documents changes. */
@@ -326,12 +326,12 @@ export class TableGroup {
   ): EditOutcome {
     const { name, current, old, next } = step;
     if (next === old) return { old, new: next };
-    const text = next === null ? undefined : this.options.codec.format(next);
+    const { codec, primaryKey } = this.options;
+    const place = { key: edit.key, primaryKey, old };
+    const document = next === null ? undefined : codec.validate(next, place);
+    const text = document?.text;
     if (text === current.text) return { old, new: old };
-    const body = text === undefined ? undefined : encodeUtf8(text);
-    if (body !== undefined && body.byteLength > documentBytesMax) {
-      throw new DocumentTooLargeError(body.byteLength, documentBytesMax);
-    }
+    const body = document?.bytes;
     const bytes = entryBytes(edit.key, body);
     const entry = { key: edit.key, index: this.#nextIndex, text, bytes, isShown: false };
     staged.operations.push({ key: edit.key, expectedVersion: current.version, body });
@@ -384,7 +384,7 @@ export class TableGroup {
     this.overlay.proposeOnly(kept);
   }
 
-  #commit(index: number, command: Command, staged: Staged): void {
+  #commit(index: number, command: NewCommand, staged: Staged): void {
     const isOwn = staged.entries.every(({ entry }) => entry.index === index);
     assert(isOwn, 'an entry is committed by its own command');
     this.#outstanding.delete(index);

@@ -1,5 +1,6 @@
 import { ByteReader, TruncatedError } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
+import type { DocumentBytes } from '../datum/document.ts';
 import { CommandFormatError } from './errors.ts';
 
 /**
@@ -16,6 +17,15 @@ export interface Operation {
   readonly body: Uint8Array | undefined;
 }
 
+/** What a new command may hold: a body that was checked, and no other. */
+export interface NewOperation extends Operation {
+  readonly body: DocumentBytes | undefined;
+}
+
+export interface NewCommand extends Command {
+  readonly operations: readonly NewOperation[];
+}
+
 export interface Command {
   readonly keyspace: number;
   /** Given to every key that is put; greater than any version of the keyspace before. */
@@ -25,7 +35,7 @@ export interface Command {
 
 const operationKind = { put: 1, delete: 2 } as const;
 
-export function encodeCommand(command: Command): Uint8Array {
+export function encodeCommand(command: NewCommand): Uint8Array {
   const bodies = command.operations.reduce(
     (sum, { key, body }) => sum + key.byteLength + (body?.byteLength ?? 0) + 20,
     32,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { canonicalText, parseText } from '../../dataplane/datum/text.ts';
+import { validDocument } from '../../dataplane/datum/document.ts';
+import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
 import { Database } from '../../dataplane/replication/database.ts';
@@ -107,7 +108,7 @@ async function openDatabase(directory: string, cacheMib: number): Promise<Databa
         clock: machineClock,
         random: () => Math.random(),
       }),
-    codec: { parse: parseText, format: canonicalText },
+    codec: { parse: parseText, validate: validDocument },
     compileIndex: () => () => [],
     overlayBytesMax: mebibyte,
     cacheBytesMax: cacheMib * mebibyte,

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { encodeUtf8 } from '../../dataplane/common/bytes.ts';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { canonicalText, parseText } from '../../dataplane/datum/text.ts';
+import { validDocument } from '../../dataplane/datum/document.ts';
+import { encodeKey } from '../../dataplane/datum/key.ts';
+import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
 import { Database } from '../../dataplane/replication/database.ts';
@@ -36,7 +38,7 @@ const filler = 'x'.repeat(200);
 
 const keyOf = (id: number): string => `k${String(id).padStart(9, '0')}`;
 const pairOf = (id: number): Pair => {
-  const text = `{"filler":"${filler}","id":${id},"parity":${id % 997}}`;
+  const text = `{"filler":"${filler}","id":"${keyOf(id)}","parity":${id % 997}}`;
   return { key: keyOf(id), indexKey: `${id % 997}/${keyOf(id)}`, text };
 };
 
@@ -51,7 +53,7 @@ async function openDatabase(directory: string): Promise<Database> {
         clock: machineClock,
         random: () => Math.random(),
       }),
-    codec: { parse: parseText, format: canonicalText },
+    codec: { parse: parseText, validate: validDocument },
     compileIndex: () => (text) => [
       encodeUtf8(String((JSON.parse(text) as { parity: number }).parity)),
     ],
@@ -89,9 +91,9 @@ async function openOurs(directory: string): Promise<Measured> {
   return {
     name: 'PhotonDB',
     async write({ key, text }) {
-      await group.edit([{ key: encodeUtf8(key), evaluate: () => parseText(text) }], 'hard', signal);
+      await group.edit([{ key: encodeKey(key), evaluate: () => parseText(text) }], 'hard', signal);
     },
-    get: (key) => group.get(encodeUtf8(key)),
+    get: (key) => group.get(encodeKey(key)),
     async scan() {
       const source = new TableScan(group, {}, 'ascending');
       let count = 0;

@@ -7,8 +7,9 @@ import { expect } from 'chai';
 import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
 import { loadConfig } from '../../dataplane/config/config.ts';
+import { validDocument } from '../../dataplane/datum/document.ts';
 import { encodeKey } from '../../dataplane/datum/key.ts';
-import { canonicalText, parseText } from '../../dataplane/datum/text.ts';
+import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
 import { compileIndex } from '../../dataplane/query/index-function.ts';
@@ -92,7 +93,7 @@ async function prepare(path: string): Promise<void> {
           random: Math.random,
         }),
       ),
-    codec: { parse: parseText, format: canonicalText },
+    codec: { parse: parseText, validate: validDocument },
     compileIndex,
     overlayBytesMax: 16 * 1_048_576,
     cacheBytesMax: 0,

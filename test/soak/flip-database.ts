@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { encodeUtf8 } from '../../dataplane/common/bytes.ts';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { canonicalText, parseText } from '../../dataplane/datum/text.ts';
+import { validDocument } from '../../dataplane/datum/document.ts';
+import { encodeKey } from '../../dataplane/datum/key.ts';
+import { parseText } from '../../dataplane/datum/text.ts';
 import { compileIndex } from '../../dataplane/query/index-function.ts';
 import type { BatchSource, GroupLog, Row } from '../../dataplane/replication/contract.ts';
 import { Database } from '../../dataplane/replication/database.ts';
@@ -29,7 +30,7 @@ export function openOver(store: LmdbStore): Promise<Database> {
   return Database.open({
     store,
     openLog: () => Promise.resolve(forgetful),
-    codec: { parse: parseText, format: canonicalText },
+    codec: { parse: parseText, validate: validDocument },
     compileIndex,
     overlayBytesMax: 1 << 24,
     cacheBytesMax: 0,
@@ -64,7 +65,7 @@ export async function fill(store: LmdbStore, seed: number): Promise<void> {
           const tags = Array.from({ length: prng.below(4) }, () => `tag ${prng.below(50)}`);
           const document = { id, group: prng.below(100), tags, text: 'x'.repeat(size) };
           const next = round === 2 && prng.next() < 0.3 ? null : document;
-          return { key: encodeUtf8(id), evaluate: () => next };
+          return { key: encodeKey(id), evaluate: () => next };
         });
       await group.edit(edits, 'hard', signal);
       await database.settled();
@@ -81,7 +82,7 @@ export async function answersOf(database: Database): Promise<string> {
   if (table === undefined || group === undefined) return 'no table';
   hash.update(JSON.stringify([database.state, group.count]));
   for (let at = 0; at < documents; at += 1) {
-    hash.update((await group.get(encodeUtf8(keyOf(at))))?.text ?? 'none');
+    hash.update((await group.get(encodeKey(keyOf(at))))?.text ?? 'none');
   }
   const scans: BatchSource<Row>[] = (['ascending', 'descending'] as const).flatMap((order) => [
     new TableScan(group, {}, order),

@@ -1,8 +1,6 @@
 import { concatBytes } from '../../common/bytes.ts';
-import { encodeKey, primaryKeyTextMax } from '../../datum/key.ts';
+import { encodeKey } from '../../datum/key.ts';
 import type { Datum } from '../../datum/datum.ts';
-import { prettyText } from '../../datum/text.ts';
-import { typeName } from '../../datum/type-name.ts';
 import type { TermCall } from '../compiled.ts';
 import type { EncodedRange } from '../environment.ts';
 import { about, logic, nonExistence } from '../failure.ts';
@@ -16,31 +14,6 @@ export function keyEnd(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key);
   next[next.length - 1] = (next.at(-1) ?? 0) + 1;
   return next;
-}
-
-/** The bytes of a primary key; the sentences are RethinkDB's. */
-export function primaryKeyOf(datum: Datum): Uint8Array {
-  const type = typeName(datum);
-  if (type === 'NULL' || type === 'OBJECT') {
-    throw logic(
-      `Primary keys must be either a number, string, bool, pseudotype or array (got type ${type}):\n${prettyText(datum)}`,
-    );
-  }
-  refuseNullByte(datum);
-  const key = encodeKey(datum);
-  if (
-    key.byteLength > primaryKeyTextMax + 16 ||
-    (typeof datum === 'string' && key.byteLength - 3 > primaryKeyTextMax)
-  ) {
-    throw logic(`Primary key too long (max ${primaryKeyTextMax} characters): ${prettyText(datum)}`);
-  }
-  return key;
-}
-
-function refuseNullByte(datum: Datum): void {
-  if (Array.isArray(datum)) (datum as Datum[]).forEach(refuseNullByte);
-  else if (typeof datum === 'string' && datum.includes('\0'))
-    throw logic(`Primary keys cannot contain NULL bytes (got ${JSON.stringify(datum)}).`);
 }
 
 /** The key of `getAll`: null is none. */

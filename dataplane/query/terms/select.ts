@@ -1,4 +1,5 @@
 import { encodeKey } from '../../datum/key.ts';
+import { encodePrimaryKey } from '../../datum/primary-key.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import type { Row } from '../environment.ts';
 import { logic } from '../failure.ts';
@@ -14,7 +15,7 @@ import {
   wrongValue,
 } from '../value.ts';
 import type { Value } from '../value.ts';
-import { boundedRange, keyEnd, lookupKey, primaryKeyOf } from './bounds.ts';
+import { boundedRange, keyEnd, lookupKey } from './bounds.ts';
 import { indexScan, readyIndex } from './index-access.ts';
 
 /** Selections that begin at a table: one document, documents by key, a range of an index. */
@@ -28,7 +29,7 @@ export function expectTable(value: Value | undefined): TableValue {
 function get({ args: [target, key = null], context }: TermCall): Value | Promise<Value> {
   const from = expectTable(target);
   const primaryKey = datumOf(key);
-  const bytes = primaryKeyOf(primaryKey);
+  const bytes = encodePrimaryKey(primaryKey);
   const found = (row: Row | undefined): Value =>
     new RowValue(
       from,
@@ -45,7 +46,7 @@ async function getAll({ args: [target, ...keys], options, context }: TermCall): 
   if (index === from.info.primaryKey) {
     const rows: StoredRow[] = [];
     for (const key of keys) {
-      const got = from.access.get(primaryKeyOf(lookupKey(key)), context.signal);
+      const got = from.access.get(encodePrimaryKey(lookupKey(key)), context.signal);
       const row = got instanceof Promise ? await got : got;
       if (row !== undefined) rows.push(new StoredRow(row));
     }

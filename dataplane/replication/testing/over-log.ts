@@ -1,5 +1,6 @@
 import { encodeUtf8 } from '../../common/bytes.ts';
 import type { Datum } from '../../datum/datum.ts';
+import { uncheckedDocument } from '../../datum/testing/unchecked-document.ts';
 import type { MemoryDisk } from '../../disk/memory-disk.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { MetadataCommand } from '../../metadata/apply.ts';
@@ -34,7 +35,7 @@ export function openOver({
       }),
     codec: {
       parse: (text) => JSON.parse(text) as Datum,
-      format: (document) => JSON.stringify(document),
+      validate: uncheckedDocument,
     },
     compileIndex: () => () => [],
     overlayBytesMax: 100_000,

@@ -1,6 +1,7 @@
 import { encodeUtf8 } from '../../common/bytes.ts';
 import { Prng } from '../../common/prng.ts';
 import type { Datum } from '../../datum/datum.ts';
+import { uncheckedDocument } from '../../datum/testing/unchecked-document.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
@@ -47,7 +48,7 @@ async function open(disk: MemoryDisk, store: ImagedStore): Promise<Opened> {
       openWal({ ...replay, disk, directory: '/data/wal', segmentBytes, clock, random: () => 0.25 }),
     codec: {
       parse: (text) => JSON.parse(text) as Datum,
-      format: (document) => JSON.stringify(document),
+      validate: uncheckedDocument,
     },
     compileIndex: (field) => (text) => [
       encodeUtf8((JSON.parse(text) as Record<string, string>)[field] ?? ''),

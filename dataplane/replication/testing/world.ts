@@ -1,5 +1,6 @@
 import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
 import type { Datum } from '../../datum/datum.ts';
+import { uncheckedDocument } from '../../datum/testing/unchecked-document.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { IndexRecord, MetadataState } from '../../metadata/state.ts';
 import type { ApplyStore, CompileIndex, GroupLog, LogEntry } from '../contract.ts';
@@ -107,7 +108,7 @@ export async function open(
     },
     codec: {
       parse: (text) => JSON.parse(text) as Datum,
-      format: (document) => JSON.stringify(document),
+      validate: uncheckedDocument,
     },
     compileIndex: (definition, multi, geo) => {
       const keys = compileIndex(definition, multi, geo);

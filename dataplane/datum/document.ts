@@ -1,0 +1,88 @@
+import { compareBytes, encodeUtf8 } from '../common/bytes.ts';
+import type { Datum } from './datum.ts';
+import { InvalidDatumError } from './errors.ts';
+import { documentBytesMax, storedArrayMax } from './limits.ts';
+import { fieldOf, isObject, pseudoType } from './object.ts';
+import { encodePrimaryKey } from './primary-key.ts';
+import { checkedObject } from './pseudo-type.ts';
+import { checkedText, prettyText } from './text.ts';
+import type { ContainerChecks } from './text.ts';
+import { typeName } from './type-name.ts';
+
+/**
+ * The door of every table: whoever makes a document (a client, a function of a query, an import), its
+ * bytes come from here, and commands of the log take no others. Guarded invariant: what is stored is an
+ * object under its own primary key, of values that ReQL has and every driver can read.
+ */
+declare const checked: unique symbol;
+
+/** UTF-8 of the canonical text of a document that was checked. */
+export type DocumentBytes = Uint8Array & { readonly [checked]: true };
+
+export interface ValidDocument {
+  readonly text: string;
+  readonly bytes: DocumentBytes;
+}
+
+/** Where a document goes. */
+export interface DocumentPlace {
+  readonly key: Uint8Array;
+  /** The field that holds the primary key. */
+  readonly primaryKey: string;
+  /** What is there now; null when nothing is. */
+  readonly old: Datum;
+}
+
+/** A document as it is stored. Throws an InvalidDatumError that says what is wrong with it. */
+export function validDocument(document: Datum, place: DocumentPlace): ValidDocument {
+  const { key, primaryKey, old } = place;
+  if (!isObject(document) || pseudoType(document) !== undefined) {
+    throw new InvalidDatumError(
+      `Inserted value must be an OBJECT (got ${typeName(document)}):\n${prettyText(document)}`,
+    );
+  }
+  const own = fieldOf(document, primaryKey);
+  if (own === undefined) {
+    throw new InvalidDatumError(
+      `Inserted object must have primary key \`${primaryKey}\`:\n${prettyText(document)}`,
+    );
+  }
+  if (compareBytes(encodePrimaryKey(own), key) !== 0) {
+    throw new InvalidDatumError(
+      `Primary key \`${primaryKey}\` cannot be changed (${prettyText(old)} -> ${prettyText(document)})`,
+    );
+  }
+  const text = checkedText(document, storable);
+  const bytes = encodeUtf8(text);
+  if (bytes.byteLength > documentBytesMax) {
+    throw new InvalidDatumError(
+      `A document of ${bytes.byteLength} bytes is too large: ${documentBytesMax} bytes at most.`,
+    );
+  }
+  return { text, bytes: bytes as DocumentBytes };
+}
+
+export const strayLiteral =
+  'Stray literal keyword found: literal is only legal inside of the object passed to merge or update and cannot nest inside other literals.';
+
+/** A value as it is answered: a literal stands for nothing there. */
+export const answerText = (datum: Datum): string => checkedText(datum, answerable);
+
+const answerable: ContainerChecks = {
+  array() {},
+  object(object) {
+    if (pseudoType(object) === 'LITERAL') throw new InvalidDatumError(strayLiteral);
+    return object;
+  },
+};
+
+const storable: ContainerChecks = {
+  array(array) {
+    if (array.length > storedArrayMax)
+      throw new InvalidDatumError('Array too large for disk writes (limit 100,000 elements).');
+  },
+  object(object) {
+    if (pseudoType(object) === 'LITERAL') throw new InvalidDatumError(strayLiteral);
+    return checkedObject(object);
+  },
+};

@@ -1,0 +1,17 @@
+import { PhotonError } from '../common/errors.ts';
+import { datumDepthMax } from './limits.ts';
+
+/** A value that ReQL does not have, or a document that no table may hold. Clients see the message. */
+export class InvalidDatumError extends PhotonError {
+  override readonly code = 'datum.invalid';
+}
+
+export const nonFinite = (value: number): InvalidDatumError =>
+  new InvalidDatumError(
+    `Non-finite number: ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'inf' : '-inf'}`,
+  );
+
+export const tooDeep = (): InvalidDatumError =>
+  new InvalidDatumError(
+    `Value nested too deeply: at most ${datumDepthMax} arrays and objects may be inside one another.`,
+  );

@@ -1,0 +1,51 @@
+import type { Datum } from './datum.ts';
+import { InvalidDatumError } from './errors.ts';
+import { encodeKey, primaryKeyTextMax } from './key.ts';
+import { prettyText, requireUnicode } from './text.ts';
+import { typeName } from './type-name.ts';
+
+/** The bytes of a primary key; what cannot be one is refused in RethinkDB's words. */
+export function encodePrimaryKey(datum: Datum): Uint8Array {
+  const type = typeName(datum);
+  if (type === 'NULL' || type === 'OBJECT') {
+    throw new InvalidDatumError(
+      `Primary keys must be either a number, string, bool, pseudotype or array (got type ${type}):\n${prettyText(datum)}`,
+    );
+  }
+  checkPart(datum);
+  const key = encodeKey(datum);
+  if (
+    key.byteLength > primaryKeyTextMax + 16 ||
+    (typeof datum === 'string' && key.byteLength - 3 > primaryKeyTextMax)
+  ) {
+    throw new InvalidDatumError(
+      `Primary key too long (max ${primaryKeyTextMax} characters): ${prettyText(datum)}`,
+    );
+  }
+  return key;
+}
+
+function checkPart(datum: Datum): void {
+  if (Array.isArray(datum)) {
+    // What is longer is too long as a key, whatever is in it.
+    for (const item of (datum as Datum[]).slice(0, primaryKeyTextMax)) checkItem(item);
+  } else if (typeof datum === 'string') {
+    requireUnicode(datum);
+    if (datum.includes('\0'))
+      throw new InvalidDatumError(
+        `Primary keys cannot contain NULL bytes (got ${JSON.stringify(datum)}).`,
+      );
+  } else if (typeName(datum) === 'PTYPE<GEOMETRY>') {
+    throw new InvalidDatumError(
+      'Cannot use a geometry value as a key value in a primary or non-geospatial secondary index.',
+    );
+  }
+}
+
+function checkItem(item: Datum): void {
+  const type = typeName(item);
+  if (type !== 'NULL' && type !== 'OBJECT') return checkPart(item);
+  throw new InvalidDatumError(
+    `Array keys can only contain numbers, strings, bools,  pseudotypes, or arrays (got ${prettyText(item)} of type ${type}).`,
+  );
+}
