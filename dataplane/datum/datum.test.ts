@@ -1,36 +1,14 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { compareBytes } from '../common/bytes.ts';
-import { compareDatum } from './compare.ts';
+import { compareDatum, equalDatum } from './compare.ts';
 import type { Datum } from './datum.ts';
+import { InvalidDatumError } from './errors.ts';
 import { encodeKey } from './key.ts';
 import { compareText } from './object.ts';
 import { canonicalText, parseText, prettyText } from './text.ts';
+import { datums as datum } from './testing/arbitrary.ts';
 import { typeName } from './type-name.ts';
-
-const binary = fc
-  .uint8Array({ maxLength: 6 })
-  .map((bytes) => ({ $reql_type$: 'BINARY', data: btoa(String.fromCharCode(...bytes)) }));
-const time = fc
-  .double({ noNaN: true, noDefaultInfinity: true })
-  .map((epoch) => ({ $reql_type$: 'TIME', epoch_time: epoch, timezone: '+00:00' }));
-
-const datum: fc.Arbitrary<Datum> = fc.letrec<{ datum: Datum }>((tie) => ({
-  datum: fc.oneof(
-    { maxDepth: 3 },
-    fc.constant(null),
-    fc.boolean(),
-    fc.double({ noNaN: true, noDefaultInfinity: true }),
-    fc.string({ unit: 'grapheme', maxLength: 6 }),
-    binary,
-    time,
-    fc.array(tie('datum'), { maxLength: 4 }),
-    fc.dictionary(fc.oneof(fc.string({ maxLength: 4 }), fc.constant('__proto__')), tie('datum'), {
-      maxKeys: 3,
-      noNullPrototype: false,
-    }),
-  ),
-})).datum;
 
 const sign = Math.sign;
 
@@ -42,6 +20,43 @@ describe('values', () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+
+  it('have different keys exactly when they are different', () => {
+    fc.assert(
+      fc.property(datum, datum, (a, b) => {
+        expect(compareBytes(encodeKey(a), encodeKey(b)) === 0).to.equal(equalDatum(a, b));
+        expect(compareBytes(encodeKey(a), encodeKey(parseText(canonicalText(a))))).to.equal(0);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('keep the sign of zero in their text, and not in their order', () => {
+    expect(canonicalText([-0, 0])).to.equal('[-0.0,0]');
+    expect(Object.is((parseText('[-0.0]') as number[])[0], -0)).to.equal(true);
+    expect(compareBytes(encodeKey(-0), encodeKey(0))).to.equal(0);
+    expect(prettyText(-0)).to.equal('-0.0');
+  });
+
+  it('have no text when they are no values', () => {
+    for (const none of [Number.NaN, 1 / 0, '\udc00', { '\ud800': 1 }, [['\ud800a']]])
+      expect(() => canonicalText(none)).to.throw(InvalidDatumError);
+  });
+
+  it('are compared, encoded and written up to a depth, and refused beyond', () => {
+    const deep = (depth: number): Datum => {
+      let nested: Datum = 0;
+      for (let at = 0; at < depth; at += 1) nested = [nested];
+      return nested;
+    };
+    const [allowed, refused] = [deep(500), deep(20_000)];
+    expect(compareDatum(allowed, allowed)).to.equal(0);
+    expect(parseText(canonicalText(allowed))).to.deep.equal(allowed);
+    expect(encodeKey(allowed).byteLength).to.be.greaterThan(1_000);
+    for (const use of [compareDatum, (a: Datum) => encodeKey(a), canonicalText])
+      expect(() => use(refused, refused)).to.throw(InvalidDatumError, 'nested too deeply');
+    expect(prettyText(refused)).to.contain('...');
   });
 
   it('have keys of which none is the beginning of another', () => {

@@ -102,8 +102,7 @@ function checkedBase64(data: string): string {
   if (letters.includes('='))
     throw new InvalidDatumError("Invalid base64 format, data found after padding character '='.");
   const wrong = /[^A-Za-z0-9+/]/u.exec(letters);
-  if (wrong !== null)
-    throw new InvalidDatumError(`Invalid base64 character found: '${wrong[0]}'.`);
+  if (wrong !== null) throw new InvalidDatumError(`Invalid base64 character found: '${wrong[0]}'.`);
   if (letters.length % 4 === 1)
     throw new InvalidDatumError(
       'Invalid base64 length: 1 character remaining, cannot decode a full byte.',
@@ -118,8 +117,7 @@ function checkedGeometry(geometry: DatumObject): DatumObject {
   if (unknown !== undefined)
     throw new InvalidDatumError(`Unrecognized field \`${unknown}\` found in geometry object.`);
   const [type, coordinates] = [fieldOf(geometry, 'type'), fieldOf(geometry, 'coordinates')];
-  if (type === undefined)
-    throw new InvalidDatumError('Field `type` not found in geometry object.');
+  if (type === undefined) throw new InvalidDatumError('Field `type` not found in geometry object.');
   if (typeof type !== 'string')
     throw new InvalidDatumError(`Expected type STRING but found ${typeName(type)}.`);
   if (coordinates === undefined)

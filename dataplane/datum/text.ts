@@ -42,7 +42,7 @@ function textOf(datum: Datum, checks: ContainerChecks | undefined, depth: number
   return `{${text}}`;
 }
 
-export function numberText(value: number): string {
+function numberText(value: number): string {
   if (!Number.isFinite(value)) throw nonFinite(value);
   return Object.is(value, -0) ? '-0.0' : String(value);
 }

@@ -63,7 +63,6 @@ function jsonOf(text: string): unknown {
   }
 }
 
-
 export const clientErrorText = (message: string): string =>
   `{"t":16,"r":[${JSON.stringify(message)}],"b":[]}`;
 

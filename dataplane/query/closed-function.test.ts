@@ -1,11 +1,18 @@
 import { expect } from 'chai';
+import { determinism } from './compiled.ts';
 import { captured, closedTerm } from './closed-function.ts';
 import { FunctionValue, TableValue } from './value.ts';
 import type { Value } from './value.ts';
 
 const stored = (term: unknown, variables: Readonly<Record<number, Value>>): unknown => {
   const entries = Object.entries(variables).map(([id, value]) => [Number(id), value] as const);
-  const shape = { arity: 1, pure: true, term, captured: () => new Map(entries) };
+  const shape = {
+    arity: 1,
+    pure: true,
+    determinism: determinism.always,
+    term,
+    captured: () => new Map(entries),
+  };
   return closedTerm(new FunctionValue(shape, () => null));
 };
 

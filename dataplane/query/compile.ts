@@ -15,7 +15,14 @@ import { termNames } from './term-table.ts';
 import { definitions } from './terms/all.ts';
 import { groupsOf, isGrouped } from './terms/grouping.ts';
 import { overLimit } from './terms/sequence-tools.ts';
-import { BoundArray, BoundObject, datumOf, FunctionValue, GroupedValue, holdsBound } from './value.ts';
+import {
+  BoundArray,
+  BoundObject,
+  datumOf,
+  FunctionValue,
+  GroupedValue,
+  holdsBound,
+} from './value.ts';
 import type { Value } from './value.ts';
 import { refuseNestedWrite, refusesWrites } from './write-nesting.ts';
 
@@ -146,8 +153,7 @@ class Compiler {
 
   #object(fields: Fields, place: Place): Node {
     const nodes = Object.entries(fields).map(
-      ([name, field]) =>
-        [wellFormed(name) as string, this.node(field, at(place, name))] as const,
+      ([name, field]) => [wellFormed(name), this.node(field, at(place, name))] as const,
     );
     const make = (values: readonly Value[]): Value => {
       if (values.some(holdsBound)) return new BoundObject(values);
@@ -278,7 +284,10 @@ class Compiler {
       ([key, option]) =>
         [
           key,
-          this.node(option, { ...at(place, key), readOnly: place.readOnly || refusesWrites(number) }),
+          this.node(option, {
+            ...at(place, key),
+            readOnly: place.readOnly || refusesWrites(number),
+          }),
         ] as const,
     );
     if (definition.noSpread !== undefined && nodes.some(isSpread)) throw logic(definition.noSpread);

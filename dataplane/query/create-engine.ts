@@ -1,11 +1,12 @@
+import { answerText } from '../datum/document.ts';
 import { canonicalText } from '../datum/text.ts';
 import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
 import type { Batch, Cursor, GlobalOptions, Outcome, QueryEngine } from './engine.ts';
-import type { Environment } from './environment.ts';
+import type { BatchLimit, Environment } from './environment.ts';
 import { CompileError } from './errors.ts';
-import { logic } from './failure.ts';
+import { logic, spoken } from './failure.ts';
 import { compileFunction } from './function-term.ts';
 import { compileIndexValues } from './index-function.ts';
 import type { Stream } from './stream.ts';
@@ -21,7 +22,6 @@ import {
 } from './value.ts';
 import type { Value } from './value.ts';
 import { groupsOf, isGrouped } from './terms/grouping.ts';
-import { strayLiteral } from './terms/merging.ts';
 import { itemsOf, streamFrom } from './terms/sequence-tools.ts';
 
 /** Queries to answers: compiles, evaluates, and hands out sequences batch by batch. */
@@ -50,9 +50,13 @@ export function createQueryEngine(world: Environment): QueryEngine {
   const environment = withSystemDatabase(world);
   return {
     async run(term, options, session): Promise<Outcome> {
-      const context = contextOf(environment, options, session);
-      const value = await compile(term, context).run(noScope);
-      return outcomeOf(value, context);
+      try {
+        const context = contextOf(environment, options, session);
+        const value = await compile(term, context).run(noScope);
+        return await outcomeOf(value, context);
+      } catch (error) {
+        throw spoken(error);
+      }
     },
   };
 }
@@ -104,9 +108,7 @@ async function outcomeOf(value: Value, context: Context): Promise<Outcome> {
     throw logic(
       `Query result must be of type DATUM, GROUPED_DATA, or STREAM (got ${value.errorName}).`,
     );
-  const json = canonicalText(datumOf(value));
-  if (json.includes('"$reql_type$":"LITERAL"')) throw logic(strayLiteral);
-  return { type: 'atom', json };
+  return { type: 'atom', json: answerText(datumOf(value)) };
 }
 
 async function groupedText(
@@ -118,7 +120,7 @@ async function groupedText(
   for (const { key, value } of groups) {
     const text = isSequence(value)
       ? `[${(await itemsOf(value, context)).map(textOfItem).join(',')}]`
-      : canonicalText(datumOf(value));
+      : answerText(datumOf(value));
     pairs.push(`[${canonicalText(key)},${text}]`);
   }
   return `{"$reql_type$":"GROUPED_DATA","data":[${pairs.join(',')}]}`;
@@ -146,13 +148,12 @@ class StreamCursor implements Cursor {
     let bytes = this.#ahead.reduce((sum, row) => sum + row.length, 0);
     while (!this.#ended && this.#ahead.length <= limits.maxRows && bytes <= limits.maxBytes) {
       const rows = Math.min(1_000, limits.maxRows + 1 - this.#ahead.length);
-      const batch = await this.#stream.next({ rows, bytes: limits.maxBytes }, signal);
-      if (batch === undefined) {
+      const texts = await this.#pull({ rows, bytes: limits.maxBytes }, signal);
+      if (texts === undefined) {
         this.#ended = true;
         break;
       }
-      for (const item of batch) {
-        const text = textOfItem(item);
+      for (const text of texts) {
         bytes += text.length;
         this.#ahead.push(text);
       }
@@ -160,6 +161,14 @@ class StreamCursor implements Cursor {
     const count = this.#fitting(limits);
     const rows = this.#ahead.splice(0, count);
     return { rows, done: this.#ended && this.#ahead.length === 0 };
+  }
+
+  async #pull(limit: BatchLimit, signal: AbortSignal): Promise<string[] | undefined> {
+    try {
+      return (await this.#stream.next(limit, signal))?.map(textOfItem);
+    } catch (error) {
+      throw spoken(error);
+    }
   }
 
   close(): void {

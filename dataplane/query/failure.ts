@@ -1,3 +1,4 @@
+import { InvalidDatumError } from '../datum/errors.ts';
 import { errorType, RuntimeError } from './errors.ts';
 
 /** Errors of a running query, in RethinkDB's words. The term that fails adds its place. */
@@ -12,6 +13,15 @@ export const opFailed = (message: string): RuntimeError =>
 
 export const resourceLimit = (message: string): RuntimeError =>
   new RuntimeError(errorType.resourceLimit, message, []);
+
+/** A value that ReQL does not have, and nesting that no stack holds, are errors of the query like others. */
+export function spoken(error: unknown): unknown {
+  if (error instanceof InvalidDatumError) return logic(error.message);
+  // Limits come first wherever one is known; this is for what no limit foresees.
+  return error instanceof RangeError && /call stack/.test(error.message)
+    ? resourceLimit('Query too deeply nested: it needs more stack than there is.')
+    : error;
+}
 
 /** Whether something that was asked for is not there: what `default` and `filter` forgive. */
 export const isMissing = (error: unknown): boolean =>

@@ -1,9 +1,8 @@
 import type { Datum } from '../datum/datum.ts';
-import { InvalidDatumError } from '../datum/errors.ts';
 import { determinism } from './compiled.ts';
 import type { CompileScope, Determinism, Node, Path, Scope } from './compiled.ts';
 import { CompileError, RuntimeError } from './errors.ts';
-import { isAbout, logic } from './failure.ts';
+import { isAbout, spoken } from './failure.ts';
 import type { Value } from './value.ts';
 
 /** Nodes: how closures are put together out of the closures of their arguments. */
@@ -130,10 +129,6 @@ export function withPlace(node: Node, term: number, path: Path): Node {
   };
   return { ...node, term, run };
 }
-
-/** A value that ReQL does not have is an error of the query like others. */
-const spoken = (error: unknown): unknown =>
-  error instanceof InvalidDatumError ? logic(error.message) : error;
 
 /** Places that were given: an error at the root has an empty path too, and is not located again. */
 const given = new WeakSet<Path>();

@@ -8,7 +8,7 @@ import { execPath } from 'node:process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { encodeUtf8 } from '../../common/bytes.ts';
+import { encodeKey } from '../../datum/key.ts';
 import { Prng } from '../../common/prng.ts';
 import type { Database } from '../../replication/database.ts';
 import { change, groupOf, textsOf } from '../../replication/transfer/testing/home.ts';
@@ -60,7 +60,7 @@ async function fill(path: string): Promise<void> {
     await change(database, { type: 'createTable', table });
     const edits = Array.from({ length: documents }, (_, n) => {
       const id = `k${String(n).padStart(5, '0')}`;
-      return { key: encodeUtf8(id), evaluate: () => ({ id, v: 'x'.repeat(n % 700) }) };
+      return { key: encodeKey(id), evaluate: () => ({ id, v: 'x'.repeat(n % 700) }) };
     });
     await groupOf(database).edit(edits, 'hard', signal);
   });
@@ -147,7 +147,7 @@ describe('the tool for a data directory, as a process', () => {
     });
     const store = new LmdbStore({ directory: storeDirectoryOf(path) });
     await store.write((transaction) => {
-      transaction.remove('data', keyspaceKey(1, encodeUtf8('k00007')));
+      transaction.remove('data', keyspaceKey(1, encodeKey('k00007')));
     });
     await store.close();
     for (const _ of ['found', 'known']) {
@@ -175,7 +175,7 @@ describe('the tool for a data directory, as a process', () => {
     const store = new LmdbStore({ directory: storeDirectoryOf(path) });
     await store.write((transaction) => {
       for (const name of ['k00007', 'k01999']) {
-        const key = keyspaceKey(1, encodeUtf8(name));
+        const key = keyspaceKey(1, encodeKey(name));
         const value = transaction.get('data', key) ?? new Uint8Array();
         transaction.put('data', key, value.with(20, (value[20] ?? 0) ^ 1));
       }
@@ -185,7 +185,7 @@ describe('the tool for a data directory, as a process', () => {
     const { code, said } = await run('salvage', path, 'd.t', saved);
     expect(code).to.equal(0);
     expect(said).to.equal(
-      'd.t: 1998 of 2000 documents are in the file, 2 are damaged; the keys of the damaged ones begin with 6b3030303037, 6b3031393939\n',
+      'd.t: 1998 of 2000 documents are in the file, 2 are damaged; the keys of the damaged ones begin with 806b30303030370001, 806b30313939390001\n',
     );
     expect((await run('verify', saved)).said).to.contain('1998 documents, whole');
     rmSync(path, { recursive: true });

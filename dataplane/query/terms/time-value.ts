@@ -1,5 +1,8 @@
 import type { Datum, DatumObject } from '../../datum/datum.ts';
 import { fieldOf, isObject, objectOf, pseudoType } from '../../datum/object.ts';
+import { nonFinite } from '../../datum/errors.ts';
+import { wholeMilliseconds } from '../../datum/pseudo-type.ts';
+import { readZone } from '../../datum/time-zone.ts';
 import { logic } from '../failure.ts';
 import { datumOf, wrongValue } from '../value.ts';
 import type { Value } from '../value.ts';
@@ -16,12 +19,14 @@ export const zoneOf = (time: DatumObject): string => {
   return typeof zone === 'string' ? zone : '+00:00';
 };
 
-export const timeDatum = (epochSeconds: number, timezone = '+00:00'): Datum =>
-  objectOf([
+export function timeDatum(epochSeconds: number, timezone = '+00:00'): Datum {
+  if (!Number.isFinite(epochSeconds)) throw nonFinite(epochSeconds);
+  return objectOf([
     ['$reql_type$', 'TIME'],
-    ['epoch_time', Math.round(epochSeconds * 1000) / 1000],
+    ['epoch_time', wholeMilliseconds(epochSeconds)],
     ['timezone', timezone],
   ]);
+}
 
 export function timeOf(value: Value): DatumObject {
   const datum = datumOf(value);
@@ -31,19 +36,10 @@ export function timeOf(value: Value): DatumObject {
 
 /** `Z`, `+hh`, `+hhmm` or `+hh:mm` as `+hh:mm`. */
 export function checkedZone(text: string): string {
-  if (text === 'Z') return '+00:00';
-  const match = /^([+-])(\d\d)(?::?(\d\d))?$/.exec(text);
-  if (match === null) throw logic(`Timezone \`${text}\`${startText(text)}`);
-  const [, sign = '+', hours = '00', minutes = '00'] = match;
-  if (Number(hours) >= 24) throw logic('Hours out of range in `' + text + '`.');
-  if (Number(minutes) >= 60) throw logic('Minutes out of range in `' + text + '`.');
-  if (sign === '-' && hours === '00' && minutes === '00')
-    throw logic(`\`${text}\` is not a valid time offset.`);
-  return `${sign}${hours}:${minutes}`;
+  const reading = readZone(text);
+  if (reading.type === 'invalid') throw logic(reading.message);
+  return reading.zone;
 }
-
-const startText = (text: string): string =>
-  /^[+-]/.test(text) ? ' is not a valid time offset.' : ' does not start with `-` or `+`.';
 
 /** Seconds to add to UTC. */
 function offsetSeconds(zone: string): number {

@@ -1,29 +1,41 @@
 import type { Datum, DatumObject } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
 import { emptyObject, fieldOf, isObject, objectOf, pseudoType } from '../../datum/object.ts';
+import { encodePrimaryKey } from '../../datum/primary-key.ts';
 import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import type { Edit, EditOutcome } from '../environment.ts';
-import { logic } from '../failure.ts';
+import { logic, opFailed } from '../failure.ts';
 import { determinism } from '../compiled.ts';
 import { batchesOf } from '../stream.ts';
 import {
+  BoundArray,
+  BoundObject,
   boolOf,
   datumOf,
   datumOfItem,
   FunctionValue,
+  holdsBound,
   isSequence,
   RowValue,
   Special,
   StoredRow,
+  textOf,
   truth,
   wrongValue,
 } from '../value.ts';
-import type { Item, TableValue, Value } from '../value.ts';
-import { primaryKeyOf } from './bounds.ts';
-import { merged, resolved } from './merging.ts';
-import { itemsOf, overLimit, streamFrom, tableOf } from './sequence-tools.ts';
+import type { TableValue, Value } from '../value.ts';
+import { merged, refuseLiterals } from './merging.ts';
+import {
+  checkArity,
+  itemsOf,
+  noSequence,
+  overLimit,
+  streamFrom,
+  tableOf,
+  whenDone,
+} from './sequence-tools.ts';
 import { writeHookOf } from '../write-hook.ts';
 import type { Hooked } from '../write-hook.ts';
 import { expectTable } from './select.ts';
@@ -142,66 +154,100 @@ const failedEdit = (error: unknown): EditOutcome => ({
   error: error as Error,
 });
 
-function checkDocument(document: Datum, table: TableValue): DatumObject {
-  if (!isObject(document) || pseudoType(document) !== undefined) {
-    throw logic(`Expected type OBJECT but found ${typeName(document)}.`);
-  }
-  const { primaryKey } = table.info;
-  if (fieldOf(document, primaryKey) === undefined) {
-    throw logic(
-      `Inserted object must have primary key \`${primaryKey}\`:\n${prettyText(document)}`,
-    );
-  }
-  return document;
-}
-
 function withKey(document: Datum, write: Writing): Datum {
   const { primaryKey } = write.table.info;
-  if (!isObject(document) || fieldOf(document, primaryKey) !== undefined) return document;
+  if (!isObject(document) || pseudoType(document) !== undefined) return document;
+  if (fieldOf(document, primaryKey) !== undefined) return document;
   const key = write.context.environment.uuid();
   write.tally.generatedKeys.push(key);
   return objectOf([...Object.entries(document), [primaryKey, key]]);
 }
 
-function conflicted(old: Datum, document: Datum, conflict: Value, primaryKey: string): Datum {
-  if (old === null || conflict === 'replace') return document;
-  if (conflict === 'update') return merged(old, document);
-  if (conflict instanceof FunctionValue) {
-    const key = isObject(document) ? (fieldOf(document, primaryKey) ?? null) : null;
-    return datumOf(conflict.call([key, old, document]) as Value);
+/** The key of a document that is to be inserted. What else must hold of it is checked when it is written. */
+function keyOfNew(document: Datum, primaryKey: string): Uint8Array {
+  if (!isObject(document) || pseudoType(document) !== undefined)
+    throw logic(`Expected type OBJECT but found ${typeName(document)}.`);
+  return encodePrimaryKey(fieldOf(document, primaryKey) ?? null);
+}
+
+/** What is written when there is a document with the key of a new one. */
+type Conflict = (old: Datum, document: Datum) => Datum | Promise<Datum>;
+
+function conflictOf({ options }: TermCall, primaryKey: string): Conflict {
+  const asked = options.get('conflict') ?? 'error';
+  if (asked instanceof FunctionValue) {
+    if (asked.determinism === determinism.never)
+      throw logic('The conflict function passed to `insert` must be deterministic.');
+    if (asked.arity !== 0 && asked.arity !== 3)
+      throw logic('The conflict function passed to `insert` should expect 3 arguments.');
+    return (old, document) => {
+      const key = isObject(document) ? (fieldOf(document, primaryKey) ?? null) : null;
+      return whenDone(asked.call([key, old, document]), datumOf);
+    };
   }
-  throw logic(
-    `Duplicate primary key \`${primaryKey}\`:\n${prettyText(old)}\n${prettyText(document)}`,
-  );
+  if (asked === 'replace') return (_, document) => document;
+  if (asked === 'update') return merged;
+  if (asked !== 'error') {
+    throw logic(
+      `Conflict option \`${textOf(asked)}\` unrecognized (options are "error", "replace" and "update").`,
+    );
+  }
+  return (old, document) => {
+    throw opFailed(
+      `Duplicate primary key \`${primaryKey}\`:\n${prettyText(old)}\n${prettyText(document)}`,
+    );
+  };
+}
+
+/** A value that is to be written: bounds are for queries. */
+function storable(value: Value | StoredRow): Datum {
+  if (value instanceof StoredRow) return value.datum;
+  if (holdsBound(value)) throw logic('`r.minval` and `r.maxval` cannot be written to disk.');
+  return datumOf(value);
 }
 
 async function insert(call: TermCall): Promise<Value> {
   const [target, documents = null] = call.args;
   const table = expectTable(target);
   const write = writing(table, call);
-  const conflict = call.options.get('conflict') ?? 'error';
   const { primaryKey } = table.info;
-  const flush = async (batch: readonly Item[]): Promise<void> => {
+  const conflict = conflictOf(call, primaryKey);
+  const flush = async (batch: readonly (Value | StoredRow)[]): Promise<void> => {
     const edits: Edit[] = [];
     for (const item of batch) {
       try {
-        const document = checkDocument(withKey(resolved(datumOfItem(item)), write), table);
-        const key = primaryKeyOf(fieldOf(document, primaryKey) ?? null);
-        edits.push({ key, evaluate: (old) => conflicted(old, document, conflict, primaryKey) });
+        const document = withKey(storable(item), write);
+        const key = keyOfNew(document, primaryKey);
+        const evaluate: Edit['evaluate'] = (old) =>
+          old === null ? document : conflict(old, document);
+        edits.push({ key, evaluate });
       } catch (error) {
         count(write, failedEdit(error));
       }
     }
     await commit(write, edits);
   };
-  if (!isSequence(documents)) await flush([datumOf(documents)]);
-  else {
-    for await (const batch of batchesOf(streamFrom(documents), call.context.signal)) {
-      for (let at = 0; at < batch.length; at += editsPerBatch)
-        await flush(batch.slice(at, at + editsPerBatch));
-    }
+  for await (const batch of documentsIn(documents, call.context.signal)) {
+    for (let at = 0; at < batch.length; at += editsPerBatch)
+      await flush(batch.slice(at, at + editsPerBatch));
   }
   return summary(write);
+}
+
+/** One document, or a sequence of them. */
+async function* documentsIn(
+  documents: Value,
+  signal: AbortSignal,
+): AsyncGenerator<readonly (Value | StoredRow)[]> {
+  if (documents instanceof BoundArray) yield documents.items;
+  else if (documents instanceof BoundObject) yield [documents];
+  else if (Array.isArray(documents)) yield refuseLiterals(documents as Datum[]) as Datum[];
+  else if (isSequence(documents)) yield* batchesOf(streamFrom(documents), signal);
+  else {
+    const document = refuseLiterals(datumOf(documents));
+    if (!isObject(document) || pseudoType(document) !== undefined) throw noSequence(documents);
+    yield [document];
+  }
 }
 
 type Change = Omit<Edit, 'key'>;
@@ -232,7 +278,9 @@ async function overSelection(call: TermCall, change: Change): Promise<Value> {
 }
 
 function keepKey(old: Datum, next: Datum, table: TableValue): Datum {
-  if (!isObject(next)) throw wrongValue('OBJECT', next);
+  if (!isObject(next) || pseudoType(next) !== undefined) {
+    throw logic(`Inserted value must be an OBJECT (got ${typeName(next)}):\n${prettyText(next)}`);
+  }
   const { primaryKey } = table.info;
   const [before, after] = [
     isObject(old) ? fieldOf(old, primaryKey) : undefined,
@@ -263,17 +311,9 @@ function changeBy(call: TermCall): {
       'Could not prove argument deterministic.  Maybe you want to use the non_atomic flag?',
     );
   }
-  if (!(by instanceof FunctionValue)) {
-    const fixed = datumOf(by);
-    return { change: () => fixed, table };
-  }
-  return {
-    table,
-    change: (old) => {
-      const value = by.call([old]);
-      return value instanceof Promise ? value.then(datumOf) : datumOf(value);
-    },
-  };
+  if (!(by instanceof FunctionValue)) return { change: () => storable(by), table };
+  checkArity(by, 1);
+  return { change: (old) => whenDone(by.call([old]), storable), table };
 }
 
 const then = (
@@ -287,6 +327,7 @@ function update(call: TermCall): Promise<Value> {
     old === null
       ? null
       : then(change(old), (patch) => {
+          if (patch === null) return old;
           if (!isObject(patch)) throw wrongValue('OBJECT', patch);
           return keepKey(old, merged(old, patch), table);
         });

@@ -1,6 +1,7 @@
 import { compareBytes } from '../../common/bytes.ts';
 import type { Datum } from '../../datum/datum.ts';
-import { canonicalText, parseText } from '../../datum/text.ts';
+import { validDocument } from '../../datum/document.ts';
+import { parseText } from '../../datum/text.ts';
 import type {
   Catalog,
   DatabaseInfo,
@@ -106,8 +107,10 @@ class MemoryTable implements TableAccess {
     const old: Datum = at < 0 ? null : parseText(this.#rows[at]?.text ?? 'null');
     try {
       const next = await edit.evaluate(old);
+      const { primaryKey } = this.info;
+      const stored = next === null ? undefined : validDocument(next, { key, primaryKey, old });
       if (at >= 0) this.#rows.splice(at, 1);
-      if (next !== null) this.#rows.push({ key, text: canonicalText(next) });
+      if (stored !== undefined) this.#rows.push({ key, text: stored.text });
       this.#rows.sort((a, b) => compareBytes(a.key, b.key));
       return { old, new: next };
     } catch (error) {
