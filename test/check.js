@@ -16,6 +16,7 @@ const checks = {
   'dead code': ['knip', '--no-progress'],
   arrows: ['mocha', '--no-config', 'test/tidy.test.ts'],
   'generated files': ['node', 'operator/api/generate.ts', '--check'],
+  'reql reference': ['node', 'test/generate-reql-reference.ts', '--check'],
 };
 
 function run(command, args) {

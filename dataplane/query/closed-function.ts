@@ -1,4 +1,5 @@
 import type { CompileScope, Scope } from './compiled.ts';
+import { Term } from './term-table.ts';
 import { datumOf } from './value.ts';
 import type { FunctionValue, Value } from './value.ts';
 
@@ -6,7 +7,6 @@ import type { FunctionValue, Value } from './value.ts';
  * Functions that are stored outlive the query that made them: the variables of the functions around
  * them become the values that they have when the function is stored.
  */
-const term = { makeArray: 2, variable: 10, function: 69 } as const;
 
 /** The values of the parameters around a function, by their numbers; the innermost ones win. */
 export function captured(
@@ -34,11 +34,11 @@ function closed(value: unknown, variables: ReadonlyMap<number, Value>): unknown 
   if (typeof value !== 'object' || value === null) return value;
   if (!Array.isArray(value)) return mapped(value, (each) => closed(each, variables));
   const [number, args = [], ...options] = value as [unknown, unknown[]?, ...unknown[]];
-  if (number === term.variable) {
+  if (number === Term.VAR) {
     const id = Number(args[0]);
     return variables.has(id) ? dataTerm(datumOf(variables.get(id) ?? null)) : value;
   }
-  const inside = number === term.function ? withoutOwn(variables, args[0]) : variables;
+  const inside = number === Term.FUNC ? withoutOwn(variables, args[0]) : variables;
   return [
     number,
     args.map((each) => closed(each, inside)),
@@ -59,7 +59,7 @@ function withoutOwn(
 
 /** Data as a term: an array of the wire stands for a term. */
 function dataTerm(value: unknown): unknown {
-  if (Array.isArray(value)) return [term.makeArray, value.map(dataTerm)];
+  if (Array.isArray(value)) return [Term.MAKE_ARRAY, value.map(dataTerm)];
   if (typeof value !== 'object' || value === null) return value;
   return mapped(value, dataTerm);
 }

@@ -11,7 +11,9 @@ import { logic } from './failure.ts';
 import { at, atArgument, constant, implicit, strict, variable, withPlace } from './node.ts';
 import type { Place } from './node.ts';
 import { branch, fallback, logical, spreadBranch } from './special-forms.ts';
-import { termNames } from './term-table.ts';
+import { checkOptions, listNode, termOptions } from './term-options.ts';
+import type { TermOptions } from './term-options.ts';
+import { Term, termNames } from './term-table.ts';
 import { definitions } from './terms/all.ts';
 import { groupsOf, isGrouped } from './terms/grouping.ts';
 import { overLimit } from './terms/sequence-tools.ts';
@@ -37,24 +39,27 @@ export function compile(term: unknown, context: Context): Node {
 /** Deeper nesting would overflow the stack. */
 const depthMax = 500;
 
-const special = {
-  datum: 1,
-  makeArray: 2,
-  makeObject: 3,
-  variable: 10,
-  implicit: 13,
-  call: 64,
-  branch: 65,
-  or: 66,
-  and: 67,
-  function: 69,
-  fallback: 92,
-} as const;
 /** Terms whose arguments are not all evaluated before them. */
-export const specialTerms: ReadonlySet<number> = new Set(Object.values(special));
-const argsTerm = 154;
+const specialForms = [
+  Term.MAKE_ARRAY,
+  Term.MAKE_OBJ,
+  Term.VAR,
+  Term.IMPLICIT_VAR,
+  Term.FUNCALL,
+  Term.BRANCH,
+  Term.OR,
+  Term.AND,
+  Term.FUNC,
+  Term.DEFAULT,
+] as const;
+export const specialTerms: ReadonlySet<number> = new Set([Term.DATUM, ...specialForms]);
 /** Terms that answer what is stored, which may be longer than the query's array limit. */
-const readingTerms: ReadonlySet<number> = new Set([31, 170, 16, 45]);
+const readingTerms: ReadonlySet<number> = new Set([
+  Term.GET_FIELD,
+  Term.BRACKET,
+  Term.GET,
+  Term.NTH,
+]);
 
 const count = (number: number, noun: string): string =>
   `${number} ${noun}${number === 1 ? '' : 's'}`;
@@ -88,7 +93,7 @@ function termParts(term: readonly unknown[], path: Path): TermParts {
   if (typeof number !== 'number')
     return refuse(`Expected a TermType as a NUMBER but found ${jsonTypeName(number)}.`);
   if (!termNames.has(number)) refuse(`Unrecognized TermType: ${number}.`);
-  if (number === special.datum) return { number, args: [], options: {} };
+  if (number === Term.DATUM) return { number, args: [], options: {} };
   if (!Array.isArray(second) && !isFields(second))
     return refuse('Second element in a Term is neither arguments nor optional arguments.');
   if (third !== undefined && !isFields(third))
@@ -108,11 +113,6 @@ function wellFormed<T extends Datum>(scalar: T): T {
   return scalar;
 }
 
-function refuseOptions([name]: readonly string[], { path }: Place): void {
-  if (name === undefined) return;
-  throw new CompileError(`Unrecognized optional argument \`${name}\`.`, [...path, name]);
-}
-
 class Compiler {
   readonly #context: Context;
 
@@ -124,8 +124,10 @@ class Compiler {
     if (place.path.length > depthMax) throw new CompileError('Query too deeply nested.', []);
     if (!Array.isArray(term)) return this.#data(term, place);
     const { number, args, options } = termParts(term, place.path);
-    if (number === special.datum) return this.#literalDatum(term, place);
+    if (number === Term.DATUM) return this.#literalDatum(term, place);
     refuseNestedWrite(number, place);
+    if (specialTerms.has(number) && number !== Term.MAKE_OBJ)
+      checkOptions(undefined, options, place.path);
     const located =
       this.#special({ number, args, options }, place) ??
       this.#ordinary({ number, args, options }, place);
@@ -148,7 +150,7 @@ class Compiler {
     }
     const node = constant(null);
     const run = (): Value => checkedInput(term[1] as Datum);
-    return withPlace({ ...node, run }, special.datum, place.path);
+    return withPlace({ ...node, run }, Term.DATUM, place.path);
   }
 
   #object(fields: Fields, place: Place): Node {
@@ -162,35 +164,34 @@ class Compiler {
       return checkedObject(object);
     };
     const fieldNodes = nodes.map(([, node]) => node);
-    const node = strict(fieldNodes, make, { term: special.makeObject });
-    return withPlace(node, special.makeObject, place.path);
+    const node = strict(fieldNodes, make, { term: Term.MAKE_OBJ });
+    return withPlace(node, Term.MAKE_OBJ, place.path);
   }
 
   #special({ number, args, options }: TermParts, place: Place): Node | undefined {
-    if (number === special.makeObject) {
+    if (number === Term.MAKE_OBJ) {
       if (args.length > 0)
         throw new CompileError(`Expected 0 arguments but found ${args.length}.`, place.path);
       return this.#object(options, place);
     }
     if (!specialTerms.has(number)) return undefined;
-    refuseOptions(Object.keys(options), place);
     switch (number) {
-      case special.makeArray:
+      case Term.MAKE_ARRAY:
         return this.#array(args, place);
-      case special.variable:
-        return variable(args[0], place, special.variable);
-      case special.implicit:
-        return implicit(place, special.implicit);
-      case special.function:
+      case Term.VAR:
+        return variable(args[0], place, Term.VAR);
+      case Term.IMPLICIT_VAR:
+        return implicit(place, Term.IMPLICIT_VAR);
+      case Term.FUNC:
         return this.#function(args, place);
-      case special.call:
+      case Term.FUNCALL:
         return this.#call(args, place);
-      case special.branch:
+      case Term.BRANCH:
         return this.#branch(args, place);
-      case special.or:
-      case special.and:
-        return logical(this.#nodes(args, place), number, number === special.or);
-      case special.fallback:
+      case Term.OR:
+      case Term.AND:
+        return logical(this.#nodes(args, place), number, number === Term.OR);
+      case Term.DEFAULT:
         if (args.length !== 2)
           throw new CompileError(`Expected 2 arguments but found ${args.length}.`, place.path);
         return fallback(this.#nodes(args, place) as [Node, Node], number);
@@ -219,13 +220,15 @@ class Compiler {
       if (items.length > this.#context.arrayLimit) throw overLimit(this.#context);
       return items.some(holdsBound) ? new BoundArray(items) : items.map(datumOf);
     };
-    return strict(nodes, make, { term: special.makeArray });
+    return strict(nodes, make, { term: Term.MAKE_ARRAY });
   }
 
   #function(args: readonly unknown[], place: Place): Node {
     const [parameters, body] = args;
     const list =
-      Array.isArray(parameters) && parameters[0] === 2 ? (parameters[1] as unknown[]) : parameters;
+      Array.isArray(parameters) && parameters[0] === Term.MAKE_ARRAY
+        ? (parameters[1] as unknown[])
+        : parameters;
     const isList = Array.isArray(list) && list.every((id) => typeof id === 'number');
     if (!isList || args.length !== 2) {
       throw new CompileError('Expected an array of parameters and a body.', place.path);
@@ -233,12 +236,18 @@ class Compiler {
     const scope = { parameters: list, outer: place.scope };
     const node = this.node(body, { ...at(place, 1), scope });
     const { pure, determinism } = node;
-    const shape = { arity: list.length, pure, determinism, term: [special.function, args] };
+    const shape = {
+      arity: list.length,
+      pure,
+      determinism,
+      term: [Term.FUNC, args],
+      isPattern: node.term === Term.MAKE_OBJ || node.isConstant === true,
+    };
     const run = (outer: Scope): Value =>
       new FunctionValue({ ...shape, captured: () => captured(place.scope, outer) }, (values) =>
         node.run({ values, outer }),
       );
-    return { pure, determinism, run, term: special.function };
+    return { pure, determinism, run, term: Term.FUNC };
   }
 
   /** `do`: the function is the first argument, its own arguments follow. */
@@ -255,15 +264,15 @@ class Compiler {
       }
       return target.call(values);
     };
-    return strict(nodes, (values) => call(spread(values, nodes)), { term: special.call });
+    return strict(nodes, (values) => call(spread(values, nodes)), { term: Term.FUNCALL });
   }
 
   #branch(args: readonly unknown[], place: Place): Node {
     const nodes = this.#nodes(args, place);
-    if (nodes.some(isSpread)) return spreadBranch(nodes, argsTerm, special.branch);
+    if (nodes.some(isSpread)) return spreadBranch(nodes, Term.ARGS, Term.BRANCH);
     if (args.length < 3)
       throw new CompileError(`Expected 3 or more arguments but found ${args.length}.`, place.path);
-    return branch(nodes, special.branch);
+    return branch(nodes, Term.BRANCH);
   }
 
   #ordinary(parts: TermParts, place: Place): Node {
@@ -276,45 +285,49 @@ class Compiler {
         place.path,
       );
     }
-    checkArguments(definition, args, options, place);
+    checkArguments(definition, args, place);
+    checkOptions(definition.options, options, place.path);
     const nodes = this.#arguments(parts, place).map((node, position) =>
       position === definition.deferred ? deferred(node) : node,
     );
-    const optionNodes = Object.entries(options).map(
-      ([key, option]) =>
-        [
-          key,
-          this.node(option, {
-            ...at(place, key),
-            readOnly: place.readOnly || refusesWrites(number),
-          }),
-        ] as const,
-    );
     if (definition.noSpread !== undefined && nodes.some(isSpread)) throw logic(definition.noSpread);
+    const named = this.#options(definition, parts, place);
     const context = this.#context;
     const written = nodes.map((node) => node.determinism);
-    const run = (values: readonly Value[]): Value | Promise<Value> => {
-      const own = spread(values.slice(0, nodes.length), nodes);
-      const named = new Map(
-        optionNodes.map(([key], position) => [key, values[nodes.length + position] as Value]),
-      );
-      const call = { context, args: own, options: named, determinism: written };
-      return guarded(() => apply(definition, call), {
-        values,
-        path: place.path,
-        arrayMax: readingTerms.has(number) ? Number.POSITIVE_INFINITY : context.arrayLimit,
-        context,
-      });
+    const { path } = place;
+    const arrayMax = readingTerms.has(number) ? Number.POSITIVE_INFINITY : context.arrayLimit;
+    const run = (values: readonly Value[], scope: Scope): Value | Promise<Value> => {
+      const own = values.slice(0, nodes.length);
+      const record = named.record(values.slice(nodes.length), scope);
+      const call = { context, args: spread(own, nodes), options: record, determinism: written };
+      return guarded(() => apply(definition, call), { values: own, path, arrayMax, context });
     };
-    const all = [...nodes, ...optionNodes.map(([, node]) => node)];
-    const own: Determinism =
+    const determined: Determinism =
       definition.determinism ??
       (definition.effects === true ? determinism.never : determinism.always);
-    return strict(all, run, {
+    return strict([...nodes, ...named.nodes], run, {
       term: number,
-      pure: definition.effects !== true,
-      determinism: own,
+      pure: definition.effects !== true && named.pure,
+      determinism: determined > named.determinism ? determined : named.determinism,
     });
+  }
+
+  /** Written at the term, or given for the whole query. */
+  #options(
+    definition: TermDefinition,
+    { number, options: terms }: TermParts,
+    place: Place,
+  ): TermOptions {
+    const nodeOf = (name: string, form: string): Node | undefined => {
+      if (!Object.hasOwn(terms, name))
+        return form === 'lazy' ? undefined : this.#context.termOptions.get(name);
+      const term = terms[name];
+      const inside = { ...at(place, name), readOnly: place.readOnly || refusesWrites(number) };
+      if (form !== 'list' || !Array.isArray(term) || term[0] !== Term.MAKE_ARRAY)
+        return this.node(term, inside);
+      return listNode(this.#nodes((term[1] ?? []) as unknown[], inside));
+    };
+    return termOptions(definition.options, nodeOf, place.path);
   }
 }
 
@@ -342,29 +355,16 @@ function guarded(run: () => Value | Promise<Value>, guard: Guard): Value | Promi
   }
 }
 
-const isSpread = (node: Node): boolean => node.term === argsTerm;
+const isSpread = (node: Node): boolean => node.term === Term.ARGS;
 
-function checkArguments(
-  definition: TermDefinition,
-  args: readonly unknown[],
-  options: object,
-  place: Place,
-): void {
-  const spreads = args.some((arg) => Array.isArray(arg) && arg[0] === argsTerm);
+function checkArguments(definition: TermDefinition, args: readonly unknown[], place: Place): void {
+  const spreads = args.some((arg) => Array.isArray(arg) && arg[0] === Term.ARGS);
   const [least, most] = definition.arity;
   if (!spreads && (args.length < least || args.length > most)) {
     throw new CompileError(
       `Expected ${arityText(least, most)} but found ${args.length}.`,
       place.path,
     );
-  }
-  for (const key of Object.keys(options)) {
-    if (definition.options?.includes(key) === true) continue;
-    if (key === 'return_vals')
-      throw logic(
-        'Error: encountered obsolete optarg `return_vals`.  Use `return_changes` instead.',
-      );
-    throw new CompileError(`Unrecognized optional argument \`${key}\`.`, [...place.path, key]);
   }
 }
 
@@ -393,13 +393,13 @@ function apply(
 function spread(values: readonly Value[], nodes: readonly Node[]): readonly Value[] {
   if (!nodes.some(isSpread)) return values;
   return values.flatMap((value, position) =>
-    nodes[position]?.term === argsTerm && Array.isArray(value) ? (value as Value[]) : [value],
+    nodes[position]?.term === Term.ARGS && Array.isArray(value) ? (value as Value[]) : [value],
   );
 }
 
 /** What is written in place of a function: evaluated at each call. */
 function deferred(node: Node): Node {
-  if (node.term === special.function) return node;
+  if (node.term === Term.FUNC) return node;
   const { pure, determinism } = node;
   const shape = { arity: 1, pure, determinism, term: undefined };
   const run = (scope: Scope): Value =>

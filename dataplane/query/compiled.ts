@@ -1,6 +1,7 @@
 import type { Datum } from '../datum/datum.ts';
 import type { Environment } from './environment.ts';
 import type { Frame } from './errors.ts';
+import type { DeclaredOptions } from './options.ts';
 import type { FunctionValue, Value } from './value.ts';
 
 /**
@@ -20,6 +21,8 @@ export interface Node {
   readonly run: (scope: Scope) => Value | Promise<Value>;
   /** What the term is, for the few that look at their arguments before evaluating them. */
   readonly term: number | undefined;
+  /** It is data: the same value in every scope. */
+  readonly isConstant?: boolean;
 }
 
 /** The values of a function's parameters, and the function around it. */
@@ -36,11 +39,12 @@ export interface Context {
   readonly signal: AbortSignal;
   readonly user: string;
   readonly arrayLimit: number;
-  readonly durability: 'hard' | 'soft' | undefined;
   /** The database of tables that name none. */
   readonly database: string;
   /** `r.now()` of the whole query, in milliseconds since 1970. */
   readonly nowMs: number;
+  /** Options of terms that were given for the whole query, by name. */
+  readonly termOptions: ReadonlyMap<string, Node>;
   /** The values of an index for a document. */
   readonly indexValues: (
     definition: string,
@@ -55,10 +59,12 @@ export interface CompiledFunction {
   readonly determinism: Determinism;
 }
 
-export interface TermCall {
+/** Without options declared there is nothing to be read of them. */
+export interface TermCall<Options = object> {
   readonly context: Context;
   readonly args: readonly Value[];
-  readonly options: ReadonlyMap<string, Value>;
+  /** By name: given, of the whole query, or what they are without being given. */
+  readonly options: Options;
   /** Of each argument as it was written. */
   readonly determinism: readonly Determinism[];
 }
@@ -73,7 +79,8 @@ export interface Accumulator<Item> {
 export interface TermDefinition {
   /** Smallest and largest number of arguments. */
   readonly arity: readonly [least: number, most: number];
-  readonly options?: readonly string[];
+  /** Declared by `define` (options.ts), which types what `run` gets of them. */
+  readonly options?: DeclaredOptions;
   /** Whether it reads or writes outside its arguments, and so must be awaited. */
   readonly effects?: boolean;
   /** How far its value follows from its arguments; `always` unless it has effects. */

@@ -5,9 +5,9 @@ import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
 import type { Batch, Cursor, GlobalOptions, Outcome, QueryEngine } from './engine.ts';
 import type { BatchLimit, Environment } from './environment.ts';
-import { CompileError } from './errors.ts';
 import { logic, spoken } from './failure.ts';
 import { compileFunction } from './function-term.ts';
+import { queryOptions } from './global-options.ts';
 import { compileIndexValues } from './index-function.ts';
 import type { Stream } from './stream.ts';
 import { withSystemDatabase } from './system-database.ts';
@@ -25,27 +25,6 @@ import { groupsOf, isGrouped } from './terms/grouping.ts';
 import { itemsOf, streamFrom } from './terms/sequence-tools.ts';
 
 /** Queries to answers: compiles, evaluates, and hands out sequences batch by batch. */
-const knownOptions = new Set([
-  'db',
-  'durability',
-  'read_mode',
-  'use_outdated',
-  'noreply',
-  'profile',
-  'array_limit',
-  'min_batch_rows',
-  'max_batch_rows',
-  'max_batch_bytes',
-  'max_batch_seconds',
-  'first_batch_scaledown_factor',
-  'identifier_format',
-  'time_format',
-  'binary_format',
-  'group_format',
-]);
-const defaultArrayLimit = 100_000;
-const defaultDatabase = 'test';
-
 export function createQueryEngine(world: Environment): QueryEngine {
   const environment = withSystemDatabase(world);
   return {
@@ -61,40 +40,20 @@ export function createQueryEngine(world: Environment): QueryEngine {
   };
 }
 
-/** `db` comes as a term `[14, [name]]`, the others as values. */
-function databaseName(option: unknown): string {
-  const name = Array.isArray(option) ? (option[1] as unknown[] | undefined)?.[0] : option;
-  return typeof name === 'string' ? name : defaultDatabase;
-}
-
 function contextOf(
   environment: Environment,
   options: GlobalOptions,
   session: { readonly user: string; readonly signal: AbortSignal },
 ): Context {
-  for (const name of Object.keys(options)) {
-    if (!knownOptions.has(name))
-      throw new CompileError(`Unrecognized global optional argument \`${name}\`.`, []);
-  }
-  if (options['use_outdated'] !== undefined)
-    throw logic(
-      'The `use_outdated` optarg is no longer supported.  Use the `read_mode` optarg instead.',
-    );
-  const { array_limit: limit, durability } = options;
-  if (limit !== undefined && (typeof limit !== 'number' || limit < 1)) {
-    throw logic(`Illegal array size limit \`${JSON.stringify(limit)}\`.  (Must be >= 1.)`);
-  }
-  return {
+  const context = {
     environment,
     signal: session.signal,
     user: session.user,
-    arrayLimit: limit ?? defaultArrayLimit,
-    durability: durability === 'soft' || durability === 'hard' ? durability : undefined,
-    database: databaseName(options['db']),
     nowMs: environment.now(),
     indexValues: compileIndexValues,
     compileFunction,
   };
+  return { ...context, ...queryOptions(options, context) };
 }
 
 async function outcomeOf(value: Value, context: Context): Promise<Outcome> {

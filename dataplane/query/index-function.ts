@@ -54,6 +54,7 @@ function keyFunction(definition: string): (document: Datum) => Datum | undefined
   const context = {
     signal: new AbortController().signal,
     arrayLimit: 100_000,
+    termOptions: new Map(),
     indexValues: compileIndexValues,
   } as Partial<Context> as Context;
   const node = compile(term, context);

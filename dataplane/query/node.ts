@@ -21,7 +21,13 @@ export const at = (place: Place, frame: number | string): Place => ({
 });
 
 export function constant(datum: Datum): Node {
-  return { pure: true, determinism: determinism.always, run: () => datum, term: undefined };
+  return {
+    pure: true,
+    determinism: determinism.always,
+    run: () => datum,
+    term: undefined,
+    isConstant: true,
+  };
 }
 
 /** The value of a pure node. */
@@ -140,6 +146,10 @@ function placed(failure: unknown, path: Path): unknown {
   given.add(own);
   return new RuntimeError(error.type, error.message, own);
 }
+
+/** An error about an option stands at its name. */
+export const atOption = (error: unknown, path: Path, name: string): unknown =>
+  placed(error, [...path, name]);
 
 /** An error about one of the arguments stands at that argument. */
 export function atArgument(error: unknown, args: readonly Value[], path: Path): unknown {

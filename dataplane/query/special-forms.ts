@@ -126,3 +126,7 @@ export function fallback([value, otherwise]: readonly [Node, Node], term: number
 
 /** What `error()` without a message raises. */
 export const emptyErrorMessage = 'Empty ERROR term outside a default block.';
+
+/** Whether it asks for the error again that a default was to replace. */
+export const isEmptyError = (error: unknown): boolean =>
+  error instanceof Error && error.message === emptyErrorMessage;

@@ -187,14 +187,17 @@ export class FunctionValue extends Special {
   readonly call: (args: readonly Value[]) => Value | Promise<Value>;
   /** The term that it was compiled from, for definitions that are stored. */
   readonly term: unknown;
+  /** Whether it is written as an object, which `filter` takes for a pattern. */
+  readonly isPattern: boolean;
   /** The values of the parameters of the functions around it, by their numbers. */
   readonly captured: () => ReadonlyMap<number, Value>;
   constructor(
     shape: Pick<FunctionValue, 'arity' | 'pure' | 'determinism' | 'term'> &
-      Partial<Pick<FunctionValue, 'captured'>>,
+      Partial<Pick<FunctionValue, 'captured' | 'isPattern'>>,
     call: FunctionValue['call'],
   ) {
     super();
+    this.isPattern = shape.isPattern ?? false;
     this.captured = shape.captured ?? (() => new Map());
     this.arity = shape.arity;
     this.pure = shape.pure;
@@ -239,6 +242,16 @@ export class BoundObject extends Special {
 
 export const holdsBound = (value: Value): value is BoundValue | BoundArray | BoundObject =>
   value instanceof BoundValue || value instanceof BoundArray || value instanceof BoundObject;
+
+/** An array literal among the options of a term, whose items may be functions. */
+export class ListValue extends Special {
+  override readonly typeName = 'ARRAY';
+  readonly items: readonly Value[];
+  constructor(items: readonly Value[]) {
+    super();
+    this.items = items;
+  }
+}
 
 export interface Group {
   readonly key: Datum;
@@ -317,12 +330,6 @@ export function integerOf(value: Value): number {
 export function textOf(value: Value): string {
   const datum = datumOf(value);
   if (typeof datum !== 'string') throw wrongValue('STRING', value);
-  return datum;
-}
-
-export function boolOf(value: Value): boolean {
-  const datum = datumOf(value);
-  if (typeof datum !== 'boolean') throw wrongValue('BOOL', value);
   return datum;
 }
 

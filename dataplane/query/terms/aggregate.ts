@@ -2,7 +2,10 @@ import type { Datum } from '../../datum/datum.ts';
 import { binaryText, compareDatum, equalDatum } from '../../datum/compare.ts';
 import { isObject, pseudoType } from '../../datum/object.ts';
 import type { Accumulator, TermCall, TermDefinition, TermEntry } from '../compiled.ts';
-import { nonExistence } from '../failure.ts';
+import { Term } from '../term-table.ts';
+import { logic, nonExistence } from '../failure.ts';
+import { define, option, text } from '../options.ts';
+import type { OptionValues } from '../options.ts';
 import {
   datumOf,
   datumOfItem,
@@ -12,8 +15,8 @@ import {
   numberOf,
   objectOfValue,
   TableValue,
-  textOf,
   truth,
+  wrongValue,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import { fieldFunction } from './fields.ts';
@@ -27,8 +30,8 @@ import {
   expectFunction,
   itemFunction,
   orAbsent,
+  selected,
   streamFrom,
-  tableOf,
   whenDone,
 } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
@@ -48,7 +51,7 @@ interface Kept {
   readonly value: Value;
 }
 
-type Reducer = (call: TermCall) => Reduction;
+type Reducer = (call: TermCall<unknown>) => Reduction;
 
 /** Items whose function asks for something that is not there are skipped. */
 function existing(of: ItemFunction): Reduction['value'] {
@@ -74,7 +77,7 @@ function step(reduction: Reduction, accumulator: Accumulator<Kept>) {
 async function groupwise(
   reduction: Reduction,
   grouping: GroupingValue,
-  call: TermCall,
+  call: TermCall<unknown>,
 ): Promise<Value> {
   const groups = await byGroup<{ accumulator?: Accumulator<Kept> }>(grouping, call.context, {
     start: () => ({}),
@@ -92,13 +95,16 @@ async function groupwise(
   );
 }
 
+type AggregateCall = TermCall<OptionValues<typeof extremeOptions>>;
+type Shortcut = (call: AggregateCall) => Value | Promise<Value> | undefined;
+
+const extremeOptions = {
+  index: option(text, 'The index of a table whose first or last entry is wanted.'),
+} as const;
+
 /** Over a sequence, each group of a grouped one, or each value that groups have already. */
-function term(
-  reducer: Reducer,
-  shape: Pick<TermDefinition, 'arity' | 'options'>,
-  shortcut?: (call: TermCall) => Value | Promise<Value> | undefined,
-): TermDefinition {
-  const one = (call: TermCall): Value | Promise<Value> => {
+function reduction(reducer: Reducer, shortcut?: Shortcut) {
+  const one = (call: AggregateCall): Value | Promise<Value> => {
     const quick = shortcut?.(call);
     if (quick !== undefined) return quick;
     const reduction = reducer(call);
@@ -106,7 +112,7 @@ function term(
     const done = eachIn(call.args[0] ?? null, call.context, step(reduction, accumulator));
     return after(done, () => accumulator.end());
   };
-  const run = (call: TermCall): Value | Promise<Value> => {
+  return (call: AggregateCall): Value | Promise<Value> => {
     const [first = null, ...rest] = call.args;
     if (first instanceof GroupingValue) return groupwise(reducer(call), first, call);
     if (!(first instanceof GroupedValue)) return one(call);
@@ -117,7 +123,17 @@ function term(
       return new GroupedValue(groups);
     })();
   };
-  return { ...shape, grouped: true, run };
+}
+
+const noIndex = { index: undefined };
+
+function term(
+  reducer: Reducer,
+  arity: TermDefinition['arity'],
+  shortcut?: Shortcut,
+): TermDefinition {
+  const run = reduction(reducer, shortcut);
+  return { arity, grouped: true, run: (call) => run({ ...call, options: noIndex }) };
 }
 
 const sum: Reducer = ({ args: [, by] }) => ({
@@ -168,22 +184,35 @@ const extreme =
     },
   });
 
-/** `min` and `max` of an index read one entry. */
+/** `min` and `max` of an index, or of a table without more, read one entry. */
 const extremeOfIndex =
-  (order: 'ascending' | 'descending') =>
-  ({ args: [target = null], options, context }: TermCall): Promise<Value> | undefined => {
-    const index = options.get('index');
-    const table = tableOf(target);
-    if (index === undefined || table === undefined) return undefined;
+  (name: string, order: 'ascending' | 'descending'): Shortcut =>
+  ({ args: [target = null, by], options: { index }, context }) => {
+    if (index === undefined && (by !== undefined || !(target instanceof TableValue)))
+      return undefined;
+    if (by !== undefined) throw logic(`Cannot provide both a function and an index to ${name}.`);
+    if (!(target instanceof TableValue)) throw wrongValue('TABLE', target);
+    const found = indexScan(target, index ?? target.info.primaryKey, {}, order);
     return (async () => {
-      const rows = streamFrom(indexScan(table, textOf(index), {}, order));
+      const rows = streamFrom(found);
       const [item] = (await rows.next({ rows: 1, bytes: 1 }, context.signal)) ?? [];
       rows.close();
-      const name = order === 'ascending' ? 'min' : 'max';
-      if (item === undefined) throw nonExistence(emptyText(name, name));
-      return datumOfItem(item);
+      if (item === undefined)
+        throw nonExistence(`\`${name}\` found no entries in the specified index.`);
+      return selected(item, target);
     })();
   };
+
+const extremeTerm = (name: 'min' | 'max'): TermDefinition => {
+  const [sign, order] =
+    name === 'min' ? [-1 as const, 'ascending' as const] : [1 as const, 'descending' as const];
+  return define({
+    arity: [1, 2],
+    options: extremeOptions,
+    grouped: true,
+    run: reduction(extreme(name, sign), extremeOfIndex(name, order)),
+  });
+};
 
 const count: Reducer = ({ args: [, by] }) => {
   const holds =
@@ -208,7 +237,7 @@ const count: Reducer = ({ args: [, by] }) => {
 };
 
 /** The size of a text, a binary or an object; a table knows its own. */
-function quickCount({ args, context }: TermCall): Value | Promise<Value> | undefined {
+function quickCount({ args, context }: TermCall<unknown>): Value | Promise<Value> | undefined {
   const [target = null] = args;
   if (args.length > 1) return undefined;
   if (target instanceof TableValue) return target.access.count();
@@ -255,16 +284,10 @@ const reduce: Reducer = ({ args: [, by = null] }) => {
 };
 
 export const aggregateTerms: readonly TermEntry[] = [
-  [37, term(reduce, { arity: [2, 2] })],
-  [43, term(count, { arity: [1, 2] }, quickCount)],
-  [145, term(sum, { arity: [1, 2] })],
-  [146, term(average, { arity: [1, 2] })],
-  [
-    147,
-    term(extreme('min', -1), { arity: [1, 2], options: ['index'] }, extremeOfIndex('ascending')),
-  ],
-  [
-    148,
-    term(extreme('max', 1), { arity: [1, 2], options: ['index'] }, extremeOfIndex('descending')),
-  ],
+  [Term.REDUCE, term(reduce, [2, 2])],
+  [Term.COUNT, term(count, [1, 2], quickCount)],
+  [Term.SUM, term(sum, [1, 2])],
+  [Term.AVG, term(average, [1, 2])],
+  [Term.MIN, extremeTerm('min')],
+  [Term.MAX, extremeTerm('max')],
 ];

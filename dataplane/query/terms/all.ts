@@ -3,6 +3,7 @@ import { aggregateTerms } from './aggregate.ts';
 import { arithmeticTerms } from './arithmetic.ts';
 import { arrayTerms } from './array.ts';
 import { comparisonTerms } from './comparison.ts';
+import { distinctTerms } from './distinct.ts';
 import { fieldTerms } from './fields.ts';
 import { groupTerms } from './grouping.ts';
 import { indexTerms } from './indexes.ts';
@@ -16,6 +17,7 @@ import { tableTerms } from './tables.ts';
 import { textTerms } from './text.ts';
 import { timeTerms } from './time.ts';
 import { transformTerms } from './transform.ts';
+import { unionTerms } from './union.ts';
 import { valueTerms } from './values.ts';
 import { writeHookTerms } from './write-hooks.ts';
 import { writeTerms } from './writes.ts';
@@ -31,8 +33,10 @@ export const definitions: TermTable = new Map([
   ...fieldTerms,
   ...mergeTerms,
   ...transformTerms,
+  ...unionTerms,
   ...partTerms,
   ...orderTerms,
+  ...distinctTerms,
   ...aggregateTerms,
   ...groupTerms,
   ...joinTerms,

@@ -2,6 +2,7 @@ import type { Datum } from '../../datum/datum.ts';
 import { logic } from '../failure.ts';
 import { overLimit } from './sequence-tools.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
+import { Term } from '../term-table.ts';
 import { arrayOf, datumOf, integerOf, numberOf, wrongDatum } from '../value.ts';
 import type { Value } from '../value.ts';
 import { isTime, secondsOf, timeDatum, zoneOf } from './time-value.ts';
@@ -122,18 +123,18 @@ function shifted(name: string, step: (a: bigint, by: bigint) => bigint): TermDef
 }
 
 export const arithmeticTerms: readonly TermEntry[] = [
-  [24, { arity: [1, many], run: add }],
-  [25, { arity: [1, many], run: subtract }],
-  [26, { arity: [1, many], run: multiply }],
-  [27, { arity: [1, many], run: divide }],
-  [28, { arity: [2, 2], run: modulo }],
-  [183, rounding(Math.floor)],
-  [184, rounding(Math.ceil)],
-  [185, rounding((value) => Math.sign(value) * Math.round(Math.abs(value)))],
-  [191, bits((a, b) => a & b)],
-  [192, bits((a, b) => a | b)],
-  [193, bits((a, b) => a ^ b)],
-  [194, { arity: [1, 1], run: ({ args: [value = null] }) => -safeInteger(value) - 1 }],
-  [195, shifted('shift', (a, by) => a << by)],
-  [196, shifted('shift', (a, by) => a >> by)],
+  [Term.ADD, { arity: [1, many], run: add }],
+  [Term.SUB, { arity: [1, many], run: subtract }],
+  [Term.MUL, { arity: [1, many], run: multiply }],
+  [Term.DIV, { arity: [1, many], run: divide }],
+  [Term.MOD, { arity: [2, 2], run: modulo }],
+  [Term.FLOOR, rounding(Math.floor)],
+  [Term.CEIL, rounding(Math.ceil)],
+  [Term.ROUND, rounding((value) => Math.sign(value) * Math.round(Math.abs(value)))],
+  [Term.BIT_AND, bits((a, b) => a & b)],
+  [Term.BIT_OR, bits((a, b) => a | b)],
+  [Term.BIT_XOR, bits((a, b) => a ^ b)],
+  [Term.BIT_NOT, { arity: [1, 1], run: ({ args: [value = null] }) => -safeInteger(value) - 1 }],
+  [Term.BIT_SAL, shifted('shift', (a, by) => a << by)],
+  [Term.BIT_SAR, shifted('shift', (a, by) => a >> by)],
 ];

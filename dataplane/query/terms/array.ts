@@ -1,6 +1,7 @@
 import type { Datum, DatumArray } from '../../datum/datum.ts';
 import { canonicalText } from '../../datum/text.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import { Term } from '../term-table.ts';
 import { about, nonExistence } from '../failure.ts';
 import { arrayOf, datumOf, integerOf } from '../value.ts';
 import type { Value } from '../value.ts';
@@ -99,27 +100,27 @@ function difference({ args: [left = null, right = null] }: TermCall): Value {
 
 export const arrayTerms: readonly TermEntry[] = [
   [
-    29,
+    Term.APPEND,
     {
       arity: [2, 2],
       run: ({ args: [array = null, item = null] }) => [...arrayOf(array), datumOf(item)],
     },
   ],
   [
-    80,
+    Term.PREPEND,
     {
       arity: [2, 2],
       run: ({ args: [array = null, item = null] }) => [datumOf(item), ...arrayOf(array)],
     },
   ],
-  [82, { arity: [3, 3], run: insertAt }],
-  [83, { arity: [2, 3], run: deleteAt }],
-  [84, { arity: [3, 3], run: changeAt }],
-  [85, { arity: [3, 3], run: spliceAt }],
-  [88, { arity: [2, 2], run: setInsert }],
-  [89, { arity: [2, 2], run: setIntersection }],
-  [90, { arity: [2, 2], run: setUnion }],
-  [91, { arity: [2, 2], run: setDifference }],
-  [95, { arity: [2, 2], run: difference }],
-  [154, { arity: [1, 1], run: ({ args: [array = null] }) => arrayOf(array) }],
+  [Term.INSERT_AT, { arity: [3, 3], run: insertAt }],
+  [Term.DELETE_AT, { arity: [2, 3], run: deleteAt }],
+  [Term.CHANGE_AT, { arity: [3, 3], run: changeAt }],
+  [Term.SPLICE_AT, { arity: [3, 3], run: spliceAt }],
+  [Term.SET_INSERT, { arity: [2, 2], run: setInsert }],
+  [Term.SET_INTERSECTION, { arity: [2, 2], run: setIntersection }],
+  [Term.SET_UNION, { arity: [2, 2], run: setUnion }],
+  [Term.SET_DIFFERENCE, { arity: [2, 2], run: setDifference }],
+  [Term.DIFFERENCE, { arity: [2, 2], run: difference }],
+  [Term.ARGS, { arity: [1, 1], run: ({ args: [array = null] }) => arrayOf(array) }],
 ];

@@ -1,10 +1,10 @@
 import { concatBytes } from '../../common/bytes.ts';
 import { encodeKey } from '../../datum/key.ts';
 import type { Datum } from '../../datum/datum.ts';
-import type { TermCall } from '../compiled.ts';
 import type { EncodedRange } from '../environment.ts';
 import { about, logic, nonExistence } from '../failure.ts';
-import { BoundArray, BoundValue, datumOf, textOf } from '../value.ts';
+import type { BoundSides } from '../options.ts';
+import { BoundArray, BoundValue, datumOf } from '../value.ts';
 import type { Value } from '../value.ts';
 
 /** Keys and ranges of keys as bytes. */
@@ -36,13 +36,6 @@ function boundKey(value: Value): Uint8Array {
   return concatBytes([arrayStart, ...items, arrayEnd]);
 }
 
-const side = (options: TermCall['options'], name: string, otherwise: string): string => {
-  const value = options.get(name);
-  const text = value === undefined ? otherwise : textOf(value);
-  if (text === 'open' || text === 'closed') return text;
-  throw logic(`Expected \`open\` or \`closed\` for optarg \`${name}\` (got \`"${text}"\`).`);
-};
-
 function refuseNull(bound: Value): void {
   if (bound instanceof BoundValue || bound instanceof BoundArray || datumOf(bound) !== null) return;
   throw about(
@@ -54,11 +47,11 @@ function refuseNull(bound: Value): void {
 /** The range between two values; undefined when nothing can be in it. */
 export function boundedRange(
   [low = null, high = null]: readonly Value[],
-  options: TermCall['options'],
+  sides: BoundSides,
 ): EncodedRange | undefined {
   [low, high].forEach(refuseNull);
-  const openLeft = side(options, 'left_bound', 'closed') === 'open';
-  const closedRight = side(options, 'right_bound', 'open') === 'closed';
+  const openLeft = sides.left_bound === 'open';
+  const closedRight = sides.right_bound === 'closed';
   const isEnd = (bound: Value, end: string): boolean =>
     bound instanceof BoundValue && bound.end === end;
   if (isEnd(low, 'maxval') || isEnd(high, 'minval')) return undefined;

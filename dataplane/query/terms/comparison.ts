@@ -1,5 +1,6 @@
 import { compareDatum } from '../../datum/compare.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
+import { Term } from '../term-table.ts';
 import { BoundValue, datumOf, truth } from '../value.ts';
 import type { Value } from '../value.ts';
 
@@ -24,13 +25,13 @@ const differs = ({ args: [first = null, ...rest] }: TermCall): Value =>
   rest.some((value) => compare(first, value) !== 0);
 
 export const comparisonTerms: readonly TermEntry[] = [
-  [17, compares((order) => order === 0)],
-  [18, { arity: [2, many], run: differs }],
-  [19, compares((order) => order < 0)],
-  [20, compares((order) => order <= 0)],
-  [21, compares((order) => order > 0)],
-  [22, compares((order) => order >= 0)],
-  [23, { arity: [1, 1], run: ({ args: [value] }) => !truth(value ?? null) }],
-  [180, { arity: [0, 0], run: () => new BoundValue('minval') }],
-  [181, { arity: [0, 0], run: () => new BoundValue('maxval') }],
+  [Term.EQ, compares((order) => order === 0)],
+  [Term.NE, { arity: [2, many], run: differs }],
+  [Term.LT, compares((order) => order < 0)],
+  [Term.LE, compares((order) => order <= 0)],
+  [Term.GT, compares((order) => order > 0)],
+  [Term.GE, compares((order) => order >= 0)],
+  [Term.NOT, { arity: [1, 1], run: ({ args: [value] }) => !truth(value ?? null) }],
+  [Term.MINVAL, { arity: [0, 0], run: () => new BoundValue('minval') }],
+  [Term.MAXVAL, { arity: [0, 0], run: () => new BoundValue('maxval') }],
 ];

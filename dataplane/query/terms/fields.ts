@@ -11,6 +11,7 @@ import {
 import { canonicalText, prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import { Term } from '../term-table.ts';
 import { about, logic, nonExistence } from '../failure.ts';
 import { transformed } from '../stream.ts';
 import {
@@ -225,24 +226,27 @@ function objectTerm({ args }: TermCall): Value {
 const patternsOf = (rest: readonly Value[]): Datum[] => rest.map(datumOf);
 
 export const fieldTerms: readonly TermEntry[] = [
-  [31, { arity: [2, 2], run: fieldTerm('get_field') }],
-  [32, { arity: [1, many], run: hasFields }],
+  [Term.GET_FIELD, { arity: [2, 2], run: fieldTerm('get_field') }],
+  [Term.HAS_FIELDS, { arity: [1, many], run: hasFields }],
   [
-    33,
+    Term.PLUCK,
     {
       arity: [1, many],
       run: overObjects('pluck', (object, rest) => picked(object, patternsOf(rest))),
     },
   ],
   [
-    34,
+    Term.WITHOUT,
     {
       arity: [1, many],
       run: overObjects('without', (object, rest) => dropped(object, patternsOf(rest))),
     },
   ],
-  [94, { arity: [1, 1], run: ({ args: [object = null] }) => sortedKeys(fieldsOf('keys', object)) }],
-  [96, { arity: [1, many], run: withFields }],
-  [143, { arity: [0, many], run: objectTerm }],
-  [186, { arity: [1, 1], run: values }],
+  [
+    Term.KEYS,
+    { arity: [1, 1], run: ({ args: [object = null] }) => sortedKeys(fieldsOf('keys', object)) },
+  ],
+  [Term.WITH_FIELDS, { arity: [1, many], run: withFields }],
+  [Term.OBJECT, { arity: [0, many], run: objectTerm }],
+  [Term.VALUES, { arity: [1, 1], run: values }],
 ];

@@ -1,8 +1,11 @@
 import type { Datum } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
-import { canonicalText } from '../../datum/text.ts';
+import { DatumMap } from '../../datum/datum-map.ts';
 import { objectOf } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { bool, define, option, text } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { Term } from '../term-table.ts';
 import { logic } from '../failure.ts';
 import {
   datumOf,
@@ -11,21 +14,22 @@ import {
   GroupedValue,
   isSequence,
   Special,
-  textOf,
-  truth,
+  TableValue,
   wrongValue,
 } from '../value.ts';
 import type { Group, Item, Value } from '../value.ts';
 import { indexScan } from './index-access.ts';
+import { indexValueOf } from './index-values.ts';
 import { fieldFunction } from './fields.ts';
 import {
   collected,
   eachIn,
   eachOf,
+  itemFunction,
+  noSequence,
   orAbsent,
   overLimit,
   settled,
-  tableOf,
   whenDone,
 } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
@@ -54,14 +58,13 @@ export async function byGroup<T>(
   context: Context,
   steps: { readonly start: () => T; readonly add: (group: T, item: Item) => unknown },
 ): Promise<readonly { readonly key: Datum; readonly group: T }[]> {
-  const groups = new Map<string, { key: Datum; group: T }>();
+  const groups = new DatumMap<{ key: Datum; group: T }>();
   const entryOf = (key: Datum): { key: Datum; group: T } => {
-    const text = canonicalText(key);
-    const found = groups.get(text);
+    const found = groups.get(key);
     if (found !== undefined) return found;
     if (groups.size >= context.arrayLimit) throw overLimit(context);
     const entry = { key, group: steps.start() };
-    groups.set(text, entry);
+    groups.set(key, entry);
     return entry;
   };
   await eachIn(grouping.source, context, (item) =>
@@ -90,23 +93,37 @@ export async function groupsOf(
   return groups.map(({ key, group }) => ({ key, value: group }));
 }
 
-function group({ args: [target = null, ...by], options }: TermCall): Value {
+const groupOptions = {
+  index: option(
+    text,
+    'The index of a table whose values group the documents, behind the functions.',
+  ),
+  multi: option(
+    bool,
+    'Whether an array puts a document into the group of each of its items.',
+    false,
+  ),
+} as const;
+
+function group({
+  args: [target = null, ...by],
+  options: { index, multi },
+  context,
+}: TermCall<OptionValues<typeof groupOptions>>): Value {
   if (isGrouped(target))
     throw logic('Cannot call `group` on the output of `group` (did you mean to `ungroup`?).');
-  const index = options.get('index');
   const functions: ItemFunction[] = by.map((each) =>
-    each instanceof FunctionValue ? (item) => each.call([datumOfItem(item)]) : fieldFunction(each),
+    each instanceof FunctionValue ? itemFunction(each) : fieldFunction(each),
   );
   let source = target;
   if (index !== undefined) {
-    const table = tableOf(target);
-    if (table === undefined) throw wrongValue('TABLE', target);
-    const name = textOf(index);
-    source = indexScan(table, name, {}, 'ascending');
-    functions.push(fieldFunction(name));
+    if (!(target instanceof TableValue)) throw wrongValue('TABLE', target);
+    source = indexScan(target, index, {}, 'ascending');
+    const valueOf = indexValueOf(target, index, context);
+    functions.push((item) => valueOf(item) ?? null);
   }
   if (functions.length === 0) throw logic('Cannot group by nothing.');
-  const multi = truth(options.get('multi') ?? false);
+  if (!isSequence(source)) throw noSequence(source);
   const keys = (parts: readonly Datum[]): readonly Datum[] => {
     const whole = multi ? combinations(parts) : [parts];
     return whole.map((key) => (key.length === 1 ? (key[0] as Datum) : key));
@@ -123,11 +140,12 @@ function group({ args: [target = null, ...by], options }: TermCall): Value {
   });
 }
 
-/** With `multi` an array stands for each of its items. */
+/** With `multi` an array stands for each of its items, an empty one for null. */
 function combinations(parts: readonly Datum[]): Datum[][] {
   return parts.reduce<Datum[][]>(
     (sofar, part) => {
-      const choices = Array.isArray(part) ? (part as Datum[]) : [part];
+      const items = Array.isArray(part) ? (part as Datum[]) : [part];
+      const choices = items.length === 0 ? [null] : items;
       return sofar.flatMap((key) => choices.map((choice) => [...key, choice]));
     },
     [[]],
@@ -160,8 +178,14 @@ const many = Number.POSITIVE_INFINITY;
 
 export const groupTerms: readonly TermEntry[] = [
   [
-    144,
-    { arity: [1, many], options: ['index', 'multi'], effects: true, grouped: true, run: group },
+    Term.GROUP,
+    define({
+      arity: [1, many],
+      options: groupOptions,
+      effects: true,
+      grouped: true,
+      run: group,
+    }),
   ],
-  [150, { arity: [1, 1], effects: true, grouped: true, run: ungroup }],
+  [Term.UNGROUP, { arity: [1, 1], effects: true, grouped: true, run: ungroup }],
 ];

@@ -5,17 +5,12 @@ import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import { determinism } from '../compiled.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { bool, define, option } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { Term } from '../term-table.ts';
 import type { TableInfo } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
-import {
-  DatabaseValue,
-  datumOf,
-  FunctionValue,
-  Special,
-  TableValue,
-  textOf,
-  truth,
-} from '../value.ts';
+import { DatabaseValue, datumOf, FunctionValue, Special, TableValue, textOf } from '../value.ts';
 import type { Value } from '../value.ts';
 import { expectTable } from './select.ts';
 import { tableConfig, tableStatus } from './table-report.ts';
@@ -31,26 +26,31 @@ function current(value: Value | undefined, context: Context): TableInfo {
   return context.environment.catalog.tableById(info.id) ?? info;
 }
 
-async function indexCreate(call: TermCall): Promise<Value> {
+const indexOptions = {
+  multi: option(bool, 'Whether each item of an array is a value of its own.', false),
+  geo: option(bool, 'Whether the values are points, lines and polygons (not implemented).', false),
+} as const;
+
+async function indexCreate(call: TermCall<OptionValues<typeof indexOptions>>): Promise<Value> {
   const {
     args: [target, name = null, by],
     options,
     context,
   } = call;
   const { info } = expectTable(target);
-  const text = textOf(name);
-  if (text === info.primaryKey)
-    throw logic(`Index name conflict: \`${text}\` is the name of the primary key.`);
-  if (truth(options.get('geo') ?? false))
+  const title = textOf(name);
+  if (title === info.primaryKey)
+    throw logic(`Index name conflict: \`${title}\` is the name of the primary key.`);
+  if (options.geo)
     throw logic('Geospatial indexes are not implemented in this version of PhotonDB.');
   if (call.determinism[2] !== undefined && call.determinism[2] !== determinism.always) {
     throw logic('Could not prove function deterministic.  Index functions must be deterministic.');
   }
-  const definition = JSON.stringify(by instanceof FunctionValue ? by.term : text);
+  const definition = JSON.stringify(by instanceof FunctionValue ? by.term : title);
   accepted(
     await context.environment.catalog.createIndex(info.id, {
-      name: text,
-      multi: truth(options.get('multi') ?? false),
+      name: title,
+      multi: options.multi,
       geo: false,
       definition,
     }),
@@ -63,15 +63,19 @@ async function indexDrop({ args: [target, name = null], context }: TermCall): Pr
   return { dropped: 1 };
 }
 
+const renameOptions = {
+  overwrite: option(bool, 'Whether an index that has the new name already is replaced.', false),
+} as const;
+
 async function indexRename({
   args: [target, from = null, to = null],
-  options,
+  options: { overwrite },
   context,
-}: TermCall): Promise<Value> {
+}: TermCall<OptionValues<typeof renameOptions>>): Promise<Value> {
   const names = {
     from: textOf(from),
     to: textOf(to),
-    overwrite: truth(options.get('overwrite') ?? false),
+    overwrite,
   };
   accepted(await context.environment.catalog.renameIndex(expectTable(target).info.id, names));
   return { renamed: names.from === names.to ? 0 : 1 };
@@ -138,10 +142,13 @@ function tableInfo(value: TableValue, context: Context): Datum {
 }
 
 export const indexTerms: readonly TermEntry[] = [
-  [75, { arity: [2, 3], options: ['multi', 'geo'], effects: true, run: indexCreate }],
-  [76, { arity: [2, 2], effects: true, run: indexDrop }],
   [
-    77,
+    Term.INDEX_CREATE,
+    define({ arity: [2, 3], options: indexOptions, effects: true, run: indexCreate }),
+  ],
+  [Term.INDEX_DROP, { arity: [2, 2], effects: true, run: indexDrop }],
+  [
+    Term.INDEX_LIST,
     {
       arity: [1, 1],
       effects: true,
@@ -151,9 +158,9 @@ export const indexTerms: readonly TermEntry[] = [
           .sort(),
     },
   ],
-  [79, { arity: [1, 1], effects: true, run: info }],
+  [Term.INFO, { arity: [1, 1], effects: true, run: info }],
   [
-    139,
+    Term.INDEX_STATUS,
     {
       arity: [1, many],
       effects: true,
@@ -161,10 +168,13 @@ export const indexTerms: readonly TermEntry[] = [
         indexStates(current(target, context), names.map(textOf)),
     },
   ],
-  [140, { arity: [1, many], effects: true, run: indexWait }],
-  [156, { arity: [3, 3], options: ['overwrite'], effects: true, run: indexRename }],
+  [Term.INDEX_WAIT, { arity: [1, many], effects: true, run: indexWait }],
   [
-    174,
+    Term.INDEX_RENAME,
+    define({ arity: [3, 3], options: renameOptions, effects: true, run: indexRename }),
+  ],
+  [
+    Term.CONFIG,
     {
       arity: [1, 1],
       effects: true,
@@ -173,7 +183,7 @@ export const indexTerms: readonly TermEntry[] = [
     },
   ],
   [
-    175,
+    Term.STATUS,
     {
       arity: [1, 1],
       effects: true,

@@ -2,6 +2,9 @@ import type { Datum } from '../../datum/datum.ts';
 import { encodeKey } from '../../datum/key.ts';
 import { objectOf } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { bool, define, inert, option, text } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { Term } from '../term-table.ts';
 import { transformed } from '../stream.ts';
 import {
   datumOf,
@@ -10,7 +13,6 @@ import {
   StoredRow,
   StreamValue,
   TableValue,
-  textOf,
   truth,
   wrongValue,
 } from '../value.ts';
@@ -37,13 +39,24 @@ const pair = (left: Item, right: Item | undefined): Datum =>
     ...(right === undefined ? [] : [['right', datumOfItem(right)] as const]),
   ]);
 
+const eqJoinOptions = {
+  index: option(
+    text,
+    'The index of the right table that finds the partners; the primary one without it.',
+  ),
+  ordered: inert(
+    bool,
+    'Whether pairs come in the order of the left side. They do, whatever it says.',
+  ),
+} as const;
+
 async function eqJoin({
   args: [left = null, by = null, right = null],
   options,
   context,
-}: TermCall): Promise<Value> {
+}: TermCall<OptionValues<typeof eqJoinOptions>>): Promise<Value> {
   if (!(right instanceof TableValue)) throw wrongValue('TABLE', right);
-  const index = textOf(options.get('index') ?? right.info.primaryKey);
+  const index = options.index ?? right.info.primaryKey;
   const of = by instanceof FunctionValue ? itemFunction(by) : fieldFunction(by);
   const step = async (batch: readonly Item[]): Promise<readonly Item[]> => {
     const joined: Item[] = [];
@@ -97,7 +110,7 @@ const nested =
   };
 
 export const joinTerms: readonly TermEntry[] = [
-  [48, { arity: [3, 3], effects: true, run: nested(false) }],
-  [49, { arity: [3, 3], effects: true, run: nested(true) }],
-  [50, { arity: [3, 3], options: ['index', 'ordered'], effects: true, run: eqJoin }],
+  [Term.INNER_JOIN, { arity: [3, 3], effects: true, run: nested(false) }],
+  [Term.OUTER_JOIN, { arity: [3, 3], effects: true, run: nested(true) }],
+  [Term.EQ_JOIN, define({ arity: [3, 3], options: eqJoinOptions, effects: true, run: eqJoin })],
 ];

@@ -12,6 +12,7 @@ import {
 } from '../../datum/object.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import { Term } from '../term-table.ts';
 import { logic } from '../failure.ts';
 import { datumOf, FunctionValue, objectOfValue } from '../value.ts';
 import type { Value } from '../value.ts';
@@ -104,6 +105,6 @@ const literal = ({ args: [value] }: TermCall): Value =>
 const many = Number.POSITIVE_INFINITY;
 
 export const mergeTerms: readonly TermEntry[] = [
-  [35, { arity: [1, many], run: overObjects('merge', mergeOne) }],
-  [137, { arity: [0, 1], run: literal }],
+  [Term.MERGE, { arity: [1, many], run: overObjects('merge', mergeOne) }],
+  [Term.LITERAL, { arity: [0, 1], run: literal }],
 ];

@@ -1,17 +1,14 @@
-import type { Datum } from '../../datum/datum.ts';
 import { compareBytes } from '../../common/bytes.ts';
-import { compareDatum } from '../../datum/compare.ts';
-import { canonicalText } from '../../datum/text.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
+import { define, option } from '../options.ts';
+import type { OptionValues } from '../options.ts';
 import type { Stream } from '../stream.ts';
+import { Term } from '../term-table.ts';
 import {
   ArraySelection,
-  datumOf,
   datumOfItem,
-  FunctionValue,
   SliceValue,
-  Special,
   StoredRow,
   StreamValue,
   TableValue,
@@ -19,88 +16,36 @@ import {
   wrongValue,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
-import { fieldFunction } from './fields.ts';
-import { indexScan, readyIndex, sliceStream } from './index-access.ts';
-import {
-  collected,
-  itemFunction,
-  orAbsent,
-  overLimit,
-  tableOf,
-  whenDone,
-} from './sequence-tools.ts';
-import type { ItemFunction } from './sequence-tools.ts';
+import { readyIndex, sliceStream } from './index-access.ts';
+import { collected, overLimit, tableOf, whenDone } from './sequence-tools.ts';
+import { Direction, sorted, sortKey } from './sort-key.ts';
+import type { SortKey } from './sort-key.ts';
 
 /** Order: by functions and fields in memory, by an index while reading. */
-interface SortKey {
-  readonly of: ItemFunction;
+const orderOptions = {
+  index: option<IndexOrder>(
+    {
+      allowed: 'the name of an index, `r.asc` or `r.desc` of one',
+      read: (value) => {
+        const { by, sign } = value instanceof Direction ? value : new Direction(value, 1);
+        return { name: textOf(by), sign };
+      },
+    },
+    'The index whose order the documents are read in.',
+  ),
+} as const;
+
+interface IndexOrder {
+  readonly name: string;
   readonly sign: 1 | -1;
 }
 
-/** What `asc` and `desc` make of their argument. */
-class Direction extends Special {
-  override readonly typeName = 'ORDERING';
-  readonly by: Value;
-  readonly sign: 1 | -1;
-  constructor(by: Value, sign: 1 | -1) {
-    super();
-    this.by = by;
-    this.sign = sign;
-  }
-}
-
-function sortKey(value: Value): SortKey {
-  const [by, sign] = value instanceof Direction ? [value.by, value.sign] : [value, 1 as const];
-  return { of: by instanceof FunctionValue ? itemFunction(by) : fieldFunction(by), sign };
-}
-
-/** What does not exist sorts before everything. */
-function keyOf(item: Item, { of }: SortKey): Datum | undefined | Promise<Datum | undefined> {
-  return orAbsent(() => whenDone(of(item), datumOf), undefined);
-}
-
-interface SortRow {
-  readonly item: Item;
-  readonly by: readonly (Datum | undefined)[];
-}
-
-function compareRows(a: SortRow, b: SortRow, keys: readonly SortKey[]): number {
-  for (const [at, { sign }] of keys.entries()) {
-    const [left, right] = [a.by[at], b.by[at]];
-    const order =
-      left === undefined || right === undefined
-        ? Number(left !== undefined) - Number(right !== undefined)
-        : compareDatum(left, right);
-    if (order !== 0) return order * sign;
-  }
-  return 0;
-}
-
-/** Items in order; equal ones keep theirs. Waits only when a function does. */
-function sorted(items: readonly Item[], keys: readonly SortKey[]): Item[] | Promise<Item[]> {
-  const rows = items.map((item) => ({ item, by: keys.map((key) => keyOf(item, key)) }));
-  const order = (ready: readonly SortRow[]): Item[] =>
-    [...ready].sort((a, b) => compareRows(a, b, keys)).map(({ item }) => item);
-  if (!rows.some(({ by }) => by.some((each) => each instanceof Promise)))
-    return order(rows as readonly SortRow[]);
-  return (async () => {
-    const ready: SortRow[] = [];
-    for (const { item, by } of rows) {
-      const values: (Datum | undefined)[] = [];
-      for (const value of by) values.push(await value);
-      ready.push({ item, by: values });
-    }
-    return order(ready);
-  })();
-}
-
-function orderBy(call: TermCall): Value | Promise<Value> {
+function orderBy(call: TermCall<OptionValues<typeof orderOptions>>): Value | Promise<Value> {
   const {
     args: [target = null, ...by],
-    options,
+    options: { index },
     context,
   } = call;
-  const index = options.get('index');
   const keys = by.map(sortKey);
   if (index === undefined && keys.length === 0) throw logic('Must specify something to order by.');
   if (index !== undefined) {
@@ -115,9 +60,7 @@ function orderBy(call: TermCall): Value | Promise<Value> {
   );
 }
 
-function orderedSlice(target: Value, by: Value): SliceValue {
-  const { by: named, sign } = by instanceof Direction ? by : new Direction(by, 1);
-  const name = textOf(named);
+function orderedSlice(target: Value, { name, sign }: IndexOrder): SliceValue {
   const order = sign === 1 ? 'ascending' : 'descending';
   if (target instanceof TableValue) {
     if (name !== target.info.primaryKey) readyIndex(target, name);
@@ -139,7 +82,11 @@ function orderedSlice(target: Value, by: Value): SliceValue {
 }
 
 /** Rows that an index finds by the same value, among themselves in the order of the keys. */
-function tiesSorted(slice: SliceValue, keys: readonly SortKey[], { context }: TermCall): Value {
+function tiesSorted(
+  slice: SliceValue,
+  keys: readonly SortKey[],
+  { context }: TermCall<unknown>,
+): Value {
   const source = sliceStream(slice);
   let ties: Item[] = [];
   let ended = false;
@@ -176,51 +123,18 @@ const sameIndexKey = (first: Item | undefined, item: Item): boolean =>
   !(item instanceof StoredRow) ||
   compareBytes(first.indexKey, item.indexKey) === 0;
 
-function distinct({ args: [target = null], options, context }: TermCall): Value | Promise<Value> {
-  const index = options.get('index');
-  const source = index === undefined ? target : indexValues(target, textOf(index), context);
-  return collected(source, context, (items) => {
-    const seen = new Map<string, Datum>();
-    for (const item of items) seen.set(canonicalText(datumOfItem(item)), datumOfItem(item));
-    return [...seen.values()].sort(compareDatum);
-  });
-}
-
-/** The values that an index has, one after the other. */
-function indexValues(target: Value, name: string, context: TermCall['context']): Value {
-  const table = tableOf(target);
-  if (table === undefined) throw wrongValue('TABLE', target);
-  const rows =
-    target instanceof SliceValue
-      ? sliceStream(target)
-      : indexScan(table, name, {}, 'ascending').stream;
-  if (name === table.info.primaryKey)
-    return new StreamValue(
-      mappedRows(rows, (row) => [(row as Record<string, Datum>)[name] ?? null]),
-    );
-  const index = readyIndex(table, name);
-  return new StreamValue(mappedRows(rows, context.indexValues(index.definition, index.multi)));
-}
-
-const mappedRows = (source: Stream, of: (row: Datum) => readonly Datum[]): Stream => ({
-  next: async (limit, signal) =>
-    (await source.next(limit, signal))?.flatMap((item) => [...of(datumOfItem(item))]),
-  close: () => source.close(),
-});
-
 const many = Number.POSITIVE_INFINITY;
 
 export const orderTerms: readonly TermEntry[] = [
   [
-    41,
-    {
+    Term.ORDER_BY,
+    define({
       arity: [1, many],
-      options: ['index'],
+      options: orderOptions,
       noSpread: 'r.args is not supported in an order_by or union command yet.',
       run: orderBy,
-    },
+    }),
   ],
-  [42, { arity: [1, 1], options: ['index'], run: distinct }],
-  [73, { arity: [1, 1], run: ({ args: [by = null] }) => new Direction(by, 1) }],
-  [74, { arity: [1, 1], run: ({ args: [by = null] }) => new Direction(by, -1) }],
+  [Term.ASC, { arity: [1, 1], run: ({ args: [by = null] }) => new Direction(by, 1) }],
+  [Term.DESC, { arity: [1, 1], run: ({ args: [by = null] }) => new Direction(by, -1) }],
 ];

@@ -1,5 +1,8 @@
 import { equalDatum } from '../../datum/compare.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import { boundOptions, define } from '../options.ts';
+import type { BoundSides } from '../options.ts';
+import { Term } from '../term-table.ts';
 import { about, logic, nonExistence } from '../failure.ts';
 import { limited, skipped } from '../stream.ts';
 import {
@@ -59,12 +62,12 @@ interface Bounds {
   readonly rightClosed: boolean;
 }
 
-function boundsOf({ args: [, from = null, to], options }: TermCall): Bounds {
+function boundsOf({ args: [, from = null, to], options }: TermCall<BoundSides>): Bounds {
   return {
     from: integerOf(from),
     to: to === undefined ? -1 : integerOf(to),
-    leftOpen: options.get('left_bound') === 'open',
-    rightClosed: to === undefined || options.get('right_bound') === 'closed',
+    leftOpen: options.left_bound === 'open',
+    rightClosed: to === undefined || options.right_bound === 'closed',
   };
 }
 
@@ -75,7 +78,7 @@ function positions({ from, to, leftOpen, rightClosed }: Bounds, length: number):
   return [Math.max(0, start), Math.max(0, end)];
 }
 
-function slice(call: TermCall): Value {
+function slice(call: TermCall<BoundSides>): Value {
   const [target = null] = call.args;
   const bounds = boundsOf(call);
   const now = itemsNow(target);
@@ -188,11 +191,11 @@ function contains({ args: [target = null, ...wanted], context }: TermCall): Valu
 }
 
 export const partTerms: readonly TermEntry[] = [
-  [30, { arity: [2, 3], options: ['left_bound', 'right_bound'], run: slice }],
-  [45, { arity: [2, 2], run: nth }],
-  [70, { arity: [2, 2], run: skip }],
-  [71, { arity: [2, 2], run: limit }],
-  [86, { arity: [1, 1], run: isEmpty }],
-  [93, { arity: [1, Number.POSITIVE_INFINITY], run: contains }],
-  [170, { arity: [2, 2], run: bracket }],
+  [Term.SLICE, define({ arity: [2, 3], options: boundOptions, run: slice })],
+  [Term.NTH, { arity: [2, 2], run: nth }],
+  [Term.SKIP, { arity: [2, 2], run: skip }],
+  [Term.LIMIT, { arity: [2, 2], run: limit }],
+  [Term.IS_EMPTY, { arity: [1, 1], run: isEmpty }],
+  [Term.CONTAINS, { arity: [1, Number.POSITIVE_INFINITY], run: contains }],
+  [Term.BRACKET, { arity: [2, 2], run: bracket }],
 ];

@@ -1,12 +1,16 @@
 import type { Datum } from '../../datum/datum.ts';
 import { equalDatum } from '../../datum/compare.ts';
 import { fieldOf, isObject, pseudoType } from '../../datum/object.ts';
-import { datumOf, datumOfItem, FunctionValue, Special, truth } from '../value.ts';
+import { nonExistence } from '../failure.ts';
+import { datumOf, datumOfItem, FunctionValue, Special } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import { isLiteral } from './merging.ts';
 import { checkArity, whenDone } from './sequence-tools.ts';
 
-/** What `filter` and `count` ask of each item: a function, or an object that it must match. */
+/**
+ * What `filter` and `count` ask of each item: a function, or an object that it must match. A function
+ * that is written as an object is a pattern too; an object that a function finds is just true.
+ */
 
 /** A document matches an object when it has all its fields, nested objects likewise. */
 function matches(document: Datum, pattern: Datum): boolean {
@@ -15,17 +19,21 @@ function matches(document: Datum, pattern: Datum): boolean {
   if (!isObject(document)) return false;
   return Object.entries(pattern).every(([name, wanted]) => {
     const value = fieldOf(document, name);
-    return value !== undefined && matches(value, wanted);
+    if (value === undefined) throw nonExistence(`No attribute \`${name}\` in object.`);
+    return matches(value, wanted);
   });
 }
 
 export function predicateOf(predicate: Value): (item: Item) => Value | Promise<Value> {
   if (predicate instanceof FunctionValue) {
     checkArity(predicate, 1);
-    const object = (item: Item, value: Value): Value =>
-      !(value instanceof Special) && isObject(value) ? matches(datumOfItem(item), value) : value;
-    return (item) => whenDone(predicate.call([datumOfItem(item)]), (value) => object(item, value));
+    const called = (item: Item): Value | Promise<Value> => predicate.call([datumOfItem(item)]);
+    if (!predicate.isPattern) return called;
+    return (item) =>
+      whenDone(called(item), (value) =>
+        !(value instanceof Special) && isObject(value) ? matches(datumOfItem(item), value) : value,
+      );
   }
   const pattern = datumOf(predicate);
-  return (item) => (isObject(pattern) ? matches(datumOfItem(item), pattern) : truth(pattern));
+  return isObject(pattern) ? (item) => matches(datumOfItem(item), pattern) : () => pattern;
 }

@@ -1,6 +1,9 @@
 import { encodeKey } from '../../datum/key.ts';
 import { encodePrimaryKey } from '../../datum/primary-key.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import { boundOptions, define, option, text } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { Term } from '../term-table.ts';
 import type { Row } from '../environment.ts';
 import { logic } from '../failure.ts';
 import { chained, streamOf } from '../stream.ts';
@@ -11,7 +14,6 @@ import {
   StoredRow,
   StreamValue,
   TableValue,
-  textOf,
   wrongValue,
 } from '../value.ts';
 import type { Value } from '../value.ts';
@@ -40,9 +42,17 @@ function get({ args: [target, key = null], context }: TermCall): Value | Promise
   return row instanceof Promise ? row.then(found) : found(row);
 }
 
-async function getAll({ args: [target, ...keys], options, context }: TermCall): Promise<Value> {
+const getAllOptions = {
+  index: option(text, 'The index that finds the keys; the primary one without it.'),
+} as const;
+
+async function getAll({
+  args: [target, ...keys],
+  options,
+  context,
+}: TermCall<OptionValues<typeof getAllOptions>>): Promise<Value> {
   const from = expectTable(target);
-  const index = textOf(options.get('index') ?? from.info.primaryKey);
+  const index = options.index ?? from.info.primaryKey;
   if (index === from.info.primaryKey) {
     const rows: StoredRow[] = [];
     for (const key of keys) {
@@ -68,29 +78,36 @@ function refuseSecondBetween(slice: SliceValue, index: string): void {
   );
 }
 
-function between({ args: [target = null, ...bounds], options }: TermCall): Value {
+const betweenOptions = {
+  index: option(text, 'The index whose values are bounded; the primary one without it.'),
+  ...boundOptions,
+} as const;
+
+function between({
+  args: [target = null, ...bounds],
+  options,
+}: TermCall<OptionValues<typeof betweenOptions>>): Value {
   const slice = target instanceof SliceValue ? target : undefined;
   if (slice === undefined && !(target instanceof TableValue))
     throw wrongValue('TABLE_SLICE', target);
   const from = slice?.table ?? expectTable(target);
-  const asked = options.get('index');
-  const index = asked === undefined ? (slice?.index ?? from.info.primaryKey) : textOf(asked);
+  const index = options.index ?? slice?.index ?? from.info.primaryKey;
   if (slice !== undefined) refuseSecondBetween(slice, index);
   if (index !== from.info.primaryKey) readyIndex(from, index);
   const range = boundedRange(bounds, options);
   return new SliceValue(from, index, { range, bounded: true, order: slice?.order });
 }
 
-const betweenTerm = {
+const betweenTerm = define({
   arity: [3, 3],
-  options: ['index', 'left_bound', 'right_bound'],
+  options: betweenOptions,
   effects: true,
   run: between,
-} as const;
+});
 
 export const selectTerms: readonly TermEntry[] = [
-  [16, { arity: [2, 2], effects: true, run: get }],
-  [36, betweenTerm],
-  [78, { arity: [1, many], options: ['index'], effects: true, run: getAll }],
-  [182, betweenTerm],
+  [Term.GET, { arity: [2, 2], effects: true, run: get }],
+  [Term.BETWEEN_DEPRECATED, betweenTerm],
+  [Term.GET_ALL, define({ arity: [1, many], options: getAllOptions, effects: true, run: getAll })],
+  [Term.BETWEEN, betweenTerm],
 ];

@@ -1,9 +1,21 @@
 import type { Datum } from '../../datum/datum.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import {
+  define,
+  durability,
+  identifierFormat,
+  option,
+  readModeOption,
+  text,
+  useOutdated,
+} from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { Term } from '../term-table.ts';
 import type { DatabaseInfo, Refusal } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
 import { DatabaseValue, datumOf, TableValue, textOf, wrongValue } from '../value.ts';
 import type { Value } from '../value.ts';
+import { checkPlacement, placementOptions } from './placement.ts';
 import { expectTable } from './select.ts';
 import { systemDatabase, uuidSuffix } from '../system-database.ts';
 import { tableConfig } from './table-report.ts';
@@ -51,35 +63,25 @@ function inDatabase(
   };
 }
 
-const readModes = new Set(['majority', 'single', 'outdated']);
+const tableOptions = {
+  read_mode: readModeOption,
+  use_outdated: useOutdated,
+  identifier_format: option(
+    identifierFormat,
+    'How rows of system tables name databases, tables and servers.',
+    'name',
+  ),
+} as const;
 
-function checkReadOptions(options: TermCall['options']): void {
-  if (options.has('use_outdated'))
-    throw logic(
-      'The `use_outdated` optarg is no longer supported.  Use the `read_mode` optarg instead.',
-    );
-  const mode = options.get('read_mode');
-  if (mode !== undefined && !readModes.has(textOf(mode)))
-    throw logic(
-      `Read mode \`${textOf(mode)}\` unrecognized (options are "majority", "single", and "outdated").`,
-    );
-}
-
-function durabilityOf(value: Value | undefined): 'hard' | 'soft' {
-  const text = value === undefined ? 'hard' : textOf(value);
-  if (text === 'hard' || text === 'soft') return text;
-  throw logic(`Durability option \`${text}\` unrecognized (options are "hard" and "soft").`);
-}
-
-function table(call: TermCall): Value {
-  checkReadOptions(call.options);
+function table(call: TermCall<OptionValues<typeof tableOptions>>): Value {
   const { database, name = '' } = inDatabase(call);
   checkName('Table', name);
   const { catalog } = call.context.environment;
   const info = catalog.table(database.id, name);
-  const format = call.options.get('identifier_format') ?? 'name';
   const suffix =
-    textOf(format) === 'uuid' && info?.database.id === systemDatabase.id ? uuidSuffix : '';
+    call.options.identifier_format === 'uuid' && info?.database.id === systemDatabase.id
+      ? uuidSuffix
+      : '';
   const access =
     info === undefined ? undefined : call.context.environment.table(`${info.id}${suffix}`);
   if (info === undefined || access === undefined)
@@ -108,31 +110,37 @@ async function dbDrop({ args: [name = null], context }: TermCall): Promise<Value
   };
 }
 
-/** The field whose time ends a document; undefined for none. */
-export function expireAtOf(value: Value): string | undefined {
-  return datumOf(value) === null ? undefined : textOf(value);
-}
+/** The field whose time ends a document; null for none. */
+export const expireAtOption = option<string | null>(
+  {
+    allowed: 'a string, `null`',
+    read: (value) => (datumOf(value) === null ? null : textOf(value)),
+  },
+  'The field whose time [ends a document](../concepts/expiry.md); null for none.',
+);
 
-async function tableCreate(call: TermCall): Promise<Value> {
+const tableCreateOptions = {
+  primary_key: option(text, 'The field that holds the primary key.', 'id'),
+  durability: option(durability, 'Whether writes are on disk when they are answered.', 'hard'),
+  ...placementOptions,
+  expire_at: expireAtOption,
+} as const;
+
+async function tableCreate(
+  call: TermCall<OptionValues<typeof tableCreateOptions>>,
+): Promise<Value> {
   const { database, name = '' } = inDatabase(call);
   const { options, context } = call;
-  const shards = Number(datumOf(options.get('shards') ?? 1));
-  const replicas = Number(datumOf(options.get('replicas') ?? 1));
-  if (replicas !== 1)
-    throw opFailed(
-      `Can't put ${replicas} replicas on servers with the tag \`default\` because there are only 1 servers with the tag \`default\`. It's impossible to have more replicas of the data than there are servers.`,
-    );
-  if (shards !== 1)
-    throw opFailed('This version keeps a table in one shard: leave out `shards`, or set it to 1.');
+  checkPlacement(options);
   const info = accepted(
     await context.environment.catalog.createTable(database.id, checkName('Table', name), {
-      primaryKey: textOf(options.get('primary_key') ?? 'id'),
-      durability: durabilityOf(options.get('durability')),
-      shards,
-      replicas,
+      primaryKey: options.primary_key,
+      durability: options.durability,
+      shards: 1,
+      replicas: 1,
       replication: 'sync',
       partition: 'hash',
-      expireAt: expireAtOf(options.get('expire_at') ?? null),
+      expireAt: options.expire_at ?? undefined,
     }),
   );
   return {
@@ -161,26 +169,18 @@ const tableList = (call: TermCall): Value =>
 
 export const tableTerms: readonly TermEntry[] = [
   [
-    14,
+    Term.DB,
     {
       arity: [1, 1],
       run: ({ args: [name = null], context }) =>
         new DatabaseValue(namedDatabase(checkName('Database', textOf(name)), context)),
     },
   ],
+  [Term.TABLE, define({ arity: [1, 2], options: tableOptions, effects: true, run: table })],
+  [Term.DB_CREATE, { arity: [1, 1], effects: true, run: dbCreate }],
+  [Term.DB_DROP, { arity: [1, 1], effects: true, run: dbDrop }],
   [
-    15,
-    {
-      arity: [1, 2],
-      options: ['read_mode', 'use_outdated', 'identifier_format'],
-      effects: true,
-      run: table,
-    },
-  ],
-  [57, { arity: [1, 1], effects: true, run: dbCreate }],
-  [58, { arity: [1, 1], effects: true, run: dbDrop }],
-  [
-    59,
+    Term.DB_LIST,
     {
       arity: [0, 0],
       effects: true,
@@ -192,28 +192,13 @@ export const tableTerms: readonly TermEntry[] = [
     },
   ],
   [
-    60,
-    {
-      arity: [1, 2],
-      options: [
-        'primary_key',
-        'durability',
-        'shards',
-        'replicas',
-        'replication',
-        'partition',
-        'primary_replica_tag',
-        'nonvoting_replica_tags',
-        'expire_at',
-      ],
-      effects: true,
-      run: tableCreate,
-    },
+    Term.TABLE_CREATE,
+    define({ arity: [1, 2], options: tableCreateOptions, effects: true, run: tableCreate }),
   ],
-  [61, { arity: [1, 2], effects: true, run: tableDrop }],
-  [62, { arity: [0, 1], effects: true, run: tableList }],
+  [Term.TABLE_DROP, { arity: [1, 2], effects: true, run: tableDrop }],
+  [Term.TABLE_LIST, { arity: [0, 1], effects: true, run: tableList }],
   [
-    138,
+    Term.SYNC,
     {
       arity: [1, 1],
       effects: true,
@@ -222,9 +207,5 @@ export const tableTerms: readonly TermEntry[] = [
         return { synced: 1 };
       },
     },
-  ],
-  [
-    177,
-    { arity: [0, 1], options: ['wait_for', 'timeout'], effects: true, run: () => ({ ready: 1 }) },
   ],
 ];

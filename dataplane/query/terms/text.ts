@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js';
 import type { Datum } from '../../datum/datum.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import { Term } from '../term-table.ts';
 import { logic } from '../failure.ts';
 import { integerOf, textOf } from '../value.ts';
 
@@ -56,8 +57,8 @@ function match({ args: [text = null, pattern = null] }: TermCall): Datum {
 }
 
 export const textTerms: readonly TermEntry[] = [
-  [97, { arity: [2, 2], run: match }],
-  [141, { arity: [1, 1], run: ({ args: [text] }) => textOf(text ?? null).toUpperCase() }],
-  [142, { arity: [1, 1], run: ({ args: [text] }) => textOf(text ?? null).toLowerCase() }],
-  [149, { arity: [1, 3], run: splitText }],
+  [Term.MATCH, { arity: [2, 2], run: match }],
+  [Term.UPCASE, { arity: [1, 1], run: ({ args: [text] }) => textOf(text ?? null).toUpperCase() }],
+  [Term.DOWNCASE, { arity: [1, 1], run: ({ args: [text] }) => textOf(text ?? null).toLowerCase() }],
+  [Term.SPLIT, { arity: [1, 3], run: splitText }],
 ];

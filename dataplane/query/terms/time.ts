@@ -1,6 +1,9 @@
 import type { Datum } from '../../datum/datum.ts';
 import { determinism } from '../compiled.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
+import { boundOptions, define, option } from '../options.ts';
+import type { BoundSides, OptionValues } from '../options.ts';
+import { Term } from '../term-table.ts';
 import { logic } from '../failure.ts';
 import { integerOf, numberOf, textOf } from '../value.ts';
 import { isoText, parseIso } from './iso8601.ts';
@@ -69,19 +72,31 @@ function makeTime({ args }: TermCall): Datum {
   return calendarTime({ year, month, day, hours, minutes, seconds }, zone);
 }
 
-function during({ args: [time = null, from = null, to = null], options }: TermCall): Datum {
+function during({
+  args: [time = null, from = null, to = null],
+  options,
+}: TermCall<BoundSides>): Datum {
   const [at, start, end] = [time, from, to].map((each) => secondsOf(timeOf(each))) as [
     number,
     number,
     number,
   ];
-  const afterStart = options.get('left_bound') === 'open' ? at > start : at >= start;
-  return afterStart && (options.get('right_bound') === 'closed' ? at <= end : at < end);
+  const afterStart = options.left_bound === 'open' ? at > start : at >= start;
+  return afterStart && (options.right_bound === 'closed' ? at <= end : at < end);
 }
 
-function isoTime({ args: [text = null], options }: TermCall): Datum {
-  const zone = options.get('default_timezone');
-  return parseIso(textOf(text), zone === undefined ? undefined : checkedZone(textOf(zone)));
+const isoOptions = {
+  default_timezone: option(
+    { allowed: 'a time zone', read: (value) => checkedZone(textOf(value)) },
+    'The time zone of a text that names none.',
+  ),
+} as const;
+
+function isoTime({
+  args: [source = null],
+  options,
+}: TermCall<OptionValues<typeof isoOptions>>): Datum {
+  return parseIso(textOf(source), options.default_timezone);
 }
 
 const constants = (first: number, count: number): TermEntry[] =>
@@ -91,12 +106,18 @@ const constants = (first: number, count: number): TermEntry[] =>
   ]);
 
 export const timeTerms: readonly TermEntry[] = [
-  [99, { arity: [1, 1], options: ['default_timezone'], run: isoTime }],
-  [100, { arity: [1, 1], run: ({ args: [time = null] }) => isoText(timeOf(time)) }],
-  [101, { arity: [1, 1], run: ({ args: [epoch = null] }) => timeDatum(numberOf(epoch)) }],
-  [102, { arity: [1, 1], run: ({ args: [time = null] }) => secondsOf(timeOf(time)) }],
+  [Term.ISO8601, define({ arity: [1, 1], options: isoOptions, run: isoTime })],
+  [Term.TO_ISO8601, { arity: [1, 1], run: ({ args: [time = null] }) => isoText(timeOf(time)) }],
   [
-    103,
+    Term.EPOCH_TIME,
+    { arity: [1, 1], run: ({ args: [epoch = null] }) => timeDatum(numberOf(epoch)) },
+  ],
+  [
+    Term.TO_EPOCH_TIME,
+    { arity: [1, 1], run: ({ args: [time = null] }) => secondsOf(timeOf(time)) },
+  ],
+  [
+    Term.NOW,
     {
       arity: [0, 0],
       determinism: determinism.withinQuery,
@@ -104,26 +125,29 @@ export const timeTerms: readonly TermEntry[] = [
     },
   ],
   [
-    104,
+    Term.IN_TIMEZONE,
     {
       arity: [2, 2],
       run: ({ args: [time = null, zone = null] }) =>
         timeDatum(secondsOf(timeOf(time)), checkedZone(textOf(zone))),
     },
   ],
-  [105, { arity: [3, 3], options: ['left_bound', 'right_bound'], run: during }],
-  [106, { arity: [1, 1], run: dateOf }],
-  ...constants(107, 7),
-  ...constants(114, 12),
-  [126, { arity: [1, 1], run: ({ args: [time = null] }) => secondsOfDay(localDate(timeOf(time))) }],
-  [127, { arity: [1, 1], run: ({ args: [time = null] }) => zoneOf(timeOf(time)) }],
-  [128, part((date) => date.getUTCFullYear())],
-  [129, part((date) => date.getUTCMonth() + 1)],
-  [130, part((date) => date.getUTCDate())],
-  [131, part((date) => date.getUTCDay() || 7)],
-  [132, part(dayOfYear)],
-  [133, part((date) => date.getUTCHours())],
-  [134, part((date) => date.getUTCMinutes())],
-  [135, part((date) => date.getUTCSeconds() + date.getUTCMilliseconds() / 1000)],
-  [136, { arity: [4, 7], run: makeTime }],
+  [Term.DURING, define({ arity: [3, 3], options: boundOptions, run: during })],
+  [Term.DATE, { arity: [1, 1], run: dateOf }],
+  ...constants(Term.MONDAY, 7),
+  ...constants(Term.JANUARY, 12),
+  [
+    Term.TIME_OF_DAY,
+    { arity: [1, 1], run: ({ args: [time = null] }) => secondsOfDay(localDate(timeOf(time))) },
+  ],
+  [Term.TIMEZONE, { arity: [1, 1], run: ({ args: [time = null] }) => zoneOf(timeOf(time)) }],
+  [Term.YEAR, part((date) => date.getUTCFullYear())],
+  [Term.MONTH, part((date) => date.getUTCMonth() + 1)],
+  [Term.DAY, part((date) => date.getUTCDate())],
+  [Term.DAY_OF_WEEK, part((date) => date.getUTCDay() || 7)],
+  [Term.DAY_OF_YEAR, part(dayOfYear)],
+  [Term.HOURS, part((date) => date.getUTCHours())],
+  [Term.MINUTES, part((date) => date.getUTCMinutes())],
+  [Term.SECONDS, part((date) => date.getUTCSeconds() + date.getUTCMilliseconds() / 1000)],
+  [Term.TIME, { arity: [4, 7], run: makeTime }],
 ];

@@ -1,7 +1,10 @@
-import type { Datum } from '../../datum/datum.ts';
 import { equalDatum } from '../../datum/compare.ts';
 import { fieldOf } from '../../datum/object.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import { define, functionKind, lazyOption, option } from '../options.ts';
+import type { LazyValue, OptionValues } from '../options.ts';
+import { isEmptyError } from '../special-forms.ts';
+import { Term } from '../term-table.ts';
 import { isMissing, logic } from '../failure.ts';
 import { chained, polite, transformed } from '../stream.ts';
 import type { Stream } from '../stream.ts';
@@ -94,20 +97,38 @@ function concatMap({
   );
 }
 
+const filterOptions = {
+  default: lazyOption(
+    'What is said of an item that lacks a field that is asked for: kept when it is true, an error when it is `r.error()`.',
+  ),
+} as const;
+
+/** What lacks a field is left out, unless `default` says otherwise. */
+function forgiving(otherwise: LazyValue | undefined) {
+  return (failure: unknown): boolean | Promise<boolean> => {
+    if (!isMissing(failure)) throw failure;
+    const again = (error: unknown): never => {
+      throw isEmptyError(error) ? failure : error;
+    };
+    try {
+      const value = otherwise === undefined ? false : otherwise();
+      return value instanceof Promise ? value.then(truth).catch(again) : truth(value);
+    } catch (error) {
+      return again(error);
+    }
+  };
+}
+
 function filter({
   args: [target = null, predicate = null],
   options,
-}: TermCall): Value | Promise<Value> {
-  const otherwise = options.get('default') ?? false;
-  const missing = (error: unknown): boolean => {
-    if (!isMissing(error)) throw error;
-    return truth(otherwise);
-  };
+}: TermCall<OptionValues<typeof filterOptions>>): Value | Promise<Value> {
+  const missing = forgiving(options.default);
   const test = predicateOf(predicate);
   const holds = (item: Item): boolean | Promise<boolean> => {
     try {
       const value = test(item);
-      return value instanceof Promise ? value.then(truth, missing) : truth(value);
+      return value instanceof Promise ? value.then(truth).catch(missing) : truth(value);
     } catch (error) {
       return missing(error);
     }
@@ -124,11 +145,6 @@ function filter({
     tableOf(target),
     isInfinite(target),
   );
-}
-
-function union({ args }: TermCall): Value {
-  if (args.every((arg) => Array.isArray(arg))) return args.flatMap((arg) => arg as Datum[]);
-  return new StreamValue(chained(args.map(streamFrom)), undefined, args.some(isInfinite));
 }
 
 function range({ args: [first, second], context }: TermCall): Value {
@@ -189,29 +205,38 @@ function offsetsOf({
   );
 }
 
+const foldOptions = {
+  emit: option(
+    functionKind,
+    'A function of the old result, the item and the new result: the array that it gives goes into a stream.',
+  ),
+  final_emit: option(
+    functionKind,
+    'A function of the last result: what it gives comes at the end.',
+  ),
+} as const;
+
 /** `fold` with `emit` makes a stream of what `emit` says at each item, without it the last value. */
 async function fold({
   args: [target = null, base = null, by = null],
-  options,
+  options: { emit, final_emit: finalEmit },
   context,
-}: TermCall): Promise<Value> {
+}: TermCall<OptionValues<typeof foldOptions>>): Promise<Value> {
   const combine = expectFunction(by);
   checkArity(combine, 2);
-  const [emit, finalEmit] = [options.get('emit'), options.get('final_emit')];
   let result: Value = await settled(base, context);
   if (emit === undefined) {
     refuseInfinite(target);
     for (const item of await itemsOf(target, { ...context, arrayLimit: many }))
       result = datumOf(await combine.call([result, datumOfItem(item)]));
-    return finalEmit === undefined ? result : expectFunction(finalEmit).call([result]);
+    return finalEmit === undefined ? result : finalEmit.call([result]);
   }
-  const emitting = expectFunction(emit);
   const step: Step = async (batch) => {
     const out: Item[] = [];
     for (const item of batch) {
       const row = datumOfItem(item);
       const next = datumOf(await combine.call([result, row]));
-      out.push(...arrayOf(await emitting.call([result, row, next])));
+      out.push(...arrayOf(await emit.call([result, row, next])));
       result = next;
     }
     return out;
@@ -223,7 +248,7 @@ async function fold({
       void limit;
       signal.throwIfAborted();
       if (result === undefined) return undefined;
-      const items = arrayOf(await expectFunction(finalEmit).call([result]));
+      const items = arrayOf(await finalEmit.call([result]));
       result = undefined as unknown as Value;
       return items;
     },
@@ -247,21 +272,12 @@ async function sample({ args: [target = null, count = null], context }: TermCall
 }
 
 export const transformTerms: readonly TermEntry[] = [
-  [38, { arity: [2, many], run: map }],
-  [39, { arity: [2, 2], options: ['default'], run: filter }],
-  [40, { arity: [2, 2], run: concatMap }],
-  [
-    44,
-    {
-      arity: [0, many],
-      options: ['interleave'],
-      noSpread: 'r.args is not supported in an order_by or union command yet.',
-      run: union,
-    },
-  ],
-  [72, { arity: [1, 1], run: zip }],
-  [81, { arity: [2, 2], effects: true, run: sample }],
-  [87, { arity: [2, 2], run: offsetsOf }],
-  [173, { arity: [0, 2], effects: true, run: range }],
-  [187, { arity: [3, 3], options: ['emit', 'final_emit'], effects: true, run: fold }],
+  [Term.MAP, { arity: [2, many], run: map }],
+  [Term.FILTER, define({ arity: [2, 2], options: filterOptions, run: filter })],
+  [Term.CONCAT_MAP, { arity: [2, 2], run: concatMap }],
+  [Term.ZIP, { arity: [1, 1], run: zip }],
+  [Term.SAMPLE, { arity: [2, 2], effects: true, run: sample }],
+  [Term.OFFSETS_OF, { arity: [2, 2], run: offsetsOf }],
+  [Term.RANGE, { arity: [0, 2], effects: true, run: range }],
+  [Term.FOLD, define({ arity: [3, 3], options: foldOptions, effects: true, run: fold })],
 ];

@@ -4,19 +4,13 @@ import { canonicalText, parseText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import { determinism } from '../compiled.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
+import { bool, define, option } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { Term } from '../term-table.ts';
 import { errorType, RuntimeError } from '../errors.ts';
 import { about, logic } from '../failure.ts';
 import { emptyErrorMessage } from '../special-forms.ts';
-import {
-  arrayOf,
-  boolOf,
-  datumOf,
-  isSequence,
-  numberOf,
-  Special,
-  textOf,
-  truth,
-} from '../value.ts';
+import { arrayOf, datumOf, isSequence, numberOf, Special, textOf, truth } from '../value.ts';
 import type { Value } from '../value.ts';
 import { binaryOfText, isBinary, textOfBinary } from './binary.ts';
 import { nameUuid } from './name-uuid.ts';
@@ -69,9 +63,19 @@ function raise({ args: [message] }: TermCall): Datum {
     : new RuntimeError(errorType.user, textOf(message), []);
 }
 
-function random({ args, context: { environment }, options }: TermCall): Datum {
-  const float = options.get('float');
-  const wantsFloat = float === undefined ? args.length === 0 : boolOf(float);
+const randomOptions = {
+  float: option(
+    bool,
+    'Whether the number has a fraction; without it, it has one when no bounds are given.',
+  ),
+} as const;
+
+function random({
+  args,
+  context: { environment },
+  options: { float },
+}: TermCall<OptionValues<typeof randomOptions>>): Datum {
+  const wantsFloat = float ?? args.length === 0;
   if (args.length === 0 && float !== undefined && !wantsFloat)
     throw logic('Random number without bounds cannot be an integer.');
   const bounds = args.map((arg) => (wantsFloat ? numberOf(arg) : boundOf(arg)));
@@ -153,12 +157,23 @@ function binary({ args: [value = null] }: TermCall): Datum {
 }
 
 export const valueTerms: readonly TermEntry[] = [
-  [12, { arity: [0, 1], run: raise }],
-  [51, { arity: [2, 2], run: coerce }],
-  [52, { arity: [1, 1], run: typeOf }],
-  [98, { arity: [1, 1], run: parseJson }],
-  [151, { arity: [0, 2], options: ['float'], determinism: determinism.never, run: random }],
-  [155, { arity: [1, 1], run: binary }],
-  [169, { arity: [0, 1], determinism: determinism.never, run: uuid }],
-  [172, { arity: [1, 1], run: ({ args: [value] }) => canonicalText(datumOf(value ?? null)) }],
+  [Term.ERROR, { arity: [0, 1], run: raise }],
+  [Term.COERCE_TO, { arity: [2, 2], run: coerce }],
+  [Term.TYPE_OF, { arity: [1, 1], run: typeOf }],
+  [Term.JSON, { arity: [1, 1], run: parseJson }],
+  [
+    Term.RANDOM,
+    define({
+      arity: [0, 2],
+      options: randomOptions,
+      determinism: determinism.never,
+      run: random,
+    }),
+  ],
+  [Term.BINARY, { arity: [1, 1], run: binary }],
+  [Term.UUID, { arity: [0, 1], determinism: determinism.never, run: uuid }],
+  [
+    Term.TO_JSON_STRING,
+    { arity: [1, 1], run: ({ args: [value] }) => canonicalText(datumOf(value ?? null)) },
+  ],
 ];

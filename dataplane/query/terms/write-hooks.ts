@@ -4,6 +4,7 @@ import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import type { WriteHook } from '../environment.ts';
 import { logic } from '../failure.ts';
 import { decodeHook } from '../function-blob.ts';
+import { Term } from '../term-table.ts';
 import { FunctionValue, Special, wrongValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { writeHookFormat } from '../write-hook.ts';
@@ -55,6 +56,6 @@ function getWriteHook({ args: [target], context }: TermCall): Value {
 }
 
 export const writeHookTerms: readonly TermEntry[] = [
-  [189, { arity: [2, 2], effects: true, run: setWriteHook }],
-  [190, { arity: [1, 1], effects: true, run: getWriteHook }],
+  [Term.SET_WRITE_HOOK, { arity: [2, 2], effects: true, run: setWriteHook }],
+  [Term.GET_WRITE_HOOK, { arity: [1, 1], effects: true, run: getWriteHook }],
 ];

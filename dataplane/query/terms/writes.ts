@@ -5,6 +5,9 @@ import { encodePrimaryKey } from '../../datum/primary-key.ts';
 import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { bool, define, durability, obsolete, oneOf, option, returnChanges } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { Term } from '../term-table.ts';
 import type { Edit, EditOutcome } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
 import { determinism } from '../compiled.ts';
@@ -12,7 +15,6 @@ import { batchesOf } from '../stream.ts';
 import {
   BoundArray,
   BoundObject,
-  boolOf,
   datumOf,
   datumOfItem,
   FunctionValue,
@@ -21,8 +23,6 @@ import {
   RowValue,
   Special,
   StoredRow,
-  textOf,
-  truth,
   wrongValue,
 } from '../value.ts';
 import type { TableValue, Value } from '../value.ts';
@@ -31,7 +31,6 @@ import {
   checkArity,
   itemsOf,
   noSequence,
-  overLimit,
   streamFrom,
   tableOf,
   whenDone,
@@ -41,7 +40,57 @@ import type { Hooked } from '../write-hook.ts';
 import { expectTable } from './select.ts';
 
 /** Terms that write. Each answers the counts of what happened to its documents. */
-const writeOptions = ['durability', 'return_changes', 'non_atomic', 'ignore_write_hook'];
+const writeOptions = {
+  durability: option(
+    durability,
+    'Whether the write is on disk when it is answered; without it, as the table says.',
+  ),
+  return_changes: option(
+    returnChanges,
+    'Whether the answer has old and new documents; `"always"` those too that did not change.',
+    false,
+  ),
+  ignore_write_hook: option(
+    bool,
+    'Whether the write passes by the write hook of the table.',
+    false,
+  ),
+  return_vals: obsolete(
+    'Error: encountered obsolete optarg `return_vals`.  Use `return_changes` instead.',
+  ),
+} as const;
+type WriteCall = TermCall<OptionValues<typeof writeOptions>>;
+
+const changeOptions = {
+  ...writeOptions,
+  non_atomic: option(
+    bool,
+    'Whether the new document may depend on more than the old one, as on other tables or on chance.',
+    false,
+  ),
+} as const;
+type ChangeCall = TermCall<OptionValues<typeof changeOptions>>;
+
+type Conflict = 'error' | 'replace' | 'update' | FunctionValue;
+
+const named = oneOf(
+  ['error', 'replace', 'update'],
+  (found) =>
+    `Conflict option \`${found}\` unrecognized (options are "error", "replace" and "update").`,
+);
+
+const insertOptions = {
+  ...writeOptions,
+  conflict: option<Conflict>(
+    {
+      allowed: `${named.allowed}, a function of the key, the old and the new document`,
+      read: (value, name) => (value instanceof FunctionValue ? value : named.read(value, name)),
+    },
+    'What becomes of a document whose primary key is there already.',
+    'error',
+  ),
+} as const;
+type InsertCall = TermCall<OptionValues<typeof insertOptions>>;
 
 /** Edits that go to the log together. */
 const editsPerBatch = 200;
@@ -55,7 +104,11 @@ interface Tally {
   unchanged: number;
   firstError: string | undefined;
   readonly changes: Datum[];
+  /** Beyond the array limit. */
+  changesLeftOut: number;
   readonly generatedKeys: string[];
+  /** Beyond the array limit. */
+  keysLeftOut: number;
 }
 
 const newTally = (): Tally => ({
@@ -67,34 +120,28 @@ const newTally = (): Tally => ({
   unchanged: 0,
   firstError: undefined,
   changes: [],
+  changesLeftOut: 0,
   generatedKeys: [],
+  keysLeftOut: 0,
 });
 
 interface Writing {
   readonly table: TableValue;
   readonly context: Context;
   readonly durability: 'hard' | 'soft';
-  readonly returnChanges: Value;
+  readonly returnChanges: boolean | 'always';
   readonly hook: Hooked | undefined;
   readonly tally: Tally;
 }
 
-function writing(table: TableValue, { options, context }: TermCall): Writing {
-  const asked = options.get('durability') ?? context.durability;
-  if (asked !== undefined && asked !== 'hard' && asked !== 'soft') {
-    throw logic(
-      `Durability option \`${typeof asked === 'string' ? asked : 'of another type'}\` unrecognized (options are "hard" and "soft").`,
-    );
-  }
-  const durability = asked ?? table.info.durability;
-  const ignoresHook = boolOf(options.get('ignore_write_hook') ?? false);
+function writing(table: TableValue, { options, context }: WriteCall): Writing {
   const info = context.environment.catalog.tableById(table.info.id) ?? table.info;
   return {
     table,
     context,
-    durability,
-    hook: ignoresHook ? undefined : writeHookOf(info, context),
-    returnChanges: options.get('return_changes') ?? false,
+    durability: options.durability ?? info.durability,
+    hook: options.ignore_write_hook ? undefined : writeHookOf(info, context),
+    returnChanges: options.return_changes,
     tally: newTally(),
   };
 }
@@ -110,16 +157,31 @@ function count(write: Writing, { old, new: next, error }: EditOutcome): void {
   else if (compareDatum(old, next) === 0) tally.unchanged += 1;
   else tally.replaced += 1;
   const moved = error === undefined && compareDatum(old, next) !== 0;
-  if (returnChanges === 'always' || (truth(returnChanges) && moved)) {
+  if (returnChanges === 'always' || (returnChanges && moved)) {
     const failed = error === undefined ? [] : [['error', error.message] as const];
-    if (tally.changes.length >= write.context.arrayLimit) throw overLimit(write.context);
-    tally.changes.push(objectOf([...failed, ['new_val', next], ['old_val', old]]));
+    if (tally.changes.length >= write.context.arrayLimit) tally.changesLeftOut += 1;
+    else tally.changes.push(objectOf([...failed, ['new_val', next], ['old_val', old]]));
   }
 }
 
-function summary({ tally, returnChanges }: Writing): Datum {
+/** An array of the answer that is longer than the query allows is cut, and the answer says so. */
+function warningsOf({ tally, context: { arrayLimit } }: Writing): string[] {
+  const { keysLeftOut, generatedKeys } = tally;
+  return [
+    ...(tally.changesLeftOut > 0 ? [`Too many changes, array truncated to ${arrayLimit}.`] : []),
+    ...(keysLeftOut > 0
+      ? [
+          `Too many generated keys (${keysLeftOut + generatedKeys.length}), array truncated to ${generatedKeys.length}.`,
+        ]
+      : []),
+  ];
+}
+
+function summary(write: Writing): Datum {
+  const { tally, returnChanges } = write;
+  const warnings = warningsOf(write);
   return objectOf([
-    ...(truth(returnChanges) ? [['changes', tally.changes] as const] : []),
+    ...(returnChanges !== false ? [['changes', tally.changes] as const] : []),
     ['deleted', tally.deleted],
     ['errors', tally.errors],
     ...(tally.firstError === undefined ? [] : [['first_error', tally.firstError] as const]),
@@ -128,6 +190,7 @@ function summary({ tally, returnChanges }: Writing): Datum {
     ['replaced', tally.replaced],
     ['skipped', tally.skipped],
     ['unchanged', tally.unchanged],
+    ...(warnings.length === 0 ? [] : [['warnings', warnings] as const]),
   ]);
 }
 
@@ -159,7 +222,8 @@ function withKey(document: Datum, write: Writing): Datum {
   if (!isObject(document) || pseudoType(document) !== undefined) return document;
   if (fieldOf(document, primaryKey) !== undefined) return document;
   const key = write.context.environment.uuid();
-  write.tally.generatedKeys.push(key);
+  if (write.tally.generatedKeys.length >= write.context.arrayLimit) write.tally.keysLeftOut += 1;
+  else write.tally.generatedKeys.push(key);
   return objectOf([...Object.entries(document), [primaryKey, key]]);
 }
 
@@ -171,27 +235,21 @@ function keyOfNew(document: Datum, primaryKey: string): Uint8Array {
 }
 
 /** What is written when there is a document with the key of a new one. */
-type Conflict = (old: Datum, document: Datum) => Datum | Promise<Datum>;
+type Resolution = (old: Datum, document: Datum) => Datum | Promise<Datum>;
 
-function conflictOf({ options }: TermCall, primaryKey: string): Conflict {
-  const asked = options.get('conflict') ?? 'error';
-  if (asked instanceof FunctionValue) {
-    if (asked.determinism === determinism.never)
+function conflictOf({ options: { conflict } }: InsertCall, primaryKey: string): Resolution {
+  if (conflict instanceof FunctionValue) {
+    if (conflict.determinism === determinism.never)
       throw logic('The conflict function passed to `insert` must be deterministic.');
-    if (asked.arity !== 0 && asked.arity !== 3)
+    if (conflict.arity !== 0 && conflict.arity !== 3)
       throw logic('The conflict function passed to `insert` should expect 3 arguments.');
     return (old, document) => {
       const key = isObject(document) ? (fieldOf(document, primaryKey) ?? null) : null;
-      return whenDone(asked.call([key, old, document]), datumOf);
+      return whenDone(conflict.call([key, old, document]), datumOf);
     };
   }
-  if (asked === 'replace') return (_, document) => document;
-  if (asked === 'update') return merged;
-  if (asked !== 'error') {
-    throw logic(
-      `Conflict option \`${textOf(asked)}\` unrecognized (options are "error", "replace" and "update").`,
-    );
-  }
+  if (conflict === 'replace') return (_, document) => document;
+  if (conflict === 'update') return merged;
   return (old, document) => {
     throw opFailed(
       `Duplicate primary key \`${primaryKey}\`:\n${prettyText(old)}\n${prettyText(document)}`,
@@ -206,7 +264,7 @@ function storable(value: Value | StoredRow): Datum {
   return datumOf(value);
 }
 
-async function insert(call: TermCall): Promise<Value> {
+async function insert(call: InsertCall): Promise<Value> {
   const [target, documents = null] = call.args;
   const table = expectTable(target);
   const write = writing(table, call);
@@ -253,7 +311,7 @@ async function* documentsIn(
 type Change = Omit<Edit, 'key'>;
 
 /** One document or every document of a selection, through `change`. */
-async function overSelection(call: TermCall, change: Change): Promise<Value> {
+async function overSelection(call: WriteCall, change: Change): Promise<Value> {
   const [target = null] = call.args;
   if (target instanceof RowValue) {
     const write = writing(target.table, call);
@@ -296,17 +354,14 @@ function keepKey(old: Datum, next: Datum, table: TableValue): Datum {
   return next;
 }
 
-function changeBy(call: TermCall): {
+function changeBy(call: ChangeCall): {
   change: (old: Datum) => Datum | Promise<Datum>;
   table: TableValue;
 } {
   const [target = null, by = null] = call.args;
   const table = target instanceof RowValue ? target.table : tableOf(target);
   if (table === undefined) throw wrongValue('SELECTION', target);
-  if (
-    call.determinism[1] === determinism.never &&
-    !truth(call.options.get('non_atomic') ?? false)
-  ) {
+  if (call.determinism[1] === determinism.never && !call.options.non_atomic) {
     throw logic(
       'Could not prove argument deterministic.  Maybe you want to use the non_atomic flag?',
     );
@@ -321,7 +376,7 @@ const then = (
   continued: (datum: Datum) => Datum | Promise<Datum>,
 ): Datum | Promise<Datum> => (value instanceof Promise ? value.then(continued) : continued(value));
 
-function update(call: TermCall): Promise<Value> {
+function update(call: ChangeCall): Promise<Value> {
   const { change, table } = changeBy(call);
   const evaluate: Edit['evaluate'] = (old) =>
     old === null
@@ -334,7 +389,7 @@ function update(call: TermCall): Promise<Value> {
   return overSelection(call, { evaluate });
 }
 
-function replace(call: TermCall): Promise<Value> {
+function replace(call: ChangeCall): Promise<Value> {
   const { change, table } = changeBy(call);
   const evaluate: Edit['evaluate'] = (old) =>
     then(change(old), (next) => (next === null ? null : keepKey(old, next, table)));
@@ -374,20 +429,20 @@ function writesOf(result: Value): readonly Datum[] {
 }
 
 export const writeTerms: readonly TermEntry[] = [
-  [53, { arity: [2, 2], options: writeOptions, effects: true, deferred: 1, run: update }],
   [
-    54,
-    {
+    Term.UPDATE,
+    define({ arity: [2, 2], options: changeOptions, effects: true, deferred: 1, run: update }),
+  ],
+  [
+    Term.DELETE,
+    define({
       arity: [1, 1],
-      options: writeOptions,
+      options: changeOptions,
       effects: true,
       run: (call) => overSelection(call, { deletes: true, evaluate: () => null }),
-    },
+    }),
   ],
-  [55, { arity: [2, 2], options: writeOptions, effects: true, run: replace }],
-  [
-    56,
-    { arity: [2, 2], options: [...writeOptions, 'conflict', 'upsert'], effects: true, run: insert },
-  ],
-  [68, { arity: [2, 2], effects: true, run: forEach }],
+  [Term.REPLACE, define({ arity: [2, 2], options: changeOptions, effects: true, run: replace })],
+  [Term.INSERT, define({ arity: [2, 2], options: insertOptions, effects: true, run: insert })],
+  [Term.FOR_EACH, { arity: [2, 2], effects: true, run: forEach }],
 ];

@@ -1,0 +1,137 @@
+import { compile } from './compile.ts';
+import { noScope } from './compiled.ts';
+import type { Context, Node } from './compiled.ts';
+import type { GlobalOptions } from './engine.ts';
+import { CompileError } from './errors.ts';
+import { about, logic } from './failure.ts';
+import { anything, atLeast, bool, inert, option, useOutdated } from './options.ts';
+import type { OptionKind, OptionTable, OptionValues } from './options.ts';
+import { definitions } from './terms/all.ts';
+import { numberOf } from './value.ts';
+
+/**
+ * Options of a whole query. Those of this table are about the query itself; every option of a term
+ * can be given here too, and is then that of each term that has it and does not say otherwise.
+ */
+const defaultDatabase = 'test';
+const arrayLimitDefault = 100_000;
+const batchSecondsMax = 86_400;
+
+const limit = (name: string): OptionKind<number> =>
+  atLeast(1, (found) => `Illegal ${name} \`${found}\`.  (Must be >= 1.)`);
+
+const batchNumber = (name: string): OptionKind<number> =>
+  atLeast(1, (found) => `${name} must be at least 1 (got \`${found}\`).`);
+
+const batchSeconds: OptionKind<number> = {
+  allowed: `a number of 0 to ${batchSecondsMax}`,
+  read: (value) => {
+    const seconds = numberOf(value);
+    if (seconds < 0)
+      throw about(logic(`max_batch_seconds must be positive (got \`${seconds}\`).`), value);
+    if (seconds >= batchSecondsMax)
+      throw about(
+        logic(
+          `max_batch_seconds is too large (got \`${seconds}\`, must be less than ${batchSecondsMax}).`,
+        ),
+        value,
+      );
+    return seconds;
+  },
+};
+
+const format = anything('a string');
+
+/** What the query engine reads itself. */
+const engineOptions = {
+  array_limit: option(
+    limit('array size limit'),
+    'Elements of the longest array that the query may make.',
+    arrayLimitDefault,
+  ),
+} as const;
+
+/** What the connection reads. */
+const sessionOptions = {
+  noreply: option(bool, 'Whether the query is run without an answer.', false),
+  profile: option(bool, 'Whether the answer has a (so far empty) profile.', false),
+  max_batch_rows: option(batchNumber('max_batch_rows'), 'Rows of the largest batch.'),
+  max_batch_bytes: option(batchNumber('max_batch_bytes'), 'Bytes of the largest batch.'),
+  max_batch_seconds: option(batchSeconds, 'Time after which a batch is sent as it is.'),
+  first_batch_scaledown_factor: option(
+    batchNumber('first_batch_scaledown_factor'),
+    'By how much the first batch is smaller than the others.',
+  ),
+} as const;
+
+const inertOptions = {
+  min_batch_rows: inert(
+    batchNumber('min_batch_rows'),
+    'Rows of the smallest batch. A batch is sent when it is full or its time is over.',
+  ),
+  changefeed_queue_size: inert(
+    limit('changefeed queue size'),
+    'Changes that wait for a slow reader of a changefeed. There are no changefeeds yet.',
+  ),
+  use_outdated: useOutdated,
+  time_format: inert(format, 'How the driver shows times: it is the driver that reads it.'),
+  binary_format: inert(format, 'How the driver shows binary data: it is the driver that reads it.'),
+  group_format: inert(format, 'How the driver shows groups: it is the driver that reads it.'),
+} as const;
+
+export const globalOptionTable: OptionTable = {
+  ...engineOptions,
+  ...sessionOptions,
+  ...inertOptions,
+};
+
+const termOptionNames: ReadonlySet<string> = new Set(
+  [...definitions.values()].flatMap(({ options }) =>
+    options === undefined ? [] : Object.keys(options.table),
+  ),
+);
+
+type EngineValues = OptionValues<typeof engineOptions>;
+
+interface QueryOptions {
+  readonly arrayLimit: number;
+  readonly database: string;
+  /** Given for the whole query, for every term that has an option of this name. */
+  readonly termOptions: ReadonlyMap<string, Node>;
+}
+
+/** Checks all of them. Their values are terms; they see no table and no function around them. */
+export function queryOptions(
+  given: GlobalOptions,
+  context: Omit<Context, keyof QueryOptions>,
+): QueryOptions {
+  const database = databaseName(given['db']);
+  const bare = { ...context, database, arrayLimit: arrayLimitDefault, termOptions: new Map() };
+  const termOptions = new Map<string, Node>();
+  const values: Record<string, unknown> = {};
+  for (const [name, { otherwise }] of Object.entries(engineOptions)) values[name] = otherwise;
+  for (const [name, term] of Object.entries(given)) {
+    if (name === 'db') continue;
+    const declared = Object.hasOwn(globalOptionTable, name) ? globalOptionTable[name] : undefined;
+    if (declared === undefined && !termOptionNames.has(name))
+      throw new CompileError(`Unrecognized global optional argument \`${name}\`.`, []);
+    const node = compile(term, bare);
+    if (termOptionNames.has(name)) termOptions.set(name, node);
+    if (declared !== undefined) values[name] = declared.read(constantOf(node, name), name);
+  }
+  const { array_limit: arrayLimit } = values as EngineValues;
+  return { arrayLimit, database, termOptions };
+}
+
+function constantOf(node: Node, name: string) {
+  const value = node.pure ? node.run(noScope) : undefined;
+  if (value === undefined || value instanceof Promise)
+    throw logic(`The global optional argument \`${name}\` must not read or write tables.`);
+  return value;
+}
+
+/** `db` comes as a term `[14, [name]]`. */
+function databaseName(term: unknown): string {
+  const name = Array.isArray(term) ? (term[1] as unknown[] | undefined)?.[0] : term;
+  return typeof name === 'string' ? name : defaultDatabase;
+}

@@ -1,0 +1,82 @@
+import { compareDatum } from '../../datum/compare.ts';
+import type { Datum } from '../../datum/datum.ts';
+import { DatumSet } from '../../datum/datum-map.ts';
+import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { logic } from '../failure.ts';
+import { define, option, text } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import type { Stream } from '../stream.ts';
+import { Term } from '../term-table.ts';
+import { datumOfItem, SliceValue, StreamValue, TableValue } from '../value.ts';
+import type { Item, Value } from '../value.ts';
+import { sliceStream } from './index-access.ts';
+import { indexValueOf } from './index-values.ts';
+import { eachIn, overLimit, after } from './sequence-tools.ts';
+
+/** `distinct`: each value of a sequence once, or each value of an index while it is read in order. */
+const distinctOptions = {
+  index: option(text, 'The index of a table whose values are given, in place of the documents.'),
+} as const;
+
+function distinct({
+  args: [target = null],
+  options: { index },
+  context,
+}: TermCall<OptionValues<typeof distinctOptions>>): Value | Promise<Value> {
+  const slice = sliceBy(target, index);
+  if (slice !== undefined)
+    return index === undefined
+      ? new StreamValue(rowsOnce(sliceStream(slice)))
+      : new StreamValue(valuesOnce(slice, context));
+  if (index !== undefined) throw logic('Can only perform an indexed distinct on a TABLE.');
+  const seen = new DatumSet();
+  const add = (item: Item): void => {
+    if (seen.add(datumOfItem(item)) && seen.size > context.arrayLimit) throw overLimit(context);
+  };
+  return after(eachIn(target, context, add), () => [...seen.values()].sort(compareDatum));
+}
+
+/** The table or slice in the order of the index; undefined when that is not to be had. */
+function sliceBy(target: Value, index: string | undefined): SliceValue | undefined {
+  if (target instanceof TableValue) {
+    const name = index ?? target.info.primaryKey;
+    return new SliceValue(target, name, { range: {}, bounded: false, order: 'ascending' });
+  }
+  if (!(target instanceof SliceValue)) return undefined;
+  return target.index === (index ?? target.table.info.primaryKey) ? target : undefined;
+}
+
+/** Documents of a table are distinct by their primary keys. */
+const rowsOnce = (source: Stream): Stream => ({
+  next: async (limit, signal) => (await source.next(limit, signal))?.map(datumOfItem),
+  close: () => source.close(),
+});
+
+/** Equal values stand beside each other in an index. */
+function valuesOnce(slice: SliceValue, context: Context): Stream {
+  const source = sliceStream(slice);
+  const valueOf = indexValueOf(slice.table, slice.index, context);
+  let last: Datum | undefined;
+  const fresh = (item: Item): Datum[] => {
+    const value = valueOf(item);
+    if (value === undefined) return [];
+    if (last !== undefined && compareDatum(last, value) === 0) return [];
+    last = value;
+    return [value];
+  };
+  return {
+    async next(limit, signal) {
+      for (;;) {
+        const batch = await source.next(limit, signal);
+        if (batch === undefined) return undefined;
+        const values = batch.flatMap(fresh);
+        if (values.length > 0) return values;
+      }
+    },
+    close: () => source.close(),
+  };
+}
+
+export const distinctTerms: readonly TermEntry[] = [
+  [Term.DISTINCT, define({ arity: [1, 1], options: distinctOptions, run: distinct })],
+];

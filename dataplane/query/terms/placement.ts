@@ -1,0 +1,109 @@
+import { isObject } from '../../datum/object.ts';
+import { typeName } from '../../datum/type-name.ts';
+import { prettyText } from '../../datum/text.ts';
+import type { Datum } from '../../datum/datum.ts';
+import { about, logic, opFailed } from '../failure.ts';
+import { atLeast, option, text } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import { arrayOf, datumOf, integerOf, textOf } from '../value.ts';
+import type { Value } from '../value.ts';
+
+/**
+ * Where a table lies: `tableCreate` and `reconfigure`. A table of this version is one shard with one
+ * replica: what asks for that is accepted, everything else is refused by a sentence.
+ */
+const defaultTag = 'default';
+
+type Replicas = number | ReadonlyMap<string, number>;
+
+export const placementOptions = {
+  shards: option(
+    atLeast(1, () => 'Every table must have at least one shard.'),
+    'How many shards; one in this version.',
+    1,
+  ),
+  replicas: option<Replicas>(
+    { allowed: 'an integer, an object of server tags and integers', read: replicasOf },
+    'How many replicas each shard has; one in this version.',
+    1,
+  ),
+  primary_replica_tag: option(text, 'The server tag of the primary replicas.'),
+  nonvoting_replica_tags: option(
+    {
+      allowed: 'an array of strings',
+      read: (value): readonly string[] => arrayOf(value).map(textOf),
+    },
+    'Server tags whose replicas do not vote.',
+  ),
+} as const;
+
+type Placement = OptionValues<typeof placementOptions>;
+
+/** Of each tag, or of all together. */
+function replicasOf(value: Value): Replicas {
+  const datum = datumOf(value);
+  if (isObject(datum))
+    return new Map(Object.entries(datum).map(([tag, count]) => [tag, replicaCount(count)]));
+  if (typeof datum === 'number') return replicaCount(datum);
+  throw about(
+    logic(`Expected type OBJECT or NUMBER but found ${typeName(datum)}:\n${prettyText(datum)}`),
+    value,
+  );
+}
+
+function replicaCount(value: Datum): number {
+  const count = integerOf(value);
+  if (count < 0) throw logic("Can't have a negative number of replicas");
+  return count;
+}
+
+/** Number of replicas of each tag. */
+function countsOf(options: Placement): ReadonlyMap<string, number> {
+  const { replicas, primary_replica_tag: primary, nonvoting_replica_tags: nonvoting } = options;
+  if (typeof replicas === 'number') {
+    for (const name of ['primary_replica_tag', 'nonvoting_replica_tags'] as const)
+      if (options[name] !== undefined)
+        throw logic(`\`replicas\` must be an OBJECT if \`${name}\` is specified.`);
+    return new Map([[defaultTag, replicas]]);
+  }
+  if (primary === undefined)
+    throw logic('`primary_replica_tag` must be specified when `replicas` is an OBJECT.');
+  checkTags(replicas, primary, nonvoting ?? []);
+  return replicas;
+}
+
+function checkTags(
+  counts: ReadonlyMap<string, number>,
+  primary: string,
+  nonvoting: readonly string[],
+): void {
+  if (!counts.has(primary))
+    throw opFailed(
+      `Can't use server tag \`${primary}\` for primary replicas because you specified no replicas in server tag \`${primary}\`.`,
+    );
+  for (const tag of nonvoting) {
+    if (counts.has(tag)) continue;
+    throw opFailed(
+      `You specified that the replicas in server tag \`${tag}\` should be non-voting, but you didn't specify a number of replicas in server tag \`${tag}\`.`,
+    );
+  }
+}
+
+/** Refuses what one server and one shard cannot be. */
+export function checkPlacement(options: Placement): void {
+  const replicas = countsOf(options);
+  const total = [...replicas.values()].reduce((sum, count) => sum + count, 0);
+  if (total < 1)
+    throw opFailed(
+      'You must set `replicas` to at least one. `replicas` includes the primary replica; if there are zero replicas, there is nowhere to put the data.',
+    );
+  for (const [tag, count] of replicas) {
+    const servers = tag === defaultTag ? 1 : 0;
+    if (count <= servers) continue;
+    throw opFailed(
+      `Can't put ${count} replicas on servers with the tag \`${tag}\` because there are only ${servers} servers with the tag \`${tag}\`. It's impossible to have more replicas of the data than there are servers.`,
+    );
+  }
+  if (options.shards !== 1)
+    throw opFailed('This version keeps a table in one shard: leave out `shards`, or set it to 1.');
+}
