@@ -31,6 +31,10 @@ export const reasons = Object.freeze({
   rolloutStopped: 'RolloutStopped',
   /** Something that somebody else must provide is missing. */
   missing: 'Missing',
+  /** A volume claim of the expected name exists, and no pod can run on it. */
+  claimRefused: 'ClaimRefused',
+  /** The data of a node would not outlive its pod. */
+  volumeAtRisk: 'VolumeAtRisk',
   serving: 'Serving',
   noNodeReady: 'NoNodeReady',
   nodesReady: 'NodesReady',

@@ -224,8 +224,23 @@ describe('a reconcile, against a real control plane', function () {
     operator = next;
     await eventually('a first reconcile', async () => next.observations.length > 0);
     expect(said(await clusterOf('inherited'), 'Ready')).to.include({ status: 'True' });
-    const { status } = (await find<StatefulSet>(resources.statefulSets, set.name)) ?? {};
-    expect(status?.observedGeneration).to.equal(7);
+    const found = await client.get<StatefulSet & { status?: { observedGeneration?: number } }>(
+      resources.statefulSets,
+      set,
+    );
+    expect(found.status?.observedGeneration).to.equal(7);
+
+    // Its status claims to know any template: the pod comes back as wanted at the first time.
+    const pod = 'inherited-main-0-0';
+    const before = await kubelet.pod(pod);
+    await apply('inherited', { pool: { resources: { requests: { cpu: '10m' } } } });
+    await eventually('the pod to be replaced', async () => {
+      const now = await kubelet.pod(pod);
+      return now !== undefined && now.metadata.uid !== before?.metadata.uid;
+    });
+    expect(await revisionOf(pod)).to.not.equal(
+      before?.metadata.annotations?.['photondb.io/revision'],
+    );
   });
 
   it('takes away the configuration that no pod uses any more', async () => {

@@ -1,36 +1,61 @@
 /**
  * One reconcile of one cluster: an ordered list of tasks. Each looks at the world as it is, so a
- * reconcile that was cut off anywhere is simply begun again; the first task that is not complete
- * ends it, and the status tells what it waits for.
+ * reconcile that was cut off anywhere is simply begun again. A task that is not complete holds back
+ * those that need it, and the status tells what it waits for.
  */
-import { reasons } from '../api/conditions.ts';
 import type { ReconcileResult } from '../controller/controller.ts';
-import { isKubeError } from '../kube/errors.ts';
+import type { KubeError } from '../kube/errors.ts';
 import type { Outcome } from '../status/conditions.ts';
 import { observeNodes } from './observe-nodes.ts';
 import type { StatusWriter } from './status-writer.ts';
+import type { Step } from './steps.ts';
+import { carryOutAll } from './steps.ts';
 import type { Context, Task, TaskResult, Tools } from './task.ts';
-import { complete } from './task.ts';
+import { adoptClaims, guardClaims, reportUnusedClaims } from './tasks/claims.ts';
 import { clearUp } from './tasks/clear-up.ts';
 import { checkManifest } from './tasks/manifest.ts';
-import { declareNodes, grantAccess, openServices, writeConfiguration } from './tasks/objects.ts';
+import {
+  declareNodes,
+  grantAccess,
+  limitDisruption,
+  openClientService,
+  openNodesService,
+  writeConfiguration,
+} from './tasks/objects.ts';
 import { providePassword } from './tasks/password.ts';
 import { labelPods, runPods } from './tasks/pods.ts';
 import { replaceOutdatedPods } from './tasks/rollout.ts';
-import { growVolumes } from './tasks/volumes.ts';
+import { growClaims, renewClaimTemplates } from './tasks/volumes.ts';
 
-const tasks: readonly Task[] = [
+/** Without these a pod would start in vain, or without what protects it. */
+const beforePods: readonly Task[] = [
   checkManifest,
   providePassword,
   grantAccess,
   declareNodes,
   writeConfiguration,
-  openServices,
-  runPods,
-  labelPods,
-  replaceOutdatedPods,
-  growVolumes,
-  clearUp,
+  openNodesService,
+  adoptClaims,
+];
+
+const steps: readonly Step[] = [
+  { task: checkManifest },
+  { task: providePassword },
+  { task: grantAccess },
+  { task: declareNodes },
+  { task: writeConfiguration },
+  { task: openNodesService },
+  { task: openClientService },
+  { task: limitDisruption },
+  { task: adoptClaims },
+  { task: guardClaims },
+  { task: growClaims },
+  { task: reportUnusedClaims },
+  { task: runPods, needs: beforePods },
+  { task: labelPods },
+  { task: replaceOutdatedPods, needs: [runPods] },
+  { task: renewClaimTemplates, needs: [runPods, growClaims] },
+  { task: clearUp, needs: [replaceOutdatedPods] },
 ];
 
 /**
@@ -39,26 +64,15 @@ const tasks: readonly Task[] = [
  */
 const lookAgainMs = 30_000;
 
-/** Refusals of the API server are the user's to resolve, and are asked for again all the same. */
-async function carryOut(task: Task, context: Context): Promise<TaskResult> {
-  try {
-    return await task(context);
-  } catch (error) {
-    if (!isKubeError(error, 'kube.invalid', 'kube.forbidden', 'kube.bad_request')) throw error;
-    const message = `the API server refuses: ${error.message}`;
-    return { type: 'fail', reason: reasons.refused, message };
+/** Undefined when the caches lag behind the API server: the next look knows better. */
+function outcomeOf(result: TaskResult, error: KubeError | undefined): Outcome | undefined {
+  if (error?.code === 'kube.conflict' || error?.code === 'kube.not_found') return undefined;
+  if (error !== undefined && result.type !== 'fail') {
+    return {
+      type: 'wait',
+      message: `the API server does not answer as it should: ${error.message}`,
+    };
   }
-}
-
-async function carryOutAll(context: Context): Promise<TaskResult> {
-  for (const task of tasks) {
-    const result = await carryOut(task, context);
-    if (result.type !== 'complete') return result;
-  }
-  return complete;
-}
-
-function outcomeOf(result: TaskResult): Outcome {
   return result.type === 'retry' ? { type: 'wait', message: result.message } : result;
 }
 
@@ -90,8 +104,10 @@ export function reconciler(
     uids.set(key, uid);
     const context: Context = { key, cluster, tools, signal };
     await writer.claim(context);
-    const result = await carryOutAll(context);
-    await writer.conclude(context, outcomeOf(result), observeNodes(context));
+    const { result, error } = await carryOutAll(steps, context);
+    const outcome = outcomeOf(result, error);
+    if (outcome !== undefined) await writer.conclude(context, outcome, observeNodes(context));
+    if (error !== undefined) throw error;
     return { type: 'after', delayMs: result.type === 'retry' ? result.afterMs : lookAgainMs };
   };
 }

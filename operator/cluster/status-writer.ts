@@ -17,6 +17,7 @@ import { clusterStatus, firstStatus, poolStatus } from '../status/cluster-status
 import type { Moment, Outcome } from '../status/conditions.ts';
 import type { Context } from './task.ts';
 import { eventOf } from './task.ts';
+import { unusedClaims } from './unused-claims.ts';
 
 interface Written {
   readonly resourceVersion: string;
@@ -44,7 +45,12 @@ export class StatusWriter {
   async conclude(context: Context, outcome: Outcome, nodes: readonly NodeView[]): Promise<void> {
     const { cluster } = context;
     const before = this.#before(cluster);
-    const facts = { outcome, nodes, passwordSecret: passwordSecretName(cluster) };
+    const facts = {
+      outcome,
+      nodes,
+      passwordSecret: passwordSecretName(cluster),
+      unusedClaims: unusedClaims(context),
+    };
     const status = clusterStatus(facts, moment(context), before);
     await this.#write(context, resources.photonClusters, cluster, status);
     for (const event of transitions(before, status)) context.tools.emit(eventOf(context, event));

@@ -9,6 +9,7 @@ import { keyOf } from '../controller/object.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/object.ts';
 import { clusterLabel } from '../resources/labels.ts';
+import type { Claim } from '../rollout/claims.ts';
 import type { Pod } from '../status/node-view.ts';
 import type { WatchedOptions } from './watched.ts';
 import { Watched } from './watched.ts';
@@ -28,12 +29,9 @@ export interface StatefulSet extends KubeObject {
       readonly spec?: { readonly resources?: { readonly requests?: Record<string, string> } };
     }[];
   };
-  readonly status?: { readonly observedGeneration?: number };
 }
 
-export interface VolumeClaim extends KubeObject {
-  readonly spec?: { readonly resources?: { readonly requests?: Record<string, string> } };
-}
+export type VolumeClaim = KubeObject & Claim;
 
 /** A cache of any kind, for what concerns them all. */
 export type Cache = Pick<

@@ -43,6 +43,7 @@ export const resources = Object.freeze({
   serviceAccounts: namespaced('', 'v1', 'serviceaccounts', 'ServiceAccount'),
   persistentVolumeClaims: namespaced('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
   statefulSets: namespaced('apps', 'v1', 'statefulsets', 'StatefulSet'),
+  controllerRevisions: namespaced('apps', 'v1', 'controllerrevisions', 'ControllerRevision'),
   podDisruptionBudgets: namespaced('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget'),
   roles: namespaced('rbac.authorization.k8s.io', 'v1', 'roles', 'Role'),
   roleBindings: namespaced('rbac.authorization.k8s.io', 'v1', 'rolebindings', 'RoleBinding'),

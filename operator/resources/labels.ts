@@ -1,8 +1,8 @@
 /** Labels and annotations: a contract with selectors, dashboards and scrapers. Pure. */
 
 export const clusterLabel = 'photondb.io/cluster';
-export const poolLabel = 'photondb.io/pool';
-export const zoneIndexLabel = 'photondb.io/zone-index';
+const poolLabel = 'photondb.io/pool';
+const zoneIndexLabel = 'photondb.io/zone-index';
 export const revisionAnnotation = 'photondb.io/revision';
 
 /** Keys under these belong to the operator; an overlay may not touch them. */

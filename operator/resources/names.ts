@@ -48,3 +48,8 @@ export function statefulSetName({ cluster, pool, zoneIndex }: ZoneName): string 
 export function nodeName(zone: ZoneName, ordinal: number): string {
   return `${statefulSetName(zone)}-${ordinal}`;
 }
+
+/** As a StatefulSet names it, after the claim template `data`. */
+export function claimName(node: string): string {
+  return `data-${node}`;
+}

@@ -9,6 +9,9 @@ import { conditionsOf, firstConditions } from './conditions.ts';
 export type ClusterStatus = NonNullable<PhotonCluster['status']>;
 export type PoolStatus = NonNullable<PhotonPool['status']>;
 
+/** The limit of the schema. */
+const namesMax = 64;
+
 /** The version that all nodes report; undefined while one is silent or they differ. */
 function commonVersion(nodes: readonly NodeView[]): string | undefined {
   const versions = new Set(nodes.map(({ report }) => report?.version));
@@ -40,11 +43,13 @@ export function clusterStatus(
     readonly outcome: Outcome;
     readonly nodes: readonly NodeView[];
     readonly passwordSecret?: string;
+    /** Volume claims that no node uses. */
+    readonly unusedClaims?: readonly string[];
   },
   moment: Moment,
   before: ClusterStatus = {},
 ): ClusterStatus {
-  const { nodes, outcome, passwordSecret } = facts;
+  const { nodes, outcome, passwordSecret, unusedClaims = [] } = facts;
   const version = commonVersion(nodes);
   const current = nodes.filter(isCurrent).length;
   return {
@@ -61,6 +66,7 @@ export function clusterStatus(
       return { name, ...counters(ofPool), revision: ofPool[0]?.wantedRevision ?? '' };
     }),
     ...(passwordSecret === undefined ? {} : { passwordSecret }),
+    ...(unusedClaims.length === 0 ? {} : { unusedClaims: unusedClaims.slice(0, namesMax) }),
     conditions: conditionsOf(outcome, nodes, moment, before.conditions ?? []),
   };
 }

@@ -26,6 +26,7 @@ const seldom: Readonly<Record<string, string>> = {
   'update photondb.io/photonpools/finalizers': 'asked by an admission plug-in, not by a request',
   'patch photondb.io/photonnodes/status': 'held only to be granted to pods',
   'patch core/persistentvolumeclaims': 'when volumes grow',
+  'list apps/controllerrevisions': 'before a pod is replaced',
   'patch core/pods': 'when a pod has no role labels yet',
   'patch events.k8s.io/events': 'when an event happens again',
 };

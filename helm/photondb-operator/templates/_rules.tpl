@@ -24,6 +24,10 @@ docs/internals/operator.md says which.
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch, delete]
+# What the controller of a StatefulSet knows of its template, before a pod is replaced.
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [list]
 - apiGroups: [""]
   resources: [services, configmaps, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]

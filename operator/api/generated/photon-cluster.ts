@@ -232,6 +232,10 @@ export interface PhotonCluster {
      */
     passwordSecret?: string;
     /**
+     * Volume claims of this cluster that no node uses, such as after a StatefulSet was scaled by hand. The operator never deletes them.
+     */
+    unusedClaims?: string[];
+    /**
      * Each says one thing, with the generation of which it is true.
      */
     conditions?: {

@@ -38,11 +38,15 @@ export async function writeConfiguration(context: Context): Promise<TaskResult> 
   return applyAll(context, [[resources.configMaps, configMap(cluster, tools.hash)]]);
 }
 
-export async function openServices(context: Context): Promise<TaskResult> {
-  const { cluster } = context;
-  return applyAll(context, [
-    [resources.services, clientService(cluster)],
-    [resources.services, nodesService(cluster)],
-    [resources.podDisruptionBudgets, disruptionBudget(cluster)],
-  ]);
+/** The names by which nodes find each other: pods need it. */
+export async function openNodesService(context: Context): Promise<TaskResult> {
+  return applyAll(context, [[resources.services, nodesService(context.cluster)]]);
+}
+
+export async function openClientService(context: Context): Promise<TaskResult> {
+  return applyAll(context, [[resources.services, clientService(context.cluster)]]);
+}
+
+export async function limitDisruption(context: Context): Promise<TaskResult> {
+  return applyAll(context, [[resources.podDisruptionBudgets, disruptionBudget(context.cluster)]]);
 }

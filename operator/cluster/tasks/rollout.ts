@@ -1,42 +1,43 @@
 /** Carries out the roller's decisions, on caches that show what was done before. */
 import { reasons } from '../../api/conditions.ts';
 import { keyOf } from '../../controller/object.ts';
+import type { KubeObject } from '../../kube/object.ts';
 import { resources } from '../../kube/object.ts';
-import { revisionAnnotation } from '../../resources/labels.ts';
-import { zonesOf } from '../../resources/layout.ts';
+import { revisionAnnotation, selectorText, zoneSelector } from '../../resources/labels.ts';
+import { wantedNodes } from '../../resources/layout.ts';
 import { statefulSetName } from '../../resources/names.ts';
 import type { NodeView } from '../../api/node-view.ts';
+import type { TemplateRevision } from '../../rollout/known-template.ts';
+import { knownRevision } from '../../rollout/known-template.ts';
 import { decideRollout } from '../../rollout/rollout.ts';
 import { observeNodes } from '../observe-nodes.ts';
 import type { Context, TaskResult } from '../task.ts';
-import { complete, eventOf, wantedTemplate } from '../task.ts';
-import type { StatefulSet } from '../world.ts';
+import { complete, eventOf } from '../task.ts';
+import { lossAtReplacement } from './claims.ts';
 
-/**
- * Whether the controller of a StatefulSet knows the wanted template. The observed generation may lie
- * above the actual one: when a StatefulSet is made anew while its controller writes the status of
- * the former one, that status lands on the new object and stays.
- */
-function hasTakenUp(set: StatefulSet | undefined, revision: string | undefined): boolean {
-  const seen = set?.spec?.template?.metadata?.annotations?.[revisionAnnotation];
-  const { generation = 1 } = set?.metadata ?? {};
-  return seen === revision && (set?.status?.observedGeneration ?? 0) >= generation;
-}
+/** How soon to ask again whether the controller of a StatefulSet knows its template. */
+const takeUpMs = 500;
 
-/** A pod deleted before its StatefulSet's controller knows the new template comes back as it was. */
-function unseenTemplate(context: Context): string | undefined {
-  const { cluster, tools } = context;
+/** Why the successor of a pod would not be the wanted one; undefined when it would. */
+async function unseenTemplate(context: Context, node: NodeView): Promise<string | undefined> {
+  const { cluster, tools, signal } = context;
   const namespace = cluster.metadata.namespace ?? '';
-  for (const pool of cluster.spec.pools) {
-    for (const zone of zonesOf(cluster, pool)) {
-      const name = statefulSetName(zone.name);
-      const set = tools.world.statefulSets.get(keyOf({ namespace, name }));
-      if (!hasTakenUp(set, wantedTemplate(context, pool, zone)?.revision)) {
-        return `StatefulSet ${name} is taking up its new template`;
-      }
-    }
-  }
-  return undefined;
+  const wanted = wantedNodes(cluster).find(({ name }) => name === node.name);
+  if (wanted === undefined) return undefined;
+  const { pool, zone } = wanted;
+  const name = statefulSetName(zone.name);
+  const uid = tools.world.statefulSets.get(keyOf({ namespace, name }))?.metadata.uid ?? '';
+  const labels = zoneSelector(cluster.metadata.name, pool.name, zone.name.zoneIndex);
+  const scope = { namespace, labelSelector: selectorText(labels) };
+  const { items } = await tools.client.list<TemplateRevision & KubeObject>(
+    resources.controllerRevisions,
+    scope,
+    { signal },
+  );
+  const known = knownRevision(items, { uid, annotation: revisionAnnotation });
+  return known === node.wantedRevision
+    ? undefined
+    : `StatefulSet ${name} is taking up its new template`;
 }
 
 async function replace(context: Context, node: NodeView, note: string): Promise<void> {
@@ -50,21 +51,35 @@ async function replace(context: Context, node: NodeView, note: string): Promise<
   );
 }
 
+/** Nothing is deleted that could not come back as it was. */
+async function replaceWithCare(
+  context: Context,
+  node: NodeView,
+  message: string,
+): Promise<TaskResult> {
+  const loss = await lossAtReplacement(context, node);
+  if (loss !== undefined) {
+    return { type: 'wait', message: `pod ${node.name} is not replaced: ${loss}` };
+  }
+  const unseen = await unseenTemplate(context, node);
+  if (unseen !== undefined) return { type: 'retry', message: unseen, afterMs: takeUpMs };
+  await replace(context, node, message);
+  return { type: 'wait', message };
+}
+
 export async function replaceOutdatedPods(context: Context): Promise<TaskResult> {
   const { key, tools } = context;
   const { world, expectations, clock } = tools;
   const lookup = (kind: string, name: string): ReturnType<typeof world.find> =>
     world.find(kind, name);
   const [outstanding] = expectations.outstanding(key, lookup, clock.now());
-  const unseen = outstanding ?? unseenTemplate(context);
-  if (unseen !== undefined) return { type: 'wait', message: unseen };
+  if (outstanding !== undefined) return { type: 'wait', message: outstanding };
   const decision = decideRollout(observeNodes(context));
   switch (decision.type) {
     case 'settled':
       return complete;
     case 'replace':
-      await replace(context, decision.node, decision.message);
-      return { type: 'wait', message: decision.message };
+      return replaceWithCare(context, decision.node, decision.message);
     case 'wait':
       return { type: 'wait', message: decision.message };
     case 'stopped':

@@ -1,0 +1,31 @@
+/**
+ * Whether the controller of a StatefulSet knows a template: a pod that is deleted before comes back
+ * as it was. Its status cannot tell: when a StatefulSet is made again while its controller writes
+ * the status of the former one, that status lands on the new object and stays. The controller's own
+ * revisions can: it makes or takes over one for this very object, by UID, before it makes pods. Pure.
+ */
+import type { Metadata } from '../api/object.ts';
+
+/** A ControllerRevision, as far as it is read here. */
+export interface TemplateRevision {
+  readonly metadata: Metadata;
+  readonly revision?: number;
+  readonly data?: {
+    readonly spec?: {
+      readonly template?: {
+        readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
+      };
+    };
+  };
+}
+
+/** The annotation of the newest template that the controller knows of the object with this UID. */
+export function knownRevision(
+  revisions: readonly TemplateRevision[],
+  { uid, annotation }: { readonly uid: string; readonly annotation: string },
+): string | undefined {
+  const [newest] = revisions
+    .filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid))
+    .sort((a, b) => (b.revision ?? 0) - (a.revision ?? 0));
+  return newest?.data?.spec?.template?.metadata?.annotations?.[annotation];
+}
