@@ -9,6 +9,7 @@ import type { ProtocolLimits } from './limits.ts';
 import { clientErrorText } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { QuerySession } from './query-session.ts';
+import type { RunningQueries } from './running-queries.ts';
 import { StallWatch } from './stall-watch.ts';
 
 /**
@@ -21,6 +22,7 @@ export interface ConnectionOptions {
   readonly server: { readonly id: string; readonly name: string };
   readonly limits: ProtocolLimits;
   readonly counters: ProtocolCounters;
+  readonly queries: RunningQueries;
   readonly clock: Clock;
   /** Something that no client can cause. */
   readonly internalError: (error: unknown) => void;
@@ -177,9 +179,12 @@ export class Connection {
   }
 
   #open(start: SessionStart): QuerySession {
-    const { engine, server, limits, counters, internalError } = this.#options;
+    const { engine, server, limits, counters, queries, internalError } = this.#options;
+    const { remoteAddress = '', remotePort = 0 } = this.#socket;
     return new QuerySession({
       engine,
+      queries,
+      client: { address: remoteAddress, port: remotePort },
       start,
       server,
       limits,

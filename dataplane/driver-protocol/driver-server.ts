@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { Connection } from './connection.ts';
@@ -5,15 +6,17 @@ import type { ConnectionOptions } from './connection.ts';
 import { noCounts } from './counters.ts';
 import type { ProtocolCounters } from './counters.ts';
 import type { LoginGate } from './handshake.ts';
+import { RunningQueries } from './running-queries.ts';
 
 /** The port for drivers: every connection, how many there may be, and what a client beyond them is told. */
-export interface DriverServerOptions extends Omit<ConnectionOptions, 'counters'> {
+export interface DriverServerOptions extends Omit<ConnectionOptions, 'counters' | 'queries'> {
   readonly connectionsMax: number;
   readonly gateOf: (address: string) => LoginGate;
 }
 
 export class DriverServer {
   readonly counters: ProtocolCounters = noCounts();
+  readonly queries: RunningQueries;
   /** Not listening yet. */
   readonly tcp: Server;
   readonly #options: DriverServerOptions;
@@ -22,6 +25,8 @@ export class DriverServer {
 
   constructor(options: DriverServerOptions) {
     this.#options = options;
+    const now = (): number => options.clock.now();
+    this.queries = new RunningQueries({ now, uuid: () => randomUUID() });
     this.tcp = createServer((socket) => this.#accept(socket));
     this.tcp.maxConnections = options.connectionsMax + options.limits.refusingMax;
     this.tcp.on('drop', () => (this.counters.connectionsRefused += 1));
@@ -61,7 +66,8 @@ export class DriverServer {
     if (this.#connections.size >= connectionsMax) return this.#refuse(socket);
     this.counters.connectionsAccepted += 1;
     const gate = gateOf(socket.remoteAddress ?? '');
-    const connection = new Connection(socket, gate, { ...this.#options, counters: this.counters });
+    const { counters, queries } = this;
+    const connection = new Connection(socket, gate, { ...this.#options, counters, queries });
     this.#connections.set(socket, connection);
     socket.once('close', () => this.#connections.delete(socket));
     return undefined;

@@ -3,6 +3,7 @@ import { errorType, RuntimeError } from '../query/errors.ts';
 import type { ProtocolCounters } from './counters.ts';
 import type { SessionStart } from './handshake.ts';
 import type { ProtocolLimits } from './limits.ts';
+import type { QueryStart, RunningQueries } from './running-queries.ts';
 import {
   atomText,
   batchText,
@@ -26,6 +27,8 @@ export interface QuerySessionOptions {
   readonly server: { readonly id: string; readonly name: string };
   readonly limits: ProtocolLimits;
   readonly counters: ProtocolCounters;
+  readonly queries: RunningQueries;
+  readonly client: QueryStart['client'];
   readonly send: (token: bigint, json: string) => void;
   /** Resolves when the client has room for an answer of so many bytes; 0 for one of unknown size. */
   readonly reserve: (bytes: number) => Promise<void>;
@@ -41,6 +44,15 @@ interface OpenCursor {
   readonly options: GlobalOptions;
   readonly abort: AbortController;
   isBusy: boolean;
+}
+
+/** How far a query has come. */
+interface Run {
+  readonly token: bigint;
+  readonly term: unknown;
+  readonly options: GlobalOptions;
+  readonly abort: AbortController;
+  readonly isQuiet: boolean;
 }
 
 /** The first batch is smaller, so that it comes sooner. */
@@ -123,25 +135,21 @@ export class QuerySession {
     const abort = new AbortController();
     this.#starting.set(token, abort);
     const isQuiet = options['noreply'] === true;
+    const end = this.#listed(term, abort);
     const run = this.#run({ token, term, options, abort, isQuiet })
       .catch((error: unknown) => {
         this.#starting.delete(token);
         this.#failed(token, error, isQuiet);
       })
       .finally(() => {
+        end();
         this.#starts.delete(run);
         this.#options.ended();
       });
     this.#starts.add(run);
   }
 
-  async #run(query: {
-    readonly token: bigint;
-    readonly term: unknown;
-    readonly options: GlobalOptions;
-    readonly abort: AbortController;
-    readonly isQuiet: boolean;
-  }): Promise<void> {
+  async #run(query: Run): Promise<void> {
     const { engine, start, send, reserve } = this.#options;
     const { token, term, options, abort, isQuiet } = query;
     if (!isQuiet) await reserve(0);
@@ -161,6 +169,13 @@ export class QuerySession {
     }
     this.#cursors.set(token, open);
     await this.#counted(open, () => this.#batch(token, open, firstDivisor(options)));
+  }
+
+  /** Until what it answers is called, the query can be seen and ended. */
+  #listed(term: unknown, abort: AbortController): () => void {
+    const { queries, client, start } = this.#options;
+    const { user } = start;
+    return queries.begin({ user, client, term, abort: (reason) => abort.abort(reason) });
   }
 
   #tooManyCursors(): string {

@@ -21,7 +21,7 @@ import type { DiskGate, WriteKind } from './disk-gate.ts';
 /** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
 export function createEnvironment(
   database: Database,
-  server: Environment['server'],
+  { server, report }: Pick<Environment, 'server' | 'report'>,
   disk: Pick<DiskGate, 'refusal'>,
 ): Environment {
   /** Before everything that makes the data grow, and before what needs some room to make more. */
@@ -37,6 +37,7 @@ export function createEnvironment(
     uuid: randomUUID,
     random: Math.random,
     server,
+    report,
   };
 }
 
@@ -70,9 +71,8 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
     tables: (id) => tablesOf(database.state, id).map((table) => infoOf(database, table)),
     table: (id, name) => info(tableByName(database.state, id, name)),
     tableById: tableNow,
-    createDatabase: async (name) => {
+    createDatabase: async (name, id = randomUUID()) => {
       requireRoom();
-      const id = randomUUID();
       const result = await change({ type: 'createDatabase', id, name });
       return 'type' in result ? result : { id, name };
     },
@@ -87,9 +87,8 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
         ? (result as Refused)
         : { database: found, tables };
     },
-    createTable: async (databaseId, name, options) => {
+    createTable: async (databaseId, name, options, id = randomUUID()) => {
       requireRoom();
-      const id = randomUUID();
       return changeTable({ type: 'createTable', table: { id, name, databaseId, ...options } }, id);
     },
     setExpireAt: async (tableId, field) => {

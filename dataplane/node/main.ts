@@ -40,7 +40,14 @@ async function main(): Promise<void> {
       ? undefined
       : `https://${host.includes(':') ? `[${host}]` : host}:${port ?? '443'}`;
   const logger = createLogger(config['log-level'], { node: config['node-name'] });
-  const node = new Node({ config, password, version: versionOf(), logger, apiServer });
+  const node = new Node({
+    config,
+    password,
+    version: versionOf(),
+    logger,
+    apiServer,
+    argv: process.argv,
+  });
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;

@@ -12,9 +12,11 @@ import { webServer } from '../http/web.ts';
 import type { WebStatus } from '../http/web.ts';
 import { StatusWriter } from '../kubernetes/node-status.ts';
 import type { Logger } from '../observability/logger.ts';
+import { LogHistory } from '../observability/log-history.ts';
 import { nodeMetrics } from '../observability/metrics.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import { createQueryEngine } from '../query/create-engine.ts';
+import type { NodeReport } from '../query/node-report.ts';
 import { userIndexes } from '../metadata/state.ts';
 import type { Database } from '../replication/database.ts';
 import type { ScrubPlan } from '../replication/scrubber.ts';
@@ -28,6 +30,7 @@ import { DiskGate } from './disk-gate.ts';
 import { diskUsage } from './disk-usage.ts';
 import { createEnvironment } from './environment.ts';
 import { listen } from './listen.ts';
+import { nodeReport } from './report.ts';
 import { openData, storeDirectoryOf } from './open-data.ts';
 import { credentialsOf, settleAdmin, webLogin } from './users.ts';
 
@@ -39,6 +42,8 @@ export interface NodeOptions {
   readonly logger: Logger;
   /** Where the API server is, when the node runs in a pod. */
   readonly apiServer: string | undefined;
+  /** The command line. */
+  readonly argv: readonly string[];
 }
 
 const identityDirectory = '/var/run/secrets/photondb.io';
@@ -71,6 +76,7 @@ function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
 
 export class Node {
   readonly #options: NodeOptions;
+  readonly #history: LogHistory;
   readonly #logins = new LoginGuard(machineClock);
   readonly #sockets = new Set<{ destroy(): unknown }>();
   readonly #servers: Server[] = [];
@@ -84,13 +90,15 @@ export class Node {
   #expiring: Promise<void> | undefined;
   #directory: DataDirectory | undefined;
   #drivers: DriverServer | undefined;
+  #web: Server | undefined;
   #status: StatusWriter | undefined;
   /** Resolves with the reason when the node cannot go on. */
   readonly failed: Promise<Error>;
   #fail: (error: Error) => void = () => undefined;
 
   constructor(options: NodeOptions) {
-    this.#options = options;
+    this.#history = new LogHistory(options.logger, () => Date.now());
+    this.#options = { ...options, logger: this.#history };
     this.failed = new Promise((resolve) => (this.#fail = resolve));
   }
 
@@ -114,6 +122,7 @@ export class Node {
       config['web-port'],
       'people and programs',
     );
+    this.#web = this.#servers.at(-1);
     this.#startExpiry(database, disk);
     this.#startScrub(database);
     this.#become('Ready', 'serving');
@@ -267,8 +276,9 @@ export class Node {
     const directory = this.#directory;
     assert(directory !== undefined, 'drivers come after the data');
     const server = { id: directory.identity.id, name: config['node-name'] };
+    const report = this.#report(database, disk);
     const drivers = new DriverServer({
-      engine: createQueryEngine(createEnvironment(database, server, disk)),
+      engine: createQueryEngine(createEnvironment(database, { server, report }, disk)),
       credentials: credentialsOf(database),
       server,
       limits: protocolLimits,
@@ -283,6 +293,21 @@ export class Node {
     this.#drivers = drivers;
     this.#servers.push(drivers.tcp);
     return listen(drivers.tcp, { host: config.bind, port: config['driver-port'], what: 'drivers' });
+  }
+
+  #report(database: Database, disk: DiskGate): NodeReport {
+    const { config, version, argv } = this.#options;
+    return nodeReport({
+      config,
+      version,
+      argv,
+      startedAt: this.#startedAt,
+      database,
+      disk,
+      history: this.#history,
+      drivers: () => this.#drivers,
+      web: () => this.#web,
+    });
   }
 
   async #listenHttp(

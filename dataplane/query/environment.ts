@@ -1,4 +1,5 @@
 import type { Datum } from '../datum/datum.ts';
+import type { NodeReport } from './node-report.ts';
 
 /**
  * What a query needs from the world. The query engine is pure: it declares these interfaces, and
@@ -17,6 +18,7 @@ export interface Environment {
   /** Uniform in [0, 1). */
   random(): number;
   readonly server: { readonly id: string; readonly name: string };
+  readonly report: NodeReport;
 }
 
 export interface DatabaseInfo {
@@ -63,12 +65,12 @@ export interface TableInfo {
 }
 
 /** What `config()` changes of a table. */
-type TableSettings = Pick<
+export type TableSettings = Pick<
   TableInfo,
   'name' | 'database' | 'durability' | 'writeAcks' | 'shards' | 'expireAt'
 >;
 
-interface TableOptions {
+interface TableOptions extends Pick<TableInfo, 'writeAcks'> {
   readonly primaryKey: string;
   readonly durability: 'hard' | 'soft';
   readonly shards: number;
@@ -95,7 +97,8 @@ export interface Catalog {
   tables(databaseId: string): readonly TableInfo[];
   table(databaseId: string, name: string): TableInfo | undefined;
   tableById(id: string): TableInfo | undefined;
-  createDatabase(name: string): Promise<DatabaseInfo | Refusal>;
+  /** The id is drawn when none is given. */
+  createDatabase(name: string, id?: string): Promise<DatabaseInfo | Refusal>;
   dropDatabase(
     name: string,
   ): Promise<{ database: DatabaseInfo; tables: readonly TableInfo[] } | Refusal>;
@@ -103,6 +106,7 @@ export interface Catalog {
     databaseId: string,
     name: string,
     options: TableOptions,
+    id?: string,
   ): Promise<TableInfo | Refusal>;
   /** Undefined: documents do not end by themselves any more. */
   setExpireAt(id: string, field: string | undefined): Promise<TableInfo | Refusal>;
@@ -170,6 +174,8 @@ export interface BatchLimit {
  */
 export interface Edit {
   readonly key: Uint8Array;
+  /** The client left the key of a new document to the database. */
+  readonly isKeyGenerated?: boolean;
   /** It never leaves anything but less: not refused where only room is lacking. */
   readonly deletes?: boolean;
   evaluate(old: Datum): Datum | Promise<Datum>;

@@ -1,176 +1,158 @@
-import { compareBytes } from '../common/bytes.ts';
-import type { Datum } from '../datum/datum.ts';
-import { encodeKey } from '../datum/key.ts';
-import { fieldOf, isObject } from '../datum/object.ts';
-import { canonicalText } from '../datum/text.ts';
-import type {
-  Catalog,
-  DatabaseInfo,
-  EncodedRange,
-  Environment,
-  Refusal,
-  Row,
-  TableAccess,
-  TableInfo,
-} from './environment.ts';
+import type { Catalog, DatabaseInfo, Environment, Refusal, TableInfo } from './environment.ts';
 import { opFailed } from './failure.ts';
+import { issuesTable, jobsTable, logsTable } from './system/activity.ts';
+import { databaseConfigTable, systemName } from './system/database-config.ts';
+import { scratchTable } from './system/scratch.ts';
+import { clusterConfigTable, serverConfigTable, serverStatusTable } from './system/servers.ts';
+import { statisticsTable } from './system/statistics.ts';
+import { exclusive, systemAccess } from './system/system-access.ts';
+import type { SystemTable } from './system/system-table.ts';
+import { tableConfigTable, tableStatusTable } from './system/table-config.ts';
+import { permissionsTable, usersTable } from './system/users.ts';
 import { nameUuid } from './terms/name-uuid.ts';
-import { tableConfig, tableStatus } from './terms/table-report.ts';
-import type { Identifiers } from './terms/table-report.ts';
 
 /**
- * The database `rethinkdb`: tables whose rows are made of the catalog when they are read. They are
- * read-only; every other environment is reached through this one unchanged.
+ * The database `rethinkdb`: tables of the configuration, which change it when they are written, and of
+ * what the node does. Every other table is reached through this environment unchanged.
  */
-export const systemDatabase: DatabaseInfo = { id: nameUuid('rethinkdb'), name: 'rethinkdb' };
+export const systemDatabase: DatabaseInfo = { id: nameUuid(systemName), name: systemName };
 
 /** Appended to the id of a system table whose rows shall name others by their ids. */
 export const uuidSuffix = '#uuid';
 
-type Rows = (environment: Environment, identifiers: Identifiers) => readonly Datum[];
+const readFromNode: readonly SystemTable[] = [
+  clusterConfigTable,
+  databaseConfigTable,
+  issuesTable,
+  jobsTable,
+  logsTable,
+  permissionsTable(systemDatabase),
+  serverConfigTable,
+  serverStatusTable,
+  statisticsTable,
+  tableConfigTable,
+  tableStatusTable,
+  usersTable,
+];
 
-const userTables = ({ catalog }: Environment): TableInfo[] =>
-  catalog.databases().flatMap(({ id }) => catalog.tables(id));
+interface Home {
+  readonly table: SystemTable;
+  readonly info: TableInfo;
+}
 
-const rowsOf: Readonly<Record<string, Rows>> = {
-  db_config: ({ catalog }) => catalog.databases().map(({ id, name }) => ({ id, name })),
-  server_config: ({ server: { id, name } }) => [
-    { cache_size_mb: 'auto', id, name, tags: ['default'] },
-  ],
-  server_status: ({ server: { id, name } }) => [{ id, name }],
-  table_config: (environment, identifiers) =>
-    userTables(environment).map((info) => tableConfig(info, environment.server, identifiers)),
-  table_status: (environment, identifiers) =>
-    userTables(environment).map((info) => tableStatus(info, environment.server, identifiers)),
-};
-
-/** Tables of RethinkDB's that this version does not have. */
-const absent = new Set(
-  'cluster_config current_issues jobs logs permissions stats users _debug_scratch'.split(' '),
-);
-
-const infoOf = (name: string): TableInfo => ({
-  id: nameUuid(`rethinkdb.${name}`),
-  name,
-  database: systemDatabase,
-  primaryKey: 'id',
-  durability: 'hard',
-  indexes: [],
-  shards: 1,
-  replicas: 1,
-  replication: 'sync',
-  partition: 'hash',
-  isDamaged: false,
+const homeOf = (table: SystemTable): Home => ({
+  table,
+  info: {
+    id: nameUuid(`${systemName}.${table.name}`),
+    name: table.name,
+    database: systemDatabase,
+    primaryKey: 'id',
+    durability: 'soft',
+    indexes: [],
+    shards: 1,
+    replicas: 1,
+    replication: 'sync',
+    partition: 'hash',
+    isDamaged: false,
+  },
 });
 
-const infos: readonly TableInfo[] = Object.keys(rowsOf).map(infoOf);
-
 export function withSystemDatabase(environment: Environment): Environment {
-  const server = environment.server;
+  const homes = [...readFromNode, scratchTable()].map(homeOf);
+  const turn = exclusive();
+  const systemTable: Environment['table'] = (id) => {
+    const isUuid = id.endsWith(uuidSuffix);
+    const plain = isUuid ? id.slice(0, -uuidSuffix.length) : id;
+    const home = homes.find(({ info }) => info.id === plain);
+    if (home === undefined) return undefined;
+    const view = { environment, identifiers: isUuid ? 'uuid' : 'name' } as const;
+    return systemAccess(home.table, { info: home.info, view, turn });
+  };
   return {
-    catalog: systemCatalog(environment.catalog),
-    table: (id) => systemTable(environment, id) ?? environment.table(id),
+    catalog: systemCatalog(environment.catalog, homes),
+    table: (id) => systemTable(id) ?? environment.table(id),
     pause: () => environment.pause(),
     now: () => environment.now(),
     uuid: () => environment.uuid(),
     random: () => environment.random(),
-    server,
-  };
-}
-
-function systemTable(environment: Environment, id: string): TableAccess | undefined {
-  const info = infos.find((each) => each.id === id || `${each.id}${uuidSuffix}` === id);
-  if (info === undefined) return undefined;
-  return access(info, environment, id.endsWith(uuidSuffix) ? 'uuid' : 'name');
-}
-
-const within = (key: Uint8Array, { start, end }: EncodedRange): boolean =>
-  (start === undefined || compareBytes(key, start) >= 0) &&
-  (end === undefined || compareBytes(key, end) < 0);
-
-function access(info: TableInfo, environment: Environment, identifiers: Identifiers): TableAccess {
-  const rows = (): Row[] =>
-    (rowsOf[info.name]?.(environment, identifiers) ?? [])
-      .map((row) => ({
-        key: encodeKey(isObject(row) ? (fieldOf(row, 'id') ?? null) : null),
-        text: canonicalText(row),
-      }))
-      .sort((a, b) => compareBytes(a.key, b.key));
-  const refusal = opFailed(`It's illegal to write to the \`rethinkdb.${info.name}\` table.`);
-  return {
-    info,
-    get: (key) => Promise.resolve(rows().find((row) => compareBytes(row.key, key) === 0)),
-    scan: (range, order) => {
-      const found = rows().filter(({ key }) => within(key, range));
-      const rest = order === 'ascending' ? found : found.reverse();
-      return {
-        next: ({ rows: most }) => {
-          const batch = rest.splice(0, most);
-          return Promise.resolve(batch.length === 0 ? undefined : batch);
-        },
-        close: () => void rest.splice(0),
-      };
-    },
-    scanIndex: (name) => {
-      throw opFailed(`Index \`${name}\` was not found on table \`rethinkdb.${info.name}\`.`);
-    },
-    count: () => Promise.resolve(rows().length),
-    edit: () => Promise.reject(refusal),
-    sync: () => Promise.resolve(),
+    server: environment.server,
+    report: environment.report,
   };
 }
 
 const special = (what: string): Promise<Refusal> =>
   Promise.resolve({
     type: 'refused',
-    message: `Database \`rethinkdb\` is special; you can't ${what}.`,
+    message: `Database \`${systemName}\` is special; ${what}.`,
   });
 
-const isSystemTable = (id: string): boolean => infos.some((info) => info.id === id);
+/** Of tables that have no settings: throws for those of the system. */
+export function refuseSystem(
+  { database: { id } }: Pick<TableInfo, 'database'>,
+  what: string,
+): void {
+  if (id === systemDatabase.id) throw opFailed(`Database \`${systemName}\` is special; ${what}.`);
+}
 
-function systemCatalog(catalog: Catalog): Catalog {
+function systemCatalog(catalog: Catalog, homes: readonly Home[]): Catalog {
+  const infos = homes.map(({ info }) => info);
+  const isSystem = (id: string): boolean => infos.some((info) => info.id === id);
+  const noIndex = (id: string, name: string): Promise<Refusal> => {
+    const table = infos.find((info) => info.id === id)?.name ?? '';
+    const message = `Index \`${name}\` does not exist on table \`${systemName}.${table}\`.`;
+    return Promise.resolve({ type: 'refused', message });
+  };
+  const noSettings = "you can't configure the tables in it";
+  return {
+    ...systemDatabases(catalog),
+    tables: (id) =>
+      id === systemDatabase.id
+        ? homes.flatMap(({ table, info }) => (table.isHidden === true ? [] : [info]))
+        : catalog.tables(id),
+    table: (id, name) =>
+      id === systemDatabase.id ? infos.find((info) => info.name === name) : catalog.table(id, name),
+    tableById: (id) => infos.find((info) => info.id === id) ?? catalog.tableById(id),
+    createTable: (id, name, options, tableId) =>
+      id === systemDatabase.id
+        ? special("you can't create new tables in it")
+        : catalog.createTable(id, name, options, tableId),
+    setExpireAt: (id, field) =>
+      isSystem(id) ? special(noSettings) : catalog.setExpireAt(id, field),
+    setWriteHook: (id, hook) =>
+      isSystem(id)
+        ? special("you can't set a write hook on the tables in it")
+        : catalog.setWriteHook(id, hook),
+    configureTable: (id, settings) =>
+      isSystem(id) ? special(noSettings) : catalog.configureTable(id, settings),
+    dropTable: (id) =>
+      isSystem(id) ? special("you can't drop tables in it") : catalog.dropTable(id),
+    createIndex: (id, index) =>
+      isSystem(id)
+        ? special("you can't create secondary indexes on the tables in it")
+        : catalog.createIndex(id, index),
+    dropIndex: (id, name) => (isSystem(id) ? noIndex(id, name) : catalog.dropIndex(id, name)),
+    renameIndex: (id, names) =>
+      isSystem(id) ? noIndex(id, names.from) : catalog.renameIndex(id, names),
+    ready: (id, indexes, signal) =>
+      isSystem(id) ? Promise.resolve() : catalog.ready(id, indexes, signal),
+  };
+}
+
+type Databases = Pick<
+  Catalog,
+  'databases' | 'database' | 'createDatabase' | 'dropDatabase' | 'renameDatabase'
+>;
+
+function systemDatabases(catalog: Catalog): Databases {
   return {
     databases: () => [...catalog.databases(), systemDatabase],
-    database: (name) => (name === systemDatabase.name ? systemDatabase : catalog.database(name)),
-    tables: (id) => (id === systemDatabase.id ? infos : catalog.tables(id)),
-    table: (id, name) => {
-      if (id !== systemDatabase.id) return catalog.table(id, name);
-      if (absent.has(name))
-        throw opFailed(
-          `The table \`rethinkdb.${name}\` is not implemented in this version of PhotonDB.`,
-        );
-      return infos.find((info) => info.name === name);
-    },
-    tableById: (id) => infos.find((info) => info.id === id) ?? catalog.tableById(id),
-    createDatabase: (name) =>
-      name === systemDatabase.name
-        ? Promise.resolve({
-            type: 'refused',
-            message: `Database \`${name}\` already exists.`,
-          })
-        : catalog.createDatabase(name),
+    database: (name) => (name === systemName ? systemDatabase : catalog.database(name)),
+    createDatabase: (name, id) =>
+      name === systemName
+        ? Promise.resolve({ type: 'refused', message: `Database \`${name}\` already exists.` })
+        : catalog.createDatabase(name, id),
     dropDatabase: (name) =>
-      name === systemDatabase.name ? special('delete it') : catalog.dropDatabase(name),
-    createTable: (id, name, options) =>
-      id === systemDatabase.id
-        ? special('create new tables in it')
-        : catalog.createTable(id, name, options),
-    setExpireAt: (id, field) =>
-      isSystemTable(id) ? special('configure the tables in it') : catalog.setExpireAt(id, field),
-    setWriteHook: (id, hook) =>
-      isSystemTable(id)
-        ? special('set a write hook on the tables in it')
-        : catalog.setWriteHook(id, hook),
-    configureTable: (id, settings) => catalog.configureTable(id, settings),
+      name === systemName ? special("you can't delete it") : catalog.dropDatabase(name),
     renameDatabase: (id, name) => catalog.renameDatabase(id, name),
-    dropTable: (id) => (isSystemTable(id) ? special('drop tables in it') : catalog.dropTable(id)),
-    createIndex: (id, index) =>
-      isSystemTable(id) ? special('create indexes in it') : catalog.createIndex(id, index),
-    dropIndex: (id, name) =>
-      isSystemTable(id) ? special('drop indexes in it') : catalog.dropIndex(id, name),
-    renameIndex: (id, names) =>
-      isSystemTable(id) ? special('rename indexes in it') : catalog.renameIndex(id, names),
-    ready: (id, indexes, signal) =>
-      isSystemTable(id) ? Promise.resolve() : catalog.ready(id, indexes, signal),
   };
 }

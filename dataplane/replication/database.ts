@@ -235,6 +235,14 @@ export class Database {
     return this.#options.store.statistics();
   }
 
+  /** Bytes of the stored keys and values of a table, and of its documents in memory. */
+  sizeOf(tableId: string): { readonly dataBytes: number; readonly cachedBytes: number } {
+    const group = this.group(tableId);
+    if (group === undefined) return { dataBytes: 0, cachedBytes: 0 };
+    const { bytes } = this.#options.store.read((view) => readStatistics(view, group.options.group));
+    return { dataBytes: bytes, cachedBytes: group.options.cache.bytes };
+  }
+
   metrics(): DatabaseMetrics {
     const { store } = this.#options;
     return {

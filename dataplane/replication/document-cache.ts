@@ -108,10 +108,16 @@ export class GroupDocuments {
   readonly #documents = new Map<string, Kept>();
   #hand = this.#documents.entries();
   #isGone = false;
+  #bytes = 0;
 
   constructor(counters: DocumentCache['counters'], budget: Budget) {
     this.#counters = counters;
     this.#budget = budget;
+  }
+
+  /** Of the documents of this group. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get(name: string): StoredDocument | undefined {
@@ -159,7 +165,9 @@ export class GroupDocuments {
 
   #put(name: string, { version, text }: StoredDocument): void {
     const kept = { version, text, wasRead: false };
-    if (!this.#isGone && this.#budget.take(costOf(kept))) this.#documents.set(name, kept);
+    if (this.#isGone || !this.#budget.take(costOf(kept))) return;
+    this.#documents.set(name, kept);
+    this.#bytes += costOf(kept);
   }
 
   #remove(name: string): boolean {
@@ -167,6 +175,7 @@ export class GroupDocuments {
     if (found === undefined) return false;
     this.#documents.delete(name);
     this.#budget.give(costOf(found));
+    this.#bytes -= costOf(found);
     return true;
   }
 }

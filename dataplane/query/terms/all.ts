@@ -3,6 +3,7 @@ import { aggregateTerms } from './aggregate.ts';
 import { arithmeticTerms } from './arithmetic.ts';
 import { arrayTerms } from './array.ts';
 import { comparisonTerms } from './comparison.ts';
+import { configTerms } from './config.ts';
 import { distinctTerms } from './distinct.ts';
 import { fieldTerms } from './fields.ts';
 import { groupTerms } from './grouping.ts';
@@ -42,6 +43,7 @@ export const definitions: TermTable = new Map([
   ...joinTerms,
   ...selectTerms,
   ...tableTerms,
+  ...configTerms,
   ...indexTerms,
   ...reconfigureTerms,
   ...writeTerms,

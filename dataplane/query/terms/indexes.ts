@@ -13,8 +13,7 @@ import { logic, opFailed } from '../failure.ts';
 import { DatabaseValue, datumOf, FunctionValue, Special, TableValue, textOf } from '../value.ts';
 import type { Value } from '../value.ts';
 import { expectTable } from './select.ts';
-import { tableConfig, tableStatus } from './table-report.ts';
-import { accepted } from './tables.ts';
+import { accepted } from '../system/accepted.ts';
 import { tableOf } from './sequence-tools.ts';
 
 /** Secondary indexes, and what a table says of itself. */
@@ -118,21 +117,21 @@ async function indexWait({ args: [target, ...names], context }: TermCall): Promi
   return indexStates(current(target, context), texts);
 }
 
-function info({ args: [value = null], context }: TermCall): Value {
+async function info({ args: [value = null], context }: TermCall): Promise<Value> {
   if (value instanceof DatabaseValue) return { ...value.info, type: 'DB' };
   if (value instanceof TableValue) return tableInfo(value, context);
   const table = tableOf(value);
   if (table !== undefined && value instanceof Special)
-    return { table: tableInfo(table, context), type: value.typeName };
+    return { table: await tableInfo(table, context), type: value.typeName };
   if (value instanceof Special) return { type: value.typeName, value: value.shown };
   return { type: typeName(datumOf(value)), value: prettyText(datumOf(value)) };
 }
 
-function tableInfo(value: TableValue, context: Context): Datum {
+async function tableInfo(value: TableValue, context: Context): Promise<Datum> {
   const now = current(value, context);
   return {
     db: { id: now.database.id, name: now.database.name, type: 'DB' },
-    doc_count_estimates: [],
+    doc_count_estimates: [await value.access.count()],
     id: now.id,
     indexes: now.indexes.map((index) => index.name).sort(),
     name: now.name,
@@ -172,23 +171,5 @@ export const indexTerms: readonly TermEntry[] = [
   [
     Term.INDEX_RENAME,
     define({ arity: [3, 3], options: renameOptions, effects: true, run: indexRename }),
-  ],
-  [
-    Term.CONFIG,
-    {
-      arity: [1, 1],
-      effects: true,
-      run: ({ args: [target], context }) =>
-        tableConfig(current(target, context), context.environment.server),
-    },
-  ],
-  [
-    Term.STATUS,
-    {
-      arity: [1, 1],
-      effects: true,
-      run: ({ args: [target], context }) =>
-        tableStatus(current(target, context), context.environment.server),
-    },
   ],
 ];

@@ -5,12 +5,13 @@ import type { Datum } from '../../datum/datum.ts';
 import { about, logic, opFailed } from '../failure.ts';
 import { atLeast, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
+import { shardsMax } from '../system/table-config.ts';
 import { arrayOf, datumOf, integerOf, textOf } from '../value.ts';
 import type { Value } from '../value.ts';
 
 /**
- * Where a table lies: `tableCreate` and `reconfigure`. A table of this version is one shard with one
- * replica: what asks for that is accepted, everything else is refused by a sentence.
+ * Where a table lies: `tableCreate` and `reconfigure`. Each shard of a table has one replica, on the one
+ * server that there is: what asks for more is refused by a sentence.
  */
 const defaultTag = 'default';
 
@@ -19,7 +20,7 @@ type Replicas = number | ReadonlyMap<string, number>;
 export const placementOptions = {
   shards: option(
     atLeast(1, () => 'Every table must have at least one shard.'),
-    'How many shards; one in this version.',
+    'How many shards, up to 64. In this version all of them are on one server.',
     1,
   ),
   replicas: option<Replicas>(
@@ -104,6 +105,5 @@ export function checkPlacement(options: Placement): void {
       `Can't put ${count} replicas on servers with the tag \`${tag}\` because there are only ${servers} servers with the tag \`${tag}\`. It's impossible to have more replicas of the data than there are servers.`,
     );
   }
-  if (options.shards !== 1)
-    throw opFailed('This version keeps a table in one shard: leave out `shards`, or set it to 1.');
+  if (options.shards > shardsMax) throw opFailed(`Maximum number of shards is ${shardsMax}.`);
 }

@@ -14,13 +14,20 @@ describe('reconfigure', () => {
     expect(await bench.run([179, [[14, ['test']]]])).to.include({ rebalanced: 1 });
   });
 
+  it('sets the number of shards, and keeps it when it is not given', async () => {
+    const count = [43, [[170, [[174, [table]], 'shards']]]];
+    await bench.run([176, [table], { shards: 3, replicas: 1, dry_run: true }]);
+    expect(await bench.run(count)).to.equal(1);
+    await bench.run([176, [table], { shards: 3, replicas: 1 }]);
+    expect(await bench.run(count)).to.equal(3);
+    await bench.run([176, [table], { replicas: 1 }]);
+    expect(await bench.run(count)).to.equal(3);
+    await bench.run([176, [table], { shards: 1, replicas: 1 }]);
+  });
+
   const failures: readonly (readonly [object, number, string])[] = [
     [{ shards: 0 }, 3_000_000, 'Every table must have at least one shard.'],
-    [
-      { shards: 2 },
-      4_100_000,
-      'This version keeps a table in one shard: leave out `shards`, or set it to 1.',
-    ],
+    [{ shards: 65 }, 4_100_000, 'Maximum number of shards is 64.'],
     [{ replicas: -1 }, 3_000_000, "Can't have a negative number of replicas"],
     [
       { replicas: { default: 1 } },

@@ -1,6 +1,6 @@
 import type { Datum } from '../../datum/datum.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
-import type { TableInfo } from '../environment.ts';
+import type { TableInfo, TableSettings } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
 import { atLeast, bool, define, inert, oneOf, option } from '../options.ts';
 import type { OptionValues } from '../options.ts';
@@ -10,7 +10,9 @@ import type { Value } from '../value.ts';
 import { checkPlacement, placementOptions } from './placement.ts';
 import { expectTable } from './select.ts';
 import { tableConfig, tableStatus } from './table-report.ts';
-import { accepted, expireAtOption } from './tables.ts';
+import { accepted } from '../system/accepted.ts';
+import { refuseSystem } from '../system-database.ts';
+import { expireAtOption } from './tables.ts';
 
 /** `reconfigure` and `rebalance`, of one table or of all tables of a database. */
 const reconfigureOptions = {
@@ -64,9 +66,10 @@ async function reconfigure(call: ReconfigureCall): Promise<Value> {
   if (options.emergency_repair !== undefined) refuseRepair(target, options);
   checkPlacement({ ...options, shards: options.shards ?? 1, replicas: options.replicas ?? 1 });
   const found = tables(target, context);
+  for (const info of found) refuseSystem(info, "you can't configure the tables in it");
   const { server } = context.environment;
   const { dry_run: dryRun } = options;
-  const next = await withExpiry(call, found, target);
+  const next = await reconfigured(call, found, target);
   return {
     config_changes: found.map((info, at) => ({
       new_val: tableConfig(next[at] ?? info, server),
@@ -77,24 +80,37 @@ async function reconfigure(call: ReconfigureCall): Promise<Value> {
   };
 }
 
-/** The tables as they are (or would be) after the option `expire_at`, which is PhotonDB's own. */
-async function withExpiry(
+/** The tables as they are (or would be) afterwards; the option `expire_at` is PhotonDB's own. */
+async function reconfigured(
   { options, context }: ReconfigureCall,
   found: readonly TableInfo[],
   target: Value,
 ): Promise<readonly TableInfo[]> {
-  if (options.expire_at === undefined) return found;
-  const expireAt = options.expire_at ?? undefined;
-  if (target instanceof DatabaseValue)
+  const { shards, expire_at: expireAt, dry_run: dryRun } = options;
+  if (expireAt !== undefined && target instanceof DatabaseValue)
     throw logic(
       "Can't set `expire_at` of an entire database at once; instead you should run `reconfigure()` on each table individually.",
     );
-  if (options.dry_run) return found.map((info) => ({ ...info, expireAt }));
+  const next = found.map((info) => ({
+    ...info,
+    shards: shards ?? info.shards,
+    expireAt: expireAt === undefined ? info.expireAt : (expireAt ?? undefined),
+  }));
+  if (dryRun) return next;
   const { catalog } = context.environment;
   return Promise.all(
-    found.map(async ({ id }) => accepted(await catalog.setExpireAt(id, expireAt))),
+    next.map(async (info) => accepted(await catalog.configureTable(info.id, settingsOf(info)))),
   );
 }
+
+const settingsOf = (info: TableInfo): TableSettings => ({
+  name: info.name,
+  database: info.database,
+  durability: info.durability,
+  writeAcks: info.writeAcks,
+  shards: info.shards,
+  expireAt: info.expireAt,
+});
 
 const statusChanges = (found: readonly TableInfo[], { environment }: Context): Datum =>
   found
@@ -103,6 +119,7 @@ const statusChanges = (found: readonly TableInfo[], { environment }: Context): D
 
 function rebalance({ args: [target], context }: TermCall): Value {
   const found = tables(expectTarget('rebalance', target), context);
+  for (const info of found) refuseSystem(info, "you can't rebalance the tables in it");
   return { rebalanced: found.length, status_changes: statusChanges(found, context) };
 }
 
@@ -130,6 +147,11 @@ const waitOptions = {
 
 function wait({ args: [target], context }: TermCall): Value {
   const found = tables(expectTarget('wait', target), context);
+  for (const info of found)
+    refuseSystem(
+      info,
+      "the system tables in it are always available and don't need to be waited on",
+    );
   const damaged = found.find(({ isDamaged }) => isDamaged);
   if (damaged !== undefined)
     throw opFailed(

@@ -1,6 +1,7 @@
 import type { Datum } from '../../datum/datum.ts';
 import type { TableInfo } from '../environment.ts';
 import { encodeHook } from '../function-blob.ts';
+import { termText } from '../term-text.ts';
 import { binaryDatum } from './binary.ts';
 
 /** What a table is set to, and how it does: the rows of `table_config` and `table_status`. */
@@ -19,7 +20,7 @@ export function writeHookDatum({ writeHook: hook }: TableInfo): Datum {
   const { definition } = hook;
   return {
     function: binaryDatum(encodeHook(JSON.parse(definition))),
-    query: `setWriteHook(${definition})`,
+    query: `setWriteHook(${termText(JSON.parse(definition))})`,
   };
 }
 
@@ -38,7 +39,11 @@ export function tableConfig(
     indexes: info.indexes.map((index) => index.name).sort(),
     name: info.name,
     primary_key: info.primaryKey,
-    shards: [{ nonvoting_replicas: [], primary_replica: server, replicas: [server] }],
+    shards: Array.from({ length: info.shards }, () => ({
+      nonvoting_replicas: [],
+      primary_replica: server,
+      replicas: [server],
+    })),
     write_acks: info.writeAcks ?? 'majority',
     write_hook: writeHookDatum(info),
   };
@@ -56,9 +61,10 @@ export function tableStatus(
     id: info.id,
     name: info.name,
     raft_leader: server,
-    shards: [
-      { primary_replicas: [server], replicas: [{ server, state: isReady ? 'ready' : 'damaged' }] },
-    ],
+    shards: Array.from({ length: info.shards }, () => ({
+      primary_replicas: [server],
+      replicas: [{ server, state: isReady ? 'ready' : 'damaged' }],
+    })),
     status: {
       all_replicas_ready: isReady,
       ready_for_outdated_reads: isReady,

@@ -11,8 +11,9 @@ import {
 } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
-import type { DatabaseInfo, Refusal } from '../environment.ts';
+import type { DatabaseInfo } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
+import { accepted } from '../system/accepted.ts';
 import { DatabaseValue, datumOf, TableValue, textOf, wrongValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { checkPlacement, placementOptions } from './placement.ts';
@@ -26,11 +27,6 @@ const nameRule = 'Use A-Z, a-z, 0-9, _ and - only';
 function checkName(kind: string, name: string): string {
   if (/^[A-Za-z0-9_-]+$/.test(name)) return name;
   throw logic(`${kind} name \`${name}\` invalid (${nameRule}).`);
-}
-
-export function accepted<T extends object>(result: T | Refusal): T {
-  if ('type' in result && result.type === 'refused') throw opFailed(result.message);
-  return result as T;
 }
 
 function databaseOf(value: Value | undefined, context: Context): DatabaseInfo {
@@ -136,7 +132,7 @@ async function tableCreate(
     await context.environment.catalog.createTable(database.id, checkName('Table', name), {
       primaryKey: options.primary_key,
       durability: options.durability,
-      shards: 1,
+      shards: options.shards,
       replicas: 1,
       replication: 'sync',
       partition: 'hash',

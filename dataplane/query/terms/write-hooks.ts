@@ -11,7 +11,7 @@ import { writeHookFormat } from '../write-hook.ts';
 import { bytesOf, isBinary } from './binary.ts';
 import { expectTable } from './select.ts';
 import { writeHookDatum } from './table-report.ts';
-import { accepted } from './tables.ts';
+import { accepted } from '../system/accepted.ts';
 
 /** Setting, reading and removing the write hook of a table. */
 

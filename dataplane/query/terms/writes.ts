@@ -195,17 +195,13 @@ function summary(write: Writing): Datum {
 }
 
 async function commit(write: Writing, edits: readonly Edit[]): Promise<void> {
-  const { hook, table } = write;
-  const throughHook = (old: Datum, next: Datum): Datum | Promise<Datum> =>
-    hook === undefined
-      ? next
-      : then(hook(old, next), (given) => (given === null ? null : keepKey(next, given, table)));
+  const { hook } = write;
   const hooked =
     hook === undefined
       ? edits
       : edits.map((edit) => ({
           ...edit,
-          evaluate: (old: Datum) => then(edit.evaluate(old), (next) => throughHook(old, next)),
+          evaluate: (old: Datum) => then(edit.evaluate(old), (next) => hook(old, next)),
         }));
   const outcomes = await write.table.access.edit(hooked, write.durability, write.context.signal);
   for (const outcome of outcomes) count(write, outcome);
@@ -274,11 +270,12 @@ async function insert(call: InsertCall): Promise<Value> {
     const edits: Edit[] = [];
     for (const item of batch) {
       try {
-        const document = withKey(storable(item), write);
+        const given = storable(item);
+        const document = withKey(given, write);
         const key = keyOfNew(document, primaryKey);
         const evaluate: Edit['evaluate'] = (old) =>
           old === null ? document : conflict(old, document);
-        edits.push({ key, evaluate });
+        edits.push({ key, isKeyGenerated: document !== given, evaluate });
       } catch (error) {
         count(write, failedEdit(error));
       }

@@ -16,11 +16,13 @@ import type {
   TableInfo,
 } from '../environment.ts';
 import { compileIndex } from '../index-function.ts';
+import { MemoryReport } from './memory-report.ts';
 
 /** What the query engine needs, in memory, with a clock and a chance that tests can foresee. */
 export class MemoryEnvironment implements Environment {
   readonly catalog: Catalog = catalogOf(this);
   readonly server = { id: '00000000-0000-4000-8000-000000000000', name: 'here' };
+  readonly report = new MemoryReport();
   readonly databases: DatabaseInfo[] = [{ id: 'd-test', name: 'test' }];
   readonly tables = new Map<string, MemoryTable>();
   /** Documents that scans handed out so far. */
@@ -156,8 +158,8 @@ function catalogOf(world: MemoryEnvironment): Catalog {
     tables: (id) => infos().filter(({ database }) => database.id === id),
     table: (id, name) => infos().find((each) => each.database.id === id && each.name === name),
     tableById: (id) => world.tables.get(id)?.info,
-    createDatabase: (name) => {
-      const info = { id: world.uuid(), name };
+    createDatabase: (name, id = world.uuid()) => {
+      const info = { id, name };
       world.databases.push(info);
       return Promise.resolve(info);
     },
@@ -168,10 +170,10 @@ function catalogOf(world: MemoryEnvironment): Catalog {
         return Promise.resolve(refused(`Database \`${name}\` does not exist.`));
       return Promise.resolve({ database, tables: [] });
     },
-    createTable: (databaseId, name, options) => {
+    createTable: (databaseId, name, options, id = world.uuid()) => {
       const database = world.databases.find(({ id }) => id === databaseId) as DatabaseInfo;
       const fresh = { database, indexes: [], isDamaged: false };
-      const info: TableInfo = { id: world.uuid(), name, ...fresh, ...options };
+      const info: TableInfo = { id, name, ...fresh, ...options };
       world.tables.set(info.id, new MemoryTable(info, world));
       return Promise.resolve(info);
     },

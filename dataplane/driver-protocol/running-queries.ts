@@ -1,0 +1,53 @@
+/** The queries that run now on all connections: the table `jobs` lists them, and ends one. */
+export interface QueryStart {
+  readonly user: string;
+  readonly client: { readonly address: string; readonly port: number };
+  readonly term: unknown;
+  /** Ends the query with this error. */
+  readonly abort: (reason: Error) => void;
+}
+
+interface Entry extends QueryStart {
+  readonly startedAtMs: number;
+  id: string | undefined;
+}
+
+export interface ListedQuery extends Omit<QueryStart, 'abort'> {
+  readonly id: string;
+  readonly runningMs: number;
+}
+
+export class RunningQueries {
+  readonly #entries = new Set<Entry>();
+  readonly #now: () => number;
+  readonly #uuid: () => string;
+
+  constructor(parts: { readonly now: () => number; readonly uuid: () => string }) {
+    this.#now = parts.now;
+    this.#uuid = parts.uuid;
+  }
+
+  /** Answers what is called at the end of the query. */
+  begin(start: QueryStart): () => void {
+    const entry = { ...start, startedAtMs: this.#now(), id: undefined };
+    this.#entries.add(entry);
+    return () => void this.#entries.delete(entry);
+  }
+
+  list(): ListedQuery[] {
+    const now = this.#now();
+    return [...this.#entries].map((entry) => {
+      // Most queries end before anybody looks: only who is listed gets an id.
+      entry.id ??= this.#uuid();
+      const { id, user, client, term, startedAtMs } = entry;
+      return { id, user, client, term, runningMs: now - startedAtMs };
+    });
+  }
+
+  /** Whether such a query runs. */
+  cancel(id: string, reason: Error): boolean {
+    const found = [...this.#entries].find((entry) => entry.id === id);
+    found?.abort(reason);
+    return found !== undefined;
+  }
+}

@@ -1,0 +1,155 @@
+import { hostname, networkInterfaces } from 'node:os';
+import type { AddressInfo, Server } from 'node:net';
+import type { Config } from '../config/config.ts';
+import type { DriverServer } from '../driver-protocol/driver-server.ts';
+import { tableOfKeyspace } from '../metadata/state.ts';
+import type { Verifier } from '../metadata/state.ts';
+import type { LogHistory } from '../observability/log-history.ts';
+import { Rates } from '../observability/rates.ts';
+import { errorType, RuntimeError } from '../query/errors.ts';
+import type { NodeIssue, NodeReport, NodeStatistics, UserReport } from '../query/node-report.ts';
+import { termText } from '../query/term-text.ts';
+import type { Database } from '../replication/database.ts';
+import { verifies } from '../security/scram.ts';
+import type { DiskGate } from './disk-gate.ts';
+
+/** The node as the system tables show it. */
+export interface ReportedNode {
+  readonly config: Config;
+  readonly version: string;
+  readonly argv: readonly string[];
+  readonly startedAt: Date;
+  readonly database: Database;
+  readonly disk: Pick<DiskGate, 'refusal'>;
+  readonly history: LogHistory;
+  /** Undefined until they listen. */
+  readonly drivers: () => DriverServer | undefined;
+  readonly web: () => Server | undefined;
+}
+
+/** The version of RethinkDB that drivers and tools find, and whose protocol and terms these are. */
+const compatibleVersion = '2.4.4';
+const mebibyte = 1_048_576;
+
+export function nodeReport(node: ReportedNode): NodeReport {
+  const { config, database, startedAt } = node;
+  const rates = new Rates(startedAt.getTime());
+  const hasPassword = passwordLookup();
+  return {
+    process: {
+      version: `rethinkdb ${compatibleVersion} (PhotonDB ${node.version})`,
+      pid: process.pid,
+      argv: node.argv,
+      startedAtMs: startedAt.getTime(),
+      cacheBytes: config['cache-mib'] * mebibyte,
+    },
+    network: () => ({
+      hostname: hostname(),
+      driverPort: portOf(node.drivers()?.tcp) ?? config['driver-port'],
+      clusterPort: config['cluster-port'],
+      webPort: portOf(node.web()),
+      addresses: addressesOf(config),
+    }),
+    statistics: () => statisticsOf(node, rates),
+    issues: () => issuesOf(node),
+    messages: () => node.history.messages,
+    queries: () =>
+      (node.drivers()?.queries.list() ?? []).map(({ term, ...query }) => ({
+        ...query,
+        text: termText(term),
+      })),
+    cancelQuery: (id) => node.drivers()?.queries.cancel(id, terminated()) ?? false,
+    users: () =>
+      Promise.all(
+        Object.entries(database.state.users).map(async ([name, verifier]): Promise<UserReport> => ({
+          name,
+          hasPassword: await hasPassword(verifier),
+        })),
+      ),
+  };
+}
+
+const terminated = (): Error =>
+  new RuntimeError(
+    errorType.opIndeterminate,
+    'Query terminated by the `rethinkdb.jobs` table.',
+    [],
+  );
+
+function portOf(server: Server | undefined): number | undefined {
+  const address = server?.address() as AddressInfo | null | undefined;
+  return address?.port;
+}
+
+const everywhere = new Set(['::', '0.0.0.0']);
+
+/** Where other machines find the node. */
+function addressesOf(config: Config): { host: string; port: number }[] {
+  const port = config['cluster-port'];
+  if (!everywhere.has(config.bind)) return [{ host: config.bind, port }];
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .map(({ address, scopeid }) => ({
+      host: scopeid === undefined || scopeid === 0 ? address : `${address}%${scopeid}`,
+      port,
+    }));
+}
+
+function statisticsOf({ database, drivers }: ReportedNode, rates: Rates): NodeStatistics {
+  const server = drivers();
+  const queries = server?.counters.queries ?? 0;
+  const tables = Object.values(database.state.tables).map(({ id }) => {
+    const { reads, writes } = database.group(id)?.counters ?? { reads: 0, writes: 0 };
+    return { id, reads, writes };
+  });
+  const perSecond = rates.read(
+    Date.now(),
+    new Map([
+      ['queries', queries],
+      ...tables.flatMap(({ id, reads, writes }): [string, number][] => [
+        [`reads ${id}`, reads],
+        [`writes ${id}`, writes],
+      ]),
+    ]),
+  );
+  return {
+    connections: server?.connections ?? 0,
+    activeConnections: server?.running ?? 0,
+    queries: { total: queries, perSecond: perSecond('queries') },
+    tables: new Map(
+      tables.map(({ id, reads, writes }) => [
+        id,
+        {
+          reads: { total: reads, perSecond: perSecond(`reads ${id}`) },
+          writes: { total: writes, perSecond: perSecond(`writes ${id}`) },
+          ...database.sizeOf(id),
+        },
+      ]),
+    ),
+  };
+}
+
+function issuesOf({ database, disk }: ReportedNode): NodeIssue[] {
+  const damaged = [...database.integrity.groups.entries()].flatMap(([group, damage]) => {
+    const table = tableOfKeyspace(database.state, group);
+    if (table === undefined) return [];
+    const issue: NodeIssue = {
+      type: 'table_availability',
+      description: damage.message,
+      tableId: table.id,
+    };
+    return [issue];
+  });
+  const full = disk.refusal('write');
+  return full === undefined ? damaged : [...damaged, { type: 'disk_full', description: full }];
+}
+
+/** Whether a password is empty; each is tried once, because trying takes milliseconds. */
+function passwordLookup(): (verifier: Verifier) => Promise<boolean> {
+  const known = new WeakMap<Verifier, Promise<boolean>>();
+  return (verifier) => {
+    const found = known.get(verifier) ?? verifies(verifier, '').then((isEmpty) => !isEmpty);
+    known.set(verifier, found);
+    return found;
+  };
+}

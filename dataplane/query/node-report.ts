@@ -1,0 +1,78 @@
+/** What a node says of itself in the system tables. Plain values: the query engine reads no clock. */
+export interface NodeReport {
+  readonly process: {
+    readonly version: string;
+    readonly pid: number;
+    readonly argv: readonly string[];
+    readonly startedAtMs: number;
+    /** Bytes of documents that the node may keep in memory. */
+    readonly cacheBytes: number;
+  };
+  network(): NetworkReport;
+  statistics(): NodeStatistics;
+  /** Things that somebody has to look at, the first one first. */
+  issues(): readonly NodeIssue[];
+  /** The last messages of the log, the oldest first. */
+  messages(): readonly LoggedMessage[];
+  queries(): readonly RunningQuery[];
+  /** Whether there was such a query. */
+  cancelQuery(id: string): boolean;
+  users(): Promise<readonly UserReport[]>;
+}
+
+export interface NetworkReport {
+  readonly hostname: string;
+  readonly driverPort: number;
+  readonly clusterPort: number;
+  /** Undefined when there is none. */
+  readonly webPort: number | undefined;
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+}
+
+/** Totals since the start, and rates of the last moments. */
+export interface NodeStatistics {
+  readonly connections: number;
+  readonly activeConnections: number;
+  readonly queries: Counted;
+  readonly tables: ReadonlyMap<string, TableStatistics>;
+}
+
+interface Counted {
+  readonly total: number;
+  readonly perSecond: number;
+}
+
+export interface TableStatistics {
+  readonly reads: Counted;
+  readonly writes: Counted;
+  /** Of stored keys and values. */
+  readonly dataBytes: number;
+  /** Of it in memory. */
+  readonly cachedBytes: number;
+}
+
+export interface NodeIssue {
+  readonly type: 'table_availability' | 'disk_full';
+  readonly description: string;
+  /** Of the table that it is about. */
+  readonly tableId?: string;
+}
+
+export interface LoggedMessage {
+  readonly atMs: number;
+  readonly level: 'error' | 'warn' | 'info' | 'debug';
+  readonly message: string;
+}
+
+export interface RunningQuery {
+  readonly id: string;
+  readonly runningMs: number;
+  readonly user: string;
+  readonly client: { readonly address: string; readonly port: number };
+  readonly text: string;
+}
+
+export interface UserReport {
+  readonly name: string;
+  readonly hasPassword: boolean;
+}

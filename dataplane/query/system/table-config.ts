@@ -1,0 +1,199 @@
+import type { Datum } from '../../datum/datum.ts';
+import { compareDatum } from '../../datum/compare.ts';
+import { prettyText } from '../../datum/text.ts';
+import type { DatabaseInfo, TableInfo, TableSettings } from '../environment.ts';
+import { opFailed } from '../failure.ts';
+import { tableConfig, tableStatus, writeHookDatum } from '../terms/table-report.ts';
+import { accepted } from './accepted.ts';
+import { RowReader } from './row-reader.ts';
+import { catalogId, entryOf, named } from './system-table.ts';
+import type { SystemChange, SystemEntry, SystemTable, SystemView } from './system-table.ts';
+
+/**
+ * `table_config`: a row for each table. What a row says of indexes, the primary key and the hook must
+ * be as it is; names, durability, acknowledgements, shards and TTL change with it.
+ */
+const wrongFormat =
+  "The change you're trying to make to `rethinkdb.table_config` has the wrong format. ";
+export const shardsMax = 64;
+
+const userTables = ({ environment: { catalog } }: SystemView): readonly TableInfo[] =>
+  catalog.databases().flatMap(({ id }) => catalog.tables(id));
+
+async function write(change: SystemChange, view: SystemView): Promise<Datum> {
+  const { id, proposed, isKeyGenerated } = change;
+  const { catalog, server } = view.environment;
+  const before = catalog.tableById(catalogId(id));
+  if (proposed === null) {
+    if (before !== undefined) accepted(await catalog.dropTable(before.id));
+    return null;
+  }
+  if (before === undefined && !isKeyGenerated)
+    throw opFailed(
+      'There is no existing table with the given ID. To create a new table by inserting into `rethinkdb.table_config`, you must let the database generate the primary key automatically.',
+    );
+  const settings = settingsOf(proposed, before, view);
+  const info =
+    before === undefined
+      ? accepted(await create(catalogId(id), settings, view))
+      : accepted(await catalog.configureTable(before.id, settings));
+  return tableConfig(info, server, view.identifiers);
+}
+
+function create(
+  id: string,
+  { database, name, primaryKey, ...settings }: TableSettings & { readonly primaryKey: string },
+  { environment: { catalog } }: SystemView,
+): ReturnType<typeof catalog.createTable> {
+  const fixed = { replicas: 1, replication: 'sync', partition: 'hash' } as const;
+  return catalog.createTable(database.id, name, { ...fixed, ...settings, primaryKey }, id);
+}
+
+function settingsOf(
+  row: Datum,
+  before: TableInfo | undefined,
+  view: SystemView,
+): TableSettings & { readonly primaryKey: string } {
+  const reader = new RowReader(row, wrongFormat);
+  /** A new table may leave it out. */
+  const given = (field: string): boolean => before !== undefined || reader.has(field);
+  const name = reader.name('name', 'table name');
+  const database = databaseOf(reader, view);
+  reader.field('id');
+  checkIndexes(reader, before);
+  const primaryKey = given('primary_key') ? reader.text('primary_key') : 'id';
+  const shards = given('shards') ? shardsOf(reader, view) : 1;
+  const writeAcks = given('write_acks')
+    ? reader.oneOf('write_acks', ['single', 'majority'], ':')
+    : 'majority';
+  const durability = given('durability')
+    ? reader.oneOf('durability', ['soft', 'hard'], ':')
+    : 'hard';
+  checkWriteHook(reader, before);
+  const expireAt = expiryOf(reader);
+  reader.end();
+  if (before !== undefined && primaryKey !== before.primaryKey)
+    throw opFailed("It's illegal to change a table's primary key");
+  return { name, database, primaryKey, shards, writeAcks, durability, expireAt };
+}
+
+function databaseOf(reader: RowReader, { environment, identifiers }: SystemView): DatabaseInfo {
+  const { catalog } = environment;
+  if (identifiers === 'uuid') {
+    const id = reader.field('db');
+    const found = catalog.databases().find((database) => database.id === id);
+    if (found !== undefined) return found;
+    const isText = typeof id === 'string';
+    throw reader.failure(
+      isText
+        ? `There is no database with UUID \`${id}\`.`
+        : `Expected a UUID; got ${prettyText(id)}`,
+    );
+  }
+  const name = reader.name('db', 'database name', '');
+  const found = catalog.database(name);
+  if (found === undefined) throw reader.failure(`Database \`${name}\` does not exist.`);
+  return found;
+}
+
+function checkIndexes(reader: RowReader, before: TableInfo | undefined): void {
+  if (before === undefined && !reader.has('indexes')) return;
+  const names = reader.array('indexes', 'In `indexes`: ').map((each) => {
+    if (typeof each === 'string') return each;
+    throw reader.failure(`In \`indexes\`: Expected a string; got ${prettyText(each)}`);
+  });
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  if (twice !== undefined)
+    throw reader.failure(`In \`indexes\`: "${twice}" was specified more than once.`);
+  const kept = (before?.indexes ?? []).map((index) => index.name);
+  const same = kept.length === names.length && kept.every((name) => names.includes(name));
+  if (same) return;
+  const verb = before === undefined ? 'create' : 'create or drop';
+  throw reader.failure(`The \`indexes\` field is read-only and can't be used to ${verb} indexes.`);
+}
+
+function checkWriteHook(reader: RowReader, before: TableInfo | undefined): void {
+  if (before === undefined && !reader.has('write_hook')) return;
+  const hook = reader.field('write_hook');
+  const kept = before === undefined ? null : writeHookDatum(before);
+  if (compareDatum(hook, kept) === 0) return;
+  throw reader.failure(
+    "The `write_hook` field is read-only and can't be used to create or drop a write hook function.",
+  );
+}
+
+/** PhotonDB's own; absent in rows of tables without it. */
+function expiryOf(reader: RowReader): string | undefined {
+  const field = reader.optional('expire_at') ?? null;
+  if (field === null) return undefined;
+  if (typeof field === 'string') return field;
+  throw reader.failure(`In \`expire_at\`: Expected a string; got ${prettyText(field)}`);
+}
+
+function shardsOf(reader: RowReader, view: SystemView): number {
+  const shards = reader.array('shards', 'In `shards`: ');
+  for (const shard of shards) checkShard(shard, view);
+  if (shards.length === 0)
+    throw reader.failure('In `shards`: You must specify at least one shard.');
+  if (shards.length > shardsMax)
+    throw reader.failure(`In \`shards\`: Maximum number of shards is ${shardsMax}.`);
+  return shards.length;
+}
+
+/** Every shard has one replica, on the server that there is. */
+function checkShard(shard: Datum, view: SystemView): void {
+  const reader = new RowReader(shard, `${wrongFormat}In \`shards\`: `);
+  const replicas = serversOf(reader, 'replicas', view);
+  if (replicas.length === 0)
+    throw reader.failure('You must specify at least one replica for each shard.');
+  const nonvoting = reader.has('nonvoting_replicas')
+    ? serversOf(reader, 'nonvoting_replicas', view)
+    : [];
+  const primary = serverOf(reader.field('primary_replica'), reader, {
+    view,
+    where: 'In `primary_replica`: ',
+  });
+  if (nonvoting.includes(primary))
+    throw reader.failure(`The primary replica (\`${primary}\`) must not be a nonvoting replica.`);
+  reader.end();
+}
+
+function serversOf(reader: RowReader, field: string, view: SystemView): string[] {
+  const where = `In \`${field}\`: `;
+  const names = reader.array(field, where).map((each) => serverOf(each, reader, { view, where }));
+  const [twice] = names.filter((name, at) => names.indexOf(name) < at);
+  if (twice === undefined) return names;
+  throw reader.failure(`${where}Server \`${twice}\` is listed more than once.`);
+}
+
+function serverOf(
+  value: Datum,
+  reader: RowReader,
+  { view, where }: { readonly view: SystemView; readonly where: string },
+): string {
+  const { server } = view.environment;
+  if (value === named(server, view)) return server.name;
+  if (typeof value !== 'string')
+    throw reader.failure(`${where}Expected a server name; got ${prettyText(value)}`);
+  if (view.identifiers === 'uuid')
+    throw reader.failure(`${where}There is no server with UUID \`${value}\`.`);
+  throw reader.failure(`${where}Server \`${value}\` does not exist or is not connected.`);
+}
+
+const perTable =
+  (row: typeof tableConfig) =>
+  (view: SystemView): readonly SystemEntry[] =>
+    userTables(view).map((info) =>
+      entryOf(info.id, () => row(info, view.environment.server, view.identifiers)),
+    );
+
+export const tableConfigTable: SystemTable = {
+  name: 'table_config',
+  entries: perTable(tableConfig),
+  write,
+};
+
+export const tableStatusTable: SystemTable = {
+  name: 'table_status',
+  entries: perTable(tableStatus),
+};
