@@ -1,17 +1,16 @@
 import type { Datum } from '../../datum/datum.ts';
-import { binaryOfText } from './binary.ts';
 import { objectOf } from '../../datum/object.ts';
 import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
-import { determinism } from '../compiled.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { bool, define, option } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import type { TableInfo } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
-import { DatabaseValue, datumOf, FunctionValue, Special, TableValue, textOf } from '../value.ts';
+import { DatabaseValue, datumOf, Special, TableValue, textOf } from '../value.ts';
 import type { Value } from '../value.ts';
+import { indexBytes, indexDefinition, indexQuery } from './index-definition.ts';
 import { expectTable } from './select.ts';
 import { accepted } from '../system/accepted.ts';
 import { tableOf } from './sequence-tools.ts';
@@ -26,8 +25,14 @@ function current(value: Value | undefined, context: Context): TableInfo {
 }
 
 const indexOptions = {
-  multi: option(bool, 'Whether each item of an array is a value of its own.', false),
-  geo: option(bool, 'Whether the values are points, lines and polygons (not implemented).', false),
+  multi: option(
+    bool,
+    'Whether each item of an array is a value of its own; without it, as the bytes of the function say.',
+  ),
+  geo: option(
+    bool,
+    'Whether the values are points, lines and polygons (not implemented); without it, as `multi`.',
+  ),
 } as const;
 
 async function indexCreate(call: TermCall<OptionValues<typeof indexOptions>>): Promise<Value> {
@@ -40,16 +45,13 @@ async function indexCreate(call: TermCall<OptionValues<typeof indexOptions>>): P
   const title = textOf(name);
   if (title === info.primaryKey)
     throw logic(`Index name conflict: \`${title}\` is the name of the primary key.`);
-  if (options.geo)
+  const { definition, multi, geo } = indexDefinition(by, title, context);
+  if (options.geo ?? geo)
     throw logic('Geospatial indexes are not implemented in this version of PhotonDB.');
-  if (call.determinism[2] !== undefined && call.determinism[2] !== determinism.always) {
-    throw logic('Could not prove function deterministic.  Index functions must be deterministic.');
-  }
-  const definition = JSON.stringify(by instanceof FunctionValue ? by.term : title);
   accepted(
     await context.environment.catalog.createIndex(info.id, {
       name: title,
-      multi: options.multi,
+      multi: options.multi ?? multi,
       geo: false,
       definition,
     }),
@@ -94,13 +96,13 @@ function indexStates(info: TableInfo, names: readonly string[]): Datum {
         });
   return wanted.map((index) =>
     objectOf([
-      ['function', binaryOfText(index.definition)],
+      ['function', indexBytes(index)],
       ['geo', index.geo],
       ['index', index.name],
       ['multi', index.multi],
       ['outdated', false],
       ...(index.ready ? [] : [['progress', index.progress] as const]),
-      ['query', `indexCreate('${index.name}', ${index.definition})`],
+      ['query', indexQuery(index)],
       ['ready', index.ready],
     ]),
   );

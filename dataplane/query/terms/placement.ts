@@ -26,7 +26,6 @@ export const placementOptions = {
   replicas: option<Replicas>(
     { allowed: 'an integer, an object of server tags and integers', read: replicasOf },
     'How many replicas each shard has; one in this version.',
-    1,
   ),
   primary_replica_tag: option(text, 'The server tag of the primary replicas.'),
   nonvoting_replica_tags: option(
@@ -61,6 +60,11 @@ function replicaCount(value: Datum): number {
 /** Number of replicas of each tag. */
 function countsOf(options: Placement): ReadonlyMap<string, number> {
   const { replicas, primary_replica_tag: primary, nonvoting_replica_tags: nonvoting } = options;
+  if (replicas === undefined) {
+    const counts = new Map([[defaultTag, 1]]);
+    checkTags(counts, primary ?? defaultTag, nonvoting ?? []);
+    return counts;
+  }
   if (typeof replicas === 'number') {
     for (const name of ['primary_replica_tag', 'nonvoting_replica_tags'] as const)
       if (options[name] !== undefined)

@@ -19,7 +19,6 @@ const reconfigureOptions = {
   ...placementOptions,
   // Other than those of `tableCreate`: what is not given stays as it is.
   shards: option(placementOptions.shards, placementOptions.shards.about),
-  replicas: option(placementOptions.replicas, placementOptions.replicas.about),
   dry_run: option(bool, 'Whether the answer says what would be changed, and nothing is.', false),
   emergency_repair: option(
     {
@@ -64,7 +63,7 @@ async function reconfigure(call: ReconfigureCall): Promise<Value> {
   const { options, context } = call;
   const target = expectTarget('reconfigure', call.args[0]);
   if (options.emergency_repair !== undefined) refuseRepair(target, options);
-  checkPlacement({ ...options, shards: options.shards ?? 1, replicas: options.replicas ?? 1 });
+  checkPlacement({ ...options, shards: options.shards ?? 1 });
   const found = tables(target, context);
   for (const info of found) refuseSystem(info, "you can't configure the tables in it");
   const { server } = context.environment;

@@ -6,7 +6,6 @@ import {
   identifierFormat,
   option,
   readModeOption,
-  text,
   useOutdated,
 } from '../options.ts';
 import type { OptionValues } from '../options.ts';
@@ -115,8 +114,18 @@ export const expireAtOption = option<string | null>(
   'The field whose time [ends a document](../concepts/expiry.md); null for none.',
 );
 
+const defaultKey = 'id';
+
 const tableCreateOptions = {
-  primary_key: option(text, 'The field that holds the primary key.', 'id'),
+  primary_key: option(
+    {
+      allowed: 'a string',
+      // The import of the Python package sends null for what it was not told.
+      read: (value) => (datumOf(value) === null ? defaultKey : textOf(value)),
+    },
+    'The field that holds the primary key.',
+    defaultKey,
+  ),
   durability: option(durability, 'Whether writes are on disk when they are answered.', 'hard'),
   ...placementOptions,
   expire_at: expireAtOption,
