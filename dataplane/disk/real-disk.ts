@@ -1,7 +1,19 @@
-import { close, constants, fdatasync, fstat, open as openFile, read, write } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import {
+  close,
+  constants,
+  fdatasync,
+  fstat,
+  fsync,
+  open as openFile,
+  openSync,
+  read,
+  readdirSync,
+  write,
+} from 'node:fs';
+import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { DescriptorReserve } from './descriptor-reserve.ts';
 import type { Disk, DiskFile, OpenMode } from './disk.ts';
 
 const { O_CREAT, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR } = constants;
@@ -13,6 +25,7 @@ const flags: Record<OpenMode, number> = {
 const openDescriptor = promisify(openFile);
 const closeDescriptor = promisify(close);
 const syncDescriptor = promisify(fdatasync);
+const syncNames = promisify(fsync);
 const statDescriptor = promisify(fstat);
 
 /**
@@ -122,20 +135,38 @@ const writeAll = (descriptor: number, offset: number, bytes: Uint8Array): Promis
 
 /** The file system of the machine. */
 export class RealDisk implements Disk {
+  readonly #reserve: DescriptorReserve;
+
+  /** `reservedDescriptors` are held for when the process has no others left: none unless said. */
+  constructor(reservedDescriptors = 0) {
+    this.#reserve = new DescriptorReserve(reservedDescriptors);
+  }
+
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    const plain = await openDescriptor(path, flags[mode], 0o600);
+    const plain = await this.#open(path, flags[mode], 0o600);
     if (mode === 'read') return new RealFile({ plain, durable: undefined });
     try {
-      return new RealFile({ plain, durable: await openDescriptor(path, O_RDWR | O_DSYNC) });
+      return new RealFile({ plain, durable: await this.#open(path, O_RDWR | O_DSYNC) });
     } catch (error) {
       await closeDescriptor(plain);
       throw error;
     }
   }
 
+  #open(path: string, flag: number, mode?: number): Promise<number> {
+    return this.#reserve.use(
+      () => openDescriptor(path, flag, mode),
+      () => openSync(path, flag, mode),
+    );
+  }
+
   async list(directory: string): Promise<readonly string[]> {
     try {
-      return (await readdir(directory)).sort();
+      const names = await this.#reserve.use(
+        () => readdir(directory),
+        () => readdirSync(directory),
+      );
+      return names.sort();
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
@@ -162,11 +193,11 @@ export class RealDisk implements Disk {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    const handle = await open(path, 'r');
+    const descriptor = await this.#open(path, O_RDONLY);
     try {
-      await handle.sync();
+      await syncNames(descriptor);
     } finally {
-      await handle.close();
+      await closeDescriptor(descriptor);
     }
   }
 

@@ -75,10 +75,14 @@ export class WalSyncError extends PhotonError {
   }
 }
 
-/** There is no room for the next segment. Of what is rejected with it, nothing was written. */
-export class WalDiskFullError extends PhotonError {
-  override readonly code = 'wal.disk_full';
+/** The next segment cannot begin for now, and the log is well. Of what is rejected with it, nothing was written. */
+export abstract class WalBlockedError extends PhotonError {
   readonly isRefusal = true;
+}
+
+/** There is no room for the next segment. */
+export class WalDiskFullError extends WalBlockedError {
+  override readonly code = 'wal.disk_full';
   readonly wantedBytes: number;
   readonly freeBytes: number;
 
@@ -90,6 +94,19 @@ export class WalDiskFullError extends PhotonError {
     );
     this.wantedBytes = room.wantedBytes;
     this.freeBytes = room.freeBytes;
+  }
+}
+
+/** The file of the next segment cannot be opened while other files and sockets have every descriptor. */
+export class WalDescriptorsError extends WalBlockedError {
+  override readonly code = 'wal.no_descriptors';
+
+  constructor(cause: unknown) {
+    super(
+      'The write-ahead log cannot begin its next segment: no file descriptor is left. ' +
+        'Close connections, or raise the limit of open files (ulimit -n).',
+      { cause },
+    );
   }
 }
 

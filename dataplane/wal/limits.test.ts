@@ -193,6 +193,29 @@ describe('a log whose disk is full', () => {
   });
 });
 
+describe('a log without file descriptors', () => {
+  it('refuses what needs a new segment, and takes it again when there are some', async () => {
+    const disk = new MemoryDisk();
+    const { wal, clock } = await openLog(disk);
+    disk.failBy((operation) => {
+      if (operation === 'open') throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+    });
+    let last = 0;
+    const fill = async (): Promise<void> => {
+      for (; last < 1_000; last += 1) await wal.append([entry(last + 1)]);
+    };
+    expect((await failureOf(fill())).code).to.equal('wal.no_descriptors');
+    expect((await failureOf(wal.room(signal))).code).to.equal('wal.no_descriptors');
+    disk.failBy(() => undefined);
+    clock.advance(1_000);
+    await wal.room(signal);
+    await wal.append([entry(last + 1)]);
+    await wal.close();
+    const { records } = await openLog(disk);
+    expect(indexesOf(records)).to.have.length(last + 1);
+  });
+});
+
 describe('a log whose disk fails', () => {
   it('stops for good when a sync fails, and never tries it again', async () => {
     const disk = new MemoryDisk();

@@ -9,7 +9,7 @@ import type { Continuity, FlushedPositions } from './continuity.ts';
 import {
   WalAppendTooLargeError,
   WalClosedError,
-  WalDiskFullError,
+  WalBlockedError,
   WalEntriesGoneError,
   WalSyncError,
   WalTooManyError,
@@ -103,7 +103,7 @@ export class LogWriter implements Wal {
   async room(signal: AbortSignal): Promise<void> {
     this.#refuse();
     await this.#row.retry().catch((error: unknown) => {
-      const isKnown = error instanceof WalDiskFullError || this.#closing.signal.aborted;
+      const isKnown = error instanceof WalBlockedError || this.#closing.signal.aborted;
       throw isKnown ? error : this.#fail(error);
     });
     return this.#queue.room(signal);
@@ -239,7 +239,7 @@ export class LogWriter implements Wal {
           this.#row.prepareNext();
         } catch (error) {
           // It comes before anything is written, and everything before is durable.
-          if (error instanceof WalDiskFullError) return appends.refuse(error);
+          if (error instanceof WalBlockedError) return appends.refuse(error);
           const failure = this.#fail(error);
           appends.fail(failure);
           if (ahead?.appends !== appends) ahead?.appends.fail(failure);

@@ -1,5 +1,6 @@
 import type { Clock } from '../common/clock.ts';
-import { WalDiskFullError } from './errors.ts';
+import { isDescriptorShortage } from '../disk/descriptor-reserve.ts';
+import { WalBlockedError, WalDescriptorsError } from './errors.ts';
 import {
   announceSegment,
   pathOf,
@@ -28,7 +29,7 @@ export class NextSegment {
   /** Its number. */
   #sequence = 0;
   /** Why there is no room; nothing is appended until there is. */
-  #refusal: WalDiskFullError | undefined;
+  #refusal: WalBlockedError | undefined;
   #lookedAt = 0;
   #retrying: Promise<void> | undefined;
   readonly #closing = new AbortController();
@@ -37,7 +38,7 @@ export class NextSegment {
     this.#options = options;
   }
 
-  get refusal(): WalDiskFullError | undefined {
+  get refusal(): WalBlockedError | undefined {
     return this.#refusal;
   }
 
@@ -73,7 +74,7 @@ export class NextSegment {
     );
   }
 
-  /** Room of at least this size. Rejects with `wal.disk_full`; any other failure leaves the medium in doubt. */
+  /** Room of at least this size. Rejects with what blocks the log for now; any other failure leaves the medium in doubt. */
   async take(sequence: number, size: number): Promise<PreparedSegment> {
     const prepared = await this.#next;
     this.#next = undefined;
@@ -81,19 +82,19 @@ export class NextSegment {
     try {
       if (prepared instanceof Error) {
         // Room may have been made since.
-        if (!(prepared instanceof WalDiskFullError)) throw prepared;
+        if (!(prepared instanceof WalBlockedError)) throw prepared;
       } else if (prepared !== undefined) {
         if (prepared.size >= size) return prepared;
         await prepared.file.close();
       }
       return await this.#make(size);
     } catch (error) {
-      if (error instanceof WalDiskFullError) this.#refuse(error);
+      if (error instanceof WalBlockedError) this.#refuse(error);
       throw error;
     }
   }
 
-  /** Looks whether there is room again; rejects with `wal.disk_full` while there is none. */
+  /** Looks whether there is room again; rejects with what blocks the log while there is none. */
   async retry(): Promise<void> {
     if (this.#refusal === undefined) return;
     const { clock } = this.#options;
@@ -123,16 +124,16 @@ export class NextSegment {
       return;
     }
     this.#next = undefined;
-    if (prepared instanceof WalDiskFullError) this.#refuse(prepared);
+    if (prepared instanceof WalBlockedError) this.#refuse(prepared);
     throw prepared;
   }
 
-  #refuse(error: WalDiskFullError): void {
+  #refuse(error: WalBlockedError): void {
     this.#refusal = error;
     this.#lookedAt = this.#options.clock.now();
   }
 
-  async #make(size: number): Promise<PreparedSegment> {
+  async #announceAndPrepare(size: number): Promise<PreparedSegment> {
     const sequence = this.#sequence;
     await announceSegment(this.#options, { sequence, size });
     const spare = size === this.#options.segmentBytes ? this.#spares.shift() : undefined;
@@ -143,6 +144,14 @@ export class NextSegment {
       // The segment in front of it is not finished: it needs the room first.
       await withdrawSegment(this.#options, sequence);
       throw error;
+    }
+  }
+
+  async #make(size: number): Promise<PreparedSegment> {
+    try {
+      return await this.#announceAndPrepare(size);
+    } catch (error) {
+      throw isDescriptorShortage(error) ? new WalDescriptorsError(error) : error;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { batchBytes } from './batch.ts';
 import type { FlushedPositions } from './continuity.ts';
-import type { WalDiskFullError } from './errors.ts';
+import type { WalBlockedError } from './errors.ts';
 import { indexRoomBytes } from './group-index.ts';
 import type { Holders } from './holders.ts';
 import type { KeptSegments } from './kept-segments.ts';
@@ -100,7 +100,7 @@ export class SegmentRow {
   }
 
   /** Why nothing can be appended, although the log is well. */
-  get refusal(): WalDiskFullError | undefined {
+  get refusal(): WalBlockedError | undefined {
     return this.#options.next.refusal;
   }
 

@@ -30,8 +30,8 @@ export interface Wal {
    * Resolves when the records are durable; appends become durable in the order of the calls. The
    * records must stay unchanged until then. Per group, indexes follow one another and terms never go
    * back, also over truncations: anything else is a fault of the caller, and asserted. Rejects, without
-   * taking anything, with `wal.full`, `wal.disk_full` or `wal.append_too_large`; with the failure when
-   * the log failed. With `wal.disk_full` everything that waits is refused. After a refusal each later
+   * taking anything, with `wal.full`, `wal.disk_full`, `wal.no_descriptors` or `wal.append_too_large`; with
+   * the failure when the log failed. With the second and third everything that waits is refused. After a refusal each later
    * entry of the group is refused, too, until the first one that was refused comes again.
    */
   append(records: readonly WalRecord[]): Promise<void>;
@@ -39,7 +39,7 @@ export interface Wal {
   truncate(group: number, fromIndex: number): Promise<void>;
   /**
    * Resolves when `append` takes records; rejects with `wal.full` when it does not for 10 s, and with
-   * `wal.disk_full` at once. It looks at the disk again, once a second at most.
+   * `wal.disk_full` or `wal.no_descriptors` at once. It looks at the disk again, once a second at most.
    */
   room(signal: AbortSignal): Promise<void>;
   /**
