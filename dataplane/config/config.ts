@@ -1,8 +1,10 @@
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { PhotonError } from '../common/errors.ts';
+import { isLoopback } from './loopback.ts';
 import { options } from './options.ts';
 import type { Option, OptionName } from './options.ts';
+import { wordsOf } from './words.ts';
 
 /** The settings of a node, from flags, then environment, then file, then defaults. */
 export class ConfigError extends PhotonError {
@@ -25,15 +27,24 @@ export interface ConfigSources {
 
 type Raw = Record<string, unknown>;
 
-const schemaOf = (option: Option): object => ({
-  ...(option.type === 'list'
-    ? { type: 'array', items: { type: 'string' } }
-    : { type: option.type }),
-  ...(option.minimum === undefined ? {} : { minimum: option.minimum }),
-  ...(option.maximum === undefined ? {} : { maximum: option.maximum }),
-  ...(option.values === undefined ? {} : { enum: option.values }),
-  description: option.doc,
-});
+const schemaOf = (option: Option): object => {
+  const items = {
+    type: 'string',
+    ...(option.values === undefined ? {} : { enum: option.values }),
+    ...(option.form === undefined ? {} : { pattern: option.form.pattern }),
+  };
+  if (option.type === 'string') return items;
+  if (option.type === 'integer') {
+    const { minimum, maximum } = option;
+    return {
+      type: 'integer',
+      ...(minimum === undefined ? {} : { minimum }),
+      ...(maximum === undefined ? {} : { maximum }),
+    };
+  }
+  const isNeeded = Array.isArray(option.default) && option.default.length > 0;
+  return { type: 'array', items, uniqueItems: true, ...(isNeeded ? { minItems: 1 } : {}) };
+};
 
 const configSchema = {
   type: 'object',
@@ -45,14 +56,32 @@ const configSchema = {
 
 const validate = new Ajv({ allErrors: false }).compile(configSchema);
 
-function checked(raw: Raw, where: string): Raw {
+/** Where a value comes from: how an option is called there. */
+type Naming = (name: string) => string;
+
+const asFlag: Naming = (name) => `--${name}`;
+const asVariable: Naming = (name) => `PHOTONDB_${name.toUpperCase().replaceAll('-', '_')}`;
+
+const shownCharactersMax = 60;
+
+function shown(value: unknown): string {
+  const text = Array.isArray(value) ? value.map(String).join(',') : undefined;
+  const json = JSON.stringify(text ?? value) ?? '';
+  return json.length > shownCharactersMax ? `${json.slice(0, shownCharactersMax)}…` : json;
+}
+
+function checked(raw: Raw, naming: Naming, where: string): Raw {
   if (validate(raw)) return raw;
   const [error] = validate.errors ?? [];
   const unknown = (error?.params as { additionalProperty?: string } | undefined)
     ?.additionalProperty;
-  if (unknown !== undefined) throw new ConfigError(`Unknown option "${unknown}" in ${where}.`);
-  const name = (error?.instancePath ?? '').slice(1);
-  throw new ConfigError(`The option "${name}" in ${where} ${error?.message ?? 'is invalid'}.`);
+  if (unknown !== undefined) {
+    throw new ConfigError(`Unknown option "${unknown}" in ${where}: --help lists all of them.`);
+  }
+  const [, name = ''] = (error?.instancePath ?? '').split('/');
+  const option: Option | undefined = known(name) ? options[name] : undefined;
+  const takes = option === undefined ? 'another value' : wordsOf(option);
+  throw new ConfigError(`${naming(name)} takes ${takes}, not ${shown(raw[name])}.`);
 }
 
 function converted(name: OptionName, text: string): unknown {
@@ -76,7 +105,10 @@ function fromFlags(flags: readonly string[]): { raw: Raw; file: string | undefin
       throw new ConfigError(`Unknown option "--${name}": --help lists all of them.`);
     }
     const value = inline.length > 0 ? inline.join('=') : flags[(at += 1)];
-    if (value === undefined) throw new ConfigError(`The option "--${name}" needs a value.`);
+    if (value === undefined || (inline.length === 0 && value.startsWith('--'))) {
+      const takes = known(name) ? wordsOf(options[name]) : 'a path';
+      throw new ConfigError(`The option "--${name}" needs a value: ${takes}.`);
+    }
     if (name === 'config') file = value;
     else if (known(name)) raw[name] = converted(name, value);
   }
@@ -86,7 +118,7 @@ function fromFlags(flags: readonly string[]): { raw: Raw; file: string | undefin
 function fromEnvironment(environment: ConfigSources['environment']): Raw {
   const raw: Raw = {};
   for (const name of Object.keys(options)) {
-    const value = environment[`PHOTONDB_${name.toUpperCase().replaceAll('-', '_')}`];
+    const value = environment[asVariable(name)];
     if (value !== undefined && known(name)) raw[name] = converted(name, value);
   }
   return raw;
@@ -104,16 +136,13 @@ function fromFile(path: string, sources: ConfigSources): Raw {
   if (content === null || content === undefined) return {};
   if (typeof content !== 'object' || Array.isArray(content))
     throw new ConfigError(`The configuration file ${path} must hold options by name.`);
-  return checked(content as Raw, path);
+  return checked(content as Raw, (name) => `"${name}" in ${path}`, path);
 }
 
 /** Frozen settings; throws one sentence about the first thing that is wrong. */
 export function loadConfig(sources: ConfigSources): Config {
   const { raw: flags, file } = fromFlags(sources.flags);
-  const environment = checked(
-    fromEnvironment(sources.environment),
-    'the environment (PHOTONDB_...)',
-  );
+  const environment = checked(fromEnvironment(sources.environment), asVariable, 'the environment');
   const fromDisk = file === undefined ? {} : fromFile(file, sources);
   const defaults = Object.fromEntries(
     Object.entries(options).map(([name, option]) => [name, option.default]),
@@ -122,19 +151,34 @@ export function loadConfig(sources: ConfigSources): Config {
     ...defaults,
     ...fromDisk,
     ...environment,
-    ...checked(flags, 'the flags'),
+    ...checked(flags, asFlag, 'the flags'),
   } as Config;
   if (config.join.length > 0)
-    throw new ConfigError('This version has no replication: leave out "join".');
+    throw new ConfigError('This version has no replication: leave out "--join".');
+  checkPorts(config);
   return Object.freeze(config);
 }
 
-const loopback = /^(localhost|127\.|::1$)/;
+/** Those that something listens at; 0 is another free one each time. */
+const listening = ['driver-port', 'http-port', 'web-port'] as const;
+
+function checkPorts(config: Config): void {
+  listening.forEach((name, at) => {
+    const other = listening.slice(0, at).find((each) => config[each] === config[name]);
+    if (other === undefined || config[name] === 0) return;
+    throw new ConfigError(
+      `--${other} and --${name} are both ${config[name]}: each port needs a number of its own.`,
+    );
+  });
+}
 
 /** Beyond loopback nobody gets in without a password. */
+export function passwordRefusal({ bind }: Config, password: string): string | undefined {
+  if (password !== '' || isLoopback(bind)) return undefined;
+  return `Listening at ${bind} needs a password: name a file that holds it with --admin-password-file.`;
+}
+
 export function checkPassword(config: Config, password: string): void {
-  if (password !== '' || loopback.test(config.bind)) return;
-  throw new ConfigError(
-    `Listening at ${config.bind} needs a password: name a file that holds it with --admin-password-file.`,
-  );
+  const refusal = passwordRefusal(config, password);
+  if (refusal !== undefined) throw new ConfigError(refusal);
 }

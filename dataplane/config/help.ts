@@ -1,8 +1,15 @@
 import { options } from './options.ts';
 import type { Option } from './options.ts';
+import { wordsOf } from './words.ts';
 
 const shown = (value: Option['default']): string =>
   (Array.isArray(value) ? value.join(',') : String(value)) || 'empty';
+
+const others = [
+  ['--config FILE', 'A YAML file with options by name. Default: none.'],
+  ['-h, --help', 'Prints this text.'],
+  ['--version', 'Prints the version.'],
+] as const;
 
 /** All options of a node, for people. */
 export const helpText = (): string =>
@@ -10,9 +17,11 @@ export const helpText = (): string =>
     'One node of PhotonDB, in the foreground: npm run serve -- [--OPTION VALUE]...',
     '',
     'Each option may also be given as PHOTONDB_OPTION in the environment, or in the YAML file of --config.',
+    'Ctrl-C stops the node when it has answered its queries; a second one ends it at once.',
     '',
-    ...Object.entries<Option>(options).map(([name, { doc, values, default: value }]) => {
-      const choice = values === undefined ? '' : ` One of ${values.join(', ')}.`;
-      return `  --${name}\n      ${doc}${choice} Default: ${shown(value)}.`;
+    ...Object.entries<Option>(options).map(([name, option]) => {
+      const takes = `Takes ${wordsOf(option)}.`;
+      return `  --${name}\n      ${option.doc}\n      ${takes} Default: ${shown(option.default)}.`;
     }),
+    ...others.map(([name, doc]) => `  ${name}\n      ${doc}`),
   ].join('\n');

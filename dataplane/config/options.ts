@@ -5,8 +5,18 @@ export interface Option {
   readonly doc: string;
   readonly minimum?: number;
   readonly maximum?: number;
+  /** The allowed ones: of a list, those of its items. */
   readonly values?: readonly string[];
+  /** What a text has to look like, for programs and for people. */
+  readonly form?: { readonly pattern: string; readonly words: string };
 }
+
+const nameForm = {
+  pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$',
+  words:
+    'a name of at most 253 letters, digits, ".", "_" and "-" that begins and ends with a letter or a digit',
+} as const;
+const pathForm = { pattern: '^[^\\u0000]+$', words: 'a path' } as const;
 
 const port = (value: number, doc: string) => ({
   type: 'integer' as const,
@@ -17,11 +27,20 @@ const port = (value: number, doc: string) => ({
 });
 
 export const options = {
-  'data-dir': { type: 'string', default: 'data', doc: 'Directory of all data of the node.' },
+  'data-dir': {
+    type: 'string',
+    default: 'data',
+    doc: 'Directory of all data of the node.',
+    form: pathForm,
+  },
   bind: {
     type: 'string',
     default: '127.0.0.1',
     doc: 'Address to listen at. Beyond loopback a password is required.',
+    form: {
+      pattern: '^[0-9A-Za-z._-]+$|^[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[0-9A-Za-z._-]+)?$',
+      words: 'an address of this machine, or a name of it, without port and brackets',
+    },
   },
   'driver-port': port(28_015, 'Port for drivers.'),
   'cluster-port': port(
@@ -30,6 +49,11 @@ export const options = {
   ),
   'http-port': port(8_080, 'Port for health and metrics.'),
   'web-port': port(8_081, 'Port for people and programs.'),
+  'web-hosts': {
+    type: 'list',
+    default: [],
+    doc: 'Names by which the HTTP ports of a node at a loopback address may be asked, beside `localhost` and addresses.',
+  },
   'admin-port': port(
     8_443,
     'Port for the operator; nothing listens there while there is no replication.',
@@ -38,16 +62,19 @@ export const options = {
     type: 'string',
     default: 'photondb',
     doc: 'Name of the node; its data directory belongs to it for ever.',
+    form: nameForm,
   },
   'cluster-name': {
     type: 'string',
     default: 'local',
     doc: 'Name of the cluster that the node belongs to.',
+    form: nameForm,
   },
   roles: {
     type: 'list',
     default: ['data', 'coordinator', 'consensus'],
     doc: 'Roles of the node, separated by commas.',
+    values: ['data', 'coordinator', 'consensus'],
   },
   join: {
     type: 'list',
@@ -57,7 +84,7 @@ export const options = {
   'admin-password-file': {
     type: 'string',
     default: '',
-    doc: 'File with the password of the user `admin`; without one it is empty.',
+    doc: 'File with the password of the user `admin`; without one it is empty. The node follows its changes.',
   },
   'log-level': {
     type: 'string',

@@ -34,7 +34,7 @@ const credentials = {
   verifier: () => ({ salt: 'c2FsdA==', iterations: 1, known: true }),
   check: (_user: string, _message: string, proof: string) =>
     proof === 'ok' ? 'signed' : undefined,
-  checkKey: async (key: string) => key === 'key',
+  checkKey: async (key: string) => (key === 'key' ? ('right' as const) : ('wrong' as const)),
   nonce: () => 'S',
 };
 

@@ -6,8 +6,8 @@ import type { Refusal, ScramCredentials, ScramStep } from './scram-exchange.ts';
  * V0_4 and V0_3 with a key. It holds at most what was pushed, and never waits for the network.
  */
 export interface Credentials extends ScramCredentials {
-  /** Whether the key of an old handshake is the admin's password. */
-  checkKey(key: string): Promise<boolean>;
+  /** Whether the key of an old handshake is the admin's password; `busy` when too many are being checked. */
+  checkKey(key: string, isRefused: () => boolean): Promise<'right' | 'wrong' | 'busy'>;
 }
 
 /** Who may try to log in now, seen from one address. */
@@ -90,6 +90,8 @@ const greeting = nul(
 const tooMany = (user: string, waitMs: number): string =>
   `Too many failed logins of user \`${user}\` from this address: try again in ${Math.ceil(waitMs / 1_000)} s`;
 
+const tooManyAtOnce = 'Too many logins at once: try again in a second';
+
 /** A password that is told apart from a faulty message, and counts. */
 const isGuess = ({ code }: Refusal): boolean => code === 12 || code === 17;
 
@@ -168,11 +170,12 @@ export class Handshake {
     };
     const before = locked();
     if (before !== undefined) return before;
-    const right = await this.#credentials.checkKey(key);
+    const outcome = await this.#credentials.checkKey(key, () => this.#gate.waitMs(keyUser) > 0);
     // Again: many guesses may have been on their way at once.
     const after = locked();
     if (after !== undefined) return after;
-    if (!right) {
+    if (outcome === 'busy') return refusedOld(tooManyAtOnce, 'locked');
+    if (outcome === 'wrong') {
       this.#gate.failed(keyUser);
       return refusedOld('Incorrect authorization key.', 'failed');
     }

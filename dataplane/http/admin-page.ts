@@ -1,25 +1,106 @@
+import { createHash } from 'node:crypto';
+
 /** The first page for people: node, tables and rates; it asks `/api/v1/status` every two seconds. */
-export const adminPage = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>PhotonDB</title>
-<style>
+const style = `
 :root{color-scheme:light dark;--ink:#15202b;--soft:#5b6b7b;--line:#dde4ea;--card:#fff;--ground:#f4f7f9;--accent:#0b7285}
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#93a1af;--line:#2b3640;--card:#161d24;--ground:#0d1217;--accent:#3bc9db}}
 *{box-sizing:border-box}body{margin:0;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground)}
-main{max-width:64rem;margin:0 auto;padding:2rem 1rem}h1{font-size:1.5rem;margin:0 0 1.5rem}h1 span{color:var(--accent)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1rem;margin-bottom:2rem}
-.card{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1rem}.card b{display:block;font-size:1.4rem}.card small{color:var(--soft)}
+main{max-width:64rem;margin:0 auto;padding:2rem 1rem}
+header{display:flex;gap:1rem;align-items:baseline;margin:0 0 1.5rem}h1{font-size:1.5rem;margin:0}h1 span{color:var(--accent)}
+#node{min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;color:var(--soft)}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:1rem;margin-bottom:2rem}
+.card{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1rem;min-width:0}
+.card b{display:block;font-size:1.4rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.card small{color:var(--soft)}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:.75rem}table{width:100%;border-collapse:collapse}
-th,td{text-align:left;padding:.6rem 1rem;border-bottom:1px solid var(--line)}th{color:var(--soft);font-weight:500}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr:last-child td{border-bottom:0}
-</style></head><body><main><h1><span>Photon</span>DB</h1><section class="cards" id="cards"></section>
-<div class="scroll"><table><thead><tr><th>Table</th><th class="n">Documents</th><th class="n">Indexes</th><th class="n">Reads/s</th><th class="n">Writes/s</th></tr></thead><tbody id="tables"></tbody></table></div></main>
-<script>
+th,td{text-align:left;padding:.6rem 1rem;border-bottom:1px solid var(--line)}th{color:var(--soft);font-weight:500}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr:last-child td{border-bottom:0}
+`;
+
+const script = `
 let before, at;
-const cell=(text,number)=>{const td=document.createElement('td');td.textContent=text;if(number)td.className='n';return td};
-const card=(label,value)=>{const div=document.createElement('div');div.className='card';const b=document.createElement('b');b.textContent=value;const s=document.createElement('small');s.textContent=label;div.append(b,s);return div};
-async function refresh(){try{const r=await fetch(location.origin+'/api/v1/status');const s=await r.json();const now=performance.now();const seconds=before?(now-at)/1000:0;
-const rate=(a,b)=>seconds?Math.max(0,(a-b)/seconds).toFixed(0):'–';
-document.getElementById('cards').replaceChildren(card('node',s.node.name),card('state',s.node.state),card('version',s.node.version),card('data on disk',(s.node.storeBytes/1048576).toFixed(1)+' MiB'),card('integrity',s.node.integrity==='ok'?'ok':'damaged'),card('connections',s.connections),card('queries/s',before?rate(s.queries,before.queries):'–'));
-document.getElementById('tables').replaceChildren(...(s.tables.length?s.tables.map(t=>{const o=before&&before.tables.find(x=>x.database===t.database&&x.name===t.name)||t;const tr=document.createElement('tr');tr.append(cell(t.database+'.'+t.name),cell(t.documents.toLocaleString(),1),cell(t.indexes,1),cell(rate(t.reads,o.reads),1),cell(rate(t.writes,o.writes),1));return tr}):[(()=>{const tr=document.createElement('tr');const td=cell('No tables yet.');td.colSpan=5;tr.append(td);return tr})()]));
-before=s;at=now}catch{document.getElementById('cards').replaceChildren(card('state','unreachable'))}}
-refresh();setInterval(refresh,2000);
-</script></body></html>`;
+const byId = (id) => document.getElementById(id);
+const element = (name, text, className) => {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+};
+const cell = (text, number) => element('td', text, number ? 'n' : '');
+const card = (label, value) => {
+  const made = element('div', undefined, 'card');
+  const shown = element('b', value);
+  shown.title = value;
+  made.append(shown, element('small', label));
+  return made;
+};
+const row = (table, rate, old) => {
+  const made = element('tr');
+  made.append(
+    cell(table.database + '.' + table.name),
+    cell(table.documents.toLocaleString(), true),
+    cell(table.indexes, true),
+    cell(rate(table.reads, old.reads), true),
+    cell(rate(table.writes, old.writes), true),
+  );
+  return made;
+};
+const noTables = () => {
+  const made = element('tr');
+  const only = cell('No tables yet.');
+  only.colSpan = 5;
+  made.append(only);
+  return made;
+};
+async function refresh() {
+  try {
+    const response = await fetch('/api/v1/status');
+    if (!response.ok) throw new Error(response.statusText);
+    const status = await response.json();
+    const now = performance.now();
+    const seconds = before ? (now - at) / 1000 : 0;
+    const rate = (a, b) => (seconds ? Math.max(0, (a - b) / seconds).toFixed(0) : '–');
+    const { node, tables } = status;
+    byId('node').textContent = node.name;
+    byId('node').title = node.name;
+    byId('cards').replaceChildren(
+      card('state', node.state),
+      card('version', node.version),
+      card('data on disk', (node.storeBytes / 1048576).toFixed(1) + ' MiB'),
+      card('integrity', node.integrity === 'ok' ? 'ok' : 'damaged'),
+      card('connections', status.connections),
+      card('queries/s', before ? rate(status.queries, before.queries) : '–'),
+    );
+    const was = (table) =>
+      before?.tables.find((o) => o.database === table.database && o.name === table.name) ?? table;
+    const rows = tables.map((table) => row(table, rate, was(table)));
+    byId('tables').replaceChildren(...(rows.length ? rows : [noTables()]));
+    [before, at] = [status, now];
+  } catch {
+    byId('cards').replaceChildren(card('state', 'unreachable'));
+  }
+}
+refresh();
+setInterval(refresh, 2000);
+`;
+
+export const adminPage = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>PhotonDB</title><link rel="icon" href="data:,"><style>${style}</style></head>
+<body><main><header><h1><span>Photon</span>DB</h1><div id="node"></div></header><section class="cards" id="cards"></section>
+<div class="scroll"><table><thead><tr><th>Table</th><th class="n">Documents</th><th class="n">Indexes</th><th class="n">Reads/s</th><th class="n">Writes/s</th></tr></thead><tbody id="tables"></tbody></table></div></main>
+<script>${script}</script></body></html>`;
+
+const hashOf = (text: string): string =>
+  `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** The page runs its own script and style, asks its own port, and is shown in no frame. */
+export const adminPagePolicy = [
+  "default-src 'none'",
+  `script-src ${hashOf(script)}`,
+  `style-src ${hashOf(style)}`,
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');

@@ -31,11 +31,6 @@ const stuckMs = 60_000;
 
 export function healthServer(health: () => NodeHealth, metrics: Registry): Express {
   const server = express().disable('x-powered-by');
-  server.use((request, response, next) => {
-    if (request.method === 'GET' || request.method === 'HEAD') return next();
-    response.set('Allow', 'GET, HEAD').status(405).json({ error: 'only GET and HEAD' });
-    return undefined;
-  });
   const stuck = (): boolean => {
     const { state, replay } = health();
     return state === 'Starting' && replay.movedMsAgo > stuckMs;

@@ -1,6 +1,6 @@
 import express from 'express';
 import type { Express } from 'express';
-import { adminPage } from './admin-page.ts';
+import { adminPage, adminPagePolicy } from './admin-page.ts';
 
 /** What people and programs ask; the users are those of the driver port. */
 export interface WebStatus {
@@ -31,16 +31,13 @@ export type WebLogin = (given: {
   readonly password: string;
   readonly address: string;
 }) => Promise<
-  { readonly type: 'allowed' | 'wrong' } | { readonly type: 'locked'; readonly waitMs: number }
+  | { readonly type: 'allowed' | 'wrong' }
+  /** Too many wrong ones, or more at once than are looked at. */
+  | { readonly type: 'locked' | 'busy'; readonly waitMs: number }
 >;
 
 export function webServer(status: () => WebStatus, login: WebLogin): Express {
   const server = express().disable('x-powered-by');
-  server.use((request, response, next) => {
-    if (request.method === 'GET' || request.method === 'HEAD') return next();
-    response.set('Allow', 'GET, HEAD').status(405).json({ error: 'only GET and HEAD' });
-    return undefined;
-  });
   server.use(async (request, response, next) => {
     const [, encoded = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
     const text = Buffer.from(encoded, 'base64').toString('utf8');
@@ -51,12 +48,16 @@ export function webServer(status: () => WebStatus, login: WebLogin): Express {
       address: request.socket.remoteAddress ?? '',
     });
     if (outcome.type === 'allowed') return next();
-    if (outcome.type === 'locked') {
+    if (outcome.type === 'locked' || outcome.type === 'busy') {
       const seconds = Math.ceil(outcome.waitMs / 1_000);
+      const why =
+        outcome.type === 'busy'
+          ? 'Too many logins at once'
+          : 'Too many failed logins from this address';
       response
         .set('Retry-After', String(seconds))
-        .status(429)
-        .send(`Too many failed logins from this address: try again in ${seconds} s.`);
+        .status(outcome.type === 'busy' ? 503 : 429)
+        .send(`${why}: try again in ${seconds} s.`);
       return undefined;
     }
     response
@@ -66,7 +67,9 @@ export function webServer(status: () => WebStatus, login: WebLogin): Express {
     return undefined;
   });
   server.get('/', (_request, response) => response.redirect('/_admin'));
-  server.get('/_admin', (_request, response) => void response.type('html').send(adminPage));
+  server.get('/_admin', (_request, response) => {
+    response.set('Content-Security-Policy', adminPagePolicy).type('html').send(adminPage);
+  });
   server.get('/api/v1/status', (_request, response) => void response.json(status()));
   server.use((_request, response) => void response.status(404).json({ error: 'no such page' }));
   return server;

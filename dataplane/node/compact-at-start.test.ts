@@ -35,7 +35,7 @@ describe('compaction at the start', () => {
       directory,
       percent,
       usage: () => ({ freeBytes, totalBytes: 2e9 }),
-      logger: { info: say, warn: say, error: say },
+      logger: { debug: say, info: say, warn: say, error: say },
       onProgress: () => undefined,
       signal: new AbortController().signal,
     });

@@ -12,6 +12,7 @@ const sentences: Record<string, string> = {
   EADDRINUSE: 'another process listens there: stop it or choose another port',
   EACCES: 'this user may not listen there: choose a port above 1023',
   EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'this name leads to no address',
 };
 
 export async function listen(
@@ -34,6 +35,8 @@ export async function listen(
       `The port ${at.port} for ${at.what} at ${at.host} cannot be used: ${sentences[code] ?? message}.`,
     );
   }
+  // From now on it is about a client that could not be accepted: without a listener it would end the process.
+  server.on('error', () => undefined);
   const { address, port, family } = server.address() as AddressInfo;
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -1,78 +1,102 @@
 import { readFileSync } from 'node:fs';
-import { checkPassword, ConfigError, loadConfig } from '../config/config.ts';
-import { helpText } from '../config/help.ts';
 import { PhotonError } from '../common/errors.ts';
-import { createLogger } from '../observability/logger.ts';
-import { Node } from './node.ts';
+import { checkPassword, ConfigError, loadConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { helpText } from '../config/help.ts';
+import { isLoopback } from '../config/loopback.ts';
+import { protocolLimits } from '../driver-protocol/limits.ts';
+import { HttpPort } from '../http/http-port.ts';
+import { httpLimits } from '../http/limits.ts';
+import type { HostNames } from '../http/request-rules.ts';
+import { answerStarting } from '../http/starting.ts';
+import { descriptorLimit, shareDescriptors } from './descriptors.ts';
+import { exitCode } from './exit-code.ts';
+import { listen } from './listen.ts';
+import { readPassword } from './password-file.ts';
+import type { HealthPort } from './node.ts';
+import type { RunOptions } from './run.ts';
 
-/** The data plane's process: the only place that reads arguments, environment and signals. */
-const exitCode = { stopped: 0, failed: 1, configuration: 2 } as const;
-
-function passwordOf(path: string): string {
-  if (path === '') return '';
-  try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-  } catch (error) {
-    throw new ConfigError(`The password file ${path} cannot be read: ${(error as Error).message}`);
-  }
-}
-
+/**
+ * The data plane's process: the only place that reads arguments and environment. It loads little, so that
+ * the port for health answers before the rest of the program is there.
+ */
 function versionOf(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 
-async function main(): Promise<void> {
-  if (process.argv.includes('--help')) {
+function apiServerOf({
+  KUBERNETES_SERVICE_HOST: host,
+  KUBERNETES_SERVICE_PORT: port,
+}: NodeJS.ProcessEnv): string | undefined {
+  if (host === undefined) return undefined;
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port ?? '443'}`;
+}
+
+/** A node at a loopback address may have no password, so what a browser asks of it is looked at. */
+const hostsOf = (config: Config): HostNames =>
+  isLoopback(config.bind) ? config['web-hosts'] : 'any';
+
+async function listenHealth(config: Config, connectionsMax: number): Promise<HealthPort> {
+  const port = new HttpPort({
+    limits: { ...httpLimits, connectionsMax },
+    hosts: hostsOf(config),
+    answer: answerStarting,
+  });
+  const address = await listen(port.tcp, {
+    host: config.bind,
+    port: config['http-port'],
+    what: 'health and metrics',
+  });
+  return { port, address };
+}
+
+async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+  const version = versionOf();
+  if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(`${helpText()}\n`);
     return;
   }
+  if (args.includes('--version')) {
+    process.stdout.write(`PhotonDB ${version}\n`);
+    return;
+  }
   const config = loadConfig({
-    flags: process.argv.slice(2),
-    environment: process.env,
+    flags: args,
+    environment,
     readFile: (path) => readFileSync(path, 'utf8'),
   });
-  const password = passwordOf(config['admin-password-file']);
+  const password = readPassword(config['admin-password-file']);
   checkPassword(config, password);
-  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
-  const apiServer =
-    host === undefined
-      ? undefined
-      : `https://${host.includes(':') ? `[${host}]` : host}:${port ?? '443'}`;
-  const logger = createLogger(config['log-level'], { node: config['node-name'] });
-  const node = new Node({
+  const shares = shareDescriptors(descriptorLimit(), {
+    driverConnections: config['connections-max'],
+    httpConnections: httpLimits.connectionsMax,
+    refusing: protocolLimits.refusingMax,
+  });
+  // Nothing is open yet that would have to be closed.
+  const end = (): void => process.exit(exitCode.stopped);
+  process.on('SIGTERM', end).on('SIGINT', end);
+  const health = await listenHealth(config, shares.httpConnections);
+  const options: RunOptions = {
     config,
     password,
-    version: versionOf(),
-    logger,
-    apiServer,
+    version,
+    shares,
+    health,
+    hosts: hostsOf(config),
+    apiServer: apiServerOf(environment),
     argv: process.argv,
-  });
-  let stopping = false;
-  const stop = (): void => {
-    if (stopping) return;
-    stopping = true;
-    node.stop().then(
-      () => process.exit(exitCode.stopped),
-      (error: unknown) => refuse(error, exitCode.failed),
-    );
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  void node.failed.then((error) => {
-    logger.error('the node cannot go on', { error: error.message });
-    process.exit(exitCode.failed);
-  });
-  const line = await node.start();
-  process.stdout.write(`${line}\n`);
+  const { run } = await import('./run.ts');
+  process.off('SIGTERM', end).off('SIGINT', end);
+  await run(options);
 }
 
-function refuse(error: unknown, code: number): void {
+function refuse(error: unknown): void {
   const text =
     error instanceof PhotonError ? error.message : String((error as Error).stack ?? error);
+  const code = error instanceof ConfigError ? exitCode.configuration : exitCode.failed;
   process.stderr.write(`${text}\n`, () => process.exit(code));
 }
 
-await main().catch((error: unknown) =>
-  refuse(error, error instanceof ConfigError ? exitCode.configuration : exitCode.failed),
-);
+await main(process.argv.slice(2), process.env).catch(refuse);

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
 import type { Server } from 'node:net';
 import { assert } from '../common/assert.ts';
+import { passwordRefusal } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { noCounts } from '../driver-protocol/counters.ts';
 import { DriverServer } from '../driver-protocol/driver-server.ts';
 import { protocolLimits } from '../driver-protocol/limits.ts';
 import { healthServer } from '../http/health.ts';
 import type { NodeHealth } from '../http/health.ts';
+import { HttpPort } from '../http/http-port.ts';
+import { httpLimits } from '../http/limits.ts';
+import type { HostNames } from '../http/request-rules.ts';
 import { webServer } from '../http/web.ts';
 import type { WebStatus } from '../http/web.ts';
 import { StatusWriter } from '../kubernetes/node-status.ts';
@@ -22,16 +25,22 @@ import type { Database } from '../replication/database.ts';
 import type { ScrubPlan } from '../replication/scrubber.ts';
 import { Expiry } from '../replication/expiry.ts';
 import { LoginGuard } from '../security/login-guard.ts';
+import { PasswordChecker } from '../security/password-checker.ts';
 import { openDirectory } from '../storage/directory.ts';
 import type { DataDirectory } from '../storage/directory.ts';
 import { machineClock } from './clock.ts';
 import { compactAtStart } from './compact-at-start.ts';
+import type { DescriptorShares } from './descriptors.ts';
 import { DiskGate } from './disk-gate.ts';
 import { diskUsage } from './disk-usage.ts';
 import { createEnvironment } from './environment.ts';
 import { listen } from './listen.ts';
 import { nodeReport } from './report.ts';
 import { openData, storeDirectoryOf } from './open-data.ts';
+import { readPasswordAgain } from './password-file.ts';
+import { PasswordWatch } from './password-watch.ts';
+import { PortLog } from './port-log.ts';
+import { tracedEngine } from './traced-engine.ts';
 import { credentialsOf, settleAdmin, webLogin } from './users.ts';
 
 /** A node: the parts joined, in the order in which they can be used. */
@@ -44,6 +53,22 @@ export interface NodeOptions {
   readonly apiServer: string | undefined;
   /** The command line. */
   readonly argv: readonly string[];
+  readonly shares: DescriptorShares;
+  /** It listens already, so that probes are answered from the first moment. */
+  readonly health: HealthPort;
+  readonly hosts: HostNames;
+}
+
+export interface HealthPort {
+  readonly port: HttpPort;
+  readonly address: string;
+}
+
+/** Where a node serves, and the line that says so. */
+interface Ready {
+  readonly line: string;
+  readonly driver: string;
+  readonly web: string;
 }
 
 const identityDirectory = '/var/run/secrets/photondb.io';
@@ -78,8 +103,9 @@ export class Node {
   readonly #options: NodeOptions;
   readonly #history: LogHistory;
   readonly #logins = new LoginGuard(machineClock);
-  readonly #sockets = new Set<{ destroy(): unknown }>();
+  readonly #portLog: PortLog;
   readonly #servers: Server[] = [];
+  #web: HttpPort | undefined;
   readonly #startedAt = new Date();
   readonly #abort = new AbortController();
   #health: NodeHealth['state'] = 'Starting';
@@ -90,7 +116,6 @@ export class Node {
   #expiring: Promise<void> | undefined;
   #directory: DataDirectory | undefined;
   #drivers: DriverServer | undefined;
-  #web: Server | undefined;
   #status: StatusWriter | undefined;
   /** Resolves with the reason when the node cannot go on. */
   readonly failed: Promise<Error>;
@@ -99,36 +124,40 @@ export class Node {
   constructor(options: NodeOptions) {
     this.#history = new LogHistory(options.logger, () => Date.now());
     this.#options = { ...options, logger: this.#history };
+    this.#portLog = new PortLog(this.#history, machineClock);
     this.failed = new Promise((resolve) => (this.#fail = resolve));
   }
 
-  /** Resolves with the ready line when the node serves. */
-  async start(): Promise<string> {
-    const { config } = this.#options;
-    const http = await this.#listenHttp(
-      healthServer(
-        () => this.#healthNow(),
-        nodeMetrics(() => this.#metrics()),
-      ),
-      config['http-port'],
-      'health and metrics',
-    );
+  /** Queries that have no answer yet. */
+  get running(): number {
+    return this.#drivers?.running ?? 0;
+  }
+
+  /** Resolves when the node serves. */
+  async start(): Promise<Ready> {
+    const { config, health } = this.#options;
+    const metrics = nodeMetrics(() => this.#metrics());
+    health.port.answerWith(healthServer(() => this.#healthNow(), metrics));
+    this.#portLog.follow(health.port.tcp, 'health and metrics');
     this.#startStatusWriter();
     const database = await this.#openDatabase();
     const disk = this.#diskGate(database);
-    const driver = await this.#listenDrivers(database, disk);
-    const web = await this.#listenHttp(
-      webServer(() => this.#webStatus(database), webLogin(database, this.#logins)),
-      config['web-port'],
-      'people and programs',
-    );
-    this.#web = this.#servers.at(-1);
+    const passwords = new PasswordChecker({
+      verifierOf: (user) => database.verifier(user),
+      clock: machineClock,
+      signal: this.#abort.signal,
+    });
+    const driver = await this.#listenDrivers(database, disk, passwords);
+    const web = await this.#listenWeb(database, passwords);
     this.#startExpiry(database, disk);
     this.#startScrub(database);
+    this.#watchPassword(database);
     this.#become('Ready', 'serving');
     // NB: nothing listens for other nodes while there is no replication; the port is said for its place in the line.
-    const cluster = `${config.bind}:${config['cluster-port']}`;
-    return `ready node=${config['node-name']} pid=${process.pid} driver=${driver} cluster=${cluster} http=${http} web=${web}`;
+    const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind;
+    const cluster = `${host}:${config['cluster-port']}`;
+    const line = `ready node=${config['node-name']} pid=${process.pid} driver=${driver} cluster=${cluster} http=${health.address} web=${web}`;
+    return { line, driver, web };
   }
 
   /** Stops taking work, lets queries end, and closes everything durable. */
@@ -140,11 +169,14 @@ export class Node {
     const idle = this.#drivers?.idle();
     await Promise.race([idle, machineClock.sleep(drainMs, deadline).catch(() => undefined)]);
     this.#drivers?.destroy();
-    for (const socket of this.#sockets) socket.destroy();
+    this.#web?.destroy();
     await this.#expiring;
     await this.#database?.stop();
     this.#directory?.[Symbol.dispose]();
     await this.#status?.stop();
+    const { port } = this.#options.health;
+    port.tcp.close();
+    port.destroy();
   }
 
   #become(state: NodeHealth['state'], message: string): void {
@@ -271,19 +303,24 @@ export class Node {
     });
   }
 
-  async #listenDrivers(database: Database, disk: DiskGate): Promise<string> {
-    const { config, logger } = this.#options;
+  async #listenDrivers(
+    database: Database,
+    disk: DiskGate,
+    passwords: PasswordChecker,
+  ): Promise<string> {
+    const { config, logger, shares } = this.#options;
     const directory = this.#directory;
     assert(directory !== undefined, 'drivers come after the data');
     const server = { id: directory.identity.id, name: config['node-name'] };
     const report = this.#report(database, disk);
+    const engine = createQueryEngine(createEnvironment(database, { server, report }, disk));
     const drivers = new DriverServer({
-      engine: createQueryEngine(createEnvironment(database, { server, report }, disk)),
-      credentials: credentialsOf(database),
+      engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, machineClock) : engine,
+      credentials: credentialsOf(database, passwords),
       server,
       limits: protocolLimits,
       clock: machineClock,
-      connectionsMax: config['connections-max'],
+      connectionsMax: shares.driverConnections,
       gateOf: (address) => this.#logins.at(address),
       internalError: (error) =>
         logger.error('a query failed by a fault of the node', {
@@ -291,8 +328,7 @@ export class Node {
         }),
     });
     this.#drivers = drivers;
-    this.#servers.push(drivers.tcp);
-    return listen(drivers.tcp, { host: config.bind, port: config['driver-port'], what: 'drivers' });
+    return this.#listen(drivers.tcp, config['driver-port'], 'drivers');
   }
 
   #report(database: Database, disk: DiskGate): NodeReport {
@@ -306,22 +342,45 @@ export class Node {
       disk,
       history: this.#history,
       drivers: () => this.#drivers,
-      web: () => this.#web,
+      web: () => this.#web?.tcp,
     });
   }
 
-  async #listenHttp(
-    app: Parameters<typeof createServer>[1],
-    port: number,
-    what: string,
-  ): Promise<string> {
-    const server = createServer(app as never);
-    server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
+  async #listenWeb(database: Database, passwords: PasswordChecker): Promise<string> {
+    const { config, shares, hosts } = this.#options;
+    const web = new HttpPort({
+      limits: { ...httpLimits, connectionsMax: shares.httpConnections },
+      hosts,
+      answer: webServer(() => this.#webStatus(database), webLogin(passwords, this.#logins)),
     });
+    this.#web = web;
+    return this.#listen(web.tcp, config['web-port'], 'people and programs');
+  }
+
+  async #listen(server: Server, port: number, what: string): Promise<string> {
     this.#servers.push(server);
-    return listen(server, { host: this.#options.config.bind, port, what });
+    const address = await listen(server, { host: this.#options.config.bind, port, what });
+    this.#portLog.follow(server, what);
+    return address;
+  }
+
+  /** A Secret that is mounted changes in the running pod. */
+  #watchPassword(database: Database): void {
+    const { config, logger, password } = this.#options;
+    const path = config['admin-password-file'];
+    if (path === '') return;
+    const { signal } = this.#abort;
+    const watch = new PasswordWatch({
+      clock: machineClock,
+      logger,
+      initial: password,
+      read: () => readPasswordAgain(path),
+      refusalOf: (given) => passwordRefusal(config, given),
+      settle: (given) => settleAdmin(database, given),
+    });
+    watch.run(signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#fail(error as Error);
+    });
   }
 
   #metrics(): NodeMetrics {

@@ -12,6 +12,7 @@ import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
 import type { Wal, WalOptions } from '../wal/wal.ts';
 import { machineClock } from './clock.ts';
+import { logReserve } from './descriptors.ts';
 
 /** The store and the log of a data directory that this process has locked, as one database. */
 export interface OpenDataOptions extends Pick<
@@ -56,7 +57,7 @@ async function openLog(
   if (!isFirst) requireLog(directory);
   const log = await openWal({
     ...replay,
-    disk: new RealDisk(),
+    disk: new RealDisk(logReserve),
     directory,
     clock: machineClock,
     random: () => randomInt(randomMax) / randomMax,

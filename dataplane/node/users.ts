@@ -3,10 +3,18 @@ import type { Credentials } from '../driver-protocol/handshake.ts';
 import type { WebLogin } from '../http/web.ts';
 import type { Database } from '../replication/database.ts';
 import type { LoginGuard } from '../security/login-guard.ts';
+import type { PasswordChecker } from '../security/password-checker.ts';
 import { checkProof, makeVerifier, verifies } from '../security/scram.ts';
 
-/** Users of the database as the handshake and the web port ask for them. */
-export function credentialsOf(database: Database): Credentials {
+const admin = 'admin';
+/** When who was told `busy` may come again. */
+const busyMs = 1_000;
+
+/** Users of the database as the handshake asks for them. */
+export function credentialsOf(
+  database: Pick<Database, 'verifier'>,
+  passwords: PasswordChecker,
+): Credentials {
   // An unknown user gets a salt of its own, as a known one does, and fails only at the end.
   const decoySalt = randomBytes(16).toString('base64');
   return {
@@ -20,40 +28,39 @@ export function credentialsOf(database: Database): Credentials {
       const found = database.verifier(user);
       return found === undefined ? undefined : checkProof(found, message, proof);
     },
-    checkKey: (key) => allowed(database, 'admin', key),
+    checkKey: (key, isRefused) => passwords.check(admin, key, isRefused),
     nonce: () => randomBytes(18).toString('base64'),
   };
 }
 
-async function allowed(database: Database, user: string, password: string): Promise<boolean> {
-  const found = database.verifier(user);
-  return found !== undefined && verifies(found, password);
-}
-
 /** Logins of the web port, which count as those of drivers do. */
-export function webLogin(database: Database, guard: LoginGuard): WebLogin {
+export function webLogin(passwords: PasswordChecker, guard: LoginGuard): WebLogin {
   return async ({ user, password, address }) => {
     const gate = guard.at(address);
     // Who says nothing guesses nothing: browsers ask first without a name.
     const isGuess = user !== undefined;
-    const name = user ?? 'admin';
-    const before = gate.waitMs(name);
-    if (isGuess && before > 0) return { type: 'locked', waitMs: before };
-    const right = await allowed(database, name, password);
-    const after = gate.waitMs(name);
-    if (isGuess && after > 0) return { type: 'locked', waitMs: after };
+    const name = user ?? admin;
+    const isRefused = (): boolean => isGuess && gate.waitMs(name) > 0;
+    if (isRefused()) return { type: 'locked', waitMs: gate.waitMs(name) };
+    const outcome = await passwords.check(name, password, isRefused);
+    if (outcome === 'busy') return { type: 'busy', waitMs: busyMs };
+    // Again: many guesses may have been on their way at once.
+    if (isRefused()) return { type: 'locked', waitMs: gate.waitMs(name) };
+    const right = outcome === 'right';
     if (isGuess && right) gate.succeeded(name);
     if (isGuess && !right) gate.failed(name);
     return { type: right ? 'allowed' : 'wrong' };
   };
 }
 
-/** The password of the configuration is the admin's from now on. */
-export async function settleAdmin(database: Database, password: string): Promise<void> {
-  if (await allowed(database, 'admin', password)) return;
-  await database.change({
-    type: 'setVerifier',
-    user: 'admin',
-    verifier: await makeVerifier(password),
-  });
+/** The password of the configuration is the admin's from now on; false when it was before. */
+export async function settleAdmin(
+  database: Pick<Database, 'verifier' | 'change'>,
+  password: string,
+): Promise<boolean> {
+  const found = database.verifier(admin);
+  if (found !== undefined && (await verifies(found, password))) return false;
+  const verifier = await makeVerifier(password);
+  await database.change({ type: 'setVerifier', user: admin, verifier });
+  return true;
 }

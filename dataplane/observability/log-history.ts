@@ -40,6 +40,11 @@ export class LogHistory implements Logger {
     this.#inner.info(message, fields);
   }
 
+  /** Not kept: there may be one for each query. */
+  debug(message: string, fields?: object): void {
+    this.#inner.debug(message, fields);
+  }
+
   #keep(level: PastMessage['level'], message: string, fields: object = {}): void {
     const text =
       Object.keys(fields).length === 0 ? message : `${message} ${JSON.stringify(fields)}`;

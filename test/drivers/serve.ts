@@ -64,13 +64,18 @@ export interface Starting {
   readonly serving: Promise<Served>;
 }
 
-export function start(directory: string, flags: readonly string[] = []): Starting {
+export function start(
+  directory: string,
+  flags: readonly string[] = [],
+  openFilesMax?: number,
+): Starting {
   const ports = ['driver', 'cluster', 'http', 'web', 'admin'].flatMap((n) => [`--${n}-port`, '0']);
-  const child = spawn(
-    process.execPath,
-    ['dataplane/node/main.ts', '--data-dir', directory, ...ports, ...flags],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const args = ['dataplane/node/main.ts', '--data-dir', directory, ...ports, ...flags];
+  const command =
+    openFilesMax === undefined
+      ? [process.execPath, ...args]
+      : ['bash', '-c', `ulimit -n ${openFilesMax} && exec "$0" "$@"`, process.execPath, ...args];
+  const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-65_536)));
   const log = (): string => errors;
