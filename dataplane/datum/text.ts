@@ -68,12 +68,17 @@ export function prettyText(datum: Datum, depth = 0): string {
   if (typeof datum === 'number' && Object.is(datum, -0)) return '-0.0';
   if (typeof datum !== 'object' || datum === null) return JSON.stringify(datum);
   if (depth >= datumDepthMax) return '...';
-  if (!isObject(datum)) return `[${datum.map((item) => prettyText(item, depth + 1)).join(', ')}]`;
+  const indent = '\t'.repeat(depth + 1);
+  const end = '\t'.repeat(depth);
+  if (!isObject(datum)) {
+    if (datum.length === 0) return '[]';
+    const items = datum.map((item) => `${indent}${prettyText(item, depth + 1)}`);
+    return `[\n${items.join(',\n')}\n${end}]`;
+  }
   const keys = Object.keys(datum).sort(compareText);
   if (keys.length === 0) return '{}';
-  const indent = '\t'.repeat(depth + 1);
   const fields = keys.map(
     (key) => `${indent}${JSON.stringify(key)}:\t${prettyText(datum[key] as Datum, depth + 1)}`,
   );
-  return `{\n${fields.join(',\n')}\n${'\t'.repeat(depth)}}`;
+  return `{\n${fields.join(',\n')}\n${end}}`;
 }

@@ -2,28 +2,31 @@ import type { Datum } from '../datum/datum.ts';
 import { checkedInput } from '../datum/input.ts';
 import { emptyObject } from '../datum/object.ts';
 import { checkedObject } from '../datum/pseudo-type.ts';
-import { jsonTypeName } from '../datum/type-name.ts';
+import { apply, checkArguments, deferred, guarded, spread } from './application.ts';
 import { determinism } from './compiled.ts';
-import type { Context, Determinism, Node, Path, Scope, TermDefinition } from './compiled.ts';
+import type { Context, Determinism, Node, Scope, TermDefinition } from './compiled.ts';
 import { captured } from './closed-function.ts';
-import { CompileError, MalformedQueryError } from './errors.ts';
+import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
-import { at, atArgument, constant, implicit, strict, variable, withPlace } from './node.ts';
+import { at, constant, implicit, strict, variable, withPlace } from './node.ts';
 import type { Place } from './node.ts';
-import { branch, fallback, logical, spreadBranch } from './special-forms.ts';
+import { branch, fallback, isSpread, logical, spreadBranch } from './special-forms.ts';
 import { checkOptions, listNode, termOptions } from './term-options.ts';
 import type { TermOptions } from './term-options.ts';
+import { termParts, wellFormed } from './term-parts.ts';
+import type { Fields, TermParts } from './term-parts.ts';
 import { Term, termNames } from './term-table.ts';
 import { definitions } from './terms/all.ts';
-import { groupsOf, isGrouped } from './terms/grouping.ts';
-import { overLimit } from './terms/sequence-tools.ts';
+import { isGrouped, overGroups } from './terms/grouping.ts';
+import { checkArity, overLimit } from './terms/sequence-tools.ts';
 import {
   BoundArray,
   BoundObject,
   datumOf,
   FunctionValue,
-  GroupedValue,
   holdsBound,
+  StreamValue,
+  wrongValue,
 } from './value.ts';
 import type { Value } from './value.ts';
 import { refuseNestedWrite, refusesWrites } from './write-nesting.ts';
@@ -61,56 +64,15 @@ const readingTerms: ReadonlySet<number> = new Set([
   Term.NTH,
 ]);
 
-const count = (number: number, noun: string): string =>
-  `${number} ${noun}${number === 1 ? '' : 's'}`;
+/** Terms whose arguments may be orderings. */
+const orderingTerms: ReadonlySet<number> = new Set([Term.ORDER_BY, Term.UNION]);
 
-function arityText(least: number, most: number): string {
-  if (least === most) return count(least, 'argument');
-  return most === Number.POSITIVE_INFINITY
-    ? `${least} or more arguments`
-    : `between ${least} and ${most} arguments`;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-interface TermParts {
-  readonly number: number;
-  readonly args: readonly unknown[];
-  readonly options: Fields;
-}
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Number, arguments and optional arguments of a term; both of the latter may be missing. */
-function termParts(term: readonly unknown[], path: Path): TermParts {
-  const refuse = (message: string): never => {
-    throw new CompileError(message, path);
-  };
-  if (term.length < 1 || term.length > 3)
-    refuse(`Expected between 1 and 3 elements in a raw term, but found ${term.length}.`);
-  const [number, second = [], third] = term;
-  if (typeof number !== 'number')
-    return refuse(`Expected a TermType as a NUMBER but found ${jsonTypeName(number)}.`);
-  if (!termNames.has(number)) refuse(`Unrecognized TermType: ${number}.`);
-  if (number === Term.DATUM) return { number, args: [], options: {} };
-  if (!Array.isArray(second) && !isFields(second))
-    return refuse('Second element in a Term is neither arguments nor optional arguments.');
-  if (third !== undefined && !isFields(third))
-    return refuse('Third element in a Term is not optional arguments.');
-  if (Array.isArray(second)) return { number, args: second, options: third ?? {} };
-  if (third === undefined) return { number, args: [], options: second };
-  return refuse('Second and third element in a term are both optional arguments.');
-}
-
-/** Only what JSON.parse takes and JSON does not say: no driver sends that. */
-function wellFormed<T extends Datum>(scalar: T): T {
-  const isOne =
-    typeof scalar === 'number'
-      ? Number.isFinite(scalar)
-      : typeof scalar !== 'string' || scalar.isWellFormed();
-  if (!isOne) throw new MalformedQueryError();
-  return scalar;
+function refuseOrdering(number: number, { takesOrder, path }: Place): void {
+  if ((number !== Term.ASC && number !== Term.DESC) || takesOrder === true) return;
+  throw new CompileError(
+    `${number === Term.ASC ? 'ASC' : 'DESC'} may only be used as an argument to ORDER_BY or UNION.`,
+    path,
+  );
 }
 
 class Compiler {
@@ -126,6 +88,7 @@ class Compiler {
     const { number, args, options } = termParts(term, place.path);
     if (number === Term.DATUM) return this.#literalDatum(term, place);
     refuseNestedWrite(number, place);
+    refuseOrdering(number, place);
     if (specialTerms.has(number) && number !== Term.MAKE_OBJ)
       checkOptions(undefined, options, place.path);
     const located =
@@ -190,7 +153,7 @@ class Compiler {
         return this.#branch(args, place);
       case Term.OR:
       case Term.AND:
-        return logical(this.#nodes(args, place), number, number === Term.OR);
+        return logical(this.#nodes(args, place), number, this.#context);
       case Term.DEFAULT:
         if (args.length !== 2)
           throw new CompileError(`Expected 2 arguments but found ${args.length}.`, place.path);
@@ -206,10 +169,14 @@ class Compiler {
 
   /** Arguments of a term that may refuse writes, but for the sequence that it is applied to. */
   #arguments({ number, args }: TermParts, place: Place): Node[] {
-    if (!refusesWrites(number)) return this.#nodes(args, place);
-    const inside = { ...place, readOnly: true };
+    const readOnly = place.readOnly || refusesWrites(number);
+    const takesOrder = orderingTerms.has(number);
     return args.map((arg, position) =>
-      this.node(arg, at(position === 0 ? place : inside, position)),
+      this.node(arg, {
+        ...at(place, position),
+        takesOrder,
+        readOnly: position === 0 ? place.readOnly : readOnly,
+      }),
     );
   }
 
@@ -256,23 +223,24 @@ class Compiler {
       throw new CompileError('Expected 1 or more arguments but found 0.', place.path);
     const nodes = this.#nodes(args, place);
     const call = ([target, ...values]: readonly Value[]): Value | Promise<Value> => {
+      const once = values.find((value) => value instanceof StreamValue);
+      if (once !== undefined) throw wrongValue('DATUM', once);
       if (!(target instanceof FunctionValue)) return target as Value;
-      if (target.arity !== values.length) {
-        throw logic(
-          `Expected function with ${count(values.length, 'argument')} but found function with ${count(target.arity, 'argument')}.`,
-        );
-      }
-      return target.call(values);
+      checkArity(target, values.length);
+      const [first = null, ...rest] = values;
+      return isGrouped(first)
+        ? overGroups(first, this.#context, (value) => target.call([value, ...rest]))
+        : target.call(values);
     };
     return strict(nodes, (values) => call(spread(values, nodes)), { term: Term.FUNCALL });
   }
 
   #branch(args: readonly unknown[], place: Place): Node {
     const nodes = this.#nodes(args, place);
-    if (nodes.some(isSpread)) return spreadBranch(nodes, Term.ARGS, Term.BRANCH);
+    if (nodes.some(isSpread)) return spreadBranch(nodes, this.#context);
     if (args.length < 3)
       throw new CompileError(`Expected 3 or more arguments but found ${args.length}.`, place.path);
-    return branch(nodes, Term.BRANCH);
+    return branch(nodes, this.#context);
   }
 
   #ordinary(parts: TermParts, place: Place): Node {
@@ -322,92 +290,18 @@ class Compiler {
       if (!Object.hasOwn(terms, name))
         return form === 'lazy' ? undefined : this.#context.termOptions.get(name);
       const term = terms[name];
-      const inside = { ...at(place, name), readOnly: place.readOnly || refusesWrites(number) };
+      const around = {
+        takesOrder: orderingTerms.has(number),
+        readOnly: place.readOnly || refusesWrites(number),
+      };
+      const inside = { ...at(place, name), ...around };
       if (form !== 'list' || !Array.isArray(term) || term[0] !== Term.MAKE_ARRAY)
         return this.node(term, inside);
-      return listNode(this.#nodes((term[1] ?? []) as unknown[], inside));
+      const items = (term[1] ?? []) as unknown[];
+      return listNode(
+        items.map((item, position) => this.node(item, { ...at(inside, position), ...around })),
+      );
     };
     return termOptions(definition.options, nodeOf, place.path);
   }
-}
-
-interface Guard {
-  readonly values: readonly Value[];
-  readonly path: Path;
-  readonly arrayMax: number;
-  readonly context: Context;
-}
-
-/** Gives errors the place of the argument that they are about, and bounds arrays. */
-function guarded(run: () => Value | Promise<Value>, guard: Guard): Value | Promise<Value> {
-  const bounded = (value: Value): Value => {
-    if (Array.isArray(value) && value.length > guard.arrayMax) throw overLimit(guard.context);
-    return value;
-  };
-  try {
-    const value = run();
-    if (!(value instanceof Promise)) return bounded(value);
-    return value.then(bounded).catch((error: unknown) => {
-      throw atArgument(error, guard.values, guard.path);
-    });
-  } catch (error) {
-    throw atArgument(error, guard.values, guard.path);
-  }
-}
-
-const isSpread = (node: Node): boolean => node.term === Term.ARGS;
-
-function checkArguments(definition: TermDefinition, args: readonly unknown[], place: Place): void {
-  const spreads = args.some((arg) => Array.isArray(arg) && arg[0] === Term.ARGS);
-  const [least, most] = definition.arity;
-  if (!spreads && (args.length < least || args.length > most)) {
-    throw new CompileError(
-      `Expected ${arityText(least, most)} but found ${args.length}.`,
-      place.path,
-    );
-  }
-}
-
-function checkCount({ arity: [least, most] }: TermDefinition, found: number): void {
-  if (found >= least && found <= most) return;
-  throw logic(`Expected ${arityText(least, most)} but found ${found}.`);
-}
-
-/** A grouped first argument: the term applies to the value of each group. */
-function apply(
-  definition: TermDefinition,
-  call: Parameters<TermDefinition['run']>[0],
-): Value | Promise<Value> {
-  checkCount(definition, call.args.length);
-  const [first = null, ...rest] = call.args;
-  if (!isGrouped(first) || definition.grouped === true) return definition.run(call);
-  return groupsOf(first, call.context).then(async (groups) => {
-    const results = [];
-    for (const { key, value } of groups)
-      results.push({ key, value: await definition.run({ ...call, args: [value, ...rest] }) });
-    return new GroupedValue(results);
-  });
-}
-
-/** `args` puts the items of an array in its own place. */
-function spread(values: readonly Value[], nodes: readonly Node[]): readonly Value[] {
-  if (!nodes.some(isSpread)) return values;
-  return values.flatMap((value, position) =>
-    nodes[position]?.term === Term.ARGS && Array.isArray(value) ? (value as Value[]) : [value],
-  );
-}
-
-/** What is written in place of a function: evaluated at each call. */
-function deferred(node: Node): Node {
-  if (node.term === Term.FUNC) return node;
-  const { pure, determinism } = node;
-  const shape = { arity: 1, pure, determinism, term: undefined };
-  const run = (scope: Scope): Value =>
-    new FunctionValue(shape, (args) => {
-      const called = (value: Value): Value | Promise<Value> =>
-        value instanceof FunctionValue ? value.call(args) : value;
-      const value = node.run(scope);
-      return value instanceof Promise ? value.then(called) : called(value);
-    });
-  return { ...node, pure: true, run };
 }

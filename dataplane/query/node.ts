@@ -11,12 +11,15 @@ import type { Value } from './value.ts';
 export interface Place {
   readonly path: Path;
   readonly scope: CompileScope | undefined;
+  /** Whether an ordering may stand here: an argument of `orderBy` or `union`. */
+  readonly takesOrder?: boolean;
   /** Whether a term around it refuses writes. */
   readonly readOnly: boolean;
 }
 
 export const at = (place: Place, frame: number | string): Place => ({
   ...place,
+  takesOrder: false,
   path: [...place.path, frame],
 });
 

@@ -1,31 +1,85 @@
-import type { Node, Scope } from './compiled.ts';
+import type { Context, Node, Scope } from './compiled.ts';
 import { logic, isMissing } from './failure.ts';
-import { constant, lazy, runNow } from './node.ts';
-import { FunctionValue, isSequence, RowValue, truth } from './value.ts';
+import { lazy, runNow } from './node.ts';
+import { Term } from './term-table.ts';
+import { isGrouped, overGroups } from './terms/grouping.ts';
+import { BoundArray, FunctionValue, isSequence, RowValue, truth } from './value.ts';
 import type { Value } from './value.ts';
 
 /** Terms that decide which of their arguments they evaluate. */
+export const isSpread = (node: Node): boolean => node.term === Term.ARGS;
+
+/** What `args` stands for. */
+export const spreadItems = (value: Value): readonly Value[] =>
+  value instanceof BoundArray ? value.items : (value as readonly Value[]);
+
+/** Values one after the other, each evaluated when it is asked for; those of `args` by themselves. */
+function* nowValues(nodes: readonly Node[], scope: Scope): Generator<Value> {
+  for (const node of nodes) {
+    const value = runNow(node, scope);
+    if (isSpread(node)) yield* spreadItems(value);
+    else yield value;
+  }
+}
+
+async function* laterValues(nodes: readonly Node[], scope: Scope): AsyncGenerator<Value> {
+  for (const node of nodes) {
+    const value = await node.run(scope);
+    if (isSpread(node)) yield* spreadItems(value);
+    else yield value;
+  }
+}
+
+/** The same with the first value known already. */
+const withFirst = (nodes: readonly Node[], first: Value): Node[] => [
+  { pure: true, determinism: 0, term: undefined, run: () => first },
+  ...nodes.slice(1),
+];
+
+/** A grouped first argument: the form is that of each group. */
+async function overFirst(
+  nodes: readonly Node[],
+  scope: Scope,
+  { context, form }: { readonly context: Context; readonly form: (nodes: readonly Node[]) => Node },
+): Promise<Value> {
+  const [head] = nodes;
+  if (head === undefined || isSpread(head)) return form(nodes).run(scope);
+  const first = await head.run(scope);
+  const inner = (value: Value): Value | Promise<Value> => form(withFirst(nodes, value)).run(scope);
+  return isGrouped(first) ? overGroups(first, context, inner) : inner(first);
+}
 
 /** The first branch whose test holds; each test and branch is evaluated only when it is reached. */
-export function branch(nodes: readonly Node[], term: number): Node {
-  return lazy(nodes, term, {
-    now: (scope) => {
-      const last = lastOf(nodes);
-      for (let test = 0; test < last; test += 2) {
-        if (truth(runNow(nodes[test] as Node, scope)))
-          return runNow(nodes[test + 1] as Node, scope);
-      }
-      return runNow(nodes[last] as Node, scope);
-    },
-    later: async (scope) => {
-      const last = lastOf(nodes);
-      for (let test = 0; test < last; test += 2) {
-        if (truth(await (nodes[test] as Node).run(scope)))
-          return (nodes[test + 1] as Node).run(scope);
-      }
-      return (nodes[last] as Node).run(scope);
-    },
-  });
+export function branch(nodes: readonly Node[], context: Context): Node {
+  const plain = (own: readonly Node[]): Node =>
+    lazy(own, Term.BRANCH, {
+      now: (scope) =>
+        runNow(
+          ownBranch(own, (node) => truth(runNow(node, scope))),
+          scope,
+        ),
+      later: async (scope) => {
+        const last = lastOf(own);
+        for (let test = 0; test < last; test += 2) {
+          if (truth(await (own[test] as Node).run(scope)))
+            return (own[test + 1] as Node).run(scope);
+        }
+        return (own[last] as Node).run(scope);
+      },
+    });
+  const node = plain(nodes);
+  if (node.pure) return node;
+  return {
+    ...node,
+    run: (scope) => overFirst(nodes, scope, { context, form: plain }),
+  };
+}
+
+function ownBranch(nodes: readonly Node[], holds: (test: Node) => boolean): Node {
+  const last = lastOf(nodes);
+  for (let test = 0; test < last; test += 2)
+    if (holds(nodes[test] as Node)) return nodes[test + 1] as Node;
+  return nodes[last] as Node;
 }
 
 function lastOf(nodes: readonly Node[]): number {
@@ -35,42 +89,47 @@ function lastOf(nodes: readonly Node[]): number {
 }
 
 /** `branch` with `args` in it: those are spread first. */
-export function spreadBranch(nodes: readonly Node[], argsTerm: number, term: number): Node {
-  const whole = branch(nodes, term);
+export function spreadBranch(nodes: readonly Node[], context: Context): Node {
+  const whole = branch(nodes, context);
   const run = async (scope: Scope): Promise<Value> => {
     const spread: Node[] = [];
     for (const node of nodes) {
-      if (node.term !== argsTerm) spread.push(node);
+      if (!isSpread(node)) spread.push(node);
       else
-        for (const value of (await node.run(scope)) as Value[])
-          spread.push(constant(value as never));
+        for (const value of spreadItems(await node.run(scope)))
+          spread.push({ pure: true, determinism: 0, term: undefined, run: () => value });
     }
     if (spread.length < 3) throw logic(`Expected 3 or more arguments but found ${spread.length}.`);
-    return branch(spread, term).run(scope);
+    return branch(spread, context).run(scope);
   };
   return { ...whole, pure: false, run };
 }
 
 /** `or` stops at the first that is true, `and` at the first that is not. */
-export function logical(nodes: readonly Node[], term: number, stopAt: boolean): Node {
-  return lazy(nodes, term, {
-    now: (scope) => {
-      let value: Value = !stopAt;
-      for (const node of nodes) {
-        value = runNow(node, scope);
-        if (truth(value) === stopAt) return value;
-      }
-      return value;
-    },
-    later: async (scope) => {
-      let value: Value = !stopAt;
-      for (const node of nodes) {
-        value = await node.run(scope);
-        if (truth(value) === stopAt) return value;
-      }
-      return value;
-    },
-  });
+export function logical(nodes: readonly Node[], term: number, context: Context): Node {
+  const stopAt = term === Term.OR;
+  const plain = (own: readonly Node[]): Node =>
+    lazy(own, term, {
+      now: (scope) => {
+        let last: Value = !stopAt;
+        for (const value of nowValues(own, scope)) {
+          last = value;
+          if (truth(value) === stopAt) break;
+        }
+        return last;
+      },
+      later: async (scope) => {
+        let last: Value = !stopAt;
+        for await (const value of laterValues(own, scope)) {
+          last = value;
+          if (truth(value) === stopAt) break;
+        }
+        return last;
+      },
+    });
+  const node = plain(nodes);
+  if (node.pure) return node;
+  return { ...node, run: (scope) => overFirst(nodes, scope, { context, form: plain }) };
 }
 
 const isNull = (result: Value): boolean =>

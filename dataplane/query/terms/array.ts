@@ -3,7 +3,7 @@ import { canonicalText } from '../../datum/text.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { about, nonExistence } from '../failure.ts';
-import { arrayOf, datumOf, integerOf } from '../value.ts';
+import { arrayOf, BoundArray, datumOf, integerOf } from '../value.ts';
 import type { Value } from '../value.ts';
 
 /** Arrays as values: items put in, taken out, and arrays as sets. */
@@ -122,5 +122,11 @@ export const arrayTerms: readonly TermEntry[] = [
   [Term.SET_UNION, { arity: [2, 2], run: setUnion }],
   [Term.SET_DIFFERENCE, { arity: [2, 2], run: setDifference }],
   [Term.DIFFERENCE, { arity: [2, 2], run: difference }],
-  [Term.ARGS, { arity: [1, 1], run: ({ args: [array = null] }) => arrayOf(array) }],
+  [
+    Term.ARGS,
+    {
+      arity: [1, 1],
+      run: ({ args: [array = null] }) => (array instanceof BoundArray ? array : arrayOf(array)),
+    },
+  ],
 ];

@@ -105,6 +105,18 @@ const groupOptions = {
   ),
 } as const;
 
+/** Each group's value through `each`. */
+export async function overGroups(
+  value: GroupedValue | GroupingValue,
+  context: Context,
+  each: (value: Value) => Value | Promise<Value>,
+): Promise<Value> {
+  const results: Group[] = [];
+  for (const group of await groupsOf(value, context))
+    results.push({ key: group.key, value: await each(group.value) });
+  return new GroupedValue(results);
+}
+
 function group({
   args: [target = null, ...by],
   options: { index, multi },

@@ -159,7 +159,7 @@ function binary({ args: [value = null] }: TermCall): Datum {
 export const valueTerms: readonly TermEntry[] = [
   [Term.ERROR, { arity: [0, 1], run: raise }],
   [Term.COERCE_TO, { arity: [2, 2], run: coerce }],
-  [Term.TYPE_OF, { arity: [1, 1], run: typeOf }],
+  [Term.TYPE_OF, { arity: [1, 1], grouped: true, run: typeOf }],
   [Term.JSON, { arity: [1, 1], run: parseJson }],
   [
     Term.RANDOM,

@@ -1,0 +1,99 @@
+import type { Context, Node, Path, Scope, TermCall, TermDefinition } from './compiled.ts';
+import { CompileError } from './errors.ts';
+import { logic } from './failure.ts';
+import { atArgument } from './node.ts';
+import type { Place } from './node.ts';
+import { isSpread, spreadItems } from './special-forms.ts';
+import { Term } from './term-table.ts';
+import { isGrouped, overGroups } from './terms/grouping.ts';
+import { overLimit } from './terms/sequence-tools.ts';
+import { FunctionValue } from './value.ts';
+import type { Value } from './value.ts';
+
+/** How a term is applied to the values of its arguments. */
+export const count = (number: number, noun: string): string =>
+  `${number} ${noun}${number === 1 ? '' : 's'}`;
+
+function arityText(least: number, most: number): string {
+  if (least === most) return count(least, 'argument');
+  return most === Number.POSITIVE_INFINITY
+    ? `${least} or more arguments`
+    : `between ${least} and ${most} arguments`;
+}
+
+interface Guard {
+  readonly values: readonly Value[];
+  readonly path: Path;
+  readonly arrayMax: number;
+  readonly context: Context;
+}
+
+/** Gives errors the place of the argument that they are about, and bounds arrays. */
+export function guarded(run: () => Value | Promise<Value>, guard: Guard): Value | Promise<Value> {
+  const bounded = (value: Value): Value => {
+    if (Array.isArray(value) && value.length > guard.arrayMax) throw overLimit(guard.context);
+    return value;
+  };
+  try {
+    const value = run();
+    if (!(value instanceof Promise)) return bounded(value);
+    return value.then(bounded).catch((error: unknown) => {
+      throw atArgument(error, guard.values, guard.path);
+    });
+  } catch (error) {
+    throw atArgument(error, guard.values, guard.path);
+  }
+}
+
+export function checkArguments(
+  definition: TermDefinition,
+  args: readonly unknown[],
+  place: Place,
+): void {
+  const spreads = args.some((arg) => Array.isArray(arg) && arg[0] === Term.ARGS);
+  const [least, most] = definition.arity;
+  if (!spreads && (args.length < least || args.length > most)) {
+    throw new CompileError(
+      `Expected ${arityText(least, most)} but found ${args.length}.`,
+      place.path,
+    );
+  }
+}
+
+function checkCount({ arity: [least, most] }: TermDefinition, found: number): void {
+  if (found >= least && found <= most) return;
+  throw logic(`Expected ${arityText(least, most)} but found ${found}.`);
+}
+
+/** A grouped first argument: the term applies to the value of each group. */
+export function apply(definition: TermDefinition, call: TermCall): Value | Promise<Value> {
+  checkCount(definition, call.args.length);
+  const [first = null, ...rest] = call.args;
+  if (!isGrouped(first) || definition.grouped === true) return definition.run(call);
+  return overGroups(first, call.context, (value) =>
+    definition.run({ ...call, args: [value, ...rest] }),
+  );
+}
+
+/** `args` puts the items of an array in its own place. */
+export function spread(values: readonly Value[], nodes: readonly Node[]): readonly Value[] {
+  if (!nodes.some(isSpread)) return values;
+  return values.flatMap((value, position) =>
+    isSpread(nodes[position] as Node) ? spreadItems(value) : [value],
+  );
+}
+
+/** What is written in place of a function: evaluated at each call. */
+export function deferred(node: Node): Node {
+  if (node.term === Term.FUNC) return node;
+  const { pure, determinism } = node;
+  const shape = { arity: 1, pure, determinism, term: undefined };
+  const run = (scope: Scope): Value =>
+    new FunctionValue(shape, (args) => {
+      const called = (value: Value): Value | Promise<Value> =>
+        value instanceof FunctionValue ? value.call(args) : value;
+      const value = node.run(scope);
+      return value instanceof Promise ? value.then(called) : called(value);
+    });
+  return { ...node, pure: true, run };
+}
