@@ -94,7 +94,7 @@ describe('values', () => {
 
   it('are shown in errors with tabs and line breaks', () => {
     expect(prettyText({ id: 1, a: { b: [1, 2] } })).to.equal(
-      '{\n\t"a":\t{\n\t\t"b":\t[1, 2]\n\t},\n\t"id":\t1\n}',
+      '{\n\t"a":\t{\n\t\t"b":\t[\n\t\t\t1,\n\t\t\t2\n\t\t]\n\t},\n\t"id":\t1\n}',
     );
   });
 

@@ -11,7 +11,7 @@ import { FunctionValue } from './value.ts';
 import type { Value } from './value.ts';
 
 /** How a term is applied to the values of its arguments. */
-export const count = (number: number, noun: string): string =>
+const count = (number: number, noun: string): string =>
   `${number} ${noun}${number === 1 ? '' : 's'}`;
 
 function arityText(least: number, most: number): string {

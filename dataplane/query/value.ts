@@ -7,6 +7,7 @@ import type { Determinism } from './compiled.ts';
 import type { DatabaseInfo, EncodedRange, Row, TableAccess, TableInfo } from './environment.ts';
 import type { RuntimeError } from './errors.ts';
 import { about, logic, nonExistence } from './failure.ts';
+import type { BoundSides } from './options.ts';
 import type { Stream } from './stream.ts';
 
 /** What a term can evaluate to, beside a datum. */
@@ -84,6 +85,12 @@ export class TableValue extends Special {
   }
 }
 
+interface SliceBounds {
+  readonly left: Value;
+  readonly right: Value;
+  readonly sides: BoundSides;
+}
+
 /** A table read in an index's order, between bounds: what `between` and indexed `orderBy` answer. */
 export class SliceValue extends Special {
   override readonly typeName = 'TABLE_SLICE';
@@ -91,20 +98,20 @@ export class SliceValue extends Special {
   /** The index that bounds or orders it; undefined is the primary one. */
   readonly index: string;
   readonly range: EncodedRange | undefined;
-  /** Whether `between` was called on it. */
-  readonly bounded: boolean;
+  /** What `between` was called with. */
+  readonly bounds: SliceBounds | undefined;
   /** Whether `orderBy` was called on it. */
   readonly order: 'ascending' | 'descending' | undefined;
   constructor(
     table: TableValue,
     index: string,
-    shape: Pick<SliceValue, 'range' | 'bounded' | 'order'>,
+    shape: Pick<SliceValue, 'range' | 'bounds' | 'order'>,
   ) {
     super();
     this.table = table;
     this.index = index;
     this.range = shape.range;
-    this.bounded = shape.bounded;
+    this.bounds = shape.bounds;
     this.order = shape.order;
   }
 }

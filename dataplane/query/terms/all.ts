@@ -8,6 +8,7 @@ import { distinctTerms } from './distinct.ts';
 import { fieldTerms } from './fields.ts';
 import { groupTerms } from './grouping.ts';
 import { indexTerms } from './indexes.ts';
+import { infoTerms } from './info.ts';
 import { joinTerms } from './join.ts';
 import { mergeTerms } from './merging.ts';
 import { orderTerms } from './order.ts';
@@ -45,6 +46,7 @@ export const definitions: TermTable = new Map([
   ...tableTerms,
   ...configTerms,
   ...indexTerms,
+  ...infoTerms,
   ...reconfigureTerms,
   ...writeTerms,
   ...writeHookTerms,

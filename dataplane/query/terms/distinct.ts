@@ -40,7 +40,7 @@ function distinct({
 function sliceBy(target: Value, index: string | undefined): SliceValue | undefined {
   if (target instanceof TableValue) {
     const name = index ?? target.info.primaryKey;
-    return new SliceValue(target, name, { range: {}, bounded: false, order: 'ascending' });
+    return new SliceValue(target, name, { range: {}, bounds: undefined, order: 'ascending' });
   }
   if (!(target instanceof SliceValue)) return undefined;
   return target.index === (index ?? target.table.info.primaryKey) ? target : undefined;

@@ -177,7 +177,7 @@ describe('terms over documents', () => {
       'an array of no table',
       [54, [array(1)]],
       3_000_000,
-      'Expected type SELECTION but found DATUM:\n[1]',
+      'Expected type SELECTION but found DATUM:\n[\n\t1\n]',
       [0],
     ],
     [

@@ -1,92 +1,94 @@
-import type { Datum } from '../../datum/datum.ts';
 import { closedTerm } from '../closed-function.ts';
 import { determinism } from '../compiled.ts';
 import type { Context } from '../compiled.ts';
 import type { IndexInfo } from '../environment.ts';
-import { logic } from '../failure.ts';
-import { decodeIndex, encodeIndex } from '../function-blob.ts';
+import { about, logic } from '../failure.ts';
+import { decodeIndex } from '../function-blob.ts';
 import type { IndexFunction } from '../function-blob.ts';
+import { Term } from '../term-table.ts';
 import { termText } from '../term-text.ts';
 import { FunctionValue, Special, wrongValue } from '../value.ts';
 import type { Value } from '../value.ts';
-import { binaryDatum, bytesOf, isBinary } from './binary.ts';
+import { bytesOf, isBinary } from './binary.ts';
+import { checkArity } from './sequence-tools.ts';
 
 /**
- * What an index is over: the name of a field, or a function of the document as its term. Clients give a
- * function or the bytes that `indexStatus` answers, and get bytes and a text of it.
+ * What an index is made of: a function, or the bytes that `indexStatus` gives of one, by which an index
+ * is copied, dumped and restored, also from RethinkDB.
  */
-export interface IndexDefinition {
-  /** JSON text. */
-  readonly definition: string;
-  /** As the bytes say. */
-  readonly multi: boolean;
-  readonly geo: boolean;
-}
 
-const term = { makeArray: 2, variable: 10, function: 69, bracket: 170 } as const;
-const plain = { multi: false, geo: false } as const;
+/** The field of the index's name. */
+export const fieldIndex = (name: string): IndexFunction => ({
+  term: [
+    Term.FUNC,
+    [
+      [Term.MAKE_ARRAY, [1]],
+      [Term.BRACKET, [[Term.VAR, [1]], name]],
+    ],
+  ],
+  multi: false,
+  geo: false,
+});
 
-/** Of the third argument of `indexCreate`; without one the index is over the field of its name. */
-export function indexDefinition(
-  by: Value | undefined,
-  name: string,
-  context: Context,
-): IndexDefinition {
-  if (by === undefined) return { definition: JSON.stringify(name), ...plain };
-  const given =
-    by instanceof FunctionValue ? { term: closedTerm(by), ...plain } : storedFunction(by);
-  const compiled = context.compileFunction(given.term, context);
-  if (compiled.determinism !== determinism.always)
-    throw logic('Could not prove function deterministic.  Index functions must be deterministic.');
-  const { multi, geo } = given;
-  return { definition: JSON.stringify(fieldOfTerm(given.term) ?? given.term), multi, geo };
-}
-
-function storedFunction(value: Value): IndexFunction {
-  if (value instanceof Special || !isBinary(value)) throw wrongValue('FUNCTION', value);
-  const decoded = decodeIndex(bytesOf(value));
+export function indexOf(by: Value): IndexFunction {
+  if (by instanceof FunctionValue) return { term: closedTerm(by), multi: false, geo: false };
+  if (by instanceof Special || !isBinary(by)) throw wrongValue('FUNCTION', by);
+  const decoded = decodeIndex(bytesOf(by));
   if (decoded.type === 'decoded') return decoded.value;
-  if (decoded.type === 'foreign')
-    throw logic(
-      'Cannot create an sindex except from a reql_index_function returned from `index_status` in the field `function`.',
-    );
-  throw logic(
-    `Binary blob passed to index create could not be interpreted as a reql_index_function (${decoded.reason}).`,
+  throw about(
+    logic(
+      decoded.type === 'foreign'
+        ? 'Cannot create an sindex except from a reql_index_function returned from `index_status` in the field `function`.'
+        : `Binary blob passed to index create could not be interpreted as a reql_index_function (${decoded.reason}).`,
+    ),
+    by,
   );
 }
 
-/** The field, for a function that only reads one: such an index needs no function. */
-function fieldOfTerm(functionTerm: unknown): string | undefined {
-  const [, [parameters, body] = []] = functionTerm as [unknown, [unknown, unknown]?];
-  const [, ids] = parameters as [unknown, unknown];
-  const [number, args] = Array.isArray(body) ? (body as [unknown, unknown]) : [];
-  if (number !== term.bracket || !Array.isArray(args) || !Array.isArray(ids)) return undefined;
-  const [of, field] = args as [unknown, unknown];
-  const isParameter = JSON.stringify(of) === JSON.stringify([term.variable, [ids[0] as unknown]]);
-  return isParameter && typeof field === 'string' && args.length === 2 ? field : undefined;
+/** The values of an index follow from the document alone. */
+export function checkIndexFunction({ term }: IndexFunction, context: Context): void {
+  const compiled = context.compileFunction(term, context);
+  if (compiled.determinism !== determinism.always)
+    throw logic('Could not prove function deterministic.  Index functions must be deterministic.');
+  checkArity(compiled.value, 1);
 }
 
-function termOf({ definition }: Pick<IndexInfo, 'definition'>): unknown {
-  const stored: unknown = JSON.parse(definition);
-  if (typeof stored !== 'string') return stored;
-  return [
-    term.function,
-    [
-      [term.makeArray, [1]],
-      [term.bracket, [[term.variable, [1]], stored]],
-    ],
-  ];
+/** How it is kept: the name of a field, which is read without a function, or the term. */
+export function definitionOf(term: unknown): string {
+  return JSON.stringify(fieldOfFunction(term) ?? term);
 }
 
-export const indexBytes = (index: IndexInfo): Datum =>
-  binaryDatum(encodeIndex({ term: termOf(index), multi: index.multi, geo: index.geo }));
-
-/** The query that makes the index, in JavaScript. */
-export function indexQuery(index: IndexInfo): string {
-  const options = [
-    ...(index.multi ? ['multi: true'] : []),
-    ...(index.geo ? ['geo: true'] : []),
-  ].join(', ');
-  const end = options === '' ? '' : `, {${options}}`;
-  return `indexCreate(${JSON.stringify(index.name)}, ${termText(termOf(index))}${end})`;
+/** The name of the field that the function of a document is nothing but. */
+function fieldOfFunction(term: unknown): string | undefined {
+  const [, [parameters, body] = []] = term as [number, unknown[]?];
+  const ids =
+    Array.isArray(parameters) && Array.isArray(parameters[1]) ? parameters[1] : parameters;
+  if (!Array.isArray(ids) || ids.length !== 1 || !Array.isArray(body)) return undefined;
+  const [number, args] = body as [number, unknown[]?];
+  if ((number !== Term.BRACKET && number !== Term.GET_FIELD) || args?.length !== 2)
+    return undefined;
+  const [from, name] = args;
+  return isDocument(from, ids[0]) && body.length === 2 && typeof name === 'string'
+    ? name
+    : undefined;
 }
+
+/** Whether a term is the parameter of the function around it. */
+function isDocument(term: unknown, id: unknown): boolean {
+  if (!Array.isArray(term)) return false;
+  const [number, args] = term as [number, unknown[]?];
+  return number === Term.IMPLICIT_VAR || (number === Term.VAR && args?.[0] === id);
+}
+
+export function functionTerm({ definition }: Pick<IndexInfo, 'definition'>): unknown {
+  const kept = JSON.parse(definition) as unknown;
+  return typeof kept === 'string' ? fieldIndex(kept).term : kept;
+}
+
+/** The call that made the index, as a driver in JavaScript writes it. */
+export function creationText(index: IndexInfo): string {
+  const options = index.multi ? ', {multi: true}' : '';
+  return `indexCreate(${quoted(index.name)}, ${termText(functionTerm(index))}${options})`;
+}
+
+const quoted = (name: string): string => `'${name.replaceAll(/['\\]/g, '\\$&')}'`;

@@ -1,21 +1,27 @@
 import type { Datum } from '../../datum/datum.ts';
 import { objectOf } from '../../datum/object.ts';
-import { prettyText } from '../../datum/text.ts';
-import { typeName } from '../../datum/type-name.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
-import { bool, define, option } from '../options.ts';
-import type { OptionValues } from '../options.ts';
-import { Term } from '../term-table.ts';
 import type { TableInfo } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
-import { DatabaseValue, datumOf, Special, TableValue, textOf } from '../value.ts';
-import type { Value } from '../value.ts';
-import { indexBytes, indexDefinition, indexQuery } from './index-definition.ts';
-import { expectTable } from './select.ts';
+import { encodeIndex } from '../function-blob.ts';
+import { bool, define, option } from '../options.ts';
+import type { OptionValues } from '../options.ts';
 import { accepted } from '../system/accepted.ts';
-import { tableOf } from './sequence-tools.ts';
+import { Term } from '../term-table.ts';
+import { textOf } from '../value.ts';
+import type { Value } from '../value.ts';
+import { binaryDatum } from './binary.ts';
+import {
+  checkIndexFunction,
+  creationText,
+  definitionOf,
+  fieldIndex,
+  functionTerm,
+  indexOf,
+} from './index-definition.ts';
+import { expectTable } from './select.ts';
 
-/** Secondary indexes, and what a table says of itself. */
+/** Secondary indexes: made, dropped, renamed, and how they do. */
 const many = Number.POSITIVE_INFINITY;
 
 /** The table as it is now: the value may be older than the last index. */
@@ -27,35 +33,31 @@ function current(value: Value | undefined, context: Context): TableInfo {
 const indexOptions = {
   multi: option(
     bool,
-    'Whether each item of an array is a value of its own; without it, as the bytes of the function say.',
+    'Whether each item of an array is a value of its own. Without it, as the binary says that an index is made of.',
   ),
-  geo: option(
-    bool,
-    'Whether the values are points, lines and polygons (not implemented); without it, as `multi`.',
-  ),
+  geo: option(bool, 'Whether the values are points, lines and polygons (not implemented).'),
 } as const;
 
-async function indexCreate(call: TermCall<OptionValues<typeof indexOptions>>): Promise<Value> {
-  const {
-    args: [target, name = null, by],
-    options,
-    context,
-  } = call;
+async function indexCreate({
+  args: [target, name = null, by],
+  options,
+  context,
+}: TermCall<OptionValues<typeof indexOptions>>): Promise<Value> {
   const { info } = expectTable(target);
   const title = textOf(name);
   if (title === info.primaryKey)
     throw logic(`Index name conflict: \`${title}\` is the name of the primary key.`);
-  const { definition, multi, geo } = indexDefinition(by, title, context);
-  if (options.geo ?? geo)
+  const made = by === undefined ? fieldIndex(title) : indexOf(by);
+  if (options.geo ?? made.geo)
     throw logic('Geospatial indexes are not implemented in this version of PhotonDB.');
-  accepted(
-    await context.environment.catalog.createIndex(info.id, {
-      name: title,
-      multi: options.multi ?? multi,
-      geo: false,
-      definition,
-    }),
-  );
+  checkIndexFunction(made, context);
+  const index = {
+    name: title,
+    multi: options.multi ?? made.multi,
+    geo: false,
+    definition: definitionOf(made.term),
+  };
+  accepted(await context.environment.catalog.createIndex(info.id, index));
   return { created: 1 };
 }
 
@@ -96,13 +98,13 @@ function indexStates(info: TableInfo, names: readonly string[]): Datum {
         });
   return wanted.map((index) =>
     objectOf([
-      ['function', indexBytes(index)],
+      ['function', binaryDatum(encodeIndex({ ...index, term: functionTerm(index) }))],
       ['geo', index.geo],
       ['index', index.name],
       ['multi', index.multi],
       ['outdated', false],
       ...(index.ready ? [] : [['progress', index.progress] as const]),
-      ['query', indexQuery(index)],
+      ['query', creationText(index)],
       ['ready', index.ready],
     ]),
   );
@@ -117,29 +119,6 @@ async function indexWait({ args: [target, ...names], context }: TermCall): Promi
     context.signal,
   );
   return indexStates(current(target, context), texts);
-}
-
-async function info({ args: [value = null], context }: TermCall): Promise<Value> {
-  if (value instanceof DatabaseValue) return { ...value.info, type: 'DB' };
-  if (value instanceof TableValue) return tableInfo(value, context);
-  const table = tableOf(value);
-  if (table !== undefined && value instanceof Special)
-    return { table: await tableInfo(table, context), type: value.typeName };
-  if (value instanceof Special) return { type: value.typeName, value: value.shown };
-  return { type: typeName(datumOf(value)), value: prettyText(datumOf(value)) };
-}
-
-async function tableInfo(value: TableValue, context: Context): Promise<Datum> {
-  const now = current(value, context);
-  return {
-    db: { id: now.database.id, name: now.database.name, type: 'DB' },
-    doc_count_estimates: [await value.access.count()],
-    id: now.id,
-    indexes: now.indexes.map((index) => index.name).sort(),
-    name: now.name,
-    primary_key: now.primaryKey,
-    type: 'TABLE',
-  };
 }
 
 export const indexTerms: readonly TermEntry[] = [
@@ -159,7 +138,6 @@ export const indexTerms: readonly TermEntry[] = [
           .sort(),
     },
   ],
-  [Term.INFO, { arity: [1, 1], effects: true, run: info }],
   [
     Term.INDEX_STATUS,
     {

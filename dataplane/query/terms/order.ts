@@ -16,7 +16,7 @@ import {
   wrongValue,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
-import { readyIndex, sliceStream } from './index-access.ts';
+import { sliceStream } from './index-access.ts';
 import { collected, overLimit, tableOf, whenDone } from './sequence-tools.ts';
 import { Direction, sorted, sortKey } from './sort-key.ts';
 import type { SortKey } from './sort-key.ts';
@@ -63,8 +63,7 @@ function orderBy(call: TermCall<OptionValues<typeof orderOptions>>): Value | Pro
 function orderedSlice(target: Value, { name, sign }: IndexOrder): SliceValue {
   const order = sign === 1 ? 'ascending' : 'descending';
   if (target instanceof TableValue) {
-    if (name !== target.info.primaryKey) readyIndex(target, name);
-    return new SliceValue(target, name, { range: {}, bounded: false, order });
+    return new SliceValue(target, name, { range: {}, bounds: undefined, order });
   }
   if (!(target instanceof SliceValue)) {
     if (tableOf(target) === undefined && !(target instanceof StreamValue))
@@ -73,12 +72,12 @@ function orderedSlice(target: Value, { name, sign }: IndexOrder): SliceValue {
       'Indexed order_by can only be performed on a TABLE or TABLE_SLICE. Make sure order_by comes before any transformations (such as map) or filters.',
     );
   }
-  const { table, index, range, bounded } = target;
+  const { table, index, range, bounds } = target;
   if (target.order !== undefined)
     throw logic('Cannot perform multiple indexed ORDER_BYs on the same table.');
   if (index !== name)
     throw logic(`Cannot order by index \`${name}\` after calling BETWEEN on index \`${index}\`.`);
-  return new SliceValue(table, index, { range, bounded, order });
+  return new SliceValue(table, index, { range, bounds, order });
 }
 
 /** Rows that an index finds by the same value, among themselves in the order of the keys. */

@@ -1,6 +1,6 @@
 import { encodeKey } from '../../datum/key.ts';
 import { encodePrimaryKey } from '../../datum/primary-key.ts';
-import type { TermCall, TermEntry } from '../compiled.ts';
+import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { boundOptions, define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
@@ -8,6 +8,7 @@ import type { Row } from '../environment.ts';
 import { logic } from '../failure.ts';
 import { chained, streamOf } from '../stream.ts';
 import {
+  BoundValue,
   datumOf,
   RowValue,
   SliceValue,
@@ -71,7 +72,8 @@ async function getAll({
 }
 
 function refuseSecondBetween(slice: SliceValue, index: string): void {
-  if (slice.bounded) throw logic('Cannot perform multiple BETWEENs on the same table.');
+  if (slice.bounds !== undefined)
+    throw logic('Cannot perform multiple BETWEENs on the same table.');
   if (slice.index === index) return;
   throw logic(
     `Cannot call BETWEEN on index \`${index}\` after calling ORDER_BY on index \`${slice.index}\`.`,
@@ -83,31 +85,47 @@ const betweenOptions = {
   ...boundOptions,
 } as const;
 
-function between({
-  args: [target = null, ...bounds],
-  options,
-}: TermCall<OptionValues<typeof betweenOptions>>): Value {
+type Ends = (bounds: readonly Value[]) => readonly [left: Value, right: Value];
+
+/** Null is an end that is not there: what drivers of former versions mean by it. */
+const openEnds: Ends = ([left = null, right = null]) => [
+  left === null ? new BoundValue('minval') : left,
+  right === null ? new BoundValue('maxval') : right,
+];
+
+const givenEnds: Ends = ([left = null, right = null]) => [left, right];
+
+function between(
+  { args: [target = null, ...bounds], options }: TermCall<OptionValues<typeof betweenOptions>>,
+  ends: Ends,
+): Value {
   const slice = target instanceof SliceValue ? target : undefined;
   if (slice === undefined && !(target instanceof TableValue))
     throw wrongValue('TABLE_SLICE', target);
   const from = slice?.table ?? expectTable(target);
   const index = options.index ?? slice?.index ?? from.info.primaryKey;
   if (slice !== undefined) refuseSecondBetween(slice, index);
-  if (index !== from.info.primaryKey) readyIndex(from, index);
-  const range = boundedRange(bounds, options);
-  return new SliceValue(from, index, { range, bounded: true, order: slice?.order });
+  const [left, right] = ends(bounds);
+  const range = boundedRange([left, right], options);
+  const { left_bound, right_bound } = options;
+  return new SliceValue(from, index, {
+    range,
+    bounds: { left, right, sides: { left_bound, right_bound } },
+    order: slice?.order,
+  });
 }
 
-const betweenTerm = define({
-  arity: [3, 3],
-  options: betweenOptions,
-  effects: true,
-  run: between,
-});
+const betweenTerm = (ends: Ends): TermDefinition =>
+  define({
+    arity: [3, 3],
+    options: betweenOptions,
+    effects: true,
+    run: (call) => between(call, ends),
+  });
 
 export const selectTerms: readonly TermEntry[] = [
   [Term.GET, { arity: [2, 2], effects: true, run: get }],
-  [Term.BETWEEN_DEPRECATED, betweenTerm],
+  [Term.BETWEEN_DEPRECATED, betweenTerm(openEnds)],
   [Term.GET_ALL, define({ arity: [1, many], options: getAllOptions, effects: true, run: getAll })],
-  [Term.BETWEEN, betweenTerm],
+  [Term.BETWEEN, betweenTerm(givenEnds)],
 ];
