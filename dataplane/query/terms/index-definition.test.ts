@@ -43,7 +43,7 @@ describe('what an index is over', () => {
       await create(`${name} again`, bytes);
       const again = await status(`${name} again`);
       expect(again).to.deep.include({ function: bytes, multi });
-      expect(again['query']).to.equal(String(query).replace(`"${name}"`, `"${name} again"`));
+      expect(again['query']).to.equal(String(query).replace(`'${name}'`, `'${name} again'`));
       expect(await found(`${name} again`, value)).to.have.members([...ids]);
     }
   });
@@ -56,10 +56,10 @@ describe('what an index is over', () => {
       { multi: true },
     );
     expect((await status('a'))['query']).to.equal(
-      'indexCreate("a", function(var_1) { return var_1("a"); })',
+      `indexCreate('a', function(var_1) { return var_1("a"); })`,
     );
     expect((await status('tags'))['query']).to.equal(
-      'indexCreate("tags", function(var_1) { return var_1("tags"); }, {multi: true})',
+      `indexCreate('tags', function(var_1) { return var_1("tags"); }, {multi: true})`,
     );
   });
 
