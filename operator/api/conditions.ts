@@ -35,13 +35,42 @@ export const reasons = Object.freeze({
   claimRefused: 'ClaimRefused',
   /** The data of a node would not outlive its pod. */
   volumeAtRisk: 'VolumeAtRisk',
+  /** The nodes run another version than the manifest names. */
+  versionMismatch: 'VersionMismatch',
+  /** The API server, or a webhook behind it, fails at a request again and again. */
+  apiServerFails: 'ApiServerFails',
+  /** On Reconciling: no work is under way, because Stalled is True. */
+  stalled: 'Stalled',
   serving: 'Serving',
   noNodeReady: 'NoNodeReady',
+  /** The Service for clients is missing, or does not lead to the nodes. */
+  serviceWrong: 'ServiceWrong',
   nodesReady: 'NodesReady',
+  /** A node has no pod, or its pod is not ready: it reports nothing that counts. */
+  nodesStarting: 'NodesStarting',
   /** Not heard of for three refreshes. */
   nodesUnknown: 'NodesUnknown',
   /** Not serving, or not as it should. */
   nodesUnhealthy: 'NodesUnhealthy',
+  /** A container used more memory than its limit. */
+  outOfMemory: 'OutOfMemory',
+  imageUnavailable: 'ImageUnavailable',
+  /** A container ends again and again. */
+  crashLoop: 'CrashLoop',
+  /** The kubelet cannot create a container. */
+  containerFailed: 'ContainerFailed',
+  /** The kubelet cannot create the sandbox of a pod: its network, its runtime, its cgroup. */
+  sandboxFailed: 'SandboxFailed',
+  /** A ResourceQuota of the namespace is used up. */
+  quotaExceeded: 'QuotaExceeded',
+  /** A volume is not provisioned, or not mounted. */
+  storageUnavailable: 'StorageUnavailable',
+  /** No machine takes the pod. */
+  unschedulable: 'Unschedulable',
+  /** A machine has removed the pod. */
+  evicted: 'Evicted',
+  /** The API server refuses the pod, or a machine does not admit it. */
+  podRefused: 'PodRefused',
 } as const);
 
 export type Reason = (typeof reasons)[keyof typeof reasons];

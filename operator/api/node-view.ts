@@ -2,6 +2,17 @@
  * A wanted node as the operator sees it: its pod, as the kubelet reports it, and what the node
  * reports of itself. Decisions are made on these, never on raw objects.
  */
+import type { Reason } from './conditions.ts';
+
+/** Why a node does not run, as far as Kubernetes reports it. */
+export interface Trouble {
+  readonly reason: Reason;
+  /** What happened, why, and what to do. */
+  readonly message: string;
+  /** It does not pass by itself: somebody has to change something. */
+  readonly isCertain: boolean;
+}
+
 export interface PodView {
   readonly uid: string;
   /** From its annotation; absent on a pod that somebody else has made. */
@@ -10,8 +21,8 @@ export interface PodView {
   readonly isTerminating: boolean;
   /** Since its readiness changed last, or since it was made. */
   readonly unchangedMs: number;
-  /** Why it does not start, in the words of Kubernetes. */
-  readonly trouble?: string;
+  /** A failure that the pod has recovered from, such as a container that was out of memory. */
+  readonly incident?: string;
 }
 
 export interface NodeReport {
@@ -27,7 +38,11 @@ export interface NodeView {
   readonly pool: string;
   readonly roles: readonly string[];
   readonly wantedRevision: string;
+  /** The version that the manifest names. */
+  readonly wantedVersion: string;
   readonly pod?: PodView;
+  /** Why its pod is not ready, or not there. */
+  readonly trouble?: Trouble;
   readonly report?: NodeReport;
   /** False when the node has reported before, and then missed three refreshes. */
   readonly isHeard: boolean;
@@ -41,6 +56,12 @@ export function isCurrent({ pod, report, isHeard, wantedRevision }: NodeView): b
     report?.revision === wantedRevision &&
     report.health === 'Ready'
   );
+}
+
+/** Its report is of the pod that runs now: a report stays when its process has ended. */
+export function reportsNow({ pod, report, isHeard }: NodeView): boolean {
+  if (pod === undefined || pod.isTerminating || !pod.isReady || !isHeard) return false;
+  return report !== undefined && report.revision === pod.revision;
 }
 
 /** Runs, and not as it is wanted. */

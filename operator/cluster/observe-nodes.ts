@@ -3,11 +3,19 @@ import type { NodeView } from '../api/node-view.ts';
 import { keyOf } from '../controller/object.ts';
 import { revisionAnnotation } from '../resources/labels.ts';
 import { wantedNodes } from '../resources/layout.ts';
+import { nodeContainer } from '../resources/overlay.ts';
+import type { Evidence } from '../status/observed.ts';
 import { nodeView } from '../status/node-view.ts';
 import type { Context } from './task.ts';
 import { wantedTemplate } from './task.ts';
 
-export function observeNodes(context: Context): readonly NodeView[] {
+const conventions = Object.freeze({ revisionAnnotation, mainContainer: nodeContainer });
+
+/** With evidence, the nodes also tell what pods alone do not. */
+export function observeNodes(
+  context: Context,
+  evidence: ReadonlyMap<string, Evidence> = new Map(),
+): readonly NodeView[] {
   const { cluster, tools } = context;
   const { world, heartbeats, clock } = tools;
   const namespace = cluster.metadata.namespace ?? '';
@@ -22,11 +30,13 @@ export function observeNodes(context: Context): readonly NodeView[] {
       name,
       pool: pool.name,
       roles: pool.roles,
+      wantedVersion: cluster.spec.version,
       wantedRevision: wantedTemplate(context, pool, zone)?.revision ?? '',
       pod: world.pods.get(key),
       node,
       isHeard: heartbeats.isHeard(uid, clock.now()),
+      evidence: evidence.get(name),
     };
-    return nodeView(objects, revisionAnnotation, elapsedMs);
+    return nodeView(objects, conventions, elapsedMs);
   });
 }

@@ -5,8 +5,7 @@
  */
 import type { ReconcileResult } from '../controller/controller.ts';
 import type { KubeError } from '../kube/errors.ts';
-import type { Outcome } from '../status/conditions.ts';
-import { observeNodes } from './observe-nodes.ts';
+import type { Outcome } from '../status/verdicts.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { Step } from './steps.ts';
 import { carryOutAll } from './steps.ts';
@@ -106,7 +105,7 @@ export function reconciler(
     await writer.claim(context);
     const { result, error } = await carryOutAll(steps, context);
     const outcome = outcomeOf(result, error);
-    if (outcome !== undefined) await writer.conclude(context, outcome, observeNodes(context));
+    if (outcome !== undefined) await writer.conclude(context, outcome);
     if (error !== undefined) throw error;
     return { type: 'after', delayMs: result.type === 'retry' ? result.afterMs : lookAgainMs };
   };

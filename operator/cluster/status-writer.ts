@@ -8,13 +8,18 @@ import type { NodeView } from '../api/node-view.ts';
 import { keyOf } from '../controller/object.ts';
 import type { KubeObject, Resource } from '../kube/object.ts';
 import { resources } from '../kube/object.ts';
-import { passwordSecretName } from '../resources/admin-secret.ts';
 import { poolSelector, selectorText } from '../resources/labels.ts';
 import { canonicalText } from '../resources/manifest.ts';
 import { poolObjectName } from '../resources/names.ts';
+import { clientService } from '../resources/services.ts';
 import type { ClusterStatus, PoolStatus } from '../status/cluster-status.ts';
 import { clusterStatus, firstStatus, poolStatus } from '../status/cluster-status.ts';
-import type { Moment, Outcome } from '../status/conditions.ts';
+import type { Moment } from '../status/conditions.ts';
+import { newsOf } from '../status/news.ts';
+import { serviceFault } from '../status/service-fault.ts';
+import type { Outcome } from '../status/verdicts.ts';
+import { EvidenceReader } from './evidence.ts';
+import { observeNodes } from './observe-nodes.ts';
 import type { Context } from './task.ts';
 import { eventOf } from './task.ts';
 import { unusedClaims } from './unused-claims.ts';
@@ -27,6 +32,7 @@ interface Written {
 
 export class StatusWriter {
   /** By the UID of the cluster, then of the object. */
+  readonly #evidence = new EvidenceReader();
   readonly #written = new Map<string, Map<string, Written>>();
 
   /** The first write of a new generation: that it has been seen, before anything is done. */
@@ -42,18 +48,24 @@ export class StatusWriter {
     );
   }
 
-  async conclude(context: Context, outcome: Outcome, nodes: readonly NodeView[]): Promise<void> {
+  /** Writes what a reconcile came to, and what is seen of the nodes now. */
+  async conclude(context: Context, outcome: Outcome): Promise<void> {
     const { cluster } = context;
     const before = this.#before(cluster);
+    const evidence = await this.#evidence.gather(context, observeNodes(context));
+    const nodes = observeNodes(context, evidence);
     const facts = {
       outcome,
       nodes,
-      passwordSecret: passwordSecretName(cluster),
+      serviceFault: clientServiceFault(context),
+      passwordSecret: context.password?.secret,
       unusedClaims: unusedClaims(context),
     };
     const status = clusterStatus(facts, moment(context), before);
     await this.#write(context, resources.photonClusters, cluster, status);
-    for (const event of transitions(before, status)) context.tools.emit(eventOf(context, event));
+    for (const news of newsOf(before, status, nodes)) {
+      context.tools.emit(eventOf(context, { ...news, action: 'Reconcile' }));
+    }
     await this.#concludePools(context, nodes);
   }
 
@@ -112,17 +124,7 @@ function moment({ cluster, tools }: Context): Moment {
   return { generation: cluster.metadata.generation ?? 0, now };
 }
 
-/** What people want to read in the events: that it is stuck, degraded, or fulfilled. */
-function* transitions(
-  before: ClusterStatus,
-  after: ClusterStatus,
-): Generator<Parameters<typeof eventOf>[1]> {
-  for (const { type, status, reason, message } of after.conditions ?? []) {
-    const was = before.conditions?.find((each) => each.type === type);
-    const isNews = status === 'True' && (was?.status !== 'True' || was.reason !== reason);
-    if (!isNews) continue;
-    const event = { reason, action: 'Reconcile', note: message };
-    if (type === 'Stalled' || type === 'Degraded') yield { ...event, type: 'Warning' };
-    if (type === 'Ready') yield { ...event, type: 'Normal' };
-  }
+function clientServiceFault({ cluster, tools }: Context): string | undefined {
+  const wanted = clientService(cluster);
+  return serviceFault(wanted, tools.world.services.get(keyOf(wanted.metadata)));
 }

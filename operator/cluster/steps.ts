@@ -2,8 +2,8 @@
  * Carries out the tasks of a reconcile in their order. A task that is not complete holds back only
  * those that need it: a cluster whose Service is in dispute still gets larger volumes. Generic.
  */
-import { reasons } from '../api/conditions.ts';
 import { KubeError, isKubeError } from '../kube/errors.ts';
+import { refusalOf } from './refusal.ts';
 import type { Context, Task, TaskResult } from './task.ts';
 import { complete } from './task.ts';
 
@@ -25,9 +25,7 @@ async function carryOut(task: Task, context: Context): Promise<TaskResult | Kube
     return await task(context);
   } catch (error) {
     if (!isKubeError(error) || context.signal.aborted) throw error;
-    if (!isKubeError(error, 'kube.invalid', 'kube.forbidden', 'kube.bad_request')) return error;
-    const message = `the API server refuses: ${error.message}`;
-    return { type: 'fail', reason: reasons.refused, message };
+    return refusalOf(error) ?? error;
   }
 }
 

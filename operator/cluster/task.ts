@@ -13,7 +13,8 @@ import { configMap } from '../resources/node-config.ts';
 import type { PodTemplate } from '../resources/pod-template.ts';
 import { podTemplate } from '../resources/pod-template.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
-import type { Applier } from './applier.ts';
+import type { Applied, Applier } from './applier.ts';
+import { refusalOf } from './refusal.ts';
 import type { World } from './world.ts';
 
 export type TaskResult =
@@ -62,17 +63,30 @@ export async function applyAll(
   wanted: readonly (readonly [Resource, Manifest])[],
 ): Promise<TaskResult> {
   const results = await Promise.all(
-    wanted.map(([resource, manifest]) => tools.applier.apply(cluster, resource, manifest, signal)),
+    wanted.map(async ([resource, manifest]): Promise<TaskResult> => {
+      try {
+        return resultOf(await tools.applier.apply(cluster, resource, manifest, signal));
+      } catch (error) {
+        const refusal = refusalOf(error, `${manifest.kind} ${manifest.metadata.name}`);
+        if (refusal === undefined) throw error;
+        return refusal;
+      }
+    }),
   );
-  for (const result of results) {
-    if (result.type === 'foreign') {
-      return { type: 'fail', reason: reasons.foreignObject, message: result.message };
-    }
-    if (result.type === 'leaving') {
-      return { type: 'retry', message: result.message, afterMs: leavingMs };
-    }
+  const firstOf = (type: TaskResult['type']): TaskResult | undefined =>
+    results.find((result) => result.type === type);
+  return firstOf('fail') ?? firstOf('retry') ?? complete;
+}
+
+function resultOf(applied: Applied): TaskResult {
+  switch (applied.type) {
+    case 'ours':
+      return complete;
+    case 'foreign':
+      return { type: 'fail', reason: reasons.foreignObject, message: applied.message };
+    case 'leaving':
+      return { type: 'retry', message: applied.message, afterMs: leavingMs };
   }
-  return complete;
 }
 
 /** The wanted pods of a zone; undefined until the password is known, which they depend on. */

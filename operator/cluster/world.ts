@@ -10,12 +10,13 @@ import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/object.ts';
 import { clusterLabel } from '../resources/labels.ts';
 import type { Claim } from '../rollout/claims.ts';
-import type { Pod } from '../status/node-view.ts';
+import type { Pod } from '../status/observed.ts';
+import type { SeenService } from '../status/service-fault.ts';
 import type { WatchedOptions } from './watched.ts';
 import { Watched } from './watched.ts';
 
 export interface RunningPod extends Pod {
-  readonly spec?: {
+  readonly spec?: Pod['spec'] & {
     readonly volumes?: readonly { readonly configMap?: { readonly name?: string } }[];
   };
 }
@@ -50,6 +51,7 @@ export class World {
   readonly statefulSets: Watched<StatefulSet>;
   readonly volumeClaims: Watched<VolumeClaim>;
   readonly configMaps: Watched<KubeObject>;
+  readonly services: Watched<KubeObject & SeenService>;
   /** Every cache, for what concerns them all. */
   readonly caches: readonly Cache[];
 
@@ -61,8 +63,8 @@ export class World {
     this.statefulSets = new Watched(resources.statefulSets, options, ours);
     this.volumeClaims = new Watched(resources.persistentVolumeClaims, options, ours);
     this.configMaps = new Watched(resources.configMaps, options, ours);
+    this.services = new Watched(resources.services, options, ours);
     const plain = [
-      resources.services,
       resources.serviceAccounts,
       resources.roles,
       resources.roleBindings,
@@ -76,6 +78,7 @@ export class World {
       this.statefulSets,
       this.volumeClaims,
       this.configMaps,
+      this.services,
       ...plain,
     ];
   }

@@ -58,6 +58,8 @@ function container(cluster: PhotonCluster, pool: Pool): V1Container {
     name: nodeContainer,
     image: imageOf(cluster.spec),
     imagePullPolicy: cluster.spec.image.pullPolicy,
+    // The status of the cluster repeats the last line of a process that ends.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     // The image's entry point is node.
     args: ['dataplane/node/main.ts', '--config', '/etc/photondb/config.yaml'],
     env: [

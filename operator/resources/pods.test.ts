@@ -49,6 +49,10 @@ describe('the pods of a pool', () => {
     });
   });
 
+  it('keep the last words of a process that fails, for the status', () => {
+    expect(container?.terminationMessagePolicy).to.equal('FallbackToLogsOnError');
+  });
+
   it('mount no token but their own, bound and short-lived', () => {
     expect(template.spec.automountServiceAccountToken).to.equal(false);
     const identity = template.spec.volumes?.find(({ name }) => name === 'identity');

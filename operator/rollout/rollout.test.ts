@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { isCurrent } from '../api/node-view.ts';
 import type { NodeView } from '../api/node-view.ts';
-import { nodeWith, wantedRevision } from '../api/testing/clusters.ts';
+import { nodeWith, troubleWith, wantedRevision } from '../api/testing/clusters.ts';
 import { decideRollout } from './rollout.ts';
 
 const hourMs = 3_600_000;
@@ -32,7 +32,7 @@ describe('the roller', () => {
     ['a pod that is not ready', nodeWith({ pod: { isReady: false } }), 'is not ready'],
     [
       'a pod whose image cannot be pulled, in the words of Kubernetes',
-      nodeWith({ pod: { isReady: false, trouble: 'ErrImagePull: no such image' } }),
+      nodeWith({ pod: { isReady: false }, trouble: troubleWith('ErrImagePull: no such image') }),
       'ErrImagePull: no such image',
     ],
     ['a node that has never reported', nodeWith({ report: null }), 'has not reported yet'],
@@ -59,7 +59,8 @@ describe('the roller', () => {
 
   it('stops at a pod that does not come back, and says so', () => {
     const stuck = nodeWith({
-      pod: { isReady: false, unchangedMs: hourMs, trouble: 'exit code 1' },
+      pod: { isReady: false, unchangedMs: hourMs },
+      trouble: troubleWith('exit code 1'),
     });
     const decision = decideRollout([stuck, outdated('b')]);
     expect(decision.type).to.equal('stopped');

@@ -17,10 +17,11 @@ export type RolloutDecision =
 const patienceMs = 10 * 60_000;
 
 /** What a node that is neither outdated nor current still lacks. */
-function lackOf({ name, pod, report, isHeard, wantedRevision }: NodeView): string {
+function lackOf(node: NodeView): string {
+  const { name, pod, report, isHeard, wantedRevision, trouble } = node;
   if (pod === undefined) return `pod ${name} is not there yet`;
   if (pod.isTerminating) return `pod ${name} is stopping`;
-  if (!pod.isReady) return `pod ${name} is not ready${pod.trouble ? `: ${pod.trouble}` : ''}`;
+  if (!pod.isReady) return `pod ${name} is not ready${trouble ? `: ${trouble.message}` : ''}`;
   if (report === undefined) return `node ${name} has not reported yet`;
   if (!isHeard) return `node ${name} has not been heard of for three refreshes`;
   if (report.revision !== wantedRevision)

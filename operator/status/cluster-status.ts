@@ -2,9 +2,10 @@
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { PhotonPool } from '../api/generated/photon-pool.ts';
 import type { NodeView } from '../api/node-view.ts';
-import { isCurrent } from '../api/node-view.ts';
-import type { Moment, Outcome } from './conditions.ts';
+import { isCurrent, reportsNow } from '../api/node-view.ts';
+import type { Moment } from './conditions.ts';
 import { conditionsOf, firstConditions } from './conditions.ts';
+import type { Observed } from './verdicts.ts';
 
 export type ClusterStatus = NonNullable<PhotonCluster['status']>;
 export type PoolStatus = NonNullable<PhotonPool['status']>;
@@ -12,9 +13,11 @@ export type PoolStatus = NonNullable<PhotonPool['status']>;
 /** The limit of the schema. */
 const namesMax = 64;
 
-/** The version that all nodes report; undefined while one is silent or they differ. */
+/** The version that all nodes run; undefined while one does not report or they differ. */
 function commonVersion(nodes: readonly NodeView[]): string | undefined {
-  const versions = new Set(nodes.map(({ report }) => report?.version));
+  const versions = new Set(
+    nodes.map((node) => (reportsNow(node) ? node.report?.version : undefined)),
+  );
   const [version] = versions;
   return versions.size === 1 ? version : undefined;
 }
@@ -39,17 +42,16 @@ function poolNames(nodes: readonly NodeView[]): readonly string[] {
 }
 
 export function clusterStatus(
-  facts: {
-    readonly outcome: Outcome;
-    readonly nodes: readonly NodeView[];
-    readonly passwordSecret?: string;
+  facts: Observed & {
+    /** The Secret with the password, once it is there. */
+    readonly passwordSecret?: string | undefined;
     /** Volume claims that no node uses. */
     readonly unusedClaims?: readonly string[];
   },
   moment: Moment,
   before: ClusterStatus = {},
 ): ClusterStatus {
-  const { nodes, outcome, passwordSecret, unusedClaims = [] } = facts;
+  const { nodes, passwordSecret, unusedClaims = [] } = facts;
   const version = commonVersion(nodes);
   const current = nodes.filter(isCurrent).length;
   return {
@@ -67,7 +69,7 @@ export function clusterStatus(
     }),
     ...(passwordSecret === undefined ? {} : { passwordSecret }),
     ...(unusedClaims.length === 0 ? {} : { unusedClaims: unusedClaims.slice(0, namesMax) }),
-    conditions: conditionsOf(outcome, nodes, moment, before.conditions ?? []),
+    conditions: conditionsOf(facts, moment, before.conditions ?? []),
   };
 }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { nodeView } from './node-view.ts';
-import type { Pod } from './node-view.ts';
+import type { Pod } from './observed.ts';
 
 const annotation = 'photondb.io/revision';
 const nowMs = Date.parse('2026-01-01T01:00:00Z');
@@ -20,9 +20,18 @@ function podWith(change: Partial<Pod> = {}): Pod {
   };
 }
 
+const conventions = { revisionAnnotation: annotation, mainContainer: 'photondb' };
+const names = {
+  name: 'a',
+  pool: 'main',
+  roles: ['data'],
+  wantedRevision: 'r1',
+  wantedVersion: '0.1.0',
+  isHeard: true,
+};
+
 function viewOf(pod?: Pod): ReturnType<typeof nodeView> {
-  const names = { name: 'a', pool: 'main', roles: ['data'], wantedRevision: 'r1', isHeard: true };
-  return nodeView({ ...names, ...(pod === undefined ? {} : { pod }) }, annotation, elapsedMs);
+  return nodeView({ ...names, ...(pod === undefined ? {} : { pod }) }, conventions, elapsedMs);
 }
 
 describe('the view of a node', () => {
@@ -54,53 +63,31 @@ describe('the view of a node', () => {
     expect(viewOf(podWith({ status: { conditions } })).pod?.unchangedMs).to.equal(0);
   });
 
-  const troubles: readonly [about: string, status: NonNullable<Pod['status']>, words?: string][] = [
-    [
-      'no machine has room',
-      {
-        conditions: [{ type: 'PodScheduled', status: 'False', message: '0/3 nodes are available' }],
-      },
-      '0/3 nodes are available',
-    ],
-    [
-      'the image cannot be pulled',
-      {
-        containerStatuses: [
-          {
-            name: 'photondb',
-            state: { waiting: { reason: 'ImagePullBackOff', message: 'no such image' } },
-          },
-        ],
-      },
-      'ImagePullBackOff: no such image',
-    ],
-    [
-      'the process ends again and again',
-      {
-        containerStatuses: [
-          {
-            name: 'photondb',
-            state: { waiting: { reason: 'CrashLoopBackOff' } },
-            lastState: { terminated: { exitCode: 2 } },
-          },
-        ],
-      },
-      'CrashLoopBackOff: exit code 2',
-    ],
-    [
-      'it is only being made',
-      {
-        containerStatuses: [
-          { name: 'photondb', state: { waiting: { reason: 'ContainerCreating' } } },
-        ],
-      },
-    ],
-  ];
-  for (const [about, status, words] of troubles) {
-    it(`tells ${words === undefined ? 'no trouble' : 'the trouble'} when ${about}`, () => {
-      expect(viewOf(podWith({ status })).pod?.trouble).to.equal(words);
-    });
-  }
+  it('is in trouble only while its pod is neither ready nor leaving', () => {
+    const containerStatuses = [
+      { name: 'photondb', state: { waiting: { reason: 'InvalidImageName', message: 'a:b:c' } } },
+    ];
+    expect(viewOf(podWith({ status: { containerStatuses } })).trouble?.reason).to.equal(
+      'ImageUnavailable',
+    );
+    const conditions = [{ type: 'Ready', status: 'True' }];
+    const ready = viewOf(podWith({ status: { containerStatuses, conditions } }));
+    expect(ready.trouble).to.equal(undefined);
+    const leaving = podWith({ status: { containerStatuses } });
+    const metadata = { ...leaving.metadata, deletionTimestamp: '2026-01-01T01:00:00Z' };
+    expect(viewOf({ ...leaving, metadata }).trouble).to.equal(undefined);
+  });
+
+  it('remembers of a pod that serves again that it was out of memory, and its limit', () => {
+    const conditions = [{ type: 'Ready', status: 'True' }];
+    const terminated = { reason: 'OOMKilled', exitCode: 137, finishedAt: '2026-01-01T00:30:00Z' };
+    const containerStatuses = [
+      { name: 'photondb', restartCount: 1, state: { running: {} }, lastState: { terminated } },
+    ];
+    const spec = { containers: [{ name: 'photondb', resources: { limits: { memory: '1Gi' } } }] };
+    const { pod } = viewOf(podWith({ spec, status: { conditions, containerStatuses } }));
+    expect(pod?.incident).to.match(/^2026-01-01T00:30:00Z: .*OOMKilled, a limit of 1Gi, 1 restart/);
+  });
 
   it('reads what the node says of itself', () => {
     const node = {
@@ -110,8 +97,7 @@ describe('the view of a node', () => {
       spec: { clusterName: 'orders', pool: 'main', roles: ['data'] },
       status: { health: 'Degraded' as const, revision: 'r1', wal: { state: 'Corrupt' as const } },
     };
-    const names = { name: 'a', pool: 'main', roles: ['data'], wantedRevision: 'r1', isHeard: true };
-    expect(nodeView({ ...names, node }, annotation, elapsedMs).report).to.deep.equal({
+    expect(nodeView({ ...names, node }, conventions, elapsedMs).report).to.deep.equal({
       health: 'Degraded',
       revision: 'r1',
       isLogCorrupt: true,

@@ -1,68 +1,24 @@
 /** Raw objects as the views that decisions are made on. Pure. */
-import type { Metadata } from '../api/object.ts';
-import type { NodeReport, NodeView, PodView } from '../api/node-view.ts';
+import type { NodeReport, NodeView, PodView, Trouble } from '../api/node-view.ts';
 import type { PhotonNode } from '../api/generated/photon-node.ts';
+import { memoryIncident } from './container-trouble.ts';
+import type { ElapsedMs, Evidence, Pod } from './observed.ts';
+import type { PodFacts } from './trouble.ts';
+import { troubleOfPod, troubleWithoutPod } from './trouble.ts';
 
-/** A pod, as far as it is read here. */
-export interface Pod {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: Metadata;
-  readonly status?: {
-    readonly conditions?: readonly {
-      readonly type: string;
-      readonly status: string;
-      readonly reason?: string;
-      readonly message?: string;
-      readonly lastTransitionTime?: string;
-    }[];
-    readonly containerStatuses?: readonly {
-      readonly name: string;
-      readonly state?: {
-        readonly waiting?: { readonly reason?: string; readonly message?: string };
-        readonly terminated?: { readonly reason?: string; readonly exitCode?: number };
-      };
-      readonly lastState?: {
-        readonly terminated?: { readonly message?: string; readonly exitCode?: number };
-      };
-    }[];
-  };
-}
-
-/** Time since a moment that Kubernetes wrote down, in RFC 3339; handed in, for this is pure. */
-export type ElapsedMs = (since: string) => number;
-
-/** Longer words of Kubernetes than this help nobody. */
-const troubleLengthMax = 300;
-
-function troubleOf({ status }: Pod): string | undefined {
-  const unscheduled = status?.conditions?.find(
-    ({ type, status }) => type === 'PodScheduled' && status === 'False',
-  );
-  if (unscheduled?.message !== undefined) return unscheduled.message;
-  for (const { state, lastState } of status?.containerStatuses ?? []) {
-    const { waiting } = state ?? {};
-    if (waiting?.reason === undefined || waiting.reason === 'ContainerCreating') continue;
-    const exit = lastState?.terminated?.exitCode;
-    const words = [waiting.reason, waiting.message, exit === undefined ? '' : `exit code ${exit}`];
-    return words.filter((word) => word !== undefined && word !== '').join(': ');
-  }
-  return undefined;
-}
-
-function podView(pod: Pod, annotation: string, elapsedMs: ElapsedMs): PodView {
-  const { metadata, status } = pod;
+function podView(facts: PodFacts, annotation: string): PodView {
+  const { metadata, status } = facts.pod;
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  const since = ready?.lastTransitionTime ?? metadata.creationTimestamp;
   const revision = metadata.annotations?.[annotation];
-  const trouble = troubleOf(pod);
+  const isReady = ready?.status === 'True';
+  const incident = isReady ? memoryIncident(facts) : undefined;
   return {
     uid: metadata.uid ?? '',
     ...(revision === undefined ? {} : { revision }),
-    isReady: ready?.status === 'True',
+    isReady,
     isTerminating: metadata.deletionTimestamp !== undefined,
-    unchangedMs: since === undefined ? 0 : Math.max(0, elapsedMs(since)),
-    ...(trouble === undefined ? {} : { trouble: trouble.slice(0, troubleLengthMax) }),
+    unchangedMs: facts.unreadyMs,
+    ...(incident === undefined ? {} : { incident }),
   };
 }
 
@@ -83,21 +39,62 @@ export interface NodeObjects {
   readonly pool: string;
   readonly roles: readonly string[];
   readonly wantedRevision: string;
+  readonly wantedVersion: string;
   readonly pod?: Pod | undefined;
   readonly node?: PhotonNode | undefined;
   readonly isHeard: boolean;
+  /** What events and claims say; without it, trouble is what the pod alone tells. */
+  readonly evidence?: Evidence | undefined;
+}
+
+/** What the names of our own objects mean; handed in, for they belong to those who make them. */
+export interface Conventions {
+  readonly revisionAnnotation: string;
+  /** The container of the database. */
+  readonly mainContainer: string;
+}
+
+/** Since the pod's readiness changed last, or since it was made. */
+function unchangedMs({ metadata, status }: Pod, elapsedMs: ElapsedMs): number {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const since = ready?.lastTransitionTime ?? metadata.creationTimestamp;
+  return since === undefined ? 0 : Math.max(0, elapsedMs(since));
 }
 
 export function nodeView(
   objects: NodeObjects,
-  revisionAnnotation: string,
+  { revisionAnnotation, mainContainer }: Conventions,
   elapsedMs: ElapsedMs,
 ): NodeView {
-  const { pod, node, ...plain } = objects;
+  const { pod, node, evidence = { events: [] }, ...plain } = objects;
   const report = node === undefined ? undefined : reportOf(node);
+  const facts =
+    pod === undefined
+      ? undefined
+      : {
+          pod,
+          pool: plain.pool,
+          mainName: mainContainer,
+          unreadyMs: unchangedMs(pod, elapsedMs),
+          elapsedMs,
+        };
+  const view = facts === undefined ? undefined : podView(facts, revisionAnnotation);
+  const trouble = troubleOf(facts, view, evidence);
   return {
     ...plain,
-    ...(pod === undefined ? {} : { pod: podView(pod, revisionAnnotation, elapsedMs) }),
+    ...(view === undefined ? {} : { pod: view }),
     ...(report === undefined ? {} : { report }),
+    ...(trouble === undefined ? {} : { trouble }),
   };
+}
+
+/** A pod that is ready or leaves is in no trouble. */
+function troubleOf(
+  facts: PodFacts | undefined,
+  view: PodView | undefined,
+  evidence: Evidence,
+): Trouble | undefined {
+  if (facts === undefined) return troubleWithoutPod(evidence);
+  if (view === undefined || view.isReady || view.isTerminating) return undefined;
+  return troubleOfPod(facts, evidence);
 }

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { reasons } from '../api/conditions.ts';
 import type { NodeView } from '../api/node-view.ts';
-import { nodeWith } from '../api/testing/clusters.ts';
+import { nodeWith, troubleWith } from '../api/testing/clusters.ts';
 import { clusterStatus, firstStatus, poolStatus } from './cluster-status.ts';
 import type { ClusterStatus } from './cluster-status.ts';
-import type { Outcome } from './conditions.ts';
+import type { Outcome } from './verdicts.ts';
 import { Heartbeats } from './heartbeats.ts';
 
 const first = { generation: 1, now: '2026-01-01T00:00:00Z' };
@@ -29,7 +29,7 @@ describe('the conditions of a cluster', () => {
       Ready: 'True Fulfilled',
       Available: 'True Serving',
       Reconciling: 'False Fulfilled',
-      Stalled: 'False Progressing',
+      Stalled: 'False Fulfilled',
       Degraded: 'False NodesReady',
     });
   });
@@ -46,14 +46,14 @@ describe('the conditions of a cluster', () => {
       Ready: 'False ForeignObject',
       Stalled: 'True ForeignObject',
     });
-    expect(said(status)).to.include({ Reconciling: 'False Fulfilled' });
+    expect(said(status)).to.include({ Reconciling: 'False Stalled' });
     const stalled = status.conditions?.find(({ type }) => type === 'Stalled');
     expect(stalled?.message).to.equal('Service x exists');
   });
 
   it('say that nothing serves without a ready node that has data', () => {
-    const trouble = 'ErrImagePull';
-    const status = statusOf(waiting, [nodeWith({ pod: { isReady: false, trouble } })]);
+    const trouble = troubleWith('ErrImagePull');
+    const status = statusOf(waiting, [nodeWith({ pod: { isReady: false }, trouble })]);
     expect(said(status)).to.include({ Available: 'False NoNodeReady' });
     const available = status.conditions?.find(({ type }) => type === 'Available');
     expect(available?.message).to.contain('orders-main-0-0: ErrImagePull');
@@ -65,14 +65,94 @@ describe('the conditions of a cluster', () => {
     ['a silent node', nodeWith({ isHeard: false }), 'True NodesUnknown'],
     ['a corrupt log', nodeWith({ report: { isLogCorrupt: true } }), 'True NodesUnhealthy'],
     ['a degraded node', nodeWith({ report: { health: 'Degraded' } }), 'True NodesUnhealthy'],
-    ['a node that starts', nodeWith({ report: { health: 'Starting' } }), 'False NodesReady'],
-    ['a node without a pod', nodeWith({ pod: null, report: null }), 'False NodesReady'],
+    ['a node that serves', nodeWith(), 'False NodesReady'],
+    ['a node that starts', nodeWith({ pod: { isReady: false } }), 'Unknown NodesStarting'],
+    ['a node without a pod', nodeWith({ pod: null }), 'Unknown NodesStarting'],
+    ['a node that has not reported', nodeWith({ report: null }), 'Unknown NodesStarting'],
+    [
+      'a node in trouble that may pass',
+      nodeWith({ pod: null, trouble: troubleWith('no room') }),
+      'Unknown NodesStarting',
+    ],
+    [
+      'a node in trouble that stays',
+      nodeWith({
+        pod: { isReady: false },
+        trouble: troubleWith('OOMKilled', { reason: reasons.outOfMemory, isCertain: true }),
+      }),
+      'True OutOfMemory',
+    ],
   ];
   for (const [about, node, reason] of degradations) {
     it(`judge ${about}: ${reason}`, () => {
       expect(said(statusOf(waiting, [node]))['Degraded']).to.equal(reason);
     });
   }
+
+  it('say of no node at all that nothing is known', () => {
+    expect(said(statusOf(waiting, []))['Degraded']).to.equal('Unknown NodesStarting');
+    expect(said(statusOf(done, []))).to.include({ Ready: 'False NoNodeReady' });
+  });
+
+  it('are not ready while the nodes run another version than the manifest names', () => {
+    const status = statusOf(done, [nodeWith({ wantedVersion: '9.9.9' })]);
+    expect(said(status)).to.include({
+      Ready: 'False VersionMismatch',
+      Stalled: 'True VersionMismatch',
+      Available: 'True Serving',
+    });
+    const ready = status.conditions?.find(({ type }) => type === 'Ready');
+    expect(ready?.message).to.contain('spec.version is 9.9.9, but orders-main-0-0 runs 0.1.0');
+    expect(status.version).to.equal('0.1.0');
+  });
+
+  it('are not available while the Service does not lead to the nodes', () => {
+    const facts = { outcome: done, nodes: [nodeWith()], serviceFault: 'port 28015 is missing' };
+    expect(said(clusterStatus(facts, first))).to.include({
+      Ready: 'False ServiceWrong',
+      Available: 'False ServiceWrong',
+      Reconciling: 'True Progressing',
+    });
+  });
+
+  it('are stalled by trouble that does not pass by itself, and tell it', () => {
+    const trouble = troubleWith('quota', { reason: reasons.quotaExceeded, isCertain: true });
+    const status = statusOf(waiting, [nodeWith({ pod: null, trouble })]);
+    expect(said(status)).to.include({
+      Ready: 'False QuotaExceeded',
+      Stalled: 'True QuotaExceeded',
+      Reconciling: 'False Stalled',
+    });
+  });
+
+  it('tell trouble that may pass, and go on', () => {
+    const trouble = troubleWith('0/3 nodes are available', { reason: reasons.unschedulable });
+    const status = statusOf(waiting, [nodeWith({ pod: { isReady: false }, trouble })]);
+    expect(said(status)).to.include({
+      Ready: 'False Unschedulable',
+      Reconciling: 'True Progressing',
+      Stalled: 'False Progressing',
+    });
+    for (const { type, message } of status.conditions ?? []) {
+      if (type !== 'Degraded') expect(message, type).to.contain('0/3 nodes are available');
+    }
+  });
+
+  it('do not stall at the trouble of a pod that is about to be replaced', () => {
+    const trouble = troubleWith('wrong image', { isCertain: true });
+    const pod = { revision: 'old', isReady: false };
+    expect(said(statusOf(waiting, [nodeWith({ pod, trouble })]))).to.include({
+      Reconciling: 'True Progressing',
+    });
+  });
+
+  it('tell of a failure that a node has recovered from', () => {
+    const status = statusOf(done, [nodeWith({ pod: { incident: 'OOMKilled, a limit of 1Gi' } })]);
+    const degraded = status.conditions?.find(({ type }) => type === 'Degraded');
+    expect(degraded).to.include({ status: 'False' });
+    expect(degraded?.message).to.contain('has recovered: OOMKilled, a limit of 1Gi');
+    expect(said(status)).to.include({ Ready: 'True Fulfilled' });
+  });
 
   it('carry the generation they speak of, and keep the time of their last transition', () => {
     const before = clusterStatus({ outcome: waiting, nodes: [nodeWith()] }, first);
@@ -137,8 +217,9 @@ describe('the counters', () => {
     expect(statusOf(done).version).to.equal('0.1.0');
     const mixed = [nodeWith(), nodeWith({ report: { version: '0.2.0' } })];
     expect(statusOf(waiting, mixed)).to.not.have.property('version');
-    const silent = [nodeWith(), nodeWith({ report: null })];
-    expect(statusOf(waiting, silent)).to.not.have.property('version');
+    for (const silent of [{ report: null }, { pod: null }, { pod: { isReady: false } }]) {
+      expect(statusOf(waiting, [nodeWith(), nodeWith(silent)])).to.not.have.property('version');
+    }
   });
 
   it('count the pods of a pool as a StatefulSet does', () => {

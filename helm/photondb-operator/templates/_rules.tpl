@@ -47,7 +47,8 @@ docs/internals/operator.md says which.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
+# list: what a quota, a sandbox or a volume lacks stands in events about the pod alone.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create, list, patch]
 {{- end }}

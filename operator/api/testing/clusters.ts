@@ -1,6 +1,7 @@
 /** Clusters and nodes for tests: complete ones, of which a test says only what matters to it. */
 import type { PhotonCluster } from '../generated/photon-cluster.ts';
-import type { NodeReport, NodeView, PodView } from '../node-view.ts';
+import type { NodeReport, NodeView, PodView, Trouble } from '../node-view.ts';
+import { reasons } from '../conditions.ts';
 
 type Spec = PhotonCluster['spec'];
 type Pool = Spec['pools'][number];
@@ -33,6 +34,10 @@ export function clusterWith(spec: Partial<Spec> = {}, name = 'orders'): PhotonCl
 
 export const wantedRevision = 'new';
 
+export function troubleWith(message: string, change: Partial<Trouble> = {}): Trouble {
+  return { reason: reasons.containerFailed, message, isCertain: false, ...change };
+}
+
 /** A node that serves the wanted revision; a test takes away from that. */
 export function nodeWith(
   change: Omit<Partial<NodeView>, 'pod' | 'report'> & {
@@ -46,6 +51,7 @@ export function nodeWith(
     pool: 'main',
     roles: ['data'],
     wantedRevision,
+    wantedVersion: '0.1.0',
     isHeard: true,
     ...(pod === null
       ? {}

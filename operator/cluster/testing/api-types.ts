@@ -54,6 +54,21 @@ export async function refusalOf(request: Promise<unknown>): Promise<string> {
   return 'not refused';
 }
 
+/**
+ * The class of claims that name none: nobody makes their volumes here, and without it each of them would
+ * be in trouble.
+ */
+const defaultClass = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: {
+    name: 'photondb-test',
+    annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+  },
+  provisioner: 'test.photondb.io/none',
+  volumeBindingMode: 'WaitForFirstConsumer',
+};
+
 /** A policy takes a moment to take hold: the status of a node that nobody may write tells. */
 async function isPolicyInForce(client: KubeClient, namespace: string): Promise<boolean> {
   const { apiVersion } = clusterWith();
@@ -79,6 +94,7 @@ export async function installTypes(client: KubeClient, namespace: string): Promi
     if (resource === undefined) throw new Error(`unexpected kind ${object.kind} in crds/`);
     await client.apply(resource, object);
   }
+  await client.apply(clusterWide('storage.k8s.io', 'storageclasses', 'StorageClass'), defaultClass);
   for (const resource of [resources.photonClusters, resources.photonPools, resources.photonNodes]) {
     await eventually(`${resource.plural} to be served`, async () => {
       const words = await refusalOf(client.list(resource, { namespace }));

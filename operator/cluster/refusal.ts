@@ -1,0 +1,20 @@
+/**
+ * What the API server refuses for a reason in the request: a schema, an admission policy, a quota, a
+ * missing permission. Trying again does not help, so a person has to be told, with the object.
+ */
+import type { Reason } from '../api/conditions.ts';
+import { reasons } from '../api/conditions.ts';
+import { isKubeError } from '../kube/errors.ts';
+import type { TaskResult } from './task.ts';
+
+/** Undefined for errors that may pass by themselves. `what` names the object. */
+export function refusalOf(error: unknown, what?: string): TaskResult | undefined {
+  if (!isKubeError(error, 'kube.invalid', 'kube.forbidden', 'kube.bad_request', 'kube.rejected')) {
+    return undefined;
+  }
+  const isQuota = error.message.includes('exceeded quota');
+  const reason: Reason = isQuota ? reasons.quotaExceeded : reasons.refused;
+  const object = what === undefined ? '' : ` ${what}`;
+  const message = `the API server refuses${object}: ${error.message}`;
+  return { type: 'fail', reason, message };
+}
