@@ -38,7 +38,7 @@ function checkedArray(array: DatumArray, depth: number): Datum {
   return changed ?? array;
 }
 
-function finite(value: number): number {
+export function finite(value: number): number {
   if (Number.isFinite(value)) return value;
   throw nonFinite(value);
 }

@@ -1,3 +1,5 @@
+import { readUtf8 } from '../common/utf8.ts';
+import type { Utf8Fault } from '../common/utf8.ts';
 import { ScramExchange } from './scram-exchange.ts';
 import type { Refusal, ScramCredentials, ScramStep } from './scram-exchange.ts';
 
@@ -126,7 +128,7 @@ export class Handshake {
     if (end < 0) {
       return this.#rest.length < messageBytesMax ? { type: 'more' } : refused(errors.tooLong);
     }
-    const message = objectOf(this.#rest.toString('utf8', 0, end));
+    const message = objectOf(readUtf8(this.#rest.subarray(0, end)));
     this.#rest = this.#rest.subarray(end + 1);
     if (message === undefined) return refused(errors.json);
     return this.#state === 'first' ? this.#first(message) : this.#final(message);
@@ -161,7 +163,7 @@ export class Handshake {
       return refusedOld('Client provided an authorization key that is too long.');
     }
     if (this.#rest.length < 8 + length) return { type: 'more' };
-    const key = this.#rest.toString('utf8', 4, 4 + length);
+    const key = readUtf8(this.#rest.subarray(4, 4 + length));
     const protocol = this.#rest.readUInt32LE(4 + length);
     this.#rest = this.#rest.subarray(8 + length);
     const locked = (): HandshakeStep | undefined => {
@@ -170,7 +172,10 @@ export class Handshake {
     };
     const before = locked();
     if (before !== undefined) return before;
-    const outcome = await this.#credentials.checkKey(key, () => this.#gate.waitMs(keyUser) > 0);
+    const outcome =
+      typeof key === 'string'
+        ? await this.#credentials.checkKey(key, () => this.#gate.waitMs(keyUser) > 0)
+        : 'wrong';
     // Again: many guesses may have been on their way at once.
     const after = locked();
     if (after !== undefined) return after;
@@ -220,9 +225,9 @@ export class Handshake {
 const answerOf = ({ text }: Extract<ScramStep, { type: 'answer' }>): Buffer =>
   nul(JSON.stringify({ authentication: text, success: true }));
 
-function objectOf(text: string): Record<string, unknown> | undefined {
+function objectOf(text: string | Utf8Fault): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = typeof text === 'string' ? JSON.parse(text) : undefined;
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
     return isObject ? (value as Record<string, unknown>) : undefined;
   } catch {

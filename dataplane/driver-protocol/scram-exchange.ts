@@ -103,6 +103,6 @@ function attributesOf(text: string, wanted: string): Attributes | Refusal {
 
 /** A name has `=2C` and `=3D` for comma and equals sign, and no other escape. */
 function userOf(saslName: string): string | undefined {
-  if (/=(?!2C|3D)/.test(saslName)) return undefined;
+  if (/=(?!2C|3D)/.test(saslName) || !saslName.isWellFormed()) return undefined;
   return saslName.replaceAll('=2C', ',').replaceAll('=3D', '=');
 }

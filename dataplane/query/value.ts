@@ -327,11 +327,25 @@ export function numberOf(value: Value): number {
   return datum;
 }
 
+/** Beyond, doubles skip integers. */
+const integerMax = 2 ** 53;
+
+export const isExactInteger = (number: number): boolean =>
+  Number.isInteger(number) && Math.abs(number) <= integerMax;
+
 export function integerOf(value: Value): number {
   const number = numberOf(value);
-  if (!Number.isInteger(number))
-    throw about(logic(`Number not an integer: ${String(number)}`), value);
-  return number;
+  if (isExactInteger(number)) return number;
+  const beyond = number < -integerMax ? ' (<-2^53)' : number > integerMax ? ' (>2^53)' : '';
+  throw about(logic(`Number not an integer${beyond}: ${exactText(number)}`), value);
+}
+
+/** So many digits that the number can be read back. */
+export function exactText(number: number): string {
+  const text = number.toPrecision(20);
+  const [digits = '', exponent] = text.split('e');
+  const short = digits.includes('.') ? digits.replace(/\.?0+$/, '') : digits;
+  return exponent === undefined ? short : `${short}e${exponent}`;
 }
 
 export function textOf(value: Value): string {

@@ -4,12 +4,12 @@ Arguments: host, driver port. A case is judged by the class and message of its e
 value through the matchers that the expectations are written with.
 """
 import collections
-import datetime
 import json
 import re
 import signal
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 
 from rethinkdb import r
 from rethinkdb import ast as query_ast
@@ -218,6 +218,8 @@ class Session:
         r.db_create("test").run(self.connection)
         self.names = {
             "r": r, "conn": self.connection, "time": time, "datetime": datetime, "sys": sys,
+            "UTCTimeZone": lambda: timezone.utc,
+            "PacificTimeZone": lambda: timezone(timedelta(hours=-7)),
             "err": lambda kind, message=None, frames=None: Err(kind, message, frames),
             "err_regex": lambda kind, pattern=None, frames=None: Err(kind, None, frames, pattern),
             "bag": lambda items, *_: Bag(items), "partial": Partial,

@@ -1,5 +1,6 @@
 import type { Datum } from '../../datum/datum.ts';
 import { binaryText, compareDatum, equalDatum } from '../../datum/compare.ts';
+import { finite } from '../../datum/input.ts';
 import { isObject, pseudoType } from '../../datum/object.ts';
 import type { Accumulator, TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
@@ -140,7 +141,7 @@ const sum: Reducer = ({ args: [, by] }) => ({
   value: mapping(by),
   start: () => {
     let total = 0;
-    return { add: ({ value }) => void (total += numberOf(value)), end: () => total };
+    return { add: ({ value }) => void (total += numberOf(value)), end: () => finite(total) };
   },
 });
 
@@ -158,7 +159,7 @@ const average: Reducer = ({ args: [, by] }) => ({
       },
       end: () => {
         if (number === 0) throw nonExistence(emptyText('average', 'avg'));
-        return total / number;
+        return finite(total) / number;
       },
     };
   },

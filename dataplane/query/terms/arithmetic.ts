@@ -1,11 +1,12 @@
 import type { Datum } from '../../datum/datum.ts';
+import { wholeMilliseconds } from '../../datum/pseudo-type.ts';
 import { logic } from '../failure.ts';
 import { overLimit } from './sequence-tools.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
-import { arrayOf, datumOf, integerOf, numberOf, wrongDatum } from '../value.ts';
+import { arrayOf, datumOf, exactText, integerOf, numberOf, wrongDatum } from '../value.ts';
 import type { Value } from '../value.ts';
-import { isTime, secondsOf, timeDatum, zoneOf } from './time-value.ts';
+import { isTime, secondsOf, timeDatum, timeOf, zoneOf } from './time-value.ts';
 
 /** Numbers: arithmetic, rounding, bits; `add`, `sub` and `mul` take other types too. */
 const many = Number.POSITIVE_INFINITY;
@@ -43,10 +44,11 @@ function add(call: TermCall): Datum {
     );
   if (Array.isArray(datum))
     return [...(datum as Datum[]), ...rest.flatMap((item) => arrayOf(item))];
-  const time = call.args.map(datumOf).find(isTime);
-  if (time === undefined) return fold((a, b) => a + b)(call);
+  const position = call.args.findIndex((arg) => isTime(datumOf(arg)));
+  if (position < 0) return fold((a, b) => a + b)(call);
+  const time = timeOf(call.args[position] ?? null);
   const seconds = call.args
-    .map((arg) => (datumOf(arg) === time ? secondsOf(time) : operand(arg)))
+    .map((arg, at) => (at === position ? secondsOf(time) : operand(arg)))
     .reduce((sum, part) => sum + part, 0);
   return timeDatum(seconds, zoneOf(time));
 }
@@ -57,7 +59,7 @@ function subtract(call: TermCall): Datum {
   if (!isTime(time)) return fold((a, b) => a - b)(call);
   const [second = null] = rest;
   const other = datumOf(second);
-  if (isTime(other)) return Math.round((secondsOf(time) - secondsOf(other)) * 1000) / 1000;
+  if (isTime(other)) return wholeMilliseconds(secondsOf(time) - secondsOf(other));
   return timeDatum(
     rest.map(operand).reduce((left, part) => left - part, secondsOf(time)),
     zoneOf(time),
@@ -86,7 +88,8 @@ const divide = fold((a, b) => {
 function modulo({ args }: TermCall): Datum {
   const [a, b] = [integerOf(args[0] ?? null), integerOf(args[1] ?? null)];
   if (b === 0) throw logic('Cannot take a number modulo 0.');
-  return a % b;
+  // The remainder of an integer has no signed zero.
+  return (a % b) + 0;
 }
 
 const rounding = (round: (value: number) => number): TermDefinition => ({
@@ -94,33 +97,34 @@ const rounding = (round: (value: number) => number): TermDefinition => ({
   run: ({ args: [value] }) => round(numberOf(value ?? null)),
 });
 
-/** Bits of the two's complement of any length: integers up to 2^53 keep all of theirs. */
+/** Bits of the two's complement of any length: integers below 2^53 keep all of theirs. */
 const bits = (step: (a: bigint, b: bigint) => bigint): TermDefinition => ({
-  arity: [2, many],
-  run: ({ args }) =>
-    Number(args.map((arg) => BigInt(safeInteger(arg))).reduce((a, b) => step(a, b))),
+  arity: [1, many],
+  run: ({ args }) => Number(args.map((arg) => BigInt(bitsOf(arg))).reduce((a, b) => step(a, b))),
 });
 
-function safeInteger(value: Value): number {
+/** An integer from -2^53 to less than 2^53: of those, all operations give such ones again. */
+function bitsOf(value: Value): number {
   const number = integerOf(value);
-  if (Number.isSafeInteger(number)) return number;
-  throw logic(`Integer too large: ${number}`);
+  if (number < 2 ** 53) return number;
+  throw logic(`Integer too large: ${exactText(number)}`);
 }
 
-function shifted(name: string, step: (a: bigint, by: bigint) => bigint): TermDefinition {
+function shift(by: (value: number, places: number) => number): TermDefinition {
   return {
-    arity: [2, many],
-    run: ({ args }) => {
-      const [first = 0, ...rest] = args.map(safeInteger);
-      const shifts = rest.map((by) => {
-        if (by < 0) throw logic('Cannot bit-shift by a negative value');
-        if (by > 1_024) throw logic(`Cannot ${name} by more than 1024 bits.`);
-        return BigInt(by);
-      });
-      return finite(Number(shifts.reduce((value, by) => step(value, by), BigInt(first))));
+    arity: [2, 2],
+    run: ({ args: [value = null, places = null] }) => {
+      const [bitsNow, count] = [bitsOf(value), integerOf(places)];
+      if (count < 0) throw logic('Cannot bit-shift by a negative value');
+      return finite(bitsNow === 0 ? 0 : by(bitsNow, count));
     },
   };
 }
+
+/** Twice as much for each place: a double holds it until it is infinite. */
+const shiftLeft = (value: number, places: number): number => value * 2 ** Math.min(places, 2_048);
+const shiftRight = (value: number, places: number): number =>
+  Math.floor(value / 2 ** Math.min(places, 1_000));
 
 export const arithmeticTerms: readonly TermEntry[] = [
   [Term.ADD, { arity: [1, many], run: add }],
@@ -134,7 +138,7 @@ export const arithmeticTerms: readonly TermEntry[] = [
   [Term.BIT_AND, bits((a, b) => a & b)],
   [Term.BIT_OR, bits((a, b) => a | b)],
   [Term.BIT_XOR, bits((a, b) => a ^ b)],
-  [Term.BIT_NOT, { arity: [1, 1], run: ({ args: [value = null] }) => -safeInteger(value) - 1 }],
-  [Term.BIT_SAL, shifted('shift', (a, by) => a << by)],
-  [Term.BIT_SAR, shifted('shift', (a, by) => a >> by)],
+  [Term.BIT_NOT, { arity: [1, 1], run: ({ args: [value = null] }) => -bitsOf(value) - 1 }],
+  [Term.BIT_SAL, shift(shiftLeft)],
+  [Term.BIT_SAR, shift(shiftRight)],
 ];

@@ -1,7 +1,9 @@
 import type { Datum, DatumObject } from '../../datum/datum.ts';
-import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
+import { decodeUtf8, encodeBase64, encodeUtf8 } from '../../common/bytes.ts';
+import { readUtf8 } from '../../common/utf8.ts';
 import { isObject, objectOf, pseudoType } from '../../datum/object.ts';
 import { binaryText } from '../../datum/compare.ts';
+import { logic } from '../failure.ts';
 
 /** Binary values: bytes as base64 text, as they travel. */
 
@@ -12,13 +14,20 @@ export const bytesOf = (binary: DatumObject): Uint8Array =>
   Uint8Array.from(binaryText(binary), (unit) => unit.charCodeAt(0));
 
 export function binaryDatum(bytes: Uint8Array): Datum {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
   return objectOf([
     ['$reql_type$', 'BINARY'],
-    ['data', btoa(text)],
+    ['data', encodeBase64(bytes)],
   ]);
 }
 
 export const binaryOfText = (text: string): Datum => binaryDatum(encodeUtf8(text));
-export const textOfBinary = (binary: DatumObject): string => decodeUtf8(bytesOf(binary));
+
+export function textOfBinary(binary: DatumObject): string {
+  const read = readUtf8(bytesOf(binary));
+  if (typeof read === 'string') return read;
+  const { position, reason } = read;
+  const before = decodeUtf8(bytesOf(binary).subarray(0, Math.min(position, 20)));
+  throw logic(
+    `String \`${before}\` (truncated) is not a UTF-8 string; ${reason} at position ${position}.`,
+  );
+}

@@ -8,6 +8,7 @@ import {
   pseudoType,
   sortedKeys,
 } from '../../datum/object.ts';
+import { checkedObject } from '../../datum/pseudo-type.ts';
 import { canonicalText, prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
@@ -118,7 +119,7 @@ function picked(object: DatumObject, pattern: Datum): DatumObject {
       result[name] = (value as Datum[]).filter(isObject).map((item) => picked(item, inner));
     }
   }
-  return result;
+  return checkedObject(result);
 }
 
 function dropped(object: DatumObject, pattern: Datum): DatumObject {
@@ -132,7 +133,7 @@ function dropped(object: DatumObject, pattern: Datum): DatumObject {
         isObject(item) ? dropped(item, inner) : item,
       );
   }
-  return result;
+  return checkedObject(result);
 }
 
 function has(object: DatumObject, pattern: Datum): boolean {
@@ -220,7 +221,7 @@ function objectTerm({ args }: TermCall): Value {
       );
     object[name] = value;
   }
-  return object;
+  return checkedObject(object);
 }
 
 const patternsOf = (rest: readonly Value[]): Datum[] => rest.map(datumOf);

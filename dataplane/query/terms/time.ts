@@ -34,24 +34,15 @@ function dayOfYear(date: Date): number {
 }
 
 /** Seconds since the midnight of its own zone. */
-function secondsOfDay(date: Date): number {
-  const inDay = ((date.getTime() % (daySeconds * 1000)) + daySeconds * 1000) % (daySeconds * 1000);
-  return inDay / 1000;
-}
+const secondsOfDay = (date: Date): number =>
+  date.getUTCHours() * 3_600 +
+  date.getUTCMinutes() * 60 +
+  (date.getUTCSeconds() * 1_000 + date.getUTCMilliseconds()) / 1_000;
 
 function dateOf({ args: [time = null] }: TermCall): Datum {
   const found = timeOf(time);
   const seconds = secondsOf(found) - secondsOfDay(localDate(found));
   return timeDatum(seconds, zoneOf(found));
-}
-
-function checkedPart(
-  name: string,
-  value: number,
-  [least, most]: readonly [number, number],
-): number {
-  if (value >= least && value <= most) return value;
-  throw logic(`${name} is out of valid range: ${least}..${most}`);
 }
 
 /** `time(year, month, day[, hours, minutes, seconds], zone)`. */
@@ -64,11 +55,6 @@ function makeTime({ args }: TermCall): Datum {
     .slice(0, 5)
     .map(integerOf);
   const seconds = args.length === 7 ? numberOf(args[5] ?? null) : 0;
-  checkedPart('Year', year, [1_400, 10_000]);
-  checkedPart('Month', month, [1, 12]);
-  checkedPart('Day of month', day, [1, 31]);
-  checkedPart('Hours', hours, [0, 23]);
-  checkedPart('Minutes', minutes, [0, 59]);
   return calendarTime({ year, month, day, hours, minutes, seconds }, zone);
 }
 
@@ -148,6 +134,9 @@ export const timeTerms: readonly TermEntry[] = [
   [Term.DAY_OF_YEAR, part(dayOfYear)],
   [Term.HOURS, part((date) => date.getUTCHours())],
   [Term.MINUTES, part((date) => date.getUTCMinutes())],
-  [Term.SECONDS, part((date) => date.getUTCSeconds() + date.getUTCMilliseconds() / 1000)],
+  [
+    Term.SECONDS,
+    part((date) => (date.getUTCSeconds() * 1_000 + date.getUTCMilliseconds()) / 1_000),
+  ],
   [Term.TIME, { arity: [4, 7], run: makeTime }],
 ];

@@ -1,6 +1,8 @@
 import type { Datum } from '../../datum/datum.ts';
+import { checkedInput, finite } from '../../datum/input.ts';
 import { emptyObject, fieldOf, isObject } from '../../datum/object.ts';
-import { canonicalText, parseText } from '../../datum/text.ts';
+import { checkedObject } from '../../datum/pseudo-type.ts';
+import { canonicalText, parseText, prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import { determinism } from '../compiled.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
@@ -8,12 +10,23 @@ import { bool, define, option } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import { errorType, RuntimeError } from '../errors.ts';
-import { about, logic } from '../failure.ts';
+import { logic } from '../failure.ts';
 import { emptyErrorMessage } from '../special-forms.ts';
-import { arrayOf, datumOf, isSequence, numberOf, Special, textOf, truth } from '../value.ts';
+import {
+  arrayOf,
+  datumOf,
+  exactText,
+  isExactInteger,
+  isSequence,
+  numberOf,
+  Special,
+  textOf,
+  truth,
+} from '../value.ts';
 import type { Value } from '../value.ts';
 import { binaryOfText, isBinary, textOfBinary } from './binary.ts';
 import { nameUuid } from './name-uuid.ts';
+import { scanNumber } from './scan-number.ts';
 import { settled, whenDone } from './sequence-tools.ts';
 
 /** Terms over any value: its type, its change into another, its text; errors and chance. */
@@ -23,14 +36,34 @@ const typeOf = ({ args: [value = null] }: TermCall): Datum =>
 
 function parseJson({ args: [text = null] }: TermCall): Datum {
   const source = textOf(text);
-  let datum: Datum;
+  const failure = (reason: string): Error =>
+    logic(`Failed to parse "${source}" as JSON: ${reason}`);
+  let parsed: Datum;
   try {
-    datum = parseText(source);
+    parsed = parseText(source);
   } catch {
-    throw logic(`Failed to parse "${source}" as JSON: ${jsonComplaint(source)}`);
+    throw failure(jsonComplaint(source));
   }
+  if (holds(parsed, (scalar) => typeof scalar === 'number' && !Number.isFinite(scalar)))
+    throw failure('Number too big to be stored in double.');
+  if (holds(parsed, (scalar) => typeof scalar === 'string' && !scalar.isWellFormed()))
+    throw failure('The surrogate pair in string is invalid.');
+  const datum = checkedInput(parsed);
   if (canonicalText(datum).length < source.replaceAll(/\s/g, '').length) refuseDuplicates(source);
   return datum;
+}
+
+/** Whether a value has such a scalar, in whatever depth: names of fields are scalars, too. */
+function holds(datum: Datum, isWanted: (scalar: Datum) => boolean): boolean {
+  const open: Datum[] = [datum];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== 'object' || next === null) {
+      if (isWanted(next)) return true;
+    } else if (isObject(next)) {
+      for (const [name, field] of Object.entries(next)) open.push(name, field);
+    } else for (const item of next) open.push(item);
+  }
+  return false;
 }
 
 function jsonComplaint(source: string): string {
@@ -77,19 +110,33 @@ function random({
 }: TermCall<OptionValues<typeof randomOptions>>): Datum {
   const wantsFloat = float ?? args.length === 0;
   if (args.length === 0 && float !== undefined && !wantsFloat)
-    throw logic('Random number without bounds cannot be an integer.');
-  const bounds = args.map((arg) => (wantsFloat ? numberOf(arg) : boundOf(arg)));
+    throw logic('Generating a random integer requires one or two bounds.');
+  const bounds = args.map(numberOf);
   const [low = 0, high = 1] = bounds.length === 1 ? [0, bounds[0]] : bounds;
-  if (!wantsFloat && low >= high)
-    throw logic(`Lower bound (${low}) is not less than upper bound (${high}).`);
-  const drawn = low + environment.random() * (high - low);
-  return wantsFloat ? drawn : Math.floor(drawn);
+  const draw = (): number => environment.random();
+  return wantsFloat ? randomBetween(low, high, draw) : randomInteger(low, high, draw);
 }
 
-function boundOf(value: Value): number {
-  const number = numberOf(value);
-  if (Number.isInteger(number)) return number;
-  throw about(logic(`Number not an integer: ${number}`), value);
+/** From `low` to less than `high`, or down to more than `high`. */
+function randomBetween(low: number, high: number, draw: () => number): number {
+  // The distance may be beyond doubles: both parts are not.
+  const part = draw();
+  const drawn = low * (1 - part) + high * part;
+  return (high > low ? drawn >= high || drawn < low : drawn <= high || drawn > low) ? low : drawn;
+}
+
+function randomInteger(low: number, high: number, draw: () => number): number {
+  for (const [name, bound] of [['Lower', low] as const, ['Upper', high] as const]) {
+    if (!isExactInteger(bound))
+      throw logic(
+        `${name} bound (${exactText(bound)}) could not be safely converted to an integer.`,
+      );
+  }
+  if (low >= high) throw logic(`Lower bound (${low}) is not less than upper bound (${high}).`);
+  // Two draws give the 54 bits that the widest range needs.
+  const range = BigInt(high) - BigInt(low);
+  const bits = (BigInt(Math.floor(draw() * 2 ** 32)) << 32n) | BigInt(Math.floor(draw() * 2 ** 32));
+  return Number(BigInt(low) + ((range * bits) >> 64n));
 }
 
 const uuid = ({ args: [name], context }: TermCall): Datum =>
@@ -133,9 +180,9 @@ const refusal = (datum: Datum, type: string): Error =>
   logic(`Cannot coerce ${shortName(datum)} to ${type}.`);
 
 function numberOfText(text: string): number {
-  const number = text.trim() === '' ? Number.NaN : Number(text);
-  if (Number.isFinite(number)) return number;
-  throw logic(`Could not coerce \`${text}\` to NUMBER.`);
+  const number = scanNumber(text);
+  if (number === undefined) throw logic(`Could not coerce \`${text}\` to NUMBER.`);
+  return finite(number);
 }
 
 function objectOfPairs(pairs: readonly Datum[]): Datum {
@@ -144,11 +191,15 @@ function objectOfPairs(pairs: readonly Datum[]): Datum {
     const parts = arrayOf(pair);
     if (parts.length !== 2) throw logic(`Expected array of size 2, but got size ${parts.length}.`);
     const name = textOf(parts[0] ?? null);
-    if (fieldOf(object, name) !== undefined)
-      throw logic(`Duplicate key \`${name}\` in coerced object.`);
-    object[name] = parts[1] ?? null;
+    const before = fieldOf(object, name);
+    const value = parts[1] ?? null;
+    if (before !== undefined)
+      throw logic(
+        `Duplicate key ${JSON.stringify(name)} in coerced object.  (got ${prettyText(before)} and ${prettyText(value)} as values)`,
+      );
+    object[name] = value;
   }
-  return object;
+  return checkedObject(object);
 }
 
 function binary({ args: [value = null] }: TermCall): Datum {

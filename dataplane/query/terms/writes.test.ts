@@ -146,6 +146,22 @@ describe('terms that write', () => {
     expect(mixed).to.include({ inserted: 1, errors: 1, first_error: unwritable });
   });
 
+  it('tell the changes in the order of the documents', async () => {
+    const answer = await ran([
+      56,
+      [table, array({ id: 2 }, { id: 1 }, { id: [180, []] }, { id: 'x'.repeat(200) }, { id: 3 })],
+      { return_changes: 'always' },
+    ]);
+    const changes = answer['changes'] as readonly Record<string, unknown>[];
+    expect(changes.map((change) => 'error' in change)).to.deep.equal([
+      false,
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
   it('leave a document alone that an update says nothing of', async () => {
     expect(await ran([53, [get(1), fn(() => null)]])).to.include({ unchanged: 1, errors: 0 });
     expect(await ran([53, [get(1), null]])).to.include({ unchanged: 1 });

@@ -195,6 +195,10 @@ function summary(write: Writing): Datum {
 }
 
 async function commit(write: Writing, edits: readonly Edit[]): Promise<void> {
+  for (const outcome of await committed(write, edits)) count(write, outcome);
+}
+
+function committed(write: Writing, edits: readonly Edit[]): Promise<readonly EditOutcome[]> {
   const { hook } = write;
   const hooked =
     hook === undefined
@@ -203,8 +207,7 @@ async function commit(write: Writing, edits: readonly Edit[]): Promise<void> {
           ...edit,
           evaluate: (old: Datum) => then(edit.evaluate(old), (next) => hook(old, next)),
         }));
-  const outcomes = await write.table.access.edit(hooked, write.durability, write.context.signal);
-  for (const outcome of outcomes) count(write, outcome);
+  return write.table.access.edit(hooked, write.durability, write.context.signal);
 }
 
 const failedEdit = (error: unknown): EditOutcome => ({
@@ -268,7 +271,9 @@ async function insert(call: InsertCall): Promise<Value> {
   const conflict = conflictOf(call, primaryKey);
   const flush = async (batch: readonly (Value | StoredRow)[]): Promise<void> => {
     const edits: Edit[] = [];
-    for (const item of batch) {
+    /** By the position in the batch: what cannot be written. */
+    const failed = new Map<number, EditOutcome>();
+    for (const [position, item] of batch.entries()) {
       try {
         const given = storable(item);
         const document = withKey(given, write);
@@ -277,10 +282,14 @@ async function insert(call: InsertCall): Promise<Value> {
           old === null ? document : conflict(old, document);
         edits.push({ key, isKeyGenerated: document !== given, evaluate });
       } catch (error) {
-        count(write, failedEdit(error));
+        failed.set(position, failedEdit(error));
       }
     }
-    await commit(write, edits);
+    const outcomes = (await committed(write, edits)).values();
+    for (const position of batch.keys()) {
+      const outcome = failed.get(position) ?? outcomes.next().value;
+      if (outcome !== undefined) count(write, outcome);
+    }
   };
   for await (const batch of documentsIn(documents, call.context.signal)) {
     for (let at = 0; at < batch.length; at += editsPerBatch)
