@@ -17,6 +17,8 @@ export interface PodView {
   readonly uid: string;
   /** From its annotation; absent on a pod that somebody else has made. */
   readonly revision?: string;
+  /** When a restart was asked for that this pod has behind it, as kubectl writes it. */
+  readonly restart?: string;
   readonly isReady: boolean;
   readonly isTerminating: boolean;
   /** Since its readiness changed last, or since it was made. */
@@ -38,6 +40,8 @@ export interface NodeView {
   readonly pool: string;
   readonly roles: readonly string[];
   readonly wantedRevision: string;
+  /** When somebody last asked for a restart, by `kubectl rollout restart`. */
+  readonly wantedRestart?: string;
   /** The version that the manifest names. */
   readonly wantedVersion: string;
   readonly pod?: PodView;
@@ -48,14 +52,16 @@ export interface NodeView {
   readonly isHeard: boolean;
 }
 
+function isAsWanted(pod: PodView, { wantedRevision, wantedRestart }: NodeView): boolean {
+  const isRestarted = wantedRestart === undefined || pod.restart === wantedRestart;
+  return pod.revision === wantedRevision && isRestarted;
+}
+
 /** Serves the wanted revision, by the word of the kubelet and by its own. */
-export function isCurrent({ pod, report, isHeard, wantedRevision }: NodeView): boolean {
+export function isCurrent(node: NodeView): boolean {
+  const { pod, report, isHeard, wantedRevision } = node;
   if (pod === undefined || pod.isTerminating || !pod.isReady || !isHeard) return false;
-  return (
-    pod.revision === wantedRevision &&
-    report?.revision === wantedRevision &&
-    report.health === 'Ready'
-  );
+  return isAsWanted(pod, node) && report?.revision === wantedRevision && report.health === 'Ready';
 }
 
 /** Its report is of the pod that runs now: a report stays when its process has ended. */
@@ -65,6 +71,7 @@ export function reportsNow({ pod, report, isHeard }: NodeView): boolean {
 }
 
 /** Runs, and not as it is wanted. */
-export function isOutdated({ pod, wantedRevision }: NodeView): boolean {
-  return pod !== undefined && !pod.isTerminating && pod.revision !== wantedRevision;
+export function isOutdated(node: NodeView): boolean {
+  const { pod } = node;
+  return pod !== undefined && !pod.isTerminating && !isAsWanted(pod, node);
 }

@@ -1,18 +1,24 @@
 /**
  * Makes objects as they are wanted, and only those that belong to the cluster: an object of the
  * same name without the cluster's UID is never written. What the caches show as it was last
- * written is not written again, so a settled cluster costs no requests.
+ * written is not written again, so a settled cluster costs no requests. What others have added to
+ * our part of an object is taken away, and an object that cannot become what it should be is made
+ * again.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import { keyOf } from '../controller/object.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { fieldManager } from '../kube/client.ts';
+import { isKubeError } from '../kube/errors.ts';
 import type { KubeObject, Resource } from '../kube/object.ts';
 import type { Hash, Manifest } from '../resources/manifest.ts';
 import { canonicalText } from '../resources/manifest.ts';
+import { hasForeignFields, replacement } from './ownership.ts';
 import type { World } from './world.ts';
 
 export type Applied =
-  | { readonly type: 'ours' }
+  /** `repair` says what was put right, when it was more than a change of the manifest. */
+  | { readonly type: 'ours'; readonly repair?: string }
   /** Belongs to somebody else. */
   | { readonly type: 'foreign'; readonly message: string }
   /** Is on its way out: it was ours, or of a cluster of this name before. */
@@ -21,6 +27,14 @@ export type Applied =
 interface Memory {
   readonly hash: string;
   readonly resourceVersion: string;
+}
+
+/** An object to be written, and what stands under its name. */
+interface Write {
+  readonly resource: Resource;
+  readonly manifest: Manifest;
+  readonly existing: KubeObject | undefined;
+  readonly signal: AbortSignal;
 }
 
 export class Applier {
@@ -57,16 +71,72 @@ export class Applier {
     const existing = cached ?? (await this.#client.find(resource, manifest.metadata, options));
     const refusal = existing === undefined ? undefined : refusalOf(existing, cluster);
     if (refusal !== undefined) return refusal;
-    // With its UID, so that an object that has meanwhile taken the name is a conflict.
-    const identity = existing?.metadata.uid === undefined ? {} : { uid: existing.metadata.uid };
-    const wanted = { ...manifest, metadata: { ...manifest.metadata, ...identity } };
-    const written = await this.#client.apply(resource, wanted, options);
-    memory.set(id, { hash, resourceVersion: written.metadata.resourceVersion ?? '' });
-    return { type: 'ours' };
+    const result = await this.#write({ resource, manifest, existing, signal });
+    if (result.type !== 'written') return result;
+    const { object, repair } = result;
+    memory.set(id, { hash, resourceVersion: object.metadata.resourceVersion ?? '' });
+    return repair === undefined ? { type: 'ours' } : { type: 'ours', repair };
   }
 
   forget(clusterUid: string): void {
     this.#memory.delete(clusterUid);
+  }
+
+  async #write(
+    write: Write,
+  ): Promise<
+    | { readonly type: 'written'; readonly object: KubeObject; readonly repair?: string }
+    | Exclude<Applied, { readonly type: 'ours' }>
+  > {
+    const { resource, manifest, existing, signal } = write;
+    // With its UID, so that an object that has meanwhile taken the name is a conflict.
+    const identity = existing?.metadata.uid === undefined ? {} : { uid: existing.metadata.uid };
+    const wanted = { ...manifest, metadata: { ...manifest.metadata, ...identity } };
+    const what = `${manifest.kind} ${manifest.metadata.name}`;
+    try {
+      const object = await this.#client.apply(resource, wanted, { signal });
+      if (!hasForeignFields(object, manifest, fieldManager)) return { type: 'written', object };
+      const replaced = await this.#replace(object, write);
+      const isChanged = replaced.metadata.resourceVersion !== object.metadata.resourceVersion;
+      const repair = `took out of ${what} what does not belong to it`;
+      return { type: 'written', object: replaced, ...(isChanged ? { repair } : {}) };
+    } catch (error) {
+      // Added to what somebody else wrote into the object, the manifest may be invalid.
+      if (existing === undefined || !isKubeError(error, 'kube.invalid')) throw error;
+      return this.#overcome(write, existing, what);
+    }
+  }
+
+  /** The manifest does not fit into the object as it is: it takes the place of all that is ours. */
+  async #overcome(
+    write: Write,
+    existing: KubeObject,
+    what: string,
+  ): Promise<
+    | { readonly type: 'written'; readonly object: KubeObject; readonly repair: string }
+    | { readonly type: 'leaving'; readonly message: string }
+  > {
+    const { resource, manifest, signal } = write;
+    try {
+      const object = await this.#replace(existing, write);
+      return { type: 'written', object, repair: `replaced the contents of ${what}` };
+    } catch (error) {
+      if (!isKubeError(error, 'kube.invalid')) throw error;
+      // A manifest that is at fault itself must not cost the object that there is.
+      const probe = { ...manifest.metadata, name: `${manifest.metadata.name}-probe` };
+      const fresh = { ...manifest, metadata: probe };
+      await this.#client.create(resource, fresh, { signal, dryRun: true });
+      const { uid = '' } = existing.metadata;
+      const removal = { uid, propagationPolicy: 'Orphan', signal } as const;
+      await this.#client.remove(resource, manifest.metadata, removal);
+      const message = `${what} cannot become what it should be and is made again: ${error.message}`;
+      return { type: 'leaving', message };
+    }
+  }
+
+  #replace(existing: KubeObject, { resource, manifest, signal }: Write): Promise<KubeObject> {
+    const operations = replacement(existing, manifest);
+    return this.#client.patchJson(resource, manifest.metadata, operations, { signal });
   }
 
   #memoryOf(uid: string): Map<string, Memory> {

@@ -1,15 +1,20 @@
 /** The wanted nodes of a cluster as the caches show them. */
 import type { NodeView } from '../api/node-view.ts';
 import { keyOf } from '../controller/object.ts';
-import { revisionAnnotation } from '../resources/labels.ts';
+import { restartAnnotation, revisionAnnotation } from '../resources/labels.ts';
 import { wantedNodes } from '../resources/layout.ts';
+import { statefulSetName } from '../resources/names.ts';
 import { nodeContainer } from '../resources/overlay.ts';
 import type { Evidence } from '../status/observed.ts';
 import { nodeView } from '../status/node-view.ts';
 import type { Context } from './task.ts';
 import { wantedTemplate } from './task.ts';
 
-const conventions = Object.freeze({ revisionAnnotation, mainContainer: nodeContainer });
+const conventions = Object.freeze({
+  revisionAnnotation,
+  restartAnnotation,
+  mainContainer: nodeContainer,
+});
 
 /** With evidence, the nodes also tell what pods alone do not. */
 export function observeNodes(
@@ -26,12 +31,15 @@ export function observeNodes(
     const uid = node?.metadata.uid ?? '';
     const heartbeat = node?.status?.heartbeatAt;
     if (heartbeat !== undefined) heartbeats.see(uid, heartbeat, clock.now());
+    const set = world.statefulSets.get(keyOf({ namespace, name: statefulSetName(zone.name) }));
+    const wantedRestart = set?.spec?.template?.metadata?.annotations?.[restartAnnotation];
     const objects = {
       name,
       pool: pool.name,
       roles: pool.roles,
       wantedVersion: cluster.spec.version,
       wantedRevision: wantedTemplate(context, pool, zone)?.revision ?? '',
+      ...(wantedRestart === undefined ? {} : { wantedRestart }),
       pod: world.pods.get(key),
       node,
       isHeard: heartbeats.isHeard(uid, clock.now()),

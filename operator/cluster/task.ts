@@ -59,13 +59,16 @@ const leavingMs = 2_000;
 
 /** Applies all; the first thing in the way decides. */
 export async function applyAll(
-  { cluster, tools, signal }: Context,
+  context: Context,
   wanted: readonly (readonly [Resource, Manifest])[],
 ): Promise<TaskResult> {
+  const { cluster, tools, signal } = context;
   const results = await Promise.all(
     wanted.map(async ([resource, manifest]): Promise<TaskResult> => {
       try {
-        return resultOf(await tools.applier.apply(cluster, resource, manifest, signal));
+        const applied = await tools.applier.apply(cluster, resource, manifest, signal);
+        sayRepair(context, applied);
+        return resultOf(applied);
       } catch (error) {
         const refusal = refusalOf(error, `${manifest.kind} ${manifest.metadata.name}`);
         if (refusal === undefined) throw error;
@@ -76,6 +79,12 @@ export async function applyAll(
   const firstOf = (type: TaskResult['type']): TaskResult | undefined =>
     results.find((result) => result.type === type);
   return firstOf('fail') ?? firstOf('retry') ?? complete;
+}
+
+function sayRepair(context: Context, applied: Applied): void {
+  if (applied.type !== 'ours' || applied.repair === undefined) return;
+  const event = { type: 'Warning', reason: 'Repaired', action: 'Replace' } as const;
+  context.tools.emit(eventOf(context, { ...event, note: applied.repair }));
 }
 
 function resultOf(applied: Applied): TaskResult {

@@ -28,7 +28,7 @@ import type { WatchEvent } from './watch-events.ts';
 import { complete, parseWatchEvent } from './watch-events.ts';
 
 /** The owner of every field that this operator writes. */
-const fieldManager = 'photondb-operator';
+export const fieldManager = 'photondb-operator';
 
 /** One page of a list; small enough that no page comes near a time limit. */
 const pageItems = 500;

@@ -5,6 +5,9 @@ const poolLabel = 'photondb.io/pool';
 const zoneIndexLabel = 'photondb.io/zone-index';
 export const revisionAnnotation = 'photondb.io/revision';
 
+/** Written into the template of a StatefulSet by `kubectl rollout restart`. */
+export const restartAnnotation = 'kubectl.kubernetes.io/restartedAt';
+
 /** Keys under these belong to the operator; an overlay may not touch them. */
 export const ownedKeyPrefixes = Object.freeze(['photondb.io/', 'app.kubernetes.io/']);
 

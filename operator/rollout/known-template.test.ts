@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { TemplateRevision } from './known-template.ts';
-import { knownRevision } from './known-template.ts';
+import { knownAnnotations } from './known-template.ts';
 
 const annotation = 'photondb.io/revision';
 
@@ -40,7 +40,7 @@ describe('the template that the controller of a StatefulSet knows', () => {
   ];
   for (const [about, revisions, known] of cases) {
     it(about, () => {
-      expect(knownRevision(revisions, { uid: 'new', annotation })).to.equal(known);
+      expect(knownAnnotations(revisions, 'new')?.[annotation]).to.equal(known);
     });
   }
 });

@@ -19,13 +19,13 @@ export interface TemplateRevision {
   };
 }
 
-/** The annotation of the newest template that the controller knows of the object with this UID. */
-export function knownRevision(
+/** The annotations of the newest template that the controller knows of the object with this UID. */
+export function knownAnnotations(
   revisions: readonly TemplateRevision[],
-  { uid, annotation }: { readonly uid: string; readonly annotation: string },
-): string | undefined {
+  uid: string,
+): Readonly<Record<string, string>> | undefined {
   const [newest] = revisions
     .filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid))
     .sort((a, b) => (b.revision ?? 0) - (a.revision ?? 0));
-  return newest?.data?.spec?.template?.metadata?.annotations?.[annotation];
+  return newest?.data?.spec?.template?.metadata?.annotations;
 }

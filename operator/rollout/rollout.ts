@@ -35,6 +35,12 @@ function nextOf(outdated: readonly NodeView[]): NodeView | undefined {
   return outdated.find(({ pod }) => pod?.isReady !== true) ?? outdated.at(-1);
 }
 
+function reasonOf({ pod, wantedRevision, wantedRestart }: NodeView): string {
+  if (pod?.revision === wantedRevision) return `a restart was asked for at ${wantedRestart}`;
+  const from = pod?.revision ?? 'an unknown revision';
+  return `it runs ${from}, wanted is ${wantedRevision}`;
+}
+
 export function decideRollout(nodes: readonly NodeView[]): RolloutDecision {
   const outdated = nodes.filter(isOutdated);
   const unsettled = nodes.find((node) => !isOutdated(node) && !isCurrent(node));
@@ -49,8 +55,5 @@ export function decideRollout(nodes: readonly NodeView[]): RolloutDecision {
   }
   const next = nextOf(outdated);
   if (next === undefined) return { type: 'settled' };
-  const { name, pod, wantedRevision } = next;
-  const from = pod?.revision ?? 'an unknown revision';
-  const message = `replacing pod ${name}: it runs ${from}, wanted is ${wantedRevision}`;
-  return { type: 'replace', node: next, message };
+  return { type: 'replace', node: next, message: `replacing pod ${next.name}: ${reasonOf(next)}` };
 }

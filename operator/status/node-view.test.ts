@@ -20,7 +20,11 @@ function podWith(change: Partial<Pod> = {}): Pod {
   };
 }
 
-const conventions = { revisionAnnotation: annotation, mainContainer: 'photondb' };
+const conventions = {
+  revisionAnnotation: annotation,
+  restartAnnotation: 'restartedAt',
+  mainContainer: 'photondb',
+};
 const names = {
   name: 'a',
   pool: 'main',

@@ -6,15 +6,17 @@ import type { ElapsedMs, Evidence, Pod } from './observed.ts';
 import type { PodFacts } from './trouble.ts';
 import { troubleOfPod, troubleWithoutPod } from './trouble.ts';
 
-function podView(facts: PodFacts, annotation: string): PodView {
+function podView(facts: PodFacts, names: Conventions): PodView {
   const { metadata, status } = facts.pod;
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  const revision = metadata.annotations?.[annotation];
+  const revision = metadata.annotations?.[names.revisionAnnotation];
+  const restart = metadata.annotations?.[names.restartAnnotation];
   const isReady = ready?.status === 'True';
   const incident = isReady ? memoryIncident(facts) : undefined;
   return {
     uid: metadata.uid ?? '',
     ...(revision === undefined ? {} : { revision }),
+    ...(restart === undefined ? {} : { restart }),
     isReady,
     isTerminating: metadata.deletionTimestamp !== undefined,
     unchangedMs: facts.unreadyMs,
@@ -39,6 +41,7 @@ export interface NodeObjects {
   readonly pool: string;
   readonly roles: readonly string[];
   readonly wantedRevision: string;
+  readonly wantedRestart?: string;
   readonly wantedVersion: string;
   readonly pod?: Pod | undefined;
   readonly node?: PhotonNode | undefined;
@@ -50,6 +53,7 @@ export interface NodeObjects {
 /** What the names of our own objects mean; handed in, for they belong to those who make them. */
 export interface Conventions {
   readonly revisionAnnotation: string;
+  readonly restartAnnotation: string;
   /** The container of the database. */
   readonly mainContainer: string;
 }
@@ -63,7 +67,7 @@ function unchangedMs({ metadata, status }: Pod, elapsedMs: ElapsedMs): number {
 
 export function nodeView(
   objects: NodeObjects,
-  { revisionAnnotation, mainContainer }: Conventions,
+  conventions: Conventions,
   elapsedMs: ElapsedMs,
 ): NodeView {
   const { pod, node, evidence = { events: [] }, ...plain } = objects;
@@ -74,11 +78,11 @@ export function nodeView(
       : {
           pod,
           pool: plain.pool,
-          mainName: mainContainer,
+          mainName: conventions.mainContainer,
           unreadyMs: unchangedMs(pod, elapsedMs),
           elapsedMs,
         };
-  const view = facts === undefined ? undefined : podView(facts, revisionAnnotation);
+  const view = facts === undefined ? undefined : podView(facts, conventions);
   const trouble = troubleOf(facts, view, evidence);
   return {
     ...plain,

@@ -3,12 +3,17 @@ import { reasons } from '../../api/conditions.ts';
 import { keyOf } from '../../controller/object.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { resources } from '../../kube/object.ts';
-import { revisionAnnotation, selectorText, zoneSelector } from '../../resources/labels.ts';
+import {
+  restartAnnotation,
+  revisionAnnotation,
+  selectorText,
+  zoneSelector,
+} from '../../resources/labels.ts';
 import { wantedNodes } from '../../resources/layout.ts';
 import { statefulSetName } from '../../resources/names.ts';
 import type { NodeView } from '../../api/node-view.ts';
 import type { TemplateRevision } from '../../rollout/known-template.ts';
-import { knownRevision } from '../../rollout/known-template.ts';
+import { knownAnnotations } from '../../rollout/known-template.ts';
 import { decideRollout } from '../../rollout/rollout.ts';
 import { observeNodes } from '../observe-nodes.ts';
 import type { Context, TaskResult } from '../task.ts';
@@ -34,8 +39,10 @@ async function unseenTemplate(context: Context, node: NodeView): Promise<string 
     scope,
     { signal },
   );
-  const known = knownRevision(items, { uid, annotation: revisionAnnotation });
-  return known === node.wantedRevision
+  const known = knownAnnotations(items, uid) ?? {};
+  const isRestartKnown =
+    node.wantedRestart === undefined || known[restartAnnotation] === node.wantedRestart;
+  return isRestartKnown && known[revisionAnnotation] === node.wantedRevision
     ? undefined
     : `StatefulSet ${name} is taking up its new template`;
 }
