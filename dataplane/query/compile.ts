@@ -25,7 +25,9 @@ import {
   datumOf,
   FunctionValue,
   holdsBound,
+  SliceValue,
   StreamValue,
+  TableValue,
   wrongValue,
 } from './value.ts';
 import type { Value } from './value.ts';
@@ -73,6 +75,12 @@ function refuseOrdering(number: number, { takesOrder, path }: Place): void {
     `${number === Term.ASC ? 'ASC' : 'DESC'} may only be used as an argument to ORDER_BY or UNION.`,
     path,
   );
+}
+
+/** A parameter of a function is a value: what must be read first would be read again by each use. */
+function refuseUnread(value: Value): void {
+  if (value instanceof StreamValue || value instanceof TableValue || value instanceof SliceValue)
+    throw wrongValue('DATUM', value);
 }
 
 class Compiler {
@@ -223,8 +231,7 @@ class Compiler {
       throw new CompileError('Expected 1 or more arguments but found 0.', place.path);
     const nodes = this.#nodes(args, place);
     const call = ([target, ...values]: readonly Value[]): Value | Promise<Value> => {
-      const once = values.find((value) => value instanceof StreamValue);
-      if (once !== undefined) throw wrongValue('DATUM', once);
+      values.forEach(refuseUnread);
       if (!(target instanceof FunctionValue)) return target as Value;
       checkArity(target, values.length);
       const [first = null, ...rest] = values;

@@ -1,7 +1,8 @@
 import type { Datum } from '../datum/datum.ts';
+import { DatumSet } from '../datum/datum-map.ts';
 import { encodeKey } from '../datum/key.ts';
 import { fieldOf, isObject } from '../datum/object.ts';
-import { canonicalText, parseText } from '../datum/text.ts';
+import { parseText } from '../datum/text.ts';
 import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
@@ -28,10 +29,7 @@ export function compileIndexValues(
     const key = guarded(() => keyOf(document));
     if (key === undefined || key === null) return [];
     const keys = multi && Array.isArray(key) ? (key as Datum[]) : [key];
-    const distinct = new Map(
-      keys.filter((each) => each !== null).map((each) => [canonicalText(each), each]),
-    );
-    return [...distinct.values()];
+    return [...new DatumSet(keys.filter((each) => each !== null)).values()];
   };
 }
 

@@ -115,7 +115,11 @@ function reduction(reducer: Reducer, shortcut?: Shortcut) {
   };
   return (call: AggregateCall): Value | Promise<Value> => {
     const [first = null, ...rest] = call.args;
-    if (first instanceof GroupingValue) return groupwise(reducer(call), first, call);
+    if (first instanceof GroupingValue) {
+      // Groups are no tables, and have no index.
+      if (call.options.index !== undefined) throw wrongValue('TABLE', first);
+      return groupwise(reducer(call), first, call);
+    }
     if (!(first instanceof GroupedValue)) return one(call);
     return (async () => {
       const groups = [];

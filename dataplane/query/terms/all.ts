@@ -6,6 +6,7 @@ import { comparisonTerms } from './comparison.ts';
 import { configTerms } from './config.ts';
 import { distinctTerms } from './distinct.ts';
 import { fieldTerms } from './fields.ts';
+import { formatTerms } from './format.ts';
 import { groupTerms } from './grouping.ts';
 import { indexTerms } from './indexes.ts';
 import { infoTerms } from './info.ts';
@@ -30,6 +31,7 @@ export const definitions: TermTable = new Map([
   ...comparisonTerms,
   ...arithmeticTerms,
   ...textTerms,
+  ...formatTerms,
   ...timeTerms,
   ...arrayTerms,
   ...fieldTerms,

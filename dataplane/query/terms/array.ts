@@ -1,5 +1,5 @@
 import type { Datum, DatumArray } from '../../datum/datum.ts';
-import { canonicalText } from '../../datum/text.ts';
+import { DatumSet } from '../../datum/datum-map.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { about, nonExistence } from '../failure.ts';
@@ -65,17 +65,12 @@ function rangeEnd(value: Value, length: number): number {
 }
 
 /** Each value once, in the order of its first place. */
-function distinct(items: DatumArray, keep: (text: string) => boolean = () => true): Datum[] {
-  const seen = new Set<string>();
-  return items.filter((item) => {
-    const text = canonicalText(item);
-    if (seen.has(text) || !keep(text)) return false;
-    seen.add(text);
-    return true;
-  });
+function distinct(items: DatumArray, keep: (item: Datum) => boolean = () => true): Datum[] {
+  const seen = new DatumSet();
+  return items.filter((item) => keep(item) && seen.add(item));
 }
 
-const textsOf = (value: Value): Set<string> => new Set(arrayOf(value).map(canonicalText));
+const setOf = (value: Value): DatumSet => new DatumSet(arrayOf(value));
 
 const setInsert = ({ args: [set = null, item = null] }: TermCall): Datum =>
   distinct([...arrayOf(set), datumOf(item)]);
@@ -84,18 +79,13 @@ const setUnion = ({ args: [left = null, right = null] }: TermCall): Datum =>
   distinct([...arrayOf(left), ...arrayOf(right)]);
 
 function setIntersection({ args: [left = null, right = null] }: TermCall): Datum {
-  const [array, other] = [arrayOf(left), textsOf(right)];
-  return distinct(array, (text) => other.has(text));
+  const [array, other] = [arrayOf(left), setOf(right)];
+  return distinct(array, (item) => other.has(item));
 }
 
 function setDifference({ args: [left = null, right = null] }: TermCall): Datum {
-  const [array, other] = [arrayOf(left), textsOf(right)];
-  return distinct(array, (text) => !other.has(text));
-}
-
-function difference({ args: [left = null, right = null] }: TermCall): Value {
-  const [array, removed] = [arrayOf(left), textsOf(right)];
-  return array.filter((item) => !removed.has(canonicalText(item)));
+  const [array, other] = [arrayOf(left), setOf(right)];
+  return distinct(array, (item) => !other.has(item));
 }
 
 export const arrayTerms: readonly TermEntry[] = [
@@ -121,7 +111,6 @@ export const arrayTerms: readonly TermEntry[] = [
   [Term.SET_INTERSECTION, { arity: [2, 2], run: setIntersection }],
   [Term.SET_UNION, { arity: [2, 2], run: setUnion }],
   [Term.SET_DIFFERENCE, { arity: [2, 2], run: setDifference }],
-  [Term.DIFFERENCE, { arity: [2, 2], run: difference }],
   [
     Term.ARGS,
     {

@@ -1,6 +1,7 @@
 import { compareDatum } from '../../datum/compare.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { DatumSet } from '../../datum/datum-map.ts';
+import { fieldOf, isObject } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
 import { define, option, text } from '../options.ts';
@@ -11,7 +12,7 @@ import { datumOfItem, SliceValue, StreamValue, TableValue } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import { sliceStream } from './index-access.ts';
 import { indexValueOf } from './index-values.ts';
-import { eachIn, overLimit, after } from './sequence-tools.ts';
+import { after, eachIn, itemsMapped, overLimit } from './sequence-tools.ts';
 
 /** `distinct`: each value of a sequence once, or each value of an index while it is read in order. */
 const distinctOptions = {
@@ -23,6 +24,8 @@ function distinct({
   options: { index },
   context,
 }: TermCall<OptionValues<typeof distinctOptions>>): Value | Promise<Value> {
+  const keys = primaryKeysOf(target, index);
+  if (keys !== undefined) return keys;
   const slice = sliceBy(target, index);
   if (slice !== undefined)
     return index === undefined
@@ -34,6 +37,18 @@ function distinct({
     if (seen.add(datumOfItem(item)) && seen.size > context.arrayLimit) throw overLimit(context);
   };
   return after(eachIn(target, context, add), () => [...seen.values()].sort(compareDatum));
+}
+
+/** The primary keys of a slice of another index: each document may come several times. */
+function primaryKeysOf(target: Value, index: string | undefined): Value | undefined {
+  if (!(target instanceof SliceValue)) return undefined;
+  const { primaryKey } = target.table.info;
+  if (index !== primaryKey || target.index === primaryKey) return undefined;
+  const seen = new DatumSet();
+  return itemsMapped(target, (document) => {
+    const key = isObject(document) ? fieldOf(document, primaryKey) : undefined;
+    return key !== undefined && seen.add(key) ? key : undefined;
+  });
 }
 
 /** The table or slice in the order of the index; undefined when that is not to be had. */

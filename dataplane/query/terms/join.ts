@@ -23,6 +23,7 @@ import { indexScan } from './index-access.ts';
 import {
   checkArity,
   expectFunction,
+  isInfinite,
   itemFunction,
   itemsNow,
   itemsOf,
@@ -68,7 +69,7 @@ async function eqJoin({
     }
     return joined;
   };
-  return new StreamValue(transformed(streamFrom(left), step));
+  return new StreamValue(transformed(streamFrom(left), step), undefined, isInfinite(left));
 }
 
 async function matchesOf(
@@ -106,7 +107,7 @@ const nested =
     };
     const now = itemsNow(left);
     if (now !== undefined) return (await step(now)).map(datumOfItem);
-    return new StreamValue(transformed(streamFrom(left), step));
+    return new StreamValue(transformed(streamFrom(left), step), undefined, isInfinite(left));
   };
 
 export const joinTerms: readonly TermEntry[] = [

@@ -6,6 +6,7 @@ import { batchesOf, polite, streamOf, transformed } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import {
   ArraySelection,
+  BoundArray,
   datumOf,
   datumOfItem,
   FunctionValue,
@@ -34,6 +35,8 @@ export function streamFrom(value: Value): Stream {
 /** The items of a sequence that is there already; undefined when it must be read. */
 export function itemsNow(value: Value): readonly Item[] | undefined {
   if (Array.isArray(value)) return value as Datum[];
+  // A function may compare its items; whoever wants a datum of one refuses it.
+  if (value instanceof BoundArray) return value.items as readonly Item[];
   return value instanceof ArraySelection ? value.items : undefined;
 }
 

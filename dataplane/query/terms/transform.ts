@@ -1,4 +1,5 @@
 import { equalDatum } from '../../datum/compare.ts';
+import { DatumSet } from '../../datum/datum-map.ts';
 import { fieldOf } from '../../datum/object.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { define, functionKind, lazyOption, option } from '../options.ts';
@@ -30,6 +31,7 @@ import {
   itemFunction,
   itemsNow,
   itemsOf,
+  orAbsent,
   refuseInfinite,
   sameForm,
   settled,
@@ -179,30 +181,47 @@ function zip({ args: [target = null] }: TermCall): Value | Promise<Value> {
   );
 }
 
-function offsetsOf({
-  args: [target = null, wanted = null],
+/** The positions of what is equal, or of what a function holds for; what lacks a field is none. */
+function offsetsOf({ args: [target = null, wanted = null] }: TermCall): Value | Promise<Value> {
+  const holds = wanted instanceof FunctionValue ? predicateOf(wanted) : equalTo(wanted);
+  let at = -1;
+  return through(
+    target,
+    mapping((item, results) => {
+      at += 1;
+      const position = at;
+      return whenDone(
+        orAbsent(() => holds(item), false),
+        (value) => {
+          if (truth(value)) results.push(position);
+        },
+      );
+    }),
+  );
+}
+
+const equalTo = (wanted: Value): ((item: Item) => Value) => {
+  const datum = datumOf(wanted);
+  return (item) => equalDatum(datumOfItem(item), datum);
+};
+
+/** Without the items that the other sequence has. */
+function difference({
+  args: [target = null, other = null],
   context,
 }: TermCall): Value | Promise<Value> {
-  const offsets: number[] = [];
-  let at = 0;
-  const same =
-    wanted instanceof FunctionValue
-      ? itemFunction(wanted)
-      : (
-          (datum) => (item: Item) =>
-            equalDatum(datumOfItem(item), datum)
-        )(datumOf(wanted));
-  return collected(target, context, (items) =>
-    after(
-      eachOf(items, (item) =>
-        whenDone(same(item), (holds) => {
-          if (truth(holds)) offsets.push(at);
-          at += 1;
-        }),
-      ),
-      () => offsets,
-    ),
-  );
+  return collected(other, context, (items) => {
+    const removed = new DatumSet(items.map(datumOfItem));
+    const kept = (batch: readonly Item[]): Item[] =>
+      batch.filter((item) => !removed.has(datumOfItem(item)));
+    const now = itemsNow(target);
+    if (now !== undefined) return sameForm(target, kept(now));
+    return new StreamValue(
+      transformed(streamFrom(target), kept),
+      tableOf(target),
+      isInfinite(target),
+    );
+  });
 }
 
 const foldOptions = {
@@ -242,7 +261,7 @@ async function fold({
     return out;
   };
   const body = transformed(streamFrom(target), step);
-  if (finalEmit === undefined) return new StreamValue(body);
+  if (finalEmit === undefined) return new StreamValue(body, undefined, isInfinite(target));
   const last: Stream = {
     async next(limit, signal) {
       void limit;
@@ -254,7 +273,7 @@ async function fold({
     },
     close: () => undefined,
   };
-  return new StreamValue(chained([body, last]));
+  return new StreamValue(chained([body, last]), undefined, isInfinite(target));
 }
 
 async function sample({ args: [target = null, count = null], context }: TermCall): Promise<Value> {
@@ -277,6 +296,7 @@ export const transformTerms: readonly TermEntry[] = [
   [Term.CONCAT_MAP, { arity: [2, 2], run: concatMap }],
   [Term.ZIP, { arity: [1, 1], run: zip }],
   [Term.SAMPLE, { arity: [2, 2], effects: true, run: sample }],
+  [Term.DIFFERENCE, { arity: [2, 2], run: difference }],
   [Term.OFFSETS_OF, { arity: [2, 2], run: offsetsOf }],
   [Term.RANGE, { arity: [0, 2], effects: true, run: range }],
   [Term.FOLD, define({ arity: [3, 3], options: foldOptions, effects: true, run: fold })],

@@ -160,7 +160,7 @@ const knownTypes = new Set(
   'ARRAY STRING BOOL OBJECT NUMBER BINARY NULL STREAM DB TABLE SELECTION FUNCTION'.split(' '),
 );
 
-function coerced(datum: Datum, type: string): Datum {
+export function coerced(datum: Datum, type: string): Datum {
   if (type === shortName(datum)) return datum;
   if (type === 'BOOL') return truth(datum);
   if (isBinary(datum)) {

@@ -5,7 +5,16 @@ import { encodePrimaryKey } from '../../datum/primary-key.ts';
 import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
-import { bool, define, durability, obsolete, oneOf, option, returnChanges } from '../options.ts';
+import {
+  bool,
+  define,
+  durability,
+  inert,
+  obsolete,
+  oneOf,
+  option,
+  returnChanges,
+} from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import type { Edit, EditOutcome } from '../environment.ts';
@@ -31,6 +40,7 @@ import {
   checkArity,
   itemsOf,
   noSequence,
+  refuseInfinite,
   streamFrom,
   tableOf,
   whenDone,
@@ -69,6 +79,11 @@ const changeOptions = {
     false,
   ),
 } as const;
+const deleteOptions = {
+  ...writeOptions,
+  non_atomic: inert(bool, 'As that of `UPDATE`. A deletion depends on nothing.'),
+} as const;
+
 type ChangeCall = TermCall<OptionValues<typeof changeOptions>>;
 
 type Conflict = 'error' | 'replace' | 'update' | FunctionValue;
@@ -306,8 +321,10 @@ async function* documentsIn(
   if (documents instanceof BoundArray) yield documents.items;
   else if (documents instanceof BoundObject) yield [documents];
   else if (Array.isArray(documents)) yield refuseLiterals(documents as Datum[]) as Datum[];
-  else if (isSequence(documents)) yield* batchesOf(streamFrom(documents), signal);
-  else {
+  else if (isSequence(documents)) {
+    refuseInfinite(documents);
+    yield* batchesOf(streamFrom(documents), signal);
+  } else {
     const document = refuseLiterals(datumOf(documents));
     if (!isObject(document) || pseudoType(document) !== undefined) throw noSequence(documents);
     yield [document];
@@ -443,7 +460,7 @@ export const writeTerms: readonly TermEntry[] = [
     Term.DELETE,
     define({
       arity: [1, 1],
-      options: changeOptions,
+      options: deleteOptions,
       effects: true,
       run: (call) => overSelection(call, { deletes: true, evaluate: () => null }),
     }),

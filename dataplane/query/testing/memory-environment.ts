@@ -28,6 +28,8 @@ export class MemoryEnvironment implements Environment {
   /** Documents that scans handed out so far. */
   rowsRead = 0;
   pauses = 0;
+  /** Of the last write. */
+  lastDurability: 'hard' | 'soft' | undefined;
   nowMs = 1_700_000_000_000;
   #made = 0;
 
@@ -93,7 +95,8 @@ class MemoryTable implements TableAccess {
     return Promise.resolve(this.#rows.length);
   }
 
-  async edit(edits: readonly Edit[]): Promise<readonly EditOutcome[]> {
+  async edit(edits: readonly Edit[], durability: 'hard' | 'soft'): Promise<readonly EditOutcome[]> {
+    this.#environment.lastDurability = durability;
     const outcomes: EditOutcome[] = [];
     for (const edit of edits) outcomes.push(await this.#edit(edit));
     return outcomes;
@@ -138,6 +141,11 @@ const within = (key: Uint8Array, { start, end }: EncodedRange): boolean =>
   (end === undefined || compareBytes(key, end) < 0);
 
 const refused = (message: string): Refusal => ({ type: 'refused', message });
+
+const renamed = (indexes: readonly IndexInfo[], from: string, to: string): IndexInfo[] =>
+  indexes
+    .filter(({ name }) => name !== to || from === to)
+    .map((index) => (index.name === from ? { ...index, name: to } : index));
 
 function catalogOf(world: MemoryEnvironment): Catalog {
   const infos = (): TableInfo[] => [...world.tables.values()].map(({ info }) => info);
@@ -200,10 +208,12 @@ function catalogOf(world: MemoryEnvironment): Catalog {
       changed(id, (indexes) => [...indexes, { ...index, ready: true, progress: 1 }]),
     dropIndex: (id, name) =>
       changed(id, (indexes) => indexes.filter((index) => index.name !== name)),
-    renameIndex: (id, { from, to }) =>
-      changed(id, (indexes) =>
-        indexes.map((index) => (index.name === from ? { ...index, name: to } : index)),
-      ),
+    renameIndex: (id, { from, to, overwrite }) => {
+      const taken = world.tables.get(id)?.info.indexes.some(({ name }) => name === to) === true;
+      if (taken && !overwrite && from !== to)
+        return Promise.resolve(refused(`Index \`${to}\` already exists.`));
+      return changed(id, (indexes) => renamed(indexes, from, to));
+    },
     ready: () => Promise.resolve(),
   };
 }
