@@ -3,9 +3,10 @@ import type { Datum } from './datum.ts';
 import { InvalidDatumError } from './errors.ts';
 import { documentBytesMax, storedArrayMax } from './limits.ts';
 import { fieldOf, isObject, pseudoType } from './object.ts';
+import { encodeKey } from './key.ts';
 import { encodePrimaryKey } from './primary-key.ts';
 import { checkedObject } from './pseudo-type.ts';
-import { checkedText, prettyText } from './text.ts';
+import { checkedText, parseText, prettyText } from './text.ts';
 import type { ContainerChecks } from './text.ts';
 import { typeName } from './type-name.ts';
 
@@ -62,6 +63,32 @@ export function validDocument(document: Datum, place: DocumentPlace): ValidDocum
   return { text, bytes: bytes as DocumentBytes };
 }
 
+/**
+ * Why stored text is no document of its key, as the end of a sentence; undefined for one. For text that
+ * did not come through `validDocument`: of an earlier release, an export, a log that holds anything.
+ */
+export function documentProblem(
+  text: string,
+  { key, primaryKey }: Omit<DocumentPlace, 'old'>,
+): string | undefined {
+  let document: Datum;
+  try {
+    document = parseText(text);
+  } catch {
+    return 'it is not JSON';
+  }
+  if (!isObject(document)) return 'it is not an object';
+  const own = fieldOf(document, primaryKey);
+  if (own === undefined) return `it has no primary key \`${primaryKey}\``;
+  try {
+    // Arrays may be longer than they may be now.
+    checkedText(document, readable);
+    return compareBytes(encodeKey(own), key) === 0 ? undefined : 'it has another primary key';
+  } catch (error) {
+    return error instanceof InvalidDatumError ? error.message : 'it cannot be read';
+  }
+}
+
 export const strayLiteral =
   'Stray literal keyword found: literal is only legal inside of the object passed to merge or update and cannot nest inside other literals.';
 
@@ -73,6 +100,14 @@ const answerable: ContainerChecks = {
   object(object) {
     if (pseudoType(object) === 'LITERAL') throw new InvalidDatumError(strayLiteral);
     return object;
+  },
+};
+
+const readable: ContainerChecks = {
+  array() {},
+  object(object) {
+    if (pseudoType(object) === 'LITERAL') throw new InvalidDatumError(strayLiteral);
+    return checkedObject(object);
   },
 };
 

@@ -24,6 +24,8 @@ interface DataHealth {
     readonly name: string;
     readonly damage: { readonly code: string; readonly message: string };
   }[];
+  /** Everything that somebody has to look at; the first ones. */
+  readonly issues: readonly { readonly type: string; readonly description: string }[];
 }
 
 /** Replay that stands still for longer is stuck; one that moves may take as long as it needs. */

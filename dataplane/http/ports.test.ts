@@ -20,6 +20,7 @@ const data = {
   storeBytes: 9,
   tables: 2,
   damagedTables: [],
+  issues: [],
 };
 const node = {
   name: 'n',

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fromHex } from '../common/bytes.ts';
+import { shownKey } from '../datum/shown-key.ts';
+import { KeyOrderError } from '../kv/errors.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
 import { databaseByName, tableByName, tablesOf, userIndexes } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
@@ -10,12 +13,14 @@ import type {
   TableAccess,
   TableInfo,
 } from '../query/environment.ts';
-import { errorType, RuntimeError } from '../query/errors.ts';
+import { DamagedDocumentError, errorType, RuntimeError } from '../query/errors.ts';
+import { failedIndex } from '../query/terms/index-access.ts';
 import type { BatchLimit, BatchSource } from '../replication/contract.ts';
 import type { Database } from '../replication/database.ts';
-import { isRefusal, TableDamagedError } from '../replication/errors.ts';
+import { isRefusal, MetadataFrozenError, TableDamagedError } from '../replication/errors.ts';
 import { IndexScan } from '../replication/index-scan.ts';
 import { TableScan } from '../replication/scan.ts';
+import { StorageCorruptError } from '../table/errors.ts';
 import type { DiskGate, WriteKind } from './disk-gate.ts';
 
 /** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
@@ -129,9 +134,12 @@ async function indexesReady(
 ): Promise<void> {
   const building = (): boolean => {
     const table = database.state.tables[wanted.tableId];
-    return (table === undefined ? [] : userIndexes(table)).some(
-      ({ name, ready }) => !ready && (wanted.names === undefined || wanted.names.includes(name)),
-    );
+    const states = table === undefined ? [] : database.indexStates(table);
+    const own = states.filter(({ name }) => wanted.names?.includes(name) ?? true);
+    const failed = own.find(({ failure, isRebuilt }) => failure !== undefined && !isRebuilt);
+    if (table !== undefined && failed !== undefined)
+      throw failedIndex(infoOf(database, table), failed);
+    return own.some(({ ready }) => !ready);
   };
   while (building()) {
     await shown(() => database.group(wanted.tableId)?.requireIntact());
@@ -144,9 +152,24 @@ async function shown<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof TableDamagedError) && !isRefusal(error)) throw error;
-    throw new RuntimeError(errorType.opFailed, error.message, []);
+    throw inWordsOfDrivers(error);
   }
+}
+
+function inWordsOfDrivers(error: unknown): unknown {
+  if (error instanceof StorageCorruptError) return new DamagedDocumentError(adviceFor(error));
+  const isKnown =
+    error instanceof TableDamagedError ||
+    error instanceof MetadataFrozenError ||
+    error instanceof KeyOrderError ||
+    isRefusal(error);
+  return isKnown ? new RuntimeError(errorType.opFailed, error.message, []) : error;
+}
+
+function adviceFor({ message, keyHex }: StorageCorruptError): string {
+  const key = shownKey(fromHex(keyHex));
+  const which = key === undefined ? 'by its primary key' : `by its primary key ${key}`;
+  return `${message} Replace it or delete it ${which}, or restore it from a backup.`;
 }
 
 const shownScan = <T>(scan: BatchSource<T>): BatchSource<T> => ({
@@ -165,8 +188,14 @@ function tableAccess(
   return {
     info: infoOf(database, table),
     // The path of most reads: no promise more than it needs.
-    get: (key) =>
-      database.integrity.groups.size === 0 ? group.get(key) : shown(() => group.get(key)),
+    get: (key) => {
+      try {
+        const row = group.get(key);
+        return row instanceof Promise ? shown(() => row) : row;
+      } catch (error) {
+        throw inWordsOfDrivers(error);
+      }
+    },
     scan: (range, order) => shownScan(new TableScan(group, range, order)),
     scanIndex: (name, range, order) => {
       const now = database.state.tables[id];
@@ -187,7 +216,12 @@ function tableAccess(
       }),
     edit: async (edits, durability, signal) => {
       requireRoom(edits.every(({ deletes }) => deletes) ? 'deletion' : 'write');
-      return shown(() => group.edit(edits, durability, signal));
+      const outcomes = await shown(() => group.edit(edits, durability, signal));
+      return outcomes.map((outcome) =>
+        outcome.error instanceof StorageCorruptError
+          ? { ...outcome, error: new DamagedDocumentError(adviceFor(outcome.error)) }
+          : outcome,
+      );
     },
     sync: () =>
       shown(() => {

@@ -36,6 +36,7 @@ import { diskUsage } from './disk-usage.ts';
 import { createEnvironment } from './environment.ts';
 import { listen } from './listen.ts';
 import { nodeReport } from './report.ts';
+import { troublesOf } from './troubles.ts';
 import { openData, storeDirectoryOf } from './open-data.ts';
 import { readPasswordAgain } from './password-file.ts';
 import { PasswordWatch } from './password-watch.ts';
@@ -77,7 +78,17 @@ const mebibyte = 1_048_576;
 const hourMs = 3_600_000;
 const noData = {
   overlayBytes: 0,
-  scrub: { passes: 0, rows: 0, bytes: 0, damagedTables: 0, damagedIndexes: 0 },
+  scrub: {
+    passes: 0,
+    rows: 0,
+    bytes: 0,
+    damagedTables: 0,
+    damagedIndexes: 0,
+    damagedDocuments: 0,
+  },
+  failedIndexes: 0,
+  failedEvaluations: 0,
+  damagedDocuments: 0,
   cache: { bytes: 0, hits: 0, misses: 0 },
   applyQueue: 0,
   store: { fileBytes: 0, usedBytes: 0, freeBytes: 0, fileBytesMax: 0, oldestReaderMs: 0 },
@@ -96,7 +107,9 @@ function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
   const { store, tables } = database.metrics();
   const damagedTables = database.integrity.tables().slice(0, damagedTablesMax);
   const integrity = database.integrity.first ?? 'ok';
-  return { integrity, storeBytes: store.fileBytes, tables: tables.length, damagedTables };
+  const issues = troublesOf(database).slice(0, damagedTablesMax);
+  const counts = { storeBytes: store.fileBytes, tables: tables.length };
+  return { integrity, ...counts, damagedTables, issues };
 }
 
 export class Node {
@@ -185,15 +198,19 @@ export class Node {
     this.#status?.changed();
   }
 
-  /** A node with damaged tables serves all others. */
+  /** A node with damage serves everything else. */
   #condition(): Pick<NodeHealth, 'state' | 'message'> {
-    const damaged = this.#database?.integrity.tables() ?? [];
+    const state = this.#health;
+    if (state !== 'Ready' || this.#database === undefined) return { state, message: this.#message };
+    const damaged = this.#database.integrity.tables();
     const [first] = damaged;
-    if (this.#health !== 'Ready' || first === undefined) {
-      return { state: this.#health, message: this.#message };
+    if (first !== undefined) {
+      const message = `serving all tables but ${damaged.length} that are damaged, the first one ${first.name}: ${first.damage.message}`;
+      return { state: 'Degraded', message };
     }
-    const message = `serving all tables but ${damaged.length} that are damaged, the first one ${first.name}: ${first.damage.message}`;
-    return { state: 'Degraded', message };
+    const [trouble] = troublesOf(this.#database);
+    if (trouble === undefined) return { state, message: this.#message };
+    return { state: 'Degraded', message: `serving, but: ${trouble.description}` };
   }
 
   #healthNow(): NodeHealth {
@@ -230,8 +247,14 @@ export class Node {
     this.#database = database;
     void database.failed.then((error) => this.#fail(error));
     const fresh = Object.keys(database.state.users).length === 0;
-    await settleAdmin(database, password);
-    if (fresh) await database.change({ type: 'createDatabase', id: randomUUID(), name: 'test' });
+    const { frozen } = database;
+    if (frozen === undefined) await settleAdmin(database, password);
+    else logger.error('the metadata stays as it is', { error: frozen.message });
+    for (const { type, description } of troublesOf(database)) {
+      logger.error('the data is damaged, and everything else is served', { type, description });
+    }
+    if (fresh && frozen === undefined)
+      await database.change({ type: 'createDatabase', id: randomUUID(), name: 'test' });
     logger.info('the data is open', { path, replayedBytes: this.#replay.doneBytes });
     return database;
   }
@@ -392,7 +415,10 @@ export class Node {
       version: this.#options.version,
       isReady: this.#health === 'Ready',
       tablesDamaged: database?.integrity.groups.size ?? 0,
-      isIntact: database?.integrity.first === undefined,
+      indexesFailed: data.failedIndexes,
+      indexEvaluationsFailed: data.failedEvaluations,
+      documentsDamaged: data.damagedDocuments,
+      isIntact: database?.integrity.first === undefined && database?.frozen === undefined,
       replayedBytes: doneBytes,
       replayTotalBytes: totalBytes,
       overlayBytes: data.overlayBytes,

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { validDocument } from '../datum/document.ts';
+import { documentProblem, validDocument } from '../datum/document.ts';
 import { parseText } from '../datum/text.ts';
 import { RealDisk } from '../disk/real-disk.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -37,8 +37,21 @@ export function openData({ path, logger, ...options }: OpenDataOptions): Promise
       signal: options.signal,
     }),
     openLog: ({ isFirst, ...replay }) => openLog(join(path, 'wal'), isFirst, replay, logger),
-    codec: { parse: parseText, validate: validDocument },
+    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex,
+    indexFailed: ({ table, index, message, isRebuilt }) =>
+      logger.error('an index has failed, and its table is served without it', {
+        table,
+        index,
+        reason: message,
+        isBuiltAgain: isRebuilt,
+      }),
+    documentLeftOut: ({ table, index }, reason) =>
+      logger.warn('a document has no entry in an index: its function could not be evaluated', {
+        table,
+        index,
+        reason,
+      }),
   });
 }
 

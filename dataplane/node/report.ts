@@ -2,7 +2,6 @@ import { hostname, networkInterfaces } from 'node:os';
 import type { AddressInfo, Server } from 'node:net';
 import type { Config } from '../config/config.ts';
 import type { DriverServer } from '../driver-protocol/driver-server.ts';
-import { tableOfKeyspace } from '../metadata/state.ts';
 import type { Verifier } from '../metadata/state.ts';
 import type { LogHistory } from '../observability/log-history.ts';
 import { Rates } from '../observability/rates.ts';
@@ -12,6 +11,7 @@ import { termText } from '../query/term-text.ts';
 import type { Database } from '../replication/database.ts';
 import { verifies } from '../security/scram.ts';
 import type { DiskGate } from './disk-gate.ts';
+import { troublesOf } from './troubles.ts';
 
 /** The node as the system tables show it. */
 export interface ReportedNode {
@@ -130,18 +130,9 @@ function statisticsOf({ database, drivers }: ReportedNode, rates: Rates): NodeSt
 }
 
 function issuesOf({ database, disk }: ReportedNode): NodeIssue[] {
-  const damaged = [...database.integrity.groups.entries()].flatMap(([group, damage]) => {
-    const table = tableOfKeyspace(database.state, group);
-    if (table === undefined) return [];
-    const issue: NodeIssue = {
-      type: 'table_availability',
-      description: damage.message,
-      tableId: table.id,
-    };
-    return [issue];
-  });
+  const troubles = troublesOf(database);
   const full = disk.refusal('write');
-  return full === undefined ? damaged : [...damaged, { type: 'disk_full', description: full }];
+  return full === undefined ? troubles : [...troubles, { type: 'disk_full', description: full }];
 }
 
 /** Whether a password is empty; each is tried once, because trying takes milliseconds. */

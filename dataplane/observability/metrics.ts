@@ -6,6 +6,11 @@ export interface NodeMetrics {
   readonly version: string;
   readonly isReady: boolean;
   readonly tablesDamaged: number;
+  /** Indexes that are not kept and not read any more. */
+  readonly indexesFailed: number;
+  readonly indexEvaluationsFailed: number;
+  /** Documents that the last scrub could not read. */
+  readonly documentsDamaged: number;
   readonly isIntact: boolean;
   readonly replayedBytes: number;
   readonly replayTotalBytes: number;
@@ -16,6 +21,7 @@ export interface NodeMetrics {
     readonly bytes: number;
     readonly damagedTables: number;
     readonly damagedIndexes: number;
+    readonly damagedDocuments: number;
   };
   readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
   readonly applyQueue: number;
@@ -125,6 +131,16 @@ const gauges = [
     'Tables that are not served because of damage.',
     (m) => m.tablesDamaged,
   ),
+  define<NodeMetrics>(
+    'indexes_failed',
+    'Indexes that are neither kept nor read any more.',
+    (m) => m.indexesFailed,
+  ),
+  define<NodeMetrics>(
+    'documents_damaged',
+    'Documents that the last scrub could not read.',
+    (m) => m.documentsDamaged,
+  ),
   define<NodeMetrics>('connections', 'Open driver connections.', (m) => m.drivers.connections),
   define<NodeMetrics>(
     'queries_running',
@@ -144,6 +160,11 @@ const gauges = [
 ];
 
 const nodeCounters = [
+  define<NodeMetrics>(
+    'index_evaluations_failed_total',
+    'Evaluations of index functions that left a document out of an index.',
+    (m) => m.indexEvaluationsFailed,
+  ),
   define<NodeMetrics>('scrub_passes_total', 'Scrubs of all data.', (m) => m.scrub.passes),
   define<NodeMetrics>('scrub_rows_total', 'Rows and entries scrubbed.', (m) => m.scrub.rows),
   define<NodeMetrics>('scrub_bytes_total', 'Bytes scrubbed.', (m) => m.scrub.bytes),
@@ -151,6 +172,11 @@ const nodeCounters = [
     'scrub_damaged_tables_total',
     'Tables that a scrub found damaged.',
     (m) => m.scrub.damagedTables,
+  ),
+  define<NodeMetrics>(
+    'scrub_damaged_documents_total',
+    'Documents that scrubs could not read.',
+    (m) => m.scrub.damagedDocuments,
   ),
   define<NodeMetrics>(
     'scrub_damaged_indexes_total',

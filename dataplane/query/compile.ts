@@ -102,7 +102,11 @@ class Compiler {
     const located =
       this.#special({ number, args, options }, place) ??
       this.#ordinary({ number, args, options }, place);
-    return withPlace(located, number, place.path);
+    return this.#metered(withPlace(located, number, place.path), number);
+  }
+
+  #metered(node: Node, number: number): Node {
+    return this.#context.fuel?.metered(node, number) ?? node;
   }
 
   /** Data stands for itself; an object may hold terms as its fields. */
@@ -136,7 +140,7 @@ class Compiler {
     };
     const fieldNodes = nodes.map(([, node]) => node);
     const node = strict(fieldNodes, make, { term: Term.MAKE_OBJ });
-    return withPlace(node, Term.MAKE_OBJ, place.path);
+    return this.#metered(withPlace(node, Term.MAKE_OBJ, place.path), Term.MAKE_OBJ);
   }
 
   #special({ number, args, options }: TermParts, place: Place): Node | undefined {
@@ -268,10 +272,12 @@ class Compiler {
     if (definition.noSpread !== undefined && nodes.some(isSpread)) throw logic(definition.noSpread);
     const named = this.#options(definition, parts, place);
     const context = this.#context;
+    const { fuel } = context;
     const written = nodes.map((node) => node.determinism);
     const { path } = place;
     const arrayMax = readingTerms.has(number) ? Number.POSITIVE_INFINITY : context.arrayLimit;
     const run = (values: readonly Value[], scope: Scope): Value | Promise<Value> => {
+      fuel?.chargeArguments(number, values);
       const own = values.slice(0, nodes.length);
       const record = named.record(values.slice(nodes.length), scope);
       const call = { context, args: spread(own, nodes), options: record, determinism: written };

@@ -2,6 +2,7 @@ import type { Datum } from '../datum/datum.ts';
 import type { Environment } from './environment.ts';
 import type { Frame } from './errors.ts';
 import type { DeclaredOptions } from './options.ts';
+import type { Fuel } from './fuel.ts';
 import type { FunctionValue, Value } from './value.ts';
 
 /**
@@ -51,6 +52,8 @@ export interface Context {
     multi: boolean,
   ) => (document: Datum) => readonly Datum[];
   readonly compileFunction: (term: unknown, context: Context) => CompiledFunction;
+  /** What the evaluation may cost; without it, nothing is counted. */
+  readonly fuel?: Fuel;
 }
 
 /** A function that is stored by itself, outside of any query. */

@@ -35,6 +35,10 @@ export interface IndexInfo {
   readonly ready: boolean;
   /** 0 to 1. */
   readonly progress: number;
+  /** Why nobody keeps or reads it any more, as the end of a sentence. */
+  readonly failure?: string;
+  /** Evaluations since the start that left a document out of it, if there were any. */
+  readonly failedEvaluations?: number;
 }
 
 export interface WriteHook {
@@ -178,6 +182,11 @@ export interface Edit {
   readonly isKeyGenerated?: boolean;
   /** It never leaves anything but less: not refused where only room is lacking. */
   readonly deletes?: boolean;
+  /**
+   * It may stand in place of a document that cannot be read, which counts as null then; any other edit
+   * of such a document fails.
+   */
+  readonly replacesDamage?: boolean;
   evaluate(old: Datum): Datum | Promise<Datum>;
 }
 
@@ -186,10 +195,13 @@ export interface EditOutcome {
   readonly new: Datum;
   /** What `evaluate` threw, or what the engine refused (a key or document too large). */
   readonly error?: Error;
+  /** There was a document, and nobody could read it: why. `old` is null. */
+  readonly damage?: Error;
 }
 
 export interface TableAccess {
   readonly info: TableInfo;
+  /** Throws a DamagedDocumentError for a document that cannot be read; so do scans. */
   get(key: Uint8Array, signal: AbortSignal): Row | undefined | Promise<Row | undefined>;
   scan(range: EncodedRange, order: 'ascending' | 'descending'): BatchSource<Row>;
   scanIndex(

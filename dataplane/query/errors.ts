@@ -45,3 +45,10 @@ export class RuntimeError extends PhotonError {
     this.backtrace = backtrace;
   }
 }
+
+/** A document that is stored and cannot be read. Its key says which one, so it may be replaced or deleted. */
+export class DamagedDocumentError extends RuntimeError {
+  constructor(message: string) {
+    super(errorType.opFailed, message, []);
+  }
+}

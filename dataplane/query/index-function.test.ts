@@ -40,4 +40,101 @@ describe('an index function', () => {
       expect(unhandled).to.equal(undefined);
     });
   }
+
+  /** What a heap of work an expression makes of a document, without waiting. */
+  const list = Array.from({ length: 1_000 }, (_, n) => n);
+  let variables = 1;
+  const over = (sequence: unknown, body: (item: unknown) => unknown): unknown => {
+    variables += 1;
+    const variable = [10, [variables]];
+    return [38, [sequence, [69, [[2, [variables]], body(variable)]]]];
+  };
+  const heavy: readonly (readonly [string, (row: unknown) => unknown])[] = [
+    ['loops within loops', (row) => over(field(row, 'a'), (x) => over(field(row, 'a'), () => x))],
+    [
+      'a text that doubles',
+      (row) => {
+        const twice = [
+          69,
+          [
+            [2, [9]],
+            [24, [10, 10].map((term) => [term, [9]])],
+          ],
+        ];
+        return list.slice(0, 25).reduce<unknown>((text) => [64, [twice, text]], field(row, 'text'));
+      },
+    ],
+    [
+      'sorting again and again',
+      (row) =>
+        over(field(row, 'a'), () => [
+          43,
+          [
+            [
+              41,
+              [
+                field(row, 'a'),
+                [
+                  69,
+                  [
+                    [2, [9]],
+                    [10, [9]],
+                  ],
+                ],
+              ],
+            ],
+          ],
+        ]),
+    ],
+    [
+      'comparing everything again and again',
+      (row) => over(field(row, 'a'), () => [17, [row, [35, [row, {}]]]]),
+    ],
+    [
+      'a search again and again',
+      (row) => over(field(row, 'a'), () => [97, [field(row, 'text'), '(a|aa)+$']]),
+    ],
+  ];
+  for (const [title, body] of heavy) {
+    it(`leaves out a document on which it needs too much: ${title}`, () => {
+      const failures: unknown[] = [];
+      const keysFor = compileIndex(JSON.stringify(fn(body)), false, false, (error) =>
+        failures.push(error),
+      );
+      expect(keysFor(JSON.stringify({ a: list, text: 'a'.repeat(1_000) }))).to.deep.equal([]);
+      expect(failures.map((error) => (error as Error).message)).to.deep.equal([
+        'It needs more than 1000000 units of work on one document.',
+      ]);
+      // It has as much for the next document.
+      expect(keysFor(JSON.stringify({ a: [1], text: '' }))).to.have.length(1);
+    });
+  }
+
+  it('looks into a large document as often as it likes', () => {
+    const document = { a: Array.from({ length: 50_000 }, (_, n) => n), tag: 'x' };
+    const tag = (row: unknown): unknown => field(row, 'tag');
+    expect(keysOf((row) => [24, Array(100).fill(tag(row))], document)).to.have.length(1);
+    expect(keysOf((row) => [45, [field(row, 'a'), -1]], document)).to.have.length(1);
+  });
+
+  it('begins no stream, which nobody would wait for', async () => {
+    const endless = [145, [over([173, []], () => 1)]];
+    expect(keysOf(() => endless, {})).to.deep.equal([]);
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  for (const [title, document] of [
+    ['bytes that are none', '{"a":{"$reql_type$":"BINARY","data":"!"}}'],
+    ['a time without seconds', '{"a":{"$reql_type$":"TIME"}}'],
+    ['no JSON', '{"a":RowValue'],
+    ['no object', '[1]'],
+    ['more nesting than there may be', `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`],
+  ] as const) {
+    for (const definition of ['a', fn((row) => field(row, 'a'))]) {
+      it(`comes to an end on ${title}, ${typeof definition === 'string' ? 'by name' : 'by a function'}`, () => {
+        const keys = compileIndex(JSON.stringify(definition), false, false)(document);
+        expect(keys.length).to.be.lessThan(2);
+      });
+    }
+  }
 });

@@ -6,59 +6,94 @@ import { parseText } from '../datum/text.ts';
 import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
+import { InvalidDatumError } from '../datum/errors.ts';
+import { RuntimeError } from './errors.ts';
+import { Fuel, indexFuelMax, OutOfFuelError } from './fuel.ts';
 import { datumOf, FunctionValue } from './value.ts';
 
-/** Index keys of a document by a definition of `indexCreate`; a document that gives none has no entry. */
+/**
+ * Index keys of a document by a definition of `indexCreate`. A document that gives none has no entry:
+ * one that the function does not fit, one on which it needs too much (`query/fuel.ts`), and one for which
+ * the engine has a fault of its own. The log has the document, and whoever applies it must come to an
+ * end, the same one on each replica.
+ */
 export function compileIndex(
   definition: string,
   multi: boolean,
   geo: boolean,
+  /** Hears of each evaluation that ended otherwise than by a value or a refusal of the function. */
+  failed: (error: unknown) => void = () => undefined,
 ): (documentText: string) => readonly Uint8Array[] {
   if (geo) return () => [];
-  const valuesOf = compileIndexValues(definition, multi);
-  return (text) => valuesOf(parseText(text)).map(encodeKey);
+  const valuesOf = indexValues(definition, multi);
+  return (text) => {
+    try {
+      return valuesOf(parseText(text)).map(encodeKey);
+    } catch (error) {
+      if (isMisfit(error)) return [];
+      // How deep the stack goes is not the same everywhere: nobody may rely on what comes of it.
+      if (isStackOverflow(error)) throw error;
+      failed(error);
+      return [];
+    }
+  };
 }
 
-/** The values behind those keys: each once, and never null. */
+/** What the function or its document says: as much a result as a key. */
+const isMisfit = (error: unknown): boolean =>
+  error instanceof RuntimeError ||
+  error instanceof InvalidDatumError ||
+  error instanceof SyntaxError;
+
+/** Nesting is bounded everywhere (`datumDepthMax`), so that this is a fault. */
+const isStackOverflow = (error: unknown): boolean =>
+  error instanceof RangeError && /call stack/i.test(error.message);
+
+/** The values behind those keys, for queries that read them: each once, and never null. */
 export function compileIndexValues(
   definition: string,
   multi: boolean,
 ): (document: Datum) => readonly Datum[] {
+  const valuesOf = indexValues(definition, multi);
+  return (document) => {
+    try {
+      return valuesOf(document);
+    } catch {
+      return [];
+    }
+  };
+}
+
+function indexValues(definition: string, multi: boolean): (document: Datum) => readonly Datum[] {
   const keyOf = keyFunction(definition);
   return (document) => {
-    const key = guarded(() => keyOf(document));
+    const key = keyOf(document);
     if (key === undefined || key === null) return [];
     const keys = multi && Array.isArray(key) ? (key as Datum[]) : [key];
     return [...new DatumSet(keys.filter((each) => each !== null)).values()];
   };
 }
 
-/**
- * A document that the function does not fit has no entry. Nor has one for which the engine has a fault
- * of its own: the log has the document, and whoever applies it must come to an end.
- */
-function guarded(run: () => Datum | undefined): Datum | undefined {
-  try {
-    return run();
-  } catch {
-    return undefined;
-  }
-}
+/** For streams, which wait: they end before they begin. */
+const nothingWaits = AbortSignal.abort(new OutOfFuelError(0));
 
 function keyFunction(definition: string): (document: Datum) => Datum | undefined {
   const term = JSON.parse(definition) as unknown;
   if (typeof term === 'string')
     return (document) => (isObject(document) ? fieldOf(document, term) : undefined);
+  const fuel = new Fuel(indexFuelMax);
   const context = {
-    signal: new AbortController().signal,
+    signal: nothingWaits,
     arrayLimit: 100_000,
     termOptions: new Map(),
     indexValues: compileIndexValues,
+    fuel,
   } as Partial<Context> as Context;
   const node = compile(term, context);
   const index = node.run(noScope);
   if (!(index instanceof FunctionValue) || !index.pure) return () => undefined;
   return (document) => {
+    fuel.refill();
     const key = index.call([document]);
     if (!(key instanceof Promise)) return datumOf(key);
     // What has to wait (a stream, or the refusal of one) is no key, whatever comes of it.

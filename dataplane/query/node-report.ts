@@ -52,7 +52,12 @@ export interface TableStatistics {
 }
 
 export interface NodeIssue {
-  readonly type: 'table_availability' | 'disk_full';
+  readonly type:
+    | 'table_availability'
+    | 'disk_full'
+    | 'index_failed'
+    | 'documents_damaged'
+    | 'metadata_frozen';
   readonly description: string;
   /** Of the table that it is about. */
   readonly tableId?: string;

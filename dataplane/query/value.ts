@@ -5,6 +5,7 @@ import { parseText, prettyText } from '../datum/text.ts';
 import { typeName } from '../datum/type-name.ts';
 import type { Determinism } from './compiled.ts';
 import type { DatabaseInfo, EncodedRange, Row, TableAccess, TableInfo } from './environment.ts';
+import { DamagedDocumentError } from './errors.ts';
 import type { RuntimeError } from './errors.ts';
 import { about, logic, nonExistence } from './failure.ts';
 import type { BoundSides } from './options.ts';
@@ -138,17 +139,22 @@ export class RowValue extends Special {
   readonly table: TableValue;
   readonly key: Uint8Array;
   readonly primaryKey: Datum;
-  readonly row: StoredRow | undefined;
+  readonly #row: StoredRow | DamagedDocumentError | undefined;
   constructor(
     table: TableValue,
     at: { readonly key: Uint8Array; readonly primaryKey: Datum },
-    row: StoredRow | undefined,
+    row: StoredRow | DamagedDocumentError | undefined,
   ) {
     super();
     this.table = table;
     this.key = at.key;
     this.primaryKey = at.primaryKey;
-    this.row = row;
+    this.#row = row;
+  }
+
+  get row(): StoredRow | undefined {
+    if (this.#row instanceof DamagedDocumentError) throw this.#row;
+    return this.#row;
   }
 
   get datum(): Datum {

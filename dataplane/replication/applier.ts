@@ -5,13 +5,20 @@ import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { applyCommand } from '../table/apply.ts';
-import type { AppliedIndex } from '../table/apply.ts';
+import type { AppliedIndex, ApplyTarget } from '../table/apply.ts';
+import { encodeAgain } from '../table/command.ts';
 import type { Command } from '../table/command.ts';
-import { StorageCorruptError } from '../table/errors.ts';
 import { metaKey } from '../table/meta-key.ts';
-import { StatisticsChanges } from '../table/statistics.ts';
+import { recountLater, StatisticsChanges } from '../table/statistics.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import type { ApplyStore, GroupLog } from './contract.ts';
+import type { Damage } from './damage.ts';
+import { entryKind } from './entry-kind.ts';
+import { EntryNotApplicableError } from './errors.ts';
+import type { IndexFailures } from './index-failures.ts';
+import { park, unpark } from './parked.ts';
+import { writeUnchecked } from './unchecked.ts';
+import type { UncheckedVersions } from './unchecked.ts';
 import type { TouchedKeys } from './touched-keys.ts';
 
 /**
@@ -25,8 +32,21 @@ export type ApplyItem =
       readonly group: number;
       readonly index: number;
       readonly command: Command;
+      /**
+       * `written`: by this process, of documents that were checked. `replayed`: read from the log.
+       * `parked`: it was in quarantine, and its position was taken long ago.
+       */
+      readonly origin: 'written' | 'replayed' | 'parked';
       /** Called when the store shows it. */
       applied(): void;
+    }
+  | {
+      /** An entry of a table in quarantine. */
+      readonly type: 'quarantined';
+      readonly group: number;
+      readonly index: number;
+      readonly kind: number;
+      readonly payload: Uint8Array;
     }
   | { readonly type: 'metadata'; readonly index: number; readonly state: MetadataState };
 
@@ -36,8 +56,14 @@ export interface ApplierOptions {
   indexesOf(group: number): readonly AppliedIndex[] | undefined;
   /** Walks that count keyspaces again at this moment. */
   readonly walks: ReadonlyMap<number, KeyspaceWalk>;
-  /** Resolves when nobody reads or writes the table of the value any more, not after a restart either. */
-  damaged(error: StorageCorruptError): Promise<void>;
+  readonly failures: IndexFailures;
+  readonly unchecked: UncheckedVersions;
+  /** Why stored text is no document of the group's table; undefined for one. */
+  readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
+  /** A document took the place of one that was damaged, whose index entries nobody knows. */
+  readonly replacedDamage: (group: number, key: Uint8Array) => void;
+  /** Resolves when nobody reads or writes the table any more, not after a restart either. */
+  quarantine(group: number, damage: Damage): Promise<void>;
   /** Called with what makes the node unable to go on. */
   failed(error: Error): void;
 }
@@ -82,6 +108,14 @@ export function readMetadata(transaction: ReadTransaction): MetadataState | unde
     : (JSON.parse(Buffer.from(bytes).toString('utf8')) as MetadataState);
 }
 
+/** What was written here was checked before: this is the second wall, and costs nothing. */
+const looksLikeObject = (text: string): boolean => text.startsWith('{') && text.endsWith('}');
+
+const entriesUnknown = {
+  message: 'it may have entries of a document that was damaged, and is built again',
+  isRebuilt: true,
+} as const;
+
 const isRejected = (settled: PromiseSettledResult<void>): settled is PromiseRejectedResult =>
   settled.status === 'rejected';
 
@@ -90,8 +124,8 @@ export class Applier {
   readonly #queue: ApplyItem[] = [];
   /** The metadata that the store has told to have; what it shows may be newer. */
   #stored: MetadataState;
-  /** Groups whose stored rows cannot be built on: their entries are passed over. */
-  readonly #damaged = new Set<number>();
+  /** Groups in quarantine: their entries change no rows, and are kept. */
+  readonly #quarantined = new Set<number>();
   /** By keyspace. */
   readonly #watches = new Map<number, Set<TouchedKeys>>();
   #running: Promise<void> | undefined;
@@ -116,9 +150,9 @@ export class Applier {
     this.#log = log;
   }
 
-  /** Entries of the group change nothing any more, and need not be kept: its table can only be dropped. */
-  skip(group: number): void {
-    this.#damaged.add(group);
+  /** Entries of the group are parked from now on. */
+  quarantine(group: number): void {
+    this.#quarantined.add(group);
   }
 
   push(item: ApplyItem): void {
@@ -182,11 +216,14 @@ export class Applier {
     }
   }
 
-  /** A table with a damaged row is closed, and all others go on. */
+  /** A table with an entry that cannot be applied is closed, and all others go on. */
   async #passOver(error: unknown): Promise<void> {
-    if (!(error instanceof StorageCorruptError) || this.#damaged.has(error.keyspace)) throw error;
-    await this.#options.damaged(error);
-    this.skip(error.keyspace);
+    if (!(error instanceof EntryNotApplicableError) || this.#quarantined.has(error.group)) {
+      throw error;
+    }
+    const { group, code, message } = error;
+    await this.#options.quarantine(group, { code, message });
+    this.quarantine(group);
   }
 
   #endDrains(reached: number): void {
@@ -211,7 +248,7 @@ export class Applier {
     this.#count.applied += items.length;
     for (const item of items) {
       if (item.type === 'table') item.applied();
-      else this.#stored = item.state;
+      else if (item.type === 'metadata') this.#stored = item.state;
     }
   }
 
@@ -231,24 +268,64 @@ export class Applier {
       if (count >= itemsPerSliceMax || performance.now() > deadline) break;
     }
     statistics.write(transaction);
+    this.#options.failures.save(transaction);
     for (const [group, index] of positions) writeApplied(transaction, group, index);
     return this.#queue.splice(0, count);
   }
 
-  /** False for a table that was dropped: nothing is left of it, no position either. */
+  /** Whether the position moves: not for a table that was dropped, of which nothing is left. */
   #applyTable(
     transaction: WriteTransaction,
-    item: Extract<ApplyItem, { type: 'table' }>,
+    item: Exclude<ApplyItem, { type: 'metadata' }>,
     statistics: StatisticsChanges,
   ): boolean {
-    const indexes = this.#options.indexesOf(item.group);
+    const { group, index } = item;
+    const indexes = this.#options.indexesOf(group);
     if (indexes === undefined) return false;
-    if (this.#damaged.has(item.group)) return true;
-    for (const touched of this.#watches.get(item.command.keyspace) ?? []) {
-      touched.touch(item.index, item.command.operations);
+    const isParked = item.type === 'table' && item.origin === 'parked';
+    if (item.type === 'quarantined' || this.#quarantined.has(group)) {
+      if (isParked) return false;
+      const { kind, payload } =
+        item.type === 'table'
+          ? { kind: entryKind.command, payload: encodeAgain(item.command) }
+          : item;
+      park(transaction, group, { index, kind, payload });
+      return true;
     }
-    applyCommand(item.command, { transaction, indexes, statistics });
-    return true;
+    try {
+      this.#applyCommand(transaction, item, { indexes, statistics });
+    } catch (error) {
+      // What the log holds ends no node, whatever it is.
+      throw new EntryNotApplicableError(group, index, error);
+    }
+    if (isParked) unpark(transaction, group, index);
+    return !isParked;
+  }
+
+  #applyCommand(
+    transaction: WriteTransaction,
+    { group, index, command, origin }: Extract<ApplyItem, { type: 'table' }>,
+    target: Pick<ApplyTarget, 'indexes' | 'statistics'>,
+  ): void {
+    const { failures, unchecked, problemOf, replacedDamage } = this.#options;
+    for (const touched of this.#watches.get(group) ?? []) {
+      touched.touch(index, command.operations);
+    }
+    for (const change of applyCommand(command, { transaction, ...target })) {
+      if (change.replacesDamage) {
+        recountLater(transaction, group);
+        for (const { keyspace } of target.indexes) failures.fail(keyspace, entriesUnknown);
+        replacedDamage(group, change.key);
+      }
+      if (change.new === undefined) continue;
+      const isDocument =
+        origin === 'written'
+          ? looksLikeObject(change.new)
+          : problemOf(group, change.new, change.key) === undefined;
+      if (isDocument) continue;
+      writeUnchecked(transaction, group, command.version);
+      unchecked.raise(group, command.version);
+    }
   }
 
   /** While there is no end of entries, too. */

@@ -6,17 +6,19 @@ import { clearKeyspace } from './clear.ts';
 import type { ApplyStore } from './contract.ts';
 import { isRefusal } from './errors.ts';
 import { buildIndex, readProgress, removeProgress } from './index-build.ts';
+import type { IndexBuild } from './index-build.ts';
 
 /**
  * Work that the metadata asks for beside the requests: building indexes, and removing what was
  * dropped. Guarded invariant: one piece of work for each keyspace at a time. After a restart each
  * goes on where the store stands.
  */
-export interface BackgroundOptions {
+export interface BackgroundOptions extends Pick<IndexBuild, 'saveFailures' | 'damagedDocument'> {
   readonly store: ApplyStore;
   state(): MetadataState;
   /** Of a table that is not served: nothing of it is read. */
   isDamaged(group: number): boolean;
+  /** Undefined for one that is gone or has failed. */
   index(keyspace: number): AppliedIndex | undefined;
   /** Resolves when the store has what was committed before the call. */
   settled(): Promise<void>;
@@ -83,7 +85,16 @@ export class Background {
     flushed();
     try {
       // After a power cut the log would call an index ready whose entries are not on the medium.
-      await buildIndex(store, { keyspace: table.keyspace, index, isWanted, flushed, signal });
+      const { saveFailures, damagedDocument } = this.#options;
+      await buildIndex(store, {
+        keyspace: table.keyspace,
+        index,
+        isWanted,
+        flushed,
+        saveFailures,
+        damagedDocument,
+        signal,
+      });
       if (!isWanted()) return;
       await this.#change({ type: 'indexReady', tableId: table.id, keyspace });
       await store.write((transaction) => removeProgress(transaction, keyspace));

@@ -1,5 +1,5 @@
 import { copyBytes } from '../common/bytes.ts';
-import type { WriteTransaction } from '../kv/store.ts';
+import type { DatabaseName, WriteTransaction } from '../kv/store.ts';
 import type { Garbage, MetadataState } from '../metadata/state.ts';
 import { metaKeysOf, parseMetaKey } from '../table/meta-key.ts';
 import type { MetaKind } from '../table/meta-key.ts';
@@ -15,6 +15,8 @@ export async function clearKeyspace(
 ): Promise<void> {
   const clear = (transaction: WriteTransaction): boolean => {
     if (clearSlice(transaction, garbage)) return true;
+    // What its log had for it in quarantine.
+    if (clearSlice(transaction, { keyspace: garbage.keyspace, database: 'chunk' })) return true;
     for (const key of metaKeysOf(garbage.keyspace)) transaction.remove('meta', key);
     return false;
   };
@@ -25,7 +27,7 @@ export async function clearKeyspace(
 /** Removes the next keys of a keyspace; false when there were none. */
 export function clearSlice(
   transaction: WriteTransaction,
-  { keyspace, database }: Garbage,
+  { keyspace, database }: { readonly keyspace: number; readonly database: DatabaseName },
 ): boolean {
   const range = storedRange(keyspace, {}, 'ascending');
   const keys: Uint8Array[] = [];
@@ -47,6 +49,9 @@ export async function removeStrays(store: ApplyStore, state: MetadataState): Pro
     statistics: new Set([...groups, ...indexes.map(({ keyspace }) => keyspace)]),
     build: builds,
     damage: groups,
+    failed: new Set(indexes.map(({ keyspace }) => keyspace)),
+    recount: groups,
+    unchecked: new Set([...groups, ...(state.imports ?? [])]),
   };
   const strays: Uint8Array[] = [];
   store.read((view) =>

@@ -63,9 +63,17 @@ export interface DocumentCodec {
   parse(text: string): Datum;
   /** Throws what the client shall see when a value cannot be stored there. */
   validate(document: Datum, place: DocumentPlace): ValidDocument;
+  /** Why stored text is no document of its key, as the end of a sentence; undefined for one. */
+  problemOf(text: string, place: Omit<DocumentPlace, 'old'>): string | undefined;
 }
 
-export type CompileIndex = (definition: string, multi: boolean, geo: boolean) => IndexFunction;
+export type CompileIndex = (
+  definition: string,
+  multi: boolean,
+  geo: boolean,
+  /** Hears of each document that has no entry because the function could not be evaluated on it. */
+  failed?: (error: unknown) => void,
+) => IndexFunction;
 
 export interface Row {
   readonly key: Uint8Array;
@@ -95,6 +103,11 @@ export interface BatchSource<T> {
 
 export interface Edit {
   readonly key: Uint8Array;
+  /**
+   * Whether what it leaves may stand in place of a document that cannot be read. Then that counts as
+   * null, and `EditOutcome.damage` says so; any other edit of such a document fails.
+   */
+  readonly replacesDamage?: boolean;
   evaluate(old: Datum): Datum | Promise<Datum>;
 }
 
@@ -102,4 +115,6 @@ export interface EditOutcome {
   readonly old: Datum;
   readonly new: Datum;
   readonly error?: Error;
+  /** Why nobody knows what was there before. */
+  readonly damage?: Error;
 }

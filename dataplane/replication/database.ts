@@ -2,7 +2,7 @@ import { assert } from '../common/assert.ts';
 import type { Clock } from '../common/clock.ts';
 import type { StoreStatistics } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
-import { emptyState, qualifiedName, tableOfKeyspace, userIndexes } from '../metadata/state.ts';
+import { emptyState, qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { StorageCorruptError } from '../table/errors.ts';
@@ -13,17 +13,23 @@ import { Applier, metadataGroup, readApplied, readMetadata } from './applier.ts'
 import { Background } from './background.ts';
 import { removeStrays } from './clear.ts';
 import type { ApplyStore, CompileIndex, DocumentCodec, GroupLog, LogReplay } from './contract.ts';
-import { CatalogLostError, DatabaseStoppedError } from './errors.ts';
+import type { Damage } from './damage.ts';
+import { CatalogLostError, DatabaseStoppedError, isRefusal } from './errors.ts';
 import { DocumentCache } from './document-cache.ts';
 import type { ExpiringTable } from './expiry.ts';
 import { Integrity } from './integrity.ts';
 import { MetadataGroup } from './metadata-group.ts';
+import { releaseGroup } from './release-group.ts';
 import { OverlayBudget } from './overlay-budget.ts';
+import { applyParked } from './apply-parked.ts';
 import { Replay } from './replay.ts';
 import { isEmpty, Scrubber } from './scrubber.ts';
 import type { ScrubCounters, ScrubPlan } from './scrubber.ts';
 import { TableGroup } from './table-group.ts';
+import { TableIndexes } from './table-indexes.ts';
+import type { FailedIndex, IndexState, PlaceOfIndex } from './table-indexes.ts';
 import { Transfers } from './transfer/transfers.ts';
+import { areUncheckedKnown, markUnchecked, readUnchecked, UncheckedVersions } from './unchecked.ts';
 
 /**
  * All data of a node: one metadata group and a group for each table, over one log and one store.
@@ -39,21 +45,25 @@ export interface DatabaseOptions {
   /** Bytes of documents that are kept because they were read by their key; zero for none. */
   readonly cacheBytesMax: number;
   onProgress(doneBytes: number, totalBytes: number): void;
+  /** Hears of each index that fails. */
+  indexFailed?(failed: FailedIndex): void;
+  /** Hears of the first document that an index was evaluated on in vain. */
+  documentLeftOut?(place: PlaceOfIndex, why: string): void;
   readonly signal: AbortSignal;
 }
 
 /** Entries of this many times the overlay may be replayed before the store has them. */
 const replayedShareMax = 2;
 
-export interface IndexState extends IndexRecord {
-  /** How much of it is there: from 0 to 1, and 1 only when it is ready. */
-  readonly progress: number;
-}
-
 export interface DatabaseMetrics {
   readonly overlayBytes: number;
   readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
   readonly scrub: ScrubCounters;
+  readonly failedIndexes: number;
+  /** Evaluations of index functions since the start that left a document out. */
+  readonly failedEvaluations: number;
+  /** Documents that the last scrub could not read. */
+  readonly damagedDocuments: number;
   /** Committed entries that the store has not yet. */
   readonly applyQueue: number;
   readonly store: StoreStatistics;
@@ -80,10 +90,11 @@ export class Database {
   readonly #budget: OverlayBudget;
   readonly #cache: DocumentCache;
   readonly #groups = new Map<number, TableGroup>();
-  readonly #indexes = new Map<number, AppliedIndex>();
+  readonly #indexes: TableIndexes;
   readonly #walks = new Map<number, KeyspaceWalk>();
   readonly #background: Background;
   readonly #scrubber: Scrubber;
+  readonly #unchecked = new UncheckedVersions();
   readonly #stopping = new AbortController();
   readonly #replay: Replay;
   readonly #watchers = new Set<() => void>();
@@ -98,14 +109,16 @@ export class Database {
     this.#budget = new OverlayBudget(options.overlayBytesMax);
     this.#cache = new DocumentCache(options.cacheBytesMax);
     this.integrity = new Integrity({ store: options.store, state: () => this.#state });
+    this.#indexes = this.#newIndexes();
     this.#applier = new Applier({
       store: options.store,
       indexesOf: (group) => this.#indexesOf(group),
       walks: this.#walks,
-      damaged: async (error) => {
-        const { code, message } = this.integrity.named(error);
-        await this.integrity.mark(error.keyspace, { code, message });
-      },
+      failures: this.#indexes.failures,
+      unchecked: this.#unchecked,
+      problemOf: (group, text, key) => this.#problemOf(group, text, key),
+      replacedDamage: (group, key) => this.integrity.documents.replaced(group, key),
+      quarantine: (group, damage) => this.integrity.mark(group, damage),
       failed: (error) => this.#fail(error),
     });
     this.#replay = new Replay({
@@ -114,12 +127,16 @@ export class Database {
       bytesMax: replayedShareMax * options.overlayBytesMax,
       state: () => this.#state,
       adopt: (state) => this.#adopt(state),
+      isQuarantined: (group) => this.integrity.groups.of(group) !== undefined,
+      quarantine: (group, damage) => this.#quarantine(group, damage),
     });
     this.#background = new Background({
       store: options.store,
       state: () => this.#state,
       isDamaged: (group) => this.integrity.groups.of(group) !== undefined,
-      index: (keyspace) => this.#indexes.get(keyspace),
+      index: (keyspace) => this.index(keyspace),
+      saveFailures: (transaction) => this.#indexes.failures.save(transaction),
+      damagedDocument: (error) => this.integrity.meet(this.integrity.named(error)),
       settled: () => this.settled(),
       change: (command) => this.change(command),
       failed: (error) => this.#backgroundFailed(error),
@@ -129,9 +146,12 @@ export class Database {
       store: options.store,
       walks: this.#walks,
       state: () => this.#state,
-      index: (keyspace) => this.#indexes.get(keyspace),
+      index: (keyspace) => this.index(keyspace),
       isDamaged: (group) => this.integrity.groups.of(group) !== undefined,
-      mark: ({ keyspace }, damage) => this.integrity.mark(keyspace, damage),
+      problemOf: (group, text, key) => this.#problemOf(group, text, key),
+      unchecked: this.#unchecked,
+      mark: ({ keyspace }, damage) => this.#quarantine(keyspace, damage),
+      documents: this.integrity.documents,
       rebuildIndex: (tableId, keyspace) => this.rebuildIndex(tableId, keyspace),
       signal: this.#stopping.signal,
     });
@@ -144,6 +164,22 @@ export class Database {
       settled: () => this.settled(),
       compileIndex: options.compileIndex,
       signal: this.#stopping.signal,
+    });
+  }
+
+  #newIndexes(): TableIndexes {
+    const { store, compileIndex } = this.#options;
+    return new TableIndexes({
+      store,
+      compileIndex,
+      state: () => this.#state,
+      rebuild: (tableId, keyspace) => this.#rebuildAlone(tableId, keyspace),
+      failed: (failed) => {
+        this.#options.indexFailed?.(failed);
+        this.#notify();
+      },
+      leftOut: (place, why) => this.#options.documentLeftOut?.(place, why),
+      notSaved: (error) => this.#fail(error),
     });
   }
 
@@ -167,12 +203,23 @@ export class Database {
     return table === undefined ? undefined : this.#groups.get(table.keyspace);
   }
 
+  /** Undefined for one that is gone or has failed: nobody reads, keeps or builds it. */
   index(keyspace: number): AppliedIndex | undefined {
-    return this.#indexes.get(keyspace);
+    return this.#indexes.of(keyspace);
   }
 
   indexStates(table: TableRecord): IndexState[] {
-    return userIndexes(table).map((index) => ({ ...index, progress: this.#progressOf(index) }));
+    return this.#indexes.states(table, (index) => this.#progressOf(index));
+  }
+
+  /** Indexes that are not kept any more, with their tables, and why. */
+  failedIndexes(): readonly FailedIndex[] {
+    return this.#indexes.failed();
+  }
+
+  /** Why databases, tables and indexes cannot be changed, if they cannot. */
+  get frozen(): Error | undefined {
+    return this.#replay.frozen;
   }
 
   /** Tables whose documents end by themselves, but for damaged ones. */
@@ -182,6 +229,7 @@ export class Database {
       const group = this.group(id);
       if (field === undefined || index === undefined || group === undefined) return [];
       if (this.integrity.groups.of(group.options.group) !== undefined) return [];
+      if (this.index(index) === undefined) return [];
       return [{ group, field, index }];
     });
   }
@@ -204,6 +252,7 @@ export class Database {
     if (this.#metadata === undefined || this.#stopping.signal.aborted) {
       return Promise.reject(new DatabaseStoppedError());
     }
+    if (this.frozen !== undefined) return Promise.reject(this.frozen);
     return this.#metadata.change(command);
   }
 
@@ -249,6 +298,9 @@ export class Database {
       overlayBytes: this.#budget.used,
       cache: { bytes: this.#cache.bytes, ...this.#cache.counters },
       scrub: this.#scrubber.counters,
+      failedIndexes: this.#indexes.failures.size,
+      failedEvaluations: this.#indexes.failures.failedEvaluations,
+      damagedDocuments: this.integrity.documents.count,
       applyQueue: this.#applier.waiting,
       store: this.storage(),
       logBytesAtStart: this.#log?.recovery.bytes ?? 0,
@@ -302,7 +354,15 @@ export class Database {
     const stored = store.read(readMetadata);
     if (stored === undefined && !store.read(isEmpty)) throw new CatalogLostError();
     this.#adopt(stored ?? emptyState);
-    for (const keyspace of this.integrity.readMarks()) this.#applier.skip(keyspace);
+    for (const keyspace of this.integrity.readMarks()) this.#applier.quarantine(keyspace);
+    store.read((view) => this.#indexes.readFailures(view));
+    await applyParked({
+      store,
+      applier: this.#applier,
+      groups: Object.values(this.#state.tables).map(({ keyspace }) => keyspace),
+      isQuarantined: (group) => this.integrity.groups.of(group) !== undefined,
+      quarantine: (group, damage) => this.#quarantine(group, damage),
+    });
     const log = await this.#openLog(stored === undefined);
     this.#log = log;
     void log.failed.then((error) => this.#fail(error));
@@ -311,7 +371,8 @@ export class Database {
     if (last !== this.#replay.applied(metadataGroup)) await this.#applier.drained();
     this.#replay.requireEnd(log);
     this.integrity.markLost(log.damaged);
-    await removeStrays(store, this.#state);
+    if (this.frozen === undefined) await removeStrays(store, this.#state);
+    await this.#settleUnchecked(log);
     this.#applier.releaseFrom(log);
     this.#metadata = new MetadataGroup(
       { state: this.#state, nextIndex: last + 1, signal: this.#stopping.signal },
@@ -320,7 +381,63 @@ export class Database {
       (state) => this.#adopt(state),
     );
     this.#adopt(this.#state);
+    if (this.frozen !== undefined) return;
+    this.#indexes.rebuildFailed();
     await this.transfers.abandonOld(this.#state);
+  }
+
+  /**
+   * Ends the quarantine of a table, from the next start on: what its log had is applied then. Without
+   * what cannot be applied, when entries are to be discarded; answers how many were.
+   */
+  async release(
+    tableId: string,
+    { discardEntries }: { readonly discardEntries: boolean },
+  ): Promise<number> {
+    const group = this.#state.tables[tableId]?.keyspace;
+    if (group === undefined) return 0;
+    await this.settled();
+    return this.#options.store.write((transaction) =>
+      releaseGroup(transaction, group, discardEntries),
+    );
+  }
+
+  async #quarantine(group: number, damage: Damage): Promise<void> {
+    await this.integrity.mark(group, damage);
+    this.#applier.quarantine(group);
+  }
+
+  /** At the first start of a release that knows of it, nothing in a store was ever checked. */
+  async #settleUnchecked(log: GroupLog): Promise<void> {
+    const { store } = this.#options;
+    if (store.read(areUncheckedKnown)) return;
+    const versions = Object.values(this.#state.tables).map(({ keyspace }): [number, number] => {
+      const logged = log.recovery.lastIndex(keyspace)?.index ?? 0;
+      return [keyspace, Math.max(this.#replay.last(keyspace), logged)];
+    });
+    await store.write((transaction) => markUnchecked(transaction, versions));
+  }
+
+  #problemOf(group: number, text: string, key: Uint8Array): string | undefined {
+    const table = tableOfKeyspace(this.#state, group);
+    if (table === undefined) return undefined;
+    return this.#options.codec.problemOf(text, { key, primaryKey: table.primaryKey });
+  }
+
+  /** For an index whose entries are wrong; nobody waits for it. */
+  async #rebuildAlone(tableId: string, keyspace: number): Promise<void> {
+    if (this.#metadata === undefined || this.frozen !== undefined) return;
+    try {
+      await this.rebuildIndex(tableId, keyspace);
+    } catch (error) {
+      // What the log refused is asked for again by the next start, or the next scrub.
+      if (!this.#stopping.signal.aborted && !isRefusal(error)) this.#fail(error as Error);
+    }
+  }
+
+  #notify(): void {
+    for (const done of this.#watchers) done();
+    this.#watchers.clear();
   }
 
   #openLog(isFirst: boolean): Promise<GroupLog> {
@@ -339,15 +456,7 @@ export class Database {
     this.#state = state;
     const tables = Object.values(state.tables);
     const indexes = tables.flatMap((table) => table.indexes);
-    const wanted = new Set(indexes.map((index) => index.keyspace));
-    for (const keyspace of this.#indexes.keys()) {
-      if (!wanted.has(keyspace)) this.#indexes.delete(keyspace);
-    }
-    for (const index of indexes) {
-      if (this.#indexes.has(index.keyspace)) continue;
-      const keysOf = this.#options.compileIndex(index.definition, index.multi, index.geo);
-      this.#indexes.set(index.keyspace, { keyspace: index.keyspace, keysOf });
-    }
+    this.#indexes.adopt(indexes);
     if (this.#metadata === undefined) return;
     const live = new Set(tables.map((table) => table.keyspace));
     for (const keyspace of this.#groups.keys()) {
@@ -355,20 +464,24 @@ export class Database {
       this.#groups.get(keyspace)?.options.cache.forget();
       this.#groups.delete(keyspace);
       this.integrity.groups.clear(keyspace);
+      this.integrity.documents.forget(keyspace);
+      this.#unchecked.forget(keyspace);
     }
     for (const table of tables) {
       if (!this.#groups.has(table.keyspace)) this.#groups.set(table.keyspace, this.#groupOf(table));
     }
-    this.#background.start();
-    for (const done of this.#watchers) done();
-    this.#watchers.clear();
+    if (this.frozen === undefined) this.#background.start();
+    this.#notify();
   }
 
   #groupOf(table: TableRecord): TableGroup {
     assert(this.#log !== undefined, 'groups are made when the log is open');
     const { store, codec } = this.#options;
+    const group = table.keyspace;
+    const unchecked = store.read((view) => readUnchecked(view, group));
+    this.#unchecked.raise(group, unchecked);
     return new TableGroup({
-      group: table.keyspace,
+      group,
       name: qualifiedName(this.#state, table),
       primaryKey: table.primaryKey,
       store,
@@ -377,6 +490,8 @@ export class Database {
       applier: this.#applier,
       budget: this.#budget,
       damagedGroups: this.integrity.groups,
+      unchecked: this.#unchecked.of(group),
+      problemOf: (text, key) => this.#problemOf(group, text, key),
       cache: this.#cache.group(),
       indexes: () => this.#indexesOf(table.keyspace) ?? [],
       replayed: this.#replay.entries.of(table.keyspace),
@@ -391,10 +506,7 @@ export class Database {
   }
 
   #indexesOf(group: number): readonly AppliedIndex[] | undefined {
-    return tableOfKeyspace(this.#state, group)?.indexes.map((index) => {
-      const compiled = this.#indexes.get(index.keyspace);
-      assert(compiled !== undefined, 'every index of the metadata is compiled');
-      return compiled;
-    });
+    const table = tableOfKeyspace(this.#state, group);
+    return table?.indexes.flatMap(({ keyspace }) => this.index(keyspace) ?? []);
   }
 }

@@ -15,7 +15,31 @@ export class TableDamagedError extends PhotonError {
   constructor(table: string, damage: Damage) {
     super(
       `Table \`${table}\` is damaged, and neither read nor written: ${damage.message} Drop the table ` +
-        'and restore it from a backup; other tables are served.',
+        'and restore it from a backup, or repair it with `npm run storage`; other tables are served.',
+    );
+  }
+}
+
+/** What the log holds for a table cannot be applied to it. */
+export class EntryNotApplicableError extends PhotonError {
+  override readonly code = 'replication.not_applicable';
+  readonly group: number;
+  constructor(group: number, index: number, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : 'something that is no error was thrown';
+    super(
+      `Entry ${index} of its log (group ${group}) cannot be applied: ${why}. It and the entries behind it are kept; \`npm run storage -- repair\` says what can be done.`,
+      { cause },
+    );
+    this.group = group;
+  }
+}
+
+/** What the log says of databases, tables and indexes cannot be read from some entry on. */
+export class MetadataFrozenError extends PhotonError {
+  override readonly code = 'replication.metadata_frozen';
+  constructor(index: number, why: string) {
+    super(
+      `Databases, tables, indexes and users cannot be changed: the log says something of them that this release cannot apply (entry ${index}: ${why}). Tables that were known before are served. Start the release that wrote it, or restore the volume from a snapshot.`,
     );
   }
 }

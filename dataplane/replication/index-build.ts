@@ -5,6 +5,7 @@ import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { entriesOf } from '../table/apply.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { decodeDocument } from '../table/envelope.ts';
+import { StorageCorruptError } from '../table/errors.ts';
 import { metaKey } from '../table/meta-key.ts';
 import {
   findStatistics,
@@ -39,6 +40,10 @@ export interface IndexBuild {
   isWanted(): boolean;
   /** What was built so far is on the medium. */
   flushed(): void;
+  /** Part of each slice: what the index's function threw in it. */
+  readonly saveFailures: (transaction: WriteTransaction) => void;
+  /** A document that cannot be read has no entry, until another one takes its place. */
+  readonly damagedDocument: (error: StorageCorruptError) => void;
   readonly signal: AbortSignal;
 }
 
@@ -84,7 +89,8 @@ export async function buildIndex(store: ApplyStore, build: IndexBuild): Promise<
   }
 }
 
-function buildSlice(transaction: WriteTransaction, { keyspace, index }: IndexBuild): boolean {
+function buildSlice(transaction: WriteTransaction, build: IndexBuild): boolean {
+  const { keyspace, index } = build;
   if (findStatistics(transaction, index.keyspace) === undefined) {
     beginCount(transaction, index.keyspace);
     return true;
@@ -94,7 +100,7 @@ function buildSlice(transaction: WriteTransaction, { keyspace, index }: IndexBui
   const whole = storedRange(keyspace, {}, 'ascending');
   const start = before === undefined ? whole.start : successor(before.cursor);
   const slice = eachInSlice(transaction, 'data', { start, end: whole.end }, (key, value) => {
-    const { text } = decodeDocument(key, value);
+    const text = textOf(key, value, build);
     for (const entry of entriesOf(index, key.subarray(4), text).values()) {
       // A write may have put it before.
       if (transaction.peek('index', entry.key) !== undefined) continue;
@@ -108,7 +114,22 @@ function buildSlice(transaction: WriteTransaction, { keyspace, index }: IndexBui
   const share = Math.min(shareMax, rows / readStatistics(transaction, keyspace).count);
   const progress = { rows, share: Math.max(before?.share ?? 0, share), cursor: slice.last };
   transaction.put('meta', metaKey('build', index.keyspace), encodeProgress(progress));
+  build.saveFailures(transaction);
   return true;
+}
+
+function textOf(
+  key: Uint8Array,
+  value: Uint8Array,
+  { damagedDocument }: IndexBuild,
+): string | undefined {
+  try {
+    return decodeDocument(key, value).text;
+  } catch (error) {
+    if (!(error instanceof StorageCorruptError)) throw error;
+    damagedDocument(error);
+    return undefined;
+  }
 }
 
 /**

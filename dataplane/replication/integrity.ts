@@ -4,6 +4,7 @@ import type { StorageCorruptError } from '../table/errors.ts';
 import type { ApplyStore, GroupLog } from './contract.ts';
 import { DamagedGroups } from './damage.ts';
 import type { Damage } from './damage.ts';
+import { DocumentDamages } from './damaged-documents.ts';
 import { readMark, writeMark } from './scrubber.ts';
 
 export interface DamagedTable {
@@ -24,6 +25,8 @@ interface IntegrityOptions {
 export class Integrity {
   /** Tables that are not served; whoever finds damage adds to them. */
   readonly groups = new DamagedGroups();
+  /** Of tables that are served. */
+  readonly documents = new DocumentDamages();
   readonly #options: IntegrityOptions;
   /** Of the last damaged value that a request met. */
   #met: Damage | undefined;

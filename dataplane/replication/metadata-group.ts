@@ -1,22 +1,27 @@
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import { applyMetadata } from '../metadata/apply.ts';
+import { readMetadataCommand } from '../metadata/command-format.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { metadataGroup } from './applier.ts';
 import type { Applier } from './applier.ts';
-import type { GroupLog } from './contract.ts';
+import type { GroupLog, LogEntry } from './contract.ts';
 import { isRefusal, ReplayError } from './errors.ts';
-import { entryKind, onlyTerm } from './table-group.ts';
+import { entryKind, onlyTerm } from './entry-kind.ts';
 
 const encodeMetadata = (command: MetadataCommand): Uint8Array =>
   encodeUtf8(JSON.stringify(command));
 
-/** A command that was applied once and is applied again at replay: it cannot be refused. */
-export function replayMetadata(state: MetadataState, payload: Uint8Array): MetadataState {
-  const command = JSON.parse(decodeUtf8(payload)) as MetadataCommand;
+/** A command that was applied once and is applied again at replay. Throws when it cannot be. */
+export function replayMetadata(
+  state: MetadataState,
+  { kind, payload }: Pick<LogEntry, 'kind' | 'payload'>,
+): MetadataState {
+  if (kind !== entryKind.command) throw new ReplayError(`its kind ${kind} is unknown`);
+  const command = readMetadataCommand(decodeUtf8(payload));
   const result = applyMetadata(state, command);
   if (result.type === 'applied') return result.state;
-  throw new ReplayError(`the metadata log holds a command that was refused: ${result.message}`);
+  throw new ReplayError(`it was refused: ${result.message}`);
 }
 
 /** Changes of databases, tables, indexes and users, one after the other through the log. */

@@ -16,6 +16,8 @@ export interface OverlayEntry {
   readonly text: string | undefined;
   /** What the entry costs while it waits. */
   readonly bytes: number;
+  /** It was read from the log, and nobody has looked whether the text is a document. */
+  readonly isUnchecked?: boolean;
   /** Whether readers see it in place of what the store has. */
   isShown: boolean;
 }

@@ -1,11 +1,15 @@
 import type { MetadataState } from '../metadata/state.ts';
 import { decodeCommand } from '../table/command.ts';
+import type { Command } from '../table/command.ts';
 import { metadataGroup, readApplied } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { ApplyStore, GroupLog, LogEntry } from './contract.ts';
-import { gapInReplay, logBehindStore, unknownGroup } from './errors.ts';
+import type { Damage } from './damage.ts';
+import { EntryNotApplicableError, gapInReplay, logBehindStore } from './errors.ts';
+import { MetadataFrozenError, unknownGroup } from './errors.ts';
 import { replayMetadata } from './metadata-group.ts';
 import { ReplayedEntries } from './replayed.ts';
+import { entryKind } from './entry-kind.ts';
 import { entryOverheadBytes } from './table-group.ts';
 
 export interface ReplayHost {
@@ -16,11 +20,16 @@ export interface ReplayHost {
   /** The metadata as far as it was taken in. */
   state(): MetadataState;
   adopt(state: MetadataState): void;
+  isQuarantined(group: number): boolean;
+  /** Resolves when no start serves the table any more. */
+  quarantine(group: number, damage: Damage): Promise<void>;
 }
 
 /**
  * Takes in what the log has and the store has not, when a node starts. Guarded invariant: each group goes on
  * exactly where the store stands; a log or a store that is not the other one's throws a `ReplayError`.
+ * An entry that cannot be applied ends nothing: its table goes into quarantine; when it is one of the
+ * metadata, that stays as it was before it.
  */
 export class Replay {
   /** What waits for the store, to be served meanwhile. */
@@ -28,6 +37,9 @@ export class Replay {
   readonly #host: ReplayHost;
   /** By group, what was taken in last. */
   readonly #last = new Map<number, number>();
+  #frozen: MetadataFrozenError | undefined;
+  /** Of entries that wait for the store and are served by nobody. */
+  #quarantinedBytes = 0;
 
   constructor(host: ReplayHost) {
     this.#host = host;
@@ -43,19 +55,24 @@ export class Replay {
     return this.#last.get(group) ?? this.applied(group);
   }
 
+  /** Why the metadata stays as it is, if it does. */
+  get frozen(): MetadataFrozenError | undefined {
+    return this.#frozen;
+  }
+
   /** In the order of the log. The next one waits for what is answered. */
   take(record: LogEntry): void | Promise<void> {
     const { group, index } = record;
     const { nextKeyspace } = this.#host.state();
-    if (group >= nextKeyspace) throw unknownGroup(group, nextKeyspace);
+    if (group === metadataGroup && this.#frozen !== undefined) return undefined;
+    if (group >= nextKeyspace) return this.#takeUnknown(group, nextKeyspace);
     const before = this.last(group);
     // Entries of a dropped table may have been let go of in any number.
     if (index !== before + 1 && this.#isLive(group)) throw gapInReplay(group, before, index);
+    if (group === metadataGroup) return this.#takeMetadata(record);
     this.#last.set(group, index);
-    if (group === metadataGroup) this.#takeMetadata(record);
-    else this.#takeCommand(record);
-    const isTooMuch = this.entries.bytes > this.#host.bytesMax;
-    return isTooMuch ? this.#host.applier.drained() : undefined;
+    if (this.#host.isQuarantined(group)) return this.#takeQuarantined(record);
+    return this.#takeCommand(record);
   }
 
   /** A log that ends before what the store has is not this store's log. */
@@ -67,17 +84,54 @@ export class Replay {
     }
   }
 
-  #takeMetadata({ index, payload }: LogEntry): void {
-    const state = replayMetadata(this.#host.state(), payload);
-    this.#host.adopt(state);
-    this.#host.applier.push({ type: 'metadata', index, state });
+  #takeMetadata(record: LogEntry): void {
+    const { index } = record;
+    try {
+      const state = replayMetadata(this.#host.state(), record);
+      this.#last.set(metadataGroup, index);
+      this.#host.adopt(state);
+      this.#host.applier.push({ type: 'metadata', index, state });
+    } catch (error) {
+      // What comes behind it was decided on a state that this process cannot know.
+      this.#frozen = new MetadataFrozenError(index, (error as Error).message);
+    }
   }
 
-  #takeCommand({ group, index, payload }: LogEntry): void {
-    const command = decodeCommand(new Uint8Array(payload));
+  /** Its table is made by an entry of the metadata that should come before it. */
+  #takeUnknown(group: number, nextKeyspace: number): void {
+    const unknown = unknownGroup(group, nextKeyspace);
+    // Without any table there is nothing to serve: the store is not the one that the log is of.
+    if (this.#tableGroups().length === 0) throw unknown;
+    this.#frozen ??= new MetadataFrozenError(this.last(metadataGroup) + 1, unknown.message);
+  }
+
+  #takeCommand(record: LogEntry): void | Promise<void> {
+    const { group, index, payload } = record;
+    const command = commandOf(record);
+    if (command instanceof EntryNotApplicableError) {
+      const { code, message } = command;
+      return this.#host
+        .quarantine(group, { code, message })
+        .then(() => this.#takeQuarantined(record));
+    }
     const bytes = payload.byteLength + command.operations.length * entryOverheadBytes;
     const applied = this.entries.add(group, { index, command }, bytes);
-    this.#host.applier.push({ type: 'table', group, index, command, applied });
+    const origin = 'replayed';
+    this.#host.applier.push({ type: 'table', group, index, command, origin, applied });
+    return this.#room();
+  }
+
+  #takeQuarantined({ group, index, kind, payload }: LogEntry): void | Promise<void> {
+    this.#quarantinedBytes += payload.byteLength;
+    const copy = new Uint8Array(payload);
+    this.#host.applier.push({ type: 'quarantined', group, index, kind, payload: copy });
+    return this.#room();
+  }
+
+  #room(): void | Promise<void> {
+    if (this.entries.bytes + this.#quarantinedBytes <= this.#host.bytesMax) return undefined;
+    this.#quarantinedBytes = 0;
+    return this.#host.applier.drained();
   }
 
   #isLive(group: number): boolean {
@@ -86,5 +140,18 @@ export class Replay {
 
   #tableGroups(): number[] {
     return Object.values(this.#host.state().tables).map(({ keyspace }) => keyspace);
+  }
+}
+
+/** The command of an entry, or why this release cannot apply it. */
+export function commandOf(
+  entry: Pick<LogEntry, 'group' | 'index' | 'kind' | 'payload'>,
+): Command | EntryNotApplicableError {
+  const { group, index, kind, payload } = entry;
+  try {
+    if (kind !== entryKind.command) throw new Error(`its kind ${kind} is unknown to this release`);
+    return decodeCommand(new Uint8Array(payload), group);
+  } catch (error) {
+    return new EntryNotApplicableError(group, index, error);
   }
 }

@@ -130,7 +130,10 @@ export class TableScan implements BatchSource<Row> {
         {
           changes: overlay.size === 0 ? [] : overlay.documents.range(this.#range, order),
           positionOf: (change) => change.key,
-          visitChange: ({ key, text }) => text === undefined || visit({ key, text }),
+          visitChange: (entry) => {
+            const text = this.#group.textOfEntry(entry);
+            return text === undefined || visit({ key: entry.key, text });
+          },
           visitStored: (key, storedKey, value) =>
             overlay.covers(key) || visit({ key, text: this.#group.textOf(storedKey, value) }),
         },

@@ -12,7 +12,8 @@ import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import { StatisticsChanges, writeStatistics } from '../table/statistics.ts';
 
 const index: AppliedIndex = { keyspace: 2, keysOf: (text) => [encodeUtf8(text.slice(0, 2))] };
-const rows: ScrubTarget = { type: 'table', keyspace: 1, indexes: [index] };
+const problemOf = (): undefined => undefined;
+const rows: ScrubTarget = { type: 'table', keyspace: 1, indexes: [index], problemOf };
 const entries: ScrubTarget = { type: 'index', keyspace: 2, tableKeyspace: 1, index };
 
 /** A table with an index, to which commands are applied while it is scrubbed. */

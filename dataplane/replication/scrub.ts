@@ -5,7 +5,7 @@ import type { AppliedIndex } from '../table/apply.ts';
 import { KeyspaceScrub } from '../table/keyspace-scrub.ts';
 import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
-import { writeStatistics } from '../table/statistics.ts';
+import { recounted } from '../table/statistics.ts';
 import type { ApplyStore } from './contract.ts';
 
 /**
@@ -34,13 +34,25 @@ const sliceMs = 5;
 /** Everything that a scrub looks at: rows first, because entries of an index are seen by their documents. */
 export function scrubTargets(
   state: MetadataState,
-  index: (keyspace: number) => AppliedIndex | undefined,
+  {
+    index,
+    problemOf,
+  }: {
+    readonly index: (keyspace: number) => AppliedIndex | undefined;
+    readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
+  },
 ): ScrubTarget[] {
   const tables = Object.values(state.tables);
   const readyOf = ({ indexes }: TableRecord): AppliedIndex[] =>
     indexes.filter(({ ready }) => ready).flatMap(({ keyspace }) => index(keyspace) ?? []);
   const rows = tables.map((table) => {
-    return { type: 'table' as const, keyspace: table.keyspace, indexes: readyOf(table) };
+    const { keyspace } = table;
+    return {
+      type: 'table' as const,
+      keyspace,
+      indexes: readyOf(table),
+      problemOf: (text: string, key: Uint8Array) => problemOf(keyspace, text, key),
+    };
   });
   const entries = rows.flatMap(({ keyspace: tableKeyspace, indexes }) =>
     indexes.map((each) => {
@@ -50,19 +62,35 @@ export function scrubTargets(
   return [...rows, ...entries];
 }
 
+export interface Scrubbed {
+  readonly findings: readonly Finding[];
+  /** Documents that cannot be read: more than the findings name. */
+  readonly damagedDocuments: number;
+  /** Of these, whole values that are no documents. */
+  readonly invalidDocuments: number;
+  /** Whether it was looked at to its end. */
+  readonly isOver: boolean;
+}
+
 /** What is wrong with a keyspace; nothing of one that was dropped meanwhile. */
-export async function scrubKeyspace(
-  target: ScrubTarget,
-  host: ScrubHost,
-): Promise<readonly Finding[]> {
+export async function scrubKeyspace(target: ScrubTarget, host: ScrubHost): Promise<Scrubbed> {
   const scrub = new KeyspaceScrub(target);
+  const result = (isOver: boolean): Scrubbed => {
+    const { damagedDocuments, invalidDocuments } = scrub.seen;
+    return {
+      findings: isOver ? scrub.findings : [],
+      damagedDocuments: damagedDocuments + invalidDocuments,
+      invalidDocuments,
+      isOver,
+    };
+  };
   try {
     for (;;) {
       host.signal.throwIfAborted();
       const slice = await host.store.write((transaction) => scrubSlice(transaction, scrub, host));
-      if (slice === undefined) return [];
+      if (slice === undefined) return result(false);
       await host.sliced(slice);
-      if (!slice.goesOn) return scrub.findings;
+      if (!slice.goesOn) return result(true);
     }
   } finally {
     host.walks.delete(target.keyspace);
@@ -80,7 +108,7 @@ function scrubSlice(transaction: WriteTransaction, scrub: KeyspaceScrub, host: S
   try {
     goesOn = scrub.slice(transaction, { rows: sliceRows, isOver });
     const sums = goesOn ? undefined : scrub.uncounted(transaction);
-    if (sums !== undefined) writeStatistics(transaction, target.keyspace, sums);
+    if (sums !== undefined) recounted(transaction, target.keyspace, sums);
   } catch (error) {
     if (!isDamage(error)) throw error;
     scrub.failed(error);

@@ -8,8 +8,11 @@ import type { AppliedIndex } from '../table/apply.ts';
 import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
 import { metaKey } from '../table/meta-key.ts';
 import type { Damage } from './damage.ts';
+import type { DocumentDamages } from './damaged-documents.ts';
 import { scrubKeyspace, scrubTargets } from './scrub.ts';
-import type { ScrubHost } from './scrub.ts';
+import type { Scrubbed, ScrubHost } from './scrub.ts';
+import { isUncheckedMark } from './unchecked.ts';
+import type { UncheckedVersions } from './unchecked.ts';
 
 /**
  * Scrubs all of a node's data from time to time, and sees to what it finds: a damaged index is built
@@ -17,8 +20,12 @@ import type { ScrubHost } from './scrub.ts';
  */
 export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
   state(): MetadataState;
-  index(keyspace: number): AppliedIndex | undefined;
+  /** Undefined for one that is gone or has failed. */
+  readonly index: (keyspace: number) => AppliedIndex | undefined;
   isDamaged(group: number): boolean;
+  readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
+  readonly unchecked: UncheckedVersions;
+  readonly documents: DocumentDamages;
   /** Resolves when nobody reads or writes the table any more, not after a restart either. */
   mark(table: TableRecord, damage: Damage): Promise<void>;
   rebuildIndex(tableId: string, keyspace: number): Promise<unknown>;
@@ -30,13 +37,14 @@ export interface ScrubCounters {
   bytes: number;
   damagedTables: number;
   damagedIndexes: number;
+  damagedDocuments: number;
 }
 
-/** Whether nothing was ever written to a store. */
+/** Whether nothing of a database was ever written to a store. */
 export function isEmpty(transaction: ReadTransaction): boolean {
   return databaseNames.every((name) => {
-    const [first] = transaction.entries(name, { limit: 1 });
-    return first === undefined;
+    const first = [...transaction.entries(name, { limit: 2 })];
+    return first.every(({ key }) => name === 'meta' && isUncheckedMark(key));
   });
 }
 
@@ -70,6 +78,7 @@ export class Scrubber {
     bytes: 0,
     damagedTables: 0,
     damagedIndexes: 0,
+    damagedDocuments: 0,
   };
   readonly #options: ScrubberOptions;
   #last: Promise<unknown> = Promise.resolve();
@@ -116,18 +125,37 @@ export class Scrubber {
       },
     };
     for (const target of this.#targets()) {
-      if ((await scrubKeyspace(target, host)).length === 0) continue;
+      const uncheckedTo = this.#options.unchecked.of(target.keyspace).version;
+      let scrubbed = await scrubKeyspace(target, host);
       // A table is not taken from its users by one look: damage is still there at the second.
-      const findings = await scrubKeyspace(target, host);
-      found.push(...findings);
-      await this.#seeTo(target, findings);
+      if (scrubbed.findings.length > 0) scrubbed = await scrubKeyspace(target, host);
+      found.push(...scrubbed.findings);
+      await this.#seeTo(target, scrubbed);
+      if (target.type === 'table')
+        await this.#noteDocuments(target.keyspace, scrubbed, uncheckedTo);
     }
     this.counters.passes += 1;
     return found;
   }
 
+  /** A damaged document closes nothing: whoever reads it hears so, and anybody may replace it. */
+  async #noteDocuments(keyspace: number, scrubbed: Scrubbed, uncheckedTo: number): Promise<void> {
+    if (!scrubbed.isOver) return;
+    const named = scrubbed.findings.flatMap(({ keyspace: home, document: key, what }) =>
+      home === keyspace && key !== undefined ? [{ key, what }] : [],
+    );
+    this.counters.damagedDocuments += scrubbed.damagedDocuments;
+    this.#options.documents.found(keyspace, scrubbed.damagedDocuments, named);
+    const areDocuments =
+      scrubbed.invalidDocuments === 0 && named.length === scrubbed.findings.length;
+    if (!areDocuments || uncheckedTo === 0) return;
+    await this.#options.store.write((transaction) =>
+      this.#options.unchecked.cleared(transaction, keyspace, uncheckedTo),
+    );
+  }
+
   #targets(): ScrubTarget[] {
-    return scrubTargets(this.#options.state(), (keyspace) => this.#options.index(keyspace));
+    return scrubTargets(this.#options.state(), this.#options);
   }
 
   #isWanted(target: ScrubTarget): boolean {
@@ -137,17 +165,20 @@ export class Scrubber {
     return !isIndex || this.#options.index(target.keyspace) !== undefined;
   }
 
-  async #seeTo(target: ScrubTarget, findings: readonly Finding[]): Promise<void> {
+  async #seeTo(target: ScrubTarget, { findings }: Scrubbed): Promise<void> {
     const table = this.#table(target.type === 'index' ? target.tableKeyspace : target.keyspace);
     if (table === undefined) return;
-    const ofTable = findings.find(({ keyspace }) => keyspace === table.keyspace);
+    const ofTable = findings.find(
+      ({ keyspace, document }) => keyspace === table.keyspace && document === undefined,
+    );
     if (ofTable !== undefined) {
       this.counters.damagedTables += 1;
       const message = `A scrub of its stored rows (keyspace ${table.keyspace}) found that ${ofTable.what}. What is whole can be taken out with \`npm run storage -- salvage\`.`;
       await this.#options.mark(table, { code: 'storage.corrupt', message });
       return;
     }
-    for (const keyspace of new Set(findings.map((each) => each.keyspace))) {
+    const others = findings.filter(({ document }) => document === undefined);
+    for (const keyspace of new Set(others.map((each) => each.keyspace))) {
       if (this.#options.index(keyspace) === undefined) continue;
       this.counters.damagedIndexes += 1;
       await this.#options.rebuildIndex(table.id, keyspace);

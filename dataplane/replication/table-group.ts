@@ -1,10 +1,10 @@
 import { assert } from '../common/assert.ts';
-import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
+import { decodeUtf8, nameOfBytes, toHex } from '../common/bytes.ts';
 import type { Datum } from '../datum/datum.ts';
 import type { AppliedIndex } from '../table/apply.ts';
-import { encodeCommand } from '../table/command.ts';
+import { anyVersion, encodeCommand } from '../table/command.ts';
 import type { NewCommand, NewOperation } from '../table/command.ts';
-import { decodeDocument, keyspaceKey } from '../table/envelope.ts';
+import { decodeDocument, keyInKeyspace, keyspaceKey } from '../table/envelope.ts';
 import type { StoredDocument } from '../table/envelope.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import { readStatistics } from '../table/statistics.ts';
@@ -13,6 +13,7 @@ import type { Applier } from './applier.ts';
 import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
 import type { DamagedGroups } from './damage.ts';
 import type { GroupDocuments } from './document-cache.ts';
+import { entryKind, onlyTerm } from './entry-kind.ts';
 import { isRefusal, TableDamagedError } from './errors.ts';
 import { Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
@@ -43,13 +44,13 @@ export interface TableGroupOptions {
   indexes(): readonly AppliedIndex[];
   /** What the log had when it was opened, and the store may have by now. */
   readonly replayed: Iterable<ReplayedEntry>;
+  /** Documents of versions up to this one were never checked. */
+  readonly unchecked: { readonly version: number };
+  /** Why stored text is no document of its key, as the end of a sentence; undefined for one. */
+  problemOf(text: string, key: Uint8Array): string | undefined;
   /** Hears of every damaged value that somebody read. */
   damaged(error: StorageCorruptError): void;
 }
-
-export const entryKind = { command: 1 } as const;
-/** A single-member group never votes: its term is always this. */
-export const onlyTerm = 1;
 
 /** A command is closed when it holds so much: bounds the records of the log. */
 const commandBytesMax = 1_048_576;
@@ -58,6 +59,8 @@ export const entryOverheadBytes = 200;
 interface Current {
   readonly version: number;
   readonly text: string | undefined;
+  /** There is a document, and nobody can read it. */
+  readonly damage?: StorageCorruptError;
 }
 
 const noDocument: Current = { version: 0, text: undefined };
@@ -106,7 +109,7 @@ export class TableGroup {
     for (const { key, expectedVersion, body } of command.operations) {
       const text = body === undefined ? undefined : decodeUtf8(body);
       const bytes = entryBytes(key, body);
-      const entry = { key, index, text, bytes, isShown: false };
+      const entry = { key, index, text, bytes, isShown: false, isUnchecked: true };
       staged.entries.push({ name: nameOfBytes(key), entry });
       staged.bytes += bytes;
       // A command holds what was evaluated on the newest document: its expectations hold.
@@ -167,7 +170,8 @@ export class TableGroup {
   /** The document of a key: `entry` of the overlay when there is one, else what the store has. */
   read(key: Uint8Array, name: string, entry: OverlayEntry | undefined): Current {
     if (entry !== undefined) {
-      return { version: entry.text === undefined ? 0 : entry.index, text: entry.text };
+      const text = this.textOfEntry(entry);
+      return { version: text === undefined ? 0 : entry.index, text };
     }
     return this.options.cache.get(name) ?? this.#readStore(key, name) ?? noDocument;
   }
@@ -189,16 +193,37 @@ export class TableGroup {
     return this.#decode(storedKey, value).text;
   }
 
+  /** The document that waits for the store. */
+  textOfEntry({ key, text, isUnchecked }: OverlayEntry): string | undefined {
+    if (isUnchecked === true && text !== undefined) this.#requireDocument(text, key);
+    return text;
+  }
+
   /** A damaged value is reported and never answered. */
   #decode(storedKey: Uint8Array, value: Uint8Array): StoredDocument {
+    let document: StoredDocument;
     try {
-      return decodeDocument(storedKey, value);
+      document = decodeDocument(storedKey, value);
     } catch (error) {
-      if (!(error instanceof StorageCorruptError)) throw error;
-      const named = error.inTable(this.options.name);
-      this.options.damaged(named);
-      throw named;
+      throw error instanceof StorageCorruptError ? this.#met(error) : error;
     }
+    if (document.version <= this.options.unchecked.version) {
+      this.#requireDocument(document.text, keyInKeyspace(storedKey));
+    }
+    return document;
+  }
+
+  #requireDocument(text: string, key: Uint8Array): void {
+    const problem = this.options.problemOf(text, key);
+    if (problem === undefined) return;
+    const place = { keyspace: this.options.group, keyHex: toHex(key) };
+    throw this.#met(new StorageCorruptError(place, `what is stored is no document, ${problem}`));
+  }
+
+  #met(error: StorageCorruptError): StorageCorruptError {
+    const named = error.inTable(this.options.name);
+    this.options.damaged(named);
+    return named;
   }
 
   /** Evaluates and commits edits, in order. Soft: resolves when they are proposed. */
@@ -276,7 +301,7 @@ export class TableGroup {
   ): EditOutcome | Promise<EditOutcome> {
     let old: Datum = null;
     try {
-      const current = this.read(edit.key, name, this.overlay.newest(name));
+      const current = this.#currentOf(edit, name);
       if (current.text !== undefined) old = this.options.codec.parse(current.text);
       const next = edit.evaluate(old);
       if (!(next instanceof Promise))
@@ -284,6 +309,16 @@ export class TableGroup {
       return this.#evaluateLatched(edit, { name, signal }, { current, old, next });
     } catch (error) {
       return { old, new: old, error: error as Error };
+    }
+  }
+
+  /** What an edit is evaluated on; a document that cannot be read only for one that replaces it. */
+  #currentOf(edit: Edit, name: string): Current {
+    try {
+      return this.read(edit.key, name, this.overlay.newest(name));
+    } catch (error) {
+      if (!(error instanceof StorageCorruptError) || edit.replacesDamage !== true) throw error;
+      return { version: anyVersion, text: undefined, damage: error };
     }
   }
 
@@ -325,22 +360,23 @@ export class TableGroup {
     staged: Staged,
   ): EditOutcome {
     const { name, current, old, next } = step;
-    if (next === old) return { old, new: next };
+    const { damage } = current;
+    if (next === old && damage === undefined) return { old, new: next };
     const { codec, primaryKey } = this.options;
     const place = { key: edit.key, primaryKey, old };
     const document = next === null ? undefined : codec.validate(next, place);
     const text = document?.text;
-    if (text === current.text) return { old, new: old };
+    if (text === current.text && damage === undefined) return { old, new: old };
     const body = document?.bytes;
     const bytes = entryBytes(edit.key, body);
     const entry = { key: edit.key, index: this.#nextIndex, text, bytes, isShown: false };
     staged.operations.push({ key: edit.key, expectedVersion: current.version, body });
     staged.entries.push({ name, entry });
     staged.bytes += bytes;
-    if (current.text === undefined) staged.delta += 1;
+    if (current.text === undefined && damage === undefined) staged.delta += 1;
     if (text === undefined) staged.delta -= 1;
     this.overlay.propose(name, entry);
-    return { old, new: next };
+    return { old, new: next, ...(damage === undefined ? {} : { damage }) };
   }
 
   /** Appends what was staged as one entry of the group's log; resolves when it is committed. */
@@ -390,7 +426,8 @@ export class TableGroup {
     this.#outstanding.delete(index);
     this.#show(staged);
     const { group, applier } = this.options;
-    applier.push({ type: 'table', group, index, command, applied: () => this.#forget(staged) });
+    const applied = (): void => this.#forget(staged);
+    applier.push({ type: 'table', group, index, command, origin: 'written', applied });
   }
 
   /** Readers see it from now on. */
@@ -407,8 +444,9 @@ export class TableGroup {
 
   /** The store has an entry: in one moment it leaves the overlay and is what the cache may have. */
   #applied(name: string, entry: OverlayEntry): void {
-    const { index, text } = entry;
-    const now = text === undefined ? undefined : { version: index, text };
+    const { index, text, isUnchecked } = entry;
+    const isKnown = text !== undefined && isUnchecked !== true;
+    const now = isKnown ? { version: index, text } : undefined;
     this.options.cache.replaced(name, now);
     this.overlay.applied(name, entry);
   }

@@ -1,7 +1,10 @@
 import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { Entry, WriteTransaction } from '../kv/store.ts';
+import { anyVersion } from './command.ts';
 import type { Command, Operation } from './command.ts';
 import { decodeDocument, encodeEnvelope, keyspaceKey } from './envelope.ts';
+import type { StoredDocument } from './envelope.ts';
+import { StorageCorruptError } from './errors.ts';
 import { indexEntryKey, indexEntryValue } from './index-entry.ts';
 import type { StatisticsChange, StatisticsChanges } from './statistics.ts';
 
@@ -9,6 +12,7 @@ import type { StatisticsChange, StatisticsChanges } from './statistics.ts';
  * Rows, index entries and counters change together, from a command of the log and nothing else: the
  * same commands on the same state give the same bytes on every replica.
  */
+/** Never throws: whoever hands it in decides what becomes of an index whose function does. */
 export type IndexFunction = (documentText: string) => readonly Uint8Array[];
 
 export interface AppliedIndex {
@@ -21,6 +25,8 @@ export interface Change {
   /** Canonical text before and after; undefined when there was or is no document. */
   readonly old: string | undefined;
   readonly new: string | undefined;
+  /** The value before was damaged: nobody knows its index entries, nor what it was counted as. */
+  readonly replacesDamage: boolean;
 }
 
 export interface ApplyTarget {
@@ -48,9 +54,15 @@ function applyOperation(
   const statistics = target.statistics.ofTable(command.keyspace);
   const storedKey = keyspaceKey(command.keyspace, operation.key);
   const before = transaction.get('data', storedKey);
-  const stored = before === undefined ? undefined : decodeDocument(storedKey, before);
-  if ((stored?.version ?? 0) !== operation.expectedVersion) return undefined;
-  const old = stored?.text;
+  const stored = before === undefined ? undefined : documentOrDamage(storedKey, before);
+  const replacesDamage = stored === damaged;
+  const old = stored === damaged ? undefined : stored;
+  // Operations are in the order in which they were evaluated: what is damaged now was as expected.
+  const holds =
+    replacesDamage ||
+    operation.expectedVersion === anyVersion ||
+    (old?.version ?? 0) === operation.expectedVersion;
+  if (!holds) return undefined;
   const next = operation.body === undefined ? undefined : decodeUtf8(operation.body);
   if (before !== undefined) statistics.subtract(storedKey, before);
   if (operation.body === undefined) {
@@ -62,9 +74,23 @@ function applyOperation(
   }
   for (const index of target.indexes) {
     const place = { transaction, index, statistics: target.statistics.ofIndex(index.keyspace) };
-    moveEntries(place, { key: operation.key, old, new: next });
+    moveEntries(place, { key: operation.key, old: old?.text, new: next });
   }
-  return { key: operation.key, old, new: next };
+  return { key: operation.key, old: old?.text, new: next, replacesDamage };
+}
+
+const damaged = Symbol('damaged');
+
+function documentOrDamage(
+  storedKey: Uint8Array,
+  value: Uint8Array,
+): StoredDocument | typeof damaged {
+  try {
+    return decodeDocument(storedKey, value);
+  } catch (error) {
+    if (error instanceof StorageCorruptError) return damaged;
+    throw error;
+  }
 }
 
 interface IndexPlace {
@@ -73,7 +99,7 @@ interface IndexPlace {
   readonly statistics: StatisticsChange;
 }
 
-function moveEntries(place: IndexPlace, change: Change): void {
+function moveEntries(place: IndexPlace, change: Omit<Change, 'replacesDamage'>): void {
   const { transaction, index, statistics } = place;
   const old = entriesOf(index, change.key, change.old);
   const next = entriesOf(index, change.key, change.new);

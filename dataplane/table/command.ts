@@ -2,6 +2,7 @@ import { ByteReader, TruncatedError } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import type { DocumentBytes } from '../datum/document.ts';
 import { CommandFormatError } from './errors.ts';
+import { primaryKeyBytesMax } from './index-entry.ts';
 
 /**
  * What the log carries for a table: results, never terms, so that replay is deterministic and
@@ -11,7 +12,10 @@ const commandFormat = 1;
 
 export interface Operation {
   readonly key: Uint8Array;
-  /** The version that the key must have for this to apply; 0 for a key that must not be there. */
+  /**
+   * The version that the key must have for this to apply; 0 for a key that must not be there,
+   * `anyVersion` when whoever evaluated it could not read what was there.
+   */
   readonly expectedVersion: number;
   /** The new body; undefined deletes. */
   readonly body: Uint8Array | undefined;
@@ -26,6 +30,9 @@ export interface NewCommand extends Command {
   readonly operations: readonly NewOperation[];
 }
 
+/** Applies whatever is there: a value that is damaged has no version that anybody knows. */
+export const anyVersion = Number.MAX_SAFE_INTEGER;
+
 export interface Command {
   readonly keyspace: number;
   /** Given to every key that is put; greater than any version of the keyspace before. */
@@ -35,7 +42,10 @@ export interface Command {
 
 const operationKind = { put: 1, delete: 2 } as const;
 
-export function encodeCommand(command: NewCommand): Uint8Array {
+export const encodeCommand = (command: NewCommand): Uint8Array => encodeAgain(command);
+
+/** A command that the log has, as it stands there. */
+export function encodeAgain(command: Command): Uint8Array {
   const bodies = command.operations.reduce(
     (sum, { key, body }) => sum + key.byteLength + (body?.byteLength ?? 0) + 20,
     32,
@@ -55,13 +65,19 @@ export function encodeCommand(command: NewCommand): Uint8Array {
 function decodeOperation(reader: ByteReader): Operation {
   const kind = reader.u8();
   const key = reader.prefixed();
+  if (key.byteLength > primaryKeyBytesMax) {
+    throw new CommandFormatError(
+      `a key has ${key.byteLength} bytes; ${primaryKeyBytesMax} at most can be stored`,
+    );
+  }
   const expectedVersion = reader.u64();
   if (kind === operationKind.put) return { key, expectedVersion, body: reader.prefixed() };
   if (kind === operationKind.delete) return { key, expectedVersion, body: undefined };
   throw new CommandFormatError(`an operation of kind ${kind} is unknown to this release`);
 }
 
-export function decodeCommand(bytes: Uint8Array): Command {
+/** An entry of a group's log. Throws `table.command_format` for one that cannot be applied to it. */
+export function decodeCommand(bytes: Uint8Array, group: number): Command {
   try {
     const reader = new ByteReader(bytes);
     const format = reader.u8();
@@ -71,9 +87,17 @@ export function decodeCommand(bytes: Uint8Array): Command {
       );
     }
     const [keyspace, version] = [reader.u32(), reader.u64()];
+    if (keyspace !== group) {
+      throw new CommandFormatError(`a command for keyspace ${keyspace} is in the log of ${group}`);
+    }
     reader.prefixed();
     reader.u64();
-    const operations = Array.from({ length: reader.u32() }, () => decodeOperation(reader));
+    const operations: Operation[] = [];
+    // One by one: the count may promise far more than there is.
+    for (let left = reader.u32(); left > 0; left -= 1) operations.push(decodeOperation(reader));
+    if (reader.remaining > 0) {
+      throw new CommandFormatError(`a command goes on ${reader.remaining} bytes behind its end`);
+    }
     return { keyspace, version, operations };
   } catch (error) {
     if (error instanceof TruncatedError)

@@ -66,6 +66,12 @@ export function decodeDocument(storedKey: Uint8Array, value: Uint8Array): Stored
   };
 }
 
+/** The bytes of a value; throws `storage.corrupt` when the checksum or the format is wrong. */
+export function decodeStored(storedKey: Uint8Array, value: Uint8Array): Envelope {
+  const version = verifyEnvelope(storedKey, value);
+  return { version, body: value.subarray(envelopeHeaderBytes) };
+}
+
 /** Answers the version of a value that is whole; throws `storage.corrupt` for any other. */
 export function verifyEnvelope(storedKey: Uint8Array, value: Uint8Array): number {
   if (value.byteLength < envelopeHeaderBytes) throw damaged(storedKey, 'it is too short');

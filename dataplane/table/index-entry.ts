@@ -7,7 +7,8 @@ import { keyspaceKey } from './envelope.ts';
  * entry checks the document itself.
  */
 export const storedKeyBytesMax = 1_978;
-const primaryKeyBytesMax = 160;
+/** Of an encoded primary key. */
+export const primaryKeyBytesMax = 160;
 /** What is left of a stored key for the index key. */
 export const indexKeyBytesMax = storedKeyBytesMax - 4 - primaryKeyBytesMax;
 

@@ -1,4 +1,4 @@
-import { equalBytes, nameOfBytes, successor, toHex } from '../common/bytes.ts';
+import { equalBytes, fromHex, nameOfBytes, successor, toHex } from '../common/bytes.ts';
 import type { DatabaseName, Entry, KeyRange, ReadTransaction } from '../kv/store.ts';
 import { entriesOf } from './apply.ts';
 import type { AppliedIndex } from './apply.ts';
@@ -6,7 +6,7 @@ import { decodeDocument, keyspaceKey } from './envelope.ts';
 import { StorageCorruptError } from './errors.ts';
 import { decodeIndexEntry } from './index-entry.ts';
 import { KeyspaceWalk } from './keyspace-walk.ts';
-import { findStatistics } from './statistics.ts';
+import { findStatistics, isToRecount } from './statistics.ts';
 import type { KeyspaceStatistics } from './statistics.ts';
 
 /**
@@ -18,11 +18,15 @@ export interface Finding {
   /** Whose rows cannot be trusted: damage of an index can be met in the rows of its table. */
   readonly keyspace: number;
   readonly what: string;
+  /** The key of the one document that is damaged; all others can be trusted. */
+  readonly document?: Uint8Array;
 }
 
 export interface RowsOfTable {
   readonly type: 'table';
   readonly keyspace: number;
+  /** Why a stored value that is whole is no document of its key; undefined for one. */
+  problemOf(text: string, key: Uint8Array): string | undefined;
   /** Those that are ready. */
   readonly indexes: readonly AppliedIndex[];
 }
@@ -44,12 +48,17 @@ export interface SliceLimit {
 
 /** More would say nothing new. */
 const findingsMax = 20;
+/** Documents that are named; the others are counted. */
+const documentsNamedMax = 100;
 
 export class KeyspaceScrub {
   readonly target: ScrubTarget;
   readonly walk = new KeyspaceWalk();
   readonly findings: Finding[] = [];
-  readonly seen = { rows: 0, bytes: 0 };
+  readonly seen = { rows: 0, bytes: 0, damagedDocuments: 0, invalidDocuments: 0 };
+
+  /** Findings that are about more than one document. */
+  #structural = 0;
 
   constructor(target: ScrubTarget) {
     this.target = target;
@@ -68,19 +77,25 @@ export class KeyspaceScrub {
         return false;
       }
       this.#look(view, row);
-      if (this.findings.length >= findingsMax) return false;
+      if (this.#structural >= findingsMax) return false;
       isOver = limit.isOver();
       if (isOver) break;
     }
     if (isOver || rows === limit.rows) return true;
-    this.#compare(findStatistics(view, this.target.keyspace));
+    const { keyspace } = this.target;
+    if (!isToRecount(view, keyspace)) this.#compare(findStatistics(view, keyspace));
     return false;
   }
 
-  /** Sums of an index that a release before this one left uncounted, once all of it was found whole. */
+  /**
+   * Sums that are to be written once all of it was found whole: of an index that a release before this
+   * one left uncounted, and of a table in which a document took the place of a damaged one.
+   */
   uncounted(view: ReadTransaction): KeyspaceStatistics | undefined {
+    const { type, keyspace } = this.target;
     const isUncounted =
-      this.target.type === 'index' && findStatistics(view, this.target.keyspace) === undefined;
+      isToRecount(view, keyspace) ||
+      (type === 'index' && findStatistics(view, keyspace) === undefined);
     return isUncounted && this.findings.length === 0 ? this.walk.total : undefined;
   }
 
@@ -114,12 +129,20 @@ export class KeyspaceScrub {
     } catch (error) {
       if (!(error instanceof StorageCorruptError)) throw error;
       const what = `the value of its key ${error.keyHex} is damaged: ${error.what}`;
-      this.findings.push({ keyspace: error.keyspace, what });
+      this.seen.damagedDocuments += 1;
+      this.#foundDocument(error.keyspace, what, fromHex(error.keyHex));
     }
   }
 
-  #lookAtDocument(view: ReadTransaction, { key, value }: Entry, { indexes }: RowsOfTable): void {
+  #lookAtDocument(view: ReadTransaction, { key, value }: Entry, target: RowsOfTable): void {
+    const { indexes } = target;
     const { text } = decodeDocument(key, value);
+    const problem = target.problemOf(text, key.subarray(4));
+    if (problem !== undefined) {
+      this.seen.invalidDocuments += 1;
+      const what = `the value of its key ${toHex(key.subarray(4))} is no document: ${problem}`;
+      this.#foundDocument(target.keyspace, what, key.slice(4));
+    }
     for (const index of indexes) {
       for (const entry of entriesOf(index, key.subarray(4), text).values()) {
         const found = view.peek('index', entry.key);
@@ -142,7 +165,10 @@ export class KeyspaceScrub {
   #compare(wanted: KeyspaceStatistics | undefined): void {
     const { count, bytes, hash } = this.walk.total;
     if (wanted === undefined && (count === 0 || this.target.type === 'index')) return;
-    if (wanted?.count === count && wanted.bytes === bytes && wanted.hash === hash) return;
+    // What a damaged value was counted as stands in the value; how many there are does not change.
+    const isHashKnown = this.seen.damagedDocuments === 0;
+    const isSame = wanted?.count === count && wanted.bytes === bytes;
+    if (isSame && (!isHashKnown || wanted.hash === hash)) return;
     this.#found(
       `it has ${count} rows of ${bytes} bytes with the hash ${hash}, and should have ` +
         `${wanted?.count ?? 0} of ${wanted?.bytes ?? 0} with ${wanted?.hash ?? 0}`,
@@ -150,6 +176,13 @@ export class KeyspaceScrub {
   }
 
   #found(what: string, keyspace = this.target.keyspace): void {
+    this.#structural += 1;
     this.findings.push({ keyspace, what });
+  }
+
+  #foundDocument(keyspace: number, what: string, document: Uint8Array): void {
+    const { damagedDocuments, invalidDocuments } = this.seen;
+    if (damagedDocuments + invalidDocuments > documentsNamedMax) return;
+    this.findings.push({ keyspace, what, document });
   }
 }

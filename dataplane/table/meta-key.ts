@@ -2,9 +2,18 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 
 /**
  * Keys of `meta` that are about one keyspace, and go with it: how far the log was applied to it, its
- * counters, how far the build of an index is, and what a scrub found wrong with it.
+ * counters, how far the build of an index is, what was found wrong with it, why an index failed, whether
+ * its counters must be counted again, and up to which version its documents were never checked.
  */
-const metaKinds = ['applied', 'statistics', 'build', 'damage'] as const;
+const metaKinds = [
+  'applied',
+  'statistics',
+  'build',
+  'damage',
+  'failed',
+  'recount',
+  'unchecked',
+] as const;
 export type MetaKind = (typeof metaKinds)[number];
 
 export const metaKey = (kind: MetaKind, keyspace: number): Uint8Array =>

@@ -46,6 +46,27 @@ export function writeStatistics(
   transaction.put('meta', metaKey('statistics', keyspace), value);
 }
 
+/**
+ * Whether a document took the place of one that was damaged, so that nobody knows what to take off the
+ * sum: the next walk over the whole keyspace counts it again.
+ */
+export const isToRecount = (transaction: ReadTransaction, keyspace: number): boolean =>
+  transaction.peek('meta', metaKey('recount', keyspace)) !== undefined;
+
+export function recountLater(transaction: WriteTransaction, keyspace: number): void {
+  transaction.put('meta', metaKey('recount', keyspace), new Uint8Array([1]));
+}
+
+/** What a walk over the whole keyspace has counted. */
+export function recounted(
+  transaction: WriteTransaction,
+  keyspace: number,
+  sums: KeyspaceStatistics,
+): void {
+  writeStatistics(transaction, keyspace, sums);
+  transaction.remove('meta', metaKey('recount', keyspace));
+}
+
 /** A sum of rows that come and go; it may be below nothing, as a difference. */
 export class RowSum {
   #count = 0;

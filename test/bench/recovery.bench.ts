@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { validDocument } from '../../dataplane/datum/document.ts';
+import { documentProblem, validDocument } from '../../dataplane/datum/document.ts';
 import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
@@ -108,7 +108,7 @@ async function openDatabase(directory: string, cacheMib: number): Promise<Databa
         clock: machineClock,
         random: () => Math.random(),
       }),
-    codec: { parse: parseText, validate: validDocument },
+    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex: () => () => [],
     overlayBytesMax: mebibyte,
     cacheBytesMax: cacheMib * mebibyte,

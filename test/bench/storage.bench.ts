@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { encodeUtf8 } from '../../dataplane/common/bytes.ts';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { validDocument } from '../../dataplane/datum/document.ts';
+import { documentProblem, validDocument } from '../../dataplane/datum/document.ts';
 import { encodeKey } from '../../dataplane/datum/key.ts';
 import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
@@ -53,7 +53,7 @@ async function openDatabase(directory: string): Promise<Database> {
         clock: machineClock,
         random: () => Math.random(),
       }),
-    codec: { parse: parseText, validate: validDocument },
+    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex: () => (text) => [
       encodeUtf8(String((JSON.parse(text) as { parity: number }).parity)),
     ],

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
 import { loadConfig } from '../../dataplane/config/config.ts';
-import { validDocument } from '../../dataplane/datum/document.ts';
+import { documentProblem, validDocument } from '../../dataplane/datum/document.ts';
 import { encodeKey } from '../../dataplane/datum/key.ts';
 import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
@@ -93,7 +93,7 @@ async function prepare(path: string): Promise<void> {
           random: Math.random,
         }),
       ),
-    codec: { parse: parseText, validate: validDocument },
+    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex,
     overlayBytesMax: 16 * 1_048_576,
     cacheBytesMax: 0,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { validDocument } from '../../dataplane/datum/document.ts';
+import { documentProblem, validDocument } from '../../dataplane/datum/document.ts';
 import { encodeKey } from '../../dataplane/datum/key.ts';
 import { parseText } from '../../dataplane/datum/text.ts';
 import { compileIndex } from '../../dataplane/query/index-function.ts';
@@ -30,7 +30,7 @@ export function openOver(store: LmdbStore): Promise<Database> {
   return Database.open({
     store,
     openLog: () => Promise.resolve(forgetful),
-    codec: { parse: parseText, validate: validDocument },
+    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex,
     overlayBytesMax: 1 << 24,
     cacheBytesMax: 0,

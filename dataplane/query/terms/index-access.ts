@@ -1,4 +1,5 @@
 import type { EncodedRange, IndexInfo } from '../environment.ts';
+import type { RuntimeError } from '../errors.ts';
 import { opFailed } from '../failure.ts';
 import { polite, streamOf } from '../stream.ts';
 import type { Stream } from '../stream.ts';
@@ -35,9 +36,19 @@ export function readyIndex(table: TableValue, name: string): IndexInfo {
   const qualified = `${info.database.name}.${info.name}`;
   if (index === undefined)
     throw opFailed(`Index \`${name}\` was not found on table \`${qualified}\`.`);
+  if (index.failure !== undefined) throw failedIndex(info, index);
   if (!index.ready)
     throw opFailed(
       `Index \`${name}\` on table \`${qualified}\` was accessed before its construction was finished.`,
     );
   return index;
 }
+
+/** It has entries that are wrong, or lacks some: nobody may read it. */
+export const failedIndex = (
+  { database, name }: TableValue['info'],
+  index: Pick<IndexInfo, 'name' | 'failure'>,
+): RuntimeError =>
+  opFailed(
+    `Index \`${index.name}\` on table \`${database.name}.${name}\` has failed and is not read any more: ${index.failure}. Drop it, and create it again.`,
+  );

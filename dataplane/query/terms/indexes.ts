@@ -98,6 +98,11 @@ function indexStates(info: TableInfo, names: readonly string[]): Datum {
         });
   return wanted.map((index) =>
     objectOf([
+      // Only where something is wrong: the others look as RethinkDB's.
+      ...(index.failure === undefined ? [] : [['error', index.failure] as const]),
+      ...(index.failedEvaluations === undefined
+        ? []
+        : [['failed_evaluations', index.failedEvaluations] as const]),
       ['function', binaryDatum(encodeIndex({ ...index, term: functionTerm(index) }))],
       ['geo', index.geo],
       ['index', index.name],

@@ -5,6 +5,7 @@ import { boundOptions, define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import type { Row } from '../environment.ts';
+import { DamagedDocumentError } from '../errors.ts';
 import { logic } from '../failure.ts';
 import { chained, streamOf } from '../stream.ts';
 import {
@@ -39,8 +40,17 @@ function get({ args: [target, key = null], context }: TermCall): Value | Promise
       { key: bytes, primaryKey },
       row === undefined ? undefined : new StoredRow(row),
     );
-  const row = from.access.get(bytes, context.signal);
-  return row instanceof Promise ? row.then(found) : found(row);
+  /** A selection of a document that cannot be read can be written to. */
+  const damaged = (error: unknown): Value => {
+    if (!(error instanceof DamagedDocumentError)) throw error;
+    return new RowValue(from, { key: bytes, primaryKey }, error);
+  };
+  try {
+    const row = from.access.get(bytes, context.signal);
+    return row instanceof Promise ? row.then(found, damaged) : found(row);
+  } catch (error) {
+    return damaged(error);
+  }
 }
 
 const getAllOptions = {

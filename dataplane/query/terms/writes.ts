@@ -118,6 +118,7 @@ interface Tally {
   skipped: number;
   unchanged: number;
   firstError: string | undefined;
+  readonly warnings: string[];
   readonly changes: Datum[];
   /** Beyond the array limit. */
   changesLeftOut: number;
@@ -134,6 +135,7 @@ const newTally = (): Tally => ({
   skipped: 0,
   unchanged: 0,
   firstError: undefined,
+  warnings: [],
   changes: [],
   changesLeftOut: 0,
   generatedKeys: [],
@@ -161,17 +163,28 @@ function writing(table: TableValue, { options, context }: WriteCall): Writing {
   };
 }
 
-function count(write: Writing, { old, new: next, error }: EditOutcome): void {
+type Kind = 'errors' | 'deleted' | 'inserted' | 'replaced' | 'skipped' | 'unchanged';
+
+/** What an edit counts as. */
+function kindOf({ old, new: next, error, damage }: EditOutcome): Kind {
+  if (error !== undefined) return 'errors';
+  if (damage !== undefined) return next === null ? 'deleted' : 'replaced';
+  if (old === null) return next === null ? 'skipped' : 'inserted';
+  if (next === null) return 'deleted';
+  return compareDatum(old, next) === 0 ? 'unchanged' : 'replaced';
+}
+
+/** Of documents that could not be read and were replaced; the first ones say enough. */
+const warningsMax = 10;
+
+function count(write: Writing, outcome: EditOutcome): void {
   const { tally, returnChanges } = write;
-  if (error !== undefined) {
-    tally.errors += 1;
-    tally.firstError ??= error.message;
-  } else if (old === null && next === null) tally.skipped += 1;
-  else if (old === null) tally.inserted += 1;
-  else if (next === null) tally.deleted += 1;
-  else if (compareDatum(old, next) === 0) tally.unchanged += 1;
-  else tally.replaced += 1;
-  const moved = error === undefined && compareDatum(old, next) !== 0;
+  const { old, new: next, error, damage } = outcome;
+  if (damage !== undefined && tally.warnings.length < warningsMax)
+    tally.warnings.push(`The document before could not be read: ${damage.message}`);
+  if (error !== undefined) tally.firstError ??= error.message;
+  tally[kindOf(outcome)] += 1;
+  const moved = error === undefined && (damage !== undefined || compareDatum(old, next) !== 0);
   if (returnChanges === 'always' || (returnChanges && moved)) {
     const failed = error === undefined ? [] : [['error', error.message] as const];
     if (tally.changes.length >= write.context.arrayLimit) tally.changesLeftOut += 1;
@@ -183,6 +196,7 @@ function count(write: Writing, { old, new: next, error }: EditOutcome): void {
 function warningsOf({ tally, context: { arrayLimit } }: Writing): string[] {
   const { keysLeftOut, generatedKeys } = tally;
   return [
+    ...tally.warnings,
     ...(tally.changesLeftOut > 0 ? [`Too many changes, array truncated to ${arrayLimit}.`] : []),
     ...(keysLeftOut > 0
       ? [
@@ -284,6 +298,7 @@ async function insert(call: InsertCall): Promise<Value> {
   const write = writing(table, call);
   const { primaryKey } = table.info;
   const conflict = conflictOf(call, primaryKey);
+  const replacesDamage = call.options.conflict === 'replace';
   const flush = async (batch: readonly (Value | StoredRow)[]): Promise<void> => {
     const edits: Edit[] = [];
     /** By the position in the batch: what cannot be written. */
@@ -295,7 +310,7 @@ async function insert(call: InsertCall): Promise<Value> {
         const key = keyOfNew(document, primaryKey);
         const evaluate: Edit['evaluate'] = (old) =>
           old === null ? document : conflict(old, document);
-        edits.push({ key, isKeyGenerated: document !== given, evaluate });
+        edits.push({ key, isKeyGenerated: document !== given, replacesDamage, evaluate });
       } catch (error) {
         failed.set(position, failedEdit(error));
       }
@@ -416,7 +431,7 @@ function replace(call: ChangeCall): Promise<Value> {
   const { change, table } = changeBy(call);
   const evaluate: Edit['evaluate'] = (old) =>
     then(change(old), (next) => (next === null ? null : keepKey(old, next, table)));
-  return overSelection(call, { evaluate });
+  return overSelection(call, { replacesDamage: true, evaluate });
 }
 
 function addUp(total: DatumObject, part: Datum): DatumObject {
@@ -462,7 +477,8 @@ export const writeTerms: readonly TermEntry[] = [
       arity: [1, 1],
       options: deleteOptions,
       effects: true,
-      run: (call) => overSelection(call, { deletes: true, evaluate: () => null }),
+      run: (call) =>
+        overSelection(call, { deletes: true, replacesDamage: true, evaluate: () => null }),
     }),
   ],
   [Term.REPLACE, define({ arity: [2, 2], options: changeOptions, effects: true, run: replace })],

@@ -1,6 +1,4 @@
 import { encodeUtf8 } from '../../common/bytes.ts';
-import type { Datum } from '../../datum/datum.ts';
-import { uncheckedDocument } from '../../datum/testing/unchecked-document.ts';
 import type { MemoryDisk } from '../../disk/memory-disk.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { MetadataCommand } from '../../metadata/apply.ts';
@@ -9,6 +7,7 @@ import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { Database } from '../database.ts';
 import { TableScan } from '../scan.ts';
 import type { TableGroup } from '../table-group.ts';
+import { plainCodec } from './plain-codec.ts';
 
 export const signal = new AbortController().signal;
 
@@ -33,10 +32,7 @@ export function openOver({
         clock,
         random: () => 0.25,
       }),
-    codec: {
-      parse: (text) => JSON.parse(text) as Datum,
-      validate: uncheckedDocument,
-    },
+    codec: plainCodec,
     compileIndex: () => () => [],
     overlayBytesMax: 100_000,
     cacheBytesMax: 10_000,

@@ -1,7 +1,5 @@
 import { encodeUtf8 } from '../../common/bytes.ts';
 import { Prng } from '../../common/prng.ts';
-import type { Datum } from '../../datum/datum.ts';
-import { uncheckedDocument } from '../../datum/testing/unchecked-document.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
@@ -10,6 +8,7 @@ import { checkDatabase } from './check.ts';
 import { ImagedStore } from './imaged-store.ts';
 import type { StoreImage } from './imaged-store.ts';
 import { Workload } from './workload.ts';
+import { plainCodec } from './plain-codec.ts';
 
 /** Small enough for a workload to go through several. */
 const segmentBytes = 8_192;
@@ -46,10 +45,7 @@ async function open(disk: MemoryDisk, store: ImagedStore): Promise<Opened> {
     store,
     openLog: ({ isFirst: _isFirst, ...replay }) =>
       openWal({ ...replay, disk, directory: '/data/wal', segmentBytes, clock, random: () => 0.25 }),
-    codec: {
-      parse: (text) => JSON.parse(text) as Datum,
-      validate: uncheckedDocument,
-    },
+    codec: plainCodec,
     compileIndex: (field) => (text) => [
       encodeUtf8((JSON.parse(text) as Record<string, string>)[field] ?? ''),
     ],

@@ -1,6 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
 import type { Datum } from '../../datum/datum.ts';
-import { uncheckedDocument } from '../../datum/testing/unchecked-document.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { IndexRecord, MetadataState } from '../../metadata/state.ts';
 import type { ApplyStore, CompileIndex, GroupLog, LogEntry } from '../contract.ts';
@@ -8,6 +7,8 @@ import { Database } from '../database.ts';
 import { IndexScan } from '../index-scan.ts';
 import { TableScan } from '../scan.ts';
 import type { TableGroup } from '../table-group.ts';
+import { isUncheckedMark } from '../unchecked.ts';
+import { plainCodec } from './plain-codec.ts';
 
 /** A database with one table over a store and a log in memory, which outlive it. */
 export const { signal } = new AbortController();
@@ -106,10 +107,7 @@ export async function open(
       world.log = new TestLog(world.entries);
       return world.log;
     },
-    codec: {
-      parse: (text) => JSON.parse(text) as Datum,
-      validate: uncheckedDocument,
-    },
+    codec: plainCodec,
     compileIndex: (definition, multi, geo) => {
       const keys = compileIndex(definition, multi, geo);
       return (text) => {
@@ -195,9 +193,13 @@ export function indexOf(database: Database): IndexRecord {
   return index;
 }
 
-/** What `meta` of a store holds. */
+/** What `meta` of a store holds, but for what every store does. */
 export const metaKeys = (store: ApplyStore): string[] =>
-  store.read((view) => [...view.entries('meta', {})].map(({ key }) => decodeUtf8(key)));
+  store.read((view) =>
+    [...view.entries('meta', {})]
+      .filter(({ key }) => !isUncheckedMark(key))
+      .map(({ key }) => decodeUtf8(key)),
+  );
 
 /** Resolves when nothing is left of what was dropped. */
 export async function cleared(database: Database): Promise<void> {

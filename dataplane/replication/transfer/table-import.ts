@@ -7,6 +7,7 @@ import { keyspaceKey, moveEnvelope } from '../../table/envelope.ts';
 import { StatisticsChange } from '../../table/statistics.ts';
 import { writeApplied } from '../applier.ts';
 import type { ApplyStore, CompileIndex } from '../contract.ts';
+import { writeUnchecked } from '../unchecked.ts';
 import { checkedParts, compareTotals } from './checked-parts.ts';
 import type { CheckedRow, TransferPart } from './checked-parts.ts';
 import type { TransferHeader } from './content.ts';
@@ -158,8 +159,13 @@ class TableImport {
     const { store } = this.#home;
     const { id } = this.#request;
     const keyspace = this.#keyspace ?? 0;
-    // Versions go on above those that came in.
-    await store.write((transaction) => writeApplied(transaction, keyspace, end.trailer.position));
+    const { position } = end.trailer;
+    await store.write((transaction) => {
+      // Versions go on above those that came in.
+      writeApplied(transaction, keyspace, position);
+      // Nobody knows who wrote them: readers look at each until a scrub has.
+      writeUnchecked(transaction, keyspace, position);
+    });
     // After a power cut the log would know of a table whose rows are not on the medium.
     await store.flushed();
     assert(this.#header !== undefined, 'the header comes first');

@@ -1,6 +1,5 @@
 import { encodeUtf8 } from '../../../common/bytes.ts';
 import type { Datum } from '../../../datum/datum.ts';
-import { uncheckedDocument } from '../../../datum/testing/unchecked-document.ts';
 import { MemoryDisk } from '../../../disk/memory-disk.ts';
 import { MemoryStore } from '../../../kv/memory-store.ts';
 import type { MetadataCommand } from '../../../metadata/apply.ts';
@@ -11,6 +10,7 @@ import type { ApplyStore } from '../../contract.ts';
 import { Database } from '../../database.ts';
 import { TableScan } from '../../scan.ts';
 import type { TableGroup } from '../../table-group.ts';
+import { plainCodec } from '../../testing/plain-codec.ts';
 
 /** Databases in memory, over the real log, that tables are moved between. */
 export const { signal } = new AbortController();
@@ -43,10 +43,7 @@ export function openHome({ store, disk }: Home): Promise<Database> {
         clock: new ManualClock(),
         random: () => 0.25,
       }),
-    codec: {
-      parse: (text) => JSON.parse(text) as Datum,
-      validate: uncheckedDocument,
-    },
+    codec: plainCodec,
     compileIndex,
     overlayBytesMax: 8_000_000,
     cacheBytesMax: 0,

@@ -1,0 +1,79 @@
+import { PhotonError } from '../common/errors.ts';
+import type { MetadataCommand } from './apply.ts';
+
+/**
+ * What an entry of the metadata log must look like before it is applied. Entries are written by this
+ * function's own release or an earlier one; bytes of a log are checked all the same.
+ */
+class MetadataFormatError extends PhotonError {
+  override readonly code = 'metadata.command_format';
+}
+
+type Check = (value: unknown) => boolean;
+
+const text: Check = (value) => typeof value === 'string';
+const flag: Check = (value) => typeof value === 'boolean';
+const keyspace: Check = (value) => Number.isSafeInteger(value) && Number(value) > 0;
+const count: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const object =
+  (fields: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(fields).every(([name, check]) =>
+      check(Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined),
+    );
+
+const hook = object({ format: count, definition: text });
+const config = { name: text, databaseId: text, durability: text, expireAt: optional(text) };
+const table = object({ ...config, id: text, primaryKey: text, writeHook: optional(hook) });
+const index = object({ name: text, multi: flag, geo: flag, definition: text });
+const verifier = object({ salt: text, iterations: count, storedKey: text, serverKey: text });
+
+const fieldsOf: { readonly [Type in MetadataCommand['type']]: Check } = {
+  createDatabase: object({ id: text, name: text }),
+  dropDatabase: object({ name: text }),
+  renameDatabase: object({ id: text, name: text }),
+  createTable: object({ table }),
+  dropTable: object({ id: text }),
+  createIndex: object({ tableId: text, index }),
+  indexReady: object({ tableId: text, keyspace }),
+  rebuildIndex: object({ tableId: text, keyspace }),
+  dropIndex: object({ tableId: text, name: text }),
+  renameIndex: object({ tableId: text, from: text, to: text, overwrite: flag }),
+  setExpireAt: object({ tableId: text, field: optional(text) }),
+  setWriteHook: object({ tableId: text, hook: optional(hook) }),
+  configureTable: object({ tableId: text, config: object(config) }),
+  setVerifier: object({ user: text, verifier }),
+  cleared: object({ keyspace }),
+  beginImport: object({}),
+  finishImport: object({ keyspace, table, indexes: listOf(index) }),
+  abandonImport: object({ keyspace }),
+};
+
+/** Throws `metadata.command_format` for what this release cannot apply. */
+export function readMetadataCommand(json: string): MetadataCommand {
+  let command: unknown;
+  try {
+    command = JSON.parse(json);
+  } catch {
+    throw new MetadataFormatError('it is not JSON');
+  }
+  if (!object({ type: text })(command)) throw new MetadataFormatError('it has no type');
+  const { type } = command as MetadataCommand;
+  if (!Object.hasOwn(fieldsOf, type)) {
+    throw new MetadataFormatError(`its type "${type}" is unknown to this release`);
+  }
+  if (!fieldsOf[type](command)) {
+    throw new MetadataFormatError(`a field of its type "${type}" is missing or of another type`);
+  }
+  return command as MetadataCommand;
+}

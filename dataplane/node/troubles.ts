@@ -1,0 +1,49 @@
+import { qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
+import type { NodeIssue } from '../query/node-report.ts';
+import type { Database } from '../replication/database.ts';
+
+/** What is wrong with a node's data while it serves everything else, the worst first. */
+export function troublesOf(database: Database): NodeIssue[] {
+  const { frozen } = database;
+  return [
+    ...(frozen === undefined
+      ? []
+      : [{ type: 'metadata_frozen' as const, description: frozen.message }]),
+    ...closedTables(database),
+    ...failedIndexes(database),
+    ...damagedDocuments(database),
+  ];
+}
+
+function closedTables({ integrity, state }: Database): NodeIssue[] {
+  return [...integrity.groups.entries()].flatMap(([group, damage]) => {
+    const table = tableOfKeyspace(state, group);
+    if (table === undefined) return [];
+    const description = `Table \`${qualifiedName(state, table)}\` is not served: ${damage.message}`;
+    return [{ type: 'table_availability' as const, description, tableId: table.id }];
+  });
+}
+
+/** Those of a table together: an issue is known by its table and its type. */
+function failedIndexes(database: Database): NodeIssue[] {
+  const failed = database.failedIndexes();
+  return [...new Set(failed.map(({ tableId }) => tableId))].map((tableId) => {
+    const own = failed.filter((each) => each.tableId === tableId);
+    const sentences = own.map(
+      ({ table, index, message, isRebuilt }) =>
+        `Index \`${index}\` of table \`${table}\` is not read any more: ${message}.${isRebuilt ? '' : ' Drop it, and create it again.'}`,
+    );
+    return { type: 'index_failed' as const, description: sentences.join(' '), tableId };
+  });
+}
+
+function damagedDocuments({ integrity, state }: Database): NodeIssue[] {
+  return Object.values(state.tables).flatMap((table) => {
+    const damage = integrity.documents.of(table.keyspace);
+    if (damage === undefined) return [];
+    const name = qualifiedName(state, table);
+    const [first = 'none of them is named'] = damage.sentences;
+    const description = `${damage.count} documents of table \`${name}\` cannot be read, the first one: ${first}. Replace or delete them by their primary keys, or restore them from a backup.`;
+    return [{ type: 'documents_damaged' as const, description, tableId: table.id }];
+  });
+}
