@@ -115,7 +115,7 @@ export const options = {
   },
   'scrub-hours': {
     type: 'integer',
-    default: 168,
+    default: 24,
     doc: 'Hours from the end of a scrub of all data to the next one; 0 for never.',
     minimum: 0,
     maximum: 8_760,
