@@ -1,4 +1,5 @@
-import type { Context, Node, Path, Scope, TermCall, TermDefinition } from './compiled.ts';
+import type { Context, Node, Scope, TermCall, TermDefinition } from './compiled.ts';
+import type { Path } from './path.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
 import { atArgument } from './node.ts';

@@ -5,6 +5,7 @@ import { checkedObject } from '../datum/pseudo-type.ts';
 import { apply, checkArguments, deferred, guarded, spread } from './application.ts';
 import { determinism } from './compiled.ts';
 import type { Context, Determinism, Node, Scope, TermDefinition } from './compiled.ts';
+import { cutsOf, joined, slotOf } from './chain.ts';
 import { captured } from './closed-function.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
@@ -13,6 +14,7 @@ import type { Place } from './node.ts';
 import { branch, fallback, isSpread, logical, spreadBranch } from './special-forms.ts';
 import { checkOptions, listNode, termOptions } from './term-options.ts';
 import type { TermOptions } from './term-options.ts';
+import { specialTerms } from './special-terms.ts';
 import { termParts, wellFormed } from './term-parts.ts';
 import type { Fields, TermParts } from './term-parts.ts';
 import { Term, termNames } from './term-table.ts';
@@ -38,26 +40,13 @@ import { refuseNestedWrite, refusesWrites } from './write-nesting.ts';
  * unknown optional arguments; every node adds its place to an error that has none.
  */
 export function compile(term: unknown, context: Context): Node {
-  return new Compiler(context).node(term, { path: [], scope: undefined, readOnly: false });
+  const root = { path: [], depth: 0, scope: undefined, readOnly: false };
+  return new Compiler(context).node(term, root);
 }
 
 /** Deeper nesting would overflow the stack. */
 const depthMax = 500;
 
-/** Terms whose arguments are not all evaluated before them. */
-const specialForms = [
-  Term.MAKE_ARRAY,
-  Term.MAKE_OBJ,
-  Term.VAR,
-  Term.IMPLICIT_VAR,
-  Term.FUNCALL,
-  Term.BRANCH,
-  Term.OR,
-  Term.AND,
-  Term.FUNC,
-  Term.DEFAULT,
-] as const;
-export const specialTerms: ReadonlySet<number> = new Set([Term.DATUM, ...specialForms]);
 /** Terms that answer what is stored, which may be longer than the query's array limit. */
 const readingTerms: ReadonlySet<number> = new Set([
   Term.GET_FIELD,
@@ -85,14 +74,35 @@ function refuseUnread(value: Value): void {
 
 class Compiler {
   readonly #context: Context;
+  /** By term, what stands for the segments of chains that are compiled already. */
+  readonly #slots = new WeakMap<object, Node>();
 
   constructor(context: Context) {
     this.#context = context;
   }
 
   node(term: unknown, place: Place): Node {
-    if (place.path.length > depthMax) throw new CompileError('Query too deeply nested.', []);
+    if (place.depth > depthMax) throw new CompileError('Query too deeply nested.', []);
     if (!Array.isArray(term)) return this.#data(term, place);
+    const known = this.#slots.get(term);
+    this.#slots.delete(term);
+    return known ?? this.#chain(term, place) ?? this.#term(term, place);
+  }
+
+  /** A long chain, segment by segment from the inside out. */
+  #chain(term: readonly unknown[], place: Place): Node | undefined {
+    const cuts = cutsOf({ term, place }, (inner) => this.#slots.has(inner));
+    if (cuts.length === 0) return undefined;
+    const segments: Node[] = [];
+    for (const link of [{ term, place }, ...cuts].reverse()) {
+      const segment = this.#term(link.term as readonly unknown[], link.place);
+      if (link.term !== term) this.#slots.set(link.term as object, slotOf(segment));
+      segments.push(segment);
+    }
+    return joined(segments);
+  }
+
+  #term(term: readonly unknown[], place: Place): Node {
     const { number, args, options } = termParts(term, place.path);
     if (number === Term.DATUM) return this.#literalDatum(term, place);
     refuseNestedWrite(number, place);

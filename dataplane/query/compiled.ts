@@ -1,6 +1,5 @@
 import type { Datum } from '../datum/datum.ts';
 import type { Environment } from './environment.ts';
-import type { Frame } from './errors.ts';
 import type { DeclaredOptions } from './options.ts';
 import type { Fuel } from './fuel.ts';
 import type { FunctionValue, Value } from './value.ts';
@@ -104,5 +103,3 @@ export interface CompileScope {
   readonly parameters: readonly number[];
   readonly outer: CompileScope | undefined;
 }
-
-export type Path = readonly Frame[];

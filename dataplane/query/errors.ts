@@ -20,9 +20,9 @@ export type Frame = number | string;
 export class CompileError extends PhotonError {
   override readonly code = 'query.compile';
   readonly backtrace: readonly Frame[];
-  constructor(message: string, backtrace: readonly Frame[]) {
+  constructor(message: string, backtrace: Iterable<Frame>) {
     super(message);
-    this.backtrace = backtrace;
+    this.backtrace = [...backtrace];
   }
 }
 

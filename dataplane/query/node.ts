@@ -1,8 +1,11 @@
 import type { Datum } from '../datum/datum.ts';
 import { determinism } from './compiled.ts';
-import type { CompileScope, Determinism, Node, Path, Scope } from './compiled.ts';
+import type { CompileScope, Determinism, Node, Scope } from './compiled.ts';
 import { CompileError, RuntimeError } from './errors.ts';
+import type { Frame } from './errors.ts';
 import { isAbout, spoken } from './failure.ts';
+import { pathTo } from './path.ts';
+import type { Path } from './path.ts';
 import type { Value } from './value.ts';
 
 /** Nodes: how closures are put together out of the closures of their arguments. */
@@ -10,6 +13,8 @@ import type { Value } from './value.ts';
 /** Where a term stands: its way from the root, and the functions around it. */
 export interface Place {
   readonly path: Path;
+  /** Terms around it that are compiled on the same stack. */
+  readonly depth: number;
   readonly scope: CompileScope | undefined;
   /** Whether an ordering may stand here: an argument of `orderBy` or `union`. */
   readonly takesOrder?: boolean;
@@ -20,7 +25,8 @@ export interface Place {
 export const at = (place: Place, frame: number | string): Place => ({
   ...place,
   takesOrder: false,
-  path: [...place.path, frame],
+  depth: place.depth + 1,
+  path: pathTo(place.path, frame),
 });
 
 export function constant(datum: Datum): Node {
@@ -140,7 +146,7 @@ export function withPlace(node: Node, term: number, path: Path): Node {
 }
 
 /** Places that were given: an error at the root has an empty path too, and is not located again. */
-const given = new WeakSet<Path>();
+const given = new WeakSet<readonly Frame[]>();
 
 function placed(failure: unknown, path: Path): unknown {
   const error = spoken(failure);

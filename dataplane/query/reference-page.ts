@@ -1,4 +1,4 @@
-import { specialTerms } from './compile.ts';
+import { specialTerms } from './special-terms.ts';
 import { globalOptionTable } from './global-options.ts';
 import type { OptionTable } from './options.ts';
 import { termNames } from './term-table.ts';

@@ -1,5 +1,6 @@
 import { determinism as determinisms } from './compiled.ts';
-import type { Determinism, Node, Path, Scope } from './compiled.ts';
+import type { Determinism, Node, Scope } from './compiled.ts';
+import type { Path } from './path.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
 import { atOption, strict } from './node.ts';

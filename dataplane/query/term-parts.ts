@@ -1,6 +1,6 @@
 import type { Datum } from '../datum/datum.ts';
 import { jsonTypeName } from '../datum/type-name.ts';
-import type { Path } from './compiled.ts';
+import type { Path } from './path.ts';
 import { CompileError, MalformedQueryError } from './errors.ts';
 import { Term, termNames } from './term-table.ts';
 
