@@ -1,4 +1,4 @@
-import { argv, stderr } from 'node:process';
+import { argv, stderr, stdout } from 'node:process';
 import { parseArgs } from 'node:util';
 import { commands, UsageError } from './commands.ts';
 
@@ -13,17 +13,23 @@ const usageText = [
   ...Object.entries(commands).map(
     ([name, { takes, does }]) => `npm run storage -- ${name} ${takes.join(' ')}: ${does}`,
   ),
+  'DIRECTORY is the data directory of a node that does not run (its --data-dir).',
   'FILE may be -, for standard input or output; use npm --silent then.',
+  '-h, --help prints this text.',
 ].join('\n');
 
 const say = (text: string): void => void stderr.write(`${text}\n`);
 
-async function main(args: readonly string[], signal: AbortSignal): Promise<string> {
+async function main(args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { as: { type: 'string' } },
+    options: { as: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
   });
+  if (values.help === true) {
+    stdout.write(`${usageText}\n`);
+    return undefined;
+  }
   const [name = '', ...rest] = positionals;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw new UsageError(`no such command: "${name}"`);
@@ -44,7 +50,8 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => stop.abort(new Error('Interrupted: nothing was changed.')));
 }
 try {
-  say(await main(argv.slice(2), stop.signal));
+  const done = await main(argv.slice(2), stop.signal);
+  if (done !== undefined) say(done);
   process.exitCode = exitCode.fine;
 } catch (error) {
   say((error as Error).message);

@@ -192,6 +192,14 @@ describe('the tool for a data directory, as a process', () => {
     rmSync(saved);
   });
 
+  it('says how it is called when it is asked', async () => {
+    for (const flag of ['--help', '-h']) {
+      const { code, output, said } = await run(flag);
+      expect([code, said]).to.deep.equal([0, '']);
+      expect(output.toString()).to.contain('npm run storage -- export').and.contain('--data-dir');
+    }
+  });
+
   it('ends with 2 and says how it is called', async () => {
     for (const args of [['nothing'], ['verify', '--x'], ['export', directory, 'd.none', '-']]) {
       const { code, said } = await run(...args);

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { argv, stderr, stdout } from 'node:process';
 import { parseArgs } from 'node:util';
 import { RealDisk } from '../../disk/real-disk.ts';
@@ -17,14 +18,24 @@ const usageText = `npm run wal -- verify|dump|stat DIRECTORY [--group N] [--payl
   verify       whether every byte of the log is as it was written
   dump         one line for each record; --group N: of one group; --payload: with its bytes
   stat         what each segment holds
-  --live-copy  the directory is a copy that was made while a node wrote`;
+  --live-copy  the directory is a copy that was made while a node wrote
+  -h, --help   prints this text
+DIRECTORY is the data directory of a node (its --data-dir), or the folder wal in it.`;
 
 interface Request {
+  readonly isHelp: boolean;
   readonly command: string;
   readonly directory: string;
   readonly filter: DumpFilter;
   readonly isLiveCopy: boolean;
 }
+
+const noRequest = {
+  command: '',
+  directory: '',
+  filter: { group: undefined, withPayload: false },
+  isLiveCopy: false,
+} as const;
 
 class UsageError extends Error {}
 
@@ -33,12 +44,14 @@ function readArguments(args: readonly string[]): Request {
     args: [...args],
     allowPositionals: true,
     options: {
+      help: { type: 'boolean', short: 'h', default: false },
       group: { type: 'string' },
       payload: { type: 'boolean', default: false },
       'live-copy': { type: 'boolean', default: false },
     },
   });
   const [command = '', directory, ...more] = positionals;
+  if (values.help) return { ...noRequest, isHelp: true };
   if (!Object.hasOwn(commands, command)) throw new UsageError(`no such command: "${command}"`);
   if (directory === undefined || more.length > 0) throw new UsageError('name one directory');
   const group = values.group === undefined ? undefined : Number(values.group);
@@ -46,7 +59,17 @@ function readArguments(args: readonly string[]): Request {
     throw new UsageError('--group is a number');
   }
   const filter = { group, withPayload: values.payload };
-  return { command, directory, filter, isLiveCopy: values['live-copy'] };
+  return { isHelp: false, command, directory, filter, isLiveCopy: values['live-copy'] };
+}
+
+/** The log lies in a folder of the data directory, which is what the other commands are told. */
+async function logDirectoryOf(disk: RealDisk, directory: string): Promise<string> {
+  for (const each of [directory, join(directory, 'wal')]) {
+    if ((await segmentsIn(disk, each)).length > 0) return each;
+  }
+  throw new UsageError(
+    `${directory} holds no segment of a write-ahead log, nor does a folder wal in it`,
+  );
 }
 
 const output = {
@@ -59,10 +82,13 @@ const output = {
 async function main(args: readonly string[]): Promise<number> {
   const disk = new RealDisk();
   try {
-    const { command, directory, filter, isLiveCopy } = readArguments(args);
-    if ((await segmentsIn(disk, directory)).length === 0) {
-      throw new UsageError(`${directory} holds no segment of a write-ahead log`);
+    const request = readArguments(args);
+    if (request.isHelp) {
+      await output.line(usageText);
+      return exitCode.fine;
     }
+    const { command, filter, isLiveCopy } = request;
+    const directory = await logDirectoryOf(disk, request.directory);
     const segments = inspect({ disk, directory, isLiveCopy });
     const isFine = await commands[command]?.(segments, output, filter);
     return isFine === true ? exitCode.fine : exitCode.damage;

@@ -120,6 +120,20 @@ describe('the tool for the write-ahead log, as a process', () => {
     expect(await run('verify', copy, '--live-copy')).to.include({ code: 0, stderr: '' });
   });
 
+  it('takes the data directory, in which the log has its folder', async () => {
+    expect(await run('verify', join(directory, '..'))).to.include({ code: 0, stderr: '' });
+    const { stderr } = await run('verify', join(directory, 'none'));
+    expect(stderr).to.contain('holds no segment of a write-ahead log, nor does a folder wal in it');
+  });
+
+  it('prints how it is called when it is asked', async () => {
+    for (const flag of ['--help', '-h']) {
+      const { code, stdout, stderr } = await run('verify', flag);
+      expect([code, stderr]).to.deep.equal([0, '']);
+      expect(stdout).to.contain('npm run wal -- verify|dump|stat').and.contain('--data-dir');
+    }
+  });
+
   it('says how it is called, and ends with 2', async () => {
     for (const args of [
       [],
