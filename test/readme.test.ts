@@ -66,3 +66,11 @@ describe('the programs of the README', function () {
     expect((await run(await pythonWithDriver(), [file], options)).stdout).to.equal(output);
   });
 });
+
+describe('the manifest of the README', () => {
+  it('is the sample that it names', () => {
+    const [, manifest] = /```yaml\n(.*?)```/s.exec(readme) ?? [];
+    expect(readme).to.contain('This is `k8s/samples/orders.yaml`');
+    expect(readFileSync(join(root, 'k8s', 'samples', 'orders.yaml'), 'utf8')).to.equal(manifest);
+  });
+});

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { ensureDebianPackages, requireLinuxRoot } from '../k8s/local/host/debian.ts';
 import { ensureKube } from '../k8s/local/cluster/kube-build.ts';
+import { debianRecord } from '../k8s/local/cluster/layout.ts';
 import { startCluster, stopAbandoned, stopCluster } from '../k8s/local/cluster/cluster.ts';
 import { consoleSteps } from '../k8s/local/host/steps.ts';
 import { runProgram } from '../k8s/local/program.ts';
@@ -28,7 +29,7 @@ const controlInstance = `test-control-${process.pid}`;
 
 async function prepareKube(signal: AbortSignal): Promise<string> {
   requireLinuxRoot('npm test');
-  await steps.run('Debian packages', ensureDebianPackages);
+  await steps.run('Debian packages', (step) => ensureDebianPackages(step, debianRecord));
   await steps.run('left-overs of killed test runs', async (step) => {
     step.progress((await stopAbandoned()).join(', ') || 'none');
   });

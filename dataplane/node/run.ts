@@ -74,9 +74,10 @@ function stopAtSignals(node: Node, logger: Logger): AbortSignal {
     const now = performance.now();
     if (interruptedAt === undefined) {
       interruptedAt = now;
-      say(
-        `\nStopping: ${node.running} queries are being answered, for 10 s at most. Ctrl-C once more ends the node at once.`,
-      );
+      const { running } = node;
+      const queries =
+        running === 0 ? '' : `: ${running} queries are being answered, for 10 s at most`;
+      say(`\nStopping${queries}. Ctrl-C once more ends the node at once.`);
       stop();
     } else if (now - interruptedAt > samePressMs) {
       say('\nEnded at once. The next start recovers from the log.');

@@ -41,10 +41,11 @@ function packagesAreInstalled() {
 
 function installPackages() {
   const started = Date.now();
-  console.log('  .. npm packages');
+  // On standard error, all of it: standard output belongs to the program that runs then.
+  console.error('  .. npm packages');
   // Warnings would be about the machine's own Node, which runs no more than this file.
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-  const npm = spawnSync('npm', args, { cwd: root, stdio: 'inherit' });
+  const npm = spawnSync('npm', args, { cwd: root, stdio: ['inherit', 2, 2] });
   if (npm.error) {
     fail(`npm cannot be run: ${npm.error.message}`, 'Install npm (Debian: apt-get install npm).');
   }
@@ -54,7 +55,7 @@ function installPackages() {
       'Check the network; behind a proxy set HTTPS_PROXY, or the registry of npm to one that you can reach.',
     );
   }
-  console.log(`  ok npm packages (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  console.error(`  ok npm packages (${((Date.now() - started) / 1000).toFixed(1)} s)`);
 }
 
 /** Runs a TypeScript program (by its URL) with the pinned Node, and ends as it ends. */
@@ -76,7 +77,7 @@ export function runPinned(program, args) {
     { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } },
   );
   // On a terminal Ctrl-C reaches the child too, which cleans up: this process only waits for it.
-  process.on('SIGINT', () => undefined);
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('error', (error) => fail(`the pinned Node does not start: ${error.message}`));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));

@@ -5,13 +5,20 @@ import { LocalError } from './host/errors.ts';
  * sentence, and the process ends with the program's exit code.
  */
 const interruptedCode = 130;
+/** npm hands one Ctrl-C on to a program that the terminal has told already. */
+const samePressMs = 300;
 
 export async function runProgram(main: (signal: AbortSignal) => Promise<number>): Promise<void> {
   const abort = new AbortController();
-  let interrupts = 0;
+  let interruptedAt: number | undefined;
   const interrupt = (): void => {
     abort.abort();
-    if (++interrupts > 1) process.exit(interruptedCode); // The user insists.
+    const now = performance.now();
+    if (interruptedAt !== undefined) {
+      if (now - interruptedAt > samePressMs) process.exit(interruptedCode); // The user insists.
+      return;
+    }
+    interruptedAt = now;
     console.error('\ninterrupted: stopping (once more to stop at once)');
   };
   process.on('SIGINT', interrupt);

@@ -3,7 +3,7 @@ import { assert as forAll, integer, property } from 'fast-check';
 import { LocalError } from '../host/errors.ts';
 import { startCluster, stopCluster } from './cluster.ts';
 import { freeIndex, isAbandoned } from './instances.ts';
-import { buildError, checkGoVersion } from './kube-build.ts';
+import { buildError, checkGoVersion, goEnvironment } from './kube-build.ts';
 import {
   blockOf,
   checkInstanceName,
@@ -120,5 +120,18 @@ describe('building the program of Kubernetes', () => {
     expect(code('proxyconnect tcp: EOF')).to.equal('local.no_network');
     expect(code('write /tmp/x: no space left on device')).to.equal('local.no_space');
     expect(code('./main.go:3:1: syntax error')).to.equal('local.build_failed');
+  });
+});
+
+describe('the Go of a local cluster', () => {
+  it('keeps everything in the cache of the project, and reads what the user has', () => {
+    const users = { GOMODCACHE: '/home/u/go/pkg/mod', GOPROXY: 'https://proxy.example,direct' };
+    expect(goEnvironment('/cache', users)).to.deep.include({
+      GOCACHE: '/cache/go-build',
+      GOMODCACHE: '/cache/go-modules',
+      GOPROXY: 'file:///home/u/go/pkg/mod/cache/download,https://proxy.example,direct',
+      GOFLAGS: '-modcacherw',
+    });
+    expect(goEnvironment('/cache', { GOPROXY: 'off' })['GOPROXY']).to.equal('off');
   });
 });

@@ -25,7 +25,7 @@ import {
 import type { Machine } from './machine.ts';
 import { connectControlPlane, removeHostRoutes } from './network.ts';
 import { ensureCredentials } from './pki.ts';
-import { hasImage, importImage, startProxy, startWorker } from './worker.ts';
+import { hasImage, importImage, startProxy, startWorker, tagImage } from './worker.ts';
 
 /**
  * A local cluster by name. Starting is "make it so": what runs is kept, what is missing is started,
@@ -199,23 +199,33 @@ function dnsConfiguration(layout: Layout, kubeconfig: string): string {
 `;
 }
 
-/** Brings an image into all nodes that lack it; `provide` writes its file when one does. */
+/**
+ * Brings an image into all nodes that lack it; `provide` writes its file when one does. Under `alias`,
+ * too, whatever had that name before.
+ */
 export async function loadImage(
   { layout, nodes }: Cluster,
   name: string,
   provide: () => Promise<string>,
+  alias?: string,
 ): Promise<void> {
   const lacking: { machine: Machine; node: NodeLayout }[] = [];
+  const all: { machine: Machine; node: NodeLayout }[] = [];
   for (let number = 1; number <= nodes; number++) {
     const node = nodeLayout(layout, number);
     const machine = findMachine(layout, node.name);
-    if (machine !== undefined && !(await hasImage(machine, node, name))) {
-      lacking.push({ machine, node });
-    }
+    if (machine === undefined) continue;
+    all.push({ machine, node });
+    if (!(await hasImage(machine, node, name))) lacking.push({ machine, node });
   }
-  if (lacking.length === 0) return;
-  const file = await provide();
-  await Promise.all(lacking.map(({ machine, node }) => importImage(machine, node, { file, name })));
+  if (lacking.length > 0) {
+    const file = await provide();
+    await Promise.all(
+      lacking.map(({ machine, node }) => importImage(machine, node, { file, name })),
+    );
+  }
+  if (alias === undefined) return;
+  await Promise.all(all.map(({ machine, node }) => tagImage(machine, node, { name, alias })));
 }
 
 async function stopMachines(layout: Layout): Promise<void> {

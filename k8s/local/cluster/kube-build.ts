@@ -151,6 +151,37 @@ function removeUnfinished(): void {
   }
 }
 
+/**
+ * The compiler's cache and the modules lie beside the result, so that `down -- --purge` takes them away.
+ * What the user has downloaded for other programs is used from there.
+ */
+export function goEnvironment(
+  cache: string,
+  users: { readonly GOMODCACHE?: string; readonly GOPROXY?: string },
+): Readonly<Record<string, string>> {
+  const { GOMODCACHE: modules = '', GOPROXY: proxy = '' } = users;
+  const sources = [...(modules === '' ? [] : [`file://${modules}/cache/download`]), proxy];
+  return {
+    CGO_ENABLED: '0',
+    GOTOOLCHAIN: 'local',
+    GOGC: compilerGarbageCollection,
+    // Else its folders could not be removed but by root.
+    GOFLAGS: '-modcacherw',
+    GOCACHE: join(cache, 'go-build'),
+    GOMODCACHE: join(cache, 'go-modules'),
+    GOPROXY: sources.filter((source) => source !== '').join(','),
+  };
+}
+
+/** What Go uses when nobody says anything else. */
+async function usersGo(): Promise<{ readonly GOMODCACHE?: string; readonly GOPROXY?: string }> {
+  const said = await mustRun(['go', 'env', '-json', 'GOMODCACHE', 'GOPROXY'], {
+    cwd: '/',
+    env: { GOTOOLCHAIN: 'local' },
+  });
+  return JSON.parse(said) as { GOMODCACHE?: string; GOPROXY?: string };
+}
+
 interface GoOptions {
   readonly onLine?: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -159,7 +190,7 @@ interface GoOptions {
 async function go(args: readonly string[], { onLine, signal }: GoOptions): Promise<RunResult> {
   const result = await run(['go', ...args], {
     cwd: source,
-    env: { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOGC: compilerGarbageCollection, GOFLAGS: '' },
+    env: goEnvironment(cacheFolder(), await usersGo()),
     timeoutMs: buildTimeoutMs,
     ...(onLine && { onLine }),
     ...(signal && { signal }),
@@ -176,7 +207,7 @@ export function buildError(what: string, said: string): LocalError {
     return new LocalError(
       'local.no_space',
       `the disk is full: go ${what} said\n${end}`,
-      'Free some space, or point PHOTONDB_CACHE and GOCACHE to a larger disk; what is compiled already is kept.',
+      'Free some space, or point PHOTONDB_CACHE to a larger disk; what is compiled already is kept.',
     );
   }
   if (networkTrouble.test(said)) {

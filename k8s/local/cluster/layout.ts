@@ -39,6 +39,8 @@ interface InstanceNetwork {
 
 /** The folder of all instances. */
 export const stateRoot = '/var/lib/photondb-local';
+/** The Debian packages that were installed for instances, one a line. */
+export const debianRecord = join(stateRoot, 'debian-packages');
 /** As many instances can exist side by side. */
 export const instancesMax = 32;
 /** Node numbers are part of addresses: below the services' part of the block. */

@@ -140,6 +140,15 @@ export async function importImage(
   });
 }
 
+/** Gives an image that is there another name, also one that another image had before. */
+export async function tagImage(
+  machine: Machine,
+  node: NodeLayout,
+  { name, alias }: { readonly name: string; readonly alias: string },
+): Promise<void> {
+  await mustRun(ctr(machine, node, ['images', 'tag', '--force', name, alias]));
+}
+
 /**
  * `restrict_oom_score_adj`: pause asks for -998, which needs a capability that a container may lack.
  * `Root`: runc's state, which else lies where another containerd has its own.

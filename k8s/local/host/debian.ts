@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { LocalError } from './errors.ts';
+import { readIfThere, writeAtomically } from './files.ts';
 import { mustRun, run } from './run.ts';
 import type { Step } from './steps.ts';
 
@@ -51,7 +53,18 @@ export function missingPackages(exists: (path: string) => boolean = existsSync):
   return needs.filter(({ anyOf }) => !anyOf.some(exists)).map((need) => need.debianPackage);
 }
 
-export async function ensureDebianPackages(step: Step): Promise<void> {
+/** The packages that were installed here, by the file that keeps their names. */
+export const installedPackages = (record: string): string[] =>
+  (readIfThere(record) ?? '').split('\n').filter((name) => name !== '');
+
+function noteInstalled(record: string, names: readonly string[]): void {
+  const all = new Set([...installedPackages(record), ...names]);
+  mkdirSync(dirname(record), { recursive: true });
+  writeAtomically(record, `${[...all].join('\n')}\n`);
+}
+
+/** `record` keeps the names of what was installed, so that `down` can say it. */
+export async function ensureDebianPackages(step: Step, record: string): Promise<void> {
   const missing = missingPackages();
   if (missing.length === 0) return step.progress('all there');
   if ((await run(['apt-get', '--version']).catch(() => ({ code: 1 }))).code !== 0) {
@@ -68,6 +81,7 @@ export async function ensureDebianPackages(step: Step): Promise<void> {
   try {
     await mustRun([...apt, 'update'], options);
     await mustRun(install, options);
+    noteInstalled(record, missing);
   } catch (error) {
     throw new LocalError(
       'local.no_network',

@@ -56,6 +56,6 @@ export function requireSpace(folder: string, gigabytes: number, what: string): v
   throw new LocalError(
     'local.no_space',
     `${what} needs ${gigabytes} GB of free disk space at ${folder}, and there are ${free.toFixed(1)} GB`,
-    'Free some space, or point PHOTONDB_CACHE (and GOCACHE) to a larger disk.',
+    'Free some space, or point PHOTONDB_CACHE to a larger disk.',
   );
 }

@@ -2,7 +2,8 @@ import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { haltCluster, stopCluster } from '../cluster/cluster.ts';
 import { readInstances } from '../cluster/instances.ts';
-import { requireLinuxRoot } from '../host/debian.ts';
+import { debianRecord, stateRoot } from '../cluster/layout.ts';
+import { installedPackages, requireLinuxRoot } from '../host/debian.ts';
 import { cacheFolder } from '../host/files.ts';
 import { consoleSteps } from '../host/steps.ts';
 import type { Steps } from '../host/steps.ts';
@@ -16,7 +17,7 @@ import { contextTarget, helm, kubectl, tryKubectl } from './target.ts';
  * `up` finds it again; with `--purge` it goes too, and so do the caches.
  */
 const usage = `npm run down             ends what up has started; its data stays for the next up
-npm run down -- --purge  removes its data and the caches too`;
+npm run down -- --purge  removes its data and the caches too, and says what stays`;
 
 async function downLocal(steps: Steps, instance: string, purge: boolean): Promise<void> {
   requireLinuxRoot('npm run down');
@@ -54,9 +55,16 @@ async function removeCaches(steps: Steps): Promise<void> {
   if (readInstances().length > 0) {
     return steps.note('The caches stay: another local cluster runs from them.');
   }
-  await steps.run(`caches in ${cacheFolder()}`, () => {
+  await steps.run(`caches in ${cacheFolder()}: programs, Go modules, compiler, image`, () => {
     rmSync(cacheFolder(), { recursive: true, force: true });
   });
+  const packages = installedPackages(debianRecord);
+  rmSync(stateRoot, { recursive: true, force: true });
+  steps.note(
+    packages.length === 0
+      ? 'Nothing else stays but node_modules in this folder: up has installed no Debian package.'
+      : `These Debian packages stay, which up has installed: ${packages.join(', ')} (apt-get purge takes them away). So does node_modules in this folder.`,
+  );
 }
 
 async function down(purge: boolean, signal: AbortSignal): Promise<number> {

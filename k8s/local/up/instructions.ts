@@ -1,7 +1,13 @@
+import { root } from './record.ts';
 import type { Connection } from './record.ts';
 
+/** Where it is up: in a cluster of the user, or in one of our own whose nodes have an image. */
+type Place = { readonly context: string } | { readonly image: string };
+
 /** What `up` prints at the end: how to connect, ready to be pasted. */
-export function instructions(to: Connection, context?: string): string {
+export function instructions(to: Connection, place: Place): string {
+  const context = 'context' in place ? place.context : undefined;
+  const image = 'image' in place ? place.image : undefined;
   const [host = '', port = ''] = to.driver.split(':');
   const forward =
     context === undefined
@@ -9,14 +15,14 @@ export function instructions(to: Connection, context?: string): string {
       : `
 Reach it through your cluster's API server, in a terminal of its own:
 
-  kubectl --context ${context} --namespace ${to.namespace} port-forward service/${to.cluster} 28015 8081
+  .photondb/kubectl port-forward service/${to.cluster} 28015 8081
 `;
   return `
 PhotonDB is up. How to connect is also in .photondb/up.json.
 ${forward}
 JavaScript (npm install rethinkdb)
 
-  const r = require('rethinkdb');
+  import r from 'rethinkdb';
   const connection = await r.connect({ host: '${host}', port: ${port}, user: '${to.user}', password: '${to.password}' });
   console.log(await r.db('vega').table('movies').count().run(connection));
 
@@ -28,10 +34,10 @@ Python (pip install rethinkdb)
 
 Kubernetes
 
-  export KUBECONFIG=${to.kubeconfig}
-  ${to.kubectl} --namespace ${to.namespace} get photon,pods
-
+  .photondb/kubectl get photon,pods
+  alias kubectl=${root}/.photondb/kubectl     for this shell; its namespace is ${to.namespace}
+${image === undefined ? '' : `  The nodes have the image ${image}: manifests with "image: {repository: photondb}" run here\n`}
 Admin page: ${to.web}/_admin (user ${to.user}, password ${to.password})
 
-npm run down takes it away and keeps its data; npm run down -- --purge removes its data too.`;
+npm run down takes it away and keeps its data; npm run down -- --purge removes its data and the caches too.`;
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { ensureKube } from '../cluster/kube-build.ts';
 import { loadImage, missingKernelFeature, startCluster } from '../cluster/cluster.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { debianRecord } from '../cluster/layout.ts';
 import { readInstance } from '../cluster/instances.ts';
 import { ensureDebianPackages, requireLinuxRoot } from '../host/debian.ts';
 import { LocalError } from '../host/errors.ts';
@@ -39,8 +40,16 @@ const clusterNamespace = 'photondb';
 /** In a user's cluster everything but the types goes into one namespace. */
 const guestNamespace = 'photondb-up';
 
+/** What a manifest means that names the repository `photondb` and no tag. */
+const plainImage = `photondb:${version()}`;
+
 const driverPort = 28015;
 const webPort = 8081;
+
+function version(): string {
+  const text = readFileSync(join(root, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
 
 async function upLocal(
   steps: Steps,
@@ -48,9 +57,9 @@ async function upLocal(
   signal: AbortSignal,
 ): Promise<void> {
   await steps.run('this machine', checkMachine);
-  await steps.run('Debian packages', ensureDebianPackages);
+  await steps.run('Debian packages', (step) => ensureDebianPackages(step, debianRecord));
   const kube = await steps.run(
-    'Kubernetes program (the first build takes 10 to 20 minutes)',
+    'Kubernetes program (the first build takes 5 to 20 minutes)',
     (step) => ensureKube(step, signal),
   );
   const instance = upInstance();
@@ -65,7 +74,7 @@ async function upLocal(
   });
   const image = await steps.run('image', async (step) => {
     const built = await provideImage(cluster);
-    step.progress(`${built.repository}:${built.tag}`);
+    step.progress(`${built.repository}:${built.tag}, also as ${plainImage}`);
     return built;
   });
   const target = localTarget(kube, cluster.kubeconfig, signal);
@@ -83,9 +92,15 @@ async function upLocal(
     user: 'admin',
     password: await adminPassword(target, namespace, name),
   };
+  await chooseNamespace(target, namespace);
   await steps.run('real documents', (step) => loadData(connection, step, signal));
   writeConnection(connection);
-  steps.note(instructions(connection));
+  steps.note(instructions(connection, { image: plainImage }));
+}
+
+/** Who names no namespace means that of the database. */
+async function chooseNamespace(target: Target, namespace: string): Promise<void> {
+  await kubectl(target, ['config', 'set-context', '--current', '--namespace', namespace]);
 }
 
 async function checkMachine(): Promise<void> {
@@ -115,10 +130,11 @@ async function provideImage(cluster: Cluster): Promise<ImageReference> {
   const image = await buildPhotonImage(root);
   const file = join(tmpdir(), `photondb-image-${process.pid}.tar`);
   try {
-    await loadImage(cluster, image.name, async () => {
+    const provide = async (): Promise<string> => {
       await image.write(file);
       return file;
-    });
+    };
+    await loadImage(cluster, image.name, provide, `docker.io/library/${plainImage}`);
   } finally {
     rmSync(file, { force: true });
   }
@@ -160,6 +176,7 @@ async function upContext(
   const kubeconfig = join(root, '.photondb', 'kubeconfig');
   const config = ['config', 'view', '--raw', '--minify', '--flatten'];
   writeFileSync(kubeconfig, await kubectl(target, config), { mode: 0o600 });
+  await chooseNamespace({ ...target, kubeconfig }, namespace);
   const connection: Connection = {
     kubeconfig,
     kubectl: 'kubectl',
@@ -174,7 +191,7 @@ async function upContext(
     withPortForward(target, connection, () => loadData(connection, step, signal)),
   );
   writeConnection(connection);
-  steps.note(instructions(connection, context));
+  steps.note(instructions(connection, { context }));
 }
 
 /** One checkout has one thing that is up: else `down` would not know what to take away. */

@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { bar } from './data.ts';
 import { describe as describeCluster, isFulfilled } from './install.ts';
 import { instructions } from './instructions.ts';
 import { parseImage, parseUpOptions } from './options.ts';
+import { kubectlProgram } from './record.ts';
+import type { Connection } from './record.ts';
 
 describe('what up is asked for', () => {
   it('is a local cluster unless a context is named', () => {
@@ -93,15 +97,51 @@ describe('the instructions at the end', () => {
     password: 'secret',
   };
 
+  const local = instructions(to, { image: 'photondb:0.1.0' });
+
   it('can be pasted', () => {
-    const text = instructions(to);
-    expect(text).to.contain("host: '10.160.64.7', port: 28015, user: 'admin', password: 'secret'");
-    expect(text).to.contain("host='10.160.64.7', port=28015");
-    expect(text).to.contain('http://10.160.64.7:8081/_admin');
-    expect(text).to.not.contain('port-forward');
+    expect(local).to.contain("host: '10.160.64.7', port: 28015, user: 'admin', password: 'secret'");
+    expect(local).to.contain("host='10.160.64.7', port=28015");
+    expect(local).to.contain('http://10.160.64.7:8081/_admin');
+    expect(local).to.contain('.photondb/kubectl get photon,pods');
+    expect(local).to.not.contain('port-forward');
+  });
+
+  it('hold a program that a Node runs as it stands', () => {
+    const [, program = ''] = /JavaScript.*?\n\n(.*?)\n\n/s.exec(local) ?? [];
+    const { status, stderr } = spawnSync(process.execPath, ['--check', '--input-type=module'], {
+      encoding: 'utf8',
+      input: program,
+    });
+    expect([status, stderr]).to.deep.equal([0, '']);
+  });
+
+  it('say which image the nodes have', () => {
+    expect(local).to.contain('image photondb:0.1.0');
+    expect(instructions(to, { context: 'mine' })).to.not.contain('image');
   });
 
   it('name the way through the API server of a cluster elsewhere', () => {
-    expect(instructions(to, 'mine')).to.contain('--context mine --namespace photondb port-forward');
+    expect(instructions(to, { context: 'mine' })).to.contain(
+      '.photondb/kubectl port-forward service/quickstart 28015 8081',
+    );
+  });
+});
+
+describe('the kubectl that up leaves', () => {
+  it('is a program with the configuration of what is up, whatever its path', () => {
+    const folder = mkdtempSync(join(tmpdir(), "photondb up's $HOME "));
+    try {
+      const kubectl = join(folder, 'real');
+      writeFileSync(kubectl, '#!/bin/sh\nprintf "%s|" "$KUBECONFIG" "$@"\n', { mode: 0o755 });
+      const program = join(folder, 'kubectl');
+      const text = kubectlProgram({ kubectl, kubeconfig: "/it's/here" } as Connection);
+      writeFileSync(program, text, { mode: 0o755 });
+      const args = ['get', 'pods', '--selector', 'a b'];
+      const { stdout } = spawnSync(program, args, { encoding: 'utf8' });
+      expect(stdout).to.equal("/it's/here|get|pods|--selector|a b|");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
