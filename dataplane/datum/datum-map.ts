@@ -1,24 +1,29 @@
 import { binaryText } from './compare.ts';
 import type { Datum, DatumObject } from './datum.ts';
+import { tooDeep } from './errors.ts';
+import { datumDepthMax } from './limits.ts';
 import { fieldOf, isObject, pseudoType, sortedKeys } from './object.ts';
 
 /**
  * A text that two values share exactly when `compareDatum` finds them equal: times of one moment in
  * different zones, binaries of the same bytes, 0 and -0.
  */
-export function equalityText(datum: Datum): string {
+export const equalityText = (datum: Datum): string => textOf(datum, 0);
+
+function textOf(datum: Datum, depth: number): string {
   if (typeof datum === 'number') return datum === 0 ? '0' : String(datum);
   if (typeof datum !== 'object' || datum === null) return JSON.stringify(datum);
-  if (!isObject(datum)) return `[${datum.map(equalityText).join(',')}]`;
+  if (depth >= datumDepthMax) throw tooDeep();
+  if (!isObject(datum)) return `[${datum.map((item) => textOf(item, depth + 1)).join(',')}]`;
   const type = pseudoType(datum);
-  if (type === 'TIME') return `T${equalityText(fieldOf(datum, 'epoch_time') ?? 0)}`;
+  if (type === 'TIME') return `T${textOf(fieldOf(datum, 'epoch_time') ?? 0, depth + 1)}`;
   if (type === 'BINARY') return `B${JSON.stringify(binaryText(datum))}`;
-  return objectText(datum);
+  return objectText(datum, depth + 1);
 }
 
-const objectText = (object: DatumObject): string =>
+const objectText = (object: DatumObject, depth: number): string =>
   `{${sortedKeys(object)
-    .map((key) => `${JSON.stringify(key)}:${equalityText(object[key] as Datum)}`)
+    .map((key) => `${JSON.stringify(key)}:${textOf(object[key] as Datum, depth)}`)
     .join(',')}}`;
 
 type Plain = string | number | boolean | null;

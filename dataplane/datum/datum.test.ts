@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { compareBytes } from '../common/bytes.ts';
 import { compareDatum, equalDatum } from './compare.ts';
+import { equalityText } from './datum-map.ts';
 import type { Datum } from './datum.ts';
 import { InvalidDatumError } from './errors.ts';
 import { encodeKey } from './key.ts';
@@ -26,6 +27,7 @@ describe('values', () => {
     fc.assert(
       fc.property(datum, datum, (a, b) => {
         expect(compareBytes(encodeKey(a), encodeKey(b)) === 0).to.equal(equalDatum(a, b));
+        expect(equalityText(a) === equalityText(b)).to.equal(equalDatum(a, b));
         expect(compareBytes(encodeKey(a), encodeKey(parseText(canonicalText(a))))).to.equal(0);
       }),
       { numRuns: 2_000 },
@@ -54,7 +56,7 @@ describe('values', () => {
     expect(compareDatum(allowed, allowed)).to.equal(0);
     expect(parseText(canonicalText(allowed))).to.deep.equal(allowed);
     expect(encodeKey(allowed).byteLength).to.be.greaterThan(1_000);
-    for (const use of [compareDatum, (a: Datum) => encodeKey(a), canonicalText])
+    for (const use of [compareDatum, (a: Datum) => encodeKey(a), canonicalText, equalityText])
       expect(() => use(refused, refused)).to.throw(InvalidDatumError, 'nested too deeply');
     expect(prettyText(refused)).to.contain('...');
   });
