@@ -163,6 +163,7 @@ export class Database {
       group: (tableId) => this.group(tableId),
       settled: () => this.settled(),
       compileIndex: options.compileIndex,
+      codec: options.codec,
       signal: this.#stopping.signal,
     });
   }

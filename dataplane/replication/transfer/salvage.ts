@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { successor } from '../../common/bytes.ts';
 import type { ReadTransaction } from '../../kv/store.ts';
-import { keyInKeyspace, verifyEnvelope } from '../../table/envelope.ts';
+import { decodeDocument, keyInKeyspace, verifyEnvelope } from '../../table/envelope.ts';
 import { StorageCorruptError } from '../../table/errors.ts';
 import { readStatistics, RowSum } from '../../table/statistics.ts';
 import { readApplied } from '../applier.ts';
-import type { ApplyStore } from '../contract.ts';
+import type { ApplyStore, DocumentCodec } from '../contract.ts';
 import { storedRange } from '../scan.ts';
 import { encodeHeader, encodeTrailer, RowsBody } from './content.ts';
 import type { TransferHeader } from './content.ts';
@@ -21,6 +21,7 @@ export interface Salvaged {
 
 export interface SalvageSource {
   readonly store: Pick<ApplyStore, 'read'>;
+  readonly codec: DocumentCodec;
   /** Of a table that nobody writes to. */
   readonly header: Omit<TransferHeader, 'position'>;
   readonly signal: AbortSignal;
@@ -31,7 +32,7 @@ export interface SalvageSource {
  * What is damaged or lost is not in it, and counted in `salvaged`.
  */
 export async function* salvageTable(
-  { store, header, signal }: SalvageSource,
+  { store, codec, header, signal }: SalvageSource,
   salvaged: Salvaged,
 ): AsyncGenerator<Uint8Array> {
   const { keyspace } = header;
@@ -43,11 +44,18 @@ export async function* salvageTable(
   yield preface;
   yield frames.frame(frameKind.header, encodeHeader({ ...header, position }));
   const sum = new RowSum();
+  const { primaryKey } = header.table;
+  const isDocument = (storedKey: Uint8Array, value: Uint8Array): boolean => {
+    const { text } = decodeDocument(storedKey, value);
+    return codec.problemOf(text, { key: keyInKeyspace(storedKey), primaryKey }) === undefined;
+  };
   for (let cursor: Uint8Array | undefined = start; cursor !== undefined;) {
     await nextTurn();
     signal.throwIfAborted();
     const range: { readonly start: Uint8Array; readonly end: Uint8Array } = { start: cursor, end };
-    const { body, next } = store.read((view) => wholeRows(view, range, { sum, salvaged }));
+    const { body, next } = store.read((view) =>
+      wholeRows(view, range, { sum, salvaged, isDocument }),
+    );
     if (body.count > 0) yield frames.frame(frameKind.rows, body.finish());
     cursor = next;
   }
@@ -59,12 +67,20 @@ export async function* salvageTable(
 function wholeRows(
   view: ReadTransaction,
   range: { readonly start: Uint8Array; readonly end: Uint8Array },
-  { sum, salvaged }: { readonly sum: RowSum; readonly salvaged: Salvaged },
+  {
+    sum,
+    salvaged,
+    isDocument,
+  }: {
+    readonly sum: RowSum;
+    readonly salvaged: Salvaged;
+    isDocument(storedKey: Uint8Array, value: Uint8Array): boolean;
+  },
 ): { readonly body: RowsBody; readonly next: Uint8Array | undefined } {
   const body = new RowsBody(frameBodyBytes);
   let next: Uint8Array | undefined;
   view.walk('data', range, (storedKey, value) => {
-    if (isWhole(storedKey, value)) {
+    if (isWhole(storedKey, value) && isDocument(storedKey, value)) {
       sum.row(storedKey, value, 1);
       body.add(keyInKeyspace(storedKey), value);
       salvaged.rows += 1;

@@ -1,12 +1,13 @@
 import { assert } from '../../common/assert.ts';
+import { toHex } from '../../common/bytes.ts';
 import type { WriteTransaction } from '../../kv/store.ts';
 import type { MetadataCommand, Refused } from '../../metadata/apply.ts';
 import { databaseByName, tableByName } from '../../metadata/state.ts';
 import type { DatabaseRecord, MetadataState, TableRecord } from '../../metadata/state.ts';
-import { keyspaceKey, moveEnvelope } from '../../table/envelope.ts';
+import { decodeDocument, keyspaceKey, moveEnvelope } from '../../table/envelope.ts';
 import { StatisticsChange } from '../../table/statistics.ts';
 import { writeApplied } from '../applier.ts';
-import type { ApplyStore, CompileIndex } from '../contract.ts';
+import type { ApplyStore, CompileIndex, DocumentCodec } from '../contract.ts';
 import { writeUnchecked } from '../unchecked.ts';
 import { checkedParts, compareTotals } from './checked-parts.ts';
 import type { CheckedRow, TransferPart } from './checked-parts.ts';
@@ -23,6 +24,7 @@ export interface ImportHome {
   state(): MetadataState;
   change(command: MetadataCommand): Promise<MetadataState | Refused>;
   readonly compileIndex: CompileIndex;
+  readonly codec: DocumentCodec;
   readonly signal: AbortSignal;
 }
 
@@ -124,12 +126,27 @@ class TableImport {
   }
 
   async #write({ areNew, rows }: Extract<TransferPart, { readonly type: 'rows' }>): Promise<void> {
+    for (const row of rows) this.#check(row);
     const writes: Promise<void>[] = [];
     for (let at = 0; at < rows.length; at += writeRowsMax) {
       const some = rows.slice(at, at + writeRowsMax);
       writes.push(this.#home.store.write((transaction) => this.#put(transaction, some, areNew)));
     }
     await Promise.all(writes);
+  }
+
+  /** What another release, or a damaged one, took for a document goes no further. */
+  #check({ key, value, sourceKey }: CheckedRow): void {
+    if (value === undefined) return;
+    assert(this.#header !== undefined, 'the header comes first');
+    const { primaryKey } = this.#header.table;
+    const { text } = decodeDocument(sourceKey, value);
+    const problem = this.#home.codec.problemOf(text, { key, primaryKey });
+    if (problem === undefined) return;
+    throw new ImportRefusedError(
+      `The row with the key ${toHex(key)} is no document, ${problem}. Export what is whole of the table ` +
+        'with `npm run storage -- salvage`.',
+    );
   }
 
   #put(transaction: WriteTransaction, rows: readonly CheckedRow[], areNew: boolean): void {

@@ -5,6 +5,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import { Prng } from '../../common/prng.ts';
+import type { Datum } from '../../datum/datum.ts';
+import { documentProblem, validDocument } from '../../datum/document.ts';
+import { encodeKey } from '../../datum/key.ts';
+import { parseText } from '../../datum/text.ts';
 import { keyspaceKey } from '../../table/envelope.ts';
 import { readStatistics } from '../../table/statistics.ts';
 import { failureOf } from '../../wal/testing/log.ts';
@@ -284,6 +288,37 @@ describe('an import that cannot be finished', () => {
     expect(newer.message).to.contain('format 9').and.contain('format 1');
     const other = await failureOf(imported(target, encodeUtf8('{"id": 1}\n{"id": 2}\n')));
     expect(other).to.include({ code: 'replication.transfer_format' });
+  });
+
+  it('refuses rows that are no documents, which a salvage leaves out', async () => {
+    const strict = { parse: parseText, validate: validDocument, problemOf: documentProblem };
+    const home = newHome();
+    const source = await openWithTable(home);
+    const documents: readonly [Datum, string][] = [
+      [{ id: 'a' }, 'a'],
+      [{ id: 'b', t: { $reql_type$: 'TIME' } }, 'b'],
+      [{ id: 'elsewhere' }, 'c'],
+      [5, 'd'],
+    ];
+    const edits = documents.map(([document, id]) => ({
+      key: encodeKey(id),
+      evaluate: () => document,
+    }));
+    await groupOf(source).edit(edits, 'hard', signal);
+    await source.settled();
+    const target = await openHome(newHome(), strict);
+    await change(target, { type: 'createDatabase', id: 'd', name: 'd' });
+    const refused = await failureOf(imported(target, await exported(source)));
+    expect(refused).to.include({ code: 'replication.import_refused' });
+    expect(refused.message).to.contain('Invalid time object constructed');
+    await cleared(target);
+    await source.stop();
+    const again = await openHome(home, strict);
+    const salvaged = { rows: 0, counted: 0, damaged: [] };
+    const whole = await collected(again.transfers.salvage(tableOf(again), salvaged, signal));
+    expect([salvaged.rows, salvaged.damaged.length]).to.deep.equal([1, 3]);
+    await imported(target, whole);
+    expect(await textsOf(target, 'new')).to.deep.equal(['{"id":"a"}']);
   });
 
   it('stops when the disk is almost full, and when its source fails', async () => {

@@ -74,7 +74,10 @@ export class Transfers {
   ): AsyncGenerator<Uint8Array> {
     await this.#options.settled();
     const header = this.#headerOf(table);
-    yield* salvageTable({ store: this.#options.store, header, signal }, salvaged);
+    yield* salvageTable(
+      { store: this.#options.store, codec: this.#options.codec, header, signal },
+      salvaged,
+    );
   }
 
   #headerOf(table: TableRecord): Omit<TransferHeader, 'position'> {

@@ -1,4 +1,5 @@
 import { encodeUtf8 } from '../../../common/bytes.ts';
+import type { DocumentCodec } from '../../contract.ts';
 import type { Datum } from '../../../datum/datum.ts';
 import { MemoryDisk } from '../../../disk/memory-disk.ts';
 import { MemoryStore } from '../../../kv/memory-store.ts';
@@ -31,7 +32,10 @@ function compileIndex(field: string): (text: string) => Uint8Array[] {
   };
 }
 
-export function openHome({ store, disk }: Home): Promise<Database> {
+export function openHome(
+  { store, disk }: Home,
+  codec: DocumentCodec = plainCodec,
+): Promise<Database> {
   return Database.open({
     store,
     openLog: ({ isFirst: _isFirst, ...replay }) =>
@@ -43,7 +47,7 @@ export function openHome({ store, disk }: Home): Promise<Database> {
         clock: new ManualClock(),
         random: () => 0.25,
       }),
-    codec: plainCodec,
+    codec,
     compileIndex,
     overlayBytesMax: 8_000_000,
     cacheBytesMax: 0,
