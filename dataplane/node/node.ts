@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { assert } from '../common/assert.ts';
 import { passwordRefusal } from '../config/config.ts';
@@ -13,7 +14,9 @@ import { httpLimits } from '../http/limits.ts';
 import type { HostNames } from '../http/request-rules.ts';
 import { webServer } from '../http/web.ts';
 import type { WebStatus } from '../http/web.ts';
+import { leaveToBegin } from '../kubernetes/former-data.ts';
 import { StatusWriter } from '../kubernetes/node-status.ts';
+import { OwnNode } from '../kubernetes/own-node.ts';
 import type { Logger } from '../observability/logger.ts';
 import { LogHistory } from '../observability/log-history.ts';
 import { nodeMetrics } from '../observability/metrics.ts';
@@ -26,7 +29,7 @@ import type { ScrubPlan } from '../replication/scrubber.ts';
 import { Expiry } from '../replication/expiry.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import { PasswordChecker } from '../security/password-checker.ts';
-import { openDirectory } from '../storage/directory.ts';
+import { isUnused, openDirectory } from '../storage/directory.ts';
 import type { DataDirectory } from '../storage/directory.ts';
 import { machineClock } from './clock.ts';
 import { compactAtStart } from './compact-at-start.ts';
@@ -73,6 +76,8 @@ interface Ready {
 }
 
 const identityDirectory = '/var/run/secrets/photondb.io';
+/** Between two questions whether an empty data directory may be begun. */
+const leavePauseMs = 1_000;
 const drainMs = 10_000;
 const mebibyte = 1_048_576;
 const hourMs = 3_600_000;
@@ -128,6 +133,8 @@ export class Node {
   #expiry: Expiry | undefined;
   #expiring: Promise<void> | undefined;
   #directory: DataDirectory | undefined;
+  /** The identity that the data directory should have; undefined when it has it, or may have any. */
+  #missingId: string | undefined;
   #drivers: DriverServer | undefined;
   #status: StatusWriter | undefined;
   /** Resolves with the reason when the node cannot go on. */
@@ -225,6 +232,7 @@ export class Node {
 
   async #openDatabase(): Promise<Database> {
     const { config, password, logger } = this.#options;
+    await this.#leaveToBegin(config['data-dir']);
     const directory = openDirectory(
       config['data-dir'],
       config['cluster-name'],
@@ -257,6 +265,30 @@ export class Node {
       await database.change({ type: 'createDatabase', id: randomUUID(), name: 'test' });
     logger.info('the data is open', { path, replayedBytes: this.#replay.doneBytes });
     return database;
+  }
+
+  /** In Kubernetes, an empty directory may stand in the place of one that was lost. */
+  async #leaveToBegin(path: string): Promise<void> {
+    const { apiServer, config, logger } = this.#options;
+    const isPodOfOperator = apiServer !== undefined && existsSync(`${identityDirectory}/token`);
+    if (!isPodOfOperator || !isUnused(path)) return;
+    const name = config['node-name'];
+    const node = new OwnNode({ apiServer, directory: identityDirectory, name });
+    const { signal } = this.#abort;
+    await leaveToBegin({
+      read: () => node.read(),
+      waiting: (message, missingId) => {
+        // Waiting is no replay that stands still.
+        this.#replay = { ...this.#replay, movedAt: performance.now() };
+        if (message === this.#message) return;
+        this.#missingId = missingId;
+        logger.warn('the node does not begin', { reason: message });
+        this.#become('Starting', message);
+      },
+      pause: () => machineClock.sleep(leavePauseMs, signal),
+      signal,
+    });
+    this.#missingId = undefined;
   }
 
   /** Ends with the database. */
@@ -485,6 +517,8 @@ export class Node {
         roles,
         version,
         revision: config.revision,
+        id: this.#directory?.identity.id,
+        missingId: this.#missingId ?? null,
         startedAt: this.#startedAt.toISOString(),
         heartbeatAt: new Date().toISOString(),
         wal: {

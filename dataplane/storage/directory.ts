@@ -86,6 +86,11 @@ function readIdentity(path: string): Identity | undefined {
   );
 }
 
+/** Nobody's yet: without an identity, and without data that would need one. */
+export function isUnused(path: string): boolean {
+  return !['IDENTITY', ...dataNames].some((name) => existsSync(join(path, name)));
+}
+
 /** Written under another name, synced, renamed, and the directory synced: there whole or not at all. */
 function writeIdentity(directory: string, identity: Identity): void {
   const temporary = join(directory, 'IDENTITY.new');

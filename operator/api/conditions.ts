@@ -35,6 +35,8 @@ export const reasons = Object.freeze({
   claimRefused: 'ClaimRefused',
   /** The data of a node would not outlive its pod. */
   volumeAtRisk: 'VolumeAtRisk',
+  /** A node came back without the data that it had. */
+  dataMissing: 'DataMissing',
   /** The nodes run another version than the manifest names. */
   versionMismatch: 'VersionMismatch',
   /** The API server, or a webhook behind it, fails at a request again and again. */

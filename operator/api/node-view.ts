@@ -32,6 +32,10 @@ export interface NodeReport {
   readonly message?: string;
   readonly version?: string;
   readonly revision?: string;
+  /** Of its data directory. */
+  readonly id?: string;
+  /** That its data directory should have, and does not. */
+  readonly missingId?: string;
   readonly isLogCorrupt: boolean;
 }
 
@@ -44,6 +48,8 @@ export interface NodeView {
   readonly wantedRestart?: string;
   /** The version that the manifest names. */
   readonly wantedVersion: string;
+  /** The identity that the node has had, as far as its loss was not accepted. */
+  readonly recordedId?: string;
   readonly pod?: PodView;
   /** Why its pod is not ready, or not there. */
   readonly trouble?: Trouble;
@@ -57,11 +63,18 @@ function isAsWanted(pod: PodView, { wantedRevision, wantedRestart }: NodeView): 
   return pod.revision === wantedRevision && isRestarted;
 }
 
+/** False when its data directory is not the one that it has had; a loss may have been accepted. */
+export function hasItsData({ report, recordedId }: NodeView): boolean {
+  if (recordedId === undefined || report === undefined) return true;
+  return report.missingId !== recordedId && (report.id ?? recordedId) === recordedId;
+}
+
 /** Serves the wanted revision, by the word of the kubelet and by its own. */
 export function isCurrent(node: NodeView): boolean {
   const { pod, report, isHeard, wantedRevision } = node;
   if (pod === undefined || pod.isTerminating || !pod.isReady || !isHeard) return false;
-  return isAsWanted(pod, node) && report?.revision === wantedRevision && report.health === 'Ready';
+  const isReporting = report?.revision === wantedRevision && report.health === 'Ready';
+  return isReporting && isAsWanted(pod, node) && hasItsData(node);
 }
 
 /** Its report is of the pod that runs now: a report stays when its process has ended. */

@@ -5,6 +5,7 @@ import { restartAnnotation, revisionAnnotation } from '../resources/labels.ts';
 import { wantedNodes } from '../resources/layout.ts';
 import { statefulSetName } from '../resources/names.ts';
 import { nodeContainer } from '../resources/overlay.ts';
+import { recordedIdOf } from '../rollout/identity.ts';
 import type { Evidence } from '../status/observed.ts';
 import { nodeView } from '../status/node-view.ts';
 import type { Context } from './task.ts';
@@ -33,10 +34,12 @@ export function observeNodes(
     if (heartbeat !== undefined) heartbeats.see(uid, heartbeat, clock.now());
     const set = world.statefulSets.get(keyOf({ namespace, name: statefulSetName(zone.name) }));
     const wantedRestart = set?.spec?.template?.metadata?.annotations?.[restartAnnotation];
+    const recordedId = recordedIdOf(cluster, name, node);
     const objects = {
       name,
       pool: pool.name,
       roles: pool.roles,
+      ...(recordedId === undefined ? {} : { recordedId }),
       wantedVersion: cluster.spec.version,
       wantedRevision: wantedTemplate(context, pool, zone)?.revision ?? '',
       ...(wantedRestart === undefined ? {} : { wantedRestart }),

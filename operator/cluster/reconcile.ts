@@ -12,6 +12,7 @@ import { carryOutAll } from './steps.ts';
 import type { Context, Task, TaskResult, Tools } from './task.ts';
 import { adoptClaims, guardClaims, reportUnusedClaims } from './tasks/claims.ts';
 import { clearUp } from './tasks/clear-up.ts';
+import { guardIdentities } from './tasks/identities.ts';
 import { checkManifest } from './tasks/manifest.ts';
 import {
   declareNodes,
@@ -48,6 +49,7 @@ const steps: readonly Step[] = [
   { task: limitDisruption },
   { task: adoptClaims },
   { task: guardClaims },
+  { task: guardIdentities },
   { task: growClaims },
   { task: reportUnusedClaims },
   { task: runPods, needs: beforePods },

@@ -23,7 +23,17 @@ export function photonPool(cluster: PhotonCluster, pool: Pool): PhotonPool {
   };
 }
 
-export function photonNode(cluster: PhotonCluster, node: WantedNode): PhotonNode {
+/** What the operator tells a node of its data: the identity that it has had, and what was given up. */
+export interface NodeHistory {
+  readonly id?: string | undefined;
+  readonly acceptedLosses?: readonly string[];
+}
+
+export function photonNode(
+  cluster: PhotonCluster,
+  node: WantedNode,
+  { id, acceptedLosses = [] }: NodeHistory = {},
+): PhotonNode {
   const { name } = cluster.metadata;
   const { pool, zone } = node;
   return {
@@ -34,6 +44,8 @@ export function photonNode(cluster: PhotonCluster, node: WantedNode): PhotonNode
       clusterName: name,
       pool: pool.name,
       roles: [...pool.roles],
+      ...(id === undefined ? {} : { id }),
+      ...(acceptedLosses.length === 0 ? {} : { acceptedLosses: [...acceptedLosses] }),
       ...(zone.zone === undefined ? {} : { zone: zone.zone }),
     },
   };

@@ -37,6 +37,14 @@ function counters(nodes: readonly NodeView[]): {
   };
 }
 
+/** The identities that the nodes have had: what tells a node that was there from an empty one. */
+function membersOf(nodes: readonly NodeView[]): Pick<ClusterStatus, 'members'> {
+  const members = nodes.flatMap(({ name, recordedId }) =>
+    recordedId === undefined ? [] : [{ name, id: recordedId }],
+  );
+  return members.length === 0 ? {} : { members: members.slice(0, namesMax) };
+}
+
 function poolNames(nodes: readonly NodeView[]): readonly string[] {
   return [...new Set(nodes.map(({ pool }) => pool))];
 }
@@ -68,6 +76,7 @@ export function clusterStatus(
       return { name, ...counters(ofPool), revision: ofPool[0]?.wantedRevision ?? '' };
     }),
     ...(passwordSecret === undefined ? {} : { passwordSecret }),
+    ...membersOf(nodes),
     ...(unusedClaims.length === 0 ? {} : { unusedClaims: unusedClaims.slice(0, namesMax) }),
     conditions: conditionsOf(facts, moment, before.conditions ?? []),
   };

@@ -26,12 +26,14 @@ function podView(facts: PodFacts, names: Conventions): PodView {
 
 function reportOf({ status }: PhotonNode): NodeReport | undefined {
   if (status === undefined) return undefined;
-  const { health, message, version, revision, wal } = status;
+  const { health, message, version, revision, id, missingId, wal } = status;
   return {
     ...(health === undefined ? {} : { health }),
     ...(message === undefined ? {} : { message }),
     ...(version === undefined ? {} : { version }),
     ...(revision === undefined ? {} : { revision }),
+    ...(id === undefined ? {} : { id }),
+    ...(missingId === undefined ? {} : { missingId }),
     isLogCorrupt: wal?.state === 'Corrupt',
   };
 }
@@ -43,6 +45,7 @@ export interface NodeObjects {
   readonly wantedRevision: string;
   readonly wantedRestart?: string;
   readonly wantedVersion: string;
+  readonly recordedId?: string;
   readonly pod?: Pod | undefined;
   readonly node?: PhotonNode | undefined;
   readonly isHeard: boolean;

@@ -232,6 +232,13 @@ export interface PhotonCluster {
      */
     passwordSecret?: string;
     /**
+     * The identity of each node, made with its data directory. A node that comes back with another one has lost its data, and does not serve before that is accepted by the annotation photondb.io/accept-data-loss.
+     */
+    members?: {
+      name: string;
+      id: string;
+    }[];
+    /**
      * Volume claims of this cluster that no node uses, such as after a StatefulSet was scaled by hand. The operator never deletes them.
      */
     unusedClaims?: string[];

@@ -25,6 +25,14 @@ export interface PhotonNode {
      */
     zone?: string;
     /**
+     * The identity that the node has had; a data directory without it is not taken for its own.
+     */
+    id?: string;
+    /**
+     * Identities whose data was given up, from the annotation photondb.io/accept-data-loss of the cluster.
+     */
+    acceptedLosses?: string[];
+    /**
      * What the node does; its pod carries a label photondb.io/role-ROLE for each.
      */
     roles: string[];
@@ -57,6 +65,14 @@ export interface PhotonNode {
      * The revision of the pod, from its annotation photondb.io/revision.
      */
     revision?: string;
+    /**
+     * The identity of the data directory, made with it and never changed.
+     */
+    id?: string;
+    /**
+     * The identity that this node has had and that its data directory does not have. It does not serve.
+     */
+    missingId?: string;
     /**
      * When the process started.
      */

@@ -1,10 +1,12 @@
 /** The objects around the pods, each made by a pure function of the manifest. */
+import { keyOf } from '../../controller/object.ts';
 import { resources } from '../../kube/object.ts';
 import { nodeAccount, nodeRole, nodeRoleBinding } from '../../resources/access.ts';
 import { disruptionBudget } from '../../resources/disruption-budget.ts';
 import { wantedNodes } from '../../resources/layout.ts';
 import { configMap } from '../../resources/node-config.ts';
 import { photonNode, photonPool } from '../../resources/photon-objects.ts';
+import { acceptedLosses, recordedIdOf } from '../../rollout/identity.ts';
 import { clientService, nodesService } from '../../resources/services.ts';
 import type { Context, TaskResult } from '../task.ts';
 import { applyAll } from '../task.ts';
@@ -22,14 +24,18 @@ export async function grantAccess(context: Context): Promise<TaskResult> {
 
 /** The intent for each pool and node: pods look for theirs as soon as they start. */
 export async function declareNodes(context: Context): Promise<TaskResult> {
-  const { cluster } = context;
+  const { cluster, tools } = context;
+  const { namespace = '' } = cluster.metadata;
   return applyAll(context, [
     ...cluster.spec.pools.map(
       (pool) => [resources.photonPools, photonPool(cluster, pool)] as const,
     ),
-    ...wantedNodes(cluster).map(
-      (node) => [resources.photonNodes, photonNode(cluster, node)] as const,
-    ),
+    ...wantedNodes(cluster).map((node) => {
+      const found = tools.world.nodes.get(keyOf({ namespace, name: node.name }));
+      const id = recordedIdOf(cluster, node.name, found);
+      const history = { id, acceptedLosses: acceptedLosses(cluster) };
+      return [resources.photonNodes, photonNode(cluster, node, history)] as const;
+    }),
   ]);
 }
 
