@@ -61,7 +61,7 @@ export const datums: fc.Arbitrary<Datum> = fc.letrec<{ datum: Datum }>((tie) => 
 })).datum;
 
 /** Any primary key that is short enough. */
-const primaryKeys: fc.Arbitrary<Datum> = fc.oneof(
+export const primaryKeys: fc.Arbitrary<Datum> = fc.oneof(
   fc.boolean(),
   numbers,
   fc.constantFrom('a', 'b', 'ab', 'é', '\u{10000}'),

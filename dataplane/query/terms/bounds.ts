@@ -1,4 +1,5 @@
-import { concatBytes } from '../../common/bytes.ts';
+import { assert } from '../../common/assert.ts';
+import { concatBytes, successorOfPrefix } from '../../common/bytes.ts';
 import { encodeKey } from '../../datum/key.ts';
 import type { Datum } from '../../datum/datum.ts';
 import type { EncodedRange } from '../environment.ts';
@@ -11,8 +12,8 @@ import type { Value } from '../value.ts';
 
 /** The first key behind all that begin with these bytes. */
 export function keyEnd(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key);
-  next[next.length - 1] = (next.at(-1) ?? 0) + 1;
+  const next = successorOfPrefix(key);
+  assert(next !== undefined, 'a key begins with its tag, which is not the greatest byte');
   return next;
 }
 

@@ -11,6 +11,7 @@ import { chained, streamOf } from '../stream.ts';
 import {
   BoundValue,
   datumOf,
+  holdsBound,
   RowValue,
   SliceValue,
   StoredRow,
@@ -66,7 +67,8 @@ async function getAll({
   const index = options.index ?? from.info.primaryKey;
   if (index === from.info.primaryKey) {
     const rows: StoredRow[] = [];
-    for (const key of keys) {
+    // Nothing is equal to a bound.
+    for (const key of keys.filter((each) => !holdsBound(each))) {
       const got = from.access.get(encodePrimaryKey(lookupKey(key)), context.signal);
       const row = got instanceof Promise ? await got : got;
       if (row !== undefined) rows.push(new StoredRow(row));
@@ -74,7 +76,8 @@ async function getAll({
     return new StreamValue(streamOf(rows), from);
   }
   readyIndex(from, index);
-  const streams = keys.map((key) => {
+  const values = keys.filter((each) => !holdsBound(each));
+  const streams = values.map((key) => {
     const start = encodeKey(lookupKey(key));
     return indexScan(from, index, { start, end: keyEnd(start) }, 'ascending').stream;
   });

@@ -74,7 +74,7 @@ function wholeRows(
   }: {
     readonly sum: RowSum;
     readonly salvaged: Salvaged;
-    isDocument(storedKey: Uint8Array, value: Uint8Array): boolean;
+    readonly isDocument: (storedKey: Uint8Array, value: Uint8Array) => boolean;
   },
 ): { readonly body: RowsBody; readonly next: Uint8Array | undefined } {
   const body = new RowsBody(frameBodyBytes);
