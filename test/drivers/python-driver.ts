@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { cached } from './cache.ts';
 
 const run = promisify(execFile);
 
@@ -12,27 +11,16 @@ const driver = 'rethinkdb==2.4.10.post1';
 const installDeadlineMs = 300_000;
 const scriptDeadlineMs = 60_000;
 
-function cacheDirectory(): string {
-  const base = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return process.env['PHOTONDB_CACHE'] ?? join(base, 'photondb');
-}
-
 /** The Python of a virtual environment that has the driver; made once and kept in the cache. */
 export async function pythonWithDriver(): Promise<string> {
-  const directory = join(cacheDirectory(), `python-${driver.replaceAll(/[^a-z0-9.]/g, '-')}`);
-  const python = join(directory, 'bin', 'python');
-  const done = join(directory, 'installed');
-  if (existsSync(done)) return python;
-  mkdirSync(directory, { recursive: true });
-  const options = { timeout: installDeadlineMs };
-  await run('python3', ['-m', 'venv', '--clear', directory], options);
-  await run(python, ['-m', 'pip', 'install', '--quiet', driver], options);
-  await run(
-    python,
-    ['-c', `import rethinkdb; open(${JSON.stringify(done)}, 'w').close()`],
-    options,
-  );
-  return python;
+  const directory = await cached('python-driver', [driver], async (unfinished) => {
+    const options = { timeout: installDeadlineMs };
+    await run('python3', ['-m', 'venv', '--clear', unfinished], options);
+    const python = join(unfinished, 'bin', 'python');
+    await run(python, ['-m', 'pip', 'install', '--quiet', driver], options);
+    await run(python, ['-c', 'import rethinkdb'], options);
+  });
+  return join(directory, 'bin', 'python');
 }
 
 /** Runs a script and answers what it printed; rejects with its errors when it fails. */
