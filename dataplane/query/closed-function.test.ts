@@ -45,6 +45,36 @@ describe('functions that are stored', () => {
     ]);
   });
 
+  it('have one form, whatever form the query had', () => {
+    const written = [24, [[3, { a: [10, [2]] }], [1, [1, { b: [] }]], [3, [], {}], [103]]];
+    const kept = [24, [{ a: 5 }, [2, [1, { b: [2, []] }]], {}, [103, []]]];
+    expect(stored([69, [[2, [1]], written]], { 2: 5 })).to.deep.equal([69, [[2, [1]], kept]]);
+    expect(
+      stored(
+        [
+          69,
+          [
+            [2, [1]],
+            [1, [2]],
+          ],
+        ],
+        {},
+      ),
+    ).to.deep.equal([
+      69,
+      [
+        [2, [1]],
+        [2, [2]],
+      ],
+    ]);
+  });
+
+  it('are nested no deeper than they can be read back', () => {
+    let body: unknown = 1;
+    for (let at = 0; at < 5_000; at += 1) body = [24, [body, 1]];
+    expect(() => stored([69, [[2, [1]], body]], {})).to.throw('too deeply nested to be stored');
+  });
+
   it('keep parameters that hide a variable', () => {
     const inner = [
       69,

@@ -1,4 +1,8 @@
+import type { Datum } from '../datum/datum.ts';
+import { checkedInput } from '../datum/input.ts';
 import type { CompileScope, Scope } from './compiled.ts';
+import { logic } from './failure.ts';
+import { termParts } from './term-parts.ts';
 import { Term } from './term-table.ts';
 import { datumOf } from './value.ts';
 import type { FunctionValue, Value } from './value.ts';
@@ -24,26 +28,36 @@ export function captured(
   return found;
 }
 
-/** The term of a function that stands by itself. Throws when a variable is no datum. */
+/** Deeper functions could not be read back: their bytes are read by recursion. */
+const depthMax = 500;
+
+/**
+ * The term of a function that stands by itself, in the one form that stored functions have: data are
+ * written as terms, and objects as objects. Throws when a variable is no datum.
+ */
 export function closedTerm(given: FunctionValue): unknown {
-  const variables = given.captured();
-  return variables.size === 0 ? given.term : closed(given.term, variables);
+  return closed(given.term, given.captured(), 0);
 }
 
-function closed(value: unknown, variables: ReadonlyMap<number, Value>): unknown {
+function closed(value: unknown, variables: ReadonlyMap<number, Value>, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (!Array.isArray(value)) return mapped(value, (each) => closed(each, variables));
-  const [number, args = [], ...options] = value as [unknown, unknown[]?, ...unknown[]];
+  if (depth > depthMax)
+    throw logic(
+      `Function too deeply nested to be stored: ${depthMax} terms inside one another at most.`,
+    );
+  const within = (each: unknown): unknown => closed(each, variables, depth + 1);
+  if (!Array.isArray(value)) return mapped(value, within);
+  const { number, args, options } = termParts(value, []);
+  if (number === Term.DATUM) return dataTerm(checkedInput(value[1] as Datum));
+  if (number === Term.MAKE_OBJ) return mapped(options, within);
   if (number === Term.VAR) {
     const id = Number(args[0]);
     return variables.has(id) ? dataTerm(datumOf(variables.get(id) ?? null)) : value;
   }
   const inside = number === Term.FUNC ? withoutOwn(variables, args[0]) : variables;
-  return [
-    number,
-    args.map((each) => closed(each, inside)),
-    ...options.map((each) => closed(each, variables)),
-  ];
+  const own = args.map((each) => closed(each, inside, depth + 1));
+  const isPlain = Object.keys(options).length === 0;
+  return isPlain ? [number, own] : [number, own, mapped(options, within)];
 }
 
 /** A parameter hides a variable of the same number. */
