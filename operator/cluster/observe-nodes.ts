@@ -41,7 +41,7 @@ export function observeNodes(
       roles: pool.roles,
       ...(recordedId === undefined ? {} : { recordedId }),
       wantedVersion: cluster.spec.version,
-      wantedRevision: wantedTemplate(context, pool, zone)?.revision ?? '',
+      wantedRevision: wantedTemplate(context, pool, zone).revision,
       ...(wantedRestart === undefined ? {} : { wantedRestart }),
       pod: world.pods.get(key),
       node,

@@ -17,6 +17,7 @@ import type { Resource } from '../kube/object.ts';
 import type { Hash } from '../resources/manifest.ts';
 import { Heartbeats } from '../status/heartbeats.ts';
 import { Applier } from './applier.ts';
+import { Lookout } from './lookout.ts';
 import { reconciler } from './reconcile.ts';
 import { StatusWriter } from './status-writer.ts';
 import { World } from './world.ts';
@@ -99,12 +100,19 @@ export class Operator {
       instance,
       observe: this.#options.onEvent,
     });
+    const lookout = new Lookout({
+      client,
+      clock,
+      unready: () => this.#unready(),
+      wake: (key) => this.#queue?.add(key),
+    });
     const tools = {
       client,
       world: this.#world,
       applier: new Applier(client, this.#world, hash),
       expectations: new Expectations(),
       heartbeats: this.#heartbeats,
+      lookout,
       clock,
       hash,
       newPassword,
@@ -122,10 +130,18 @@ export class Operator {
       observe: this.#options.onReconcile,
     });
     try {
-      await controller.run(signal);
+      await Promise.all([controller.run(signal), lookout.run(signal)]);
     } finally {
       this.#queue = undefined;
       await recorder.stop();
     }
+  }
+
+  #unready(): readonly string[] {
+    return this.clusters()
+      .filter(({ status }) =>
+        status?.conditions?.every(({ type, status: is }) => type !== 'Ready' || is !== 'True'),
+      )
+      .map(({ metadata }) => keyOf(metadata));
   }
 }

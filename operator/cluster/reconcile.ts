@@ -4,12 +4,11 @@
  * those that need it, and the status tells what it waits for.
  */
 import type { ReconcileResult } from '../controller/controller.ts';
-import type { KubeError } from '../kube/errors.ts';
-import type { Outcome } from '../status/verdicts.ts';
+import { Failures, outcomeOf } from './outcome.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { Step } from './steps.ts';
 import { carryOutAll } from './steps.ts';
-import type { Context, Task, TaskResult, Tools } from './task.ts';
+import type { Context, Task, Tools } from './task.ts';
 import { adoptClaims, guardClaims, reportUnusedClaims } from './tasks/claims.ts';
 import { clearUp } from './tasks/clear-up.ts';
 import { guardIdentities } from './tasks/identities.ts';
@@ -22,7 +21,7 @@ import {
   openNodesService,
   writeConfiguration,
 } from './tasks/objects.ts';
-import { providePassword } from './tasks/password.ts';
+import { announcePassword, providePassword } from './tasks/password.ts';
 import { labelPods, runPods } from './tasks/pods.ts';
 import { replaceOutdatedPods } from './tasks/rollout.ts';
 import { growClaims, renewClaimTemplates } from './tasks/volumes.ts';
@@ -54,32 +53,19 @@ const steps: readonly Step[] = [
   { task: reportUnusedClaims },
   { task: runPods, needs: beforePods },
   { task: labelPods },
+  { task: announcePassword, needs: [providePassword] },
   { task: replaceOutdatedPods, needs: [runPods] },
   { task: renewClaimTemplates, needs: [runPods, growClaims] },
   { task: clearUp, needs: [replaceOutdatedPods] },
 ];
 
-/**
- * How often a cluster is looked at although nothing has changed: for silent nodes, and for Secrets,
- * which are not watched.
- */
+/** How often a cluster is looked at although nothing has changed: for nodes that are silent. */
 const lookAgainMs = 30_000;
-
-/** Undefined when the caches lag behind the API server: the next look knows better. */
-function outcomeOf(result: TaskResult, error: KubeError | undefined): Outcome | undefined {
-  if (error?.code === 'kube.conflict' || error?.code === 'kube.not_found') return undefined;
-  if (error !== undefined && result.type !== 'fail') {
-    return {
-      type: 'wait',
-      message: `the API server does not answer as it should: ${error.message}`,
-    };
-  }
-  return result.type === 'retry' ? { type: 'wait', message: result.message } : result;
-}
 
 /** Drops what was remembered of a cluster that is gone. */
 function forget(tools: Tools, writer: StatusWriter, key: string, uid: string | undefined): void {
   tools.expectations.forget(key);
+  tools.lookout.forget(key);
   if (uid === undefined) return;
   tools.applier.forget(uid);
   writer.forget(uid);
@@ -91,6 +77,7 @@ export function reconciler(
   writer: StatusWriter,
 ): (key: string, signal: AbortSignal) => Promise<ReconcileResult> {
   const uids = new Map<string, string>();
+  const failures = new Failures();
   return async (key, signal) => {
     const cluster = tools.world.clusters.get(key);
     const { uid = '', deletionTimestamp } = cluster?.metadata ?? {};
@@ -99,6 +86,7 @@ export function reconciler(
     // What a deleted cluster owned is collected by Kubernetes.
     if (cluster === undefined || deletionTimestamp !== undefined) {
       uids.delete(key);
+      failures.note(key, false, tools.clock.now());
       forget(tools, writer, key, known);
       return { type: 'done' };
     }
@@ -106,7 +94,8 @@ export function reconciler(
     const context: Context = { key, cluster, tools, signal };
     await writer.claim(context);
     const { result, error } = await carryOutAll(steps, context);
-    const outcome = outcomeOf(result, error);
+    const failingMs = failures.note(key, error !== undefined, tools.clock.now());
+    const outcome = outcomeOf(result, error, failingMs);
     if (outcome !== undefined) await writer.conclude(context, outcome);
     if (error !== undefined) throw error;
     return { type: 'after', delayMs: result.type === 'retry' ? result.afterMs : lookAgainMs };

@@ -9,11 +9,13 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Resource } from '../kube/object.ts';
 import type { Hash, Manifest, Pool } from '../resources/manifest.ts';
 import type { Zone } from '../resources/layout.ts';
+import { passwordSecretName } from '../resources/admin-secret.ts';
 import { configMap } from '../resources/node-config.ts';
 import type { PodTemplate } from '../resources/pod-template.ts';
 import { podTemplate } from '../resources/pod-template.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
 import type { Applied, Applier } from './applier.ts';
+import type { Lookout } from './lookout.ts';
 import { refusalOf } from './refusal.ts';
 import type { World } from './world.ts';
 
@@ -35,6 +37,7 @@ export interface Tools {
   readonly applier: Applier;
   readonly expectations: Expectations;
   readonly heartbeats: Heartbeats;
+  readonly lookout: Lookout;
   readonly clock: Clock;
   readonly hash: Hash;
   /** A random password. */
@@ -48,8 +51,8 @@ export interface Context {
   readonly cluster: PhotonCluster;
   readonly tools: Tools;
   readonly signal: AbortSignal;
-  /** Found by the task that looks after the password; the tasks before it do without. */
-  password?: { readonly secret: string; readonly mark: string };
+  /** Found by the task that looks after the password. */
+  password?: { readonly secret: string; readonly version: string };
 }
 
 export type Task = (context: Context) => Promise<TaskResult>;
@@ -98,14 +101,15 @@ function resultOf(applied: Applied): TaskResult {
   }
 }
 
-/** The wanted pods of a zone; undefined until the password is known, which they depend on. */
-export function wantedTemplate(context: Context, pool: Pool, zone: Zone): PodTemplate | undefined {
-  const { cluster, tools, password } = context;
-  if (password === undefined) return undefined;
+/** The wanted pods of a zone. */
+export function wantedTemplate(
+  { cluster, tools }: Pick<Context, 'cluster' | 'tools'>,
+  pool: Pool,
+  zone: Zone,
+): PodTemplate {
   const facts = {
     configMapName: configMap(cluster, tools.hash).metadata.name,
-    passwordSecret: password.secret,
-    passwordMark: password.mark,
+    passwordSecret: passwordSecretName(cluster),
   };
   return podTemplate({ cluster, pool, zone }, facts, tools.hash);
 }

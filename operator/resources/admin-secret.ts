@@ -33,3 +33,21 @@ export function adminSecret(
     stringData: { user: 'admin', password },
   };
 }
+
+/** Undefined when the bytes are no text: nodes would read another password than was written. */
+function textOf(base64: string): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(base64, 'base64'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why a value of the key password, in base64, is no password; undefined when it is one. */
+export function passwordFault(value: string | undefined): string | undefined {
+  if (value === undefined) return 'has no key password';
+  const text = textOf(value);
+  if (text === undefined) return 'has a password that is not UTF-8';
+  // Nodes leave out the end of the last line, which editors and echo write.
+  return text.replace(/\r?\n$/, '') === '' ? 'has a password that is empty' : undefined;
+}

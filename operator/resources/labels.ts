@@ -4,6 +4,8 @@ export const clusterLabel = 'photondb.io/cluster';
 const poolLabel = 'photondb.io/pool';
 const zoneIndexLabel = 'photondb.io/zone-index';
 export const revisionAnnotation = 'photondb.io/revision';
+/** On a pod: the version of the Secret with the password that it has been told of. */
+export const passwordVersionAnnotation = 'photondb.io/password-version';
 
 /** Written into the template of a StatefulSet by `kubectl rollout restart`. */
 export const restartAnnotation = 'kubectl.kubernetes.io/restartedAt';

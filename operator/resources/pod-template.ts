@@ -30,8 +30,6 @@ const terminationSeconds = 60;
 export interface PodFacts {
   readonly configMapName: string;
   readonly passwordSecret: string;
-  /** Differs when the password does, and tells nothing of it. */
-  readonly passwordMark: string;
 }
 
 function imageOf({ image, version }: PhotonCluster['spec']): string {
@@ -201,7 +199,7 @@ export interface PodTemplate {
 /** The wanted pods of one zone, with the overlay on them, and their revision. */
 export function podTemplate(place: Place, facts: PodFacts, hash: Hash): PodTemplate {
   const { metadata, spec } = withOverlay(bareTemplate(place, facts), place.pool);
-  const revision = hash(canonicalText([metadata, spec, facts.passwordMark]));
+  const revision = hash(canonicalText([metadata, spec]));
   const annotations = { ...metadata.annotations, [revisionAnnotation]: revision };
   return { revision, template: { metadata: { ...metadata, annotations }, spec } };
 }

@@ -18,7 +18,6 @@ const hash = (text: string): string => createHash('sha256').update(text).digest(
 const facts: PodFacts = {
   configMapName: 'orders-config-1',
   passwordSecret: 'orders-admin',
-  passwordMark: 'aa',
 };
 
 function templateOf(
@@ -129,7 +128,7 @@ describe('the revision of the pods', () => {
   const changes: readonly [about: string, other: PodTemplate][] = [
     ['the version', templateOf(poolWith(), { version: '0.2.0' })],
     ['the configuration', templateOf(poolWith(), {}, { ...facts, configMapName: 'other' })],
-    ['the password', templateOf(poolWith(), {}, { ...facts, passwordMark: 'bb' })],
+    ['another Secret', templateOf(poolWith(), {}, { ...facts, passwordSecret: 'other' })],
     ['the resources', templateOf(poolWith({ resources: { limits: { memory: '1Gi' } } }))],
     ['the overlay', templateOf(poolWith({ template: { spec: { priorityClassName: 'x' } } }))],
   ];

@@ -18,13 +18,12 @@ export async function runPods(context: Context): Promise<TaskResult> {
   const { cluster, tools } = context;
   const namespace = cluster.metadata.namespace ?? '';
   const wanted = cluster.spec.pools.flatMap((pool) =>
-    zonesOf(cluster, pool).flatMap((zone) => {
+    zonesOf(cluster, pool).map((zone) => {
       const template = wantedTemplate(context, pool, zone);
-      if (template === undefined) return [];
       const key = keyOf({ namespace, name: statefulSetName(zone.name) });
       const size = claimSizeOf(tools.world.statefulSets.get(key));
       const manifest = statefulSet({ cluster, pool, zone }, template, size);
-      return [[resources.statefulSets, manifest] as const];
+      return [resources.statefulSets, manifest] as const;
     }),
   );
   return applyAll(context, wanted);

@@ -1,0 +1,84 @@
+/**
+ * Looks at what is not watched, and wakes the clusters that it concerns: the Secret with the password,
+ * of which the operator may read single ones by name and watch none; and the events about nodes that
+ * do not run.
+ */
+import type { Clock } from '../controller/clock.ts';
+import { sleep } from '../controller/clock.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isKubeError } from '../kube/errors.ts';
+import { resources } from '../kube/object.ts';
+
+/** The Secret of a cluster as its last reconcile saw it. */
+export interface SeenSecret {
+  readonly namespace: string;
+  readonly name: string;
+  /** Undefined when it was not there. */
+  readonly version: string | undefined;
+}
+
+export interface LookoutOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** Clusters that do not serve as they should. */
+  readonly unready: () => readonly string[];
+  /** Has a cluster reconciled. */
+  readonly wake: (key: string) => void;
+}
+
+/** A deleted password is noticed within this time. */
+const roundMs = 3_000;
+
+/** Between two reads: many clusters take longer, and do not crowd out the work. */
+const gapMs = 50;
+
+/** Rounds until clusters that are not ready are looked at again. */
+const unreadyRounds = 2;
+
+export class Lookout {
+  readonly #options: LookoutOptions;
+  readonly #seen = new Map<string, SeenSecret>();
+
+  constructor(options: LookoutOptions) {
+    this.#options = options;
+  }
+
+  /** Notes what a reconcile has seen of the Secret of a cluster. */
+  saw(key: string, secret: SeenSecret): void {
+    this.#seen.set(key, secret);
+  }
+
+  forget(key: string): void {
+    this.#seen.delete(key);
+  }
+
+  /** Until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, unready, wake } = this.#options;
+    for (let round = 0; !signal.aborted; round = (round + 1) % unreadyRounds) {
+      await sleep(clock, roundMs, signal);
+      if (round === 0) for (const key of unready()) wake(key);
+      await this.#lookAtSecrets(signal);
+    }
+  }
+
+  async #lookAtSecrets(signal: AbortSignal): Promise<void> {
+    const { clock, wake } = this.#options;
+    for (const [key, secret] of this.#seen) {
+      if (signal.aborted) return;
+      if (!(await this.#isSame(secret, signal))) wake(key);
+      await sleep(clock, gapMs, signal);
+    }
+  }
+
+  async #isSame(secret: SeenSecret, signal: AbortSignal): Promise<boolean> {
+    try {
+      const found = await this.#options.client.find(resources.secrets, secret, { signal });
+      return found?.metadata.resourceVersion === secret.version;
+    } catch (error) {
+      // The next round may see more; the reconcile tells what is wrong.
+      if (isKubeError(error)) return true;
+      throw error;
+    }
+  }
+}
