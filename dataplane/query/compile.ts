@@ -66,10 +66,14 @@ function refuseOrdering(number: number, { takesOrder, path }: Place): void {
   );
 }
 
-/** A parameter of a function is a value: what must be read first would be read again by each use. */
+/**
+ * A parameter of a function is a value, which is there at once: what must be read first, or be called,
+ * would make functions wait that are taken for pure.
+ */
 function refuseUnread(value: Value): void {
-  if (value instanceof StreamValue || value instanceof TableValue || value instanceof SliceValue)
-    throw wrongValue('DATUM', value);
+  const isUnread =
+    value instanceof StreamValue || value instanceof TableValue || value instanceof SliceValue;
+  if (isUnread || value instanceof FunctionValue) throw wrongValue('DATUM', value);
 }
 
 class Compiler {

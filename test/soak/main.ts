@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { databaseSoak } from './database-soak.ts';
 import { nodeSoak } from './node-soak.ts';
 import type { Part, Soak, SoakOptions } from './part.ts';
+import { querySoak } from './query-soak.ts';
 import { storageSoak } from './storage-soak.ts';
 import { walSoak } from './wal-soak.ts';
 
@@ -14,6 +15,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   database: databaseSoak,
   node: nodeSoak,
   storage: storageSoak,
+  query: querySoak,
 };
 const defaults = { rounds: '1000', seeds: '10000' };
 

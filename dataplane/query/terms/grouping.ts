@@ -69,7 +69,7 @@ export async function byGroup<T>(
   };
   await eachIn(grouping.source, context, (item) =>
     whenDone<readonly Datum[], unknown>(grouping.keysOf(item), (keys) =>
-      eachOf(keys, (key) => steps.add(entryOf(key as Datum).group, item)),
+      eachOf(keys, (key) => steps.add(entryOf(key).group, item)),
     ),
   );
   return [...groups.values()].sort((a, b) => compareDatum(a.key, b.key));

@@ -186,4 +186,26 @@ describe('terms by an index', () => {
     expect(await ids(ends(Term.BETWEEN_DEPRECATED))).to.deep.equal([1, 2]);
     expect((await bench.failure(ends(Term.BETWEEN)))[1]).to.contain('Cannot use `null` in BETWEEN');
   });
+
+  it('find every number by its value, whatever its last byte', async () => {
+    const numbers = [-2, -1, -0.5, 0, 1, 5e-324];
+    const signed = await bench.table(
+      'signed',
+      numbers.map((n, id) => ({ id, n, all: array(n) })),
+    );
+    await value([Term.INDEX_CREATE, [signed, 'n']]);
+    await value([Term.INDEX_CREATE, [signed, 'all'], { multi: true }]);
+    for (const [id, n] of numbers.entries()) {
+      for (const name of ['n', 'all']) {
+        expect(await ids([Term.GET_ALL, [signed, n], index(name)])).to.deep.equal([id]);
+        const only = { ...index(name), left_bound: 'closed', right_bound: 'closed' };
+        expect(await ids([Term.BETWEEN, [signed, n, n], only])).to.deep.equal([id]);
+        const pairs = [Term.EQ_JOIN, [array(n), fn((x) => x), signed], index(name)];
+        expect(await ids(field(pairs, 'right'))).to.deep.equal([id]);
+      }
+      const behind = { ...index('n'), left_bound: 'open' };
+      const rest = [Term.COUNT, [[Term.BETWEEN, [signed, n, [Term.MAXVAL]], behind]]];
+      expect(await value(rest)).to.equal(numbers.filter((other) => other > n).length);
+    }
+  });
 });

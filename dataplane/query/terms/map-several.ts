@@ -20,7 +20,7 @@ function zippedArrays(
   const count = Math.min(...arrays.map((items) => items.length));
   const positions = Array.from({ length: count }, (_, at) => at);
   const done = eachOf(positions, (at) =>
-    whenDone(by.call(arrays.map((items) => datumOfItem(items[at as number] as Item))), (value) => {
+    whenDone(by.call(arrays.map((items) => datumOfItem(items[at] as Item))), (value) => {
       results.push(datumOf(value));
     }),
   );

@@ -21,6 +21,7 @@ import { typeName } from '../../datum/type-name.ts';
 import {
   after,
   eachIn,
+  eachOf,
   isInfinite,
   itemFunction,
   itemsNow,
@@ -157,37 +158,25 @@ function isEmpty({ args: [target = null], context }: TermCall): Value | Promise<
   );
 }
 
-/** Whether each of the wanted values stands for an item of its own. */
+/** Whether each wanted value, and each function, has an item of its own. */
 function contains({ args: [target = null, ...wanted], context }: TermCall): Value | Promise<Value> {
-  const tests = wanted.map((want) =>
-    want instanceof FunctionValue
-      ? itemFunction(want)
-      : (
-          (datum) =>
-          (item: Item): Value =>
-            equalDatum(datumOfItem(item), datum)
-        )(datumOf(want)),
-  );
-  const open = new Set(tests);
-  const first = async (item: Item): Promise<void> => {
-    for (const test of open) {
-      if (!truth(await test(item))) continue;
-      open.delete(test);
-      return;
-    }
-  };
+  const functions = wanted.filter((want) => want instanceof FunctionValue).map(itemFunction);
+  const values = wanted.filter((want) => !(want instanceof FunctionValue)).map(datumOf);
+  const isDone = (): boolean => values.length + functions.length === 0;
   const step = (item: Item): unknown => {
-    for (const test of open) {
-      const value = test(item);
-      if (value instanceof Promise) return first(item).then(() => open.size === 0);
-      if (!truth(value)) continue;
-      open.delete(test);
-      break;
-    }
-    return open.size === 0;
+    const at = values.findIndex((value) => equalDatum(datumOfItem(item), value));
+    if (at >= 0) values.splice(at, 1);
+    const tried = eachOf([...functions], (holds) =>
+      whenDone(holds(item), (value) => {
+        if (!truth(value)) return false;
+        functions.splice(functions.indexOf(holds), 1);
+        return true;
+      }),
+    );
+    return after(tried, isDone);
   };
-  if (open.size === 0) return whenDone(streamFrom(target), () => true);
-  return after(eachIn(target, context, step), () => open.size === 0);
+  if (isDone()) return whenDone(streamFrom(target), () => true);
+  return after(eachIn(target, context, step), isDone);
 }
 
 export const partTerms: readonly TermEntry[] = [

@@ -136,12 +136,12 @@ export function collected<T>(
 }
 
 /** Each item in order, waiting only when `step` does; `step` answers true to stop. */
-export function eachOf(
-  items: readonly Item[],
-  step: (item: Item) => unknown,
+export function eachOf<T>(
+  items: readonly T[],
+  step: (item: T) => unknown,
 ): undefined | Promise<void> {
   for (let at = 0; at < items.length; at += 1) {
-    const result = step(items[at] as Item);
+    const result = step(items[at] as T);
     if (result instanceof Promise) return eachLater(items, step, { at, result });
     if (result === true) return undefined;
   }
@@ -149,14 +149,14 @@ export function eachOf(
 }
 
 /** The rest, from the first item that made it wait. */
-async function eachLater(
-  items: readonly Item[],
-  step: (item: Item) => unknown,
+async function eachLater<T>(
+  items: readonly T[],
+  step: (item: T) => unknown,
   first: { readonly at: number; readonly result: Promise<unknown> },
 ): Promise<void> {
   let stop = await first.result;
   for (let at = first.at + 1; at < items.length && stop !== true; at += 1)
-    stop = await step(items[at] as Item);
+    stop = await step(items[at] as T);
 }
 
 /** Each item of a sequence of any length, batch by batch. */

@@ -3,7 +3,7 @@ import { compareDatum } from '../../datum/compare.ts';
 import { datumOf, FunctionValue, Special } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import { fieldFunction } from './fields.ts';
-import { itemFunction, orAbsent, whenDone } from './sequence-tools.ts';
+import { after, eachOf, itemFunction, orAbsent, whenDone } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
 /** Orders that a query asks for: functions and fields, ascending or descending. */
@@ -51,23 +51,29 @@ export function compareRows(a: SortRow, b: SortRow, keys: readonly SortKey[]): n
   return 0;
 }
 
+/** One item after the other: a promise that nobody waits for must not fail. */
+function rowOf(item: Item, keys: readonly SortKey[]): SortRow | Promise<SortRow> {
+  const by: (Datum | undefined)[] = [];
+  const done = eachOf(keys, (key) =>
+    whenDone(keyOf(item, key), (value) => {
+      by.push(value);
+    }),
+  );
+  return after(done, () => ({ item, by }));
+}
+
 /** Items with what they are ordered by. Waits only when a function does. */
 export function sortRows(
   items: readonly Item[],
   keys: readonly SortKey[],
 ): readonly SortRow[] | Promise<readonly SortRow[]> {
-  const rows = items.map((item) => ({ item, by: keys.map((key) => keyOf(item, key)) }));
-  if (!rows.some(({ by }) => by.some((each) => each instanceof Promise)))
-    return rows as readonly SortRow[];
-  return (async () => {
-    const ready: SortRow[] = [];
-    for (const { item, by } of rows) {
-      const values: (Datum | undefined)[] = [];
-      for (const value of by) values.push(await value);
-      ready.push({ item, by: values });
-    }
-    return ready;
-  })();
+  const rows: SortRow[] = [];
+  const done = eachOf(items, (item) =>
+    whenDone(rowOf(item, keys), (row) => {
+      rows.push(row);
+    }),
+  );
+  return after(done, () => rows);
 }
 
 /** Items in order; equal ones keep theirs. */

@@ -8,7 +8,7 @@ import type { Stream } from '../stream.ts';
 import { Term } from '../term-table.ts';
 import { datumOfItem, ListValue, StreamValue } from '../value.ts';
 import type { Item, Value } from '../value.ts';
-import { isInfinite, itemsNow, streamFrom, whenDone } from './sequence-tools.ts';
+import { after, eachOf, isInfinite, itemsNow, streamFrom, whenDone } from './sequence-tools.ts';
 import { compareRows, sortKey, sortRows } from './sort-key.ts';
 import type { SortKey, SortRow } from './sort-key.ts';
 
@@ -96,20 +96,16 @@ function mergedUnion(args: readonly Value[], keys: readonly SortKey[]): Value | 
     return new StreamValue(stream, undefined, args.some(isInfinite));
   }
   const lanes = arrays.map(newLane);
-  const filled = arrays.map((items, at) =>
-    whenDone(sortRows(items, keys), (rows) => refill(lanes[at] as Lane, rows, keys)),
-  );
   const all = (): Value => {
     const results: Datum[] = [];
     for (let item = takeSmallest(lanes, keys); item !== undefined; item = takeSmallest(lanes, keys))
       results.push(datumOfItem(item));
     return results;
   };
-  if (!filled.some((each) => each instanceof Promise)) return all();
-  return (async () => {
-    for (const each of filled) await each;
-    return all();
-  })();
+  const filled = eachOf([...arrays.entries()], ([at, items]) =>
+    whenDone(sortRows(items, keys), (rows) => refill(lanes[at] as Lane, rows, keys)),
+  );
+  return after(filled, all);
 }
 
 function mergedStream(sources: readonly Stream[], keys: readonly SortKey[]): Stream {

@@ -1,0 +1,9 @@
+import * as fc from 'fast-check';
+import { differential } from './testing/differential.ts';
+
+describe('the query engine', () => {
+  it('answers what a model answers, with indexes and without', async function () {
+    this.timeout(60_000);
+    await fc.assert(differential, { numRuns: 150 });
+  });
+});
