@@ -60,8 +60,8 @@ export interface ApplierOptions {
   readonly unchecked: UncheckedVersions;
   /** Why stored text is no document of the group's table; undefined for one. */
   readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
-  /** A document took the place of one that was damaged, whose index entries nobody knows. */
-  readonly replacedDamage: (group: number, key: Uint8Array) => void;
+  /** Another document stands under the key now, or none. */
+  readonly written: (group: number, key: Uint8Array) => void;
   /** Resolves when nobody reads or writes the table any more, not after a restart either. */
   quarantine(group: number, damage: Damage): Promise<void>;
   /** Called with what makes the node unable to go on. */
@@ -307,7 +307,7 @@ export class Applier {
     { group, index, command, origin }: Extract<ApplyItem, { type: 'table' }>,
     target: Pick<ApplyTarget, 'indexes' | 'statistics'>,
   ): void {
-    const { failures, unchecked, problemOf, replacedDamage } = this.#options;
+    const { failures, unchecked, problemOf, written } = this.#options;
     for (const touched of this.#watches.get(group) ?? []) {
       touched.touch(index, command.operations);
     }
@@ -315,8 +315,8 @@ export class Applier {
       if (change.replacesDamage) {
         recountLater(transaction, group);
         for (const { keyspace } of target.indexes) failures.fail(keyspace, entriesUnknown);
-        replacedDamage(group, change.key);
       }
+      written(group, change.key);
       if (change.new === undefined) continue;
       const isDocument =
         origin === 'written'

@@ -1,14 +1,17 @@
 import { nameOfBytes } from '../common/bytes.ts';
 
 /**
- * Documents that the last scrub could not read, in tables that are served all the same. Nothing here is
- * kept over a restart: the next scrub says it again, and whoever reads such a document hears it anyway.
+ * Documents that a scrub or a request could not read, in tables that are served all the same. Nothing here
+ * is kept over a restart: the next scrub says it again, and whoever reads such a document hears it anyway.
  */
 export interface DamagedDocuments {
   readonly count: number;
   /** Sentences about the first ones. */
   readonly sentences: readonly string[];
 }
+
+/** Documents that are named; a scrub counts the others. */
+const namedMax = 100;
 
 interface Known {
   /** By the key's name; of the first ones only. */
@@ -34,8 +37,20 @@ export class DocumentDamages {
     this.#groups.set(group, { named, count });
   }
 
+  /** A request met one. */
+  met(group: number, key: Uint8Array, what: string): void {
+    const known = this.#groups.get(group) ?? { named: new Map<string, string>(), count: 0 };
+    const name = nameOfBytes(key);
+    // Those that have no name any more are met again and again: they are not counted here.
+    if (known.named.has(name) || known.named.size >= namedMax) return;
+    known.named.set(name, what);
+    known.count += 1;
+    this.#groups.set(group, known);
+  }
+
   /** Another document stands in its place, or none. */
   replaced(group: number, key: Uint8Array): void {
+    if (this.#groups.size === 0) return;
     const known = this.#groups.get(group);
     if (known?.named.delete(nameOfBytes(key)) !== true) return;
     known.count -= 1;

@@ -117,7 +117,7 @@ export class Database {
       failures: this.#indexes.failures,
       unchecked: this.#unchecked,
       problemOf: (group, text, key) => this.#problemOf(group, text, key),
-      replacedDamage: (group, key) => this.integrity.documents.replaced(group, key),
+      written: (group, key) => this.integrity.documents.replaced(group, key),
       quarantine: (group, damage) => this.integrity.mark(group, damage),
       failed: (error) => this.#fail(error),
     });

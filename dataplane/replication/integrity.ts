@@ -1,3 +1,4 @@
+import { fromHex } from '../common/bytes.ts';
 import { qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import type { StorageCorruptError } from '../table/errors.ts';
@@ -77,8 +78,10 @@ export class Integrity {
   }
 
   /** A request met a damaged value. */
-  meet({ code, message }: StorageCorruptError): void {
+  meet({ code, message, keyspace, keyHex, what }: StorageCorruptError): void {
     this.#met = { code, message };
+    const key = fromHex(keyHex);
+    this.documents.met(keyspace, key, `the value of its key ${keyHex} is damaged: ${what}`);
   }
 
   /** The error with the name of the table that it is about. */

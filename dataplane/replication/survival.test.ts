@@ -124,7 +124,9 @@ describe('a node whose log holds what cannot be applied', () => {
         const database = await open(life);
         if (isApplied) await database.settled();
         const group = groupOf(database);
-        expect(await refusalOf(group, 'k')).to.match(/of table `d\.t` .* key 6b\).*no document/);
+        expect(await refusalOf(group, 'k')).to.match(
+          /of table `d\.t` .* key 6b\): its text is no document \(/,
+        );
         const [failure] = await Promise.allSettled([scan(group)]);
         expect(failure).to.have.nested.property('reason.code', 'storage.corrupt');
         expect(await refusalOf(group, 'a')).to.equal('answered');

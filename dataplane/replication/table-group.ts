@@ -217,7 +217,9 @@ export class TableGroup {
     const problem = this.options.problemOf(text, key);
     if (problem === undefined) return;
     const place = { keyspace: this.options.group, keyHex: toHex(key) };
-    throw this.#met(new StorageCorruptError(place, `what is stored is no document, ${problem}`));
+    throw this.#met(
+      new StorageCorruptError(place, `its text is no document (${problem.replace(/[.]$/, '')})`),
+    );
   }
 
   #met(error: StorageCorruptError): StorageCorruptError {

@@ -140,7 +140,7 @@ export class KeyspaceScrub {
     const problem = target.problemOf(text, key.subarray(4));
     if (problem !== undefined) {
       this.seen.invalidDocuments += 1;
-      const what = `the value of its key ${toHex(key.subarray(4))} is no document: ${problem}`;
+      const what = `the value of its key ${toHex(key.subarray(4))} is no document (${problem.replace(/[.]$/, '')})`;
       this.#foundDocument(target.keyspace, what, key.slice(4));
     }
     for (const index of indexes) {
