@@ -17,7 +17,7 @@ import { logReserve } from './descriptors.ts';
 /** The store and the log of a data directory that this process has locked, as one database. */
 export interface OpenDataOptions extends Pick<
   DatabaseOptions,
-  'overlayBytesMax' | 'cacheBytesMax' | 'onProgress' | 'signal'
+  'overlayBytesMax' | 'cacheBytesMax' | 'onProgress' | 'signal' | 'isForRepair'
 > {
   readonly path: string;
   readonly logger: Logger;
@@ -38,7 +38,7 @@ export function openData({ path, logger, ...options }: OpenDataOptions): Promise
     }),
     openLog: ({ isFirst, ...replay }) => openLog(join(path, 'wal'), isFirst, replay, logger),
     codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
-    compileIndex,
+    compileIndex: options.isForRepair === true ? () => () => [] : compileIndex,
     indexFailed: ({ table, index, message, isRebuilt }) =>
       logger.error('an index has failed, and its table is served without it', {
         table,

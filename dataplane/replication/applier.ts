@@ -13,6 +13,7 @@ import { recountLater, StatisticsChanges } from '../table/statistics.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import type { ApplyStore, GroupLog } from './contract.ts';
 import type { Damage } from './damage.ts';
+import { writeMark } from './damage-mark.ts';
 import { entryKind } from './entry-kind.ts';
 import { EntryNotApplicableError } from './errors.ts';
 import type { IndexFailures } from './index-failures.ts';
@@ -62,8 +63,8 @@ export interface ApplierOptions {
   readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
   /** Another document stands under the key now, or none. */
   readonly written: (group: number, key: Uint8Array) => void;
-  /** Resolves when nobody reads or writes the table any more, not after a restart either. */
-  quarantine(group: number, damage: Damage): Promise<void>;
+  /** Nobody reads or writes the table any more. Calls back `quarantine`. */
+  quarantine(group: number, damage: Damage): void;
   /** Called with what makes the node unable to go on. */
   failed(error: Error): void;
 }
@@ -125,7 +126,7 @@ export class Applier {
   /** The metadata that the store has told to have; what it shows may be newer. */
   #stored: MetadataState;
   /** Groups in quarantine: their entries change no rows, and are kept. */
-  readonly #quarantined = new Set<number>();
+  readonly #quarantined = new Map<number, Damage>();
   /** By keyspace. */
   readonly #watches = new Map<number, Set<TouchedKeys>>();
   #running: Promise<void> | undefined;
@@ -150,9 +151,9 @@ export class Applier {
     this.#log = log;
   }
 
-  /** Entries of the group are parked from now on. */
-  quarantine(group: number): void {
-    this.#quarantined.add(group);
+  /** Entries of the group are parked from now on; the first of them goes with the mark. */
+  quarantine(group: number, damage: Damage): void {
+    if (!this.#quarantined.has(group)) this.#quarantined.set(group, damage);
   }
 
   push(item: ApplyItem): void {
@@ -203,7 +204,7 @@ export class Applier {
         const slices = Math.min(slicesMax, Math.ceil(this.#queue.length / itemsPerSliceMax));
         const running = Array.from({ length: slices }, () => this.#slice());
         const failed = (await Promise.allSettled(running)).find(isRejected);
-        if (failed !== undefined) await this.#passOver(failed.reason);
+        if (failed !== undefined) this.#passOver(failed.reason);
         this.#endDrains(this.#count.applied);
         this.#checkpointLater();
       }
@@ -217,13 +218,12 @@ export class Applier {
   }
 
   /** A table with an entry that cannot be applied is closed, and all others go on. */
-  async #passOver(error: unknown): Promise<void> {
+  #passOver(error: unknown): void {
     if (!(error instanceof EntryNotApplicableError) || this.#quarantined.has(error.group)) {
       throw error;
     }
     const { group, code, message } = error;
-    await this.#options.quarantine(group, { code, message });
-    this.quarantine(group);
+    this.#options.quarantine(group, { code, message });
   }
 
   #endDrains(reached: number): void {
@@ -290,6 +290,9 @@ export class Applier {
           ? { kind: entryKind.command, payload: encodeAgain(item.command) }
           : item;
       park(transaction, group, { index, kind, payload });
+      const damage = this.#quarantined.get(group);
+      // No earlier: before the metadata, a mark would be data of a table that nobody knows.
+      if (damage !== undefined) writeMark(transaction, group, damage);
       return true;
     }
     try {

@@ -15,6 +15,7 @@ import { removeStrays } from './clear.ts';
 import type { ApplyStore, CompileIndex, DocumentCodec, GroupLog, LogReplay } from './contract.ts';
 import type { Damage } from './damage.ts';
 import { CatalogLostError, DatabaseStoppedError, isRefusal } from './errors.ts';
+import type { EntryNotApplicableError } from './errors.ts';
 import { DocumentCache } from './document-cache.ts';
 import type { ExpiringTable } from './expiry.ts';
 import { Integrity } from './integrity.ts';
@@ -45,6 +46,11 @@ export interface DatabaseOptions {
   /** Bytes of documents that are kept because they were read by their key; zero for none. */
   readonly cacheBytesMax: number;
   onProgress(doneBytes: number, totalBytes: number): void;
+  /**
+   * Opens the metadata alone: no entry of a table is applied, nothing is evaluated, built or removed.
+   * Tables cannot be read or written, but dropped, and so can their indexes.
+   */
+  readonly isForRepair?: boolean;
   /** Hears of each index that fails. */
   indexFailed?(failed: FailedIndex): void;
   /** Hears of the first document that an index was evaluated on in vain. */
@@ -118,13 +124,14 @@ export class Database {
       unchecked: this.#unchecked,
       problemOf: (group, text, key) => this.#problemOf(group, text, key),
       written: (group, key) => this.integrity.documents.replaced(group, key),
-      quarantine: (group, damage) => this.integrity.mark(group, damage),
+      quarantine: (group, damage) => this.#quarantine(group, damage),
       failed: (error) => this.#fail(error),
     });
     this.#replay = new Replay({
       store: options.store,
       applier: this.#applier,
       bytesMax: replayedShareMax * options.overlayBytesMax,
+      isForRepair: options.isForRepair === true,
       state: () => this.#state,
       adopt: (state) => this.#adopt(state),
       isQuarantined: (group) => this.integrity.groups.of(group) !== undefined,
@@ -150,7 +157,7 @@ export class Database {
       isDamaged: (group) => this.integrity.groups.of(group) !== undefined,
       problemOf: (group, text, key) => this.#problemOf(group, text, key),
       unchecked: this.#unchecked,
-      mark: ({ keyspace }, damage) => this.#quarantine(keyspace, damage),
+      mark: ({ keyspace }, damage) => this.#mark(keyspace, damage),
       documents: this.integrity.documents,
       rebuildIndex: (tableId, keyspace) => this.rebuildIndex(tableId, keyspace),
       signal: this.#stopping.signal,
@@ -355,15 +362,10 @@ export class Database {
     const stored = store.read(readMetadata);
     if (stored === undefined && !store.read(isEmpty)) throw new CatalogLostError();
     this.#adopt(stored ?? emptyState);
-    for (const keyspace of this.integrity.readMarks()) this.#applier.quarantine(keyspace);
+    for (const [group, damage] of this.integrity.readMarks())
+      this.#applier.quarantine(group, damage);
     store.read((view) => this.#indexes.readFailures(view));
-    await applyParked({
-      store,
-      applier: this.#applier,
-      groups: Object.values(this.#state.tables).map(({ keyspace }) => keyspace),
-      isQuarantined: (group) => this.integrity.groups.of(group) !== undefined,
-      quarantine: (group, damage) => this.#quarantine(group, damage),
-    });
+    if (!this.#isForRepair) await this.#applyParked();
     const log = await this.#openLog(stored === undefined);
     this.#log = log;
     void log.failed.then((error) => this.#fail(error));
@@ -372,8 +374,8 @@ export class Database {
     if (last !== this.#replay.applied(metadataGroup)) await this.#applier.drained();
     this.#replay.requireEnd(log);
     this.integrity.markLost(log.damaged);
-    if (this.frozen === undefined) await removeStrays(store, this.#state);
-    await this.#settleUnchecked(log);
+    if (this.frozen === undefined && !this.#isForRepair) await removeStrays(store, this.#state);
+    if (!this.#isForRepair) await this.#settleUnchecked(log);
     this.#applier.releaseFrom(log);
     this.#metadata = new MetadataGroup(
       { state: this.#state, nextIndex: last + 1, signal: this.#stopping.signal },
@@ -382,9 +384,36 @@ export class Database {
       (state) => this.#adopt(state),
     );
     this.#adopt(this.#state);
-    if (this.frozen !== undefined) return;
+    if (this.frozen !== undefined || this.#isForRepair) return;
     this.#indexes.rebuildFailed();
     await this.transfers.abandonOld(this.#state);
+  }
+
+  get #isForRepair(): boolean {
+    return this.#options.isForRepair === true;
+  }
+
+  #applyParked(): Promise<void> {
+    return applyParked({
+      store: this.#options.store,
+      applier: this.#applier,
+      groups: Object.values(this.#state.tables).map(({ keyspace }) => keyspace),
+      isQuarantined: (group) => this.integrity.groups.of(group) !== undefined,
+      quarantine: (group, damage) => this.#mark(group, damage),
+    });
+  }
+
+  /** What the log has for tables and this release cannot apply; known after an opening for repair. */
+  get notApplicable(): readonly EntryNotApplicableError[] {
+    return this.#replay.notApplicable;
+  }
+
+  /** No start serves the table, until it is released. */
+  async quarantine(tableId: string, damage: Damage): Promise<void> {
+    const group = this.#state.tables[tableId]?.keyspace;
+    if (group === undefined) return;
+    await this.#mark(group, damage);
+    await this.#options.store.flushed();
   }
 
   /**
@@ -398,14 +427,23 @@ export class Database {
     const group = this.#state.tables[tableId]?.keyspace;
     if (group === undefined) return 0;
     await this.settled();
-    return this.#options.store.write((transaction) =>
+    const { store } = this.#options;
+    const discarded = await store.write((transaction) =>
       releaseGroup(transaction, group, discardEntries),
     );
+    await store.flushed();
+    return discarded;
   }
 
-  async #quarantine(group: number, damage: Damage): Promise<void> {
+  /** Whoever parks the next entry of the group writes the mark. */
+  #quarantine(group: number, damage: Damage): void {
+    this.integrity.groups.mark(group, damage);
+    this.#applier.quarantine(group, damage);
+  }
+
+  async #mark(group: number, damage: Damage): Promise<void> {
+    this.#quarantine(group, damage);
     await this.integrity.mark(group, damage);
-    this.#applier.quarantine(group);
   }
 
   /** At the first start of a release that knows of it, nothing in a store was ever checked. */
@@ -458,7 +496,7 @@ export class Database {
     const tables = Object.values(state.tables);
     const indexes = tables.flatMap((table) => table.indexes);
     this.#indexes.adopt(indexes);
-    if (this.#metadata === undefined) return;
+    if (this.#metadata === undefined || this.#isForRepair) return;
     const live = new Set(tables.map((table) => table.keyspace));
     for (const keyspace of this.#groups.keys()) {
       if (live.has(keyspace)) continue;

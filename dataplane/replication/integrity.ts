@@ -6,7 +6,7 @@ import type { ApplyStore, GroupLog } from './contract.ts';
 import { DamagedGroups } from './damage.ts';
 import type { Damage } from './damage.ts';
 import { DocumentDamages } from './damaged-documents.ts';
-import { readMark, writeMark } from './scrubber.ts';
+import { readMark, writeMark } from './damage-mark.ts';
 
 export interface DamagedTable {
   /** `database.table` */
@@ -49,16 +49,17 @@ export class Integrity {
     });
   }
 
-  /** Takes in what was found before this start; answers the tables. */
-  readMarks(): number[] {
+  /** Takes in what was found before this start. */
+  readMarks(): ReadonlyMap<number, Damage> {
     const { store } = this.#options;
-    const tables = Object.values(this.#options.state().tables);
-    const keyspaces = tables.map(({ keyspace }) => keyspace);
-    return keyspaces.filter((keyspace) => {
+    const marks = new Map<number, Damage>();
+    for (const { keyspace } of Object.values(this.#options.state().tables)) {
       const damage = store.read((view) => readMark(view, keyspace));
-      if (damage !== undefined) this.groups.mark(keyspace, damage);
-      return damage !== undefined;
-    });
+      if (damage === undefined) continue;
+      marks.set(keyspace, damage);
+      this.groups.mark(keyspace, damage);
+    }
+    return marks;
   }
 
   /** The table of a keyspace is not served any more, not after a restart either. */

@@ -1,9 +1,8 @@
 import type { WriteTransaction } from '../kv/store.ts';
-import { metaKey } from '../table/meta-key.ts';
 import { EntryNotApplicableError } from './errors.ts';
 import { parkedEntries, unpark } from './parked.ts';
 import { commandOf } from './replay.ts';
-import { readMark } from './scrubber.ts';
+import { readMark, removeMark } from './damage-mark.ts';
 
 /** Entries that one write looks at: a table in quarantine takes no more of them. */
 const entriesMax = 1_000_000;
@@ -19,7 +18,7 @@ export function releaseGroup(
   discardsEntries: boolean,
 ): number {
   const mark = readMark(transaction, group);
-  transaction.remove('meta', metaKey('damage', group));
+  removeMark(transaction, group);
   if (!discardsEntries) return 0;
   const entries = parkedEntries(transaction, group, { limit: entriesMax });
   const unreadable = entries.filter(

@@ -17,13 +17,18 @@ export interface ReplayHost {
   readonly applier: Applier;
   /** So much may be taken in before the store has it. */
   readonly bytesMax: number;
+  /** Then entries of tables are looked at, and stay where they are. */
+  readonly isForRepair: boolean;
   /** The metadata as far as it was taken in. */
   state(): MetadataState;
   adopt(state: MetadataState): void;
   isQuarantined(group: number): boolean;
-  /** Resolves when no start serves the table any more. */
-  quarantine(group: number, damage: Damage): Promise<void>;
+  /** Nobody reads or writes the table any more. */
+  quarantine(group: number, damage: Damage): void;
 }
+
+/** More would say nothing new. */
+const notApplicableMax = 100;
 
 /**
  * Takes in what the log has and the store has not, when a node starts. Guarded invariant: each group goes on
@@ -34,6 +39,8 @@ export interface ReplayHost {
 export class Replay {
   /** What waits for the store, to be served meanwhile. */
   readonly entries = new ReplayedEntries();
+  /** Of an opening for repair. */
+  readonly notApplicable: EntryNotApplicableError[] = [];
   readonly #host: ReplayHost;
   /** By group, what was taken in last. */
   readonly #last = new Map<number, number>();
@@ -71,6 +78,7 @@ export class Replay {
     if (index !== before + 1 && this.#isLive(group)) throw gapInReplay(group, before, index);
     if (group === metadataGroup) return this.#takeMetadata(record);
     this.#last.set(group, index);
+    if (this.#host.isForRepair) return this.#lookAt(record);
     if (this.#host.isQuarantined(group)) return this.#takeQuarantined(record);
     return this.#takeCommand(record);
   }
@@ -110,15 +118,20 @@ export class Replay {
     const command = commandOf(record);
     if (command instanceof EntryNotApplicableError) {
       const { code, message } = command;
-      return this.#host
-        .quarantine(group, { code, message })
-        .then(() => this.#takeQuarantined(record));
+      this.#host.quarantine(group, { code, message });
+      return this.#takeQuarantined(record);
     }
     const bytes = payload.byteLength + command.operations.length * entryOverheadBytes;
     const applied = this.entries.add(group, { index, command }, bytes);
     const origin = 'replayed';
     this.#host.applier.push({ type: 'table', group, index, command, origin, applied });
     return this.#room();
+  }
+
+  #lookAt(record: LogEntry): void {
+    if (this.notApplicable.length >= notApplicableMax) return;
+    const command = commandOf(record);
+    if (command instanceof EntryNotApplicableError) this.notApplicable.push(command);
   }
 
   #takeQuarantined({ group, index, kind, payload }: LogEntry): void | Promise<void> {

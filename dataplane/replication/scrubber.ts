@@ -1,12 +1,10 @@
-import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { databaseNames } from '../kv/store.ts';
-import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import type { ReadTransaction } from '../kv/store.ts';
 import { tableOfKeyspace } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
-import { metaKey } from '../table/meta-key.ts';
 import type { Damage } from './damage.ts';
 import type { DocumentDamages } from './damaged-documents.ts';
 import { scrubKeyspace, scrubTargets } from './scrub.ts';
@@ -46,16 +44,6 @@ export function isEmpty(transaction: ReadTransaction): boolean {
     const first = [...transaction.entries(name, { limit: 2 })];
     return first.every(({ key }) => name === 'meta' && isUncheckedMark(key));
   });
-}
-
-/** What a scrub found wrong with a table, for the starts to come. */
-export function readMark(transaction: ReadTransaction, keyspace: number): Damage | undefined {
-  const bytes = transaction.get('meta', metaKey('damage', keyspace));
-  return bytes === undefined ? undefined : (JSON.parse(decodeUtf8(bytes)) as Damage);
-}
-
-export function writeMark(transaction: WriteTransaction, keyspace: number, damage: Damage): void {
-  transaction.put('meta', metaKey('damage', keyspace), encodeUtf8(JSON.stringify(damage)));
 }
 
 /** A scrub takes so much of one core at most. */

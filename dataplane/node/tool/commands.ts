@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { toHex } from '../../common/bytes.ts';
-import { databaseByName, tableByName } from '../../metadata/state.ts';
 import type { TableRecord } from '../../metadata/state.ts';
 import type { Database } from '../../replication/database.ts';
 import type { Salvaged } from '../../replication/transfer/salvage.ts';
@@ -11,50 +10,30 @@ import { machineClock } from '../clock.ts';
 import { DiskGate, reserveBytesOf } from '../disk-gate.ts';
 import { diskUsage } from '../disk-usage.ts';
 import { storeDirectoryOf } from '../open-data.ts';
+import { tableName, tableNamed } from './names.ts';
 import { withDatabase } from './offline.ts';
+import { repair } from './repair.ts';
 import { readStream, writeStream } from './streams.ts';
 
 /** What the tool for a data directory does; each says what came of it in a sentence. */
 interface Arguments {
   readonly positionals: readonly string[];
   readonly as: string | undefined;
+  readonly discard: boolean;
   readonly signal: AbortSignal;
 }
 
 export interface Command {
   /** Names of its positional arguments. */
   readonly takes: readonly string[];
+  /** Whether more of them may follow. */
+  readonly takesMore?: boolean;
   readonly does: string;
   run(args: Arguments): Promise<string>;
 }
 
-/** It cannot be done as it was said. */
-export class UsageError extends Error {}
-
 /** It was done, and something is not as it was written. */
 class DamageFoundError extends Error {}
-
-interface TableName {
-  readonly database: string;
-  readonly table: string;
-}
-
-function tableName(text: string): TableName {
-  const [database = '', table = '', ...more] = text.split('.');
-  if (database === '' || table === '' || more.length > 0) {
-    throw new UsageError(`"${text}" is no name of a table: write DATABASE.TABLE`);
-  }
-  return { database, table };
-}
-
-function tableNamed({ state }: Database, name: TableName): TableRecord {
-  const database = databaseByName(state, name.database);
-  const table = database && tableByName(state, database.id, name.table);
-  if (table === undefined) {
-    throw new UsageError(`table ${name.database}.${name.table} does not exist`);
-  }
-  return table;
-}
 
 async function indexesBuilt(database: Database, signal: AbortSignal): Promise<void> {
   const isBuilding = ({ keyspace, indexes }: TableRecord): boolean =>
@@ -133,6 +112,8 @@ const scrub: Command = {
   does: 'looks at every document and index entry; builds damaged indexes anew, closes damaged tables',
   run({ positionals: [directory = ''], signal }) {
     return withDatabase(directory, signal, async (database) => {
+      // What the log has and the store has not is looked at, too.
+      await database.settled();
       const found = await database.scrub();
       await indexesBuilt(database, signal);
       const words = [
@@ -163,6 +144,13 @@ const compact: Command = {
   },
 };
 
+const repairCommand: Command = {
+  takes: ['DIRECTORY'],
+  takesMore: true,
+  does: 'lists what is damaged, without reading documents; with an action, mends it:',
+  run: ({ positionals, discard, signal }) => repair(positionals, { discard }, signal),
+};
+
 export const commands: Readonly<Record<string, Command>> = {
   export: exportTable,
   salvage,
@@ -170,4 +158,5 @@ export const commands: Readonly<Record<string, Command>> = {
   verify,
   scrub,
   compact,
+  repair: repairCommand,
 };

@@ -1,6 +1,8 @@
 import { argv, stderr, stdout } from 'node:process';
 import { parseArgs } from 'node:util';
-import { commands, UsageError } from './commands.ts';
+import { commands } from './commands.ts';
+import { UsageError } from './names.ts';
+import { repairUsage } from './repair.ts';
 
 /**
  * `npm run storage -- COMMAND`: works on the data directory of a node that does not run. What it has to
@@ -13,6 +15,7 @@ const usageText = [
   ...Object.entries(commands).map(
     ([name, { takes, does }]) => `npm run storage -- ${name} ${takes.join(' ')}: ${does}`,
   ),
+  ...repairUsage,
   'DIRECTORY is the data directory of a node that does not run (its --data-dir).',
   'FILE may be -, for standard input or output; use npm --silent then.',
   '-h, --help prints this text.',
@@ -24,7 +27,11 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<strin
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { as: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      as: { type: 'string' },
+      discard: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help === true) {
     stdout.write(`${usageText}\n`);
@@ -33,10 +40,11 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<strin
   const [name = '', ...rest] = positionals;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw new UsageError(`no such command: "${name}"`);
-  if (rest.length !== command.takes.length) {
+  const { takes, takesMore = false } = command;
+  if (rest.length < takes.length || (rest.length > takes.length && !takesMore)) {
     throw new UsageError(`${name} takes ${command.takes.join(' ')}`);
   }
-  return command.run({ positionals: rest, as: values.as, signal });
+  return command.run({ positionals: rest, as: values.as, discard: values.discard, signal });
 }
 
 function codeOf(error: unknown): number {

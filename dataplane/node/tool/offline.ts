@@ -5,11 +5,20 @@ import { openData } from '../open-data.ts';
 
 const overlayBytesMax = 64 * 1_048_576;
 
+type Work<T> = (database: Database) => Promise<T>;
+
 /** Runs `work` on the database of a directory that no node has open; it is locked meanwhile. */
-export async function withDatabase<T>(
+export const withDatabase = <T>(path: string, signal: AbortSignal, work: Work<T>): Promise<T> =>
+  withOpen(path, { signal }, work);
+
+/** The same with its metadata alone: nothing is evaluated and nothing of a table is applied. */
+export const withMetadata = <T>(path: string, signal: AbortSignal, work: Work<T>): Promise<T> =>
+  withOpen(path, { signal, isForRepair: true }, work);
+
+async function withOpen<T>(
   path: string,
-  signal: AbortSignal,
-  work: (database: Database) => Promise<T>,
+  how: { readonly signal: AbortSignal; readonly isForRepair?: boolean },
+  work: Work<T>,
 ): Promise<T> {
   using directory = openExistingDirectory(path);
   const database = await openData({
@@ -18,7 +27,7 @@ export async function withDatabase<T>(
     overlayBytesMax,
     cacheBytesMax: 0,
     onProgress: () => undefined,
-    signal,
+    ...how,
   });
   const failed = database.failed.then((error) => Promise.reject(error));
   try {

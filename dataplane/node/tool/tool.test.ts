@@ -201,7 +201,7 @@ describe('the tool for a data directory, as a process', () => {
   });
 
   it('ends with 2 and says how it is called', async () => {
-    for (const args of [['nothing'], ['verify', '--x'], ['export', directory, 'd.none', '-']]) {
+    for (const args of [['nothing'], ['verify', '--x'], ['repair', directory, 'mend']]) {
       const { code, said } = await run(...args);
       expect(code, args.join(' ')).to.equal(2);
       expect(said).to.contain('npm run storage -- export DIRECTORY DATABASE.TABLE FILE');
