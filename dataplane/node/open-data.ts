@@ -52,6 +52,11 @@ export function openData({ path, logger, ...options }: OpenDataOptions): Promise
         index,
         reason,
       }),
+    softRefused: (table, { message }) =>
+      logger.error('the log refused a write that was acknowledged with soft durability', {
+        table,
+        reason: message,
+      }),
   });
 }
 

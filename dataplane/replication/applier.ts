@@ -1,6 +1,8 @@
+import { allEnded } from '../common/all-ended.ts';
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
+import { spawn } from '../common/spawn.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
@@ -15,7 +17,7 @@ import type { ApplyStore, GroupLog } from './contract.ts';
 import type { Damage } from './damage.ts';
 import { writeMark } from './damage-mark.ts';
 import { entryKind } from './entry-kind.ts';
-import { EntryNotApplicableError } from './errors.ts';
+import { EntryNotApplicableError, gapInStore } from './errors.ts';
 import type { IndexFailures } from './index-failures.ts';
 import { park, unpark } from './parked.ts';
 import { writeUnchecked } from './unchecked.ts';
@@ -117,8 +119,20 @@ const entriesUnknown = {
   isRebuilt: true,
 } as const;
 
-const isRejected = (settled: PromiseSettledResult<void>): settled is PromiseRejectedResult =>
-  settled.status === 'rejected';
+const groupOf = (item: ApplyItem): number =>
+  item.type === 'metadata' ? metadataGroup : item.group;
+
+/** A commit before this one may have failed: behind a gap the position would hide what is missing. */
+function advance(
+  transaction: ReadTransaction,
+  positions: Map<number, number>,
+  item: ApplyItem,
+): void {
+  const group = groupOf(item);
+  const before = positions.get(group) ?? readApplied(transaction, group);
+  if (item.index !== before + 1) throw gapInStore(group, before, item.index);
+  positions.set(group, item.index);
+}
 
 export class Applier {
   readonly #options: ApplierOptions;
@@ -129,13 +143,15 @@ export class Applier {
   readonly #quarantined = new Map<number, Damage>();
   /** By keyspace. */
   readonly #watches = new Map<number, Set<TouchedKeys>>();
-  #running: Promise<void> | undefined;
+  #isRunning = false;
   /** Ends the gathering. */
   #wake: () => void = () => undefined;
   /** Items that were ever pushed, and that the store has. */
   readonly #count = { pushed: 0, applied: 0 };
   /** Callers of `drained`: nothing is gathered while there is one. */
-  #drains: { readonly target: number; readonly done: () => void }[] = [];
+  #drains: (PromiseWithResolvers<void> & { readonly target: number })[] = [];
+  /** Why the store cannot be built on: nothing is applied behind a gap, and the log keeps everything. */
+  #failure: Error | undefined;
   #log: GroupLog | undefined;
   #checkpointTimer: NodeJS.Timeout | undefined;
   #checkpointing: Promise<void> | undefined;
@@ -157,19 +173,32 @@ export class Applier {
   }
 
   push(item: ApplyItem): void {
+    if (this.#failure !== undefined) return;
     this.#queue.push(item);
     this.#count.pushed += 1;
     if (this.#queue.length >= gatherItems) this.#wake();
-    this.#running ??= this.#run();
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    spawn(
+      () => this.#run(),
+      (error) => {
+        this.#fail(error as Error);
+        this.#isRunning = false;
+      },
+    );
   }
 
-  /** Resolves when everything pushed so far is in the store; what is pushed meanwhile does not count. */
+  /**
+   * Resolves when everything pushed so far is in the store; what is pushed meanwhile does not count. Rejects when
+   * it never will be.
+   */
   async drained(): Promise<void> {
-    if (this.#running === undefined) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#drains.push({ target: this.#count.pushed, done: resolve });
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#count.applied === this.#count.pushed) return;
+    const drain = { ...Promise.withResolvers<void>(), target: this.#count.pushed };
+    this.#drains.push(drain);
     this.#wake();
-    await promise;
+    await drain.promise;
   }
 
   /** From now on `touched` hears of every change of the keyspace, until what is answered is called. */
@@ -196,25 +225,20 @@ export class Applier {
   }
 
   async #run(): Promise<void> {
-    try {
-      // Leaves the caller's turn: entries that commit together are applied together.
-      await Promise.resolve();
-      while (this.#queue.length > 0) {
-        await this.#gather();
-        const slices = Math.min(slicesMax, Math.ceil(this.#queue.length / itemsPerSliceMax));
-        const running = Array.from({ length: slices }, () => this.#slice());
-        const failed = (await Promise.allSettled(running)).find(isRejected);
-        if (failed !== undefined) this.#passOver(failed.reason);
-        this.#endDrains(this.#count.applied);
-        this.#checkpointLater();
+    // Leaves the caller's turn: entries that commit together are applied together.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      await this.#gather();
+      const slices = Math.min(slicesMax, Math.ceil(this.#queue.length / itemsPerSliceMax));
+      try {
+        await allEnded(Array.from({ length: slices }, () => this.#slice()));
+      } catch (error) {
+        this.#passOver(error);
       }
-    } catch (error) {
-      this.#queue.length = 0;
-      this.#options.failed(error as Error);
-    } finally {
-      this.#running = undefined;
-      this.#endDrains(Number.POSITIVE_INFINITY);
+      this.#endDrains(this.#count.applied);
+      this.#checkpointLater();
     }
+    this.#isRunning = false;
   }
 
   /** A table with an entry that cannot be applied is closed, and all others go on. */
@@ -229,7 +253,15 @@ export class Applier {
   #endDrains(reached: number): void {
     const over = this.#drains.filter(({ target }) => target <= reached);
     this.#drains = this.#drains.filter(({ target }) => target > reached);
-    for (const { done } of over) done();
+    for (const { resolve } of over) resolve();
+  }
+
+  /** An entry is not in the store: none behind it may come there, or replay would never bring it. */
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#queue.length = 0;
+    this.#options.failed(this.#failure);
+    for (const { reject } of this.#drains.splice(0)) reject(this.#failure);
   }
 
   async #gather(): Promise<void> {
@@ -258,12 +290,7 @@ export class Applier {
     const positions = new Map<number, number>();
     let count = 0;
     for (const item of this.#queue) {
-      if (item.type === 'metadata') {
-        transaction.put('meta', metadataKey, encodeUtf8(JSON.stringify(item.state)));
-        positions.set(metadataGroup, item.index);
-      } else if (this.#applyTable(transaction, item, statistics)) {
-        positions.set(item.group, item.index);
-      }
+      if (this.#applyItem(transaction, item, statistics)) advance(transaction, positions, item);
       count += 1;
       if (count >= itemsPerSliceMax || performance.now() > deadline) break;
     }
@@ -274,11 +301,15 @@ export class Applier {
   }
 
   /** Whether the position moves: not for a table that was dropped, of which nothing is left. */
-  #applyTable(
+  #applyItem(
     transaction: WriteTransaction,
-    item: Exclude<ApplyItem, { type: 'metadata' }>,
+    item: ApplyItem,
     statistics: StatisticsChanges,
   ): boolean {
+    if (item.type === 'metadata') {
+      transaction.put('meta', metadataKey, encodeUtf8(JSON.stringify(item.state)));
+      return true;
+    }
     const { group, index } = item;
     const indexes = this.#options.indexesOf(group);
     if (indexes === undefined) return false;
@@ -349,6 +380,7 @@ export class Applier {
    * wants its entries.
    */
   async checkpoint(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     const { store } = this.#options;
     const stored = this.#stored;
     const positions = store.read(

@@ -65,12 +65,9 @@ export class Background {
   }
 
   #startBuild(table: TableRecord, { keyspace }: IndexRecord): void {
-    const building = this.#inBackground(keyspace, () => this.#build(table, keyspace));
     // An index that was dropped while it was built is garbage by then.
-    void building?.then(() => {
-      const piece = this.#options.state().garbage.find((each) => each.keyspace === keyspace);
-      if (piece !== undefined) this.#startClearing(piece);
-    });
+    const ended = (): void => this.#clearIfGarbage(keyspace);
+    this.#inBackground(keyspace, () => this.#build(table, keyspace), ended);
   }
 
   async #build(table: TableRecord, keyspace: number): Promise<void> {
@@ -116,9 +113,29 @@ export class Background {
     }
   }
 
+  /**
+   * The rows of an import become garbage: at once, or as soon as the log takes the change. When the node stops
+   * before, its next start asks again.
+   */
+  async abandon(keyspace: number): Promise<void> {
+    const command = { type: 'abandonImport', keyspace } as const;
+    try {
+      await this.#options.change(command);
+    } catch (error) {
+      const ended = (): void => this.#clearIfGarbage(keyspace);
+      if (isRefusal(error)) this.#inBackground(keyspace, () => this.#change(command), ended);
+      else if (!this.#options.signal.aborted) this.#options.failed(error as Error);
+    }
+  }
+
+  #clearIfGarbage(keyspace: number): void {
+    const piece = this.#options.state().garbage.find((each) => each.keyspace === keyspace);
+    if (piece !== undefined) this.#startClearing(piece);
+  }
+
   #startClearing(piece: Garbage): void {
     const { store, signal } = this.#options;
-    void this.#inBackground(piece.keyspace, async () => {
+    this.#inBackground(piece.keyspace, async () => {
       await clearKeyspace(store, piece, signal);
       // After a power cut the log would know of a removal that the medium does not have.
       await store.flushed();
@@ -129,22 +146,27 @@ export class Background {
   /**
    * It begins when the store has the change that asks for it, and what was written before: replay
    * would apply that without knowing of an index, or for one that is gone, beside what the work has
-   * left in the store. Answers nothing when there is such work already.
+   * left in the store. Nothing begins while there is such work already.
    */
-  #inBackground(keyspace: number, work: () => Promise<void>): Promise<void> | undefined {
+  #inBackground(
+    keyspace: number,
+    work: () => Promise<void>,
+    ended: () => void = () => undefined,
+  ): void {
     const { signal } = this.#options;
-    if (signal.aborted || this.#running.has(keyspace)) return undefined;
-    const running = this.#options
-      .settled()
-      .then(work)
-      .catch((error: unknown) => {
+    if (signal.aborted || this.#running.has(keyspace)) return;
+    const run = async (): Promise<void> => {
+      try {
+        await this.#options.settled();
+        await work();
+      } catch (error) {
         // Stopping is no failure.
         if (!signal.aborted) this.#options.failed(error as Error);
-      })
-      .finally(() => {
+      } finally {
         this.#running.delete(keyspace);
-      });
-    this.#running.set(keyspace, running);
-    return running;
+      }
+      ended();
+    };
+    this.#running.set(keyspace, run());
   }
 }

@@ -1,5 +1,7 @@
+import { allEnded } from '../common/all-ended.ts';
 import { assert } from '../common/assert.ts';
 import type { Clock } from '../common/clock.ts';
+import { spawn } from '../common/spawn.ts';
 import type { StoreStatistics } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
 import { emptyState, qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
@@ -26,7 +28,7 @@ import { applyParked } from './apply-parked.ts';
 import { Replay } from './replay.ts';
 import { isEmpty, Scrubber } from './scrubber.ts';
 import type { ScrubCounters, ScrubPlan } from './scrubber.ts';
-import { TableGroup } from './table-group.ts';
+import { commandBytesMaxDefault, TableGroup } from './table-group.ts';
 import { TableIndexes } from './table-indexes.ts';
 import type { FailedIndex, IndexState, PlaceOfIndex } from './table-indexes.ts';
 import { Transfers } from './transfer/transfers.ts';
@@ -43,6 +45,8 @@ export interface DatabaseOptions {
   readonly compileIndex: CompileIndex;
   /** Bytes of writes that may wait for the store. */
   readonly overlayBytesMax: number;
+  /** A command is closed when it holds so many bytes; 1 MiB when it is not given. */
+  readonly commandBytesMax?: number;
   /** Bytes of documents that are kept because they were read by their key; zero for none. */
   readonly cacheBytesMax: number;
   onProgress(doneBytes: number, totalBytes: number): void;
@@ -55,6 +59,8 @@ export interface DatabaseOptions {
   indexFailed?(failed: FailedIndex): void;
   /** Hears of the first document that an index was evaluated on in vain. */
   documentLeftOut?(place: PlaceOfIndex, why: string): void;
+  /** Called when a table loses a write that was acknowledged softly; once until a `sync` of the table reports it. */
+  softRefused?(table: string, refusal: Error): void;
   readonly signal: AbortSignal;
 }
 
@@ -167,6 +173,7 @@ export class Database {
       applier: this.#applier,
       state: () => this.#state,
       change: (command) => this.change(command),
+      abandon: (keyspace) => this.#background.abandon(keyspace),
       group: (tableId) => this.group(tableId),
       settled: () => this.settled(),
       compileIndex: options.compileIndex,
@@ -181,7 +188,11 @@ export class Database {
       store,
       compileIndex,
       state: () => this.#state,
-      rebuild: (tableId, keyspace) => this.#rebuildAlone(tableId, keyspace),
+      rebuild: (tableId, keyspace, ended) =>
+        spawn(
+          () => this.#rebuildAlone(tableId, keyspace).finally(ended),
+          (error) => this.#fail(error as Error),
+        ),
       failed: (failed) => {
         this.#options.indexFailed?.(failed);
         this.#notify();
@@ -345,16 +356,38 @@ export class Database {
     return this.#applier.checkpoint();
   }
 
-  /** Everything acknowledged is on the medium when it resolves. Requests must have ended before. */
+  /**
+   * Everything acknowledged is on the medium when it resolves; it rejects when something is not, and has closed
+   * everything all the same. Requests must have ended before.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort(new DatabaseStoppedError());
-    await Promise.allSettled([...this.#groups.values()].map((group) => group.sync()));
-    await this.transfers.stopped();
-    await this.#background.stopped();
-    await this.#scrubber.stopped();
-    await this.#applier.stop();
-    await this.#log?.close();
-    await this.#options.store.close();
+    const failures: unknown[] = [];
+    for (const step of [
+      () => allEnded([...this.#groups.values()].map((group) => this.#flushed(group))),
+      () => this.transfers.stopped(),
+      () => this.#background.stopped(),
+      () => this.#scrubber.stopped(),
+      () => this.#applier.stop(),
+      () => this.#log?.close(),
+      () => this.#options.store.close(),
+    ]) {
+      try {
+        await step();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** What was refused was reported when it was: `softRefused`. */
+  async #flushed(group: TableGroup): Promise<void> {
+    try {
+      await group.sync();
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
   }
 
   async #open(): Promise<void> {
@@ -368,7 +401,8 @@ export class Database {
     if (!this.#isForRepair) await this.#applyParked();
     const log = await this.#openLog(stored === undefined);
     this.#log = log;
-    void log.failed.then((error) => this.#fail(error));
+    const fail = (error: unknown): void => this.#fail(error as Error);
+    spawn(async () => fail(await log.failed), fail);
     // Groups serve what was replayed from their overlays; tables and indexes must be those of the store.
     const last = this.#replay.last(metadataGroup);
     if (last !== this.#replay.applied(metadataGroup)) await this.#applier.drained();
@@ -525,6 +559,7 @@ export class Database {
       primaryKey: table.primaryKey,
       store,
       codec,
+      commandBytesMax: this.#options.commandBytesMax ?? commandBytesMaxDefault,
       log: this.#log,
       applier: this.#applier,
       budget: this.#budget,
@@ -535,6 +570,8 @@ export class Database {
       indexes: () => this.#indexesOf(table.keyspace) ?? [],
       replayed: this.#replay.entries.of(table.keyspace),
       damaged: (error) => this.integrity.meet(error),
+      softRefused: (refusal) =>
+        this.#options.softRefused?.(qualifiedName(this.#state, table), refusal),
     });
   }
 

@@ -82,3 +82,10 @@ export function logBehindStore(group: number, end: number, applied: number): Rep
     `The log ends with entry ${end} of group ${group}, and the store has applied ${applied}: they do not belong together. Restore both from the same snapshot.`,
   );
 }
+
+/** An entry came to the store before the one in front of it was there. */
+export function gapInStore(group: number, applied: number, index: number): ReplayError {
+  return new ReplayError(
+    `Entry ${index} of group ${group} cannot be applied: the store has applied up to ${applied}, because a write before it failed. The log has all of them; a restart applies them.`,
+  );
+}

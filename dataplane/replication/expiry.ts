@@ -112,9 +112,16 @@ export class Expiry {
   async #turn(table: ExpiringTable, signal: AbortSignal): Promise<number> {
     const { index, group } = table;
     try {
-      const deletions: Promise<void>[] = [];
-      const waitMs = await this.#propose(table, deletions, signal);
-      await Promise.all(deletions);
+      const deletions: Promise<Error | undefined>[] = [];
+      let failure: Error | undefined;
+      let waitMs = 0;
+      try {
+        waitMs = await this.#propose(table, deletions, signal);
+      } finally {
+        // Those that were begun are awaited whatever becomes of the next.
+        failure = (await Promise.all(deletions)).find((each) => each !== undefined);
+      }
+      if (failure !== undefined) throw failure;
       this.#delayed.delete(index);
       return waitMs;
     } catch (error) {
@@ -130,7 +137,7 @@ export class Expiry {
   /** Begins the deletions of a turn: they go into the log together. */
   async #propose(
     table: ExpiringTable,
-    deletions: Promise<void>[],
+    deletions: Promise<Error | undefined>[],
     signal: AbortSignal,
   ): Promise<number> {
     const { index } = table;
@@ -141,10 +148,7 @@ export class Expiry {
       if (position === timeKeys.start) this.#note(index, found.firstMs);
       if (found.keys.length > 0) {
         if (this.#options.isRefused()) return lookMsMax;
-        const deletion = this.#delete(table, found.keys, signal);
-        // It is awaited at the end of the turn.
-        deletion.catch(() => undefined);
-        deletions.push(deletion);
+        deletions.push(this.#delete(table, found.keys, signal));
         await nextTurn();
       }
       if (!found.isMore) {
@@ -160,16 +164,22 @@ export class Expiry {
     return 0;
   }
 
+  /** Answers why documents stay, since nobody waits for it before the turn ends. */
   async #delete(
     { group, field }: ExpiringTable,
     keys: readonly Uint8Array[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Error | undefined> {
     const evaluate = (old: Datum): Datum => (isDue(old, field, this.#options.now()) ? null : old);
     const edits = keys.map((key): Edit => ({ key, evaluate }));
-    const outcomes = await group.edit(edits, 'hard', signal);
-    for (const outcome of outcomes) {
-      if (outcome.old !== null && outcome.new === null) this.#expired += 1;
+    try {
+      const outcomes = await group.edit(edits, 'hard', signal);
+      for (const { old, new: next, error } of outcomes) {
+        if (error === undefined && old !== null && next === null) this.#expired += 1;
+      }
+      return outcomes.find(({ error }) => error !== undefined)?.error;
+    } catch (error) {
+      return error as Error;
     }
   }
 

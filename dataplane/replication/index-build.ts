@@ -1,3 +1,4 @@
+import { allEnded } from '../common/all-ended.ts';
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { successor } from '../common/bytes.ts';
@@ -78,7 +79,7 @@ export function removeProgress(transaction: WriteTransaction, keyspace: number):
 export async function buildIndex(store: ApplyStore, build: IndexBuild): Promise<void> {
   while (build.isWanted()) {
     build.signal.throwIfAborted();
-    const goesOn = await Promise.all(
+    const goesOn = await allEnded(
       Array.from({ length: slicesPerCommit }, () =>
         store.write((transaction) => buildSlice(transaction, build)),
       ),

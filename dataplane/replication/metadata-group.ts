@@ -1,4 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import { InTurn } from '../common/in-turn.ts';
 import { applyMetadata } from '../metadata/apply.ts';
 import { readMetadataCommand } from '../metadata/command-format.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
@@ -32,7 +33,7 @@ export class MetadataGroup {
   readonly #changed: (state: MetadataState) => void;
   #state: MetadataState;
   #nextIndex: number;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(
     start: {
@@ -59,9 +60,7 @@ export class MetadataGroup {
 
   /** Resolves when the change is committed, with the state after it; or with why it is refused. */
   change(command: MetadataCommand): Promise<MetadataState | Refused> {
-    const result = this.#last.then(() => this.#changeNow(command));
-    this.#last = result.catch(() => undefined);
-    return result;
+    return this.#turns.run(() => this.#changeNow(command));
   }
 
   async #changeNow(command: MetadataCommand): Promise<MetadataState | Refused> {

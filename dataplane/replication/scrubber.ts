@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.ts';
+import { InTurn } from '../common/in-turn.ts';
 import { databaseNames } from '../kv/store.ts';
 import type { ReadTransaction } from '../kv/store.ts';
 import { tableOfKeyspace } from '../metadata/state.ts';
@@ -69,7 +70,7 @@ export class Scrubber {
     damagedDocuments: 0,
   };
   readonly #options: ScrubberOptions;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(options: ScrubberOptions) {
     this.#options = options;
@@ -87,7 +88,7 @@ export class Scrubber {
 
   /** Resolves when no pass is under way any more. */
   async stopped(): Promise<void> {
-    await Promise.allSettled([this.#last]);
+    await this.#turns.ended();
   }
 
   /**
@@ -95,9 +96,7 @@ export class Scrubber {
    * way. Answers what it found.
    */
   pass(clock?: Clock): Promise<readonly Finding[]> {
-    const pass = this.#last.then(() => this.#pass(clock));
-    this.#last = pass.catch(() => undefined);
-    return pass;
+    return this.#turns.run(() => this.#pass(clock));
   }
 
   async #pass(clock?: Clock): Promise<readonly Finding[]> {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { spawn } from '../common/spawn.ts';
 import * as fc from 'fast-check';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { encodeAgain } from '../table/command.ts';
@@ -59,7 +60,8 @@ async function survives(world: World): Promise<void> {
   for (const life of ['first', 'second']) {
     const database = await open(world);
     let failure: Error | undefined;
-    void database.failed.then((error) => (failure = error));
+    const note = (error: unknown): void => void (failure = error as Error);
+    spawn(async () => note(await database.failed), note);
     await serves(otherOf(database), life);
     const refusal = await refusalOf(groupOf(database), 'k');
     if (refusal !== 'answered') expect(refusal).to.contain('`d.t`');

@@ -3,11 +3,12 @@ import { decodeUtf8, nameOfBytes, toHex } from '../common/bytes.ts';
 import type { Datum } from '../datum/datum.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { anyVersion, encodeCommand } from '../table/command.ts';
-import type { NewCommand, NewOperation } from '../table/command.ts';
+import type { NewCommand } from '../table/command.ts';
 import { decodeDocument, keyInKeyspace, keyspaceKey } from '../table/envelope.ts';
 import type { StoredDocument } from '../table/envelope.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import { readStatistics } from '../table/statistics.ts';
+import { Acknowledgement } from './acknowledgement.ts';
 import { readApplied } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { ApplyStore, DocumentCodec, Edit, EditOutcome, GroupLog, Row } from './contract.ts';
@@ -18,6 +19,7 @@ import { isRefusal, TableDamagedError } from './errors.ts';
 import { Overlay } from './overlay.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { OverlayBudget } from './overlay-budget.ts';
+import { Proposal, Proposals } from './proposal.ts';
 import type { ReplayedEntry } from './replayed.ts';
 
 /**
@@ -38,6 +40,8 @@ export interface TableGroupOptions {
   /** Documents that were read by their key. */
   readonly cache: GroupDocuments;
   readonly codec: DocumentCodec;
+  /** A command is closed when it holds so many bytes. */
+  readonly commandBytesMax: number;
   /** Asked before anything of the group is read or written. */
   readonly damagedGroups: DamagedGroups;
   /** Indexes of the table now. */
@@ -50,10 +54,12 @@ export interface TableGroupOptions {
   problemOf(text: string, key: Uint8Array): string | undefined;
   /** Hears of every damaged value that somebody read. */
   damaged(error: StorageCorruptError): void;
+  /** Called with the first refusal of a soft write since the last `sync`. */
+  softRefused(refusal: Error): void;
 }
 
-/** A command is closed when it holds so much: bounds the records of the log. */
-const commandBytesMax = 1_048_576;
+/** A command is closed when it holds so many bytes: bounds the records of the log. */
+export const commandBytesMaxDefault = 1_048_576;
 export const entryOverheadBytes = 200;
 
 interface Current {
@@ -65,19 +71,29 @@ interface Current {
 
 const noDocument: Current = { version: 0, text: undefined };
 
-/** What an `edit` call has staged and not proposed: one command to be. */
-interface Staged {
-  readonly operations: NewOperation[];
-  readonly entries: { readonly name: string; readonly entry: OverlayEntry }[];
-  bytes: number;
-  /** How the number of documents changes. */
-  delta: number;
+/** One `edit` call while its edits are evaluated. */
+interface EditCall {
+  readonly signal: AbortSignal;
+  readonly acknowledgement: Acknowledgement;
+  /** What is staged and not proposed; there is none while the call waits for anything. */
+  staged: Proposal | undefined;
 }
+
+/** An edit, and the document that it was evaluated on. */
+interface Evaluated {
+  readonly edit: Edit;
+  readonly name: string;
+  readonly current: Current;
+  readonly old: Datum;
+  /** Of the document, while it is not committed. */
+  readonly basis: Proposal | undefined;
+}
+
+/** What an edit came to, and the proposal that it stands for. */
+type Result = readonly [outcome: EditOutcome, proposal: Proposal | undefined];
 
 const entryBytes = (key: Uint8Array, body: Uint8Array | undefined): number =>
   key.byteLength * 2 + (body?.byteLength ?? 0) + entryOverheadBytes;
-
-const nothingStaged = (): Staged => ({ operations: [], entries: [], bytes: 0, delta: 0 });
 
 export class TableGroup {
   readonly overlay = new Overlay();
@@ -85,16 +101,12 @@ export class TableGroup {
   readonly counters = { reads: 0, writes: 0 };
   #nextIndex: number;
   #count: number;
-  #lastProposal: Promise<void> = Promise.resolve();
-  #softPending = 0;
-  /** By index, what the log was asked to take and has not answered. */
-  readonly #outstanding = new Map<number, Staged>();
-  /** How often proposals were withdrawn, and why the last time. */
-  readonly #withdrawn: { times: number; reason?: Error } = { times: 0 };
-  readonly #latches = new Map<string, Promise<void>>();
+  readonly #proposals: Proposals;
+  readonly #latches = new Map<string, Promise<Result>>();
 
   constructor(options: TableGroupOptions) {
     this.options = options;
+    this.#proposals = new Proposals((refusal) => options.softRefused(refusal));
     const applied = options.store.read((view) => readApplied(view, options.group));
     this.#nextIndex =
       Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;
@@ -105,7 +117,7 @@ export class TableGroup {
   /** Committed before a restart, and not in the store: as if it had been committed now. */
   #takeReplayed(replayed: ReplayedEntry): void {
     const { index, command } = replayed;
-    const staged = nothingStaged();
+    const staged = new Proposal(index);
     for (const { key, expectedVersion, body } of command.operations) {
       const text = body === undefined ? undefined : decodeUtf8(body);
       const bytes = entryBytes(key, body);
@@ -136,28 +148,22 @@ export class TableGroup {
   /** Waits until every write acknowledged so far can be read. */
   async readable(): Promise<void> {
     this.requireIntact();
-    if (this.#softPending > 0) await this.#answered();
+    if (this.#proposals.hasSoft) await this.#proposals.softEnded();
   }
 
-  /** What was refused for want of room is not there, which a reader may see. */
-  async #answered(): Promise<void> {
-    try {
-      await this.#lastProposal;
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-    }
-  }
-
-  /** Resolves when every write so far is on the medium; rejects when the last ones were refused. */
-  async sync(): Promise<void> {
-    await this.#lastProposal;
+  /**
+   * Resolves when every write so far is on the medium; rejects when the log refused one that was acknowledged
+   * softly since the last call.
+   */
+  sync(): Promise<void> {
+    return this.#proposals.sync();
   }
 
   /** At once, unless soft writes wait for the log: most reads need no promise. */
   get(key: Uint8Array): Row | undefined | Promise<Row | undefined> {
     this.requireIntact();
-    if (this.#softPending === 0) return this.#getNow(key);
-    return this.#answered().then(() => this.#getNow(key));
+    if (!this.#proposals.hasSoft) return this.#getNow(key);
+    return this.#proposals.softEnded().then(() => this.#getNow(key));
   }
 
   #getNow(key: Uint8Array): Row | undefined {
@@ -228,45 +234,55 @@ export class TableGroup {
     return named;
   }
 
-  /** Evaluates and commits edits, in order. Soft: resolves when they are proposed. */
+  /**
+   * Evaluates and commits edits, in order. Soft: resolves when they are proposed. An edit that the log refused
+   * has the refusal as its outcome; rejects with it when none was taken.
+   */
   async edit(
     edits: readonly Edit[],
     durability: 'hard' | 'soft',
     signal: AbortSignal,
   ): Promise<EditOutcome[]> {
     this.requireIntact();
-    if (this.#isCrowded || signal.aborted) await this.#room(signal);
-    const outcomes: EditOutcome[] = [];
-    let staged = nothingStaged();
-    let last: Promise<void> | undefined;
-    const flush = (): void => {
-      if (staged.operations.length > 0) last = this.#propose(staged);
-      staged = nothingStaged();
-    };
+    signal.throwIfAborted();
+    const acknowledgement = new Acknowledgement();
+    await this.#evaluateAll(edits, { signal, acknowledgement, staged: undefined });
+    return durability === 'hard' ? acknowledgement.hard() : acknowledgement.soft(this.#proposals);
+  }
+
+  async #evaluateAll(edits: readonly Edit[], call: EditCall): Promise<void> {
+    const { signal, acknowledgement } = call;
     for (const edit of edits) {
-      const name = nameOfBytes(edit.key);
-      while (this.#latches.has(name)) {
-        flush();
-        await this.#latches.get(name);
-        await this.#room(signal);
-      }
-      const started = this.#evaluate(edit, { name, signal }, staged);
-      if (started instanceof Promise) {
-        flush();
-        outcomes.push(await started);
-        await this.#room(signal);
-      } else {
-        outcomes.push(started);
-      }
-      if (staged.bytes >= commandBytesMax) {
-        flush();
-        await this.#room(signal);
+      try {
+        const name = nameOfBytes(edit.key);
+        // Asked in the same turn in which the edit is staged: others may have taken the room meanwhile.
+        while (this.#isCrowded || this.#latches.has(name)) {
+          this.#flush(call);
+          await this.#latches.get(name);
+          await this.#room(signal);
+        }
+        const result = this.#evaluate(edit, name, call);
+        if (result instanceof Promise) {
+          this.#flush(call);
+          acknowledgement.add(...(await result));
+          signal.throwIfAborted();
+          this.requireIntact();
+        } else acknowledgement.add(...result);
+        if ((call.staged?.bytes ?? 0) >= this.options.commandBytesMax) this.#flush(call);
+      } catch (error) {
+        // There is no room for the rest of them; those before are on their way.
+        if (!isRefusal(error)) throw error;
+        acknowledgement.refuse(edits.length - acknowledgement.length, error);
+        return;
       }
     }
-    flush();
-    if (durability === 'hard') await last;
-    else if (last !== undefined) this.#acknowledgeSoftly(last);
-    return outcomes;
+    this.#flush(call);
+  }
+
+  #flush(call: EditCall): void {
+    const { staged } = call;
+    call.staged = undefined;
+    if (staged !== undefined) this.#propose(staged);
   }
 
   get #isCrowded(): boolean {
@@ -279,167 +295,156 @@ export class TableGroup {
    */
   async #room(signal: AbortSignal): Promise<void> {
     const { budget, log } = this.options;
-    do {
-      await budget.room(signal);
-      if (log.full) await log.room(signal);
-    } while (log.full);
+    await budget.room(signal);
+    if (log.full) await log.room(signal);
     this.requireIntact();
   }
 
-  #acknowledgeSoftly(proposal: Promise<void>): void {
-    this.#softPending += 1;
-    const settled = (): void => {
-      this.#softPending -= 1;
-    };
-    // A failed log stops the node by itself; nobody waits for this promise any more.
-    proposal.then(settled, settled);
-  }
-
   /** Evaluates one edit on the newest document of its key, and stages what comes of it. */
-  #evaluate(
-    edit: Edit,
-    { name, signal }: { readonly name: string; readonly signal: AbortSignal },
-    staged: Staged,
-  ): EditOutcome | Promise<EditOutcome> {
+  #evaluate(edit: Edit, name: string, call: EditCall): Result | Promise<Result> {
     let old: Datum = null;
+    let basis: Proposal | undefined;
     try {
-      const current = this.#currentOf(edit, name);
+      const entry = this.overlay.newest(name);
+      if (entry !== undefined) basis = this.#proposalOf(entry, call);
+      const current = this.#currentOf(edit, name, entry);
       if (current.text !== undefined) old = this.options.codec.parse(current.text);
       const next = edit.evaluate(old);
-      if (!(next instanceof Promise))
-        return this.#stage(edit, { name, current, old, next }, staged);
-      return this.#evaluateLatched(edit, { name, signal }, { current, old, next });
+      const evaluated = { edit, name, current, old, basis };
+      if (next instanceof Promise) return this.#evaluateLatched(evaluated, next, call.signal);
+      return this.#stage(evaluated, next, call);
     } catch (error) {
-      return { old, new: old, error: error as Error };
+      return [{ old, new: old, error: error as Error }, basis];
     }
   }
 
   /** What an edit is evaluated on; a document that cannot be read only for one that replaces it. */
-  #currentOf(edit: Edit, name: string): Current {
+  #currentOf(edit: Edit, name: string, entry: OverlayEntry | undefined): Current {
     try {
-      return this.read(edit.key, name, this.overlay.newest(name));
+      return this.read(edit.key, name, entry);
     } catch (error) {
       if (!(error instanceof StorageCorruptError) || edit.replacesDamage !== true) throw error;
       return { version: anyVersion, text: undefined, damage: error };
     }
   }
 
-  /** An edit whose function must wait: other writers of the key wait for it. */
-  #evaluateLatched(
-    edit: Edit,
-    { name, signal }: { readonly name: string; readonly signal: AbortSignal },
-    pending: { readonly current: Current; readonly old: Datum; readonly next: Promise<Datum> },
-  ): Promise<EditOutcome> {
-    const { current, old } = pending;
-    const { times } = this.#withdrawn;
-    const outcome = pending.next
-      .then(async (next) => {
-        await this.#room(signal);
-        // The document that it was evaluated on may never have come to be.
-        const { times: timesNow, reason } = this.#withdrawn;
-        if (reason !== undefined && timesNow > times) throw reason;
-        const staged = nothingStaged();
-        const result = this.#stage(edit, { name, current, old, next }, staged);
-        if (staged.operations.length > 0) await this.#propose(staged);
-        return result;
-      })
-      .catch((error: unknown): EditOutcome => ({ old, new: old, error: error as Error }));
-    const latch = outcome.then(() => {
-      this.#latches.delete(name);
-    });
-    this.#latches.set(name, latch);
-    return outcome;
+  /** Who proposed an entry, while it is not committed. */
+  #proposalOf({ index }: OverlayEntry, { staged }: EditCall): Proposal | undefined {
+    return index === staged?.index ? staged : this.#proposals.at(index);
   }
 
-  #stage(
-    edit: Edit,
-    step: {
-      readonly name: string;
-      readonly current: Current;
-      readonly old: Datum;
-      readonly next: Datum;
-    },
-    staged: Staged,
-  ): EditOutcome {
-    const { name, current, old, next } = step;
+  /** An edit whose function must wait: other writers of the key wait until it is proposed. */
+  #evaluateLatched(
+    evaluated: Evaluated,
+    pending: Promise<Datum>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const { name, old, basis } = evaluated;
+    const stage = async (): Promise<Result> => {
+      try {
+        const next = await pending;
+        do await this.#room(signal);
+        while (this.#isCrowded);
+        // The document that it was evaluated on never came to be.
+        if (basis?.failure !== undefined) throw basis.failure;
+        const call = { signal, acknowledgement: new Acknowledgement(), staged: undefined };
+        const result = this.#stage(evaluated, next, call);
+        this.#flush(call);
+        return result;
+      } catch (error) {
+        return [
+          { old, new: old, error: error as Error },
+          basis?.failure === error ? undefined : basis,
+        ];
+      } finally {
+        this.#latches.delete(name);
+      }
+    };
+    const result = stage();
+    this.#latches.set(name, result);
+    return result;
+  }
+
+  #stage(evaluated: Evaluated, next: Datum, call: EditCall): Result {
+    const { edit, name, current, old, basis } = evaluated;
     const { damage } = current;
-    if (next === old && damage === undefined) return { old, new: next };
+    if (next === old && damage === undefined) return [{ old, new: next }, basis];
     const { codec, primaryKey } = this.options;
     const place = { key: edit.key, primaryKey, old };
     const document = next === null ? undefined : codec.validate(next, place);
     const text = document?.text;
-    if (text === current.text && damage === undefined) return { old, new: old };
+    if (text === current.text && damage === undefined) return [{ old, new: old }, basis];
     const body = document?.bytes;
     const bytes = entryBytes(edit.key, body);
-    const entry = { key: edit.key, index: this.#nextIndex, text, bytes, isShown: false };
+    call.staged ??= new Proposal(this.#nextIndex);
+    const { staged } = call;
+    const entry = { key: edit.key, index: staged.index, text, bytes, isShown: false };
     staged.operations.push({ key: edit.key, expectedVersion: current.version, body });
     staged.entries.push({ name, entry });
     staged.bytes += bytes;
     if (current.text === undefined && damage === undefined) staged.delta += 1;
     if (text === undefined) staged.delta -= 1;
     this.overlay.propose(name, entry);
-    return { old, new: next, ...(damage === undefined ? {} : { damage }) };
+    const outcome = { old, new: next, ...(damage === undefined ? {} : { damage }) };
+    return [outcome, staged];
   }
 
-  /** Appends what was staged as one entry of the group's log; resolves when it is committed. */
-  #propose(staged: Staged): Promise<void> {
-    const index = this.#nextIndex;
+  /** Appends what was staged as one entry of the group's log. How that ends, the proposal tells. */
+  #propose(staged: Proposal): void {
+    const { index, operations } = staged;
+    assert(index === this.#nextIndex, 'what is staged is proposed before anything else happens');
     this.#nextIndex += 1;
     const { group, log, budget } = this.options;
-    const command = { keyspace: group, version: index, operations: staged.operations };
+    const command = { keyspace: group, version: index, operations };
     budget.take(staged.bytes);
-    this.counters.writes += staged.operations.length;
+    this.counters.writes += operations.length;
     const payload = encodeCommand(command);
-    this.#outstanding.set(index, staged);
-    const committed = log
-      .append([{ group, term: onlyTerm, index, kind: entryKind.command, payload }])
-      .then(
-        () => this.#commit(index, command, staged),
-        (error: unknown) => {
-          if (isRefusal(error)) this.#withdraw(index, error);
-          throw error;
-        },
-      );
-    this.#lastProposal = committed;
-    // Whoever waits for it sees the failure; without anybody, the log's own `failed` stops the node.
-    committed.catch(() => undefined);
-    return committed;
+    this.#proposals.add(staged);
+    const record = { group, term: onlyTerm, index, kind: entryKind.command, payload };
+    staged.proposed(
+      log.append([record]).then(
+        () => this.#commit(command, staged),
+        (error: Error) => this.#fail(staged, error),
+      ),
+    );
+  }
+
+  #fail(proposal: Proposal, error: Error): void {
+    proposal.fail(error);
+    if (isRefusal(error)) this.#withdraw(proposal, error);
+    // The log says so itself, and ends the node.
+    else this.#proposals.failed(error);
   }
 
   /** The log refused an entry, and refuses all behind it: nothing may be built on them any more. */
-  #withdraw(from: number, refusal: Error): void {
-    if (!this.#outstanding.has(from)) return;
-    this.#withdrawn.times += 1;
-    this.#withdrawn.reason = refusal;
-    this.#nextIndex = from;
-    for (const [index, staged] of this.#outstanding) {
-      if (index < from) continue;
-      this.#outstanding.delete(index);
-      this.options.budget.give(staged.bytes);
-      this.counters.writes -= staged.operations.length;
+  #withdraw(from: Proposal, refusal: Error): void {
+    const withdrawn = this.#proposals.withdraw(from, refusal);
+    if (withdrawn.length === 0) return;
+    this.#nextIndex = from.index;
+    for (const { bytes, operations } of withdrawn) {
+      this.options.budget.give(bytes);
+      this.counters.writes -= operations.length;
     }
-    const kept = [...this.#outstanding.values()].flatMap(({ entries }) => entries);
-    this.overlay.proposeOnly(kept);
+    this.overlay.proposeOnly(this.#proposals.entries());
   }
 
-  #commit(index: number, command: NewCommand, staged: Staged): void {
-    const isOwn = staged.entries.every(({ entry }) => entry.index === index);
-    assert(isOwn, 'an entry is committed by its own command');
-    this.#outstanding.delete(index);
-    this.#show(staged);
+  #commit(command: NewCommand, proposal: Proposal): void {
+    this.#proposals.committed(proposal);
+    this.#show(proposal);
+    const { index } = proposal;
     const { group, applier } = this.options;
-    const applied = (): void => this.#forget(staged);
+    const applied = (): void => this.#forget(proposal);
     applier.push({ type: 'table', group, index, command, origin: 'written', applied });
   }
 
   /** Readers see it from now on. */
-  #show(staged: Staged): void {
+  #show(staged: Proposal): void {
     for (const { name, entry } of staged.entries) this.overlay.commit(name, entry);
     this.#count += staged.delta;
   }
 
   /** The store has it. */
-  #forget(staged: Staged): void {
+  #forget(staged: Proposal): void {
     for (const { name, entry } of staged.entries) this.#applied(name, entry);
     this.options.budget.give(staged.bytes);
   }

@@ -31,8 +31,8 @@ interface TableIndexesOptions {
   readonly store: ApplyStore;
   readonly compileIndex: CompileIndex;
   state(): MetadataState;
-  /** Gives a failed index another keyspace; resolves when that is committed, or cannot be. */
-  rebuild(tableId: string, keyspace: number): Promise<void>;
+  /** Gives a failed index another keyspace; calls `ended` when that is committed, or cannot be. */
+  rebuild(tableId: string, keyspace: number, ended: () => void): void;
   failed(failed: FailedIndex): void;
   /** Hears of the first document that an index was evaluated on in vain. */
   leftOut(place: PlaceOfIndex, why: string): void;
@@ -119,8 +119,7 @@ export class TableIndexes {
   #rebuild(tableId: string, keyspace: number): void {
     if (this.#rebuilding.has(keyspace)) return;
     this.#rebuilding.add(keyspace);
-    const rebuilt = this.#options.rebuild(tableId, keyspace);
-    void rebuilt.finally(() => this.#rebuilding.delete(keyspace));
+    this.#options.rebuild(tableId, keyspace, () => this.#rebuilding.delete(keyspace));
   }
 
   #failed(keyspace: number, failure: IndexFailure): void {

@@ -31,20 +31,22 @@ const batchRecordsMax = 8_192;
  * Bytes that may wait, beyond which the log takes nothing more: sixteen batches, so that the disk is
  * always busy, and little beside the 1 GiB that a node has at least.
  */
-const queueBytesMax = 16 * batchBytesMax;
+const queueBytesMaxDefault = 16 * batchBytesMax;
 /** For so long a writer may wait for room before it hears that the disk does not keep up. */
 const roomWaitMsMax = 10_000;
 
 export class AppendQueue {
   readonly #clock: Clock;
+  readonly #bytesMax: number;
   readonly #waiting: Waiting[] = [];
   /** Of the appends that wait and of those that are being written. */
   #bytes = 0;
   #waitingBytes = 0;
   readonly #roomWaiters = new Set<PromiseWithResolvers<void>>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, bytesMax = queueBytesMaxDefault) {
     this.#clock = clock;
+    this.#bytesMax = bytesMax;
   }
 
   get bytes(): number {
@@ -61,7 +63,7 @@ export class AppendQueue {
   }
 
   get isFull(): boolean {
-    return this.#bytes >= queueBytesMax;
+    return this.#bytes >= this.#bytesMax;
   }
 
   /** Resolves when the records were written. */

@@ -32,6 +32,7 @@ const readersMax = 8;
 
 export interface LogWriterParts {
   readonly clock: Clock;
+  readonly queueBytesMax: number | undefined;
   readonly row: SegmentRow;
   readonly holders: Holders;
   readonly continuity: Continuity;
@@ -70,14 +71,15 @@ export class LogWriter implements Wal {
   readonly #announce: (error: Error) => void;
   #counters = { syncs: 0, records: 0, bytes: 0, lastSyncMs: 0 };
 
-  constructor({ clock, row, holders, continuity, damaged, recovery }: LogWriterParts) {
+  constructor(parts: LogWriterParts) {
+    const { clock, row, holders, continuity, damaged, recovery, queueBytesMax } = parts;
     this.#clock = clock;
     this.#row = row;
     this.#holders = holders;
     this.#continuity = continuity;
     this.recovery = recovery;
     this.damaged = damaged;
-    this.#queue = new AppendQueue(clock);
+    this.#queue = new AppendQueue(clock, queueBytesMax);
     this.#idleSince = clock.now();
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;

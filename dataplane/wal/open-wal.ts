@@ -244,5 +244,7 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   const row = new SegmentRow(rowOptions, sealed, newest);
   const { continuity } = replay;
   const recovery = recoveryOf(replay);
-  return new LogWriter({ clock, row, holders, continuity, damaged: damages, recovery });
+  const { queueBytesMax } = options;
+  const parts = { clock, row, holders, continuity, damaged: damages, recovery };
+  return new LogWriter({ ...parts, queueBytesMax });
 }

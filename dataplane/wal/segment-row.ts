@@ -1,3 +1,4 @@
+import { InTurn } from '../common/in-turn.ts';
 import { batchBytes } from './batch.ts';
 import type { FlushedPositions } from './continuity.ts';
 import type { WalBlockedError } from './errors.ts';
@@ -58,7 +59,8 @@ export class SegmentRow {
   readonly #releasedTo = new Map<number, number>();
   /** By sequence: since when nobody but holders needs a segment. */
   readonly #releasableSince = new Map<number, number>();
-  #releasing: Promise<void> = Promise.resolve();
+  /** Releases and reads. */
+  readonly #turns = new InTurn();
 
   constructor(options: SegmentRowOptions, sealed: SealedSegment[], newest: SegmentAppender) {
     this.#options = options;
@@ -117,9 +119,7 @@ export class SegmentRow {
 
   /** One release at a time, oldest first, each removal durable before the next. */
   release(flushed: FlushedPositions): Promise<void> {
-    const after = this.#releasing.then(() => this.#release(flushed));
-    this.#releasing = after.catch(() => undefined);
-    return after;
+    return this.#turns.run(() => this.#release(flushed));
   }
 
   /** The last entry of a group that went with a released segment since the log was opened. */
@@ -132,12 +132,7 @@ export class SegmentRow {
    * behind it. While it is being read, it is neither released nor recycled.
    */
   readFrom(sequence: number, range: EntryRange): Promise<SegmentEntries | undefined> {
-    const after = this.#releasing.then(() => this.#readFrom(sequence, range));
-    this.#releasing = after.then(
-      () => undefined,
-      () => undefined,
-    );
-    return after;
+    return this.#turns.run(() => this.#readFrom(sequence, range));
   }
 
   async #readFrom(sequence: number, range: EntryRange): Promise<SegmentEntries | undefined> {
@@ -175,7 +170,7 @@ export class SegmentRow {
 
   async close(): Promise<void> {
     await this.#options.next.close();
-    await this.#releasing;
+    await this.#turns.ended();
     await removeTemporary(this.#options);
     await this.#newest.close();
   }

@@ -114,6 +114,8 @@ export interface WalOptions {
   readonly directory: string;
   /** Size of a new segment; a larger one is made for an append that needs it. */
   readonly segmentBytes?: number;
+  /** Bytes that may wait for the disk before `append` refuses; 64 MiB when it is not given. */
+  readonly queueBytesMax?: number;
   readonly clock: Clock;
   /** Uniform in [0, 1), and nothing that a client can foresee. */
   random(): number;

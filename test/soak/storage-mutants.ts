@@ -4,9 +4,11 @@ import type { Mutant, MutantSuite } from './mutants.ts';
  * Bugs in what lies between the log and the medium of the store. Not among them: a flush that LMDB is not
  * waited for. Its batches resolve after their sync in the release that is used, so nobody can tell.
  */
+const acknowledgement = 'dataplane/replication/acknowledgement.ts';
 const applier = 'dataplane/replication/applier.ts';
 const background = 'dataplane/replication/background.ts';
 const database = 'dataplane/replication/database.ts';
+const proposal = 'dataplane/replication/proposal.ts';
 const replay = 'dataplane/replication/replay.ts';
 const tableGroup = 'dataplane/replication/table-group.ts';
 const apply = 'dataplane/table/apply.ts';
@@ -16,10 +18,10 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'the position is committed apart from the rows, before them',
     file: applier,
-    from: 'applyCommand(item.command, { transaction, indexes, statistics });',
+    from: 'this.#applyCommand(transaction, item, { indexes, statistics });',
     to: `setTimeout(() => void this.#options.store.write((later) => {
       const own = new StatisticsChanges(new Map());
-      applyCommand(item.command, { transaction: later, indexes, statistics: own });
+      this.#applyCommand(later, item, { indexes, statistics: own });
       own.write(later);
     }));`,
   },
@@ -55,11 +57,11 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'index entries are committed apart from the rows',
     file: apply,
-    from: '    moveEntries(place, { key: operation.key, old, new: next });',
+    from: '    moveEntries(place, { key: operation.key, old: old?.text, new: next });',
     to: `    (globalThis.late ??= []).push((later) => {
       const ownStatistics = later.statistics.ofIndex(index.keyspace);
       const own = { transaction: later.transaction, index, statistics: ownStatistics };
-      moveEntries(own, { key: operation.key, old, new: next });
+      moveEntries(own, { key: operation.key, old: old?.text, new: next });
     });
   if (globalThis.late?.length > 1) for (const move of globalThis.late.splice(0)) move(target);`,
   },
@@ -84,8 +86,8 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'replay skips an entry',
     file: replay,
-    from: '    else this.#takeCommand(record);\n',
-    to: '    else if (index % 5 !== 0) this.#takeCommand(record);\n',
+    from: '    return this.#takeCommand(record);\n',
+    to: '    return index % 5 === 0 ? undefined : this.#takeCommand(record);\n',
   },
   {
     bug: 'replay begins one entry too late',
@@ -126,11 +128,8 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'an index is built before the store knows of it',
     file: background,
-    from: `    const running = this.#options
-      .settled()
-`,
-    to: `    const running = Promise.resolve()
-`,
+    from: '        await this.#options.settled();\n',
+    to: '',
   },
   {
     bug: 'an index is called ready before its entries are on the medium',
@@ -149,8 +148,39 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'a hard write is acknowledged like a soft one',
     file: tableGroup,
-    from: "if (durability === 'hard') await last;",
-    to: "if (durability !== 'hard') await last;",
+    from: "durability === 'hard' ? acknowledgement.hard()",
+    to: "durability !== 'hard' ? acknowledgement.hard()",
+  },
+  {
+    bug: 'an edit of several commands is acknowledged by what became of the last one',
+    file: acknowledgement,
+    from: 'const refusals = this.#proposals.map(failureOf);',
+    to: `const last = this.#proposals.findLast((each) => each instanceof Proposal);
+    const refusals = this.#proposals.map((each) => failureOf(last === undefined ? each : last));`,
+  },
+  {
+    bug: 'an edit of several commands waits for the first one only',
+    file: acknowledgement,
+    from: 'for (const proposal of this.#distinct()) await proposal.ended();',
+    to: 'for (const proposal of [...this.#distinct()].slice(0, 1)) await proposal.ended();',
+  },
+  {
+    bug: 'a sync passes over soft writes that the log refused',
+    file: proposal,
+    from: 'if (lost !== undefined) throw lost;',
+    to: 'if (lost === undefined) return;',
+  },
+  {
+    bug: 'what was read of a document that the log refused is acknowledged',
+    file: tableGroup,
+    from: 'if (entry !== undefined) basis = this.#proposalOf(entry, call);',
+    to: 'if (entry === undefined) basis = undefined;',
+  },
+  {
+    bug: 'entries behind one that the store has lost are applied',
+    file: applier,
+    from: 'if (item.index !== before + 1) throw gapInStore(group, before, item.index);',
+    to: 'if (item.index === before) throw gapInStore(group, before, item.index);',
   },
   {
     bug: 'a change of the metadata is acknowledged before it is durable',
@@ -177,14 +207,14 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'the metadata is stored without its position',
     file: applier,
-    from: '        positions.set(metadataGroup, item.index);\n',
-    to: '',
+    from: '  positions.set(group, item.index);\n',
+    to: '  if (group !== metadataGroup) positions.set(group, item.index);\n',
   },
   {
     bug: 'a failed commit of the store is passed over',
     file: applier,
-    from: '      this.#queue.length = 0;\n      this.#options.failed(error as Error);',
-    to: '      this.#queue.length = 0;',
+    from: '    this.#options.failed(this.#failure);\n',
+    to: '',
   },
   {
     bug: 'a failed flush of the store lets the log go all the same',
@@ -229,6 +259,7 @@ export const storageSuite: MutantSuite = {
   testFiles: [
     'dataplane/replication/crash.test.ts',
     'dataplane/replication/database.test.ts',
+    'dataplane/replication/full-log.test.ts',
     'dataplane/replication/clear.test.ts',
     'dataplane/replication/index-build.test.ts',
     'dataplane/storage/lmdb-store.test.ts',

@@ -1,9 +1,11 @@
 import { encodeUtf8 } from '../../common/bytes.ts';
+import type { Prng } from '../../common/prng.ts';
 import type { MemoryDisk } from '../../disk/memory-disk.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { MetadataCommand } from '../../metadata/apply.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
+import type { GroupLog } from '../contract.ts';
 import { Database } from '../database.ts';
 import { TableScan } from '../scan.ts';
 import type { TableGroup } from '../table-group.ts';
@@ -16,28 +18,51 @@ export function openOver({
   disk,
   store = new MemoryStore(),
   clock = new ManualClock(),
+  queueBytesMax,
+  surprise,
+  ...limits
 }: {
   readonly disk: MemoryDisk;
   readonly store?: MemoryStore;
   readonly clock?: ManualClock;
+  readonly queueBytesMax?: number;
+  /** Decides how often nobody sees that the log is full before it refuses. */
+  readonly surprise?: Pick<Prng, 'next'>;
+  readonly commandBytesMax?: number;
+  readonly overlayBytesMax?: number;
 }): Promise<Database> {
   return Database.open({
     store,
-    openLog: ({ isFirst: _isFirst, ...replay }) =>
-      openWal({
+    openLog: async ({ isFirst: _isFirst, ...replay }) => {
+      const log = await openWal({
         ...replay,
         disk,
         directory: '/data/wal',
         segmentBytes: 16_384,
         clock,
+        ...(queueBytesMax === undefined ? {} : { queueBytesMax }),
         random: () => 0.25,
-      }),
+      });
+      return surprise === undefined ? log : surprising(log, surprise);
+    },
     codec: plainCodec,
     compileIndex: () => () => [],
     overlayBytesMax: 100_000,
+    ...limits,
     cacheBytesMax: 10_000,
     onProgress: () => undefined,
     signal,
+  });
+}
+
+/** Its refusals come as a surprise, as they do when others take the room. */
+function surprising(log: GroupLog, prng: Pick<Prng, 'next'>): GroupLog {
+  return new Proxy(log, {
+    get: (target, name) => {
+      if (name === 'full') return log.full && prng.next() < 0.5;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
   });
 }
 

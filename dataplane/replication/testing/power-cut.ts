@@ -1,5 +1,6 @@
 import { encodeUtf8 } from '../../common/bytes.ts';
 import { Prng } from '../../common/prng.ts';
+import { spawn } from '../../common/spawn.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
@@ -99,7 +100,9 @@ export class CutDatabase {
     disk.failBy(boundary);
     try {
       const opened = await open(disk, store);
-      void opened.database.failed.then(() => end(store.flushedImage));
+      const { failed } = opened.database;
+      const lost = (): void => end(store.flushedImage);
+      spawn(() => failed.then(lost), lost);
       await this.#work(opened, { steps, about, isOver: () => left !== undefined });
     } catch (error) {
       if (!hasFailed) throw error;

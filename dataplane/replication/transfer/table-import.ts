@@ -1,3 +1,4 @@
+import { allEnded } from '../../common/all-ended.ts';
 import { assert } from '../../common/assert.ts';
 import { toHex } from '../../common/bytes.ts';
 import type { WriteTransaction } from '../../kv/store.ts';
@@ -23,6 +24,8 @@ export interface ImportHome {
   readonly store: ApplyStore;
   state(): MetadataState;
   change(command: MetadataCommand): Promise<MetadataState | Refused>;
+  /** Makes the rows of an import garbage; whatever goes wrong, somebody sees to it. */
+  abandon(keyspace: number): Promise<void>;
   readonly compileIndex: CompileIndex;
   readonly codec: DocumentCodec;
   readonly signal: AbortSignal;
@@ -88,9 +91,7 @@ class TableImport {
   /** The rows that are there go as those of a dropped table do. */
   async abandon(): Promise<void> {
     if (this.#keyspace === undefined || this.#isFinished) return;
-    const abandoned = this.#home.change({ type: 'abandonImport', keyspace: this.#keyspace });
-    // A node that stops cannot say so: the next start finds the import and does.
-    await abandoned.catch(() => undefined);
+    await this.#home.abandon(this.#keyspace);
   }
 
   async #begin(header: TransferHeader): Promise<void> {
@@ -132,7 +133,7 @@ class TableImport {
       const some = rows.slice(at, at + writeRowsMax);
       writes.push(this.#home.store.write((transaction) => this.#put(transaction, some, areNew)));
     }
-    await Promise.all(writes);
+    await allEnded(writes);
   }
 
   /** What another release, or a damaged one, took for a document goes no further. */

@@ -100,18 +100,14 @@ export class Transfers {
     signal: AbortSignal,
   ): Promise<TableRecord> {
     const home = { ...this.#options, signal: AbortSignal.any([signal, this.#options.signal]) };
-    const running = importTable(source, request, home);
+    const running = importTable(source, request, home).finally(() => this.#imports.delete(running));
     this.#imports.add(running);
-    const ended = (): boolean => this.#imports.delete(running);
-    running.then(ended, ended);
     return running;
   }
 
   /** Nobody goes on with what a process before this one began. */
   async abandonOld(state: MetadataState): Promise<void> {
-    for (const keyspace of state.imports ?? []) {
-      await this.#options.change({ type: 'abandonImport', keyspace });
-    }
+    for (const keyspace of state.imports ?? []) await this.#options.abandon(keyspace);
   }
 
   /** Resolves when no import writes any more; the signal must have been aborted. */
