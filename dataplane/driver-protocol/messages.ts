@@ -1,5 +1,6 @@
 import { jsonTypeName as typeName } from '../datum/type-name.ts';
 import type { GlobalOptions } from '../query/engine.ts';
+import type { SessionOptions } from '../query/global-options.ts';
 import { CompileError, MalformedQueryError, RuntimeError } from '../query/errors.ts';
 
 /** The JSON inside frames: what a client may ask, and the texts of answers. */
@@ -78,16 +79,17 @@ export function queryErrorText(error: unknown): string | undefined {
 export const internalErrorText = (error: unknown): string =>
   `{"t":18,"e":1000000,"r":[${JSON.stringify(`Internal error: ${(error as Error).message}`)}],"b":[]}`;
 
-const profileText = (options: GlobalOptions): string =>
-  options['profile'] === true ? ',"p":[]' : '';
+type Profiled = Pick<SessionOptions, 'profile'>;
 
-export const atomText = (json: string, options: GlobalOptions): string =>
+const profileText = ({ profile }: Profiled): string => (profile ? ',"p":[]' : '');
+
+export const atomText = (json: string, options: Profiled): string =>
   `{"t":1,"r":[${json}]${profileText(options)}}`;
 
 export function batchText(
   batch: { readonly rows: readonly string[]; readonly done: boolean },
   notes: readonly number[],
-  options: GlobalOptions,
+  options: Profiled,
 ): string {
   const rows = batch.rows.join(',');
   return `{"t":${batch.done ? 2 : 3},"r":[${rows}]${profileText(options)},"n":[${notes.join(',')}]}`;

@@ -1,5 +1,7 @@
 import type { Cursor, GlobalOptions, QueryEngine } from '../query/engine.ts';
 import { errorType, RuntimeError } from '../query/errors.ts';
+import { readSessionOptions } from '../query/global-options.ts';
+import type { SessionOptions } from '../query/global-options.ts';
 import type { ProtocolCounters } from './counters.ts';
 import type { SessionStart } from './handshake.ts';
 import type { ProtocolLimits } from './limits.ts';
@@ -41,7 +43,7 @@ export interface QuerySessionOptions {
 
 interface OpenCursor {
   readonly cursor: Cursor;
-  readonly options: GlobalOptions;
+  readonly options: SessionOptions;
   readonly abort: AbortController;
   isBusy: boolean;
 }
@@ -51,8 +53,9 @@ interface Run {
   readonly token: bigint;
   readonly term: unknown;
   readonly options: GlobalOptions;
+  /** Those of them that are the connection's. */
+  readonly own: SessionOptions;
   readonly abort: AbortController;
-  readonly isQuiet: boolean;
 }
 
 /** The first batch is smaller, so that it comes sooner. */
@@ -134,9 +137,10 @@ export class QuerySession {
     this.#options.counters.queries += 1;
     const abort = new AbortController();
     this.#starting.set(token, abort);
-    const isQuiet = options['noreply'] === true;
+    const own = readSessionOptions(options);
+    const { noreply: isQuiet } = own;
     const end = this.#listed(term, abort);
-    const run = this.#run({ token, term, options, abort, isQuiet })
+    const run = this.#run({ token, term, options, own, abort })
       .catch((error: unknown) => {
         this.#starting.delete(token);
         this.#failed(token, error, isQuiet);
@@ -151,24 +155,26 @@ export class QuerySession {
 
   async #run(query: Run): Promise<void> {
     const { engine, start, send, reserve } = this.#options;
-    const { token, term, options, abort, isQuiet } = query;
+    const { token, term, options, own, abort } = query;
+    const { noreply: isQuiet } = own;
     if (!isQuiet) await reserve(0);
     const session = { user: start.user, signal: abort.signal };
     const outcome = await engine.run(term, options, session);
     // Before the answer: it is the client's leave to use the token again.
     this.#starting.delete(token);
     if (outcome.type === 'atom') {
-      if (!isQuiet) send(token, atomText(outcome.json, options));
+      if (!isQuiet) send(token, atomText(outcome.json, own));
       return;
     }
-    const open = { cursor: outcome.cursor, options, abort, isBusy: true };
+    const open = { cursor: outcome.cursor, options: own, abort, isBusy: true };
     if (isQuiet || this.#closed) return release(open);
     if (this.#cursors.size >= this.#options.limits.cursorsMax) {
       release(open);
       throw new RuntimeError(errorType.resourceLimit, this.#tooManyCursors(), []);
     }
     this.#cursors.set(token, open);
-    await this.#counted(open, () => this.#batch(token, open, firstDivisor(options)));
+    const divisor = own.first_batch_scaledown_factor ?? firstBatchDivisor;
+    await this.#counted(open, () => this.#batch(token, open, divisor));
   }
 
   /** Until what it answers is called, the query can be seen and ended. */
@@ -269,22 +275,15 @@ function release({ cursor, abort }: Pick<OpenCursor, 'cursor' | 'abort'>): void 
   cursor.close();
 }
 
-function firstDivisor(options: GlobalOptions): number {
-  const { first_batch_scaledown_factor: factor } = options;
-  return typeof factor === 'number' && factor >= 1 ? factor : firstBatchDivisor;
-}
-
 function limitsOf(
-  options: GlobalOptions,
+  options: SessionOptions,
   divisor: number,
   limits: ProtocolLimits,
 ): { maxRows: number; maxBytes: number; maxMilliseconds: number } {
-  const { max_batch_rows: rows, max_batch_bytes: bytes, max_batch_seconds: seconds } = options;
-  const scaled = (value: unknown, otherwise: number): number =>
-    Math.max(1, Math.floor((typeof value === 'number' ? value : otherwise) / divisor));
+  const scaled = (most: number): number => Math.max(1, Math.floor(most / divisor));
   return {
-    maxRows: scaled(rows, batchRows),
-    maxBytes: Math.min(scaled(bytes, batchBytes), limits.batchBytesMax),
-    maxMilliseconds: (typeof seconds === 'number' ? seconds : batchSeconds) * 1_000,
+    maxRows: scaled(options.max_batch_rows ?? batchRows),
+    maxBytes: Math.min(scaled(options.max_batch_bytes ?? batchBytes), limits.batchBytesMax),
+    maxMilliseconds: (options.max_batch_seconds ?? batchSeconds) * 1_000,
   };
 }

@@ -3,13 +3,13 @@ import { canonicalText } from '../datum/text.ts';
 import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
-import type { Batch, Cursor, GlobalOptions, Outcome, QueryEngine } from './engine.ts';
-import type { BatchLimit, Environment } from './environment.ts';
+import { StreamCursor } from './cursor.ts';
+import type { GlobalOptions, Outcome, QueryEngine } from './engine.ts';
+import type { Environment } from './environment.ts';
 import { logic, spoken } from './failure.ts';
 import { compileFunction } from './function-term.ts';
 import { queryOptions } from './global-options.ts';
 import { compileIndexValues } from './index-function.ts';
-import type { Stream } from './stream.ts';
 import { withSystemDatabase } from './system-database.ts';
 import {
   ArraySelection,
@@ -62,7 +62,10 @@ async function outcomeOf(value: Value, context: Context): Promise<Outcome> {
   if (value instanceof ArraySelection)
     return { type: 'atom', json: `[${value.items.map(textOfItem).join(',')}]` };
   if (isSequence(value) && !Array.isArray(value))
-    return { type: 'sequence', cursor: new StreamCursor(streamFrom(value)) };
+    return {
+      type: 'sequence',
+      cursor: new StreamCursor(streamFrom(value), () => context.environment.now()),
+    };
   if (value instanceof FunctionValue || value instanceof DatabaseValue)
     throw logic(
       `Query result must be of type DATUM, GROUPED_DATA, or STREAM (got ${value.errorName}).`,
@@ -83,68 +86,4 @@ async function groupedText(
     pairs.push(`[${canonicalText(key)},${text}]`);
   }
   return `{"$reql_type$":"GROUPED_DATA","data":[${pairs.join(',')}]}`;
-}
-
-/** Answers of a stream: one batch is read ahead, so that the last one says that it is the last. */
-class StreamCursor implements Cursor {
-  readonly notes: readonly number[] = [];
-  readonly #stream: Stream;
-  #ahead: string[] = [];
-  #ended = false;
-
-  constructor(stream: Stream) {
-    this.#stream = stream;
-  }
-
-  async next(
-    limits: {
-      readonly maxRows: number;
-      readonly maxBytes: number;
-      readonly maxMilliseconds: number;
-    },
-    signal: AbortSignal,
-  ): Promise<Batch> {
-    let bytes = this.#ahead.reduce((sum, row) => sum + row.length, 0);
-    while (!this.#ended && this.#ahead.length <= limits.maxRows && bytes <= limits.maxBytes) {
-      const rows = Math.min(1_000, limits.maxRows + 1 - this.#ahead.length);
-      const texts = await this.#pull({ rows, bytes: limits.maxBytes }, signal);
-      if (texts === undefined) {
-        this.#ended = true;
-        break;
-      }
-      for (const text of texts) {
-        bytes += text.length;
-        this.#ahead.push(text);
-      }
-    }
-    const count = this.#fitting(limits);
-    const rows = this.#ahead.splice(0, count);
-    return { rows, done: this.#ended && this.#ahead.length === 0 };
-  }
-
-  async #pull(limit: BatchLimit, signal: AbortSignal): Promise<string[] | undefined> {
-    try {
-      return (await this.#stream.next(limit, signal))?.map(textOfItem);
-    } catch (error) {
-      throw spoken(error);
-    }
-  }
-
-  close(): void {
-    this.#ended = true;
-    this.#ahead = [];
-    this.#stream.close();
-  }
-
-  /** As many rows as the limits allow, and at least one. */
-  #fitting({ maxRows, maxBytes }: { readonly maxRows: number; readonly maxBytes: number }): number {
-    let bytes = 0;
-    let count = 0;
-    for (const row of this.#ahead) {
-      bytes += row.length;
-      if (count > 0 && (count >= maxRows || bytes > maxBytes)) break;
-      count += 1;
-    }
-    return count;
-  }
 }

@@ -1,8 +1,9 @@
+import type { Datum } from '../datum/datum.ts';
 import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
 import type { Context, Node } from './compiled.ts';
 import type { GlobalOptions } from './engine.ts';
-import { CompileError } from './errors.ts';
+import { CompileError, RuntimeError } from './errors.ts';
 import { about, logic } from './failure.ts';
 import { anything, atLeast, bool, inert, option, useOutdated } from './options.ts';
 import type { OptionKind, OptionTable, OptionValues } from './options.ts';
@@ -90,6 +91,24 @@ const termOptionNames: ReadonlySet<string> = new Set(
     options === undefined ? [] : Object.keys(options.table),
   ),
 );
+
+export type SessionOptions = OptionValues<typeof sessionOptions>;
+
+/** What the connection needs to know. What an option may not hold, the engine refuses when it runs. */
+export function readSessionOptions(given: GlobalOptions): SessionOptions {
+  const values: Record<string, unknown> = {};
+  for (const [name, declared] of Object.entries(sessionOptions)) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    values[name] = declared.otherwise;
+    if (!['boolean', 'number', 'string'].includes(typeof value)) continue;
+    try {
+      values[name] = declared.read(value as Datum, name);
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+    }
+  }
+  return values as SessionOptions;
+}
 
 type EngineValues = OptionValues<typeof engineOptions>;
 
