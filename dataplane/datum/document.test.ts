@@ -101,6 +101,22 @@ describe('the door of a table', () => {
     expect(refusal({ id: 1 / 0 })).to.not.equal('it was taken');
   });
 
+  it('refuses what is no data at all, whatever the types say', () => {
+    class Selection {
+      readonly id = 1;
+    }
+    const none: readonly unknown[] = [
+      { id: 1, a: undefined },
+      { id: 1, a: [() => 1] },
+      { id: 1, a: 5n },
+      { id: 1, a: Symbol('a') },
+      { id: 1, a: new Selection() },
+      new Selection(),
+      { id: 1, a: new Map() },
+    ];
+    for (const value of none) expect(refusal(value as Datum)).to.match(/is not a value of ReQL\.$/);
+  });
+
   it('refuses a document that is larger than a record of the log', () => {
     expect(refusal({ id: 1, a: 'x'.repeat(64 * 1_048_576) })).to.match(/is too large/);
   });

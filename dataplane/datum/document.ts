@@ -1,6 +1,6 @@
 import { compareBytes, encodeUtf8 } from '../common/bytes.ts';
 import type { Datum } from './datum.ts';
-import { InvalidDatumError } from './errors.ts';
+import { InvalidDatumError, noValue } from './errors.ts';
 import { documentBytesMax, storedArrayMax } from './limits.ts';
 import { fieldOf, isObject, pseudoType } from './object.ts';
 import { encodeKey } from './key.ts';
@@ -117,6 +117,10 @@ const storable: ContainerChecks = {
       throw new InvalidDatumError('Array too large for disk writes (limit 100,000 elements).');
   },
   object(object) {
+    const prototype: unknown = Object.getPrototypeOf(object);
+    // An object of a class (a selection, a stream) is not data, whatever its fields look like.
+    if (prototype !== null && prototype !== Object.prototype)
+      throw noValue(object.constructor.name);
     if (pseudoType(object) === 'LITERAL') throw new InvalidDatumError(strayLiteral);
     return checkedObject(object);
   },

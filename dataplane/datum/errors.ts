@@ -11,6 +11,9 @@ export const nonFinite = (value: number): InvalidDatumError =>
     `Non-finite number: ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'inf' : '-inf'}`,
   );
 
+export const noValue = (kind: string): InvalidDatumError =>
+  new InvalidDatumError(`A ${kind} is not a value of ReQL.`);
+
 export const tooDeep = (): InvalidDatumError =>
   new InvalidDatumError(
     `Value nested too deeply: at most ${datumDepthMax} arrays and objects may be inside one another.`,

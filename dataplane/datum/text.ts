@@ -1,5 +1,5 @@
 import type { Datum, DatumArray, DatumObject } from './datum.ts';
-import { InvalidDatumError, nonFinite, tooDeep } from './errors.ts';
+import { InvalidDatumError, noValue, nonFinite, tooDeep } from './errors.ts';
 import { datumDepthMax } from './limits.ts';
 import { compareText, isObject, sortedKeys } from './object.ts';
 
@@ -23,7 +23,9 @@ export const checkedText = (datum: Datum, checks: ContainerChecks): string =>
 function textOf(datum: Datum, checks: ContainerChecks | undefined, depth: number): string {
   if (typeof datum === 'string') return quoted(datum);
   if (typeof datum === 'number') return numberText(datum);
-  if (typeof datum !== 'object' || datum === null) return String(datum);
+  if (typeof datum === 'boolean' || datum === null) return String(datum);
+  // What the types exclude would become text that is not JSON, and stay.
+  if (typeof datum !== 'object') throw noValue(typeof datum);
   if (depth >= datumDepthMax) throw tooDeep();
   let [text, glue] = ['', ''];
   if (!isObject(datum)) {
