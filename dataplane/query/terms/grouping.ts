@@ -6,7 +6,7 @@ import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { bool, define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
-import { logic } from '../failure.ts';
+import { logic, resourceLimit } from '../failure.ts';
 import {
   datumOf,
   datumOfItem,
@@ -28,7 +28,6 @@ import {
   itemFunction,
   noSequence,
   orAbsent,
-  overLimit,
   settled,
   whenDone,
 } from './sequence-tools.ts';
@@ -62,7 +61,8 @@ export async function byGroup<T>(
   const entryOf = (key: Datum): { key: Datum; group: T } => {
     const found = groups.get(key);
     if (found !== undefined) return found;
-    if (groups.size >= context.arrayLimit) throw overLimit(context);
+    if (groups.size >= context.arrayLimit)
+      throw resourceLimit(`Too many groups (> ${context.arrayLimit}).`);
     const entry = { key, group: steps.start() };
     groups.set(key, entry);
     return entry;
@@ -75,6 +75,11 @@ export async function byGroup<T>(
   return [...groups.values()].sort((a, b) => compareDatum(a.key, b.key));
 }
 
+const groupedOverLimit = ({ arrayLimit }: Context): Error =>
+  resourceLimit(
+    `Grouped data over size limit \`${arrayLimit}\`.  Try putting a reduction (like \`.reduce\` or \`.count\`) on the end.`,
+  );
+
 /** The groups with an array for each that was not reduced. */
 export async function groupsOf(
   value: GroupedValue | GroupingValue,
@@ -86,7 +91,7 @@ export async function groupsOf(
     start: () => [],
     add: (items, item) => {
       total += 1;
-      if (total > context.arrayLimit) throw overLimit(context);
+      if (total > context.arrayLimit) throw groupedOverLimit(context);
       items.push(datumOfItem(item));
     },
   });

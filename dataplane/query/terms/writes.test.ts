@@ -160,6 +160,7 @@ describe('terms that write', () => {
       true,
       false,
     ]);
+    expect(answer['first_error']).to.equal(unwritable);
   });
 
   it('leave a document alone that an update says nothing of', async () => {

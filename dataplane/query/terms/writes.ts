@@ -315,6 +315,8 @@ async function insert(call: InsertCall): Promise<Value> {
         failed.set(position, failedEdit(error));
       }
     }
+    // As in RethinkDB: what cannot be written at all comes before what has a conflict.
+    for (const { error } of failed.values()) write.tally.firstError ??= error?.message;
     const outcomes = (await committed(write, edits)).values();
     for (const position of batch.keys()) {
       const outcome = failed.get(position) ?? outcomes.next().value;
