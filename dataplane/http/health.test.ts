@@ -5,8 +5,12 @@ import { Registry } from 'prom-client';
 import { healthServer } from './health.ts';
 import type { NodeHealth } from './health.ts';
 
-async function statusOf(health: NodeHealth, path: string): Promise<number> {
-  const server = createServer(healthServer(() => health, new Registry()) as never);
+const never = new Promise<void>(() => undefined);
+
+async function statusOf(health: NodeHealth, path: string, over = never): Promise<number> {
+  const server = createServer(
+    healthServer(() => health, new Registry(), { over, holdMs: 10 }) as never,
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const { status } = await fetch(`http://127.0.0.1:${port}${path}`);
@@ -34,5 +38,20 @@ describe('the health of a node', () => {
     expect(await statusOf(health('Ready', 3_600_000), '/health/live')).to.equal(200);
     expect(await statusOf(health('Stopping', 0), '/health/ready')).to.equal(503);
     expect(await statusOf(health('Ready', 0), '/nothing')).to.equal(404);
+  });
+
+  it('lets the startup probe wait for the end of the start, which it hears of at once', async () => {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    let now = health('Starting', 100);
+    const app = healthServer(() => now, new Registry(), { over, holdMs: 600_000 });
+    const server = createServer(app as never);
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const { port } = server.address() as AddressInfo;
+    const asked = fetch(`http://127.0.0.1:${port}/health/startup`);
+    expect((await fetch(`http://127.0.0.1:${port}/health/live`)).status).to.equal(200);
+    now = health('Ready', 100);
+    resolve();
+    expect(await (await asked).json()).to.include({ state: 'Ready', stuck: false });
+    server.close();
   });
 });

@@ -31,7 +31,19 @@ interface DataHealth {
 /** Replay that stands still for longer is stuck; one that moves may take as long as it needs. */
 const stuckMs = 60_000;
 
-export function healthServer(health: () => NodeHealth, metrics: Registry): Express {
+/**
+ * How long the startup probe waits for the start of the node. An ordinary start is over by then, so that no
+ * probe of it fails, nor does the first one for readiness; the kubelet hears of it as soon as it is.
+ */
+const startupHoldMs = 8_000;
+
+export interface Start {
+  readonly over: Promise<unknown>;
+  readonly holdMs?: number;
+}
+
+export function healthServer(health: () => NodeHealth, metrics: Registry, start: Start): Express {
+  const { over, holdMs = startupHoldMs } = start;
   const server = express().disable('x-powered-by');
   const stuck = (): boolean => {
     const { state, replay } = health();
@@ -44,7 +56,8 @@ export function healthServer(health: () => NodeHealth, metrics: Registry): Expre
     const { state, message } = health();
     response.status(state === 'Ready' || state === 'Degraded' ? 200 : 503).json({ state, message });
   });
-  server.get('/health/startup', (_request, response) => {
+  server.get('/health/startup', async (_request, response) => {
+    if (health().state === 'Starting' && !stuck()) await atMost(holdMs, over);
     const { state, message, replay } = health();
     response.status(stuck() ? 503 : 200).json({ state, message, stuck: stuck(), ...replay });
   });
@@ -54,4 +67,11 @@ export function healthServer(health: () => NodeHealth, metrics: Registry): Expre
   });
   server.use((_request, response) => void response.status(404).json({ error: 'no such page' }));
   return server;
+}
+
+async function atMost(ms: number, over: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([over, promise]);
+  clearTimeout(timer);
 }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpLimits } from './limits.ts';
 import { withRules } from './request-rules.ts';
@@ -12,8 +12,8 @@ import type { HostNames } from './request-rules.ts';
 export interface HttpPortOptions {
   readonly limits: HttpLimits;
   readonly hosts: HostNames;
-  /** Answers until `answerWith` is called. */
-  readonly answer: RequestListener;
+  /** Without one, requests wait until `answerWith` says who answers. */
+  readonly answer?: RequestListener;
 }
 
 export class HttpPort {
@@ -21,14 +21,16 @@ export class HttpPort {
   readonly tcp: Server;
   readonly #connectionsMax: number;
   readonly #hosts: HostNames;
-  #answer: RequestListener;
+  #answer: RequestListener | undefined;
+  /** One of each connection at most: the next one comes after its answer. */
+  #waiting: (readonly [IncomingMessage, ServerResponse])[] = [];
   /** Each with its requests that have no answer yet; the one that was quiet for the longest time first. */
   readonly #sockets = new Map<Socket, number>();
 
   constructor({ limits, hosts, answer }: HttpPortOptions) {
     this.#connectionsMax = limits.connectionsMax;
     this.#hosts = hosts;
-    this.#answer = withRules(answer, hosts);
+    this.#answer = answer && withRules(answer, hosts);
     this.tcp = createServer({
       headersTimeout: limits.headersMs,
       requestTimeout: limits.requestMs,
@@ -44,7 +46,8 @@ export class HttpPort {
     this.tcp.on('request', (request, response) => {
       this.#count(request.socket, 1);
       response.once('close', () => this.#count(request.socket, -1));
-      this.#answer(request, response);
+      if (this.#answer === undefined) this.#waiting.push([request, response]);
+      else this.#answer(request, response);
     });
   }
 
@@ -54,6 +57,8 @@ export class HttpPort {
 
   answerWith(answer: RequestListener): void {
     this.#answer = withRules(answer, this.#hosts);
+    for (const [request, response] of this.#waiting) this.#answer(request, response);
+    this.#waiting = [];
   }
 
   destroy(): void {

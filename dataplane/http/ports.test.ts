@@ -10,7 +10,6 @@ import { healthServer } from './health.ts';
 import { HttpPort } from './http-port.ts';
 import { httpLimits } from './limits.ts';
 import type { HttpLimits } from './limits.ts';
-import { answerStarting } from './starting.ts';
 import { webServer } from './web.ts';
 import type { WebLogin } from './web.ts';
 
@@ -30,7 +29,9 @@ const node = {
   integrity: 'ok',
   storeBytes: 9,
 };
-const health = healthServer(() => ({ state: 'Ready', message: '', replay, data }), new Registry());
+const health = healthServer(() => ({ state: 'Ready', message: '', replay, data }), new Registry(), {
+  over: Promise.resolve(),
+});
 const webWith = (login: WebLogin) =>
   webServer(() => ({ node, tables: [], connections: 0, queries: 0 }), login);
 const web = webWith(async () => ({ type: 'allowed' }));
@@ -257,12 +258,19 @@ describe('the connections of an HTTP port', function connections() {
   });
 });
 
-describe('the port for health while the program is loaded', () => {
-  it('is alive and not ready', async () => {
-    const statuses: number[] = [];
-    for (const path of [...healthPaths, '/nothing']) {
-      statuses.push((await ask(answerStarting, path)).status);
-    }
-    expect(statuses).to.deep.equal([200, 200, 503, 200, 503, 503]);
+describe('a port whose program is being loaded', () => {
+  it('lets requests wait, and answers them then', async () => {
+    const port = new HttpPort({ limits: httpLimits, hosts: [] });
+    port.tcp.listen(0, '127.0.0.1');
+    await once(port.tcp, 'listening');
+    const { port: number } = port.tcp.address() as AddressInfo;
+    const asked = healthPaths.map((path) => askAt(number, path));
+    let requests = 0;
+    port.tcp.on('request', () => (requests += 1));
+    while (requests < healthPaths.length) await once(port.tcp, 'request');
+    port.answerWith(health);
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    expect(new Set(statuses)).to.deep.equal(new Set([200]));
+    close({ port, number });
   });
 });

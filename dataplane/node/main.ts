@@ -8,7 +8,6 @@ import { protocolLimits } from '../driver-protocol/limits.ts';
 import { HttpPort } from '../http/http-port.ts';
 import { httpLimits } from '../http/limits.ts';
 import type { HostNames } from '../http/request-rules.ts';
-import { answerStarting } from '../http/starting.ts';
 import { descriptorLimit, shareDescriptors } from './descriptors.ts';
 import { exitCode } from './exit-code.ts';
 import { listen } from './listen.ts';
@@ -18,7 +17,7 @@ import type { RunOptions } from './run.ts';
 
 /**
  * The data plane's process: the only place that reads arguments and environment. It loads little, so that
- * the port for health answers before the rest of the program is there.
+ * the port for health listens before the rest of the program is there.
  */
 function versionOf(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -41,7 +40,6 @@ async function listenHealth(config: Config, connectionsMax: number): Promise<Hea
   const port = new HttpPort({
     limits: { ...httpLimits, connectionsMax },
     hosts: hostsOf(config),
-    answer: answerStarting,
   });
   const address = await listen(port.tcp, {
     host: config.bind,

@@ -126,6 +126,7 @@ export class Node {
   #web: HttpPort | undefined;
   readonly #startedAt = new Date();
   readonly #abort = new AbortController();
+  readonly #started = Promise.withResolvers<void>();
   #health: NodeHealth['state'] = 'Starting';
   #message = 'opening the data directory';
   #replay = { doneBytes: 0, totalBytes: 0, movedAt: performance.now() };
@@ -157,7 +158,8 @@ export class Node {
   async start(): Promise<Ready> {
     const { config, health } = this.#options;
     const metrics = nodeMetrics(() => this.#metrics());
-    health.port.answerWith(healthServer(() => this.#healthNow(), metrics));
+    const start = { over: this.#started.promise };
+    health.port.answerWith(healthServer(() => this.#healthNow(), metrics, start));
     this.#portLog.follow(health.port.tcp, 'health and metrics');
     this.#startStatusWriter();
     const database = await this.#openDatabase();
@@ -173,6 +175,7 @@ export class Node {
     this.#startScrub(database);
     this.#watchPassword(database);
     this.#become('Ready', 'serving');
+    this.#started.resolve();
     // NB: nothing listens for other nodes while there is no replication; the port is said for its place in the line.
     const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind;
     const cluster = `${host}:${config['cluster-port']}`;
@@ -191,7 +194,10 @@ export class Node {
     this.#drivers?.destroy();
     this.#web?.destroy();
     await this.#expiring;
-    await this.#database?.stop();
+    const database = this.#database;
+    // Health and metrics are asked for until the end, and there is nothing to read from now on.
+    this.#database = undefined;
+    await database?.stop();
     this.#directory?.[Symbol.dispose]();
     await this.#status?.stop();
     const { port } = this.#options.health;

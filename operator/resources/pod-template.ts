@@ -75,8 +75,15 @@ function container(cluster: PhotonCluster, pool: Pool): V1Container {
       { name: 'admin', containerPort: nodePorts.admin },
     ],
     resources: resourcesOf(pool),
-    // It fails only while the replay of the log makes no progress, so it may take as long as it needs.
-    startupProbe: { ...httpProbe('/health/startup'), periodSeconds: 1, failureThreshold: 180 },
+    // It fails only while the replay of the log makes no progress, so it may take as long as it needs. The
+    // node answers it when it serves, or after 8 s: an ordinary start has no probe that fails.
+    startupProbe: {
+      ...httpProbe('/health/startup'),
+      initialDelaySeconds: 2,
+      periodSeconds: 1,
+      timeoutSeconds: 10,
+      failureThreshold: 30,
+    },
     readinessProbe: { ...httpProbe('/health/ready'), periodSeconds: 2, timeoutSeconds: 3 },
     livenessProbe: {
       ...httpProbe('/health/live'),

@@ -35,7 +35,7 @@ Python (pip install rethinkdb)
 Kubernetes
 
   .photondb/kubectl get photon,pods
-  alias kubectl=${root}/.photondb/kubectl     for this shell; its namespace is ${to.namespace}
+  alias kubectl=${root}/.photondb/kubectl  # in this shell
 ${image === undefined ? '' : `  The nodes have the image ${image}: manifests with "image: {repository: photondb}" run here\n`}
 Admin page: ${to.web}/_admin (user ${to.user}, password ${to.password})
 
