@@ -65,7 +65,9 @@ describe('the metadata state machine', () => {
       'Index `x` does not exist on table `d.t`.',
     );
     const rename = { type: 'renameIndex', tableId: 't1', from: 'a', to: 'b' } as const;
-    expect(refusal(state, { ...rename, overwrite: false })).to.contain('already exists');
+    expect(refusal(state, { ...rename, overwrite: false })).to.equal(
+      'Index `a` does not exist or index `b` already exists on table `d.t`.',
+    );
     expect(refusal(state, { ...rename, overwrite: true })).to.equal('applied');
   });
 

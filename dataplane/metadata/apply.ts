@@ -355,10 +355,13 @@ function renameIndex(
   }: { readonly from: string; readonly to: string; readonly overwrite: boolean },
 ): MetadataResult {
   const index = userIndexes(table).find((each) => each.name === from);
-  if (index === undefined) return noIndex(state, table, from);
+  const impossible = refused(
+    `Index \`${from}\` does not exist or index \`${to}\` already exists on table \`${qualifiedName(state, table)}\`.`,
+  );
+  if (index === undefined) return overwrite ? noIndex(state, table, from) : impossible;
   if (from === to) return applied(state);
   const target = userIndexes(table).find((each) => each.name === to);
-  if (target !== undefined && !overwrite) return indexExists(state, table, to);
+  if (target !== undefined && !overwrite) return impossible;
   const garbage = target === undefined ? state.garbage : [...state.garbage, garbageOfIndex(target)];
   const indexes = table.indexes
     .filter((each) => each !== target)

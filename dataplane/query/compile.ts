@@ -220,7 +220,7 @@ class Compiler {
     const [parameters, body] = args;
     const list =
       Array.isArray(parameters) && parameters[0] === Term.MAKE_ARRAY
-        ? (parameters[1] as unknown[])
+        ? (parameters[1] ?? [])
         : parameters;
     const isList = Array.isArray(list) && list.every((id) => typeof id === 'number');
     if (!isList || args.length !== 2) {

@@ -20,7 +20,7 @@ export function keyEnd(key: Uint8Array): Uint8Array {
 /** The key of `getAll`: null is none. */
 export function lookupKey(value: Value): Datum {
   const datum = datumOf(value);
-  if (datum === null) throw about(nonExistence('Keys cannot be NULL'), value);
+  if (datum === null) throw about(nonExistence('Keys cannot be NULL.'), value);
   return datum;
 }
 

@@ -151,7 +151,7 @@ describe('terms over documents', () => {
       'Index `i` was not found on table `test.docs`.',
       [],
     ],
-    ['a null key', [78, [[15, ['docs']], null]], 3_100_000, 'Keys cannot be NULL', [1]],
+    ['a null key', [78, [[15, ['docs']], null]], 3_100_000, 'Keys cannot be NULL.', [1]],
     [
       'null as a bound',
       [182, [[15, ['docs']], null, 1]],

@@ -63,6 +63,24 @@ describe('what an index is over', () => {
     );
   });
 
+  it('takes a function of no parameters, as the Go driver writes it', async () => {
+    await create('one', [69, [[2], 1]]);
+    expect(await found('one', 1)).to.have.members([1, 2]);
+    expect(await run([64, [[69, [[2], 5]]]])).to.equal(5);
+  });
+
+  it('renames, but not to or from the primary key', async () => {
+    await create('a');
+    await create('b');
+    const failure = async (from: string, to: string): Promise<[number, string]> => {
+      const [type, message] = await bench.failure([156, [docs, from, to]]);
+      return [type, message];
+    };
+    const conflict = 'Index name conflict: `id` is the name of the primary key.';
+    expect(await failure('a', 'id')).to.deep.equal([3_000_000, conflict]);
+    expect(await failure('id', 'a')).to.deep.equal([3_000_000, conflict]);
+  });
+
   it('lets the option win over the bytes', async () => {
     await create('tags', undefined, { multi: true });
     const { function: bytes } = await status('tags');

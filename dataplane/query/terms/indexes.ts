@@ -80,7 +80,11 @@ async function indexRename({
     to: textOf(to),
     overwrite,
   };
-  accepted(await context.environment.catalog.renameIndex(expectTable(target).info.id, names));
+  const { info } = expectTable(target);
+  for (const name of [names.from, names.to])
+    if (name === info.primaryKey)
+      throw logic(`Index name conflict: \`${name}\` is the name of the primary key.`);
+  accepted(await context.environment.catalog.renameIndex(info.id, names));
   return { renamed: names.from === names.to ? 0 : 1 };
 }
 

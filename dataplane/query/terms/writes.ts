@@ -312,7 +312,10 @@ async function insert(call: InsertCall): Promise<Value> {
           old === null ? document : conflict(old, document);
         edits.push({ key, isKeyGenerated: document !== given, replacesDamage, evaluate });
       } catch (error) {
-        failed.set(position, failedEdit(error));
+        const outcome = failedEdit(error);
+        failed.set(position, outcome);
+        // It comes before those that writing meets.
+        write.tally.firstError ??= outcome.error?.message;
       }
     }
     // As in RethinkDB: what cannot be written at all comes before what has a conflict.
