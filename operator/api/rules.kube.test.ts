@@ -46,6 +46,32 @@ describe('the API server', () => {
         'a',
         { pool: { resources: { limits: { cpu: 2, memory: '1Gi' } } } },
       ],
+      [
+        'amounts of every form',
+        'a',
+        {
+          pool: {
+            resources: {
+              requests: { cpu: '0.5', memory: '1e9', 'ephemeral-storage': 0 },
+              limits: { cpu: '1500m', memory: '1.5Gi', 'hugepages-2Mi': '4Mi', 'x.io/gpu': 1 },
+            },
+          },
+        },
+      ],
+      [
+        'labels and annotations of others',
+        'a',
+        {
+          pool: {
+            template: {
+              metadata: {
+                labels: { team: 'a', 'example.com/Team.Name': '' },
+                annotations: { 'example.com/a': 'any text, however long\n' },
+              },
+            },
+          },
+        },
+      ],
       ['a pre-release', 'a', { spec: { version: '1.2.3-rc.1' } }],
       [
         'a registry with a port',
@@ -145,6 +171,91 @@ describe('the API server', () => {
         'a',
         { pool: { storage: undefined } },
         'spec.pools[0].storage: Required value',
+      ],
+      [
+        'an amount of cpu that is none',
+        'a',
+        { pool: { resources: { requests: { cpu: 'lots' } } } },
+        'spec.pools[0].resources.requests[cpu]: Invalid value: "lots": not an amount',
+      ],
+      [
+        'an amount with a wrong suffix',
+        'a',
+        { pool: { resources: { limits: { memory: '4GB' } } } },
+        'not an amount: write for example 500m or 2 for cpu',
+      ],
+      [
+        'a fraction that is no text',
+        'a',
+        { pool: { resources: { requests: { cpu: 0.5 } } } },
+        'must be of type integer,string',
+      ],
+      [
+        'a negative amount',
+        'a',
+        { pool: { resources: { limits: { cpu: '-1' } } } },
+        'not an amount',
+      ],
+      [
+        'a resource that is misspelt',
+        'a',
+        { pool: { resources: { limits: { mem: '1Gi' } } } },
+        'unknown resource: write cpu, memory',
+      ],
+      [
+        'a request above its limit',
+        'a',
+        { pool: { resources: { requests: { cpu: 2 }, limits: { cpu: '1500m' } } } },
+        'a request is above its limit',
+      ],
+      [
+        'half a byte of memory',
+        'a',
+        { pool: { resources: { limits: { memory: '512m' } } } },
+        'thousandths of a byte',
+      ],
+      [
+        'the name of a Secret that is none',
+        'a',
+        { spec: { security: { passwordSecret: 'My Secret' } } },
+        'not the name of a Secret',
+      ],
+      [
+        'the name of a pull secret that is none',
+        'a',
+        { spec: { image: { pullSecrets: ['a', 'B_'] } } },
+        'not the name of a Secret',
+      ],
+      [
+        'the name of a StorageClass that is none',
+        'a',
+        { pool: { storage: { size: '1Gi', className: 'Fast SSD' } } },
+        'not the name of a StorageClass',
+      ],
+      ['a zone that no machine can have', 'a', { pool: { zones: ['eu west'] } }, 'not a zone'],
+      [
+        'a label whose value is none',
+        'a',
+        { pool: { template: { metadata: { labels: { team: 'a b' } } } } },
+        'not the value of a label',
+      ],
+      [
+        'a label whose key is none',
+        'a',
+        { pool: { template: { metadata: { labels: { 'a/b/c': 'x' } } } } },
+        'not a key of a label',
+      ],
+      [
+        'a label of the operator',
+        'a',
+        { pool: { template: { metadata: { labels: { 'photondb.io/pool': 'x' } } } } },
+        'use another key',
+      ],
+      [
+        'an annotation of the operator',
+        'a',
+        { pool: { template: { metadata: { annotations: { 'photondb.io/revision': 'x' } } } } },
+        'use another key',
       ],
       [
         'a version without numbers',

@@ -97,6 +97,11 @@ describe('values that a chart refuses', () => {
     [{ name: 'too-long-a-name' }, /'\/pools\/0\/name': 'too-long-a-name' does not match pattern/],
     [{ roles: ['cook'] }, /'\/pools\/0\/roles\/0': value must be one of 'data'/],
     [{ storage: { size: 'big' } }, /'\/pools\/0\/storage\/size': 'big' does not match pattern/],
+    [
+      { resources: { limits: { cpu: 'lots' } } },
+      /'\/pools\/0\/resources\/limits\/cpu': 'lots' does not match pattern/,
+    ],
+    [{ resources: { limit: {} } }, /additional properties 'limit' not allowed/],
     [{ storage: {} }, /'\/pools\/0\/storage': missing property 'size'/],
     [{ replica: 1 }, /'\/pools\/0': additional properties 'replica' not allowed/],
   ];

@@ -73,7 +73,7 @@ describe('the schemas of the charts', () => {
   it('photondb-cluster: the values are the fields of PhotonCluster, no more and no fewer', () => {
     const own = ['.name', '.labels', '.annotations', '.keepOnUninstall', '.global'];
     // What Kubernetes itself defines is free in the chart: the API server judges it.
-    const free = ['.pools.resources.', '.pools.template.'];
+    const free = ['.pools.template.'];
     const values = pathsOf(schemaOf('photondb-cluster')).filter((path) => !own.includes(path));
     const fields = pathsOf(clusterSpec()).filter(
       (path) => !free.some((prefix) => path.startsWith(prefix)),
