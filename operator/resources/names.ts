@@ -49,6 +49,11 @@ export function nodeName(zone: ZoneName, ordinal: number): string {
   return `${statefulSetName(zone)}-${ordinal}`;
 }
 
+/** Of the pod that tries new images before a node's pod is replaced. */
+export function trialName(node: string): string {
+  return `${node}-trial`;
+}
+
 /** As a StatefulSet names it, after the claim template `data`. */
 export function claimName(node: string): string {
   return `data-${node}`;

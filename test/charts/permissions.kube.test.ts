@@ -27,6 +27,7 @@ const seldom: Readonly<Record<string, string>> = {
   'patch photondb.io/photonnodes/status': 'held only to be granted to pods',
   'patch core/persistentvolumeclaims': 'when volumes grow',
   'list apps/controllerrevisions': 'before a pod is replaced',
+  'create core/pods': 'to try a new image',
   'patch core/pods': 'when a pod has no role labels yet',
   'patch events.k8s.io/events': 'when an event happens again',
 };

@@ -35,9 +35,10 @@ docs/internals/operator.md says which.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create]
+# create: the pod that tries a new image before the one that serves is replaced.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, list, watch, patch]

@@ -19,6 +19,7 @@ import { observeNodes } from '../observe-nodes.ts';
 import type { Context, TaskResult } from '../task.ts';
 import { complete, eventOf } from '../task.ts';
 import { lossAtReplacement } from './claims.ts';
+import { tryImages } from './image-trial.ts';
 
 /** How soon to ask again whether the controller of a StatefulSet knows its template. */
 const takeUpMs = 500;
@@ -70,6 +71,8 @@ async function replaceWithCare(
   }
   const unseen = await unseenTemplate(context, node);
   if (unseen !== undefined) return { type: 'retry', message: unseen, afterMs: takeUpMs };
+  const trial = await tryImages(context, node);
+  if (trial.type !== 'complete') return trial;
   await replace(context, node, message);
   return { type: 'wait', message };
 }
