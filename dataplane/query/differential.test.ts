@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
-import { differential } from './testing/differential.ts';
+import { differential, inMemory } from './testing/differential.ts';
 
 describe('the query engine', () => {
   it('answers what a model answers, with indexes and without', async function () {
     this.timeout(60_000);
-    await fc.assert(differential, { numRuns: 150 });
+    await fc.assert(differential(inMemory), { numRuns: 150 });
   });
 });

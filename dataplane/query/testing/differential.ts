@@ -10,14 +10,17 @@ import type { Document, Query } from './random-query.ts';
 import { Bench } from './run.ts';
 
 /** The engine beside a model of what it should answer, and plans with an index beside those without. */
-const table = [Term.TABLE, ['t']];
+export const table = [Term.TABLE, ['t']];
 
-async function tableOf(rows: readonly Document[]): Promise<Bench> {
+/** An engine with a table of these documents and its indexes. */
+export type Load = (rows: readonly Document[]) => Promise<(term: unknown) => Promise<unknown>>;
+
+export const inMemory: Load = async (rows) => {
   const bench = new Bench();
   await bench.table('t', rows.map(data));
   for (const term of indexTerms(table)) await bench.run(term);
-  return bench;
-}
+  return (term) => bench.run(term);
+};
 
 /** An answer as a text; every refusal is the same one. */
 async function textOf(compute: () => unknown): Promise<string> {
@@ -29,21 +32,22 @@ async function textOf(compute: () => unknown): Promise<string> {
   }
 }
 
-export const differential = fc.asyncProperty(
-  documents,
-  fc.array(queries, { minLength: 1, maxLength: 8 }),
-  async (rows: readonly Document[], asked: readonly Query[]) => {
-    const bench = await tableOf(rows);
-    for (const query of asked) {
-      const expected = await textOf(() => answer(rows, query));
-      for (const useIndex of [true, false]) {
-        const term = queryTerm(query, { table, useIndex });
-        const found = await textOf(() => bench.run(term));
-        if (found === expected) continue;
-        throw new Error(
-          `${useIndex ? 'with' : 'without'} an index: ${found}\nmodel: ${expected}\nquery: ${JSON.stringify(query)}\nterm: ${JSON.stringify(term)}`,
-        );
+export const differential = (load: Load) =>
+  fc.asyncProperty(
+    documents,
+    fc.array(queries, { minLength: 1, maxLength: 8 }),
+    async (rows: readonly Document[], asked: readonly Query[]) => {
+      const run = await load(rows);
+      for (const query of asked) {
+        const expected = await textOf(() => answer(rows, query));
+        for (const useIndex of [true, false]) {
+          const term = queryTerm(query, { table, useIndex });
+          const found = await textOf(() => run(term));
+          if (found === expected) continue;
+          throw new Error(
+            `${useIndex ? 'with' : 'without'} an index: ${found}\nmodel: ${expected}\nquery: ${JSON.stringify(query)}\nterm: ${JSON.stringify(term)}`,
+          );
+        }
       }
-    }
-  },
-);
+    },
+  );

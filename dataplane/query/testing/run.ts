@@ -1,28 +1,31 @@
 import { createQueryEngine } from '../create-engine.ts';
-import type { GlobalOptions } from '../engine.ts';
+import type { GlobalOptions, Outcome } from '../engine.ts';
 import { CompileError, RuntimeError } from '../errors.ts';
 import { MemoryEnvironment } from './memory-environment.ts';
+
+/** The whole answer: rows of all batches for a sequence. */
+export async function wholeAnswer(outcome: Outcome, signal: AbortSignal): Promise<unknown> {
+  if (outcome.type === 'atom') return JSON.parse(outcome.json) as unknown;
+  const rows: unknown[] = [];
+  for (;;) {
+    const limits = { maxRows: 100, maxBytes: 1_000_000, maxMilliseconds: 500 };
+    const batch = await outcome.cursor.next(limits, signal);
+    rows.push(...batch.rows.map((row) => JSON.parse(row) as unknown));
+    if (batch.done) return rows;
+  }
+}
 
 /** A query engine over memory, and queries run on it to their end. Terms are raw JSON. */
 export class Bench {
   readonly environment = new MemoryEnvironment();
   readonly #engine = createQueryEngine(this.environment);
 
-  /** The whole answer: rows of all batches for a sequence. */
   async run(
     term: unknown,
     options: GlobalOptions = {},
     signal: AbortSignal = new AbortController().signal,
   ): Promise<unknown> {
-    const outcome = await this.#engine.run(term, options, { user: 'admin', signal });
-    if (outcome.type === 'atom') return JSON.parse(outcome.json) as unknown;
-    const rows: unknown[] = [];
-    for (;;) {
-      const limits = { maxRows: 100, maxBytes: 1_000_000, maxMilliseconds: 500 };
-      const batch = await outcome.cursor.next(limits, signal);
-      rows.push(...batch.rows.map((row) => JSON.parse(row) as unknown));
-      if (batch.done) return rows;
-    }
+    return wholeAnswer(await this.#engine.run(term, options, { user: 'admin', signal }), signal);
   }
 
   /** The error that a query ends with: its number (0 when it was refused by the compiler), sentence and place. */

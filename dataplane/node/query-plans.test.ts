@@ -1,0 +1,51 @@
+import * as fc from 'fast-check';
+import { createQueryEngine } from '../query/create-engine.ts';
+import { compileIndex } from '../query/index-function.ts';
+import { Term } from '../query/term-table.ts';
+import { differential, table } from '../query/testing/differential.ts';
+import type { Load } from '../query/testing/differential.ts';
+import { MemoryEnvironment } from '../query/testing/memory-environment.ts';
+import { data, indexTerms } from '../query/testing/query-term.ts';
+import { wholeAnswer } from '../query/testing/run.ts';
+import type { Database } from '../replication/database.ts';
+import { newWorld, open, signal } from '../replication/testing/world.ts';
+import { createEnvironment } from './environment.ts';
+
+/** One table whose documents are replaced again and again, with its indexes kept up to date. */
+async function loading(database: Database): Promise<Load> {
+  const { server, report } = new MemoryEnvironment();
+  const disk = { refusal: () => undefined };
+  const engine = createQueryEngine(createEnvironment(database, { server, report }, disk));
+  const session = { user: 'admin', signal };
+  const run = async (term: unknown): Promise<unknown> =>
+    wholeAnswer(await engine.run(term, {}, session), signal);
+  await run([Term.DB_CREATE, ['test']]);
+  await run([Term.TABLE_CREATE, ['t']]);
+  for (const term of indexTerms(table)) await run(term);
+  await run([Term.INDEX_WAIT, [table]]);
+  return async (rows) => {
+    const odd = [Term.FILTER, [table, { n: 1 }]];
+    await run([Term.DELETE, [odd]]);
+    await run([Term.INSERT, [table, data(rows)], { conflict: 'replace', durability: 'soft' }]);
+    const kept = [Term.GET_ALL, [table, ...rows.map(({ id }) => data(id))]];
+    await run([Term.DELETE, [[Term.DIFFERENCE, [table, [Term.COERCE_TO, [kept, 'array']]]]]]);
+    return run;
+  };
+}
+
+describe('a database', () => {
+  // An overlay that is full makes every write wait for the store: fewer rounds take as long.
+  for (const [what, overlayBytesMax, numRuns] of [
+    ['in its overlay', 1_000_000, 60],
+    ['in its store', 1, 10],
+  ] as const)
+    it(`answers what a model answers, of documents ${what}`, async function () {
+      this.timeout(60_000);
+      const database = await open(newWorld(), { compileIndex, overlayBytesMax });
+      try {
+        await fc.assert(differential(await loading(database)), { numRuns });
+      } finally {
+        await database.stop();
+      }
+    });
+});
