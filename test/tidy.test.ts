@@ -22,6 +22,7 @@ const dataplane: Record<string, readonly string[]> = {
   security: base,
   observability: base,
   kubernetes: base,
+  raft: ['common', 'wire'],
   table: ['common', 'datum', 'kv', 'index', 'vector', 'timeseries'],
   metadata: metadataAndBelow,
   query: ['common', 'datum', 'kv', 'index', 'vector', 'timeseries'],
@@ -46,7 +47,9 @@ const operator: Record<string, readonly string[]> = {
 
 /** Folders without I/O, clocks or chance: everything that they need is handed to them. */
 const pure = new Set([
-  ...['common', 'datum', 'wire', 'kv', 'table', 'metadata', 'query'].map((n) => `dataplane/${n}`),
+  ...['common', 'datum', 'wire', 'kv', 'raft', 'table', 'metadata', 'query'].map(
+    (n) => `dataplane/${n}`,
+  ),
   ...['api', 'resources', 'rollout', 'status'].map((n) => `operator/${n}`),
 ]);
 

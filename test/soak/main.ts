@@ -3,6 +3,7 @@ import { databaseSoak } from './database-soak.ts';
 import { nodeSoak } from './node-soak.ts';
 import type { Part, Soak, SoakOptions } from './part.ts';
 import { querySoak } from './query-soak.ts';
+import { raftSoak } from './raft-soak.ts';
 import { storageSoak } from './storage-soak.ts';
 import { walSoak } from './wal-soak.ts';
 
@@ -16,6 +17,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   node: nodeSoak,
   storage: storageSoak,
   query: querySoak,
+  raft: raftSoak,
 };
 const defaults = { rounds: '1000', seeds: '10000' };
 

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
 import { placesOf, survivorsOf, walSuite } from './mutants.ts';
+import { raftSuite } from './raft-mutants.ts';
 import { storageSuite } from './storage-mutants.ts';
 
-describe('the mutants of the log and of the storage', () => {
+describe('the mutants of the log, of the storage and of Raft', () => {
   it('have their place in the sources: whoever changes it writes the mutant anew', async () => {
-    for (const mutant of [...walSuite.mutants, ...storageSuite.mutants]) {
+    for (const mutant of [...walSuite.mutants, ...storageSuite.mutants, ...raftSuite.mutants]) {
       expect(await placesOf(mutant), `${mutant.file}: ${mutant.bug}`).to.equal(1);
     }
   });

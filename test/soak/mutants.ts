@@ -224,6 +224,8 @@ export interface MutantSuite {
   readonly mutants: readonly Mutant[];
   /** Below dataplane/. */
   readonly sources: readonly string[];
+  /** Below test/: what the tests need beside the sources. */
+  readonly testSources?: readonly string[];
   readonly testFiles: readonly string[];
 }
 
@@ -266,10 +268,13 @@ class MutantRun {
     this.#testFiles = testFiles;
   }
 
-  static async prepare({ sources, testFiles }: MutantSuite): Promise<MutantRun> {
+  static async prepare({ sources, testSources = [], testFiles }: MutantSuite): Promise<MutantRun> {
     const directory = await mkdtemp(join(tmpdir(), 'photondb-mutants-'));
-    for (const folder of sources) {
-      const from = join('dataplane', folder);
+    const folders = [
+      ...sources.map((folder) => join('dataplane', folder)),
+      ...testSources.map((folder) => join('test', folder)),
+    ];
+    for (const from of folders) {
       await cp(join(root, from), join(directory, from), { recursive: true });
     }
     await cp(join(root, 'package.json'), join(directory, 'package.json'));

@@ -1,0 +1,48 @@
+import type { RaftOptions } from './options.ts';
+
+/**
+ * Counts the ticks since a leader was heard (or an election began), and says when the next election is
+ * due: after `electionTicks` and as much again at random, so that few elections collide (thesis 3.4).
+ */
+export class ElectionTimer {
+  readonly #options: Pick<RaftOptions, 'electionTicks' | 'random'>;
+  #elapsed = 0;
+  #dueAfter = 0;
+  /** A node that starts may have promised a leader not to vote: it keeps the promise (thesis 6.4.1). */
+  #mayHavePromised = true;
+
+  constructor(options: Pick<RaftOptions, 'electionTicks' | 'random'>) {
+    this.#options = options;
+    this.restart();
+  }
+
+  tick(): void {
+    this.#elapsed += 1;
+    if (this.#isOver) this.#mayHavePromised = false;
+  }
+
+  /** A new random time begins. */
+  restart(): void {
+    const { electionTicks, random } = this.#options;
+    this.#elapsed = 0;
+    this.#dueAfter = electionTicks + random.below(electionTicks);
+  }
+
+  /** The leader was heard: the same time begins once more. */
+  reset(): void {
+    this.#elapsed = 0;
+  }
+
+  get isDue(): boolean {
+    return this.#elapsed >= this.#dueAfter;
+  }
+
+  get #isOver(): boolean {
+    return this.#elapsed >= this.#options.electionTicks;
+  }
+
+  /** A leader has been heard so recently that nobody may depose it with this node's help. */
+  isSticky(knowsLeader: boolean): boolean {
+    return !this.#isOver && (knowsLeader || this.#mayHavePromised);
+  }
+}

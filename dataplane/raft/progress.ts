@@ -1,0 +1,92 @@
+import { Inflights } from './inflights.ts';
+import type { InflightLimits } from './inflights.ts';
+
+/**
+ * What a leader knows of one member. `probe`: one append at a time until the logs are known to meet.
+ * `replicate`: appends are pipelined optimistically. `snapshot`: the member waits for a snapshot.
+ * `match < next` always holds.
+ */
+export type ProgressState = 'probe' | 'replicate' | 'snapshot';
+
+export class Progress {
+  state: ProgressState = 'probe';
+  /** The member's log equals the leader's up to here, durably. */
+  match = 0;
+  /** The next entry to send. */
+  next: number;
+  /** In `snapshot`: where the snapshot ends. */
+  snapshotIndex = 0;
+  /** In `probe`: an append is under way, and its answer decides what comes next. */
+  isProbing = false;
+  /** Entries for this member are being read from the log on disk. */
+  isFetching = false;
+  /** It has answered since quorum was last checked. */
+  isActive = false;
+  /** The newest heartbeat round that it has answered. */
+  round = 0;
+  readonly inflights: Inflights;
+
+  constructor(next: number, limits: InflightLimits) {
+    this.next = next;
+    this.inflights = new Inflights(limits);
+  }
+
+  get isPaused(): boolean {
+    switch (this.state) {
+      case 'probe':
+        return this.isProbing || this.isFetching;
+      case 'replicate':
+        return this.inflights.isFull || this.isFetching;
+      case 'snapshot':
+        return true;
+    }
+  }
+
+  becomeProbe(): void {
+    this.next = Math.max(this.match, this.state === 'snapshot' ? this.snapshotIndex : 0) + 1;
+    this.#reset('probe');
+  }
+
+  becomeReplicate(): void {
+    this.next = this.match + 1;
+    this.#reset('replicate');
+  }
+
+  becomeSnapshot(index: number): void {
+    this.#reset('snapshot');
+    this.snapshotIndex = index;
+  }
+
+  #reset(state: ProgressState): void {
+    this.state = state;
+    this.isProbing = false;
+    this.isFetching = false;
+    this.snapshotIndex = 0;
+    this.inflights.reset();
+  }
+
+  /** Answers whether it tells something new. */
+  acknowledge(index: number): boolean {
+    const isNews = index > this.match;
+    if (isNews) this.match = index;
+    if (this.next <= index) this.next = index + 1;
+    return isNews;
+  }
+
+  /**
+   * The member rejected an append behind `rejected` and suggests `hint`. Answers false for a late
+   * answer, which says nothing any more.
+   */
+  reject(rejected: number, hint: number): boolean {
+    if (this.state === 'replicate') {
+      if (rejected <= this.match) return false;
+      this.becomeProbe();
+      this.next = Math.max(this.match, Math.min(hint, rejected - 1)) + 1;
+      return true;
+    }
+    if (this.next - 1 !== rejected) return false;
+    this.next = Math.max(this.match, Math.min(rejected - 1, hint)) + 1;
+    this.isProbing = false;
+    return true;
+  }
+}

@@ -1,0 +1,45 @@
+import { runRaft } from './raft/scenario.ts';
+
+/**
+ * `npm run simulate -- --seeds 100 [--first 1] [--scenario NAME] [--trace]`: runs a scenario for many
+ * seeds, prints each failing one with the command that replays it, and ends with `N passed, N failed`.
+ */
+const scenarios: Readonly<Record<string, (seed: number, trace: (line: string) => void) => object>> =
+  {
+    raft: runRaft,
+  };
+
+function option(name: string, fallback: string): string {
+  const at = process.argv.indexOf(`--${name}`);
+  return at === -1 ? fallback : (process.argv[at + 1] ?? fallback);
+}
+
+const name = option('scenario', 'raft');
+const scenario = scenarios[name];
+const [seeds, first] = [Number(option('seeds', '100')), Number(option('first', '1'))];
+if (scenario === undefined || !Number.isSafeInteger(seeds) || !Number.isSafeInteger(first)) {
+  console.error(
+    `usage: npm run simulate -- --seeds N [--first N] [--scenario ${Object.keys(scenarios).join('|')}] [--trace]`,
+  );
+  process.exit(2);
+}
+const isTraced = process.argv.includes('--trace');
+const totals = { passed: 0, failed: 0 };
+const sums: Record<string, number> = {};
+for (let seed = first; seed < first + seeds; seed += 1) {
+  try {
+    const result = scenario(seed, (line) => {
+      if (isTraced) console.log(line);
+    });
+    totals.passed += 1;
+    for (const [key, value] of Object.entries(result)) sums[key] = (sums[key] ?? 0) + Number(value);
+    if (isTraced) console.log(JSON.stringify(result));
+  } catch (error) {
+    totals.failed += 1;
+    console.log(`seed ${seed}: ${(error as Error).stack ?? String(error)}`);
+    console.log(`  npm run simulate -- --scenario ${name} --first ${seed} --seeds 1 --trace`);
+  }
+}
+console.log(JSON.stringify(sums));
+console.log(`${totals.passed} passed, ${totals.failed} failed`);
+process.exitCode = totals.failed === 0 ? 0 : 1;

@@ -1,0 +1,8 @@
+import { judgeAll } from './mutants.ts';
+import type { Part, Soak } from './part.ts';
+import { raftSuite } from './raft-mutants.ts';
+
+const mutants: Part = async ({ progress }) =>
+  `${await judgeAll(raftSuite, progress)} bugs put into Raft, all found`;
+
+export const raftSoak: Soak = { mutants };
