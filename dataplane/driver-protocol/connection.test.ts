@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { errorType, RuntimeError } from '../query/errors.ts';
@@ -227,6 +228,52 @@ describe('a connection', () => {
     expect(port.faults).to.deep.equal([]);
   });
 
+  const held = { queriesMax: 4, readAheadBytes: 65_536 };
+  for (const [about, magic, queries] of [
+    ['runs one query at a time', magics.v03, 3],
+    ['runs as many queries as it may', magics.v04, held.queriesMax + 3],
+  ] as const) {
+    it(`sees at once that a client goes away which ${about}`, async () => {
+      let aborted = 0;
+      port = await Port.open(
+        (_term, signal) =>
+          forever(signal).catch((error: unknown) => {
+            aborted += 1;
+            throw error;
+          }),
+        held,
+      );
+      const client = await port.signedIn(magic);
+      for (let token = 1; token <= queries; token += 1) client.query('[1,1]', token);
+      const running = magic === magics.v03 ? 1 : held.queriesMax;
+      await until(() => port.server.running === running);
+      // It lies in front of the end, and is not taken.
+      client.query('[1,1]', queries + 1);
+      client.socket.end();
+      // No time passes on the clock of the port.
+      await until(() => aborted === running && port.server.connections === 0);
+    });
+  }
+
+  it('reads a bounded number of bytes ahead', async () => {
+    port = await Port.open((_term, signal) => forever(signal), held);
+    let bytesRead = (): number => 0;
+    port.server.tcp.once('connection', (socket: Socket) => (bytesRead = () => socket.bytesRead));
+    const client = await port.signedIn(magics.v03);
+    client.query('[1,1]');
+    await until(() => port.server.running === 1);
+    client.socket.write(Buffer.alloc(8 * 1_048_576));
+    await until(() => bytesRead() > held.readAheadBytes);
+    let last = 0;
+    for (let quiet = 0; quiet < 200; quiet += 1) {
+      if (bytesRead() !== last) quiet = 0;
+      last = bytesRead();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // The last piece that was read may be as large as the system makes them.
+    expect(last).to.be.below(held.readAheadBytes + 2 * 65_536);
+  });
+
   it('takes a client that has closed its half for gone', async () => {
     const cursor = new FakeCursor(async () => ({ rows: ['1'], done: false }));
     const client = await signedIn(() => ({ type: 'sequence', cursor }));
@@ -382,6 +429,36 @@ describe('a client that does not read', () => {
     expect(await other.ask('[1,3]')).to.contain('"t":1');
     client.socket.resume();
     await client.gone();
+  });
+});
+
+describe('answers that are no streams', () => {
+  const limits = { wholeAnswersBytesMax: 1_048_576, smallAnswerBytes: 1_000 };
+  let port: Port;
+
+  afterEach(() => port.close());
+
+  it('are dropped beyond a bound of those that wait, but the first and small ones', async () => {
+    const waiting: (() => void)[] = [];
+    port = await Port.open(async (term) => {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return { type: 'atom', json: JSON.stringify('x'.repeat(Number(term))) };
+    }, limits);
+    const client = await port.signedIn();
+    const sizes = [33_554_432, 524_288, 900, 524_288];
+    sizes.forEach((size, at) => client.query(`[1,${size}]`, at + 1));
+    await until(() => waiting.length === sizes.length);
+    client.socket.pause();
+    for (const answer of waiting) answer();
+    await until(() => port.server.running === 0);
+    client.socket.resume();
+    const answers: Answer[] = [];
+    for (const _ of sizes) answers.push(await client.answer());
+    answers.sort((a, b) => a.token - b.token);
+    const said = answers.map(({ text }) => text);
+    expect(said.map((text) => text.includes('xxxx'))).to.deep.equal([true, false, true, false]);
+    expect(JSON.parse(said[1] ?? '')).to.include({ t: 18, e: errorType.resourceLimit });
+    expect(said[1]).to.contain('it was dropped');
   });
 });
 

@@ -96,7 +96,7 @@ export class Connection {
     return this.#outbox.queuedBytes;
   }
 
-  /** Nothing more is taken from the client until an answer has ended or left. */
+  /** No query is taken from the client until an answer has ended or left. */
   get #isHeld(): boolean {
     if (this.#isShaking || this.#isYielding || this.#outbox.isFull) return true;
     return this.#session?.isFull ?? false;
@@ -105,6 +105,7 @@ export class Connection {
   #listen(): void {
     const socket = this.#socket;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, this.#options.limits.keepAliveMs);
     socket.on('data', (bytes: Buffer) => this.#receive(bytes));
     socket.on('error', () => socket.destroy());
     // As in RethinkDB a client that sends no more is gone.
@@ -193,6 +194,7 @@ export class Connection {
       send: (token, json) => this.#outbox.send(encodeFrame(token, json)),
       reserve: (bytes) => this.#outbox.reserve(bytes),
       release: (bytes) => this.#outbox.release(bytes),
+      queuedBytes: () => this.#outbox.queuedBytes,
       ended: () => this.#serve(),
     });
   }
@@ -212,7 +214,12 @@ export class Connection {
       else this.#end();
     }
     if (this.#isHeld) {
-      socket.pause();
+      // The end of the client is read like its queries, and aborts what runs.
+      const readsAhead =
+        this.#session !== undefined &&
+        this.#frames.bufferedBytes < this.#options.limits.readAheadBytes;
+      if (readsAhead) socket.resume();
+      else socket.pause();
       return;
     }
     socket.resume();

@@ -30,6 +30,11 @@ export class FrameReader {
     return this.#bytes > 0 || this.#head !== undefined || this.#toDrop !== undefined;
   }
 
+  /** Bytes that no frame was made of yet. */
+  get bufferedBytes(): number {
+    return this.#bytes;
+  }
+
   /** All bytes ever: how one sees that something goes on. */
   get received(): number {
     return this.#received;

@@ -8,6 +8,17 @@ export interface ProtocolLimits {
   readonly cursorsMax: number;
   /** Answers that the client has not taken; then no batch is made and nothing is read. */
   readonly queuedBytesMax: number;
+  /**
+   * Answers that are no streams are made as wholes, by queries that run side by side: beyond so many bytes
+   * that wait, one that is not small is dropped, and its query answered by an error.
+   */
+  readonly wholeAnswersBytesMax: number;
+  /** An answer that is always kept: those of writes are small. */
+  readonly smallAnswerBytes: number;
+  /** What is read of a client although nothing more may run, so that its end is seen. */
+  readonly readAheadBytes: number;
+  /** Without a word from the client, until its machine is asked whether it is there. */
+  readonly keepAliveMs: number;
   /** A client may ask for larger batches than usual, up to this. */
   readonly batchBytesMax: number;
   /** Without any progress: of answers that wait, or in the middle of a query. */
@@ -29,6 +40,10 @@ export const protocolLimits: ProtocolLimits = {
   queriesMax: 1_024,
   cursorsMax: 4_096,
   queuedBytesMax: 8 * mebibyte,
+  wholeAnswersBytesMax: 128 * mebibyte,
+  smallAnswerBytes: 65_536,
+  readAheadBytes: 65_536,
+  keepAliveMs: 60_000,
   batchBytesMax: 16 * mebibyte,
   stalledMs: 60_000,
   sliceBytes: 262_144,

@@ -35,6 +35,8 @@ export interface QuerySessionOptions {
   /** Resolves when the client has room for an answer of so many bytes; 0 for one of unknown size. */
   readonly reserve: (bytes: number) => Promise<void>;
   readonly release: (bytes: number) => void;
+  /** Of answers that the client has not taken. */
+  readonly queuedBytes: () => number;
   /** Something ended: more may be accepted. */
   readonly ended: () => void;
   /** Something that no client can cause. */
@@ -163,7 +165,10 @@ export class QuerySession {
     // Before the answer: it is the client's leave to use the token again.
     this.#starting.delete(token);
     if (outcome.type === 'atom') {
-      if (!isQuiet) send(token, atomText(outcome.json, own));
+      if (isQuiet) return;
+      const text = atomText(outcome.json, own);
+      this.#requireRoom(text.length);
+      send(token, text);
       return;
     }
     const open = { cursor: outcome.cursor, options: own, abort, isBusy: true };
@@ -182,6 +187,15 @@ export class QuerySession {
     const { queries, client, start } = this.#options;
     const { user } = start;
     return queries.begin({ user, client, term, abort: (reason) => abort.abort(reason) });
+  }
+
+  #requireRoom(bytes: number): void {
+    const { limits, queuedBytes } = this.#options;
+    const { smallAnswerBytes, wholeAnswersBytesMax: bytesMax } = limits;
+    const waiting = queuedBytes();
+    if (waiting === 0 || bytes <= smallAnswerBytes || waiting + bytes <= bytesMax) return;
+    const words = `The answer has ${bytes} bytes, and ${waiting} bytes of other answers wait for this client, of ${bytesMax} at most: it was dropped. Ask for less at once; what the query has written stays.`;
+    throw new RuntimeError(errorType.resourceLimit, words, []);
   }
 
   #tooManyCursors(): string {
