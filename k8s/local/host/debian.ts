@@ -63,9 +63,15 @@ function noteInstalled(record: string, names: readonly string[]): void {
   writeAtomically(record, `${[...all].join('\n')}\n`);
 }
 
-/** `record` keeps the names of what was installed, so that `down` can say it. */
-export async function ensureDebianPackages(step: Step, record: string): Promise<void> {
-  const missing = missingPackages();
+/**
+ * Installs what a local cluster lacks, or what the caller does. `record` keeps the names of what was
+ * installed, so that `down` can say it.
+ */
+export async function ensureDebianPackages(
+  step: Step,
+  record: string,
+  missing: readonly string[] = missingPackages(),
+): Promise<void> {
   if (missing.length === 0) return step.progress('all there');
   if ((await run(['apt-get', '--version']).catch(() => ({ code: 1 }))).code !== 0) {
     throw new LocalError(
