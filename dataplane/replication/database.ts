@@ -1,6 +1,7 @@
 import { allEnded } from '../common/all-ended.ts';
 import { assert } from '../common/assert.ts';
 import type { Clock } from '../common/clock.ts';
+import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import type { StoreStatistics } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/apply.ts';
@@ -578,6 +579,8 @@ export class Database {
   /** Requests that do not touch the damage go on; an index stays as unready as it is. */
   #backgroundFailed(error: Error): void {
     if (error instanceof StorageCorruptError) this.integrity.meet(this.integrity.named(error));
+    else if (error instanceof PhotonError && error.code === 'storage.corrupt')
+      this.integrity.meetPage(error);
     else this.#fail(error);
   }
 

@@ -85,6 +85,11 @@ export class Integrity {
     this.documents.met(keyspace, key, `the value of its key ${keyHex} is damaged: ${what}`);
   }
 
+  /** Work beside the requests met a damaged page of the store. */
+  meetPage({ code, message }: Damage): void {
+    this.#met = { code, message };
+  }
+
   /** The error with the name of the table that it is about. */
   named(error: StorageCorruptError): StorageCorruptError {
     if (error.table !== undefined) return error;

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openDirectory, requireLog } from './directory.ts';
+import { LmdbStore } from './lmdb-store.ts';
 
 describe('the data directory', () => {
   let path: string;
@@ -28,6 +30,29 @@ describe('the data directory', () => {
     expect(() => openDirectory(path, 'd', 'n')).to.throw(/of cluster c, .* of cluster d/);
     using again = openDirectory(path, 'c', 'n');
     expect(again.identity.node).to.equal('n');
+  });
+
+  it("is its owner's alone, also what a release before this one made, and nothing else in it", async () => {
+    openDirectory(path, 'c', 'n')[Symbol.dispose]();
+    const store = new LmdbStore({ directory: join(path, 'store') });
+    await store.write((transaction) =>
+      transaction.put('meta', new Uint8Array([1]), new Uint8Array([1])),
+    );
+    await store.copyTo(join(path, 'store-copy'));
+    await store.close();
+    const own = ['IDENTITY', 'LOCK', 'store/data.mdb', 'store/lock.mdb', 'store-copy/data.mdb'];
+    const modeOf = (name: string): string => (statSync(join(path, name)).mode & 0o777).toString(8);
+    expect(own.slice(2).map(modeOf)).to.deep.equal(['600', '600', '600']);
+    expect(modeOf('store')).to.equal('700');
+    for (const name of own) chmodSync(join(path, name), 0o644);
+    for (const name of ['', 'store', 'store-copy']) chmodSync(join(path, name), 0o755);
+    openDirectory(path, 'c', 'n')[Symbol.dispose]();
+    expect(new Set(own.map(modeOf))).to.deep.equal(new Set(['600']));
+    expect(['', 'store', 'store-copy'].map(modeOf)).to.deep.equal(['700', '700', '700']);
+    writeFileSync(join(path, 'notes'), 'not ours', { mode: 0o644 });
+    chmodSync(path, 0o755);
+    openDirectory(path, 'c', 'n')[Symbol.dispose]();
+    expect(['', 'notes', 'LOCK'].map(modeOf)).to.deep.equal(['755', '644', '600']);
   });
 
   it('is refused to a second process while the first lives', () => {

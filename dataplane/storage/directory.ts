@@ -4,6 +4,7 @@ import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './errors.ts';
+import { directoryMode, fileMode, restrictAll } from './modes.ts';
 import { syncPath } from './sync-path.ts';
 
 /**
@@ -94,7 +95,7 @@ export function isUnused(path: string): boolean {
 /** Written under another name, synced, renamed, and the directory synced: there whole or not at all. */
 function writeIdentity(directory: string, identity: Identity): void {
   const temporary = join(directory, 'IDENTITY.new');
-  writeFileSync(temporary, `${JSON.stringify(identity)}\n`, { mode: 0o600, flush: true });
+  writeFileSync(temporary, `${JSON.stringify(identity)}\n`, { mode: fileMode, flush: true });
   renameSync(temporary, join(directory, 'IDENTITY'));
   syncPath(directory);
 }
@@ -133,11 +134,12 @@ function settleIdentity(directory: string, cluster: string, node: string): Ident
 export function openDirectory(path: string, cluster: string, node: string): DataDirectory {
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    mkdirSync(path, { recursive: true, mode: directoryMode });
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     database = lock(path);
     const held = database;
     const identity = settleIdentity(path, cluster, node);
+    restrictAll(path);
     return { path, identity, [Symbol.dispose]: () => held.close() };
   } catch (error) {
     database?.close();

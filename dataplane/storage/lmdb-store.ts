@@ -18,7 +18,9 @@ import type {
 import { decodeChecked, encodeChecked } from './checked-value.ts';
 import { CommitRoom, freeBytesOf } from './commit-room.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
+import { KeyOrder } from './key-order.ts';
 import { Lending, LendingKeys } from './lmdb-encoding.ts';
+import { directoryMode, fileMode, restrict } from './modes.ts';
 import { openGuarded } from './opening.ts';
 import { checkHeads, checkRoots } from './roots.ts';
 import { pageStatistics } from './page-statistics.ts';
@@ -111,6 +113,7 @@ function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
   rmSync(copyDirectoryOf(directory), { recursive: true, force: true });
   const file = join(directory, 'data.mdb');
   checkHeads(file);
+  mkdirSync(directory, { recursive: true, mode: directoryMode });
   const encodings = { keyEncoder: new LendingKeys(), encoder: new Lending() };
   const root = open<Buffer, Buffer>({
     path: directory,
@@ -119,6 +122,8 @@ function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
     safeRestore: true,
     ...encodings,
   } as Parameters<typeof open<Buffer, Buffer>>[0]);
+  // The library has modes of its own.
+  for (const name of ['data.mdb', 'lock.mdb']) restrict(join(directory, name), fileMode);
   checkRoots(file, root.getStats() as Parameters<typeof checkRoots>[1]);
   const databaseOf = (name: string): Database<Buffer, Buffer> =>
     root.openDB<Buffer, Buffer>({ name, ...encodings });
@@ -265,8 +270,9 @@ export class LmdbStore implements Store {
 
   /** Writes what is visible now, without free room, into a new directory. Not synced. */
   async copyTo(directory: string): Promise<void> {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    mkdirSync(directory, { recursive: true, mode: directoryMode });
     await this.#root.backup(directory, true);
+    restrict(join(directory, 'data.mdb'), fileMode);
   }
 
   async close(): Promise<void> {
@@ -367,12 +373,16 @@ export class LmdbStore implements Store {
         return borrowed === undefined ? undefined : new Uint8Array(borrowed);
       },
       *entries(database, wanted) {
+        const order = new KeyOrder(database, wanted);
         for (const { key, value } of range(database, wanted)) {
+          order.take(key);
           yield { key: copyBytes(key), value: copyBytes(fromMedium(database, key, value)) };
         }
       },
       walk(database, wanted, visit) {
+        const order = new KeyOrder(database, wanted);
         for (const { key, value } of range(database, wanted)) {
+          order.take(key);
           if (!visit(key, fromMedium(database, key, value))) return;
         }
       },

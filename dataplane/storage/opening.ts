@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PhotonError } from '../common/errors.ts';
+import { directoryMode, fileMode } from './modes.ts';
 import { StorageQuarantinedError, StorageUnavailableError } from './errors.ts';
 
 /**
@@ -23,7 +24,7 @@ function crashesIn(file: string): number {
 /** On a full disk nothing is counted: it is no reason not to open what is there. */
 function note(file: string, crashes: number): void {
   try {
-    writeFileSync(file, `${crashes}\n`, { flush: true });
+    writeFileSync(file, `${crashes}\n`, { mode: fileMode, flush: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   }
@@ -33,7 +34,7 @@ function note(file: string, crashes: number): void {
 export function openGuarded<T>(directory: string, open: () => T): T {
   const file = `${directory}.opening`;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    mkdirSync(dirname(file), { recursive: true, mode: directoryMode });
     const crashes = crashesIn(file);
     if (crashes >= crashesMax) throw new StorageQuarantinedError(directory, crashes, file);
     note(file, crashes + 1);

@@ -1,0 +1,43 @@
+import { chmodSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * What is stored is its owner's alone: files 0600, directories 0700, also those that a release before
+ * this one made, or a library that has modes of its own.
+ */
+export const fileMode = 0o600;
+export const directoryMode = 0o700;
+
+/** Everything that a node makes in its data directory. */
+const ownNames = new Set(
+  'IDENTITY IDENTITY.new LOCK LOCK-journal store store.opening store-copy wal'.split(' '),
+);
+/** Made by file systems at the root of a volume. */
+const foreignNames = new Set(['lost+found']);
+
+/** Of a file that is there or not. One that belongs to somebody else stays as it is: the group may have it. */
+export function restrict(path: string, mode: number): void {
+  try {
+    if ((statSync(path).mode & 0o777) !== mode) chmodSync(path, mode);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EPERM' && code !== 'EROFS') throw error;
+  }
+}
+
+/** A data directory and all in it that a node has made; nothing else, whatever lies there. */
+export function restrictAll(path: string): void {
+  const names = readdirSync(path);
+  const isOwn = names.every((name) => ownNames.has(name) || foreignNames.has(name));
+  if (isOwn) restrict(path, directoryMode);
+  for (const name of names) if (ownNames.has(name)) restrictTree(join(path, name));
+}
+
+function restrictTree(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    restrict(path, fileMode);
+    return;
+  }
+  restrict(path, directoryMode);
+  for (const name of readdirSync(path)) restrictTree(join(path, name));
+}
