@@ -76,6 +76,12 @@ function refuseUnread(value: Value): void {
   if (isUnread || value instanceof FunctionValue) throw wrongValue('DATUM', value);
 }
 
+function checkCount(args: readonly unknown[], wanted: number, { path }: Place): void {
+  if (args.length === wanted) return;
+  const noun = wanted === 1 ? 'argument' : 'arguments';
+  throw new CompileError(`Expected ${wanted} ${noun} but found ${args.length}.`, path);
+}
+
 class Compiler {
   readonly #context: Context;
   /** By term, what stands for the segments of chains that are compiled already. */
@@ -168,8 +174,10 @@ class Compiler {
       case Term.MAKE_ARRAY:
         return this.#array(args, place);
       case Term.VAR:
+        checkCount(args, 1, place);
         return variable(args[0], place, Term.VAR);
       case Term.IMPLICIT_VAR:
+        checkCount(args, 0, place);
         return implicit(place, Term.IMPLICIT_VAR);
       case Term.FUNC:
         return this.#function(args, place);
@@ -181,8 +189,7 @@ class Compiler {
       case Term.AND:
         return logical(this.#nodes(args, place), number, this.#context);
       case Term.DEFAULT:
-        if (args.length !== 2)
-          throw new CompileError(`Expected 2 arguments but found ${args.length}.`, place.path);
+        checkCount(args, 2, place);
         return fallback(this.#nodes(args, place) as [Node, Node], number);
       default:
         return undefined;

@@ -102,11 +102,11 @@ function lookup(depth: number, position: number, term: number): Node {
 export function variable(id: unknown, place: Place, term: number): Node {
   let depth = 0;
   for (let { scope } = place; scope !== undefined; scope = scope.outer) {
-    const position = scope.parameters.indexOf(Number(id));
+    const position = typeof id === 'number' ? scope.parameters.indexOf(id) : -1;
     if (position >= 0) return lookup(depth, position, term);
     depth += 1;
   }
-  throw new CompileError(`Variable name not found: ${String(id)}.`, place.path);
+  throw new CompileError(`Variable name not found: ${JSON.stringify(id)}.`, place.path);
 }
 
 /** `r.row`: the parameter of the only function around it that has just one. */

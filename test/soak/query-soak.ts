@@ -1,16 +1,25 @@
 import * as fc from 'fast-check';
 import { differential, inMemory } from '../../dataplane/query/testing/differential.ts';
-import type { Soak } from './part.ts';
+import { anyQuery } from '../../dataplane/query/testing/random-term.ts';
+import type { Part, Soak } from './part.ts';
 
-/** The query engine beside its model: random documents, and random queries with indexes and without. */
+/** The query engine: random queries beside a model with indexes and without, and terms of any kind. */
 const roundsAtOnce = 100;
 
-export const querySoak: Soak = {
-  async differential({ seeds, progress }) {
+const part =
+  <T>(property: fc.IAsyncProperty<T>, what: string): Part =>
+  async ({ seeds, progress }) => {
     for (let done = 0; done < seeds; done += roundsAtOnce) {
-      await fc.assert(differential(inMemory), { numRuns: Math.min(roundsAtOnce, seeds - done) });
+      await fc.assert(property, { numRuns: Math.min(roundsAtOnce, seeds - done) });
       if (done % (roundsAtOnce * 10) === 0) progress(`${done} of ${seeds}`);
     }
-    return `${seeds} tables, up to 8 queries of each, as the model answers them`;
-  },
+    return `${seeds} ${what}`;
+  };
+
+export const querySoak: Soak = {
+  differential: part(
+    differential(inMemory),
+    'tables, up to 8 queries of each, as the model answers them',
+  ),
+  terms: part(anyQuery, 'terms put together at random, each answered or refused'),
 };
