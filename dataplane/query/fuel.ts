@@ -17,8 +17,14 @@ export class OutOfFuelError extends PhotonError {
   }
 }
 
-/** About a tenth of a second of one core; a function that looks into a document takes some dozens. */
-export const indexFuelMax = 1_000_000;
+/**
+ * For an index function on one document: about five milliseconds of one core, and more for a larger document.
+ * A command of the log holds some hundred documents or a megabyte of them, and is applied in one go.
+ */
+const indexFuel = { base: 50_000, perCharacter: 4, most: 10_000_000 } as const;
+
+export const indexFuelOf = (characters: number): number =>
+  Math.min(indexFuel.most, indexFuel.base + indexFuel.perCharacter * characters);
 
 /** Characters that cost as much as the evaluation of a node. */
 const charactersPerUnit = 16;
@@ -45,19 +51,19 @@ const factors: ReadonlyMap<number, number> = new Map([
 ]);
 
 export class Fuel {
-  readonly #units: number;
+  #units = 0;
   /** What parts of values weigh: they never change. */
   readonly #weights = new WeakMap<object, number>();
-  #left: number;
+  #left = 0;
 
   constructor(units: number) {
-    this.#units = units;
-    this.#left = units;
+    this.refill(units);
   }
 
   /** For the next document. */
-  refill(): void {
-    this.#left = this.#units;
+  refill(units: number): void {
+    this.#units = units;
+    this.#left = units;
   }
 
   charge(units: number): void {

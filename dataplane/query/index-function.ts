@@ -8,7 +8,7 @@ import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
 import { InvalidDatumError } from '../datum/errors.ts';
 import { RuntimeError } from './errors.ts';
-import { Fuel, indexFuelMax, OutOfFuelError } from './fuel.ts';
+import { Fuel, indexFuelOf, OutOfFuelError } from './fuel.ts';
 import { datumOf, FunctionValue } from './value.ts';
 
 /**
@@ -28,7 +28,7 @@ export function compileIndex(
   const valuesOf = indexValues(definition, multi);
   return (text) => {
     try {
-      return valuesOf(parseText(text)).map(encodeKey);
+      return valuesOf(parseText(text), indexFuelOf(text.length)).map(encodeKey);
     } catch (error) {
       if (isMisfit(error)) return [];
       // How deep the stack goes is not the same everywhere: nobody may rely on what comes of it.
@@ -57,17 +57,20 @@ export function compileIndexValues(
   const valuesOf = indexValues(definition, multi);
   return (document) => {
     try {
-      return valuesOf(document);
+      return valuesOf(document, indexFuelOf(Number.POSITIVE_INFINITY));
     } catch {
       return [];
     }
   };
 }
 
-function indexValues(definition: string, multi: boolean): (document: Datum) => readonly Datum[] {
+function indexValues(
+  definition: string,
+  multi: boolean,
+): (document: Datum, fuel: number) => readonly Datum[] {
   const keyOf = keyFunction(definition);
-  return (document) => {
-    const key = keyOf(document);
+  return (document, fuel) => {
+    const key = keyOf(document, fuel);
     if (key === undefined || key === null) return [];
     const keys = multi && Array.isArray(key) ? (key as Datum[]) : [key];
     return [...new DatumSet(keys.filter((each) => each !== null)).values()];
@@ -77,11 +80,11 @@ function indexValues(definition: string, multi: boolean): (document: Datum) => r
 /** For streams, which wait: they end before they begin. */
 const nothingWaits = AbortSignal.abort(new OutOfFuelError(0));
 
-function keyFunction(definition: string): (document: Datum) => Datum | undefined {
+function keyFunction(definition: string): (document: Datum, units: number) => Datum | undefined {
   const term = JSON.parse(definition) as unknown;
   if (typeof term === 'string')
     return (document) => (isObject(document) ? fieldOf(document, term) : undefined);
-  const fuel = new Fuel(indexFuelMax);
+  const fuel = new Fuel(indexFuelOf(0));
   const context = {
     signal: nothingWaits,
     arrayLimit: 100_000,
@@ -92,8 +95,8 @@ function keyFunction(definition: string): (document: Datum) => Datum | undefined
   const node = compile(term, context);
   const index = node.run(noScope);
   if (!(index instanceof FunctionValue) || !index.pure) return () => undefined;
-  return (document) => {
-    fuel.refill();
+  return (document, units) => {
+    fuel.refill(units);
     const key = index.call([document]);
     if (!(key instanceof Promise)) return datumOf(key);
     // What has to wait (a stream, or the refusal of one) is no key, whatever comes of it.

@@ -166,7 +166,7 @@ export class Database {
       unchecked: this.#unchecked,
       mark: ({ keyspace }, damage) => this.#mark(keyspace, damage),
       documents: this.integrity.documents,
-      rebuildIndex: (tableId, keyspace) => this.rebuildIndex(tableId, keyspace),
+      rebuildIndex: (tableId, keyspace) => this.#rebuildDamaged(tableId, keyspace),
       signal: this.#stopping.signal,
     });
     this.transfers = new Transfers({
@@ -200,6 +200,7 @@ export class Database {
       },
       leftOut: (place, why) => this.#options.documentLeftOut?.(place, why),
       notSaved: (error) => this.#fail(error),
+      isOpen: () => this.#metadata !== undefined,
     });
   }
 
@@ -496,6 +497,14 @@ export class Database {
     const table = tableOfKeyspace(this.#state, group);
     if (table === undefined) return undefined;
     return this.#options.codec.problemOf(text, { key, primaryKey: table.primaryKey });
+  }
+
+  /** While the metadata cannot be changed, nobody reads it. */
+  async #rebuildDamaged(tableId: string, keyspace: number): Promise<void> {
+    const message = 'a scrub found it damaged';
+    if (this.frozen !== undefined)
+      this.#indexes.failures.fail(keyspace, { message, isRebuilt: true });
+    else await this.#rebuildAlone(tableId, keyspace);
   }
 
   /** For an index whose entries are wrong; nobody waits for it. */

@@ -1,12 +1,15 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { spawn } from '../common/spawn.ts';
 import * as fc from 'fast-check';
 import { encodeUtf8 } from '../common/bytes.ts';
+import { MemoryStore } from '../kv/memory-store.ts';
 import { encodeAgain } from '../table/command.ts';
 import type { CompileIndex, LogEntry } from './contract.ts';
 import type { Database } from './database.ts';
 import type { TableGroup } from './table-group.ts';
-import { groupOf, newWorld, next, open, put, refusalOf, scan } from './testing/world.ts';
+import { groupOf, killable, newWorld, next, open, put } from './testing/world.ts';
+import { refusalOf, scan } from './testing/world.ts';
 import { indexesReady, indexOf, stateOf, withIndex, withTable } from './testing/world.ts';
 import type { World } from './testing/world.ts';
 
@@ -233,6 +236,26 @@ describe('a node whose metadata cannot be applied', () => {
     });
   }
 
+  it('keeps a damaged index from readers, which it cannot build again', async () => {
+    const world = newWorld();
+    const before = await twoTables(world);
+    await withIndex(before);
+    await before.stop();
+    const life = withEntry(world, { group: 0, payload: encodeUtf8('{}') });
+    const database = await open(life);
+    await database.settled();
+    const { keyspace } = indexOf(database);
+    await world.store.write((transaction) => {
+      for (const { key: entry } of transaction.entries('index', {}))
+        transaction.remove('index', entry);
+    });
+    expect(await database.scrub()).not.to.deep.equal([]);
+    expect(database.index(keyspace)).to.equal(undefined);
+    expect(database.failedIndexes()[0]?.message).to.contain('a scrub found it damaged');
+    await serves(groupOf(database), 'x');
+    await database.stop();
+  });
+
   it('serves what it knows beside entries of a table that nobody made', async () => {
     const world = newWorld();
     await (await twoTables(world)).stop();
@@ -242,6 +265,41 @@ describe('a node whose metadata cannot be applied', () => {
     expect(database.frozen?.message).to.contain('group 9');
     await database.stop();
   });
+});
+
+describe('a start that finds damage before the store has its list of tables', () => {
+  /** A store that ends its process at some write, and a log that has everything. */
+  for (const [title, entry, compileIndex] of [
+    ['an entry that cannot be applied', { payload: new Uint8Array([1]) }, undefined],
+    [
+      'an index that cannot be compiled',
+      { payload: putOf(encodeUtf8('{"id":"k"}'), 2) },
+      (): never => {
+        throw new Error('no');
+      },
+    ],
+  ] as const) {
+    it(`can be repeated wherever it ends: ${title}`, async () => {
+      const first = newWorld();
+      const database = await twoTables(first);
+      await withIndex(database);
+      await database.stop();
+      const { entries } = withEntry(first, entry);
+      for (let writes = 0; writes < 6; writes += 1) {
+        const life = { ...first, store: new MemoryStore(), entries: [...entries] };
+        let left = writes;
+        const store = killable(life.store, () => {
+          left -= 1;
+          return left < 0 ? new Promise<never>(() => undefined) : undefined;
+        });
+        const options = compileIndex === undefined ? { store } : { store, compileIndex };
+        void open(life, options).catch(() => undefined);
+        for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+        const again = { ...life, entries: [...entries] };
+        await serves(otherOf(await open(again)), 'x');
+      }
+    });
+  }
 });
 
 describe('an index function that throws', () => {

@@ -37,6 +37,8 @@ interface TableIndexesOptions {
   /** Hears of the first document that an index was evaluated on in vain. */
   leftOut(place: PlaceOfIndex, why: string): void;
   notSaved(error: Error): void;
+  /** Whether the store has the metadata: before that, a mark would be of an index that nobody knows. */
+  isOpen(): boolean;
 }
 
 export class TableIndexes {
@@ -124,8 +126,10 @@ export class TableIndexes {
 
   #failed(keyspace: number, failure: IndexFailure): void {
     // The applier puts it into the transaction that it is about; whoever else met it does not.
-    const saved = this.#options.store.write((transaction) => this.failures.save(transaction));
-    saved.catch((error: unknown) => this.#options.notSaved(error as Error));
+    if (this.#options.isOpen()) {
+      const saved = this.#options.store.write((transaction) => this.failures.save(transaction));
+      saved.catch((error: unknown) => this.#options.notSaved(error as Error));
+    }
     const place = this.#placeOf(keyspace);
     if (place === undefined) return;
     this.#options.failed({ ...place, ...failure });
