@@ -158,6 +158,42 @@ describe('replication (thesis 3.5, 10.2.1)', () => {
     machines.settle();
   });
 
+  it('counts the leader only up to what is synced of several batches', () => {
+    const machines = new Machines(['a', 'b']);
+    machines.elect('a');
+    for (const text of ['x', 'y']) {
+      machines.of('a').propose([bytes(text)]);
+      machines.collect();
+    }
+    const own = machines.pending.splice(0);
+    machines.deliver();
+    machines.sync();
+    machines.deliver();
+    expect(machines.of('b').log.durable).to.equal(3);
+    own[0]?.raft.persisted(own[0].persist.token);
+    expect(machines.of('a').log.committed).to.equal(2);
+  });
+
+  it('does not commit an entry of an older term by counting (3.6.2)', () => {
+    const entries = [command(1, 1), command(2, 1)];
+    const machines = new Machines(['a', 'b', 'c'], { entries });
+    for (const raft of machines.all.values()) pastPromise(raft);
+    const raft = machines.of('a');
+    raft.campaign();
+    for (let steps = 0; steps < 6 && raft.role !== 'leader'; steps += 1) {
+      machines.collect();
+      machines.sync();
+      machines.deliver();
+    }
+    const answer = { type: 'appendReply', isRejected: false, hintIndex: 0, hintTerm: 0 } as const;
+    for (const from of ['b', 'c']) step(raft, from, raft.term, { ...answer, index: 2 });
+    expect(raft.log.committed).to.equal(0);
+    step(raft, 'b', raft.term, { ...answer, index: 3 });
+    machines.inFlight = [];
+    machines.sync();
+    expect(raft.log.committed).to.equal(3);
+  });
+
   it('replaces what an older leader left behind, durably', () => {
     const raft = machine('b', { entries: [command(1, 1), command(2, 1), command(3, 1)] });
     step(raft, 'a', 2, {
@@ -380,6 +416,20 @@ describe('members (thesis 4)', () => {
     expect([machines.of('b').role, machines.of('c').role]).to.include('leader');
   });
 
+  it('are those of before when the change is truncated', () => {
+    const before = { voters: ['a', 'b', 'c'], outgoing: [], learners: [] };
+    const raft = machine('b', { entries: [command(1, 1)] });
+    const change = { voters: ['b'], outgoing: ['a', 'b', 'c'], learners: [] };
+    const append = { type: 'append', previousIndex: 1, previousTerm: 1, committed: 1 } as const;
+    step(raft, 'a', 1, {
+      ...append,
+      entries: [{ kind: 'configuration', index: 2, term: 1, configuration: change }],
+    });
+    expect(raft.configuration).to.deep.equal(change);
+    step(raft, 'c', 2, { ...append, entries: [command(2, 2)] });
+    expect(raft.configuration).to.deep.equal(before);
+  });
+
   it('campaign although they are removed, as long as the removal is not known to be committed', () => {
     const machines = new Machines(['a', 'b'], { voters: ['a'], learners: ['b'] });
     machines.elect('a');
@@ -408,11 +458,24 @@ describe('members (thesis 4)', () => {
     machines.elect('a');
     machines.of('a').propose([bytes('x')]);
     expect(machines.of('a').transferTo('z')).to.include({ refused: 'invalidMembership' });
+    expect(machines.of('a').isLeaseSound).to.equal(true);
     expect(machines.of('a').transferTo('b')).to.equal(undefined);
     expect(machines.of('a').propose([bytes('y')])).to.include({ refused: 'transferring' });
     machines.settle();
     expect(machines.of('b').role).to.equal('leader');
     expect(machines.of('b').term).to.equal(2);
+  });
+
+  it('end the lease of a leader that invited somebody to an election, even if none comes', () => {
+    const machines = new Machines(['a', 'b', 'c']);
+    machines.elect('a');
+    machines.isolated.add('b');
+    machines.of('a').transferTo('b');
+    machines.settle();
+    machines.tick('a', electionTicks);
+    machines.settle();
+    expect(machines.of('a').role).to.equal('leader');
+    expect(machines.of('a').isLeaseSound).to.equal(false);
   });
 });
 

@@ -215,5 +215,10 @@ export const raftSuite: MutantSuite = {
   mutants: raftMutants,
   sources: ['common', 'raft'],
   testSources: ['simulation'],
-  testFiles: ['dataplane/raft/raft.test.ts', 'test/simulation/raft.test.ts'],
+  testFiles: [
+    'dataplane/raft/lease.test.ts',
+    'dataplane/raft/quorum.test.ts',
+    'dataplane/raft/raft.test.ts',
+    'test/simulation/raft.test.ts',
+  ],
 };
