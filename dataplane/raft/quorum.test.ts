@@ -11,8 +11,8 @@ const valueOf =
 
 const votes = (granted: string, refused = ''): ReadonlyMap<string, boolean> =>
   new Map([
-    ...[...granted].map((id) => [id, true] as const),
-    ...[...refused].map((id) => [id, false] as const),
+    ...Array.from(granted, (id) => [id, true] as const),
+    ...Array.from(refused, (id) => [id, false] as const),
   ]);
 
 describe('a quorum', () => {
