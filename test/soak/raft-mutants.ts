@@ -189,7 +189,7 @@ const raftMutants: readonly Mutant[] = [
     bug: 'a group stops its heartbeats while a member lacks entries',
     file: leader,
     from: 'match === last && (id === own',
-    to: 'match <= last && (id === own',
+    to: 'match >= 0 || (id === own',
   },
   {
     bug: 'an append that was lost is never sent again',
