@@ -63,6 +63,14 @@ async function failureOf(query: Promise<unknown>): Promise<string> {
   throw new Error('it was answered');
 }
 
+interface StatusTerms {
+  config(): { run(connection: Connection): Promise<unknown> };
+  indexStatus(name: string): { run(connection: Connection): Promise<unknown> };
+}
+
+/** What the types of the driver lack. */
+const statusTerms = (table: unknown): StatusTerms => table as StatusTerms;
+
 interface Health {
   readonly state: string;
   readonly data: { readonly issues: readonly { readonly type: string }[] };
@@ -179,6 +187,49 @@ describe('a data directory that a release before this one could not open any mor
       ]);
       await stop();
     }
+  });
+
+  it('opens with an index that this release cannot compile, and serves its table', async () => {
+    await start();
+    const { id } = (await statusTerms(r.table('sick')).config().run(connection)) as { id: string };
+    await stop();
+    const index = {
+      name: 'later',
+      multi: false,
+      geo: false,
+      definition: '[69,[[2,[1]],[9999,[]]]]',
+    };
+    const command = { type: 'createIndex', tableId: id, index };
+    await append(directory, [
+      { group: 0, kind: 1, payload: encodeUtf8(JSON.stringify(command)) },
+      { group: groups.sick, kind: 1, payload: bodyOf('5', '{"id":"5"}') },
+    ]);
+    for (let starts = 0; starts < 2; starts += 1) {
+      await start();
+      expect(await r.table('sick').get('5').run(connection)).to.deep.equal({ id: '5' });
+      await r
+        .table('sick')
+        .insert({ id: `new ${starts}` })
+        .run(connection);
+      const status = statusTerms(r.table('sick')).indexStatus('later').run(connection);
+      const [state] = (await status) as { ready: boolean; error: string }[];
+      expect(state).to.include({ ready: false }).and.have.property('error').that.contains('9999');
+      for (const query of [
+        r.table('sick').indexWait('later').run(connection),
+        r.table('sick').getAll('x', { index: 'later' }).run(connection),
+      ]) {
+        expect(await failureOf(query)).to.contain('Index `later` on table `test.sick` has failed');
+      }
+      expect((await healthOf(served)).data.issues.map(({ type }) => type)).to.deep.equal([
+        'index_failed',
+      ]);
+      await stop();
+    }
+    await start();
+    await r.table('sick').indexDrop('later').run(connection);
+    await r.table('sick').indexWait().run(connection);
+    expect((await healthOf(served)).state).to.equal('Ready');
+    await stop();
   });
 
   it('opens with metadata that cannot be applied, and serves what there was before', async () => {
