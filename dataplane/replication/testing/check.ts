@@ -9,17 +9,23 @@ import type { KeyspaceStatistics } from '../../table/statistics.ts';
 import type { ApplyStore } from '../contract.ts';
 import type { Database } from '../database.ts';
 import { storedRange, TableScan } from '../scan.ts';
-import type { Rows } from './model.ts';
+import type { Rows, SchemaModel } from './model.ts';
 import { quiet } from './workload.ts';
-import type { Document, Workload } from './workload.ts';
+import type { Document } from './workload.ts';
 
-/** Looks at everything that a database has after its power was gone. */
 const limit = { rows: 50, bytes: 1_000_000 };
 const signal = new AbortController().signal;
 
+/** What a workload knows of tables, indexes and rows. */
+export interface Expected {
+  readonly schema: SchemaModel;
+  readonly tables: Map<string, { adopt(found: Rows, about: string): void }>;
+}
+
+/** Looks at everything that a database has. */
 export async function checkDatabase(
   { database, store }: { readonly database: Database; readonly store: ApplyStore },
-  workload: Workload,
+  workload: Expected,
   about: string,
 ): Promise<void> {
   const tables = Object.values(database.state.tables);

@@ -56,7 +56,7 @@ export function openOver({
 }
 
 /** Its refusals come as a surprise, as they do when others take the room. */
-function surprising(log: GroupLog, prng: Pick<Prng, 'next'>): GroupLog {
+export function surprising(log: GroupLog, prng: Pick<Prng, 'next'>): GroupLog {
   return new Proxy(log, {
     get: (target, name) => {
       if (name === 'full') return log.full && prng.next() < 0.5;

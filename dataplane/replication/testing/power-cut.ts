@@ -8,12 +8,16 @@ import { Database } from '../database.ts';
 import { checkDatabase } from './check.ts';
 import { ImagedStore } from './imaged-store.ts';
 import type { StoreImage } from './imaged-store.ts';
+import { CrowdedWorkload } from './crowded-workload.ts';
+import { surprising } from './over-log.ts';
 import { Workload } from './workload.ts';
 import { plainCodec } from './plain-codec.ts';
 
 /** Small enough for a workload to go through several. */
 const segmentBytes = 8_192;
 const overlayBytesMax = 1_048_576;
+/** A log and an overlay that are full most of the time, and edits of several commands. */
+const crowded = { queueBytesMax: 4_096, commandBytesMax: 1_024, overlayBytesMax: 16_384 };
 const boundariesAfterFailureMax = 40;
 
 /** What is on the medium of a node. */
@@ -40,17 +44,30 @@ interface Opened {
   readonly clock: ManualClock;
 }
 
-async function open(disk: MemoryDisk, store: ImagedStore): Promise<Opened> {
+interface Limits {
+  readonly overlayBytesMax: number;
+  readonly commandBytesMax?: number;
+  readonly queueBytesMax?: number;
+}
+
+async function open(
+  { disk, store }: { readonly disk: MemoryDisk; readonly store: ImagedStore },
+  { queueBytesMax, ...limits }: Limits,
+  surprise: Prng,
+): Promise<Opened> {
   const clock = new ManualClock();
   const database = await Database.open({
     store,
-    openLog: ({ isFirst: _isFirst, ...replay }) =>
-      openWal({ ...replay, disk, directory: '/data/wal', segmentBytes, clock, random: () => 0.25 }),
+    openLog: async ({ isFirst: _isFirst, ...replay }) => {
+      const place = { disk, directory: '/data/wal', segmentBytes, clock, random: () => 0.25 };
+      if (queueBytesMax === undefined) return openWal({ ...replay, ...place });
+      return surprising(await openWal({ ...replay, ...place, queueBytesMax }), surprise);
+    },
     codec: plainCodec,
     compileIndex: (field) => (text) => [
       encodeUtf8((JSON.parse(text) as Record<string, string>)[field] ?? ''),
     ],
-    overlayBytesMax,
+    ...limits,
     cacheBytesMax: overlayBytesMax,
     onProgress: () => undefined,
     signal: new AbortController().signal,
@@ -61,13 +78,15 @@ async function open(disk: MemoryDisk, store: ImagedStore): Promise<Opened> {
 /** A database that lives from power cut to power cut. */
 export class CutDatabase {
   readonly #prng: Prng;
-  readonly #workload: Workload;
+  readonly #workload: Workload | CrowdedWorkload;
+  readonly #limits: Limits;
   #medium: Medium = { disk: new MemoryDisk(), image: undefined };
   #lives = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, crowd?: CrowdedWorkload) {
     this.#prng = new Prng(seed);
-    this.#workload = new Workload(new Prng(seed + 1));
+    this.#workload = crowd ?? new Workload(new Prng(seed + 1));
+    this.#limits = crowd === undefined ? { overlayBytesMax } : crowded;
   }
 
   /**
@@ -99,7 +118,7 @@ export class CutDatabase {
     const store = new ImagedStore(image, boundary);
     disk.failBy(boundary);
     try {
-      const opened = await open(disk, store);
+      const opened = await open({ disk, store }, this.#limits, this.#prng);
       const { failed } = opened.database;
       const lost = (): void => end(store.flushedImage);
       spawn(() => failed.then(lost), lost);
@@ -124,6 +143,8 @@ export class CutDatabase {
     const work = async (): Promise<void> => {
       if (!isOver()) await this.#begin(opened, about);
       if (!isOver()) await this.#workload.run({ ...opened, isOver }, steps);
+      // What is there is compared with what was acknowledged while nothing is cut, too.
+      if (!isOver() && steps > 0) await checkDatabase(opened, this.#workload, `${about}, no cut`);
     };
     try {
       await Promise.race([work(), database.failed.then((error) => Promise.reject(error))]);
@@ -135,7 +156,7 @@ export class CutDatabase {
 
   /** Opens what is left and looks at all of it. */
   async look(about: string): Promise<void> {
-    await this.live(0, { at: Number.POSITIVE_INFINITY, left: 'flushed' }, about);
+    await this.live(0, never, about);
   }
 
   async #begin(opened: Opened, about: string): Promise<void> {
@@ -147,6 +168,7 @@ export class CutDatabase {
   }
 }
 
+const never: Cut = { at: Number.POSITIVE_INFINITY, left: 'flushed' };
 const livesOfASeed = 3;
 const stepsOfALife = 80;
 const cutsMax = 300;
@@ -163,4 +185,21 @@ export async function cutAgainAndAgain(seed: number): Promise<number> {
   }
   await database.look(`seed ${seed}`);
   return cuts;
+}
+
+const crowdedSteps = 60;
+
+/** The same over a log and an overlay that are full: first without a cut. */
+export async function crowdAgainAndAgain(seed: number): Promise<CrowdedWorkload['counts']> {
+  const prng = new Prng(seed);
+  const workload = new CrowdedWorkload(new Prng(seed + 1));
+  const database = new CutDatabase(seed, workload);
+  await database.live(crowdedSteps, never, `seed ${seed}`);
+  for (let life = 0; life < livesOfASeed; life += 1) {
+    const left = prng.pick(['flushed', 'written', 'failed'] as const);
+    const cut = { at: 1 + prng.below(cutsMax), left } as const;
+    await database.live(crowdedSteps, cut, `seed ${seed}`);
+  }
+  await database.look(`seed ${seed}`);
+  return workload.counts;
 }
