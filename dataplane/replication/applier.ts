@@ -9,10 +9,11 @@ import type { MetadataState } from '../metadata/state.ts';
 import { applyCommand } from '../table/apply.ts';
 import type { AppliedIndex, ApplyTarget } from '../table/apply.ts';
 import { encodeAgain } from '../table/command.ts';
-import type { Command } from '../table/command.ts';
 import { metaKey } from '../table/meta-key.ts';
 import { recountLater, StatisticsChanges } from '../table/statistics.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
+import { ApplyQueue, operationsOf } from './apply-queue.ts';
+import type { ApplyItem } from './apply-queue.ts';
 import type { ApplyStore, GroupLog } from './contract.ts';
 import type { Damage } from './damage.ts';
 import { writeMark } from './damage-mark.ts';
@@ -29,30 +30,6 @@ import type { TouchedKeys } from './touched-keys.ts';
  * log and in slices. Guarded invariant: rows, index entries, counters and the applied position of a
  * group change in one transaction, so that replay goes on exactly where the store stands.
  */
-export type ApplyItem =
-  | {
-      readonly type: 'table';
-      readonly group: number;
-      readonly index: number;
-      readonly command: Command;
-      /**
-       * `written`: by this process, of documents that were checked. `replayed`: read from the log.
-       * `parked`: it was in quarantine, and its position was taken long ago.
-       */
-      readonly origin: 'written' | 'replayed' | 'parked';
-      /** Called when the store shows it. */
-      applied(): void;
-    }
-  | {
-      /** An entry of a table in quarantine. */
-      readonly type: 'quarantined';
-      readonly group: number;
-      readonly index: number;
-      readonly kind: number;
-      readonly payload: Uint8Array;
-    }
-  | { readonly type: 'metadata'; readonly index: number; readonly state: MetadataState };
-
 export interface ApplierOptions {
   readonly store: ApplyStore;
   /** Indexes of a table's group now; undefined when the table was dropped. */
@@ -67,20 +44,24 @@ export interface ApplierOptions {
   readonly written: (group: number, key: Uint8Array) => void;
   /** Nobody reads or writes the table any more. Calls back `quarantine`. */
   quarantine(group: number, damage: Damage): void;
+  /** Whether writers wait until the store has what is queued; `hurry` when that begins. */
+  isAwaited(): boolean;
   /** Called with what makes the node unable to go on. */
   failed(error: Error): void;
 }
 
-/** Commands that are applied in one go: bounds the pause of everything else. */
-const itemsPerSliceMax = 128;
+/** Operations that are applied in one go: bounds the pause of everything else. */
+const operationsPerSliceMax = 128;
 const sliceMs = 2;
-/** Slices that are handed to the store together, for it to commit as one. */
-const slicesMax = 32;
+/** Slices that are handed to the store together, for it to commit as one: as many as it takes into a commit. */
+const slicesMax = 64;
 /**
  * A commit rewrites each page that it touches: a few large ones cost half of many small ones. So
- * entries are gathered, in number and in time; readers find them in the overlay meanwhile.
+ * entries are gathered, in operations, bytes and time; readers find them in the overlay meanwhile. Nothing is
+ * gathered while writers wait for room.
  */
-const gatherItems = slicesMax * itemsPerSliceMax;
+const gatherOperations = 4_096;
+const gatherBytes = 8 * 1_048_576;
 const gatherMs = 200;
 /** How often the log is asked to let go of what the medium has. */
 const checkpointMs = 1_000;
@@ -136,7 +117,7 @@ function advance(
 
 export class Applier {
   readonly #options: ApplierOptions;
-  readonly #queue: ApplyItem[] = [];
+  readonly #queue = new ApplyQueue();
   /** The metadata that the store has told to have; what it shows may be newer. */
   #stored: MetadataState;
   /** Groups in quarantine: their entries change no rows, and are kept. */
@@ -176,7 +157,7 @@ export class Applier {
     if (this.#failure !== undefined) return;
     this.#queue.push(item);
     this.#count.pushed += 1;
-    if (this.#queue.length >= gatherItems) this.#wake();
+    if (this.#isEnough) this.#wake();
     if (this.#isRunning) return;
     this.#isRunning = true;
     spawn(
@@ -186,6 +167,11 @@ export class Applier {
         this.#isRunning = false;
       },
     );
+  }
+
+  /** Somebody waits for what is applied: nothing more is gathered. */
+  hurry(): void {
+    this.#wake();
   }
 
   /**
@@ -229,7 +215,8 @@ export class Applier {
     await Promise.resolve();
     while (this.#queue.length > 0) {
       await this.#gather();
-      const slices = Math.min(slicesMax, Math.ceil(this.#queue.length / itemsPerSliceMax));
+      const wanted = Math.ceil(this.#queue.operations / operationsPerSliceMax);
+      const slices = Math.min(slicesMax, wanted);
       try {
         await allEnded(Array.from({ length: slices }, () => this.#slice()));
       } catch (error) {
@@ -259,13 +246,17 @@ export class Applier {
   /** An entry is not in the store: none behind it may come there, or replay would never bring it. */
   #fail(error: Error): void {
     this.#failure ??= error;
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#options.failed(this.#failure);
     for (const { reject } of this.#drains.splice(0)) reject(this.#failure);
   }
 
+  get #isEnough(): boolean {
+    return this.#queue.operations >= gatherOperations || this.#queue.bytes >= gatherBytes;
+  }
+
   async #gather(): Promise<void> {
-    if (this.#queue.length >= gatherItems || this.#drains.length > 0) return;
+    if (this.#isEnough || this.#drains.length > 0 || this.#options.isAwaited()) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, gatherMs);
       this.#wake = (): void => {
@@ -288,16 +279,17 @@ export class Applier {
     const deadline = performance.now() + sliceMs;
     const statistics = new StatisticsChanges(this.#options.walks);
     const positions = new Map<number, number>();
-    let count = 0;
+    let [count, operations] = [0, 0];
     for (const item of this.#queue) {
       if (this.#applyItem(transaction, item, statistics)) advance(transaction, positions, item);
       count += 1;
-      if (count >= itemsPerSliceMax || performance.now() > deadline) break;
+      operations += operationsOf(item);
+      if (operations >= operationsPerSliceMax || performance.now() > deadline) break;
     }
     statistics.write(transaction);
     this.#options.failures.save(transaction);
     for (const [group, index] of positions) writeApplied(transaction, group, index);
-    return this.#queue.splice(0, count);
+    return this.#queue.take(count);
   }
 
   /** Whether the position moves: not for a table that was dropped, of which nothing is left. */

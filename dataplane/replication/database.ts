@@ -119,7 +119,7 @@ export class Database {
   private constructor(options: DatabaseOptions) {
     this.#options = options;
     this.failed = new Promise((resolve) => (this.#fail = resolve));
-    this.#budget = new OverlayBudget(options.overlayBytesMax);
+    this.#budget = new OverlayBudget(options.overlayBytesMax, () => this.#applier.hurry());
     this.#cache = new DocumentCache(options.cacheBytesMax);
     this.integrity = new Integrity({ store: options.store, state: () => this.#state });
     this.#indexes = this.#newIndexes();
@@ -132,6 +132,7 @@ export class Database {
       problemOf: (group, text, key) => this.#problemOf(group, text, key),
       written: (group, key) => this.integrity.documents.replaced(group, key),
       quarantine: (group, damage) => this.#quarantine(group, damage),
+      isAwaited: () => this.#budget.isAwaited,
       failed: (error) => this.#fail(error),
     });
     this.#replay = new Replay({

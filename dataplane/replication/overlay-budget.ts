@@ -5,10 +5,13 @@
 export class OverlayBudget {
   readonly #bytesMax: number;
   readonly #waiting: (() => void)[] = [];
+  /** Called when somebody begins to wait. */
+  readonly #awaited: () => void;
   #used = 0;
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, awaited: () => void) {
     this.#bytesMax = bytesMax;
+    this.#awaited = awaited;
   }
 
   get used(): number {
@@ -17,6 +20,10 @@ export class OverlayBudget {
 
   get isUsedUp(): boolean {
     return this.#used >= this.#bytesMax;
+  }
+
+  get isAwaited(): boolean {
+    return this.#waiting.length > 0;
   }
 
   /** Waits until there is room; rejects when the signal says so. */
@@ -30,6 +37,7 @@ export class OverlayBudget {
           signal.removeEventListener('abort', aborted);
           resolve();
         });
+        this.#awaited();
       });
     }
   }

@@ -140,7 +140,7 @@ export class CrowdedWorkload {
   ): void {
     for (const [at, write] of writes.entries()) {
       const error = errors[at];
-      if (error !== undefined && !isRefusal(error)) throw error;
+      if (error !== undefined && !isRefusal(error)) throw error as Error;
       this.counts[error === undefined ? 'acknowledged' : 'refused'] += 1;
       if (write === undefined) continue;
       if (error !== undefined) table.refused(write);

@@ -1,0 +1,82 @@
+import type { MetadataState } from '../metadata/state.ts';
+import type { Command } from '../table/command.ts';
+
+/** What the log has committed and the store has not. */
+export type ApplyItem =
+  | {
+      readonly type: 'table';
+      readonly group: number;
+      readonly index: number;
+      readonly command: Command;
+      /**
+       * `written`: by this process, of documents that were checked. `replayed`: read from the log.
+       * `parked`: it was in quarantine, and its position was taken long ago.
+       */
+      readonly origin: 'written' | 'replayed' | 'parked';
+      /** Called when the store shows it. */
+      applied(): void;
+    }
+  | {
+      /** An entry of a table in quarantine. */
+      readonly type: 'quarantined';
+      readonly group: number;
+      readonly index: number;
+      readonly kind: number;
+      readonly payload: Uint8Array;
+    }
+  | { readonly type: 'metadata'; readonly index: number; readonly state: MetadataState };
+
+/** Work is counted in operations: commands have from one to thousands of them. */
+export const operationsOf = (item: ApplyItem): number =>
+  item.type === 'table' ? item.command.operations.length : 1;
+
+function bytesOf(item: ApplyItem): number {
+  if (item.type === 'metadata') return 0;
+  if (item.type === 'quarantined') return item.payload.byteLength;
+  return item.command.operations.reduce((sum, { body }) => sum + (body?.byteLength ?? 0), 0);
+}
+
+/** Entries in the order of the log, with the work that they are. */
+export class ApplyQueue {
+  readonly #items: ApplyItem[] = [];
+  #operations = 0;
+  #bytes = 0;
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  get operations(): number {
+    return this.#operations;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(item: ApplyItem): void {
+    this.#items.push(item);
+    this.#operations += operationsOf(item);
+    this.#bytes += bytesOf(item);
+  }
+
+  [Symbol.iterator](): Iterator<ApplyItem> {
+    return this.#items.values();
+  }
+
+  /** Takes out the first entries. */
+  take(count: number): ApplyItem[] {
+    const taken = this.#items.splice(0, count);
+    for (const item of taken) {
+      this.#operations -= operationsOf(item);
+      this.#bytes -= bytesOf(item);
+    }
+    return taken;
+  }
+
+  clear(): void {
+    this.#items.length = 0;
+    this.#operations = 0;
+    this.#bytes = 0;
+  }
+}
