@@ -5,6 +5,7 @@
 import type { Reason } from '../api/conditions.ts';
 import { reasons } from '../api/conditions.ts';
 import { isKubeError } from '../kube/errors.ts';
+import { namesQuota } from '../status/trouble.ts';
 import type { TaskResult } from './task.ts';
 
 /** Undefined for errors that may pass by themselves. `what` names the object. */
@@ -12,7 +13,7 @@ export function refusalOf(error: unknown, what?: string): TaskResult | undefined
   if (!isKubeError(error, 'kube.invalid', 'kube.forbidden', 'kube.bad_request', 'kube.rejected')) {
     return undefined;
   }
-  const isQuota = error.message.includes('exceeded quota');
+  const isQuota = namesQuota(error.message);
   const reason: Reason = isQuota ? reasons.quotaExceeded : reasons.refused;
   const object = what === undefined ? '' : ` ${what}`;
   const message = `the API server refuses${object}: ${error.message}`;

@@ -111,12 +111,18 @@ describe('client against a server with faults', () => {
       expect(timing.pauses).to.deep.equal([]);
     });
 
-    it('about a field outside the schema are not taken for a failing server', async () => {
-      const message = 'failed to create typed patch object: .spec.x: field not declared in schema';
-      server.answer = (_asked, response) => sendStatus(response, 500, { message });
+    it('about an object of another type than the schema are not taken for a failing server', async () => {
+      const messages = [
+        'failed to create typed patch object: .spec.x: field not declared in schema',
+        'failed to create typed patch object: .spec.x: expected numeric (int or float), got string',
+        'failed to convert new object (a/b) to proper version: unable to convert unstructured object to v1: quantities must match the regular expression',
+      ];
       const object = configMap('a', 'u1', 5) as KubeObject;
-      expect(await codeOf(client().apply(resources.configMaps, object))).to.equal('kube.invalid');
-      expect(server.asked).to.have.length(1);
+      for (const [index, message] of messages.entries()) {
+        server.answer = (_asked, response) => sendStatus(response, 500, { message });
+        expect(await codeOf(client().apply(resources.configMaps, object))).to.equal('kube.invalid');
+        expect(server.asked).to.have.length(index + 1);
+      }
     });
 
     it('that are not JSON are errors, from the server or from something in front of it', async () => {

@@ -84,8 +84,12 @@ const codesByStatus: Readonly<Record<number, KubeErrorCode>> = {
   429: 'kube.throttled',
 };
 
-/** An apply with a field that the schema does not have is answered by 500, though it is the caller's. */
-const notInSchema = /failed to create typed patch object|field not declared in schema/;
+/**
+ * An apply whose object has another type than the schema, such as an unknown field or a quantity that is
+ * none, is answered by 500, though it is the caller's.
+ */
+const notOfType =
+  /failed to create typed patch object|field not declared in schema|failed to convert new object|unable to convert unstructured object/;
 
 function codeOf(httpStatus: number, status: Status): KubeErrorCode {
   if (status.reason === 'AlreadyExists') return 'kube.already_exists';
@@ -93,7 +97,7 @@ function codeOf(httpStatus: number, status: Status): KubeErrorCode {
   if (status.details?.causes?.some((cause) => cause.reason === 'DisruptionBudget') === true) {
     return 'kube.disruption_budget';
   }
-  if (notInSchema.test(status.message ?? '')) return 'kube.invalid';
+  if (notOfType.test(status.message ?? '')) return 'kube.invalid';
   if (httpStatus >= 500) return 'kube.unavailable';
   return codesByStatus[httpStatus] ?? 'kube.rejected';
 }

@@ -51,11 +51,18 @@ function claimTrouble(evidence: Evidence): Trouble | undefined {
   return { reason, message, isCertain };
 }
 
+/** A quota that is used up, or that asks for limits which the manifest does not set. */
+export function namesQuota(message: string): boolean {
+  return /exceeded quota|failed quota/.test(message);
+}
+
 function refusedPod(evidence: Evidence): Trouble | undefined {
   const event = newest(evidence, 'StatefulSet', ['FailedCreate', 'FailedUpdate']);
   if (event === undefined) return undefined;
-  const isQuota = event.note.includes('exceeded quota');
-  const remedy = isQuota ? '; raise the ResourceQuota, or free what it counts' : '';
+  const isQuota = namesQuota(event.note);
+  const remedy = isQuota
+    ? '; raise the ResourceQuota, free what it counts, or set resources of the pool'
+    : '';
   return {
     reason: isQuota ? reasons.quotaExceeded : reasons.podRefused,
     message: `the API server refuses the pod: ${shortened(event.note)}${remedy}`,
