@@ -152,7 +152,9 @@ export function openDirectory(path: string, cluster: string, node: string): Data
 export function openExistingDirectory(path: string): DataDirectory {
   const identity = readIdentity(join(path, 'IDENTITY'));
   if (identity === undefined) {
-    throw new IdentityError(`${path} is no data directory: it has no file IDENTITY.`);
+    throw new IdentityError(
+      `${path} is no data directory: it has no file IDENTITY. Name the --data-dir of a node.`,
+    );
   }
   return openDirectory(path, identity.cluster, identity.node);
 }

@@ -48,7 +48,8 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<strin
 }
 
 function codeOf(error: unknown): number {
-  const { code = '' } = error as NodeJS.ErrnoException;
+  // Codes of some errors are numbers, and anything can be thrown.
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const isUsage = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
   return isUsage ? exitCode.usage : exitCode.failed;
 }
@@ -62,7 +63,7 @@ try {
   if (done !== undefined) say(done);
   process.exitCode = exitCode.fine;
 } catch (error) {
-  say((error as Error).message);
+  say(error instanceof Error ? error.message : String(error));
   process.exitCode = codeOf(error);
   if (process.exitCode === exitCode.usage) say(usageText);
 }

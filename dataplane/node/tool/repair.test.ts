@@ -113,6 +113,35 @@ describe('the repair of a data directory', function slow() {
     });
   });
 
+  it('leaves a store that was never flushed with its list of tables, whatever the log holds', async () => {
+    await append(path, [
+      encodeAgain({
+        keyspace: 1,
+        version: 99,
+        operations: [
+          {
+            key: encodeKey('c'),
+            expectedVersion: 0,
+            body: encodeUtf8('{"id":"c","v":{"$reql_type$":"BINARY","data":"!"}}'),
+          },
+        ],
+      }),
+      encodeUtf8('no command'),
+    ]);
+    // As after a power cut before the first flush: the log has everything.
+    rmSync(join(path, 'store'), { recursive: true });
+    for (let times = 0; times < 2; times += 1) {
+      expect(await run()).to.contain('cannot be applied');
+      await withDatabase(path, signal, async (database) => {
+        await database.settled();
+        await database.scrub();
+        expect(database.integrity.tables().map(({ name }) => name)).to.deep.equal(['d.t']);
+      });
+    }
+    await repair([path, 'release', 'd.t'], { discard: true }, signal);
+    expect(await refusalOf(path)).to.contain('no document');
+  });
+
   it('refuses what it does not know, before it opens anything', async () => {
     for (const args of [['mend', 'd.t'], ['drop-index', 'd.t'], ['release']]) {
       const [refused] = await Promise.allSettled([Promise.resolve().then(() => run(...args))]);
