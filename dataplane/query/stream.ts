@@ -56,6 +56,51 @@ export function transformed(source: Stream, step: BatchStep): Stream {
   };
 }
 
+/** What an item gives way to: items that are there, or more to be read. */
+export type Inner = readonly Item[] | Stream;
+
+/**
+ * The items of what each item gives way to, one after the other. Neither what one of them gives, nor
+ * what all of a batch give, is held at once.
+ */
+export function flatMapped(source: Stream, open: (item: Item) => Inner | Promise<Inner>): Stream {
+  let waiting: readonly Item[] = [];
+  let at = 0;
+  let inner: Stream | undefined;
+  const fill = async (out: Item[], limit: BatchLimit, signal: AbortSignal): Promise<boolean> => {
+    if (inner !== undefined) {
+      const batch = await inner.next({ ...limit, rows: limit.rows - out.length }, signal);
+      if (batch === undefined) inner = undefined;
+      else for (const item of batch) out.push(item);
+      return true;
+    }
+    if (at >= waiting.length) return false;
+    const opened = open(waiting[at] as Item);
+    at += 1;
+    const next = opened instanceof Promise ? await opened : opened;
+    if ('next' in next) inner = next;
+    else for (const item of next) out.push(item);
+    return true;
+  };
+  return {
+    async next(limit, signal) {
+      const out: Item[] = [];
+      for (;;) {
+        while (out.length < limit.rows && (await fill(out, limit, signal)));
+        if (out.length > 0) return out;
+        const batch = await source.next(limit, signal);
+        if (batch === undefined) return undefined;
+        waiting = batch;
+        at = 0;
+      }
+    },
+    close: () => {
+      inner?.close();
+      source.close();
+    },
+  };
+}
+
 /** At most `count` items; the source is not asked for more. */
 export function limited(source: Stream, count: number): Stream {
   let left = count;

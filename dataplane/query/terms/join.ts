@@ -5,7 +5,8 @@ import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { bool, define, inert, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
-import { transformed } from '../stream.ts';
+import { flatMapped, streamOf, transformed } from '../stream.ts';
+import type { Inner } from '../stream.ts';
 import {
   datumOf,
   datumOfItem,
@@ -59,32 +60,39 @@ async function eqJoin({
   if (!(right instanceof TableValue)) throw wrongValue('TABLE', right);
   const index = options.index ?? right.info.primaryKey;
   const of = by instanceof FunctionValue ? itemFunction(by) : fieldFunction(by);
-  const step = async (batch: readonly Item[]): Promise<readonly Item[]> => {
-    const joined: Item[] = [];
-    for (const item of batch) {
-      const key = await orAbsent(() => whenDone(of(item), datumOf), undefined);
-      if (key === undefined || key === null) continue;
-      for (const match of await matchesOf(right, index, key, context))
-        joined.push(pair(item, match));
-    }
-    return joined;
+  const partners = async (item: Item): Promise<Inner> => {
+    const key = await orAbsent(() => whenDone(of(item), datumOf), undefined);
+    if (key === undefined || key === null) return [];
+    return matchesOf(right, { index, key, left: item }, context);
   };
-  return new StreamValue(transformed(streamFrom(left), step), undefined, isInfinite(left));
+  const stream = flatMapped(streamFrom(left), partners);
+  return new StreamValue(stream, undefined, isInfinite(left));
+}
+
+interface Wanted {
+  readonly index: string;
+  readonly key: Datum;
+  readonly left: Item;
 }
 
 async function matchesOf(
   table: TableValue,
-  index: string,
-  key: Datum,
+  { index, key, left }: Wanted,
   context: Context,
-): Promise<readonly Item[]> {
+): Promise<Inner> {
   const start = encodeKey(key);
   if (index === table.info.primaryKey) {
     const row = await table.access.get(start, context.signal);
-    return row === undefined ? [] : [new StoredRow(row)];
+    return row === undefined ? [] : [pair(left, new StoredRow(row))];
   }
-  return itemsOf(indexScan(table, index, { start, end: keyEnd(start) }, 'ascending'), context);
+  const range = { start, end: keyEnd(start) };
+  return transformed(indexScan(table, index, range, 'ascending').stream, (batch) =>
+    batch.map((match) => pair(left, match)),
+  );
 }
+
+/** How many pairs are looked at before others have their turn. */
+const pairsAtOnce = 1_000;
 
 /** Every pair for which the function holds; with `outer` also what has no partner. */
 const nested =
@@ -93,21 +101,24 @@ const nested =
     const holds = expectFunction(by);
     checkArity(holds, 2);
     const others = await itemsOf(right, context);
-    const step = async (batch: readonly Item[]): Promise<readonly Item[]> => {
+    let pairs = 0;
+    const partners = async (item: Item): Promise<readonly Item[]> => {
       const joined: Item[] = [];
-      for (const item of batch) {
-        const before = joined.length;
-        for (const other of others) {
-          const value = await holds.call([datumOfItem(item), datumOfItem(other)]);
-          if (truth(value)) joined.push(pair(item, other));
+      for (const other of others) {
+        pairs += 1;
+        if (pairs % pairsAtOnce === 0) {
+          await context.environment.pause();
+          context.signal.throwIfAborted();
         }
-        if (outer && joined.length === before) joined.push(pair(item, undefined));
+        const value = holds.call([datumOfItem(item), datumOfItem(other)]);
+        if (truth(value instanceof Promise ? await value : value)) joined.push(pair(item, other));
       }
-      return joined;
+      return outer && joined.length === 0 ? [pair(item, undefined)] : joined;
     };
     const now = itemsNow(left);
-    if (now !== undefined) return (await step(now)).map(datumOfItem);
-    return new StreamValue(transformed(streamFrom(left), step), undefined, isInfinite(left));
+    const stream = flatMapped(now === undefined ? streamFrom(left) : streamOf(now), partners);
+    if (now === undefined) return new StreamValue(stream, undefined, isInfinite(left));
+    return (await itemsOf(new StreamValue(stream), context)).map(datumOfItem);
   };
 
 export const joinTerms: readonly TermEntry[] = [

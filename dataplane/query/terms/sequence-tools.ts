@@ -185,6 +185,28 @@ export function eachIn(
   })();
 }
 
+/**
+ * As many items at once as an array may have: a sequence that is written to while it is read does not
+ * meet its own changes, unless it is longer than that.
+ */
+export async function eachAhead(
+  value: Value,
+  context: Context,
+  step: (item: Item) => Promise<void>,
+): Promise<void> {
+  let ahead: Item[] = [];
+  const taken = async (): Promise<void> => {
+    const items = ahead;
+    ahead = [];
+    for (const item of items) await step(item);
+  };
+  await eachIn(value, context, (item) => {
+    ahead.push(item);
+    return ahead.length >= context.arrayLimit ? taken() : undefined;
+  });
+  await taken();
+}
+
 /** `next` after `first`, waiting only when `first` does. */
 export function after<T>(first: undefined | Promise<void>, next: () => T): T | Promise<T> {
   return first === undefined

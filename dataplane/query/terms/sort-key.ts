@@ -1,9 +1,10 @@
 import type { Datum } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
+import { isMissing } from '../failure.ts';
 import { datumOf, FunctionValue, Special } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import { fieldFunction } from './fields.ts';
-import { after, eachOf, itemFunction, orAbsent, whenDone } from './sequence-tools.ts';
+import { itemFunction, whenDone } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
 /** Orders that a query asks for: functions and fields, ascending or descending. */
@@ -29,9 +30,18 @@ export function sortKey(value: Value): SortKey {
   return { of: by instanceof FunctionValue ? itemFunction(by) : fieldFunction(by), sign };
 }
 
+function absent(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
+}
+
 /** What does not exist sorts before everything. */
 function keyOf(item: Item, { of }: SortKey): Datum | undefined | Promise<Datum | undefined> {
-  return orAbsent(() => whenDone(of(item), datumOf), undefined);
+  try {
+    const value = of(item);
+    return value instanceof Promise ? value.then(datumOf).catch(absent) : datumOf(value);
+  } catch (error) {
+    return absent(error);
+  }
 }
 
 export interface SortRow {
@@ -39,27 +49,41 @@ export interface SortRow {
   readonly by: readonly (Datum | undefined)[];
 }
 
+/** Called for each pair that a sort looks at: a loop without iterators. */
 export function compareRows(a: SortRow, b: SortRow, keys: readonly SortKey[]): number {
-  for (const [at, { sign }] of keys.entries()) {
-    const [left, right] = [a.by[at], b.by[at]];
+  for (let at = 0; at < keys.length; at += 1) {
+    const left = a.by[at];
+    const right = b.by[at];
     const order =
       left === undefined || right === undefined
         ? Number(left !== undefined) - Number(right !== undefined)
         : compareDatum(left, right);
-    if (order !== 0) return order * sign;
+    if (order !== 0) return keys[at]?.sign === -1 ? -order : order;
   }
   return 0;
 }
 
-/** One item after the other: a promise that nobody waits for must not fail. */
+type Keys = (Datum | undefined)[];
+
 function rowOf(item: Item, keys: readonly SortKey[]): SortRow | Promise<SortRow> {
-  const by: (Datum | undefined)[] = [];
-  const done = eachOf(keys, (key) =>
-    whenDone(keyOf(item, key), (value) => {
-      by.push(value);
-    }),
-  );
-  return after(done, () => ({ item, by }));
+  const by: Keys = [];
+  for (const key of keys) {
+    const value = keyOf(item, key);
+    if (value instanceof Promise) return rowLater(item, keys, { by, value });
+    by.push(value);
+  }
+  return { item, by };
+}
+
+/** From the first key that must be waited for. */
+async function rowLater(
+  item: Item,
+  keys: readonly SortKey[],
+  { by, value }: { readonly by: Keys; readonly value: Promise<Datum | undefined> },
+): Promise<SortRow> {
+  by.push(await value);
+  while (by.length < keys.length) by.push(await keyOf(item, keys[by.length] as SortKey));
+  return { item, by };
 }
 
 /** Items with what they are ordered by. Waits only when a function does. */
@@ -68,12 +92,23 @@ export function sortRows(
   keys: readonly SortKey[],
 ): readonly SortRow[] | Promise<readonly SortRow[]> {
   const rows: SortRow[] = [];
-  const done = eachOf(items, (item) =>
-    whenDone(rowOf(item, keys), (row) => {
-      rows.push(row);
-    }),
-  );
-  return after(done, () => rows);
+  for (const item of items) {
+    const row = rowOf(item, keys);
+    if (row instanceof Promise) return rowsLater(items, keys, { rows, row });
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** One item after the other: a promise that nobody waits for must not fail. */
+async function rowsLater(
+  items: readonly Item[],
+  keys: readonly SortKey[],
+  { rows, row }: { readonly rows: SortRow[]; readonly row: Promise<SortRow> },
+): Promise<readonly SortRow[]> {
+  rows.push(await row);
+  while (rows.length < items.length) rows.push(await rowOf(items[rows.length] as Item, keys));
+  return rows;
 }
 
 /** Items in order; equal ones keep theirs. */

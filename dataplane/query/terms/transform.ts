@@ -1,15 +1,17 @@
 import { equalDatum } from '../../datum/compare.ts';
 import { DatumSet } from '../../datum/datum-map.ts';
 import { fieldOf } from '../../datum/object.ts';
+import type { Datum } from '../../datum/datum.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { define, functionKind, lazyOption, option } from '../options.ts';
 import type { LazyValue, OptionValues } from '../options.ts';
 import { isEmptyError } from '../special-forms.ts';
 import { Term } from '../term-table.ts';
 import { isMissing, logic } from '../failure.ts';
-import { chained, polite, transformed } from '../stream.ts';
-import type { Stream } from '../stream.ts';
+import { chained, flatMapped, polite, streamOf, transformed } from '../stream.ts';
+import type { Inner, Stream } from '../stream.ts';
 import {
+  ArraySelection,
   arrayOf,
   datumOf,
   datumOfItem,
@@ -25,13 +27,14 @@ import {
   after,
   checkArity,
   collected,
+  eachIn,
   eachOf,
   expectFunction,
   isInfinite,
   itemFunction,
   itemsNow,
-  itemsOf,
   orAbsent,
+  overLimit,
   refuseInfinite,
   sameForm,
   settled,
@@ -82,21 +85,34 @@ function map(call: TermCall): Value | Promise<Value> {
   );
 }
 
+/** What a function gives for an item, which must be a sequence. */
+function innerOf(value: Value): Inner {
+  const now = itemsNow(value);
+  if (now !== undefined) return now;
+  refuseInfinite(value);
+  return streamFrom(value);
+}
+
 function concatMap({
   args: [target = null, by = null],
   context,
 }: TermCall): Value | Promise<Value> {
   const each = itemFunction(by);
-  return through(
-    target,
-    mapping((item, results) =>
-      whenDone(each(item), (value) =>
-        collected(value, context, (items) => {
-          for (const one of items) results.push(one);
-        }),
-      ),
+  const now = itemsNow(target);
+  if (now === undefined) {
+    const stream = flatMapped(streamFrom(target), (item) => whenDone(each(item), innerOf));
+    return new StreamValue(stream, undefined, isInfinite(target));
+  }
+  const results: Datum[] = [];
+  const done = eachOf(now, (item) =>
+    whenDone(each(item), (value) =>
+      collected(value, context, (items) => {
+        for (const one of items) results.push(datumOfItem(one));
+        if (results.length > context.arrayLimit) throw overLimit(context);
+      }),
     ),
   );
+  return after(done, () => results);
 }
 
 const filterOptions = {
@@ -243,51 +259,47 @@ async function fold({
 }: TermCall<OptionValues<typeof foldOptions>>): Promise<Value> {
   const combine = expectFunction(by);
   checkArity(combine, 2);
-  let result: Value = await settled(base, context);
+  let result: Datum = await settled(base, context);
   if (emit === undefined) {
-    refuseInfinite(target);
-    for (const item of await itemsOf(target, { ...context, arrayLimit: many }))
+    await eachIn(target, context, async (item) => {
       result = datumOf(await combine.call([result, datumOfItem(item)]));
+    });
     return finalEmit === undefined ? result : finalEmit.call([result]);
   }
-  const step: Step = async (batch) => {
-    const out: Item[] = [];
-    for (const item of batch) {
-      const row = datumOfItem(item);
-      const next = datumOf(await combine.call([result, row]));
-      out.push(...arrayOf(await emit.call([result, row, next])));
-      result = next;
-    }
-    return out;
-  };
-  const body = transformed(streamFrom(target), step);
+  const body = flatMapped(streamFrom(target), async (item) => {
+    const row = datumOfItem(item);
+    const next = datumOf(await combine.call([result, row]));
+    const emitted = arrayOf(await emit.call([result, row, next]));
+    result = next;
+    return emitted;
+  });
   if (finalEmit === undefined) return new StreamValue(body, undefined, isInfinite(target));
-  const last: Stream = {
-    async next(limit, signal) {
-      void limit;
-      signal.throwIfAborted();
-      if (result === undefined) return undefined;
-      const items = arrayOf(await finalEmit.call([result]));
-      result = undefined as unknown as Value;
-      return items;
-    },
-    close: () => undefined,
-  };
+  const last = flatMapped(streamOf([null]), async () => arrayOf(await finalEmit.call([result])));
   return new StreamValue(chained([body, last]), undefined, isInfinite(target));
 }
 
+/** Some items of a sequence of any length, each as likely as every other, in no order. */
 async function sample({ args: [target = null, count = null], context }: TermCall): Promise<Value> {
   const number = integerOf(count);
   if (number < 0) throw logic(`Number of items to sample must be non-negative, got \`${number}\`.`);
-  const items = [...(await itemsOf(target, context))].map((item) => ({
-    item,
-    at: context.environment.random(),
-  }));
-  const drawn = items.sort((a, b) => a.at - b.at).slice(0, number);
-  return sameForm(
-    target,
-    drawn.map(({ item }) => item),
-  );
+  if (number > context.arrayLimit) throw overLimit(context);
+  const below = (end: number): number => Math.floor(context.environment.random() * end);
+  const drawn: Item[] = [];
+  let seen = 0;
+  await eachIn(target, context, (item) => {
+    seen += 1;
+    if (drawn.length < number) drawn.push(item);
+    else {
+      const at = below(seen);
+      if (at < number) drawn[at] = item;
+    }
+  });
+  for (let at = drawn.length - 1; at > 0; at -= 1) {
+    const other = below(at + 1);
+    [drawn[at], drawn[other]] = [drawn[other] as Item, drawn[at] as Item];
+  }
+  const table = tableOf(target);
+  return table === undefined ? drawn.map(datumOfItem) : new ArraySelection(drawn, table);
 }
 
 export const transformTerms: readonly TermEntry[] = [

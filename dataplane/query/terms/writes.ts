@@ -38,6 +38,7 @@ import type { TableValue, Value } from '../value.ts';
 import { merged, refuseLiterals } from './merging.ts';
 import {
   checkArity,
+  eachAhead,
   itemsOf,
   noSequence,
   refuseInfinite,
@@ -454,10 +455,10 @@ function addUp(total: DatumObject, part: Datum): DatumObject {
 
 async function forEach({ args: [target = null, each = null], context }: TermCall): Promise<Value> {
   let total: DatumObject = emptyObject();
-  for (const item of await itemsOf(target, context)) {
+  await eachAhead(target, context, async (item) => {
     const result = each instanceof FunctionValue ? await each.call([datumOfItem(item)]) : each;
     total = writesOf(result).reduce(addUp, total);
-  }
+  });
   return total;
 }
 
