@@ -6,6 +6,7 @@ import { comparisonTerms } from './comparison.ts';
 import { configTerms } from './config.ts';
 import { distinctTerms } from './distinct.ts';
 import { fieldTerms } from './fields.ts';
+import { forEachTerms } from './for-each.ts';
 import { formatTerms } from './format.ts';
 import { groupTerms } from './grouping.ts';
 import { indexTerms } from './indexes.ts';
@@ -51,5 +52,6 @@ export const definitions: TermTable = new Map([
   ...infoTerms,
   ...reconfigureTerms,
   ...writeTerms,
+  ...forEachTerms,
   ...writeHookTerms,
 ]);

@@ -56,6 +56,22 @@ describe('sequences longer than an array', () => {
     const other = await bench.table('copies', []);
     const copy = fn((row) => [Term.INSERT, [other, { id: field(row, 'id') }]]);
     expect(await value([Term.FOR_EACH, [table, copy]])).to.include({ inserted: 100 });
+    const keys = (await value([
+      Term.FOR_EACH,
+      [long, fn(() => [Term.INSERT, [other, {}]])],
+    ])) as Record<string, unknown>;
+    expect(keys).to.deep.include({
+      inserted: 100,
+      warnings: ['Too many changes, array truncated to 10.'],
+    });
+    expect(keys['generated_keys']).to.have.length(10);
+    const mixed = [
+      Term.FOR_EACH,
+      [array(1, 2), fn((x) => ({ n: [Term.BRANCH, [[Term.EQ, [x, 1]], 1, true]] }))],
+    ];
+    expect((await bench.failure(mixed))[1]).to.equal(
+      'Cannot merge statistics `1` (type NUMBER) and `true` (type BOOL).',
+    );
     const own = fn(() => [Term.INSERT, [other, { own: true }]]);
     const few = [Term.FOR_EACH, [[Term.LIMIT, [other, 5]], own]];
     expect(await value(few)).to.include({ inserted: 5 });

@@ -1,6 +1,6 @@
-import type { Datum, DatumObject } from '../../datum/datum.ts';
+import type { Datum } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
-import { emptyObject, fieldOf, isObject, objectOf, pseudoType } from '../../datum/object.ts';
+import { fieldOf, isObject, objectOf, pseudoType } from '../../datum/object.ts';
 import { encodePrimaryKey } from '../../datum/primary-key.ts';
 import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
@@ -25,12 +25,10 @@ import {
   BoundArray,
   BoundObject,
   datumOf,
-  datumOfItem,
   FunctionValue,
   holdsBound,
   isSequence,
   RowValue,
-  Special,
   StoredRow,
   wrongValue,
 } from '../value.ts';
@@ -38,7 +36,6 @@ import type { TableValue, Value } from '../value.ts';
 import { merged, refuseLiterals } from './merging.ts';
 import {
   checkArity,
-  eachAhead,
   itemsOf,
   noSequence,
   refuseInfinite,
@@ -440,38 +437,6 @@ function replace(call: ChangeCall): Promise<Value> {
   return overSelection(call, { replacesDamage: true, evaluate });
 }
 
-function addUp(total: DatumObject, part: Datum): DatumObject {
-  if (!isObject(part)) throw wrongValue('OBJECT', part);
-  const sum = emptyObject();
-  for (const name of new Set([...Object.keys(total), ...Object.keys(part)])) {
-    const [a, b] = [fieldOf(total, name), fieldOf(part, name)];
-    if (typeof a === 'number' && typeof b === 'number') sum[name] = a + b;
-    else if (Array.isArray(a) && Array.isArray(b))
-      sum[name] = [...(a as Datum[]), ...(b as Datum[])];
-    else sum[name] = a ?? b ?? null;
-  }
-  return sum;
-}
-
-async function forEach({ args: [target = null, each = null], context }: TermCall): Promise<Value> {
-  let total: DatumObject = emptyObject();
-  await eachAhead(target, context, async (item) => {
-    const result = each instanceof FunctionValue ? await each.call([datumOfItem(item)]) : each;
-    total = writesOf(result).reduce(addUp, total);
-  });
-  return total;
-}
-
-const noWrite = 'FOR_EACH expects one or more basic write queries.';
-
-function writesOf(result: Value): readonly Datum[] {
-  if (result instanceof Special && !(result instanceof RowValue)) throw logic(noWrite);
-  const datum = datumOf(result);
-  if (Array.isArray(datum)) return datum as Datum[];
-  if (isObject(datum)) return [datum];
-  throw logic(`${noWrite}  Expected type ARRAY but found ${typeName(datum)}.`);
-}
-
 export const writeTerms: readonly TermEntry[] = [
   [
     Term.UPDATE,
@@ -489,5 +454,4 @@ export const writeTerms: readonly TermEntry[] = [
   ],
   [Term.REPLACE, define({ arity: [2, 2], options: changeOptions, effects: true, run: replace })],
   [Term.INSERT, define({ arity: [2, 2], options: insertOptions, effects: true, run: insert })],
-  [Term.FOR_EACH, { arity: [2, 2], effects: true, run: forEach }],
 ];
