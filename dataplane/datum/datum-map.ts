@@ -1,30 +1,59 @@
 import { binaryText } from './compare.ts';
-import type { Datum, DatumObject } from './datum.ts';
-import { tooDeep } from './errors.ts';
-import { datumDepthMax } from './limits.ts';
+import type { Datum, DatumArray, DatumObject } from './datum.ts';
 import { fieldOf, isObject, pseudoType, sortedKeys } from './object.ts';
+import { Walk } from './walk.ts';
 
 /**
  * A text that two values share exactly when `compareDatum` finds them equal: times of one moment in
  * different zones, binaries of the same bytes, 0 and -0.
  */
-export const equalityText = (datum: Datum): string => textOf(datum, 0);
+export const equalityText = (datum: Datum): string =>
+  textOf(datum, { walk: new Walk(equalityTextMax), depth: 0 });
 
-function textOf(datum: Datum, depth: number): string {
-  if (typeof datum === 'number') return datum === 0 ? '0' : String(datum);
-  if (typeof datum !== 'object' || datum === null) return JSON.stringify(datum);
-  if (depth >= datumDepthMax) throw tooDeep();
-  if (!isObject(datum)) return `[${datum.map((item) => textOf(item, depth + 1)).join(',')}]`;
-  const type = pseudoType(datum);
-  if (type === 'TIME') return `T${textOf(fieldOf(datum, 'epoch_time') ?? 0, depth + 1)}`;
-  if (type === 'BINARY') return `B${JSON.stringify(binaryText(datum))}`;
-  return objectText(datum, depth + 1);
+/** Values and characters: twice as much as the largest document has. */
+const equalityTextMax = 2 ** 27;
+
+interface Where {
+  readonly walk: Walk;
+  readonly depth: number;
 }
 
-const objectText = (object: DatumObject, depth: number): string =>
-  `{${sortedKeys(object)
-    .map((key) => `${JSON.stringify(key)}:${textOf(object[key] as Datum, depth)}`)
-    .join(',')}}`;
+function textOf(datum: Datum, where: Where): string {
+  if (typeof datum === 'number') return datum === 0 ? '0' : String(datum);
+  if (typeof datum === 'string') return counted(JSON.stringify(datum), where);
+  if (typeof datum !== 'object' || datum === null) return JSON.stringify(datum);
+  const known = where.walk.known(datum);
+  if (typeof known === 'string') return counted(known, where);
+  const text = isObject(datum) ? typedText(datum, where) : arrayText(datum, where);
+  where.walk.remember(datum, text);
+  return text;
+}
+
+function counted(text: string, { walk }: Where): string {
+  walk.take(text.length);
+  return text;
+}
+
+function arrayText(array: DatumArray, { walk, depth }: Where): string {
+  const inside = { walk, depth: walk.into(depth, array.length) };
+  return `[${array.map((item) => textOf(item, inside)).join(',')}]`;
+}
+
+function typedText(object: DatumObject, where: Where): string {
+  const type = pseudoType(object);
+  if (type === 'TIME') return `T${textOf(fieldOf(object, 'epoch_time') ?? 0, where)}`;
+  if (type === 'BINARY') return `B${counted(JSON.stringify(binaryText(object)), where)}`;
+  return objectText(object, where);
+}
+
+function objectText(object: DatumObject, { walk, depth }: Where): string {
+  const keys = sortedKeys(object);
+  const inside = { walk, depth: walk.into(depth, keys.length) };
+  const fields = keys.map(
+    (key) => `${JSON.stringify(key)}:${textOf(object[key] as Datum, inside)}`,
+  );
+  return `{${fields.join(',')}}`;
+}
 
 type Plain = string | number | boolean | null;
 

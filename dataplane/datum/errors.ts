@@ -14,6 +14,11 @@ export const nonFinite = (value: number): InvalidDatumError =>
 export const noValue = (kind: string): InvalidDatumError =>
   new InvalidDatumError(`A ${kind} is not a value of ReQL.`);
 
+export const tooLarge = (): InvalidDatumError =>
+  new InvalidDatumError(
+    'Value too large: with everything that it holds, it is more than a query may handle at once.',
+  );
+
 export const tooDeep = (): InvalidDatumError =>
   new InvalidDatumError(
     `Value nested too deeply: at most ${datumDepthMax} arrays and objects may be inside one another.`,

@@ -2,9 +2,10 @@ import { ByteWriter } from '../common/byte-writer.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { binaryText } from './compare.ts';
 import type { Datum, DatumObject } from './datum.ts';
-import { tooDeep } from './errors.ts';
-import { datumDepthMax } from './limits.ts';
+import { tooLarge } from './errors.ts';
+import { documentBytesMax, keyPartsMax } from './limits.ts';
 import { fieldOf, isObject, pseudoType, sortedKeys } from './object.ts';
+import { Walk } from './walk.ts';
 
 /**
  * Keys as bytes whose order is ReQL's order of the values. No encoding is the beginning of another,
@@ -27,25 +28,33 @@ export const primaryKeyTextMax = 127;
 
 export function encodeKey(datum: Datum): Uint8Array {
   const writer = new ByteWriter(32);
-  write(writer, datum, 0);
+  write(writer, datum, { walk: new Walk(keyPartsMax), depth: 0 });
   return writer.finish();
 }
 
-function write(writer: ByteWriter, datum: Datum, depth: number): void {
+interface Where {
+  readonly walk: Walk;
+  readonly depth: number;
+}
+
+function write(writer: ByteWriter, datum: Datum, where: Where): void {
   if (datum === null) writer.u8(tag.null);
   else if (typeof datum === 'boolean') writer.u8(tag.bool).u8(datum ? 1 : 0);
   else if (typeof datum === 'number') writeNumber(writer.u8(tag.number), datum);
-  else if (typeof datum === 'string') writeBytes(writer.u8(tag.string), encodeUtf8(datum));
-  else if (depth >= datumDepthMax) throw tooDeep();
-  else if (isObject(datum)) writeObject(writer, datum, depth + 1);
+  else if (typeof datum === 'string') {
+    requireRoom(writer, datum.length);
+    writeBytes(writer.u8(tag.string), encodeUtf8(datum));
+  } else if (isObject(datum)) writeObject(writer, datum, where);
   else {
+    const { walk, depth } = where;
+    const inside = { walk, depth: walk.into(depth, datum.length) };
     writer.u8(tag.array);
-    for (const item of datum) write(writer, item, depth + 1);
+    for (const item of datum) write(writer, item, inside);
     writer.u8(tag.end);
   }
 }
 
-function writeObject(writer: ByteWriter, object: DatumObject, depth: number): void {
+function writeObject(writer: ByteWriter, object: DatumObject, { walk, depth }: Where): void {
   const type = pseudoType(object);
   if (type === 'TIME') {
     writeNumber(writer.u8(tag.time), Number(fieldOf(object, 'epoch_time')));
@@ -53,6 +62,7 @@ function writeObject(writer: ByteWriter, object: DatumObject, depth: number): vo
   }
   if (type === 'BINARY') {
     const text = binaryText(object);
+    requireRoom(writer, text.length);
     writeBytes(
       writer.u8(tag.binary),
       Uint8Array.from(text, (unit) => unit.charCodeAt(0)),
@@ -60,11 +70,18 @@ function writeObject(writer: ByteWriter, object: DatumObject, depth: number): vo
     return;
   }
   writer.u8(tag.object);
-  for (const key of sortedKeys(object)) {
+  const keys = sortedKeys(object);
+  const inside = { walk, depth: walk.into(depth, keys.length) };
+  for (const key of keys) {
     writeBytes(writer.u8(tag.string), encodeUtf8(key));
-    write(writer, object[key] as Datum, depth);
+    write(writer, object[key] as Datum, inside);
   }
   writer.u8(tag.end);
+}
+
+/** No document has so much text: it is the same one again and again. */
+function requireRoom(writer: ByteWriter, characters: number): void {
+  if (writer.length + characters > 2 * documentBytesMax) throw tooLarge();
 }
 
 /** Bytes with 00 as 00 FF, ended by 00 01: what continues is greater than what ends. */

@@ -3,6 +3,10 @@ import { InvalidDatumError } from './errors.ts';
 import { encodeKey, primaryKeyTextMax } from './key.ts';
 import { prettyText, requireUnicode } from './text.ts';
 import { typeName } from './type-name.ts';
+import { Walk } from './walk.ts';
+
+/** A key of more parts is too long, whatever they are. */
+const primaryKeyPartsMax = 10_000;
 
 /** The bytes of a primary key; what cannot be one is refused in RethinkDB's words. */
 export function encodePrimaryKey(datum: Datum): Uint8Array {
@@ -25,10 +29,10 @@ export function encodePrimaryKey(datum: Datum): Uint8Array {
   return key;
 }
 
-function checkPart(datum: Datum): void {
+function checkPart(datum: Datum, walk = new Walk(primaryKeyPartsMax), depth = 0): void {
   if (Array.isArray(datum)) {
-    // What is longer is too long as a key, whatever is in it.
-    for (const item of (datum as Datum[]).slice(0, primaryKeyTextMax)) checkItem(item);
+    const inside = walk.into(depth, datum.length);
+    for (const item of datum as Datum[]) checkItem(item, walk, inside);
   } else if (typeof datum === 'string') {
     requireUnicode(datum);
     if (datum.includes('\0'))
@@ -42,9 +46,9 @@ function checkPart(datum: Datum): void {
   }
 }
 
-function checkItem(item: Datum): void {
+function checkItem(item: Datum, walk: Walk, depth: number): void {
   const type = typeName(item);
-  if (type !== 'NULL' && type !== 'OBJECT') return checkPart(item);
+  if (type !== 'NULL' && type !== 'OBJECT') return checkPart(item, walk, depth);
   throw new InvalidDatumError(
     `Array keys can only contain numbers, strings, bools,  pseudotypes, or arrays (got ${prettyText(item)} of type ${type}).`,
   );

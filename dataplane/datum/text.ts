@@ -1,7 +1,8 @@
 import type { Datum, DatumArray, DatumObject } from './datum.ts';
-import { InvalidDatumError, noValue, nonFinite, tooDeep } from './errors.ts';
-import { datumDepthMax } from './limits.ts';
-import { compareText, isObject, sortedKeys } from './object.ts';
+import { InvalidDatumError, noValue, nonFinite, tooLarge } from './errors.ts';
+import { datumDepthMax, datumTextMax, shownTextMax } from './limits.ts';
+import { isObject, sortedKeys } from './object.ts';
+import { Walk } from './walk.ts';
 
 /** What a writer of text does with each array and object before it writes it. */
 export interface ContainerChecks {
@@ -15,33 +16,70 @@ export interface ContainerChecks {
  * form. Equal values have equal text, but for -0.0, which keeps its sign. Text that is no Unicode and
  * numbers that are none are refused: JSON would make other values of them.
  */
-export const canonicalText = (datum: Datum): string => textOf(datum, undefined, 0);
+export const canonicalText = (datum: Datum): string =>
+  isScalar(datum) ? scalarText(datum) : new TextWriter(undefined).text(datum, 0);
 
 export const checkedText = (datum: Datum, checks: ContainerChecks): string =>
-  textOf(datum, checks, 0);
+  isScalar(datum) ? scalarText(datum) : new TextWriter(checks).text(datum, 0);
 
-function textOf(datum: Datum, checks: ContainerChecks | undefined, depth: number): string {
+const isScalar = (datum: Datum): datum is null | boolean | number | string =>
+  typeof datum !== 'object' || datum === null;
+
+function scalarText(datum: null | boolean | number | string): string {
   if (typeof datum === 'string') return quoted(datum);
   if (typeof datum === 'number') return numberText(datum);
   if (typeof datum === 'boolean' || datum === null) return String(datum);
   // What the types exclude would become text that is not JSON, and stay.
-  if (typeof datum !== 'object') throw noValue(typeof datum);
-  if (depth >= datumDepthMax) throw tooDeep();
-  let [text, glue] = ['', ''];
-  if (!isObject(datum)) {
-    checks?.array(datum);
-    for (const item of datum) {
-      text += glue + textOf(item, checks, depth + 1);
+  throw noValue(typeof datum);
+}
+
+class TextWriter {
+  readonly #checks: ContainerChecks | undefined;
+  readonly #walk = new Walk();
+  #length = 0;
+
+  constructor(checks: ContainerChecks | undefined) {
+    this.#checks = checks;
+  }
+
+  text(datum: Datum, depth: number): string {
+    if (isScalar(datum)) return this.#counted(scalarText(datum));
+    const known = this.#walk.known(datum);
+    if (typeof known === 'string') return this.#counted(known);
+    const text = isObject(datum) ? this.#object(datum, depth) : this.#array(datum, depth);
+    this.#walk.remember(datum, text);
+    return text;
+  }
+
+  #array(array: DatumArray, depth: number): string {
+    const inside = this.#walk.into(depth, array.length);
+    this.#checks?.array(array);
+    let [text, glue] = ['', ''];
+    for (const item of array) {
+      text += glue + this.text(item, inside);
       glue = ',';
     }
     return `[${text}]`;
   }
-  const object = checks?.object(datum) ?? datum;
-  for (const key of sortedKeys(object)) {
-    text += `${glue}${quoted(key)}:${textOf(object[key] as Datum, checks, depth + 1)}`;
-    glue = ',';
+
+  #object(given: DatumObject, depth: number): string {
+    const object = this.#checks?.object(given) ?? given;
+    const keys = sortedKeys(object);
+    const inside = this.#walk.into(depth, keys.length);
+    let [text, glue] = ['', ''];
+    for (const key of keys) {
+      text += `${glue}${this.#counted(quoted(key))}:${this.text(object[key] as Datum, inside)}`;
+      glue = ',';
+    }
+    return `{${text}}`;
   }
-  return `{${text}}`;
+
+  /** No string of the machine is longer, and few clients take so much. */
+  #counted(text: string): string {
+    this.#length += text.length;
+    if (this.#length > datumTextMax) throw tooLarge();
+    return text;
+  }
 }
 
 function numberText(value: number): string {
@@ -65,22 +103,53 @@ export function requireUnicode(text: string): string {
 
 export const parseText = (text: string): Datum => JSON.parse(text) as Datum;
 
-/** How errors show a value: tabs and line breaks, a tab behind each colon. */
-export function prettyText(datum: Datum, depth = 0): string {
-  if (typeof datum === 'number' && Object.is(datum, -0)) return '-0.0';
-  if (typeof datum !== 'object' || datum === null) return JSON.stringify(datum);
+/** How errors show a value: tabs and line breaks, a tab behind each colon. What is too long is cut. */
+export function prettyText(datum: Datum): string {
+  if (isScalar(datum)) return cut(shownScalar(datum));
+  const left = { characters: shownTextMax };
+  return cut(pretty(datum, 0, left));
+}
+
+const cut = (text: string): string =>
+  text.length > shownTextMax ? `${text.slice(0, shownTextMax)}...` : text;
+
+const shownScalar = (datum: Datum): string =>
+  typeof datum === 'number' && Object.is(datum, -0) ? '-0.0' : JSON.stringify(datum);
+
+function pretty(datum: Datum, depth: number, left: { characters: number }): string {
+  if (isScalar(datum)) return taken(shownScalar(datum), left);
   if (depth >= datumDepthMax) return '...';
-  const indent = '\t'.repeat(depth + 1);
-  const end = '\t'.repeat(depth);
-  if (!isObject(datum)) {
-    if (datum.length === 0) return '[]';
-    const items = datum.map((item) => `${indent}${prettyText(item, depth + 1)}`);
-    return `[\n${items.join(',\n')}\n${end}]`;
+  const lines = isObject(datum) ? fieldLines(datum, depth, left) : itemLines(datum, depth, left);
+  const [open, close] = isObject(datum) ? ['{', '}'] : ['[', ']'];
+  if (lines.length === 0) return open + close;
+  const indent = taken('\t'.repeat(depth + 1), left);
+  const text = lines.map((line) => indent + line).join(',\n');
+  return `${open}\n${text}\n${'\t'.repeat(depth)}${close}`;
+}
+
+/** Lines are left out when there are more characters than an error shows. */
+function itemLines(array: DatumArray, depth: number, left: { characters: number }): string[] {
+  const lines: string[] = [];
+  for (const item of array) {
+    left.characters -= depth + 2;
+    if (left.characters < 0) break;
+    lines.push(pretty(item, depth + 1, left));
   }
-  const keys = Object.keys(datum).sort(compareText);
-  if (keys.length === 0) return '{}';
-  const fields = keys.map(
-    (key) => `${indent}${JSON.stringify(key)}:\t${prettyText(datum[key] as Datum, depth + 1)}`,
-  );
-  return `{\n${fields.join(',\n')}\n${end}}`;
+  return lines;
+}
+
+function fieldLines(object: DatumObject, depth: number, left: { characters: number }): string[] {
+  const lines: string[] = [];
+  for (const key of sortedKeys(object)) {
+    left.characters -= depth + 2;
+    if (left.characters < 0) break;
+    const name = taken(JSON.stringify(key), left);
+    lines.push(`${name}:\t${pretty(object[key] as Datum, depth + 1, left)}`);
+  }
+  return lines;
+}
+
+function taken(text: string, left: { characters: number }): string {
+  left.characters -= text.length;
+  return text;
 }

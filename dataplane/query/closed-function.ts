@@ -1,5 +1,7 @@
 import type { Datum } from '../datum/datum.ts';
 import { checkedInput } from '../datum/input.ts';
+import { isObject } from '../datum/object.ts';
+import { Walk } from '../datum/walk.ts';
 import type { CompileScope, Scope } from './compiled.ts';
 import { logic } from './failure.ts';
 import { termParts } from './term-parts.ts';
@@ -30,6 +32,8 @@ export function captured(
 
 /** Deeper functions could not be read back: their bytes are read by recursion. */
 const depthMax = 500;
+/** Values in a variable that is stored with a function. */
+const dataPartsMax = 1_000_000;
 
 /**
  * The term of a function that stands by itself, in the one form that stored functions have: data are
@@ -72,10 +76,15 @@ function withoutOwn(
 }
 
 /** Data as a term: an array of the wire stands for a term. */
-function dataTerm(value: unknown): unknown {
-  if (Array.isArray(value)) return [Term.MAKE_ARRAY, value.map(dataTerm)];
+function dataTerm(value: Datum, walk = new Walk(dataPartsMax), depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  return mapped(value, dataTerm);
+  const within = (part: unknown): unknown => dataTerm(part as Datum, walk, depth + 1);
+  if (isObject(value)) {
+    walk.into(depth, Object.keys(value).length);
+    return mapped(value, within);
+  }
+  walk.into(depth, value.length);
+  return [Term.MAKE_ARRAY, value.map(within)];
 }
 
 const mapped = (object: object, change: (value: unknown) => unknown): object =>

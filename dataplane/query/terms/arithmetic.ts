@@ -1,6 +1,7 @@
 import type { Datum } from '../../datum/datum.ts';
 import { wholeMilliseconds } from '../../datum/pseudo-type.ts';
-import { logic } from '../failure.ts';
+import { stringMax } from '../../datum/limits.ts';
+import { logic, resourceLimit } from '../failure.ts';
 import { overLimit } from './sequence-tools.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
@@ -28,20 +29,25 @@ const fold =
   (call: TermCall): Datum =>
     call.args.map(operand).reduce((a, b) => finite(step(a, b)));
 
+/** Texts one behind the other. */
+function joined(first: string, rest: readonly Value[]): string {
+  let text = first;
+  for (const value of rest) {
+    const part = datumOf(value);
+    if (typeof part !== 'string') throw wrongDatum('STRING', part);
+    text += part;
+    if (text.length > stringMax)
+      throw resourceLimit(
+        `String too long: a query makes strings of at most ${stringMax} characters.`,
+      );
+  }
+  return text;
+}
+
 function add(call: TermCall): Datum {
   const [first = null, ...rest] = call.args;
   const datum = datumOf(first);
-  if (typeof datum === 'string')
-    return (
-      datum +
-      rest
-        .map((value) => {
-          const part = datumOf(value);
-          if (typeof part !== 'string') throw wrongDatum('STRING', part);
-          return part;
-        })
-        .join('')
-    );
+  if (typeof datum === 'string') return joined(datum, rest);
   if (Array.isArray(datum))
     return [...(datum as Datum[]), ...rest.flatMap((item) => arrayOf(item))];
   const position = call.args.findIndex((arg) => isTime(datumOf(arg)));

@@ -10,6 +10,7 @@ import {
 } from '../../datum/object.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
 import { canonicalText, prettyText } from '../../datum/text.ts';
+import { Walk } from '../../datum/walk.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
@@ -81,6 +82,29 @@ export const overObjects =
     if (now !== undefined) return whenDone(step(now), (items) => items.map(datumOfItem));
     return new StreamValue(transformed(streamFrom(target), step), undefined, isInfinite(target));
   };
+
+/** Fields that a pattern may name: more are a mistake, or a pattern that shares its parts with itself. */
+const patternPartsMax = 100_000;
+const bounded = new WeakSet<object>();
+
+/** A pattern as it was given, walked once. */
+function patternOf(value: Value): Datum {
+  const pattern = datumOf(value);
+  if (typeof pattern !== 'object' || pattern === null || bounded.has(pattern)) return pattern;
+  walkThrough(pattern, { walk: new Walk(patternPartsMax), depth: 0 });
+  bounded.add(pattern);
+  return pattern;
+}
+
+function walkThrough(
+  datum: Datum,
+  { walk, depth }: { readonly walk: Walk; readonly depth: number },
+): void {
+  if (typeof datum !== 'object' || datum === null) return;
+  const parts = isObject(datum) ? Object.values(datum) : datum;
+  const inside = { walk, depth: walk.into(depth, parts.length) };
+  for (const part of parts) walkThrough(part, inside);
+}
 
 function* patternFields(pattern: Datum): Generator<[string, Datum]> {
   if (typeof pattern === 'string') yield [pattern, true];
@@ -173,7 +197,7 @@ export function fieldTerm(term: 'get_field' | 'bracket') {
 }
 
 function hasFields({ args: [target = null, ...rest] }: TermCall): Value {
-  const patterns = rest.map(datumOf);
+  const patterns = rest.map(patternOf);
   if (!isSequence(target)) return has(objectFor('has_fields', target), patterns);
   return itemsMapped(
     target,
@@ -186,7 +210,7 @@ function hasFields({ args: [target = null, ...rest] }: TermCall): Value {
 }
 
 function withFields({ args: [target = null, ...rest] }: TermCall): Value {
-  const patterns = rest.map(datumOf);
+  const patterns = rest.map(patternOf);
   if (!isSequence(target)) objectFor('has_fields', target);
   return itemsMapped(target, (item) => {
     refuseNested('has_fields', item);
@@ -224,7 +248,7 @@ function objectTerm({ args }: TermCall): Value {
   return checkedObject(object);
 }
 
-const patternsOf = (rest: readonly Value[]): Datum[] => rest.map(datumOf);
+const patternsOf = (rest: readonly Value[]): Datum[] => rest.map(patternOf);
 
 export const fieldTerms: readonly TermEntry[] = [
   [Term.GET_FIELD, { arity: [2, 2], run: fieldTerm('get_field') }],

@@ -1,7 +1,5 @@
 import type { Datum, DatumArray, DatumObject } from '../../datum/datum.ts';
 import { strayLiteral } from '../../datum/document.ts';
-import { tooDeep } from '../../datum/errors.ts';
-import { datumDepthMax } from '../../datum/limits.ts';
 import {
   copyObject,
   emptyObject,
@@ -11,6 +9,7 @@ import {
   pseudoType,
 } from '../../datum/object.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
+import { Walk } from '../../datum/walk.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { logic } from '../failure.ts';
@@ -25,20 +24,22 @@ export const isLiteral = (datum: Datum): datum is DatumObject =>
 
 /** A value in which there is no literal. */
 export function refuseLiterals(datum: Datum): Datum {
-  visitObjects(datum, (object) => {
-    if (pseudoType(object) === 'LITERAL') throw logic(strayLiteral);
-  });
-  return datum;
+  return withoutLiteral(datum, { walk: new Walk(), depth: 0 });
 }
 
-/** Every object in a value, from the outside in. */
-function visitObjects(datum: Datum, visit: (object: DatumObject) => void, depth = 0): void {
-  if (typeof datum !== 'object' || datum === null) return;
-  if (depth >= datumDepthMax) throw tooDeep();
-  if (isObject(datum)) {
-    visit(datum);
-    for (const name of Object.keys(datum)) visitObjects(datum[name] as Datum, visit, depth + 1);
-  } else for (const item of datum) visitObjects(item, visit, depth + 1);
+interface Where {
+  readonly walk: Walk;
+  readonly depth: number;
+}
+
+function withoutLiteral(datum: Datum, { walk, depth }: Where): Datum {
+  if (typeof datum !== 'object' || datum === null || walk.known(datum) === true) return datum;
+  const parts = isObject(datum) ? Object.values(datum) : datum;
+  if (isObject(datum) && pseudoType(datum) === 'LITERAL') throw logic(strayLiteral);
+  const inside = { walk, depth: walk.into(depth, parts.length) };
+  for (const part of parts) withoutLiteral(part, inside);
+  walk.remember(datum, true);
+  return datum;
 }
 
 /** The value that a literal stands for; undefined when it stands for the removal of a field. */
@@ -48,27 +49,46 @@ const valueOf = (literal: DatumObject): Datum | undefined => {
 };
 
 /** `right` laid over `left`: objects field by field, everything else replaces; a literal replaces as it is. */
-export function merged(left: Datum, right: Datum, depth = 0): Datum {
+export const merged = (left: Datum, right: Datum): Datum =>
+  laidOver(left, right, { walk: new Walk(), depth: 0 });
+
+/** What came of a value that was laid over another one. */
+interface Laid {
+  readonly left: Datum;
+  readonly result: Datum;
+}
+
+function laidOver(left: Datum, right: Datum, where: Where): Datum {
   if (typeof right !== 'object' || right === null) return right;
-  if (depth >= datumDepthMax) throw tooDeep();
-  if (!isObject(right)) return withoutLiterals(right, depth);
+  const { walk } = where;
+  const known = walk.known(right) as Laid | undefined;
+  if (known?.left === left) return known.result;
+  const result = isObject(right) ? objectOver(left, right, where) : itemsOf(right, where);
+  walk.remember(right, { left, result } satisfies Laid);
+  return result;
+}
+
+function objectOver(left: Datum, right: DatumObject, { walk, depth }: Where): Datum {
   const type = pseudoType(right);
   if (type !== undefined) return type === 'LITERAL' ? (valueOf(right) ?? null) : right;
   const result =
     isObject(left) && pseudoType(left) === undefined ? copyObject(left) : emptyObject();
-  for (const [name, value] of Object.entries(right)) {
+  const fields = Object.entries(right);
+  const inside = { walk, depth: walk.into(depth, fields.length) };
+  for (const [name, value] of fields) {
     if (isLiteral(value) && !Object.hasOwn(value, 'value')) delete result[name];
-    else result[name] = merged(result[name] ?? null, value, depth + 1);
+    else result[name] = laidOver(result[name] ?? null, value, inside);
   }
   return checkedObject(result);
 }
 
 /** Items of an array have nothing to be laid over: literals in it are their values. */
-function withoutLiterals(array: DatumArray, depth: number): Datum {
+function itemsOf(array: DatumArray, { walk, depth }: Where): Datum {
+  const inside = { walk, depth: walk.into(depth, array.length) };
   const items: Datum[] = [];
   for (const item of array) {
     if (isLiteral(item) && !Object.hasOwn(item, 'value')) continue;
-    items.push(merged(null, item, depth + 1));
+    items.push(laidOver(null, item, inside));
   }
   return items;
 }

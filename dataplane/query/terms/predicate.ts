@@ -1,6 +1,7 @@
 import type { Datum } from '../../datum/datum.ts';
 import { equalDatum } from '../../datum/compare.ts';
 import { fieldOf, isObject, pseudoType } from '../../datum/object.ts';
+import { Walk } from '../../datum/walk.ts';
 import { nonExistence } from '../failure.ts';
 import { datumOf, datumOfItem, FunctionValue, Special } from '../value.ts';
 import type { Item, Value } from '../value.ts';
@@ -13,15 +14,20 @@ import { checkArity, whenDone } from './sequence-tools.ts';
  */
 
 /** A document matches an object when it has all its fields, nested objects likewise. */
-function matches(document: Datum, pattern: Datum): boolean {
+function matches(document: Datum, pattern: Datum, walk = new Walk()): boolean {
   if (isLiteral(pattern)) return equalDatum(document, fieldOf(pattern, 'value') ?? null);
   if (!isObject(pattern) || pseudoType(pattern) !== undefined) return equalDatum(document, pattern);
   if (!isObject(document)) return false;
-  return Object.entries(pattern).every(([name, wanted]) => {
+  if (walk.known(pattern) === document) return true;
+  const fields = Object.entries(pattern);
+  walk.take(fields.length + 1);
+  const holds = fields.every(([name, wanted]) => {
     const value = fieldOf(document, name);
     if (value === undefined) throw nonExistence(`No attribute \`${name}\` in object.`);
-    return matches(value, wanted);
+    return matches(value, wanted, walk);
   });
+  if (holds) walk.remember(pattern, document);
+  return holds;
 }
 
 export function predicateOf(predicate: Value): (item: Item) => Value | Promise<Value> {

@@ -25,6 +25,7 @@ import {
 } from '../value.ts';
 import type { Value } from '../value.ts';
 import { binaryOfText, isBinary, textOfBinary } from './binary.ts';
+import { duplicateKey } from './json-keys.ts';
 import { nameUuid } from './name-uuid.ts';
 import { scanNumber } from './scan-number.ts';
 import { settled, whenDone } from './sequence-tools.ts';
@@ -49,7 +50,8 @@ function parseJson({ args: [text = null] }: TermCall): Datum {
   if (holds(parsed, (scalar) => typeof scalar === 'string' && !scalar.isWellFormed()))
     throw failure('The surrogate pair in string is invalid.');
   const datum = checkedInput(parsed);
-  if (canonicalText(datum).length < source.replaceAll(/\s/g, '').length) refuseDuplicates(source);
+  const twice = duplicateKey(source);
+  if (twice !== undefined) throw logic(`Duplicate key ${JSON.stringify(twice)} in JSON.`);
   return datum;
 }
 
@@ -73,21 +75,6 @@ function jsonComplaint(source: string): string {
   return source.startsWith('{') && !source.endsWith('}')
     ? "Missing a comma or '}' after an object member."
     : 'Invalid value.';
-}
-
-/** A key that stands twice in one object would vanish unseen. */
-function refuseDuplicates(source: string): void {
-  const keys: Set<string>[] = [];
-  for (const [token, key] of source.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
-    if (token === '{') keys.push(new Set());
-    else if (token === '}') keys.pop();
-    else if (key !== undefined) {
-      const name = JSON.parse(key) as string;
-      if (keys.at(-1)?.has(name) === true)
-        throw logic(`Duplicate key ${JSON.stringify(name)} in JSON.`);
-      keys.at(-1)?.add(name);
-    }
-  }
 }
 
 function raise({ args: [message] }: TermCall): Datum {

@@ -1,0 +1,87 @@
+import { expect } from 'chai';
+import { array, Bench, fn } from './testing/run.ts';
+
+/**
+ * Values that share their parts: made in sixty steps, they have more parts than a machine can walk, and
+ * every term must come to an end with them.
+ */
+const times = (count: number, base: unknown, step: (x: unknown) => unknown): unknown => [
+  187,
+  [[173, [count]], base, fn((x) => step(x), 2)],
+];
+const arrays = (): unknown => times(60, 0, (x) => array(x, x));
+const objects = (): unknown => times(60, { a: 1 }, (x) => ({ a: x, b: x }));
+const texts = (): unknown => times(12, 'x'.repeat(1_000_000), (x) => array(x, x, x));
+
+const tooLarge =
+  'Value too large: with everything that it holds, it is more than a query may handle at once.';
+
+describe('values that share their parts', () => {
+  const bench = new Bench();
+  let table: unknown;
+
+  before(async () => {
+    table = await bench.table('shared', [{ id: 1 }]);
+    await bench.run([75, [table, 'a']]);
+  });
+
+  it('are compared', async () => {
+    for (const value of [arrays, objects, texts]) {
+      expect(await bench.run([17, [value(), value()]])).to.equal(true);
+      expect(await bench.run([93, [array(value()), value()]])).to.equal(true);
+      expect(await bench.run([87, [array(0, value()), value()]])).to.deep.equal([1]);
+    }
+    expect(await bench.run([52, [[35, [objects(), objects()]]]])).to.equal('OBJECT');
+  });
+
+  it('are refused where they would be written out', async () => {
+    const refused: readonly unknown[] = [
+      arrays(),
+      objects(),
+      texts(),
+      [172, [arrays()]],
+      [51, [objects(), 'string']],
+      [42, [array(arrays(), arrays())]],
+      [144, [array(1, 2), fn(() => arrays())]],
+      [88, [array(arrays()), texts()]],
+      [95, [array(objects()), array(objects())]],
+      [33, [objects(), objects()]],
+      [34, [objects(), objects()]],
+      [32, [objects(), objects()]],
+      [16, [table, arrays()]],
+      [78, [table, arrays()]],
+      [78, [table, arrays()], { index: 'a' }],
+      [182, [table, arrays(), arrays()]],
+      [182, [table, texts(), texts()], { index: 'a' }],
+      [64, [fn((x) => [75, [table, 'b', [69, [[2, [9]], x]]]]), arrays()]],
+    ];
+    for (const term of refused) {
+      const [type, message] = await bench.failure(term);
+      expect([type, message]).to.deep.equal([3_000_000, tooLarge]);
+    }
+  });
+
+  it('are no documents', async () => {
+    for (const document of [{ id: 2, a: arrays() }, [35, [objects(), { id: 2 }]]]) {
+      const answer = (await bench.run([56, [table, document]])) as object;
+      expect(answer).to.include({ errors: 1, inserted: 0, first_error: tooLarge });
+    }
+    const updated = (await bench.run([53, [table, objects()], { non_atomic: true }])) as object;
+    expect(updated).to.include({ errors: 1, replaced: 0, first_error: tooLarge });
+  });
+
+  it('are cut where an error shows them', async () => {
+    const [, message] = await bench.failure([31, [objects(), 'missing']]);
+    expect(message).to.match(/^No attribute `missing` in object:/);
+    expect(message.length).to.be.lessThan(2_000_000);
+  });
+
+  it('make no text that is longer than a document', async () => {
+    const doubled = times(60, 'xx', (x) => [24, [x, x]]);
+    const [type, message] = await bench.failure([43, [doubled]]);
+    expect([type, message]).to.deep.equal([
+      2_000_000,
+      'String too long: a query makes strings of at most 67108864 characters.',
+    ]);
+  });
+});
