@@ -1,32 +1,15 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { cached } from './cache.ts';
+import { javaScriptDrivers } from './javascript-drivers.ts';
 import { end, removeDirectory, serve, temporaryDirectory } from './serve.ts';
 import type { Served } from './serve.ts';
 
 const run = promisify(execFile);
 const folder = join(import.meta.dirname, 'javascript');
 const ownModules = join(import.meta.dirname, '../../node_modules');
-const installDeadlineMs = 300_000;
 const walkDeadlineMs = 60_000;
-
-/** Packages of a lock file of their own: nobody maintains the older ones any more. */
-async function installed(): Promise<string> {
-  const files = ['package.json', 'package-lock.json'].map((name) => join(folder, name));
-  const directory = await cached(
-    'javascript-drivers',
-    files.map((file) => readFileSync(file, 'utf8')),
-    async (directory) => {
-      for (const file of files) copyFileSync(file, join(directory, file.slice(folder.length + 1)));
-      const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
-      await run('npm', args, { cwd: directory, timeout: installDeadlineMs });
-    },
-  );
-  return join(directory, 'node_modules');
-}
 
 describe('drivers and ORMs in JavaScript', function drivers() {
   this.timeout(400_000);
@@ -35,7 +18,7 @@ describe('drivers and ORMs in JavaScript', function drivers() {
   let modules = '';
 
   before(async () => {
-    modules = await installed();
+    modules = await javaScriptDrivers();
     served = await serve(directory);
   });
 
