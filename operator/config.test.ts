@@ -9,6 +9,14 @@ function configOf(args: readonly string[], environment: Record<string, string> =
 }
 
 describe('the configuration of the operator', () => {
+  it('takes what templates may give to pods, and refuses what it does not know', () => {
+    const parsed = parseConfig(['--allow-in-templates', 'hostPath, sysctls,'], {});
+    expect(parsed).to.have.nested.property('config.allowInTemplates');
+    expect(parsed).to.deep.nested.include({ 'config.allowInTemplates': ['hostPath', 'sysctls'] });
+    const wrong = parseConfig([], { PHOTONDB_OPERATOR_ALLOW_IN_TEMPLATES: 'all' });
+    expect(wrong).to.have.property('message').that.contains('"all" is none of hostPath');
+  });
+
   it('watches all namespaces and elects a leader when nothing is said', () => {
     expect(configOf([])).to.deep.equal({
       watchNamespaces: [],

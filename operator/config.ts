@@ -3,6 +3,9 @@
  * checked once, here; the rest of the program gets a frozen object.
  */
 
+import type { Privilege } from './resources/privileges.ts';
+import { privileges } from './resources/privileges.ts';
+
 interface Option {
   readonly flag: string;
   readonly variable: string;
@@ -40,6 +43,12 @@ const options = {
     variable: 'PHOTONDB_OPERATOR_LOG_FORMAT',
     default: 'json',
     about: 'json or text',
+  },
+  allowInTemplates: {
+    flag: '--allow-in-templates',
+    variable: 'PHOTONDB_OPERATOR_ALLOW_IN_TEMPLATES',
+    default: '',
+    about: `what pool templates may give to pods, separated by commas: ${privileges.join(', ')}`,
   },
   leaderElection: {
     flag: '--leader-election',
@@ -81,6 +90,8 @@ export interface Config {
   readonly httpPort: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** Absent: nothing beyond the restricted pod security standard. */
+  readonly allowInTemplates?: readonly Privilege[];
   readonly leaderElection: boolean;
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -158,6 +169,16 @@ function namespaces(raw: Raw): readonly string[] {
   return unique;
 }
 
+function privilegesOf(raw: Raw): Pick<Config, 'allowInTemplates'> {
+  const names = raw.allowInTemplates.split(',').map((name) => name.trim());
+  const given = [...new Set(names.filter((name) => name !== ''))].map((name) => {
+    const privilege = privileges.find((each) => each === name);
+    if (privilege !== undefined) return privilege;
+    throw new WrongValue(`--allow-in-templates: "${name}" is none of ${privileges.join(', ')}`);
+  });
+  return given.length === 0 ? {} : { allowInTemplates: given };
+}
+
 function optional<K extends 'kubeconfig' | 'context' | 'podName' | 'podNamespace'>(
   raw: Raw,
   name: K,
@@ -172,6 +193,7 @@ function build(raw: Raw): Config {
     httpPort: port(raw),
     logLevel: oneOf<LogLevel>(raw, 'logLevel', ['error', 'warn', 'info', 'debug']),
     logFormat: oneOf<LogFormat>(raw, 'logFormat', ['json', 'text']),
+    ...privilegesOf(raw),
     leaderElection: oneOf(raw, 'leaderElection', ['true', 'false']) === 'true',
     ...optional(raw, 'kubeconfig'),
     ...optional(raw, 'context'),

@@ -71,6 +71,7 @@ function createOperator(
     hash,
     newPassword: () => randomBytes(passwordBytes).toString('base64url'),
     namespaces: config.watchNamespaces,
+    allowedPrivileges: config.allowInTemplates ?? [],
     instance: config.podName ?? hostname(),
     onReconcile: observeReconcile(log, metrics),
     onCache({ plural: resource }, observation) {

@@ -14,6 +14,7 @@ import { WorkQueue } from '../controller/work-queue.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { KubeEventSink } from '../kube/event-sink.ts';
 import type { Resource } from '../kube/object.ts';
+import type { Privilege } from '../resources/privileges.ts';
 import type { Hash } from '../resources/manifest.ts';
 import { Heartbeats } from '../status/heartbeats.ts';
 import { Applier } from './applier.ts';
@@ -27,6 +28,8 @@ export interface OperatorOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly hash: Hash;
+  /** What overlays may give to pods beyond the restricted pod security standard. */
+  readonly allowedPrivileges?: readonly Privilege[];
   readonly newPassword: () => string;
   /** Empty: all namespaces. */
   readonly namespaces: readonly string[];
@@ -115,6 +118,7 @@ export class Operator {
       lookout,
       clock,
       hash,
+      allowedPrivileges: new Set(this.#options.allowedPrivileges),
       newPassword,
       emit: recorder.emit.bind(recorder),
     };

@@ -59,6 +59,7 @@ describe('a reconcile, against a real control plane', function () {
     [resources.roles, (name) => `${name}-node`],
     [resources.roleBindings, (name) => `${name}-node`],
     [resources.podDisruptionBudgets, (name) => name],
+    [resources.networkPolicies, (name) => name],
     [resources.photonPools, (name) => `${name}-main`],
     [resources.photonNodes, (name) => `${name}-main-0-0`],
     [resources.secrets, (name) => `${name}-admin`],
@@ -291,6 +292,38 @@ describe('a reconcile, against a real control plane', function () {
     await conditionIs('overlaid', 'Stalled', 'True');
     const stalled = said(await clusterOf('overlaid'), 'Stalled');
     expect(stalled?.message).to.contain('use spec.image');
+  });
+
+  it('gives no pod what only the chart may allow', async () => {
+    const volumes = [{ name: 'machine', hostPath: { path: '/' } }];
+    await apply('reaching', { pool: { template: { spec: { volumes } } } });
+    await conditionIs('reaching', 'Stalled', 'True');
+    const { reason, message } = said(await clusterOf('reaching'), 'Stalled') ?? {};
+    expect(reason).to.equal('InvalidSpec');
+    expect(message).to.contain('only hostPath in podTemplates.allow');
+    expect(await find(resources.statefulSets, 'reaching-main-0')).to.equal(undefined);
+    await operator?.stop();
+    operator = await startOperator(namespace, undefined, ['hostPath']);
+    await podIs('reaching-main-0-0');
+  });
+
+  it('closes the ports between nodes to others, unless the manifest says otherwise', async () => {
+    await settled('closed');
+    const policy = await find(resources.networkPolicies, 'closed');
+    expect(policy).to.have.nested.property(
+      'spec.podSelector.matchLabels.photondb\\.io/cluster',
+      'closed',
+    );
+    await apply('closed', { spec: { security: { networkPolicy: false } } });
+    await eventually('the policy to be gone', async () => {
+      return (await find(resources.networkPolicies, 'closed')) === undefined;
+    });
+    const metadata = { namespace, name: 'closed' };
+    const own = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata };
+    await client.create<KubeObject>(resources.networkPolicies, own);
+    await kubelet.report('closed-main-0-0');
+    await conditionIs('closed', 'Ready', 'True');
+    expect(await find(resources.networkPolicies, 'closed')).to.not.equal(undefined);
   });
 
   it('hands on what the API server refuses, in its own words', async () => {

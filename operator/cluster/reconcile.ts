@@ -16,6 +16,7 @@ import { checkManifest } from './tasks/manifest.ts';
 import {
   declareNodes,
   grantAccess,
+  guardNetwork,
   limitDisruption,
   openClientService,
   openNodesService,
@@ -46,6 +47,7 @@ const steps: readonly Step[] = [
   { task: openNodesService },
   { task: openClientService },
   { task: limitDisruption },
+  { task: guardNetwork },
   { task: adoptClaims },
   { task: guardClaims },
   { task: guardIdentities },

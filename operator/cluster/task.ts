@@ -12,6 +12,7 @@ import type { Zone } from '../resources/layout.ts';
 import { passwordSecretName } from '../resources/admin-secret.ts';
 import { configMap } from '../resources/node-config.ts';
 import type { PodTemplate } from '../resources/pod-template.ts';
+import type { Privilege } from '../resources/privileges.ts';
 import { podTemplate } from '../resources/pod-template.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
 import type { Applied, Applier } from './applier.ts';
@@ -40,6 +41,8 @@ export interface Tools {
   readonly lookout: Lookout;
   readonly clock: Clock;
   readonly hash: Hash;
+  /** What overlays may give to pods beyond the restricted pod security standard. */
+  readonly allowedPrivileges: ReadonlySet<Privilege>;
   /** A random password. */
   readonly newPassword: () => string;
   readonly emit: (event: EventInput) => void;

@@ -69,6 +69,7 @@ export class World {
       resources.roles,
       resources.roleBindings,
       resources.podDisruptionBudgets,
+      resources.networkPolicies,
     ].map((resource) => new Watched(resource, options, ours));
     this.caches = [
       this.clusters,

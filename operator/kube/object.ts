@@ -45,6 +45,7 @@ export const resources = Object.freeze({
   statefulSets: namespaced('apps', 'v1', 'statefulsets', 'StatefulSet'),
   controllerRevisions: namespaced('apps', 'v1', 'controllerrevisions', 'ControllerRevision'),
   podDisruptionBudgets: namespaced('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget'),
+  networkPolicies: namespaced('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy'),
   roles: namespaced('rbac.authorization.k8s.io', 'v1', 'roles', 'Role'),
   roleBindings: namespaced('rbac.authorization.k8s.io', 'v1', 'rolebindings', 'RoleBinding'),
   leases: namespaced('coordination.k8s.io', 'v1', 'leases', 'Lease'),

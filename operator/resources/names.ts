@@ -18,6 +18,10 @@ export function nodesServiceName(cluster: string): string {
   return `${cluster}-nodes`;
 }
 
+export function networkPolicyName(cluster: string): string {
+  return cluster;
+}
+
 export function disruptionBudgetName(cluster: string): string {
   return cluster;
 }

@@ -7,6 +7,7 @@ import { clusterLabels, nodeSelector, roleLabelPatch, selectorText } from './lab
 import { wantedNodes, zonesOf } from './layout.ts';
 import { canonicalText } from './manifest.ts';
 import { nodeName, poolObjectName, statefulSetName } from './names.ts';
+import { networkPolicy, wantsNetworkPolicy } from './network-policy.ts';
 import { photonNode, photonPool } from './photon-objects.ts';
 import { isMore } from './quantity.ts';
 import { clientService, nodesService } from './services.ts';
@@ -22,6 +23,7 @@ describe('the objects of a cluster', () => {
     clientService(cluster),
     nodesService(cluster),
     disruptionBudget(cluster),
+    networkPolicy(cluster),
     photonPool(cluster, poolWith()),
     ...wantedNodes(cluster).map((node) => photonNode(cluster, node)),
   ];
@@ -65,6 +67,19 @@ describe('the objects of a cluster', () => {
     expect(nodes.selector).to.deep.equal(nodeSelector('orders'));
   });
 
+  it('close the ports between nodes to everybody else, and no port that clients use', () => {
+    const [open, between, ...others] = networkPolicy(cluster).spec.ingress;
+    expect(others).to.deep.equal([]);
+    expect(open).to.not.have.property('from');
+    expect(open?.ports.map(({ port }) => port)).to.deep.equal(['driver', 'web', 'http']);
+    const peers = [{ podSelector: { matchLabels: nodeSelector('orders') } }];
+    expect(between?.from).to.deep.equal(peers);
+    expect(between?.ports.map(({ port }) => port)).to.deep.equal(['cluster', 'admin']);
+    expect(wantsNetworkPolicy(cluster)).to.equal(true);
+    const security = { networkPolicy: false };
+    expect(wantsNetworkPolicy(clusterWith({ security }))).to.equal(false);
+  });
+
   it('keep the password as the volumes are kept', () => {
     expect(adminSecret(cluster, 'p').metadata).to.not.have.property('ownerReferences');
     const volumes = { whenDeleted: 'Delete', whenScaled: 'Retain' } as const;
@@ -74,7 +89,7 @@ describe('the objects of a cluster', () => {
 
   it('use the Secret that the manifest names', () => {
     expect(passwordSecretName(cluster)).to.equal('orders-admin');
-    const named = clusterWith({ security: { passwordSecret: 'mine' } });
+    const named = clusterWith({ security: { networkPolicy: true, passwordSecret: 'mine' } });
     expect(passwordSecretName(named)).to.equal('mine');
   });
 });

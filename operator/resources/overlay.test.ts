@@ -26,6 +26,41 @@ describe('an overlay on the pod template', () => {
     ],
     ['a volume of ours', withSpec({ volumes: [{ name: 'data' }] }), 'use another name'],
     ['another account', withSpec({ serviceAccountName: 'root' }), 'ServiceAccount'],
+    ['another account by its old name', withSpec({ serviceAccount: 'root' }), 'ServiceAccount'],
+    ['the mount of a token', withSpec({ automountServiceAccountToken: true }), 'token'],
+    ['how long it runs', withSpec({ activeDeadlineSeconds: 1 }), 'until it is stopped'],
+    [
+      'all containers, by one without a name',
+      withSpec({ containers: [{ image: 'x' }] }),
+      'name each of them',
+    ],
+    ['all volumes, by one without a name', withSpec({ volumes: [{ emptyDir: {} }] }), 'name each'],
+    [
+      'its environment, by one without a name',
+      withContainer({ env: [{ value: 'x' }] }),
+      'name each',
+    ],
+    ['the security context away', withSpec({ securityContext: null }), 'leave the field out'],
+    [
+      'a field of it away',
+      withSpec({ securityContext: { runAsNonRoot: null } }),
+      'securityContext.runAsNonRoot is null',
+    ],
+    ['the containers away', withSpec({ containers: null }), 'leave the field out'],
+    [
+      'who sees the token',
+      withSpec({
+        containers: [{ name: 'x', volumeMounts: [{ name: 'identity', mountPath: '/x' }] }],
+      }),
+      'mount a Secret of your own',
+    ],
+    [
+      'who sees the password',
+      withSpec({
+        initContainers: [{ name: 'x', volumeMounts: [{ name: 'admin', mountPath: '/x' }] }],
+      }),
+      'mount a Secret of your own',
+    ],
     ['a place by name', withSpec({ nodeName: 'n' }), 'nodeSelector'],
     [
       'labels that select',

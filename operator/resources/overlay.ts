@@ -17,6 +17,9 @@ const ownedPodFields: Readonly<Record<string, string>> = {
   subdomain: 'a node is named by its StatefulSet',
   nodeName: 'use nodeSelector or affinity',
   imagePullSecrets: 'use spec.image.pullSecrets',
+  setHostnameAsFQDN: 'a node is named by its StatefulSet',
+  activeDeadlineSeconds: 'a node runs until it is stopped',
+  ephemeralContainers: 'use kubectl debug',
 };
 
 const ownedContainerFields: Readonly<Record<string, string>> = {
@@ -58,6 +61,7 @@ function* ownedFields(
 }
 
 function* containerComplaints(container: Json, path: string): Generator<string> {
+  yield* namelessComplaints(container, ['env'], path);
   yield* ownedFields(container, ownedContainerFields, path);
   for (const { name } of objectsIn(container['env'])) {
     if (String(name).startsWith('PHOTONDB_')) {
@@ -82,6 +86,42 @@ function* metadataComplaints(
   }
 }
 
+/** Volumes that are for the database alone: its token, and its password. */
+const privateVolumes: readonly string[] = ['admin', 'identity'];
+
+/** Lists whose entries are merged by name: one without a name would replace all of them. */
+function* namelessComplaints(
+  value: Json,
+  lists: readonly string[],
+  path: string,
+): Generator<string> {
+  for (const list of lists) {
+    const entries: readonly unknown[] = Array.isArray(value[list]) ? value[list] : [];
+    const isNamed = entries.every((each) => isObject(each) && typeof each['name'] === 'string');
+    if (!isNamed) yield `${path}.${list} has an entry without a name: name each of them`;
+  }
+}
+
+/** Merged in, null would take away what the operator needs. */
+function* nullComplaints(value: unknown, path: string): Generator<string> {
+  if (value === null) yield `${path} is null: leave the field out`;
+  if (Array.isArray(value)) {
+    for (const [index, each] of value.entries()) yield* nullComplaints(each, `${path}[${index}]`);
+  } else if (isObject(value)) {
+    for (const [field, each] of Object.entries(value))
+      yield* nullComplaints(each, `${path}.${field}`);
+  }
+}
+
+/** What a container beside the database may not have of it. */
+function* sidecarComplaints(container: Json, path: string): Generator<string> {
+  for (const { name } of objectsIn(container['volumeMounts'])) {
+    if (privateVolumes.includes(String(name))) {
+      yield `${path}.volumeMounts ${String(name)} belongs to the database: mount a Secret of your own`;
+    }
+  }
+}
+
 /** Sentences about what the overlay must not say; empty when it may be merged. */
 export function overlayComplaints(pool: Pool): readonly string[] {
   const { metadata, spec = {} } = pool.template ?? {};
@@ -91,9 +131,15 @@ export function overlayComplaints(pool: Pool): readonly string[] {
     ...metadataComplaints(metadata?.annotations, `${path}.metadata.annotations`),
     ...ownedFields(spec, ownedPodFields, `${path}.spec`),
   ];
-  for (const container of objectsIn(spec['containers'])) {
-    if (container['name'] === nodeContainer) {
-      complaints.push(...containerComplaints(container, `${path}.spec.containers[photondb]`));
+  complaints.push(
+    ...nullComplaints(spec, `${path}.spec`),
+    ...namelessComplaints(spec, ['containers', 'initContainers', 'volumes'], `${path}.spec`),
+  );
+  for (const list of ['containers', 'initContainers']) {
+    for (const container of objectsIn(spec[list])) {
+      const here = `${path}.spec.${list}[${String(container['name'])}]`;
+      const isDatabase = container['name'] === nodeContainer;
+      complaints.push(...(isDatabase ? containerComplaints : sidecarComplaints)(container, here));
     }
   }
   for (const { name } of objectsIn(spec['volumes'])) {

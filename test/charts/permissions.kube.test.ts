@@ -32,7 +32,7 @@ const seldom: Readonly<Record<string, string>> = {
   'patch events.k8s.io/events': 'when an event happens again',
 };
 
-/** Besides, reads of single objects and deletions belong to every kind that the operator makes. */
+/** Besides, what is not in the caches is read, and what cannot be changed is deleted. */
 const isSeldom = (access: string): boolean =>
   Object.hasOwn(seldom, access) || /^(get|delete) /.test(access);
 
@@ -61,7 +61,7 @@ spec:
 
 /** What has to be there when the operator has gone through all of its tasks once. */
 const made = words`statefulset/orders-main-0 service/orders service/orders-nodes secret/orders-admin
-  serviceaccount/orders-node role/orders-node rolebinding/orders-node poddisruptionbudget/orders
+  serviceaccount/orders-node role/orders-node rolebinding/orders-node poddisruptionbudget/orders networkpolicy/orders
   photonpool/orders-main photonnode/orders-main-0-0`;
 
 describe('the permissions of the operator', function () {
@@ -186,11 +186,36 @@ describe('the permissions of the operator', function () {
     }
   });
 
+  it('reach no further than the Secrets of the list', async () => {
+    const upgrade = words`upgrade photondb-operator ${chartFolder('photondb-operator')}`;
+    const names = words`--set rbac.secretNames={orders-admin}`;
+    await plane.mustHelm(words`${upgrade} --namespace photondb-system ${names}`);
+    const account = '--as=system:serviceaccount:photondb-system:photondb-operator';
+    const may = async (name: string): Promise<string> => {
+      const access = words`auth can-i ${account} get secret/${name} --namespace db`;
+      return (await plane.kubectl(access)).stdout.trim();
+    };
+    expect(await may('orders-admin')).to.equal('yes');
+    expect(await may('other')).to.equal('no');
+    const operator = await Operator.start('photondb-system', []);
+    try {
+      await plane.mustKubectl(words`delete statefulset/orders-main-0 --namespace db`);
+      await expectMade('db', operator);
+      expect(operator.proxy.forbidden()).to.deep.equal([]);
+    } finally {
+      expect(await operator.stop()).to.equal(0);
+    }
+  });
+
   it('do not include what an operator has no business with', async () => {
     const account = '--as=system:serviceaccount:photondb-system:photondb-operator';
     const refused = [
       words`list secrets --all-namespaces`,
       words`update secrets --namespace db`,
+      words`watch secrets --namespace db`,
+      words`get pods --namespace db`,
+      words`delete serviceaccounts --namespace db`,
+      words`delete roles --namespace db`,
       words`create pods --subresource=exec --namespace db`,
       words`create clusterroles`,
       words`patch customresourcedefinitions`,

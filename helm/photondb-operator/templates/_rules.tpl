@@ -5,10 +5,10 @@ docs/internals/operator.md says which.
 {{- define "photondb-operator.rules" -}}
 - apiGroups: [photondb.io]
   resources: [photonclusters]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [photondb.io]
   resources: [photonclusters/status, photonpools/status]
-  verbs: [get, patch]
+  verbs: [patch]
 # Owner references with blockOwnerDeletion, where the API server checks them.
 - apiGroups: [photondb.io]
   resources: [photonclusters/finalizers, photonpools/finalizers]
@@ -28,26 +28,47 @@ docs/internals/operator.md says which.
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [list]
+# delete: what cannot be changed (an address, a role that is bound) is made again.
 - apiGroups: [""]
-  resources: [services, configmaps, serviceaccounts]
+  resources: [services, configmaps]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, list, watch, create, patch]
 # No list and no watch: the operator reads the Secrets that a cluster names, and no others.
+{{- with .Values.rbac.secretNames }}
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+  verbs: [get]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
+{{- else }}
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create]
+{{- end }}
 # create: the pod that tries a new image before the one that serves is replaced.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, list, watch, patch]
 - apiGroups: [rbac.authorization.k8s.io]
-  resources: [roles, rolebindings]
+  resources: [roles]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 # list: what a quota, a sandbox or a volume lacks stands in events about the pod alone.
 - apiGroups: [events.k8s.io]
   resources: [events]

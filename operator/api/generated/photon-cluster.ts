@@ -125,6 +125,10 @@ export interface PhotonCluster {
      */
     security?: {
       /**
+       * Whether a NetworkPolicy closes the ports between nodes to everybody else; ports of clients and metrics stay open. Without it, write one of your own.
+       */
+      networkPolicy: boolean;
+      /**
        * A Secret of this namespace whose key password is the password of the user admin. Left out, the operator makes the Secret CLUSTER-admin.
        */
       passwordSecret?: string;

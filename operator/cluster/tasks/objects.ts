@@ -4,12 +4,14 @@ import { resources } from '../../kube/object.ts';
 import { nodeAccount, nodeRole, nodeRoleBinding } from '../../resources/access.ts';
 import { disruptionBudget } from '../../resources/disruption-budget.ts';
 import { wantedNodes } from '../../resources/layout.ts';
+import { networkPolicy, wantsNetworkPolicy } from '../../resources/network-policy.ts';
 import { configMap } from '../../resources/node-config.ts';
 import { photonNode, photonPool } from '../../resources/photon-objects.ts';
 import { acceptedLosses, recordedIdOf } from '../../rollout/identity.ts';
 import { clientService, nodesService } from '../../resources/services.ts';
 import type { Context, TaskResult } from '../task.ts';
-import { applyAll } from '../task.ts';
+import { isOwned } from '../applier.ts';
+import { applyAll, complete } from '../task.ts';
 
 /** Who the pods are in Kubernetes, and what they may do there. */
 export async function grantAccess(context: Context): Promise<TaskResult> {
@@ -51,6 +53,20 @@ export async function openNodesService(context: Context): Promise<TaskResult> {
 
 export async function openClientService(context: Context): Promise<TaskResult> {
   return applyAll(context, [[resources.services, clientService(context.cluster)]]);
+}
+
+/** A policy that nobody wants any more is taken away: the user may have one of his own. */
+export async function guardNetwork(context: Context): Promise<TaskResult> {
+  const { cluster, tools, signal } = context;
+  const policy = networkPolicy(cluster);
+  if (wantsNetworkPolicy(cluster)) return applyAll(context, [[resources.networkPolicies, policy]]);
+  const found = tools.world.find(policy.kind, keyOf(policy.metadata));
+  const { uid, deletionTimestamp } = found?.metadata ?? {};
+  const isThere = found !== undefined && isOwned(found, cluster);
+  if (isThere && uid !== undefined && deletionTimestamp === undefined) {
+    await tools.client.remove(resources.networkPolicies, policy.metadata, { uid, signal });
+  }
+  return complete;
 }
 
 export async function limitDisruption(context: Context): Promise<TaskResult> {

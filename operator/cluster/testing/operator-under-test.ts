@@ -11,6 +11,7 @@ import { isKubeError } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { resources } from '../../kube/object.ts';
 import { controlPlaneConfig } from '../../kube/testing/control-plane.ts';
+import type { Privilege } from '../../resources/privileges.ts';
 import type { RunningPod } from '../world.ts';
 import { Operator } from '../operator.ts';
 import { clientOfAccount } from './accounts.ts';
@@ -59,6 +60,7 @@ export interface RunningOperator {
 export async function startOperator(
   namespace: string,
   writesLeft = Number.POSITIVE_INFINITY,
+  allowedPrivileges: readonly Privilege[] = [],
 ): Promise<RunningOperator> {
   const client = new DyingClient(await controlPlaneConfig(), { limits });
   client.writesLeft = writesLeft;
@@ -70,6 +72,7 @@ export async function startOperator(
     hash: (text) => createHash('sha256').update(text).digest('hex').slice(0, 12),
     newPassword: () => randomBytes(18).toString('base64url'),
     namespaces: [namespace],
+    allowedPrivileges,
     instance: 'test',
     onReconcile: (observation) => observations.push(observation),
     onCache: () => undefined,

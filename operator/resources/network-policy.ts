@@ -1,0 +1,61 @@
+/**
+ * Who may reach the nodes, where the network of the cluster enforces policies: everybody the ports
+ * for clients and for metrics, which ask for a password or tell nothing; only nodes of the same
+ * cluster those between nodes. What nodes may reach is not restricted. Pure.
+ */
+import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import { nodeSelector } from './labels.ts';
+import type { Manifest } from './manifest.ts';
+import { ownedMetadata } from './manifest.ts';
+import { networkPolicyName } from './names.ts';
+import type { nodePorts } from './node-config.ts';
+
+interface Port {
+  readonly protocol: 'TCP';
+  readonly port: string;
+}
+
+interface Selector {
+  readonly matchLabels: Readonly<Record<string, string>>;
+}
+
+/** As the API has it: the client library's type spells `from` otherwise. */
+interface NetworkPolicyManifest extends Manifest {
+  readonly spec: {
+    readonly podSelector: Selector;
+    readonly policyTypes: readonly string[];
+    readonly ingress: readonly {
+      readonly from?: readonly { readonly podSelector: Selector }[];
+      readonly ports: readonly Port[];
+    }[];
+  };
+}
+
+export function wantsNetworkPolicy({ spec }: PhotonCluster): boolean {
+  return spec.security?.networkPolicy ?? true;
+}
+
+function port(name: keyof typeof nodePorts): Port {
+  return { protocol: 'TCP', port: name };
+}
+
+export function networkPolicy(cluster: PhotonCluster): NetworkPolicyManifest {
+  const { name } = cluster.metadata;
+  const matchLabels = { ...nodeSelector(name) };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: ownedMetadata(cluster, networkPolicyName(name)),
+    spec: {
+      podSelector: { matchLabels },
+      policyTypes: ['Ingress'],
+      ingress: [
+        { ports: [port('driver'), port('web'), port('http')] },
+        {
+          from: [{ podSelector: { matchLabels } }],
+          ports: [port('cluster'), port('admin')],
+        },
+      ],
+    },
+  };
+}
