@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { applyMetadata } from './apply.ts';
-import type { MetadataCommand } from './apply.ts';
+import type { MetadataCommand } from './command.ts';
 import { databaseByName, emptyState, tableByName } from './state.ts';
 import type { MetadataState } from './state.ts';
 

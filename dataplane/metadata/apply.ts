@@ -1,79 +1,17 @@
 import { unreachable } from '../common/assert.ts';
-import { databaseByName, qualifiedName, tableByName, tablesOf, userIndexes } from './state.ts';
-import type {
-  Garbage,
-  IndexRecord,
-  MetadataState,
-  TableRecord,
-  Verifier,
-  WriteHookRecord,
-} from './state.ts';
-
-/**
- * The metadata log's state machine. Identifiers come in the command (nothing here is random), numbers
- * of keyspaces are drawn from the state, and what cannot be done is a value with the sentence that
- * the client sees.
- */
-export type MetadataCommand =
-  | { readonly type: 'createDatabase'; readonly id: string; readonly name: string }
-  | { readonly type: 'dropDatabase'; readonly name: string }
-  | { readonly type: 'createTable'; readonly table: Omit<TableRecord, 'keyspace' | 'indexes'> }
-  | { readonly type: 'dropTable'; readonly id: string }
-  | {
-      readonly type: 'createIndex';
-      readonly tableId: string;
-      readonly index: Omit<IndexRecord, 'keyspace' | 'ready' | 'system'>;
-    }
-  | {
-      /** `rebuildIndex`: of an index whose entries cannot be trusted. */
-      readonly type: 'indexReady' | 'rebuildIndex';
-      readonly tableId: string;
-      readonly keyspace: number;
-    }
-  | { readonly type: 'dropIndex'; readonly tableId: string; readonly name: string }
-  | {
-      readonly type: 'renameIndex';
-      readonly tableId: string;
-      readonly from: string;
-      readonly to: string;
-      readonly overwrite: boolean;
-    }
-  | { readonly type: 'setExpireAt'; readonly tableId: string; readonly field: string | undefined }
-  | {
-      /** Without a hook the table has none. */
-      readonly type: 'setWriteHook';
-      readonly tableId: string;
-      readonly hook: WriteHookRecord | undefined;
-    }
-  | { readonly type: 'configureTable'; readonly tableId: string; readonly config: TableConfig }
-  | { readonly type: 'renameDatabase'; readonly id: string; readonly name: string }
-  | { readonly type: 'setVerifier'; readonly user: string; readonly verifier: Verifier }
-  | { readonly type: 'cleared'; readonly keyspace: number }
-  /** Takes the next keyspace for rows that come in. */
-  | { readonly type: 'beginImport' }
-  | {
-      readonly type: 'finishImport';
-      readonly keyspace: number;
-      readonly table: Omit<TableRecord, 'keyspace' | 'indexes'>;
-      readonly indexes: readonly Omit<IndexRecord, 'keyspace' | 'ready'>[];
-    }
-  | { readonly type: 'abandonImport'; readonly keyspace: number };
-
-/** What can be changed of a table without touching its rows. */
-type TableConfig = Pick<
-  TableRecord,
-  'name' | 'databaseId' | 'durability' | 'writeAcks' | 'shards' | 'expireAt'
->;
-
-export interface Refused {
-  readonly type: 'refused';
-  readonly message: string;
-}
-
-export type MetadataResult = { readonly type: 'applied'; readonly state: MetadataState } | Refused;
-
-const refused = (message: string): Refused => ({ type: 'refused', message });
-const applied = (state: MetadataState): MetadataResult => ({ type: 'applied', state });
+import { applied, refused } from './command.ts';
+import type { MetadataCommand, MetadataResult, TableConfig } from './command.ts';
+import {
+  createIndex,
+  dropIndex,
+  garbageOfIndex,
+  rebuildIndex,
+  renameIndex,
+  setExpireAt,
+  withTable,
+} from './indexes.ts';
+import { databaseByName, qualifiedName, tableByName, tablesOf } from './state.ts';
+import type { MetadataState, TableRecord } from './state.ts';
 
 const without = <T>(
   record: Readonly<Record<string, T>>,
@@ -81,20 +19,16 @@ const without = <T>(
 ): Record<string, T> =>
   Object.fromEntries(Object.entries(record).filter(([key]) => !keys.has(key)));
 
-function withTable(state: MetadataState, table: TableRecord): MetadataState {
-  return { ...state, tables: { ...state.tables, [table.id]: table } };
-}
-
-const garbageOfIndex = ({ keyspace }: Pick<IndexRecord, 'keyspace'>): Garbage => ({
-  keyspace,
-  database: 'index',
-});
-
 const garbageOf = (table: TableRecord): MetadataState['garbage'] => [
   { keyspace: table.keyspace, database: 'data' },
   ...table.indexes.map(garbageOfIndex),
 ];
 
+/**
+ * The metadata log's state machine. Identifiers come in the command (nothing here is random), numbers
+ * of keyspaces are drawn from the state, and what cannot be done is a value with the sentence that
+ * the client sees.
+ */
 export function applyMetadata(state: MetadataState, command: MetadataCommand): MetadataResult {
   if ('tableId' in command) return changeTable(state, command);
   switch (command.type) {
@@ -172,31 +106,6 @@ function createTable(
   const { expireAt, ...plain } = table;
   const created = { ...plain, keyspace: state.nextKeyspace, indexes: [] };
   return setExpireAt({ ...state, nextKeyspace: state.nextKeyspace + 1 }, created, expireAt);
-}
-
-/** The index over the field comes and goes with it. */
-function setExpireAt(
-  state: MetadataState,
-  before: TableRecord,
-  field: string | undefined,
-): MetadataResult {
-  if (field === before.expireAt) return applied(withTable(state, before));
-  const { expireAt: _before, ...table } = before;
-  const indexes = userIndexes(table);
-  const old = table.indexes.filter(({ system }) => system !== undefined);
-  const garbage = [...state.garbage, ...old.map(garbageOfIndex)];
-  if (field === undefined) return applied(withTable({ ...state, garbage }, { ...table, indexes }));
-  const index: IndexRecord = {
-    name: field,
-    multi: false,
-    geo: false,
-    definition: JSON.stringify(field),
-    keyspace: state.nextKeyspace,
-    ready: false,
-    system: 'expiry',
-  };
-  const next = { ...state, garbage, nextKeyspace: state.nextKeyspace + 1 };
-  return applied(withTable(next, { ...table, expireAt: field, indexes: [...indexes, index] }));
 }
 
 type ImportCommand = Extract<
@@ -299,72 +208,4 @@ function configureTable(
     );
   }
   return setExpireAt(state, { ...before, ...config }, expireAt);
-}
-
-const noIndex = (state: MetadataState, table: TableRecord, name: string): Refused =>
-  refused(`Index \`${name}\` does not exist on table \`${qualifiedName(state, table)}\`.`);
-
-const indexExists = (state: MetadataState, table: TableRecord, name: string): Refused =>
-  refused(`Index \`${name}\` already exists on table \`${qualifiedName(state, table)}\`.`);
-
-function createIndex(
-  state: MetadataState,
-  table: TableRecord,
-  index: Omit<IndexRecord, 'keyspace' | 'ready' | 'system'>,
-): MetadataResult {
-  if (userIndexes(table).some(({ name }) => name === index.name)) {
-    return indexExists(state, table, index.name);
-  }
-  const created = { ...index, keyspace: state.nextKeyspace, ready: false };
-  return applied(
-    withTable(
-      { ...state, nextKeyspace: state.nextKeyspace + 1 },
-      { ...table, indexes: [...table.indexes, created] },
-    ),
-  );
-}
-
-/** The new entries stand beside the old ones, which go as those of a dropped index. */
-function rebuildIndex(state: MetadataState, table: TableRecord, keyspace: number): MetadataResult {
-  if (!table.indexes.some((index) => index.keyspace === keyspace)) {
-    return refused('The index was dropped.');
-  }
-  const indexes = table.indexes.map((index) =>
-    index.keyspace === keyspace ? { ...index, keyspace: state.nextKeyspace, ready: false } : index,
-  );
-  const garbage = [...state.garbage, garbageOfIndex({ keyspace })];
-  const nextKeyspace = state.nextKeyspace + 1;
-  return applied(withTable({ ...state, garbage, nextKeyspace }, { ...table, indexes }));
-}
-
-function dropIndex(state: MetadataState, table: TableRecord, name: string): MetadataResult {
-  const index = userIndexes(table).find((each) => each.name === name);
-  if (index === undefined) return noIndex(state, table, name);
-  const garbage = [...state.garbage, garbageOfIndex(index)];
-  const indexes = table.indexes.filter((each) => each !== index);
-  return applied(withTable({ ...state, garbage }, { ...table, indexes }));
-}
-
-function renameIndex(
-  state: MetadataState,
-  table: TableRecord,
-  {
-    from,
-    to,
-    overwrite,
-  }: { readonly from: string; readonly to: string; readonly overwrite: boolean },
-): MetadataResult {
-  const index = userIndexes(table).find((each) => each.name === from);
-  const impossible = refused(
-    `Index \`${from}\` does not exist or index \`${to}\` already exists on table \`${qualifiedName(state, table)}\`.`,
-  );
-  if (index === undefined) return overwrite ? noIndex(state, table, from) : impossible;
-  if (from === to) return applied(state);
-  const target = userIndexes(table).find((each) => each.name === to);
-  if (target !== undefined && !overwrite) return impossible;
-  const garbage = target === undefined ? state.garbage : [...state.garbage, garbageOfIndex(target)];
-  const indexes = table.indexes
-    .filter((each) => each !== target)
-    .map((each) => (each === index ? { ...each, name: to } : each));
-  return applied(withTable({ ...state, garbage }, { ...table, indexes }));
 }

@@ -1,5 +1,5 @@
 import { PhotonError } from '../common/errors.ts';
-import type { MetadataCommand } from './apply.ts';
+import type { MetadataCommand } from './command.ts';
 
 /**
  * What an entry of the metadata log must look like before it is applied. Entries are written by this

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fromHex } from '../common/bytes.ts';
 import { shownKey } from '../datum/shown-key.ts';
 import { KeyOrderError } from '../kv/errors.ts';
-import type { MetadataCommand, Refused } from '../metadata/apply.ts';
+import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import { databaseByName, tableByName, tablesOf, userIndexes } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type {

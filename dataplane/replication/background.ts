@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { MetadataCommand } from '../metadata/apply.ts';
+import type { MetadataCommand } from '../metadata/command.ts';
 import type { Garbage, IndexRecord, MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { clearKeyspace } from './clear.ts';

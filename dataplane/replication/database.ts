@@ -4,7 +4,7 @@ import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import type { StoreStatistics } from '../kv/store.ts';
-import type { MetadataCommand, Refused } from '../metadata/apply.ts';
+import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import { emptyState, qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';

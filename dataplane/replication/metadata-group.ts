@@ -2,7 +2,7 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import { InTurn } from '../common/in-turn.ts';
 import { applyMetadata } from '../metadata/apply.ts';
 import { readMetadataCommand } from '../metadata/command-format.ts';
-import type { MetadataCommand, Refused } from '../metadata/apply.ts';
+import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { metadataGroup } from './applier.ts';
 import type { Applier } from './applier.ts';

@@ -2,7 +2,7 @@ import { encodeUtf8 } from '../../common/bytes.ts';
 import type { Prng } from '../../common/prng.ts';
 import type { MemoryDisk } from '../../disk/memory-disk.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
-import type { MetadataCommand } from '../../metadata/apply.ts';
+import type { MetadataCommand } from '../../metadata/command.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import type { GroupLog } from '../contract.ts';

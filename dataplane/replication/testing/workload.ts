@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import type { Prng } from '../../common/prng.ts';
-import type { MetadataCommand } from '../../metadata/apply.ts';
+import type { MetadataCommand } from '../../metadata/command.ts';
 import type { ManualClock } from '../../wal/testing/manual-clock.ts';
 import type { Database } from '../database.ts';
 import { SchemaModel, TableModel } from './model.ts';

@@ -2,7 +2,7 @@ import { allEnded } from '../../common/all-ended.ts';
 import { assert } from '../../common/assert.ts';
 import { toHex } from '../../common/bytes.ts';
 import type { WriteTransaction } from '../../kv/store.ts';
-import type { MetadataCommand, Refused } from '../../metadata/apply.ts';
+import type { MetadataCommand, Refused } from '../../metadata/command.ts';
 import { databaseByName, tableByName } from '../../metadata/state.ts';
 import type { DatabaseRecord, MetadataState, TableRecord } from '../../metadata/state.ts';
 import { decodeDocument, keyspaceKey, moveEnvelope } from '../../table/envelope.ts';

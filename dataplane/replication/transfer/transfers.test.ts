@@ -80,6 +80,8 @@ describe('the transfer of a table', () => {
     const source = await openWithTable();
     const index = { name: 'v', multi: false, geo: false, definition: 'v' };
     await change(source, { type: 'createIndex', tableId: 't', index });
+    const hook = { format: 1, definition: '[69,[[2,[1,2,3]],[10,[3]]]]' };
+    await change(source, { type: 'setWriteHook', tableId: 't', hook });
     for (let n = 0; n < 50; n += 1) await put(source, `k${n}`, `v${n}`);
     await put(source, 'k7', null);
     const home = newHome();
@@ -89,6 +91,7 @@ describe('the transfer of a table', () => {
     expect(groupOf(target, 'new').count).to.equal(49);
     await indexesReady(target, 'new');
     expect(tableOf(target, 'new')).to.deep.include({ name: 't', primaryKey: 'id' });
+    expect(tableOf(target, 'new').writeHook).to.deep.equal(hook);
     const versionOf = (key: string): number =>
       groupOf(target, 'new').read(encodeUtf8(key), key, undefined).version;
     const before = versionOf('k49');

@@ -3,7 +3,7 @@ import type { DocumentCodec } from '../../contract.ts';
 import type { Datum } from '../../../datum/datum.ts';
 import { MemoryDisk } from '../../../disk/memory-disk.ts';
 import { MemoryStore } from '../../../kv/memory-store.ts';
-import type { MetadataCommand } from '../../../metadata/apply.ts';
+import type { MetadataCommand } from '../../../metadata/command.ts';
 import type { TableRecord } from '../../../metadata/state.ts';
 import { openWal } from '../../../wal/open-wal.ts';
 import { ManualClock } from '../../../wal/testing/manual-clock.ts';
