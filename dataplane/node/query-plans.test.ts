@@ -5,7 +5,7 @@ import { Term } from '../query/term-table.ts';
 import { differential, table } from '../query/testing/differential.ts';
 import type { Load } from '../query/testing/differential.ts';
 import { MemoryEnvironment } from '../query/testing/memory-environment.ts';
-import { data, indexTerms } from '../query/testing/query-term.ts';
+import { data, indexTerms } from '../query/testing/index-term.ts';
 import { wholeAnswer } from '../query/testing/run.ts';
 import type { Database } from '../replication/database.ts';
 import { newWorld, open, signal } from '../replication/testing/world.ts';

@@ -42,6 +42,13 @@ describe('sequences longer than an array', () => {
     expect(bench.environment.rowsRead - read).to.be.below(300);
   });
 
+  it('let others have their turn while they are joined by a function', async () => {
+    const before = bench.environment.pauses;
+    const pairs = [Term.INNER_JOIN, [table, table, fn((a, b) => [Term.EQ, [a, b]], 2)]];
+    expect(await bench.run([Term.COUNT, [pairs]])).to.equal(100);
+    expect(bench.environment.pauses - before).to.be.at.least(10);
+  });
+
   it('give a sample', async () => {
     const drawn = [Term.SAMPLE, [table, 3]];
     expect(await count(drawn)).to.equal(3);

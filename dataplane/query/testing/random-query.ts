@@ -48,10 +48,18 @@ export type End =
   | { readonly kind: 'ids' | 'count' | 'isEmpty' }
   | { readonly kind: 'countBy' | 'contains'; readonly by: Predicate }
   | {
-      readonly kind: 'sum' | 'avg' | 'min' | 'max' | 'distinct' | 'group' | 'groupMulti';
+      readonly kind: 'sum' | 'avg' | 'min' | 'max' | 'distinct';
       readonly field: string;
     }
+  | { readonly kind: 'group' | 'groupMulti'; readonly field: string }
   | { readonly kind: 'nth'; readonly at: number }
+  | { readonly kind: 'distinctRows' | 'flatten' | 'fold' | 'reduce' }
+  | { readonly kind: 'outerJoin'; readonly field: string; readonly other: string }
+  | {
+      readonly kind: 'groupBy';
+      readonly field: string;
+      readonly aggregate: 'count' | 'sum' | 'avg' | 'min' | 'max';
+    }
   | { readonly kind: 'eqJoin'; readonly field: string; readonly index: IndexName };
 
 export type Query =
@@ -194,6 +202,13 @@ const end: fc.Arbitrary<End> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('nth'), at: fc.integer({ min: -1, max: 4 }) }),
   fc.record({ kind: fc.constant('eqJoin'), field: fields, index }),
+  fc.record({ kind: fc.constantFrom('distinctRows', 'flatten', 'fold', 'reduce') }),
+  fc.record({ kind: fc.constant('outerJoin'), field: fields, other: fields }),
+  fc.record({
+    kind: fc.constant('groupBy'),
+    field: fields,
+    aggregate: fc.constantFrom('count', 'sum', 'avg', 'min', 'max'),
+  }),
 ) as fc.Arbitrary<End>;
 
 export const queries: fc.Arbitrary<Query> = fc.oneof(
