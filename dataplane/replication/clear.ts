@@ -51,7 +51,7 @@ export async function removeStrays(store: ApplyStore, state: MetadataState): Pro
     damage: groups,
     failed: new Set(indexes.map(({ keyspace }) => keyspace)),
     recount: groups,
-    unchecked: new Set([...groups, ...(state.imports ?? [])]),
+    unchecked: groups,
   };
   const strays: Uint8Array[] = [];
   store.read((view) =>

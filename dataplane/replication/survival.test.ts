@@ -12,7 +12,7 @@ import { LmdbStore } from '../storage/lmdb-store.ts';
 import type { ApplyStore, CompileIndex, LogEntry } from './contract.ts';
 import type { Database } from './database.ts';
 import type { TableGroup } from './table-group.ts';
-import { groupOf, killable, newWorld, next, open, put } from './testing/world.ts';
+import { cleared, groupOf, killable, newWorld, next, open, put } from './testing/world.ts';
 import { refusalOf, scan } from './testing/world.ts';
 import { indexesReady, indexOf, stateOf, withIndex, withTable } from './testing/world.ts';
 import type { World } from './testing/world.ts';
@@ -225,6 +225,23 @@ describe('a node whose log holds what cannot be applied', () => {
       '{"id":"k","v":"kept"}',
     ]);
     await serves(groupOf(database), 'z');
+    await database.stop();
+  });
+});
+
+describe('a table in quarantine that is dropped', () => {
+  it('leaves nothing of what was kept for it', async () => {
+    const world = newWorld();
+    await (await twoTables(world)).stop();
+    const life = withEntry(world, { payload: new Uint8Array([1, 2]) });
+    const database = await open(life);
+    await database.settled();
+    const kept = (): number => world.store.read((view) => [...view.entries('chunk', {})].length);
+    expect(kept()).to.equal(1);
+    stateOf(await database.change({ type: 'dropTable', id: 't' }));
+    await cleared(database);
+    expect(kept()).to.equal(0);
+    expect(database.integrity.tables()).to.deep.equal([]);
     await database.stop();
   });
 });

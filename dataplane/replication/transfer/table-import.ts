@@ -9,7 +9,6 @@ import { decodeDocument, keyspaceKey, moveEnvelope } from '../../table/envelope.
 import { StatisticsChange } from '../../table/statistics.ts';
 import { writeApplied } from '../applier.ts';
 import type { ApplyStore, CompileIndex, DocumentCodec } from '../contract.ts';
-import { writeUnchecked } from '../unchecked.ts';
 import { checkedParts, compareTotals } from './checked-parts.ts';
 import type { CheckedRow, TransferPart } from './checked-parts.ts';
 import type { TransferHeader } from './content.ts';
@@ -178,12 +177,8 @@ class TableImport {
     const { id } = this.#request;
     const keyspace = this.#keyspace ?? 0;
     const { position } = end.trailer;
-    await store.write((transaction) => {
-      // Versions go on above those that came in.
-      writeApplied(transaction, keyspace, position);
-      // Nobody knows who wrote them: readers look at each until a scrub has.
-      writeUnchecked(transaction, keyspace, position);
-    });
+    // Versions go on above those that came in.
+    await store.write((transaction) => writeApplied(transaction, keyspace, position));
     // After a power cut the log would know of a table whose rows are not on the medium.
     await store.flushed();
     assert(this.#header !== undefined, 'the header comes first');
