@@ -205,8 +205,12 @@ export class Applier {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#checkpointTimer);
-    await this.drained();
-    await this.#checkpointing;
+    try {
+      await this.drained();
+    } finally {
+      // Nothing reads the store when this is over: it is closed next.
+      await this.#checkpointing;
+    }
     await this.checkpoint();
   }
 
