@@ -39,6 +39,8 @@ export function openData({ path, logger, ...options }: OpenDataOptions): Promise
     openLog: ({ isFirst, ...replay }) => openLog(join(path, 'wal'), isFirst, replay, logger),
     codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex: options.isForRepair === true ? () => () => [] : compileIndex,
+    tableQuarantined: (table, { code, message }) =>
+      logger.error('a table is not served any more', { table, code, reason: message }),
     indexFailed: ({ table, index, message, isRebuilt }) =>
       logger.error('an index has failed, and its table is served without it', {
         table,

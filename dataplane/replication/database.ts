@@ -56,6 +56,8 @@ export interface DatabaseOptions {
    * Tables cannot be read or written, but dropped, and so can their indexes.
    */
   readonly isForRepair?: boolean;
+  /** Hears of each table that goes into quarantine while the database is open or opens. */
+  tableQuarantined?(table: string, damage: Damage): void;
   /** Hears of each index that fails. */
   indexFailed?(failed: FailedIndex): void;
   /** Hears of the first document that an index was evaluated on in vain. */
@@ -476,6 +478,9 @@ export class Database {
   #quarantine(group: number, damage: Damage): void {
     this.integrity.groups.mark(group, damage);
     this.#applier.quarantine(group, damage);
+    const table = tableOfKeyspace(this.#state, group);
+    const name = table === undefined ? `group ${group}` : qualifiedName(this.#state, table);
+    this.#options.tableQuarantined?.(name, damage);
   }
 
   async #mark(group: number, damage: Damage): Promise<void> {
