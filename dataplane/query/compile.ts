@@ -336,6 +336,7 @@ class Compiler {
         items.map((item, position) => this.node(item, { ...at(inside, position), ...around })),
       );
     };
-    return termOptions(definition.options, nodeOf, place.path);
+    const isGiven = this.#context.termOptions.size > 0 || Object.keys(terms).length > 0;
+    return termOptions(definition.options, isGiven ? nodeOf : undefined, place.path);
   }
 }

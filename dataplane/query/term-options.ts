@@ -50,10 +50,12 @@ export function checkOptions(
 
 export function termOptions(
   declared: DeclaredOptions | undefined,
-  nodeOf: (name: string, form: Option<unknown>['form']) => Node | undefined,
+  /** Undefined when nothing is given at all. */
+  nodeOf: ((name: string, form: Option<unknown>['form']) => Node | undefined) | undefined,
   path: Path,
 ): TermOptions {
   if (declared === undefined) return withoutOptions;
+  if (nodeOf === undefined) return { ...withoutOptions, record: () => declared.absent };
   const given: Given[] = [];
   for (const [name, option] of Object.entries(declared.table)) {
     const node = nodeOf(name, option.form);

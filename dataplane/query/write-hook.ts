@@ -48,7 +48,11 @@ function hookFunction(hook: WriteHook, info: TableInfo, context: Context): Funct
       `The write hook of table \`${name}\` has format ${hook.format}, and this version reads format ${writeHookFormat}. ${advice}`,
     );
   try {
-    return context.compileFunction(JSON.parse(hook.definition), { ...context, arrayLimit }).value;
+    return context.compileFunction(JSON.parse(hook.definition), {
+      ...context,
+      arrayLimit,
+      termOptions: new Map(),
+    }).value;
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unknown';
     throw opFailed(`The write hook of table \`${name}\` cannot be read: ${reason} ${advice}`);
