@@ -154,7 +154,8 @@ export class Applier {
   }
 
   push(item: ApplyItem): void {
-    if (this.#failure !== undefined) return;
+    // The log has it: the next start applies it.
+    if (this.#failure !== undefined || this.#stopped) return;
     this.#queue.push(item);
     this.#count.pushed += 1;
     if (this.#isEnough) this.#wake();

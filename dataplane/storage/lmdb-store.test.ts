@@ -95,4 +95,14 @@ describe('LMDB behind the contract', () => {
     snapshot[Symbol.dispose]();
     await store.close();
   });
+
+  it('refuses what comes after it was closed', async () => {
+    const store = new LmdbStore({ directory: nextDirectory(), mapBytes: 1 << 26 });
+    await store.write((transaction) => transaction.put('data', encodeUtf8('k'), encodeUtf8('v')));
+    await store.close();
+    const [written] = await Promise.allSettled([store.write(() => undefined)]);
+    expect(written).to.have.nested.property('reason.code', 'storage.unavailable');
+    expect(() => store.read((view) => view.get('data', encodeUtf8('k')))).to.throw('closed');
+    expect(() => store.read((view) => [...view.entries('data', {})])).to.throw('closed');
+  });
 });

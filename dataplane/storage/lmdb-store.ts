@@ -190,7 +190,8 @@ export class LmdbStore implements Store {
   #committing: Promise<void> | undefined;
   /** Resolves when the last commit that was handed over is on the medium. */
   #flush: Promise<void>;
-  #closed = false;
+  /** The library does not survive a look at what is closed. */
+  #state: 'open' | 'closing' | 'closed' = 'open';
 
   constructor(options: LmdbOptions) {
     const { root, databases } = openGuarded(options.directory, () => openDatabases(options));
@@ -244,6 +245,7 @@ export class LmdbStore implements Store {
 
   write<T>(body: (transaction: WriteTransaction) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      if (this.#state !== 'open') throw new StorageUnavailableError('The storage is closed.');
       let answer: T;
       this.#bodies.push({
         run: (buffer) => (answer = body(buffer)),
@@ -276,10 +278,11 @@ export class LmdbStore implements Store {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
     while (this.#committing !== undefined) await this.#committing;
     await this.flushed();
-    this.#closed = true;
+    this.#state = 'closed';
     await this.#root.close();
   }
 
@@ -360,12 +363,18 @@ export class LmdbStore implements Store {
   #viewOf(transaction?: Transaction): ReadTransaction {
     const databases = this.#databases;
     const options = transaction === undefined ? {} : { transaction };
+    const requireOpen = (): void => {
+      if (this.#state === 'closed') throw new StorageUnavailableError('The storage is closed.');
+    };
     const peek: ReadTransaction['peek'] = (database, key) => {
+      requireOpen();
       const value = databases[database].get(asBuffer(key), options);
       return value === undefined ? undefined : fromMedium(database, key, value);
     };
-    const range = (database: DatabaseName, wanted: KeyRange) =>
-      databases[database].getRange({ ...lmdbRange(wanted), ...options });
+    const range = (database: DatabaseName, wanted: KeyRange) => {
+      requireOpen();
+      return databases[database].getRange({ ...lmdbRange(wanted), ...options });
+    };
     return {
       peek,
       get(database, key) {

@@ -88,6 +88,36 @@ async function fillDisk(
   throw new Error('the disk never became full');
 }
 
+describe('a log whose queue is full', () => {
+  it('refuses what comes behind a refused entry, also of a group that has none yet', async () => {
+    const { wal } = await openLog(new MemoryDisk(), { queueBytesMax: 1_000 });
+    for (const group of [1, 2]) {
+      const filling = wal.append([entry(1, 9 + group, 2_000)]);
+      const refused = wal.append([entry(1, group)]);
+      expect((await failureOf(refused)).code).to.equal('wal.full');
+      await filling;
+      expect(wal.full).to.equal(false);
+      expect((await failureOf(wal.append([entry(2, group)]))).code).to.equal('wal.full');
+      await wal.append([entry(1, group)]);
+      await wal.append([entry(2, group)]);
+    }
+    await wal.close();
+  });
+
+  it('goes on behind a truncation of what was refused', async () => {
+    const { wal } = await openLog(new MemoryDisk(), { queueBytesMax: 1_000 });
+    await wal.append([entry(1), entry(2)]);
+    const filling = wal.append([entry(1, 9, 2_000)]);
+    expect((await failureOf(wal.append([entry(3)]))).code).to.equal('wal.full');
+    await filling;
+    await wal.truncate(1, 2);
+    expect((await failureOf(wal.append([entry(3)]))).code).to.equal('wal.full');
+    await wal.append([entry(2)]);
+    await wal.append([entry(3)]);
+    await wal.close();
+  });
+});
+
 describe('a log whose disk is full', () => {
   it('says so when it is opened, and leaves nothing behind', async () => {
     const disk = new MemoryDisk(segmentBytes - 1_000);

@@ -60,8 +60,8 @@ export class LogWriter implements Wal {
   readonly #holders: Holders;
   #readers = 0;
   readonly #continuity: Continuity;
-  /** Groups of which entries were refused for want of room, until the first of them is taken. */
-  readonly #refused = new Map<number, PhotonError>();
+  /** Groups of which entries were refused for want of room, until the first of them, `index`, is taken. */
+  readonly #refused = new Map<number, { readonly index: number; readonly reason: PhotonError }>();
   readonly #queue: AppendQueue;
   readonly #closing = new AbortController();
   #busy: Promise<void> | undefined;
@@ -203,16 +203,12 @@ export class LogWriter implements Wal {
     const undo = isTruncation
       ? this.#continuity.save(first.group)
       : (): void => this.#continuity.forgetLast(records);
+    if (isTruncation) this.#refusedFrom(first);
+    else this.#requireAccepted(records);
     for (const record of records) {
       const complaint = this.#continuity.note(record);
-      if (complaint === undefined) {
-        if (this.#refused.size > 0) this.#refused.delete(record.group);
-        continue;
-      }
-      const refusal = this.#refused.get(record.group);
-      assert(refusal !== undefined, complaint);
-      undo();
-      throw refusal;
+      assert(complaint === undefined, complaint ?? '');
+      if (!isTruncation && this.#refused.size > 0) this.#refused.delete(record.group);
     }
     return () => {
       undo();
@@ -220,8 +216,29 @@ export class LogWriter implements Wal {
     };
   }
 
-  #turnAway(records: readonly WalRecord[], refusal: PhotonError): void {
-    for (const { group } of records) this.#refused.set(group, refusal);
+  /** Also in a group that has no entry yet, whose first one may have any index. */
+  #requireAccepted(records: readonly WalRecord[]): void {
+    if (this.#refused.size === 0) return;
+    const seen = new Set<number>();
+    for (const { group, index } of records) {
+      const refused = this.#refused.get(group);
+      if (refused !== undefined && !seen.has(group) && index !== refused.index)
+        throw refused.reason;
+      seen.add(group);
+    }
+  }
+
+  /** Behind a truncation the group begins again where it was cut. */
+  #refusedFrom({ group, index }: WalRecord): void {
+    const refused = this.#refused.get(group);
+    if (refused !== undefined) this.#refused.set(group, { ...refused, index });
+  }
+
+  #turnAway(records: readonly WalRecord[], reason: PhotonError): void {
+    for (const { group, index, kind } of records) {
+      const known = this.#refused.get(group)?.index ?? Number.POSITIVE_INFINITY;
+      if (kind !== truncateKind && index < known) this.#refused.set(group, { index, reason });
+    }
   }
 
   #write(): void {

@@ -43,6 +43,12 @@ const walMutants: readonly Mutant[] = [
     to: 'if (!damage.message.includes("before")) this.#damaged.set(name, this.note(damage));',
   },
   {
+    bug: 'entries behind one that was refused are taken when their group has none',
+    file: writer,
+    from: '!seen.has(group) && index !== refused.index',
+    to: 'index === -1',
+  },
+  {
     bug: 'appends that were refused on a full disk stay in the continuity',
     file: 'dataplane/wal/append-queue.ts',
     from: 'for (const each of [...refused].reverse()) each.undo();',
