@@ -57,15 +57,52 @@ describe('the roller', () => {
     });
   }
 
-  it('stops at a pod that does not come back, and says so', () => {
-    const stuck = nodeWith({
-      pod: { isReady: false, unchangedMs: hourMs },
-      trouble: troubleWith('exit code 1'),
+  const overdue = { unchangedMs: hourMs };
+  const stops: readonly [about: string, node: NodeView, reason: string, words: string][] = [
+    [
+      'a pod that does not come back',
+      nodeWith({ pod: { isReady: false, ...overdue } }),
+      'RolloutStopped',
+      'the rollout has stopped: pod orders-main-0-0 is not ready',
+    ],
+    [
+      'a pod in trouble, by its reason',
+      nodeWith({
+        pod: { isReady: false, ...overdue },
+        trouble: troubleWith('no room', { reason: 'Unschedulable' }),
+      }),
+      'Unschedulable',
+      'is not ready: no room',
+    ],
+    [
+      'a node that reports that it is degraded',
+      nodeWith({ pod: overdue, report: { health: 'Degraded', message: 'the disk is full' } }),
+      'NodesUnhealthy',
+      'reports Degraded: the disk is full',
+    ],
+    [
+      'a node that is silent',
+      nodeWith({ pod: overdue, isHeard: false }),
+      'NodesUnknown',
+      'has not been heard of',
+    ],
+  ];
+  for (const [about, node, reason, words] of stops) {
+    it(`stops at ${about}, and says so`, () => {
+      const decision = decideRollout([node, outdated('b')]);
+      expect(decision).to.include({ type: 'stopped', reason });
+      expect(decision).to.have.property('message').that.contains(words);
+      expect(decision).to.have.property('message').that.contains('1 more to replace');
     });
-    const decision = decideRollout([stuck, outdated('b')]);
-    expect(decision.type).to.equal('stopped');
-    expect(decision).to.have.property('message').that.contains('the rollout has stopped');
-    expect(decision).to.have.property('message').that.contains('exit code 1');
+  }
+
+  it('says of a pod that starts what its node reports', () => {
+    const report = { health: 'Starting', message: 'replayed 3 of 9 MiB' };
+    const decision = decideRollout([nodeWith({ pod: { isReady: false }, report })]);
+    expect(decision).to.have.property('message').that.contains('not ready: replayed 3 of 9 MiB');
+    const former = { ...report, revision: 'old' };
+    const silent = decideRollout([nodeWith({ pod: { isReady: false }, report: former })]);
+    expect(silent).to.have.property('message').that.does.not.contain('MiB');
   });
 
   it('never gives up on a pod that stops slowly', () => {

@@ -2,6 +2,8 @@
  * Which pod to replace next. One at a time, and the next only when every other node serves: so a
  * revision that does not start takes away one node and no more. Pure.
  */
+import type { Reason } from '../api/conditions.ts';
+import { reasons } from '../api/conditions.ts';
 import type { NodeView } from '../api/node-view.ts';
 import { isCurrent, isOutdated } from '../api/node-view.ts';
 
@@ -10,8 +12,13 @@ export type RolloutDecision =
   | { readonly type: 'settled' }
   | { readonly type: 'replace'; readonly node: NodeView; readonly message: string }
   | { readonly type: 'wait'; readonly node: NodeView; readonly message: string }
-  /** A pod of the wanted revision does not come up; only a change of the manifest helps. */
-  | { readonly type: 'stopped'; readonly node: NodeView; readonly message: string };
+  /** A node of the wanted revision does not serve, and is not expected to without a person. */
+  | {
+      readonly type: 'stopped';
+      readonly node: NodeView;
+      readonly reason: Reason;
+      readonly message: string;
+    };
 
 /** A pod that is not serving after this time is not expected to, whatever it still tries. */
 const patienceMs = 10 * 60_000;
@@ -21,7 +28,12 @@ function lackOf(node: NodeView): string {
   const { name, pod, report, isHeard, wantedRevision, trouble } = node;
   if (pod === undefined) return `pod ${name} is not there yet`;
   if (pod.isTerminating) return `pod ${name} is stopping`;
-  if (!pod.isReady) return `pod ${name} is not ready${trouble ? `: ${trouble.message}` : ''}`;
+  if (!pod.isReady) {
+    // A node that starts tells how far it is.
+    const own = report?.revision === pod.revision ? report?.message : undefined;
+    const detail = trouble?.message ?? own;
+    return `pod ${name} is not ready${detail === undefined ? '' : `: ${detail}`}`;
+  }
   if (report === undefined) return `node ${name} has not reported yet`;
   if (!isHeard) return `node ${name} has not been heard of for three refreshes`;
   if (report.revision !== wantedRevision)
@@ -33,6 +45,14 @@ function lackOf(node: NodeView): string {
 /** A pod that serves nobody goes first, so that a repair reaches it; then the last of the pool. */
 function nextOf(outdated: readonly NodeView[]): NodeView | undefined {
   return outdated.find(({ pod }) => pod?.isReady !== true) ?? outdated.at(-1);
+}
+
+/** Why nothing goes on: a pod that does not come up is a matter of the rollout, others of the node. */
+function stopReasonOf({ pod, report, isHeard, trouble }: NodeView): Reason {
+  if (trouble !== undefined) return trouble.reason;
+  if (pod?.isReady !== true) return reasons.rolloutStopped;
+  if (!isHeard) return reasons.nodesUnknown;
+  return report?.health === 'Degraded' ? reasons.nodesUnhealthy : reasons.rolloutStopped;
 }
 
 function reasonOf({ pod, wantedRevision, wantedRestart }: NodeView): string {
@@ -49,9 +69,10 @@ export function decideRollout(nodes: readonly NodeView[]): RolloutDecision {
     const isOverdue = pod !== undefined && !pod.isTerminating && pod.unchangedMs > patienceMs;
     const lack = lackOf(unsettled);
     const rest = outdated.length > 0 ? `; ${outdated.length} more to replace` : '';
-    return isOverdue
-      ? { type: 'stopped', node: unsettled, message: `the rollout has stopped: ${lack}${rest}` }
-      : { type: 'wait', node: unsettled, message: `${lack}${rest}` };
+    if (!isOverdue) return { type: 'wait', node: unsettled, message: `${lack}${rest}` };
+    const reason = stopReasonOf(unsettled);
+    const about = reason === reasons.rolloutStopped ? 'the rollout has stopped: ' : '';
+    return { type: 'stopped', node: unsettled, reason, message: `${about}${lack}${rest}` };
   }
   const next = nextOf(outdated);
   if (next === undefined) return { type: 'settled' };

@@ -41,7 +41,7 @@ describe('the Service for clients', () => {
   }
 
   it('is at fault when it is not there, or is about to go', () => {
-    expect(serviceFault(wanted, undefined)).to.contain('is not there');
+    expect(serviceFault(wanted, undefined)).to.contain('has no Service orders of its own');
     const metadata = { ...wanted.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
     expect(serviceFault(wanted, { ...wanted, metadata })).to.contain('is being deleted');
   });

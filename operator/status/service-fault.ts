@@ -44,7 +44,8 @@ export function serviceFault(
   actual: SeenService | undefined,
 ): string | undefined {
   const { name } = wanted.metadata;
-  if (actual === undefined) return `Service ${name} is not there: clients have no address`;
+  if (actual === undefined)
+    return `the cluster has no Service ${name} of its own: clients have no address`;
   if (actual.metadata.deletionTimestamp !== undefined) return `Service ${name} is being deleted`;
   const faults = [
     actual.spec?.type === 'ExternalName' ? 'its type is ExternalName' : undefined,

@@ -1,5 +1,4 @@
 /** Carries out the roller's decisions, on caches that show what was done before. */
-import { reasons } from '../../api/conditions.ts';
 import { keyOf } from '../../controller/object.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { resources } from '../../kube/object.ts';
@@ -93,6 +92,6 @@ export async function replaceOutdatedPods(context: Context): Promise<TaskResult>
     case 'wait':
       return { type: 'wait', message: decision.message };
     case 'stopped':
-      return { type: 'fail', reason: reasons.rolloutStopped, message: decision.message };
+      return { type: 'fail', reason: decision.reason, message: decision.message };
   }
 }
