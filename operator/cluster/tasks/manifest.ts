@@ -9,7 +9,7 @@ import type { Context, TaskResult } from '../task.ts';
 import { complete } from '../task.ts';
 
 /** The secrets of a cluster do not matter to what its template asks for. */
-const noFacts = Object.freeze({ configMapName: '', passwordSecret: '', passwordMark: '' });
+const noFacts = Object.freeze({ configMapName: '', passwordSecret: '' });
 
 function complaintsOf({ cluster, tools }: Context, pool: Pool): readonly string[] {
   const complaints = overlayComplaints(pool);

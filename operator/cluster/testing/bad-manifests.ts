@@ -200,6 +200,24 @@ export const stalledManifests: readonly StalledManifest[] = [
     reason: 'InvalidSpec',
     words: 'belongs to the operator',
   },
+  { change: overlay({ hostNetwork: true }), reason: 'InvalidSpec', words: 'hostNetwork' },
+  {
+    change: overlay({ volumes: [{ name: 'machine', hostPath: { path: '/' } }] }),
+    reason: 'InvalidSpec',
+    words: 'hostPath',
+  },
+  {
+    change: overlay({
+      containers: [{ name: 'more', image: 'more:1', securityContext: { privileged: true } }],
+    }),
+    reason: 'InvalidSpec',
+    words: 'privileged',
+  },
+  {
+    change: overlay({ serviceAccountName: 'admin' }),
+    reason: 'InvalidSpec',
+    words: 'serviceAccountName',
+  },
   {
     change: overlay({ nodeSelectorr: { disk: 'ssd' } }),
     reason: 'Refused',
