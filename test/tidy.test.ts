@@ -23,6 +23,7 @@ const dataplane: Record<string, readonly string[]> = {
   observability: base,
   kubernetes: base,
   raft: ['common', 'wire'],
+  gossip: ['common', 'wire'],
   table: ['common', 'datum', 'kv', 'index', 'vector', 'timeseries'],
   metadata: metadataAndBelow,
   query: ['common', 'datum', 'kv', 'index', 'vector', 'timeseries'],
@@ -47,7 +48,7 @@ const operator: Record<string, readonly string[]> = {
 
 /** Folders without I/O, clocks or chance: everything that they need is handed to them. */
 const pure = new Set([
-  ...['common', 'datum', 'wire', 'kv', 'raft', 'table', 'metadata', 'query'].map(
+  ...['common', 'datum', 'wire', 'kv', 'raft', 'gossip', 'table', 'metadata', 'query'].map(
     (n) => `dataplane/${n}`,
   ),
   ...['api', 'resources', 'rollout', 'status'].map((n) => `operator/${n}`),

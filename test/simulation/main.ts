@@ -1,3 +1,4 @@
+import { runGossip } from './gossip/scenario.ts';
 import { runRaft } from './raft/scenario.ts';
 
 /**
@@ -7,6 +8,7 @@ import { runRaft } from './raft/scenario.ts';
 const scenarios: Readonly<Record<string, (seed: number, trace: (line: string) => void) => object>> =
   {
     raft: runRaft,
+    gossip: runGossip,
   };
 
 function option(name: string, fallback: string): string {

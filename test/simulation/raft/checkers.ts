@@ -1,14 +1,11 @@
 import type { Entry } from '../../../dataplane/raft/entry.ts';
 import type { Raft } from '../../../dataplane/raft/raft.ts';
+import { SafetyViolation } from '../violation.ts';
 
 /**
  * The safety properties of Raft (thesis, figure 3.2), one class each. They see every node's state after
  * every event, and know what was true before: nothing that was once committed is ever forgotten.
  */
-export class SafetyViolation extends Error {
-  override readonly name = 'SafetyViolation';
-}
-
 /** At most one leader in a term. */
 export class ElectionSafety {
   readonly #leaders = new Map<number, string>();

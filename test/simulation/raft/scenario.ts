@@ -1,6 +1,6 @@
 import { checkRegister } from '../linearizability.ts';
 import type { Operation } from '../linearizability.ts';
-import { SafetyViolation } from './checkers.ts';
+import { SafetyViolation } from '../violation.ts';
 import { Nemesis } from './faults.ts';
 import { Group } from './group.ts';
 import type { SimulatedNode } from './simulated-node.ts';

@@ -1,0 +1,184 @@
+import { expect } from 'chai';
+import {
+  eventsOf,
+  gossipNode,
+  GossipNodes,
+  messagesOf,
+  news,
+  statusOf,
+  tick,
+  update,
+} from './testing/nodes.ts';
+
+const ids = ['a', 'b', 'c', 'd', 'e'];
+
+describe('membership (SWIM)', () => {
+  it('is known to everybody who joins through one node', () => {
+    const nodes = new GossipNodes(ids);
+    nodes.tick(30);
+    for (const node of nodes.all.values()) {
+      expect(node.members.map(({ id, status }) => `${id} ${status}`).sort()).to.deep.equal(
+        ids.map((id) => `${id} alive`),
+      );
+    }
+  });
+
+  it('suspects a silent member, then declares it dead, everywhere', () => {
+    const nodes = new GossipNodes(ids);
+    nodes.tick(30);
+    nodes.silent.add('e');
+    nodes.tick(300);
+    for (const id of ['a', 'b', 'c', 'd']) expect(statusOf(nodes.of(id), 'e')).to.equal('dead');
+  });
+
+  it('asks others before it suspects: a member that only they reach stays alive', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', update('b', 'alive'), update('c', 'alive'), update('d', 'alive')));
+    node.ready();
+    for (let period = 0; period < 20; period += 1) {
+      tick(node, 10);
+      for (const message of messagesOf(node)) {
+        if (message.type !== 'pingRequest') continue;
+        const { from: to, to: from, sequence } = message;
+        node.step({ type: 'ack', from, to, sequence, updates: [] });
+      }
+    }
+    expect(['b', 'c', 'd'].map((id) => statusOf(node, id))).to.deep.equal([
+      'alive',
+      'alive',
+      'alive',
+    ]);
+  });
+
+  it('lets a suspect refute with a higher incarnation, and the refutation wins', () => {
+    const suspect = gossipNode('b');
+    suspect.step(news('a', 'b', update('a', 'alive'), update('b', 'suspect', 1, 'a')));
+    const refutation = suspect.members.find(({ id }) => id === 'b');
+    expect(refutation).to.include({ status: 'alive', incarnation: 2 });
+    const other = gossipNode('c');
+    other.step(news('a', 'c', update('b', 'suspect', 1, 'a')));
+    other.step(news('b', 'c', update('b', 'alive', 2)));
+    other.step(news('a', 'c', update('b', 'dead', 1, 'a')));
+    expect(statusOf(other, 'b')).to.equal('alive');
+  });
+
+  it('does not believe an old incarnation, nor that a dead member of the same one lives', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', update('c', 'dead', 3, 'b')));
+    node.step(news('b', 'a', update('c', 'alive', 3)));
+    node.step(news('b', 'a', update('c', 'suspect', 2, 'b')));
+    expect(statusOf(node, 'c')).to.equal('dead');
+    node.step(news('c', 'a', update('c', 'alive', 4)));
+    expect(statusOf(node, 'c')).to.equal('alive');
+  });
+
+  it('says each change once', () => {
+    const node = gossipNode('a');
+    node.ready();
+    const told = news('b', 'a', update('c', 'suspect', 1, 'b'));
+    node.step(told);
+    node.step(told);
+    node.step(news('d', 'a', update('c', 'dead', 1, 'd')));
+    expect(eventsOf(node)).to.deep.equal(['c suspect', 'c dead']);
+  });
+
+  it('passes news on a bounded number of times', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', update('b', 'alive'), update('c', 'alive')));
+    tick(node, 200);
+    const sent = messagesOf(node).flatMap(({ updates }) => updates);
+    const ofC = sent.filter(({ id, status }) => id === 'c' && status === 'alive').length;
+    expect(ofC).to.be.within(1, 2);
+  });
+
+  it('knows at once who leaves, and does not call it dead', () => {
+    const nodes = new GossipNodes(ids);
+    nodes.tick(30);
+    nodes.of('e').leave();
+    nodes.deliver();
+    nodes.silent.add('e');
+    nodes.tick(100);
+    for (const id of ['a', 'b', 'c', 'd']) expect(statusOf(nodes.of(id), 'e')).to.equal('left');
+  });
+
+  it('forgets who is gone after a time, and takes no more members than it may', () => {
+    const node = gossipNode('a', { tombstoneTicks: 5, membersMax: 3 });
+    node.step(news('b', 'a', update('b', 'alive'), update('c', 'dead'), update('d', 'alive')));
+    expect(statusOf(node, 'd')).to.equal(undefined);
+    tick(node, 6);
+    expect(statusOf(node, 'c')).to.equal(undefined);
+    node.step(news('b', 'a', update('d', 'alive')));
+    expect(statusOf(node, 'd')).to.equal('alive');
+  });
+
+  it('finds the other side again when a partition is healed', () => {
+    const nodes = new GossipNodes(ids, { syncTicks: 20 });
+    nodes.tick(30);
+    for (const id of ['a', 'b']) nodes.silent.add(id);
+    nodes.tick(400);
+    nodes.silent.clear();
+    nodes.tick(200);
+    for (const node of nodes.all.values()) {
+      expect(node.members.every(({ status }) => status === 'alive')).to.equal(true);
+    }
+  });
+});
+
+describe('local health and suspicion (Lifeguard)', () => {
+  const others = ['b', 'c', 'd'].map((id) => update(id, 'alive'));
+
+  it('a node that hears nobody suspects itself: its time-outs grow', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', ...others));
+    tick(node, 60);
+    expect(node.localHealth).to.be.greaterThan(2);
+  });
+
+  it('refusals by those who were asked show that it is the target', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', ...others));
+    node.ready();
+    for (let period = 0; period < 3; period += 1) {
+      for (let at = 0; at < 10; at += 1) {
+        tick(node);
+        for (const message of messagesOf(node)) {
+          if (message.type !== 'pingRequest') continue;
+          const { from: to, to: from, sequence } = message;
+          node.step({ type: 'nack', from, to, sequence, updates: [] });
+        }
+      }
+    }
+    expect(node.localHealth).to.equal(0);
+  });
+
+  it('a suspicion ends sooner when others confirm it', () => {
+    const ticksUntilDead = (accusers: readonly string[]): number => {
+      const node = gossipNode('a', { probePeriodTicks: 100, probeTimeoutTicks: 10 });
+      node.step(news('b', 'a', ...others, update('e', 'alive'), update('f', 'alive')));
+      for (const accuser of accusers) {
+        node.step(news(accuser, 'a', update('f', 'suspect', 1, accuser)));
+      }
+      for (let ticks = 1; ticks < 2_000; ticks += 1) {
+        tick(node);
+        if (statusOf(node, 'f') === 'dead') return ticks;
+      }
+      return Number.POSITIVE_INFINITY;
+    };
+    const alone = ticksUntilDead(['b']);
+    const confirmed = ticksUntilDead(['b', 'c', 'd']);
+    expect(ticksUntilDead(['b', 'b', 'b'])).to.equal(alone);
+    expect(confirmed).to.be.lessThan(ticksUntilDead(['b', 'c']));
+    expect(alone).to.equal(3 * confirmed);
+  });
+
+  it('whoever speaks to a suspect tells it so', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', ...others, update('c', 'suspect', 1, 'b')));
+    tick(node, 300);
+    const toSuspect = messagesOf(node).filter(({ to, type }) => to === 'c' && type === 'ping');
+    expect(toSuspect.length).to.be.greaterThan(0);
+    for (const { updates } of toSuspect) {
+      expect(updates.some(({ id, status }) => id === 'c' && status !== 'alive')).to.equal(true);
+    }
+  });
+});

@@ -1,0 +1,46 @@
+import { assert } from '../common/assert.ts';
+import type { Prng } from '../common/prng.ts';
+
+/** How a node takes part. Times are in ticks of whoever drives the machine. */
+export interface GossipOptions {
+  readonly id: string;
+  readonly address: string;
+  /** Above every incarnation that this node has used before. */
+  readonly incarnation: number;
+  /** One member is probed in each period. */
+  readonly probePeriodTicks: number;
+  /** How long a direct probe may take before others are asked. */
+  readonly probeTimeoutTicks: number;
+  /** How many others probe a silent member. */
+  readonly indirectProbes: number;
+  /** A suspicion lasts `suspicionFactor * log10(members)` periods at least ... */
+  readonly suspicionFactor: number;
+  /** ... and so many times as long when nobody else confirms it. */
+  readonly suspicionMaxFactor: number;
+  /** The worst local health; it stretches the periods of a node that is slow itself. */
+  readonly awarenessMax: number;
+  readonly gossipTicks: number;
+  /** How many members get news at a time. */
+  readonly gossipFanout: number;
+  /** News are sent `retransmitFactor * log10(members + 1)` times. */
+  readonly retransmitFactor: number;
+  /** Anti-entropy with one member. */
+  readonly syncTicks: number;
+  /** Bytes of news in one datagram. */
+  readonly updateBytesMax: number;
+  /** How long a dead or departed member is remembered, so that old news do not bring it back. */
+  readonly tombstoneTicks: number;
+  /** Members that are known at most; more are not believed. */
+  readonly membersMax: number;
+  readonly random: Prng;
+}
+
+/** Contradictions that no input can cause: they end the process at its start. */
+export function checkOptions(options: GossipOptions): void {
+  const { probePeriodTicks, probeTimeoutTicks, suspicionMaxFactor, gossipTicks } = options;
+  assert(probeTimeoutTicks > 0, 'a probe takes at least a tick');
+  assert(probePeriodTicks > 2 * probeTimeoutTicks, 'indirect probes fit into a period');
+  assert(suspicionMaxFactor >= 1, 'a suspicion is not longer with confirmations');
+  assert(gossipTicks > 0, 'gossip takes at least a tick');
+  assert(options.membersMax > 1, 'a cluster has more than one member');
+}

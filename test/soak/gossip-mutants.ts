@@ -1,0 +1,158 @@
+import type { Mutant, MutantSuite } from './mutants.ts';
+
+/** Known and likely bugs of a membership protocol; unit tests and simulation must find each of them. */
+const gossip = 'dataplane/gossip/gossip.ts';
+const state = 'dataplane/gossip/versioned-state.ts';
+const member = 'dataplane/gossip/member.ts';
+
+const gossipMutants: readonly Mutant[] = [
+  {
+    bug: 'a suspect does not refute',
+    file: gossip,
+    from: 'this.#queue.add(refutation);',
+    to: '',
+  },
+  {
+    bug: 'a refutation keeps the incarnation',
+    file: gossip,
+    from: 'this.#incarnation = incarnation + 1;',
+    to: 'this.#incarnation = incarnation;',
+  },
+  {
+    bug: 'incarnations are ignored',
+    file: member,
+    from: 'if (update.incarnation !== known.incarnation) return update.incarnation > known.incarnation;',
+    to: '',
+  },
+  {
+    bug: 'a dead member of the same incarnation lives again',
+    file: member,
+    from: 'return rank[update.status] > rank[known.status];',
+    to: 'return rank[update.status] !== rank[known.status];',
+  },
+  {
+    bug: 'a suspicion never ends',
+    file: 'dataplane/gossip/suspicion.ts',
+    from: 'return this.#elapsed >= this.timeoutTicks;',
+    to: 'return this.#elapsed < 0;',
+  },
+  {
+    bug: 'confirmations do not shorten a suspicion',
+    file: 'dataplane/gossip/suspicion.ts',
+    from: 'this.#accusers.add(accuser);\n    return true;',
+    to: 'return true;',
+  },
+  {
+    bug: 'one accuser counts as often as it speaks',
+    file: 'dataplane/gossip/suspicion.ts',
+    from: 'this.#accusers.has(accuser) ||',
+    to: '',
+  },
+  {
+    bug: 'a silent member is suspected before others were asked',
+    file: gossip,
+    from: 'if (this.#probe?.isTimedOut === true) this.#probeIndirectly(this.#probe);',
+    to: '',
+  },
+  {
+    bug: 'an answer through others is not passed on',
+    file: gossip,
+    from: "this.#reply(relay.requester, { type: 'ack', sequence: relay.sequence });",
+    to: '',
+  },
+  {
+    bug: 'nobody says that the target is silent for them, too',
+    file: gossip,
+    from: "this.#reply(relay.requester, { type: 'nack', sequence: relay.sequence });",
+    to: '',
+  },
+  {
+    bug: 'a node that is slow itself blames the others',
+    file: 'dataplane/gossip/awareness.ts',
+    from: 'return ticks * (this.#score + 1);',
+    to: 'return ticks;',
+  },
+  {
+    bug: 'a suspect is not told that it is one',
+    file: gossip,
+    from: 'updates.unshift(accusation);',
+    to: '',
+  },
+  {
+    bug: 'news are passed on for ever',
+    file: 'dataplane/gossip/broadcast-queue.ts',
+    from: 'if (queued.sent >= sendsMax) this.#queued.delete(queued.update.id);',
+    to: '',
+  },
+  {
+    bug: 'news are not passed on',
+    file: gossip,
+    from: 'if (!this.#members.apply(update)) return undefined;\n    this.#queue.add(update);',
+    to: 'if (!this.#members.apply(update)) return undefined;',
+  },
+  {
+    bug: 'dead members are never forgotten',
+    file: 'dataplane/gossip/member-table.ts',
+    from: 'for (const id of forgotten) this.#known.delete(id);',
+    to: '',
+  },
+  {
+    bug: 'the table of members has no bound',
+    file: 'dataplane/gossip/member-table.ts',
+    from: 'if (known === undefined && this.#known.size >= this.#max) return false;',
+    to: '',
+  },
+  {
+    bug: 'nobody looks for the other side of a healed partition',
+    file: gossip,
+    from: 'if (away.length > 0) this.#sync(this.options.random.pick(away));',
+    to: '',
+  },
+  {
+    bug: 'who leaves is taken for dead',
+    file: gossip,
+    from: "const update = this.#self('left');",
+    to: "const update = this.#self('suspect');",
+  },
+  {
+    bug: 'anti-entropy accepts older versions',
+    file: state,
+    from: 'if (written > (merged.get(key)?.version ?? 0)) merged.set',
+    to: 'merged.set',
+  },
+  {
+    bug: 'anti-entropy accepts an older generation',
+    file: state,
+    from: 'if (id === this.#own || generation < known.generation) continue;',
+    to: 'if (id === this.#own) continue;',
+  },
+  {
+    bug: 'others write what a node says of itself',
+    file: state,
+    from: 'if (id === this.#own || generation < known.generation) continue;',
+    to: 'if (generation < known.generation) continue;',
+  },
+  {
+    bug: 'keys of an older generation stay',
+    file: state,
+    from: 'const merged = new Map(isSame ? known.entries : []);',
+    to: 'const merged = new Map(known.entries);',
+  },
+  {
+    bug: 'a delta with a gap is taken for complete',
+    file: state,
+    from: 'if (from > (isSame ? known.version : 0)) continue;',
+    to: '',
+  },
+];
+
+export const gossipSuite: MutantSuite = {
+  mutants: gossipMutants,
+  sources: ['common', 'gossip', 'raft'],
+  testSources: ['simulation'],
+  testFiles: [
+    'dataplane/gossip/gossip.test.ts',
+    'dataplane/gossip/versioned-state.test.ts',
+    'test/simulation/gossip.test.ts',
+  ],
+};
