@@ -13,7 +13,7 @@ interface Envelope {
 }
 
 /** Answered by `ack` with the same sequence number. */
-export interface Ping extends Envelope {
+interface Ping extends Envelope {
   readonly type: 'ping';
   readonly sequence: number;
 }
@@ -31,7 +31,7 @@ export interface Acknowledgement extends Envelope {
   readonly sequence: number;
 }
 
-export interface Gossip extends Envelope {
+interface Gossip extends Envelope {
   readonly type: 'gossip';
 }
 
@@ -39,18 +39,18 @@ export interface Gossip extends Envelope {
  * Scuttlebutt (van Renesse 2008): `syncRequest` says what its sender has, `syncReply` answers with what
  * that lacks and with a digest of its own, `syncDelta` closes the exchange.
  */
-export interface SyncRequest extends Envelope {
+interface SyncRequest extends Envelope {
   readonly type: 'syncRequest';
   readonly digest: Digest;
 }
 
-export interface SyncReply extends Envelope {
+interface SyncReply extends Envelope {
   readonly type: 'syncReply';
   readonly delta: Delta;
   readonly digest: Digest;
 }
 
-export interface SyncDelta extends Envelope {
+interface SyncDelta extends Envelope {
   readonly type: 'syncDelta';
   readonly delta: Delta;
 }
@@ -69,6 +69,7 @@ type WithoutEnvelope<M> = M extends Message ? Omit<M, 'from' | 'to' | 'updates'>
 /** A message before its sender adds the envelope and the news. */
 export type MessageBody = WithoutEnvelope<Message>;
 
+/** Sent through a stream: neither lost nor repeated while the connection stands. */
 export const isReliable: Readonly<Record<Message['type'], boolean>> = {
   ping: false,
   pingRequest: false,

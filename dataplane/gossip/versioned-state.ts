@@ -6,7 +6,7 @@ import type { NodeId, Update } from './member.ts';
  * node has tells exactly what it lacks. A generation (the owner's incarnation at its start) replaces all of
  * the owner's keys. Guarded invariant: versions of an owner's generation never go back.
  */
-export interface Versioned {
+interface Versioned {
   readonly value: string;
   readonly version: number;
 }

@@ -29,6 +29,13 @@ export class Network<Payload> {
     this.#deliver = deliver;
   }
 
+  /** Through a stream: nothing is lost or repeated while the link stands. */
+  sendReliably(from: string, to: string, payload: Payload): void {
+    this.#time.after(this.#delay(), () => {
+      if (!this.isCut(from, to)) this.#deliver(to, payload);
+    });
+  }
+
   send(from: string, to: string, payload: Payload): void {
     const copies = this.#random.next() < this.faults.duplication ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { databaseSoak } from './database-soak.ts';
+import { gossipSoak } from './gossip-soak.ts';
 import { nodeSoak } from './node-soak.ts';
 import type { Part, Soak, SoakOptions } from './part.ts';
 import { querySoak } from './query-soak.ts';
@@ -18,6 +19,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   storage: storageSoak,
   query: querySoak,
   raft: raftSoak,
+  gossip: gossipSoak,
 };
 const defaults = { rounds: '1000', seeds: '10000' };
 

@@ -1,11 +1,17 @@
 import { expect } from 'chai';
 import { placesOf, survivorsOf, walSuite } from './mutants.ts';
+import { gossipSuite } from './gossip-mutants.ts';
 import { raftSuite } from './raft-mutants.ts';
 import { storageSuite } from './storage-mutants.ts';
 
-describe('the mutants of the log, of the storage and of Raft', () => {
+describe('the mutants of the log, of the storage, of Raft and of gossip', () => {
   it('have their place in the sources: whoever changes it writes the mutant anew', async () => {
-    for (const mutant of [...walSuite.mutants, ...storageSuite.mutants, ...raftSuite.mutants]) {
+    for (const mutant of [
+      ...walSuite.mutants,
+      ...storageSuite.mutants,
+      ...raftSuite.mutants,
+      ...gossipSuite.mutants,
+    ]) {
       expect(await placesOf(mutant), `${mutant.file}: ${mutant.bug}`).to.equal(1);
     }
   });

@@ -1,4 +1,5 @@
 import { Prng } from '../../../dataplane/common/prng.ts';
+import { isReliable } from '../../../dataplane/gossip/message.ts';
 import type { Message } from '../../../dataplane/gossip/message.ts';
 import { Network } from '../network.ts';
 import { VirtualTime } from '../virtual-time.ts';
@@ -41,7 +42,11 @@ class Cluster {
       member?.run(() => member.node.step(message));
     });
     const hooks = {
-      send: (message: Message): void => this.network.send(message.from, message.to, message),
+      send: (message: Message): void => {
+        const { from, to, type } = message;
+        if (isReliable[type]) this.network.sendReliably(from, to, message);
+        else this.network.send(from, to, message);
+      },
       event: (_: SimulatedMember, { id, status }: { id: string; status: string }): void => {
         this.counters.events += 1;
         const member = this.byId.get(id);
