@@ -247,6 +247,18 @@ describe('replication (thesis 3.5, 10.2.1)', () => {
     ).to.equal(3);
   });
 
+  it('says from where on the outcome of proposals is unknown when leadership is lost', () => {
+    const machines = new Machines(['a', 'b', 'c']);
+    machines.elect('a');
+    const raft = machines.of('a');
+    raft.propose([bytes('x'), bytes('y')]);
+    raft.ready();
+    step(raft, 'b', 2, { type: 'heartbeat', round: 1, committed: 1, isLast: false });
+    expect(raft.propose([bytes('z')])).to.include({ refused: 'notLeader' });
+    expect(raft.ready().withdrawnFrom).to.equal(2);
+    expect(raft.ready().withdrawnFrom).to.equal(undefined);
+  });
+
   it('refuses proposals of a follower, and too many of a leader', () => {
     const machines = new Machines(['a', 'b', 'c'], { options: { uncommittedBytesMax: 500 } });
     machines.elect('a');
@@ -414,6 +426,23 @@ describe('members (thesis 4)', () => {
     machines.reconfigure('a', { voters: ['b', 'c'], learners: ['a'] });
     expect(machines.of('a').role).to.equal('follower');
     expect([machines.of('b').role, machines.of('c').role]).to.include('leader');
+  });
+
+  it('stay joint until the joint configuration is committed, whatever else is', () => {
+    const machines = new Machines(['a', 'b', 'c']);
+    machines.elect('a');
+    const raft = machines.of('a');
+    raft.propose([bytes('x')]);
+    raft.reconfigure({ voters: ['a', 'b'], learners: ['c'] });
+    machines.collect();
+    for (const { raft: one, persist } of machines.pending.splice(0)) one.persisted(persist.token);
+    const answer = { type: 'appendReply', isRejected: false, hintIndex: 0, hintTerm: 0 } as const;
+    step(raft, 'b', 1, { ...answer, index: 2 });
+    expect([raft.log.committed, raft.log.last]).to.deep.equal([2, 3]);
+    expect(raft.configuration.outgoing).to.deep.equal(['a', 'b', 'c']);
+    step(raft, 'b', 1, { ...answer, index: 3 });
+    expect(raft.log.last).to.equal(4);
+    expect(raft.configuration.outgoing).to.deep.equal([]);
   });
 
   it('are those of before when the change is truncated', () => {
