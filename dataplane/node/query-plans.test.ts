@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { createQueryEngine } from '../query/create-engine.ts';
 import { compileIndex } from '../query/index-function.ts';
@@ -48,4 +49,34 @@ describe('a database', () => {
         await database.stop();
       }
     });
+
+  it('keeps the order of an index beyond the length of its keys', async () => {
+    const database = await open(newWorld(), { compileIndex });
+    try {
+      const load = await loading(database);
+      const start = 'x'.repeat(3_000);
+      const ends = ['c', 'a', 'b', 'a', '', 'd'];
+      const run = await load([
+        ...ends.map((end, id) => ({ id, a: `${start}${end}` })),
+        { id: 6, a: 'w' },
+        { id: 7, a: `${start.slice(0, 2_500)}y` },
+      ]);
+      const byIndex = { index: 'a' };
+      const ids = (rows: unknown): unknown => [Term.BRACKET, [rows, 'id']];
+      const ordered = ids([Term.ORDER_BY, [table], byIndex]);
+      expect(await run(ordered)).to.deep.equal([6, 4, 1, 3, 2, 0, 5, 7]);
+      const down = ids([Term.ORDER_BY, [table], { index: [Term.DESC, ['a']] }]);
+      expect(await run(down)).to.deep.equal([7, 5, 0, 2, 3, 1, 4, 6]);
+      expect(await run([Term.COUNT, [[Term.DISTINCT, [table], byIndex]]])).to.equal(7);
+      expect(await run(ids([Term.MAX, [table], byIndex]))).to.equal(7);
+      const some = [Term.BETWEEN, [table, `${start}a`, `${start}c`], byIndex];
+      expect(await run(ids(some))).to.deep.equal([1, 3, 2]);
+      expect(await run(ids([Term.GET_ALL, [table, `${start}a`], byIndex]))).to.deep.equal([1, 3]);
+      expect(await run(ids([Term.LIMIT, [[Term.ORDER_BY, [table], byIndex], 3]]))).to.deep.equal([
+        6, 4, 1,
+      ]);
+    } finally {
+      await database.stop();
+    }
+  });
 });

@@ -5,6 +5,7 @@ import { polite, streamOf } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import { StoredRow, StreamValue } from '../value.ts';
 import type { SliceValue, TableValue } from '../value.ts';
+import { inOrderOfWholeKeys } from './long-keys.ts';
 
 /** Reading a table through one of its indexes, the primary one included. */
 export function indexScan(
@@ -22,7 +23,9 @@ export function indexScan(
       (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
     close: () => source.close(),
   };
-  return new StreamValue(polite(rows, table.pause), table);
+  const read = polite(rows, table.pause);
+  const isPrimary = name === info.primaryKey;
+  return new StreamValue(isPrimary ? read : inOrderOfWholeKeys(read, order), table);
 }
 
 export function sliceStream({ table, index, range, order }: SliceValue): Stream {
