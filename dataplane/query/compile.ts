@@ -215,12 +215,14 @@ class Compiler {
 
   #array(args: readonly unknown[], place: Place): Node {
     const nodes = this.#nodes(args, place);
-    const make = (values: readonly Value[]): Value => {
-      const items = spread(values, nodes);
+    const make = (items: readonly Value[]): Value | Promise<Value> => {
+      const [first = null, ...rest] = items;
+      if (isGrouped(first))
+        return overGroups(first, this.#context, (value) => make([value, ...rest]));
       if (items.length > this.#context.arrayLimit) throw overLimit(this.#context);
       return items.some(holdsBound) ? new BoundArray(items) : items.map(datumOf);
     };
-    return strict(nodes, make, { term: Term.MAKE_ARRAY });
+    return strict(nodes, (values) => make(spread(values, nodes)), { term: Term.MAKE_ARRAY });
   }
 
   #function(args: readonly unknown[], place: Place): Node {

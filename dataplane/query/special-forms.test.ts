@@ -132,6 +132,13 @@ describe('special forms', () => {
       ],
       [field([Term.NTH, [[Term.GROUP, [table, 'g']], 0]], 'id'), [1, 3]],
       [
+        array(counts, 'each'),
+        [
+          [2, 'each'],
+          [1, 'each'],
+        ],
+      ],
+      [
         [Term.DEFAULT, [counts, 0]],
         [2, 1],
       ],
