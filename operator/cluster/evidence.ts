@@ -67,7 +67,7 @@ export class EvidenceReader {
     const set = wanted === undefined ? '' : statefulSetName(wanted.zone.name);
     const pod = world.pods.get(keyOf({ namespace, name: node }));
     const claim = world.volumeClaims.get(keyOf({ namespace, name: claimName(node) }));
-    const places: Place[] = [{ kind: 'Pod', name: node }];
+    const places: Place[] = [{ kind: 'Pod', name: node, uid: pod?.metadata.uid }];
     if (pod === undefined) {
       const uid = world.statefulSets.get(keyOf({ namespace, name: set }))?.metadata.uid;
       places.push({ kind: 'StatefulSet', name: set, uid });
@@ -85,15 +85,14 @@ export class EvidenceReader {
   async #eventsOf(context: Context, { kind, name, uid }: Place): Promise<readonly SeenEvent[]> {
     const { clock } = context.tools;
     const events = await this.#read(context, kind, name);
-    return events
-      .filter(({ regarding }) => uid === undefined || regarding?.uid === uid)
-      .map((event) => ({
-        kind,
-        name,
-        reason: event.reason ?? '',
-        note: event.note ?? '',
-        ageMs: Math.max(0, clock.wallMs() - Date.parse(timeOf(event))),
-      }));
+    return events.map((event) => ({
+      kind,
+      name,
+      reason: event.reason ?? '',
+      note: event.note ?? '',
+      isCurrent: uid !== undefined && event.regarding?.uid === uid,
+      ageMs: Math.max(0, clock.wallMs() - Date.parse(timeOf(event))),
+    }));
   }
 
   async #read(

@@ -27,6 +27,26 @@ const told: Readonly<Record<string, News['type']>> = {
   Degraded: 'Warning',
 };
 
+/**
+ * Trouble that may pass, and that is gone from the status when it has: the event stays. Machines that are
+ * full are not among it, since every pod waits for one at first.
+ */
+const toldAtOnce: ReadonlySet<string> = new Set<Reason>([
+  reasons.evicted,
+  reasons.sandboxFailed,
+  reasons.storageUnavailable,
+  reasons.podRefused,
+  reasons.outOfMemory,
+  reasons.crashLoop,
+  reasons.imageUnavailable,
+  reasons.containerFailed,
+]);
+
+function passingTrouble(was: Condition | undefined, is: Condition | undefined): readonly News[] {
+  if (is?.status !== 'False' || !toldAtOnce.has(is.reason) || was?.reason === is.reason) return [];
+  return [{ type: 'Warning', reason: is.reason, note: is.message }];
+}
+
 export function newsOf(
   before: ClusterStatus,
   after: ClusterStatus,
@@ -46,5 +66,9 @@ export function newsOf(
       ? []
       : [{ type: 'Warning', reason, note: `${name}: ${pod.incident}` }],
   );
-  return [...changes, ...incidents];
+  const isStuck = conditionOf(after, 'Stalled')?.status === 'True';
+  const passing = isStuck
+    ? []
+    : passingTrouble(conditionOf(before, 'Ready'), conditionOf(after, 'Ready'));
+  return [...changes, ...passing, ...incidents];
 }

@@ -59,6 +59,8 @@ export interface SeenEvent {
   readonly name: string;
   readonly reason: string;
   readonly note: string;
+  /** About the object that is there now, not about a former one of its name. */
+  readonly isCurrent: boolean;
   /** Since it happened last. */
   readonly ageMs: number;
 }

@@ -18,7 +18,7 @@ interface Case {
 }
 
 function event(kind: string, reason: string, note: string, ageMs = 0): SeenEvent {
-  return { kind, name: 'x', reason, note, ageMs };
+  return { kind, name: 'x', reason, note, isCurrent: true, ageMs };
 }
 
 function evidenceOf({ events = [], claim }: Case): Evidence {
@@ -301,7 +301,14 @@ describe('the trouble of a pod', () => {
     ],
     [
       'its predecessor was evicted a moment ago',
-      { events: [event('Pod', 'Evicted', 'The node had condition: [DiskPressure].', minuteMs)] },
+      {
+        events: [
+          {
+            ...event('Pod', 'Evicted', 'The node had condition: [DiskPressure].', minuteMs),
+            isCurrent: false,
+          },
+        ],
+      },
       'Evicted',
       ['DiskPressure'],
       false,
@@ -371,6 +378,13 @@ describe('the trouble of a pod', () => {
       { nodeName: 'm1', events: [event('Pod', 'FailedMount', 'x', 60 * minuteMs)] },
     ],
     ['waits for a claim that is only young', { claim: pending }],
+    [
+      'has news about a former pod of its name alone',
+      {
+        nodeName: 'm1',
+        events: [{ ...event('Pod', 'FailedMount', 'secret "gone" not found'), isCurrent: false }],
+      },
+    ],
   ];
   for (const [about, given] of untroubled) {
     it(`is none when it ${about}`, () => {
@@ -403,6 +417,19 @@ describe('the trouble of a node without a pod', () => {
     const trouble = troubleWithoutPod({ events });
     expect(trouble).to.include({ reason: 'PodRefused' });
     expect(trouble?.message).to.contain('violates PodSecurity');
+  });
+
+  it('is none when a pod was created since, and is gone again', () => {
+    const events = [
+      event('StatefulSet', 'FailedCreate', 'exceeded quota: old', minuteMs),
+      event('StatefulSet', 'SuccessfulCreate', 'create Pod in StatefulSet successful', 1_000),
+    ];
+    expect(troubleWithoutPod({ events })).to.equal(undefined);
+    const [failed, created] = events;
+    const again = [{ ...failed, ageMs: 1_000 } as SeenEvent, created as SeenEvent];
+    expect(troubleWithoutPod({ events: again }), 'a claim is created before').to.not.equal(
+      undefined,
+    );
   });
 
   it('is none while nobody says anything', () => {

@@ -16,19 +16,21 @@ const eventAgeMaxMs = 20 * 60_000;
 /** A pod that was evicted longer ago is not the reason why its successor does not run. */
 const evictionAgeMaxMs = 5 * 60_000;
 
-function newest(
+/** The first of those that are equally old. */
+function newest(events: readonly SeenEvent[]): SeenEvent | undefined {
+  return events.toSorted((a, b) => a.ageMs - b.ageMs)[0];
+}
+
+/** The newest event about the object that is there now, with one of these reasons. */
+function newestOf(
   { events }: Evidence,
   kind: string,
   wanted: readonly string[],
-  ageMaxMs = eventAgeMaxMs,
 ): SeenEvent | undefined {
-  return events
-    .filter((event) => event.kind === kind && wanted.includes(event.reason))
-    .filter(({ ageMs }) => ageMs <= ageMaxMs)
-    .reduce<SeenEvent | undefined>(
-      (best, each) => (best === undefined || each.ageMs < best.ageMs ? each : best),
-      undefined,
-    );
+  const about = events.filter((event) => event.kind === kind && event.isCurrent);
+  return newest(
+    about.filter(({ reason, ageMs }) => wanted.includes(reason) && ageMs <= eventAgeMaxMs),
+  );
 }
 
 function claimTrouble(evidence: Evidence): Trouble | undefined {
@@ -40,7 +42,10 @@ function claimTrouble(evidence: Evidence): Trouble | undefined {
     return { reason, message, isCertain: true };
   }
   if (claim.phase !== 'Pending') return undefined;
-  const event = newest(evidence, 'PersistentVolumeClaim', ['ProvisioningFailed', 'FailedBinding']);
+  const event = newestOf(evidence, 'PersistentVolumeClaim', [
+    'ProvisioningFailed',
+    'FailedBinding',
+  ]);
   if (event === undefined) return undefined;
   const remedy = event.note.includes('no storage class is set')
     ? 'set storage.className of the pool in a new cluster, or mark a StorageClass as default'
@@ -57,8 +62,11 @@ export function namesQuota(message: string): boolean {
 }
 
 function refusedPod(evidence: Evidence): Trouble | undefined {
-  const event = newest(evidence, 'StatefulSet', ['FailedCreate', 'FailedUpdate']);
+  const event = newestOf(evidence, 'StatefulSet', ['FailedCreate']);
+  const success = newestOf(evidence, 'StatefulSet', ['SuccessfulCreate']);
   if (event === undefined) return undefined;
+  // It is over when a pod was created since, even when that pod is gone again.
+  if (success !== undefined && success.ageMs < event.ageMs) return undefined;
   const isQuota = namesQuota(event.note);
   const remedy = isQuota
     ? '; raise the ResourceQuota, free what it counts, or set resources of the pool'
@@ -70,9 +78,16 @@ function refusedPod(evidence: Evidence): Trouble | undefined {
   };
 }
 
+const evictions: readonly string[] = ['Evicted', 'Preempted', 'TaintManagerEviction'];
+
 function eviction(evidence: Evidence): Trouble | undefined {
-  const wanted = ['Evicted', 'Preempted', 'TaintManagerEviction'];
-  const event = newest(evidence, 'Pod', wanted, evictionAgeMaxMs);
+  // About a former pod of the name, too: the one that was removed is gone.
+  const event = newest(
+    evidence.events.filter(
+      ({ kind, reason, ageMs }) =>
+        kind === 'Pod' && evictions.includes(reason) && ageMs <= evictionAgeMaxMs,
+    ),
+  );
   if (event === undefined) return undefined;
   const message = `the pod was removed from its machine (${event.reason}): ${shortened(event.note)}`;
   return { reason: reasons.evicted, message, isCertain: false };
@@ -110,11 +125,8 @@ const kubeletEvents: readonly (readonly [event: string, reason: Reason, what: st
 ];
 
 function kubeletTrouble(pod: Pod, evidence: Evidence): Trouble | undefined {
-  const event = newest(
-    evidence,
-    'Pod',
-    kubeletEvents.map(([name]) => name),
-  );
+  const names = kubeletEvents.map(([name]) => name);
+  const event = newestOf(evidence, 'Pod', names);
   const known = kubeletEvents.find(([name]) => name === event?.reason);
   if (event === undefined || known === undefined) return undefined;
   const [name, reason, what] = known;
@@ -125,7 +137,7 @@ function kubeletTrouble(pod: Pod, evidence: Evidence): Trouble | undefined {
 
 /** A failed pull in the words of the kubelet's event. */
 function pullNote(evidence: Evidence): string | undefined {
-  const event = newest(evidence, 'Pod', ['Failed']);
+  const event = newestOf(evidence, 'Pod', ['Failed']);
   return event?.note.startsWith('Failed to pull image') === true ? event.note : undefined;
 }
 

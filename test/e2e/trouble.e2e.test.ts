@@ -71,16 +71,19 @@ describe('a cluster whose pod does not run', () => {
     return last;
   }
 
+  async function warnings(name: string, reason: string): Promise<string> {
+    const fields = `type=Warning,regarding.name=${name},reason=${reason}`;
+    const format = 'jsonpath={.items[*].note}';
+    const args = ['get', 'events.events.k8s.io', '--field-selector', fields, '--output', format];
+    return kubectl(args);
+  }
+
   /** The conditions agree, and a Warning event carries the reason. */
   async function expectTold(name: string, reason: string): Promise<void> {
     const all = await conditions(name);
     expect(all['Ready']).to.include({ status: 'False', reason });
     expect(all['Available']).to.include({ status: 'False' });
-    await until('a warning', async () => {
-      const fields = `type=Warning,regarding.name=${name},reason=${reason}`;
-      const args = ['get', 'events.events.k8s.io', '--field-selector', fields, '--output', 'name'];
-      return (await kubectl(args)) !== '';
-    });
+    await until('a warning', async () => (await warnings(name, reason)) !== '');
   }
 
   before(async function start() {
@@ -96,6 +99,8 @@ describe('a cluster whose pod does not run', () => {
     await Promise.all([
       apply('small', { resources: { limits: { memory: '64Mi' } } }),
       apply('imageless', {}, { repository: noRegistry }),
+      apply('homeless', { resources: { requests: { cpu: 1000 } } }),
+      apply('greedy', { resources: { limits: { 'ephemeral-storage': '1k' } } }),
       apply('sandless', { template: { spec: { runtimeClassName: 'nope' } } }),
     ]);
   });
@@ -135,6 +140,22 @@ describe('a cluster whose pod does not run', () => {
     expect(status).to.equal('False');
     expect(message).to.contain('FailedCreatePodSandBox').and.to.contain('nope');
     expect((await conditions('sandless'))['Reconciling']).to.include({ status: 'True' });
+    await expectTold('sandless', 'SandboxFailed');
+  });
+
+  it('has no machine: with the words of the scheduler', async function machine() {
+    this.timeout(120_000);
+    const { message } = await said('homeless', 'Ready', 'Unschedulable');
+    expect(message).to.contain('0/1 nodes are available').and.to.contain('Insufficient cpu');
+  });
+
+  it('is evicted: by an event that stays, with the words of the kubelet', async function eviction() {
+    this.timeout(120_000);
+    await until(
+      'a warning',
+      async () => (await warnings('greedy', 'Evicted')).includes('ephemeral local storage usage'),
+      troubleTimeoutMs,
+    );
   });
 
   it('takes up an edited password without a restart', async function password() {
