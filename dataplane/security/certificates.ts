@@ -1,0 +1,230 @@
+import { createHash, webcrypto } from 'node:crypto';
+// @peculiar/x509 finds its parts through a container that needs this first.
+import 'reflect-metadata';
+import {
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
+  SubjectAlternativeNameExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+import { CertificateRefusedError, RequestRefusedError } from './errors.ts';
+import { formatIdentity, parseIdentity } from './node-identity.ts';
+import type { NodeIdentity } from './node-identity.ts';
+
+/**
+ * Certificates of nodes: X.509, ECDSA P-256, one identity in each. A node makes its key and sends a request
+ * (PKCS #10); the private key never leaves it. Guarded invariant: what is signed names the identity that
+ * the authority was told, never one that the request asks for.
+ */
+cryptoProvider.set(webcrypto);
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+/** Clocks of two nodes may differ: a certificate is valid a little before it is made. */
+const clockSkewMs = 5 * 60_000;
+/** Of a PEM text, before it is parsed. */
+export const pemCharactersMax = 16_384;
+
+export interface KeyAndRequest {
+  /** PKCS #8, PEM. */
+  readonly privateKey: string;
+  /** PKCS #10, PEM. */
+  readonly request: string;
+}
+
+export interface AuthorityFiles {
+  /** PKCS #8, PEM. */
+  readonly privateKey: string;
+  readonly certificate: string;
+}
+
+const pem = (label: string, der: ArrayBuffer): string => {
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+};
+
+const exportKey = async (key: webcrypto.CryptoKey): Promise<string> =>
+  pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', key));
+
+async function importKey(text: string): Promise<webcrypto.CryptoKey> {
+  const der = Buffer.from(text.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
+  return webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
+}
+
+const randomSerial = (): string => {
+  const bytes = webcrypto.getRandomValues(new Uint8Array(16));
+  // Positive, and never shorter than it looks.
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return Buffer.from(bytes).toString('hex');
+};
+
+/** A new key with a request for a certificate. */
+export async function createRequest(): Promise<KeyAndRequest> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  return { privateKey: await exportKey(keys.privateKey), request: request.toString('pem') };
+}
+
+/** A new authority of a cluster, valid for `lifetimeMs` from `now` (milliseconds since 1970). */
+export async function createAuthority(
+  clusterId: string,
+  now: number,
+  lifetimeMs: number,
+): Promise<AuthorityFiles> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: randomSerial(),
+    name: [{ O: ['PhotonDB'], CN: [`photondb ${clusterId}`] }],
+    notBefore: new Date(now - clockSkewMs),
+    notAfter: new Date(now + lifetimeMs),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    ],
+  });
+  return { privateKey: await exportKey(keys.privateKey), certificate: certificate.toString('pem') };
+}
+
+/** What somebody who joins pins: `sha256:` and the hash of the authority's public key, as kubeadm has it. */
+export function authorityHash(certificate: string): string {
+  const { publicKey } = new X509Certificate(certificate);
+  return `sha256:${createHash('sha256').update(Buffer.from(publicKey.rawData)).digest('hex')}`;
+}
+
+async function readRequest(text: string): Promise<Pkcs10CertificateRequest> {
+  if (text.length > pemCharactersMax) {
+    throw new RequestRefusedError(
+      `The certificate request has ${text.length} characters; at most ${pemCharactersMax} are read.`,
+    );
+  }
+  try {
+    const request = new Pkcs10CertificateRequest(text);
+    const key = request.publicKey.algorithm as { name: string; namedCurve?: string };
+    const isSound = key.name === algorithm.name && key.namedCurve === algorithm.namedCurve;
+    if (isSound && (await request.verify())) return request;
+  } catch (error) {
+    throw new RequestRefusedError('The certificate request cannot be read.', { cause: error });
+  }
+  throw new RequestRefusedError(
+    'The certificate request is not signed by its own key, or the key is not ECDSA P-256.',
+  );
+}
+
+export interface Issue {
+  readonly identity: NodeIdentity;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly lifetimeMs: number;
+}
+
+/** Signs a request for `identity`, whatever else the request asks for; PEM. */
+export async function issueCertificate(
+  authority: AuthorityFiles,
+  requestText: string,
+  { identity, now, lifetimeMs }: Issue,
+): Promise<string> {
+  const request = await readRequest(requestText);
+  const issuer = new X509Certificate(authority.certificate);
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: randomSerial(),
+    subject: [{ O: ['PhotonDB'], CN: [identity.nodeId] }],
+    issuer: issuer.subject,
+    notBefore: new Date(now - clockSkewMs),
+    // No certificate outlives the one that proves it.
+    notAfter: new Date(Math.min(now + lifetimeMs, issuer.notAfter.getTime())),
+    signingAlgorithm: algorithm,
+    publicKey: request.publicKey,
+    signingKey: await importKey(authority.privateKey),
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new SubjectAlternativeNameExtension([{ type: 'url', value: formatIdentity(identity) }], true),
+    ],
+  });
+  return certificate.toString('pem');
+}
+
+export interface VerifiedCertificate {
+  readonly identity: NodeIdentity;
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/**
+ * The identity that a certificate proves at `now` to whoever trusts `authorities` (several while one
+ * replaces another). Throws with the reason when it proves none.
+ */
+export async function verifyCertificate(
+  text: string,
+  authorities: readonly string[],
+  now: number,
+): Promise<VerifiedCertificate> {
+  const certificate = readCertificate(text);
+  const notBefore = certificate.notBefore.getTime();
+  const notAfter = certificate.notAfter.getTime();
+  if (now < notBefore || now > notAfter) {
+    throw new CertificateRefusedError(
+      `The certificate is valid from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}, and now is ${new Date(now).toISOString()}. Renew it, or set the clock right.`,
+    );
+  }
+  if (!(await isSignedByOne(certificate, authorities, now))) {
+    throw new CertificateRefusedError(
+      'The certificate is not signed by an authority of this cluster. The node belongs to another cluster, or the authority was replaced while it was away.',
+    );
+  }
+  return { identity: identityOf(certificate), notBefore, notAfter };
+}
+
+function readCertificate(text: string): X509Certificate {
+  if (text.length <= pemCharactersMax) {
+    try {
+      return new X509Certificate(text);
+    } catch (error) {
+      throw new CertificateRefusedError('The certificate cannot be read.', { cause: error });
+    }
+  }
+  throw new CertificateRefusedError(`A certificate has at most ${pemCharactersMax} characters.`);
+}
+
+async function isSignedByOne(
+  certificate: X509Certificate,
+  authorities: readonly string[],
+  now: number,
+): Promise<boolean> {
+  for (const text of authorities) {
+    const authority = new X509Certificate(text);
+    const isValid = now <= authority.notAfter.getTime();
+    const isIssuer = certificate.issuer === authority.subject;
+    if (!isValid || !isIssuer) continue;
+    if (await certificate.verify({ publicKey: authority.publicKey, signatureOnly: true })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function identityOf(certificate: X509Certificate): NodeIdentity {
+  const names = certificate.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
+  const [name] = names;
+  const identity =
+    names.length === 1 && name?.type === 'url' ? parseIdentity(name.value) : undefined;
+  if (identity !== undefined) return identity;
+  throw new CertificateRefusedError(
+    'The certificate names no node: its subject alternative name is not one photondb:// URI.',
+  );
+}

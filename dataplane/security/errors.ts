@@ -1,0 +1,16 @@
+import { PhotonError } from '../common/errors.ts';
+
+/** A certificate signing request that the authority does not sign. */
+export class RequestRefusedError extends PhotonError {
+  readonly code = 'security.request_refused';
+}
+
+/** A certificate that does not prove what it should. */
+export class CertificateRefusedError extends PhotonError {
+  readonly code = 'security.certificate_refused';
+}
+
+/** A join token that admits nobody; the message does not tell which part was wrong. */
+export class TokenRefusedError extends PhotonError {
+  readonly code = 'security.token_refused';
+}

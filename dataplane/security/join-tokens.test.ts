@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from 'chai';
+import { JoinTokens, joinTokenLimits } from './join-tokens.ts';
+
+const { lifetimeMs, tokensMax, failuresMax } = joinTokenLimits;
+
+const refused = /is wrong, used or expired/;
+
+describe('join tokens', () => {
+  it('admit one node, once', () => {
+    const tokens = new JoinTokens(randomBytes);
+    const token = tokens.create(0);
+    expect(token).to.match(/^[a-z0-9]{6}\.[a-z0-9]{16}$/);
+    expect(tokens.redeem(token, 1)).to.equal(token.slice(0, 6));
+    expect(() => tokens.redeem(token, 2)).to.throw(refused);
+  });
+
+  it('expire after ten minutes', () => {
+    const tokens = new JoinTokens(randomBytes);
+    const [early, late] = [tokens.create(0), tokens.create(1)];
+    expect(tokens.redeem(late, lifetimeMs)).to.equal(late.slice(0, 6));
+    expect(() => tokens.redeem(early, lifetimeMs)).to.throw(refused);
+  });
+
+  it('that are no tokens are refused like wrong ones', () => {
+    const tokens = new JoinTokens(randomBytes);
+    const token = tokens.create(0);
+    for (const wrong of ['', token.slice(0, -1), `${token}a`, token.toUpperCase(), `${token}\n`]) {
+      expect(() => tokens.redeem(wrong, 1), wrong).to.throw(refused);
+    }
+    expect(tokens.redeem(token, 1)).to.equal(token.slice(0, 6));
+  });
+
+  it('are withdrawn when somebody guesses', () => {
+    const tokens = new JoinTokens(randomBytes);
+    const token = tokens.create(0);
+    const id = token.slice(0, 6);
+    for (let tries = 0; tries < failuresMax; tries += 1) {
+      expect(() => tokens.redeem(`${id}.${'a'.repeat(16)}`, 1)).to.throw(refused);
+    }
+    expect(() => tokens.redeem(token, 1)).to.throw(refused);
+  });
+
+  it('have a bound, and expired ones make room', () => {
+    const tokens = new JoinTokens(randomBytes);
+    for (let count = 0; count < tokensMax; count += 1) tokens.create(0);
+    expect(() => tokens.create(1)).to.throw(/join tokens already/);
+    expect(tokens.create(lifetimeMs)).to.match(/\./);
+  });
+});
