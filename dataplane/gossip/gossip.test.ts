@@ -62,6 +62,54 @@ describe('membership (SWIM)', () => {
     expect(statusOf(other, 'b')).to.equal('alive');
   });
 
+  it('sends the refutation with its next message', () => {
+    const suspect = gossipNode('b');
+    suspect.step(news('a', 'b', update('a', 'alive')));
+    suspect.ready();
+    suspect.step(news('a', 'b', update('b', 'suspect', 1, 'a')));
+    tick(suspect, 2);
+    const [message] = messagesOf(suspect);
+    expect(message?.updates.find(({ id }) => id === 'b')).to.include({
+      status: 'alive',
+      incarnation: 2,
+    });
+  });
+
+  it('probes for others, and answers them with their own sequence number', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', update('b', 'alive'), update('c', 'alive'), update('d', 'alive')));
+    node.ready();
+    const ask = (sequence: number, target: string): void =>
+      node.step({ type: 'pingRequest', from: 'b', to: 'a', sequence, target, updates: [] });
+    ask(70, 'c');
+    const [ping] = messagesOf(node);
+    expect(ping).to.include({ type: 'ping', to: 'c' });
+    const sequence = ping?.type === 'ping' ? ping.sequence : 0;
+    node.step({ type: 'ack', from: 'c', to: 'a', sequence, updates: [] });
+    expect(messagesOf(node)[0]).to.include({ type: 'ack', to: 'b', sequence: 70 });
+    ask(71, 'd');
+    node.ready();
+    tick(node, 3);
+    const nacks = messagesOf(node).filter(({ type }) => type === 'nack');
+    expect(nacks[0]).to.include({ to: 'b', sequence: 71 });
+    ask(72, 'nobody');
+    expect(messagesOf(node)).to.deep.equal([]);
+  });
+
+  it('passes an accusation on once for each accuser', () => {
+    const node = gossipNode('a', { probePeriodTicks: 1_000, suspicionFactor: 100 });
+    const others = ['b', 'c', 'd', 'e', 'f'].map((id) => update(id, 'alive'));
+    node.step(news('b', 'a', ...others, update('f', 'suspect', 1, 'b')));
+    tick(node, 40);
+    node.ready();
+    node.step(news('b', 'a', update('f', 'suspect', 1, 'b')));
+    tick(node, 10);
+    expect(messagesOf(node)).to.deep.equal([]);
+    node.step(news('c', 'a', update('f', 'suspect', 1, 'c')));
+    tick(node, 10);
+    expect(messagesOf(node).length).to.be.greaterThan(0);
+  });
+
   it('does not believe an old incarnation, nor that a dead member of the same one lives', () => {
     const node = gossipNode('a');
     node.step(news('b', 'a', update('c', 'dead', 3, 'b')));

@@ -217,6 +217,7 @@ export const raftSuite: MutantSuite = {
   testSources: ['simulation'],
   testFiles: [
     'dataplane/raft/lease.test.ts',
+    'dataplane/raft/membership.test.ts',
     'dataplane/raft/quorum.test.ts',
     'dataplane/raft/raft.test.ts',
     'test/simulation/raft.test.ts',

@@ -1,7 +1,7 @@
 import { Prng } from '../../common/prng.ts';
 import type { MembershipTarget } from '../configuration.ts';
 import type { Entry, HardState } from '../entry.ts';
-import type { Message } from '../message.ts';
+import type { Message, MessageBody } from '../message.ts';
 import type { RaftOptions } from '../options.ts';
 import { RaftLog } from '../raft-log.ts';
 import { Raft } from '../raft.ts';
@@ -141,4 +141,11 @@ export class Machines {
       entry.kind === 'command' ? [new TextDecoder().decode(entry.payload)] : [],
     );
   }
+}
+
+export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** What `from` says to the machine. */
+export function step(raft: Raft, from: string, term: number, body: MessageBody): void {
+  raft.step({ ...body, from, to: raft.id, term });
 }
