@@ -8,17 +8,23 @@ class ListenError extends PhotonError {
   override readonly code = 'node.listen';
 }
 
-const sentences: Record<string, string> = {
-  EADDRINUSE: 'another process listens there: stop it or choose another port',
-  EACCES: 'this user may not listen there: choose a port above 1023',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  ENOTFOUND: 'this name leads to no address',
+/** Where to listen; `option` is that of the port. */
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly what: string;
+  readonly option: 'driver-port' | 'http-port' | 'web-port';
+}
+
+const sentences: Readonly<Record<string, (option: string) => string>> = {
+  EADDRINUSE: (option) =>
+    `another process listens there: stop it, or choose another port with --${option} (0 takes a free one)`,
+  EACCES: (option) => `this user may not listen there: choose a port above 1023 with --${option}`,
+  EADDRNOTAVAIL: () => 'this machine has no such address: choose another with --bind',
+  ENOTFOUND: () => 'this name leads to no address: choose another with --bind',
 };
 
-export async function listen(
-  server: Server | HttpServer,
-  at: { readonly host: string; readonly port: number; readonly what: string },
-): Promise<string> {
+export async function listen(server: Server | HttpServer, at: Place): Promise<string> {
   const attempt = async (host: string): Promise<void> => {
     server.listen({ host, port: at.port });
     await once(server, 'listening');
@@ -32,7 +38,7 @@ export async function listen(
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     throw new ListenError(
-      `The port ${at.port} for ${at.what} at ${at.host} cannot be used: ${sentences[code] ?? message}.`,
+      `The port ${at.port} for ${at.what} at ${at.host} cannot be used: ${sentences[code]?.(at.option) ?? message}.`,
     );
   }
   // From now on it is about a client that could not be accepted: without a listener it would end the process.

@@ -45,6 +45,7 @@ async function listenHealth(config: Config, connectionsMax: number): Promise<Hea
     host: config.bind,
     port: config['http-port'],
     what: 'health and metrics',
+    option: 'http-port',
   });
   return { port, address };
 }

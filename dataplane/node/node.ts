@@ -389,7 +389,7 @@ export class Node {
         }),
     });
     this.#drivers = drivers;
-    return this.#listen(drivers.tcp, config['driver-port'], 'drivers');
+    return this.#listen(drivers.tcp, 'driver-port', 'drivers');
   }
 
   #report(database: Database, disk: DiskGate): NodeReport {
@@ -408,19 +408,21 @@ export class Node {
   }
 
   async #listenWeb(database: Database, passwords: PasswordChecker): Promise<string> {
-    const { config, shares, hosts } = this.#options;
+    const { shares, hosts } = this.#options;
     const web = new HttpPort({
       limits: { ...httpLimits, connectionsMax: shares.httpConnections },
       hosts,
       answer: webServer(() => this.#webStatus(database), webLogin(passwords, this.#logins)),
     });
     this.#web = web;
-    return this.#listen(web.tcp, config['web-port'], 'people and programs');
+    return this.#listen(web.tcp, 'web-port', 'people and programs');
   }
 
-  async #listen(server: Server, port: number, what: string): Promise<string> {
+  async #listen(server: Server, option: 'driver-port' | 'web-port', what: string): Promise<string> {
+    const { config } = this.#options;
     this.#servers.push(server);
-    const address = await listen(server, { host: this.#options.config.bind, port, what });
+    const at = { host: config.bind, port: config[option], what, option };
+    const address = await listen(server, at);
     this.#portLog.follow(server, what);
     return address;
   }

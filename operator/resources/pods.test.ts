@@ -85,6 +85,13 @@ describe('the pods of a pool', () => {
     expect(template.metadata.annotations['photondb.io/revision']).to.equal(revision);
   });
 
+  it('are asked whether they have started once they listen, and may wait with their answer', () => {
+    const { initialDelaySeconds = 0, timeoutSeconds = 1 } = container?.startupProbe ?? {};
+    expect(initialDelaySeconds).to.be.at.least(1);
+    // The node holds its answer for 8 s at most.
+    expect(timeoutSeconds).to.be.above(8);
+  });
+
   it('are found by Prometheus, and carry no role: roles change without a new pod', () => {
     expect(template.metadata.annotations).to.include({
       'prometheus.io/scrape': 'true',

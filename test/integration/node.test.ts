@@ -250,6 +250,7 @@ describe('a node', function node() {
     busy.close();
     expect(taken.code).to.equal(1);
     expect(taken.stderr).to.contain(`The port ${port} for drivers`);
+    expect(taken.stderr).to.contain('choose another port with --driver-port');
     const unknown = await refused(['--data-dir', directory, '--colour', 'red']);
     expect([unknown.code, unknown.stderr]).to.deep.equal([
       2,
