@@ -81,13 +81,13 @@ export interface PhotonCluster {
        */
       resources?: {
         /**
-         * Amounts by resource, such as cpu and memory.
+         * Amounts by resource, such as cpu and memory. Fractions are texts or thousandths, such as "0.5" or 500m.
          */
         requests?: {
           [k: string]: string | number;
         };
         /**
-         * Amounts by resource, such as cpu and memory.
+         * Amounts by resource, such as cpu and memory. Fractions are texts or thousandths, such as "0.5" or 500m.
          */
         limits?: {
           [k: string]: string | number;
@@ -232,7 +232,7 @@ export interface PhotonCluster {
       revision?: string;
     }[];
     /**
-     * The Secret with the password of the user admin.
+     * The Secret with the password of the user admin, once it is there.
      */
     passwordSecret?: string;
     /**
