@@ -54,6 +54,12 @@ function unscheduled(message: string): Status {
   return { conditions: [{ type: 'PodScheduled', status: 'False', message }] };
 }
 
+const running: Status = {
+  containerStatuses: [
+    { name: 'photondb', state: { running: { startedAt: '2026-01-01T00:50:00Z' } } },
+  ],
+};
+
 describe('the trouble of a pod', () => {
   const pending = { name: 'data-orders-main-0-0', phase: 'Pending' };
   const noRoom = '0/3 nodes are available: 3 Insufficient memory.';
@@ -314,6 +320,28 @@ describe('the trouble of a pod', () => {
       false,
     ],
     [
+      'its machine is lost',
+      {
+        nodeName: 'm1',
+        status: running,
+        events: [event('Pod', 'NodeNotReady', 'Node is not ready', minuteMs)],
+      },
+      'NodesUnknown',
+      ['machine m1 does not answer'],
+      false,
+    ],
+    [
+      'its process hangs',
+      {
+        nodeName: 'm1',
+        status: running,
+        events: [event('Pod', 'Unhealthy', 'Readiness probe failed: context deadline exceeded')],
+      },
+      'NodesUnhealthy',
+      ['does not answer', 'context deadline exceeded'],
+      false,
+    ],
+    [
       'a machine does not admit it',
       {
         nodeName: 'm1',
@@ -371,6 +399,21 @@ describe('the trouble of a pod', () => {
           ],
         },
         events: [event('Pod', 'FailedCreatePodSandBox', 'over')],
+      },
+    ],
+    [
+      'answers by itself what it lacks',
+      {
+        nodeName: 'm1',
+        status: running,
+        events: [
+          event(
+            'Pod',
+            'Unhealthy',
+            'Readiness probe failed: HTTP probe failed with statuscode: 503',
+          ),
+          event('Pod', 'Unhealthy', 'Startup probe failed: connection refused'),
+        ],
       },
     ],
     [

@@ -135,6 +135,26 @@ function kubeletTrouble(pod: Pod, evidence: Evidence): Trouble | undefined {
   return { reason, message, isCertain: false };
 }
 
+/** A probe that failed longer ago is no news. */
+const probeAgeMaxMs = 60_000;
+
+/** Containers that run, and do not serve: their machine is lost, or their process hangs. */
+function silentTrouble(pod: Pod, evidence: Evidence): Trouble | undefined {
+  const lost = newestOf(evidence, 'Pod', ['NodeNotReady']);
+  if (lost !== undefined) {
+    const machine = pod.spec?.nodeName ?? 'of the pod';
+    const message = `machine ${machine} does not answer (NodeNotReady): bring it back, or delete it from Kubernetes so that the pod may move`;
+    return { reason: reasons.nodesUnknown, message, isCertain: false };
+  }
+  const probe = newestOf(evidence, 'Pod', ['Unhealthy']);
+  // A node that answers with an error reports by itself what it lacks; a start takes its time.
+  const isHanging =
+    probe !== undefined && probe.ageMs <= probeAgeMaxMs && !/^Startup|statuscode/.test(probe.note);
+  if (!isHanging) return undefined;
+  const message = `the process of the pod does not answer: ${shortened(probe.note)}`;
+  return { reason: reasons.nodesUnhealthy, message, isCertain: false };
+}
+
 /** A failed pull in the words of the kubelet's event. */
 function pullNote(evidence: Evidence): string | undefined {
   const event = newestOf(evidence, 'Pod', ['Failed']);
@@ -154,8 +174,9 @@ export function troubleOfPod(facts: PodFacts, evidence: Evidence): Trouble | und
     (pod.spec?.nodeName === undefined ? claimTrouble(evidence) : undefined) ??
     unscheduled(pod) ??
     troubleOfContainers({ ...facts, pullNote: pullNote(evidence) }) ??
-    (isStarted ? undefined : kubeletTrouble(pod, evidence)) ??
-    (isStarted ? undefined : eviction(evidence))
+    (isStarted
+      ? silentTrouble(pod, evidence)
+      : (kubeletTrouble(pod, evidence) ?? eviction(evidence)))
   );
 }
 

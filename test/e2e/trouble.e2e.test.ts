@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { stringify } from 'yaml';
+import { containerProcess } from '../../k8s/local/cluster/chaos.ts';
+import { signalProcess } from '../../k8s/local/host/processes.ts';
 import { kubectlOf, podField, until } from './cluster-under-test.ts';
 import { startPhoton } from './photon-under-test.ts';
 import type { Photon } from './photon-under-test.ts';
@@ -172,5 +174,25 @@ describe('a cluster whose pod does not run', () => {
     expect(await podField(photon.cluster, photon.pod, field, photon.namespace)).to.equal(
       `${uid} 0`,
     );
+  });
+
+  it('does not answer: with the words of the probe, and only while it hangs', async function hang() {
+    this.timeout(120_000);
+    const id = await podField(
+      photon.cluster,
+      photon.pod,
+      '{.status.containerStatuses[0].containerID}',
+      photon.namespace,
+    );
+    const pid = containerProcess(id);
+    signalProcess(pid, 'SIGSTOP');
+    try {
+      const { message } = await said(photon.name, 'Ready', 'NodesUnhealthy');
+      expect(message).to.contain('the process of the pod does not answer');
+      expect((await conditions(photon.name))['Available']).to.include({ status: 'False' });
+    } finally {
+      signalProcess(pid, 'SIGCONT');
+    }
+    await said(photon.name, 'Ready', 'Fulfilled');
   });
 });
