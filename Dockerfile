@@ -3,13 +3,18 @@
 #   docker run photondb dataplane/node/main.ts --data-dir /data
 # It runs as non-root, with a read-only root file system; what is written goes to volumes.
 
-FROM node:26-slim AS packages
+# By digest: a tag may change its meaning. Of the base, only the C library and the certificates are used.
+ARG BASE=node:26-slim@sha256:c0753125a3789977aefe869cbebccf70e3cfd7ea84ca48547458f02e4f1d7146
+
+FROM ${BASE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The pinned Node of package.json is for machines without one: the base image has its own.
-RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-*
+# Node comes from package-lock.json, with its integrity hash: the one that the tests run.
+RUN npm ci --omit=dev --ignore-scripts && \
+    mv node_modules/node-linux-*/bin/node /node && rm -rf node_modules/node-linux-*
 
-FROM node:26-slim
+FROM ${BASE}
+COPY --from=packages /node /usr/local/bin/node
 ENV NODE_ENV=production NODE_OPTIONS=--disable-warning=ExperimentalWarning
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -80,5 +88,13 @@ describe('an image', () => {
       'node_modules/express',
       'node_modules/@lmdb/lmdb-linux-x64',
     ]);
+  });
+
+  it('has a Dockerfile beside it that names its base by digest, and takes the pinned Node', () => {
+    const text = readFileSync(join(import.meta.dirname, '..', '..', '..', 'Dockerfile'), 'utf8');
+    const bases = [...text.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
+    expect(new Set(bases)).to.deep.equal(new Set(['${BASE}']));
+    expect(text).to.match(/^ARG BASE=\S+@sha256:[0-9a-f]{64}$/m);
+    expect(text).to.contain('mv node_modules/node-linux-*/bin/node /node');
   });
 });
