@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { expect } from 'chai';
+import * as fc from 'fast-check';
 import { decodeHook, decodeIndex, encodeHook, encodeIndex } from './function-blob.ts';
 
 const field = [
@@ -104,6 +105,33 @@ describe('functions as bytes', () => {
     other.set(whole);
     other[25] = 1;
     expect(decodeIndex(other)).to.deep.include({ reason: 'it is a function in JavaScript' });
+  });
+
+  it('reads back every term', () => {
+    const { term } = fc.letrec<{ term: unknown; object: object }>((tie) => ({
+      term: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom(null, true, 1.5, -3, 'ü\u0000"', ''),
+        fc.tuple(fc.integer({ min: 12, max: 197 }), fc.array(tie('term'), { maxLength: 3 })),
+        fc.tuple(
+          fc.integer({ min: 12, max: 197 }),
+          fc.array(tie('term'), { maxLength: 2 }),
+          fc.dictionary(fc.string(), tie('term'), {
+            minKeys: 1,
+            maxKeys: 2,
+            noNullPrototype: true,
+          }),
+        ),
+        tie('object'),
+      ),
+      object: fc.dictionary(fc.string(), tie('term'), { maxKeys: 3, noNullPrototype: true }),
+    }));
+    fc.assert(
+      fc.property(term, fc.array(fc.integer(), { maxLength: 5 }), (body, parameters) => {
+        const value = [69, [[2, parameters], body]];
+        expect(decodeHook(encodeHook(value))).to.deep.equal({ type: 'decoded', value });
+      }),
+    );
   });
 
   it('survives any damage to its bytes', () => {
