@@ -5,7 +5,7 @@
  * Reads are synchronous. A write is asynchronous and resolves when it is *visible*; it is *durable*
  * only once `flushed()` says so. Keys order by unsigned bytes.
  */
-export const databaseNames = ['meta', 'data', 'index', 'chunk'] as const;
+export const databaseNames = ['meta', 'data', 'index', 'chunk', 'catalog'] as const;
 export type DatabaseName = (typeof databaseNames)[number];
 
 /** A half-open range `[start, end)` of keys; a missing bound is open. */

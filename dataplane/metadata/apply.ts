@@ -1,4 +1,5 @@
 import { unreachable } from '../common/assert.ts';
+import { tablesWithout } from './changes.ts';
 import { applied, refused } from './command.ts';
 import type { MetadataCommand, MetadataResult, TableConfig } from './command.ts';
 import {
@@ -75,7 +76,7 @@ function dropDatabase(state: MetadataState, name: string): MetadataResult {
   return applied({
     ...state,
     databases: without(state.databases, new Set([database.id])),
-    tables: without(state.tables, new Set(tables.map((table) => table.id))),
+    tables: tablesWithout(state.tables, new Set(tables.map((table) => table.id))),
     garbage: [...state.garbage, ...tables.flatMap(garbageOf)],
   });
 }
@@ -151,7 +152,7 @@ function dropTable(state: MetadataState, id: string): MetadataResult {
   if (table === undefined) return refused('The table was dropped.');
   return applied({
     ...state,
-    tables: without(state.tables, new Set([id])),
+    tables: tablesWithout(state.tables, new Set([id])),
     garbage: [...state.garbage, ...garbageOf(table)],
   });
 }

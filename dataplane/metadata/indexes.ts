@@ -1,3 +1,4 @@
+import { tablesWith } from './changes.ts';
 import { applied, refused } from './command.ts';
 import type { MetadataResult, Refused } from './command.ts';
 import { qualifiedName, userIndexes } from './state.ts';
@@ -5,7 +6,7 @@ import type { Garbage, IndexRecord, MetadataState, TableRecord } from './state.t
 
 /** Changes of the indexes of a table: those of users, and that over the field of a TTL. */
 export function withTable(state: MetadataState, table: TableRecord): MetadataState {
-  return { ...state, tables: { ...state.tables, [table.id]: table } };
+  return { ...state, tables: tablesWith(state.tables, table) };
 }
 
 export const garbageOfIndex = ({ keyspace }: Pick<IndexRecord, 'keyspace'>): Garbage => ({

@@ -1,3 +1,5 @@
+import { lookupOf } from './lookup.ts';
+
 /**
  * What the cluster knows of databases, tables, indexes and users: the state that the metadata log
  * builds. Plain data, so that a snapshot of it is its JSON text.
@@ -91,13 +93,12 @@ export function databaseByName(state: MetadataState, name: string): DatabaseReco
 }
 
 export function tablesOf(state: MetadataState, databaseId: string): TableRecord[] {
-  return Object.values(state.tables)
-    .filter((table) => table.databaseId === databaseId)
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const tables = lookupOf(state.tables).byName.get(databaseId)?.values() ?? [];
+  return [...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export function tableOfKeyspace(state: MetadataState, keyspace: number): TableRecord | undefined {
-  return Object.values(state.tables).find((table) => table.keyspace === keyspace);
+  return lookupOf(state.tables).byKeyspace.get(keyspace);
 }
 
 /** `database.table` */
@@ -113,5 +114,5 @@ export function tableByName(
   databaseId: string,
   name: string,
 ): TableRecord | undefined {
-  return tablesOf(state, databaseId).find((table) => table.name === name);
+  return lookupOf(state.tables).byName.get(databaseId)?.get(name);
 }

@@ -1,7 +1,6 @@
 import { allEnded } from '../common/all-ended.ts';
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
-import { encodeUtf8 } from '../common/bytes.ts';
 import { spawn } from '../common/spawn.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { emptyState } from '../metadata/state.ts';
@@ -17,7 +16,8 @@ import type { ApplyItem } from './apply-queue.ts';
 import type { ApplyStore, GroupLog } from './contract.ts';
 import type { Damage } from './damage.ts';
 import { writeMark } from './damage-mark.ts';
-import { entryKind } from './entry-kind.ts';
+import { hasRecords, readMetadata, writeMetadata } from './catalog.ts';
+import { entryKind, metadataGroup } from './entry-kind.ts';
 import { EntryNotApplicableError, gapInStore } from './errors.ts';
 import type { IndexFailures } from './index-failures.ts';
 import { park, unpark } from './parked.ts';
@@ -66,10 +66,6 @@ const gatherMs = 200;
 /** How often the log is asked to let go of what the medium has. */
 const checkpointMs = 1_000;
 
-/** The log's group of the metadata. */
-export const metadataGroup = 0;
-const metadataKey = encodeUtf8('metadata');
-
 export function readApplied(transaction: ReadTransaction, group: number): number {
   const bytes = transaction.get('meta', metaKey('applied', group));
   return bytes === undefined ? 0 : new ByteReader(bytes).u64();
@@ -83,13 +79,6 @@ const groupsOf = (state: MetadataState): number[] => [
 
 export function writeApplied(transaction: WriteTransaction, group: number, index: number): void {
   transaction.put('meta', metaKey('applied', group), new ByteWriter(16).u64(index).finish());
-}
-
-export function readMetadata(transaction: ReadTransaction): MetadataState | undefined {
-  const bytes = transaction.get('meta', metadataKey);
-  return bytes === undefined
-    ? undefined
-    : (JSON.parse(Buffer.from(bytes).toString('utf8')) as MetadataState);
 }
 
 /** What was written here was checked before: this is the second wall, and costs nothing. */
@@ -120,6 +109,8 @@ export class Applier {
   readonly #queue = new ApplyQueue();
   /** The metadata that the store has told to have; what it shows may be newer. */
   #stored: MetadataState;
+  /** What the store was given last, of which it has a record of each table; undefined without any. */
+  #written: MetadataState | undefined;
   /** Groups in quarantine: their entries change no rows, and are kept. */
   readonly #quarantined = new Map<number, Damage>();
   /** By keyspace. */
@@ -140,7 +131,9 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
-    this.#stored = options.store.read(readMetadata) ?? emptyState;
+    const stored = options.store.read(readMetadata);
+    this.#stored = stored ?? emptyState;
+    this.#written = options.store.read(hasRecords) ? stored : undefined;
   }
 
   /** From now on the log is released as the medium catches up. */
@@ -285,8 +278,10 @@ export class Applier {
     const statistics = new StatisticsChanges(this.#options.walks);
     const positions = new Map<number, number>();
     let [count, operations] = [0, 0];
+    let metadata = this.#written;
     for (const item of this.#queue) {
       if (this.#applyItem(transaction, item, statistics)) advance(transaction, positions, item);
+      if (item.type === 'metadata') metadata = item.state;
       count += 1;
       operations += operationsOf(item);
       if (operations >= operationsPerSliceMax || performance.now() > deadline) break;
@@ -294,6 +289,8 @@ export class Applier {
     statistics.write(transaction);
     this.#options.failures.save(transaction);
     for (const [group, index] of positions) writeApplied(transaction, group, index);
+    if (metadata !== undefined) writeMetadata(transaction, this.#written, metadata);
+    this.#written = metadata;
     return this.#queue.take(count);
   }
 
@@ -303,10 +300,7 @@ export class Applier {
     item: ApplyItem,
     statistics: StatisticsChanges,
   ): boolean {
-    if (item.type === 'metadata') {
-      transaction.put('meta', metadataKey, encodeUtf8(JSON.stringify(item.state)));
-      return true;
-    }
+    if (item.type === 'metadata') return true;
     const { group, index } = item;
     const indexes = this.#options.indexesOf(group);
     if (indexes === undefined) return false;

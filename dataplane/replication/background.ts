@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MetadataCommand } from '../metadata/command.ts';
+import type { TableChanges } from '../metadata/changes.ts';
 import type { Garbage, IndexRecord, MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { clearKeyspace } from './clear.ts';
@@ -33,6 +34,8 @@ const againAfterMs = 1_000;
 export class Background {
   readonly #options: BackgroundOptions;
   readonly #running = new Map<number, Promise<void>>();
+  /** By identifier: tables with an index that is not ready. */
+  readonly #unbuilt = new Map<string, TableRecord>();
   /** How far the builds of this process are for certain: no crash takes anything of it back. */
   readonly #progress = new Map<number, number>();
 
@@ -40,14 +43,18 @@ export class Background {
     this.#options = options;
   }
 
-  /** Begins what the metadata asks for now. */
-  start(): void {
-    const { tables, garbage } = this.#options.state();
-    for (const table of Object.values(tables)) {
+  /** Begins what the metadata asks for, which changed so since the last call. */
+  start({ put, removed }: TableChanges): void {
+    for (const { id } of removed) this.#unbuilt.delete(id);
+    for (const table of put) {
+      if (table.indexes.every(({ ready }) => ready)) this.#unbuilt.delete(table.id);
+      else this.#unbuilt.set(table.id, table);
+    }
+    for (const table of this.#unbuilt.values()) {
       if (this.#options.isDamaged(table.keyspace)) continue;
       for (const index of table.indexes) if (!index.ready) this.#startBuild(table, index);
     }
-    for (const piece of garbage) this.#startClearing(piece);
+    for (const piece of this.#options.state().garbage) this.#startClearing(piece);
   }
 
   /** The share of a table that the build of an index has done. */

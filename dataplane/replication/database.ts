@@ -5,6 +5,7 @@ import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import type { StoreStatistics } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
+import { tableChanges } from '../metadata/changes.ts';
 import { emptyState, qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
@@ -12,7 +13,9 @@ import { StorageCorruptError } from '../table/errors.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import type { Finding } from '../table/keyspace-scrub.ts';
 import { readStatistics } from '../table/statistics.ts';
-import { Applier, metadataGroup, readApplied, readMetadata } from './applier.ts';
+import { Applier, readApplied } from './applier.ts';
+import { readMetadata } from './catalog.ts';
+import { metadataGroup } from './entry-kind.ts';
 import { Background } from './background.ts';
 import { removeStrays } from './clear.ts';
 import type { ApplyStore, CompileIndex, DocumentCodec, GroupLog, LogReplay } from './contract.ts';
@@ -114,6 +117,8 @@ export class Database {
   readonly #replay: Replay;
   readonly #watchers = new Set<() => void>();
   #state: MetadataState = emptyState;
+  /** Of which the tables have groups. */
+  #served: MetadataState = emptyState;
   #metadata: MetadataGroup | undefined;
   #log: GroupLog | undefined;
   #fail: (error: Error) => void = () => undefined;
@@ -540,26 +545,25 @@ export class Database {
     });
   }
 
-  /** Makes groups, indexes and background work what the metadata says. */
+  /** Makes groups, indexes and background work what the metadata says, where it has changed. */
   #adopt(state: MetadataState): void {
+    const before = this.#state;
     this.#state = state;
-    const tables = Object.values(state.tables);
-    const indexes = tables.flatMap((table) => table.indexes);
-    this.#indexes.adopt(indexes);
+    this.#indexes.adopt(tableChanges(before, state), before);
     if (this.#metadata === undefined || this.#isForRepair) return;
-    const live = new Set(tables.map((table) => table.keyspace));
-    for (const keyspace of this.#groups.keys()) {
-      if (live.has(keyspace)) continue;
+    const changes = tableChanges(this.#served, state);
+    this.#served = state;
+    for (const { keyspace } of changes.removed) {
       this.#groups.get(keyspace)?.options.cache.forget();
       this.#groups.delete(keyspace);
       this.integrity.groups.clear(keyspace);
       this.integrity.documents.forget(keyspace);
       this.#unchecked.forget(keyspace);
     }
-    for (const table of tables) {
+    for (const table of changes.put) {
       if (!this.#groups.has(table.keyspace)) this.#groups.set(table.keyspace, this.#groupOf(table));
     }
-    if (this.frozen === undefined) this.#background.start();
+    if (this.frozen === undefined) this.#background.start(changes);
     this.#notify();
   }
 

@@ -4,11 +4,11 @@ import { applyMetadata } from '../metadata/apply.ts';
 import { readMetadataCommand } from '../metadata/command-format.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import type { MetadataState } from '../metadata/state.ts';
-import { metadataGroup } from './applier.ts';
+
 import type { Applier } from './applier.ts';
 import type { GroupLog, LogEntry } from './contract.ts';
 import { isRefusal, ReplayError } from './errors.ts';
-import { entryKind, onlyTerm } from './entry-kind.ts';
+import { entryKind, onlyTerm, metadataGroup } from './entry-kind.ts';
 
 const encodeMetadata = (command: MetadataCommand): Uint8Array =>
   encodeUtf8(JSON.stringify(command));

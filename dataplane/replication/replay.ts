@@ -1,7 +1,7 @@
 import type { MetadataState } from '../metadata/state.ts';
 import { decodeCommand } from '../table/command.ts';
 import type { Command } from '../table/command.ts';
-import { metadataGroup, readApplied } from './applier.ts';
+import { readApplied } from './applier.ts';
 import type { Applier } from './applier.ts';
 import type { ApplyStore, GroupLog, LogEntry } from './contract.ts';
 import type { Damage } from './damage.ts';
@@ -9,7 +9,7 @@ import { EntryNotApplicableError, gapInReplay, logBehindStore } from './errors.t
 import { MetadataFrozenError, unknownGroup } from './errors.ts';
 import { replayMetadata } from './metadata-group.ts';
 import { ReplayedEntries } from './replayed.ts';
-import { entryKind } from './entry-kind.ts';
+import { entryKind, metadataGroup } from './entry-kind.ts';
 import { entryOverheadBytes } from './table-group.ts';
 
 export interface ReplayHost {

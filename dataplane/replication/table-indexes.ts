@@ -1,4 +1,5 @@
 import type { ReadTransaction } from '../kv/store.ts';
+import type { TableChanges } from '../metadata/changes.ts';
 import { qualifiedName, userIndexes } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
@@ -64,15 +65,16 @@ export class TableIndexes {
     return this.failures.of(keyspace) === undefined ? this.#indexes.get(keyspace) : undefined;
   }
 
-  /** Makes the compiled indexes those of the metadata. */
-  adopt(indexes: readonly IndexRecord[]): void {
-    const wanted = new Set(indexes.map(({ keyspace }) => keyspace));
-    for (const keyspace of this.#indexes.keys()) {
+  /** Makes the compiled indexes those of the metadata, which changed so since `before`. */
+  adopt({ put, removed }: TableChanges, before: MetadataState): void {
+    const old = [...removed, ...put.flatMap(({ id }) => before.tables[id] ?? [])];
+    const wanted = new Set(put.flatMap(({ indexes }) => indexes.map(({ keyspace }) => keyspace)));
+    for (const { keyspace } of old.flatMap(({ indexes }) => indexes)) {
       if (wanted.has(keyspace)) continue;
       this.#indexes.delete(keyspace);
       this.failures.forget(keyspace);
     }
-    for (const { keyspace, definition, multi, geo } of indexes) {
+    for (const { keyspace, definition, multi, geo } of put.flatMap(({ indexes }) => indexes)) {
       if (this.#indexes.has(keyspace)) continue;
       const compiled = this.failures.guarded(keyspace, (failed) =>
         this.#options.compileIndex(definition, multi, geo, failed),

@@ -1,0 +1,71 @@
+import { expect } from 'chai';
+import { array, assert, boolean, constantFrom, integer, property, record } from 'fast-check';
+import { tableChanges, tablesWith, tablesWithout } from './changes.ts';
+import type { Tables } from './changes.ts';
+import { emptyState, tableByName, tableOfKeyspace, tablesOf } from './state.ts';
+import type { MetadataState, TableRecord } from './state.ts';
+
+const tableOf = (id: string, name: string, databaseId: string, keyspace: number): TableRecord => ({
+  id,
+  name,
+  databaseId,
+  keyspace,
+  primaryKey: 'id',
+  durability: 'hard',
+  shards: 1,
+  replicas: 1,
+  replication: 'sync',
+  partition: 'hash',
+  indexes: [],
+});
+
+const ids = ['a', 'b', 'c', 'd'];
+const step = record({
+  id: constantFrom(...ids),
+  isRemoval: boolean(),
+  database: constantFrom('x', 'y'),
+  suffix: integer({ min: 0, max: 3 }),
+});
+
+const stateOf = (tables: Tables): MetadataState => ({ ...emptyState, tables });
+
+/** The same tables, of which nobody knows how they came to be. */
+const anew = ({ tables }: MetadataState): MetadataState => stateOf({ ...tables });
+
+describe('changes of tables', () => {
+  it('are those that a comparison finds, for one step and for many', () => {
+    assert(
+      property(array(step, { maxLength: 12 }), (steps) => {
+        const states = [stateOf({})];
+        for (const [at, { id, isRemoval, database, suffix }] of steps.entries()) {
+          const { tables } = states.at(-1) ?? emptyState;
+          const keyspace = tables[id]?.keyspace ?? at + 1;
+          // Names are unique within a database, as the state machine keeps them.
+          const table = tableOf(id, `${id}${suffix}`, database, keyspace);
+          const after = isRemoval
+            ? tablesWithout(tables, new Set([id]))
+            : tablesWith(tables, table);
+          states.push(stateOf(after));
+        }
+        const last = states.at(-1) ?? emptyState;
+        for (const before of states) {
+          expect(tableChanges(before, last)).to.deep.include(
+            tableChanges(anew(before), anew(last)),
+          );
+        }
+        for (const state of [...states, ...states.toReversed()]) {
+          const plain = anew(state);
+          for (const database of ['x', 'y']) {
+            expect(tablesOf(state, database)).to.deep.equal(tablesOf(plain, database));
+            for (const table of Object.values(state.tables)) {
+              expect(tableByName(state, database, table.name)).to.equal(
+                tableByName(plain, database, table.name),
+              );
+              expect(tableOfKeyspace(state, table.keyspace)).to.equal(table);
+            }
+          }
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,59 @@
+import { madeOf, stepTo } from './changes.ts';
+import type { TableChanges, Tables } from './changes.ts';
+import type { TableRecord } from './state.ts';
+
+/** Tables by what they are asked for. */
+export interface TableLookup {
+  readonly byKeyspace: ReadonlyMap<number, TableRecord>;
+  /** By database, then by name. */
+  readonly byName: ReadonlyMap<string, ReadonlyMap<string, TableRecord>>;
+}
+
+class Lookup implements TableLookup {
+  readonly byKeyspace = new Map<number, TableRecord>();
+  readonly byName = new Map<string, Map<string, TableRecord>>();
+
+  put(table: TableRecord): void {
+    this.byKeyspace.set(table.keyspace, table);
+    const names = this.byName.get(table.databaseId) ?? new Map<string, TableRecord>();
+    this.byName.set(table.databaseId, names.set(table.name, table));
+  }
+
+  remove({ keyspace, databaseId, name }: TableRecord): void {
+    this.byKeyspace.delete(keyspace);
+    this.byName.get(databaseId)?.delete(name);
+  }
+
+  change({ put, removed }: TableChanges, before: Tables): void {
+    for (const table of removed) this.remove(table);
+    for (const { id } of put) {
+      const known = before[id];
+      if (known !== undefined) this.remove(known);
+    }
+    for (const table of put) this.put(table);
+  }
+}
+
+/** States are never changed, so a lookup holds for as long as its tables do. */
+const lookups = new WeakMap<Tables, Lookup>();
+
+/** The lookup of the tables before moves on with them: whoever asks for those again has it made again. */
+export function lookupOf(tables: Tables): TableLookup {
+  const known = lookups.get(tables);
+  if (known !== undefined) return known;
+  const before = madeOf(tables);
+  const lookup = before === undefined ? undefined : lookups.get(before);
+  const step = before === undefined ? undefined : stepTo(tables, before);
+  if (before === undefined || lookup === undefined || step === undefined) return made(tables);
+  lookups.delete(before);
+  lookup.change(step, before);
+  lookups.set(tables, lookup);
+  return lookup;
+}
+
+function made(tables: Tables): Lookup {
+  const lookup = new Lookup();
+  for (const table of Object.values(tables)) lookup.put(table);
+  lookups.set(tables, lookup);
+  return lookup;
+}
