@@ -1,5 +1,6 @@
 import express from 'express';
 import type { Express } from 'express';
+import { readUtf8 } from '../common/utf8.ts';
 import { adminPage, adminPagePolicy } from './admin-page.ts';
 
 /** What people and programs ask; the users are those of the driver port. */
@@ -40,7 +41,8 @@ export function webServer(status: () => WebStatus, login: WebLogin): Express {
   const server = express().disable('x-powered-by');
   server.use(async (request, response, next) => {
     const [, encoded = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
-    const text = Buffer.from(encoded, 'base64').toString('utf8');
+    const read = readUtf8(Buffer.from(encoded, 'base64'));
+    const text = typeof read === 'string' ? read : '';
     const colon = text.indexOf(':');
     const outcome = await login({
       user: colon < 0 ? undefined : text.slice(0, colon),

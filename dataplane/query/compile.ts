@@ -245,10 +245,12 @@ class Compiler {
       term: [Term.FUNC, args],
       isPattern: node.term === Term.MAKE_OBJ || node.isConstant === true,
     };
+    const { turn } = this.#context;
     const run = (outer: Scope): Value =>
-      new FunctionValue({ ...shape, captured: () => captured(place.scope, outer) }, (values) =>
-        node.run({ values, outer }),
-      );
+      new FunctionValue({ ...shape, captured: () => captured(place.scope, outer) }, (values) => {
+        turn?.call();
+        return node.run({ values, outer });
+      });
     return { pure, determinism, run, term: Term.FUNC };
   }
 
@@ -295,12 +297,13 @@ class Compiler {
     if (definition.noSpread !== undefined && nodes.some(isSpread)) throw logic(definition.noSpread);
     const named = this.#options(definition, parts, place);
     const context = this.#context;
-    const { fuel } = context;
+    const { fuel, turn } = context;
     const written = nodes.map((node) => node.determinism);
     const { path } = place;
     const arrayMax = readingTerms.has(number) ? Number.POSITIVE_INFINITY : context.arrayLimit;
     const run = (values: readonly Value[], scope: Scope): Value | Promise<Value> => {
       fuel?.chargeArguments(number, values);
+      turn?.read(number, values);
       const own = values.slice(0, nodes.length);
       const record = named.record(values.slice(nodes.length), scope);
       const call = { context, args: spread(own, nodes), options: record, determinism: written };

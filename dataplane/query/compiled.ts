@@ -2,6 +2,7 @@ import type { Datum } from '../datum/datum.ts';
 import type { Environment } from './environment.ts';
 import type { DeclaredOptions } from './options.ts';
 import type { Fuel } from './fuel.ts';
+import type { Turn } from './turn.ts';
 import type { FunctionValue, Value } from './value.ts';
 
 /**
@@ -53,6 +54,8 @@ export interface Context {
   readonly compileFunction: (term: unknown, context: Context) => CompiledFunction;
   /** What the evaluation may cost; without it, nothing is counted. */
   readonly fuel?: Fuel;
+  /** What it computed since its last pause; an index function has its fuel instead. */
+  readonly turn?: Turn;
 }
 
 /** A function that is stored by itself, outside of any query. */

@@ -10,6 +10,8 @@ import { logic, spoken } from './failure.ts';
 import { compileFunction } from './function-term.ts';
 import { queryOptions } from './global-options.ts';
 import { compileIndexValues } from './index-function.ts';
+import type { Stream } from './stream.ts';
+import { Turn } from './turn.ts';
 import { withSystemDatabase } from './system-database.ts';
 import {
   ArraySelection,
@@ -45,8 +47,14 @@ function contextOf(
   options: GlobalOptions,
   session: { readonly user: string; readonly signal: AbortSignal },
 ): Context {
+  const turn = new Turn();
+  const pause = async (): Promise<void> => {
+    await environment.pause();
+    turn.begin();
+  };
   const context = {
-    environment,
+    environment: { ...environment, pause },
+    turn,
     signal: session.signal,
     user: session.user,
     nowMs: environment.now(),
@@ -64,7 +72,9 @@ async function outcomeOf(value: Value, context: Context): Promise<Outcome> {
   if (isSequence(value) && !Array.isArray(value))
     return {
       type: 'sequence',
-      cursor: new StreamCursor(streamFrom(value), () => context.environment.now()),
+      cursor: new StreamCursor(inTurns(streamFrom(value), context), () =>
+        context.environment.now(),
+      ),
     };
   if (value instanceof FunctionValue || value instanceof DatabaseValue)
     throw logic(
@@ -72,6 +82,15 @@ async function outcomeOf(value: Value, context: Context): Promise<Outcome> {
     );
   return { type: 'atom', json: answerText(datumOf(value)) };
 }
+
+/** Between the batches of an answer the node has time for others. */
+const inTurns = (stream: Stream, { turn }: Context): Stream => ({
+  next(limit, signal) {
+    turn?.begin();
+    return stream.next(limit, signal);
+  },
+  close: () => stream.close(),
+});
 
 async function groupedText(
   value: Parameters<typeof groupsOf>[0],

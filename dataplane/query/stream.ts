@@ -1,3 +1,4 @@
+import type { Context } from './compiled.ts';
 import type { BatchLimit } from './environment.ts';
 import type { Item } from './value.ts';
 
@@ -40,6 +41,38 @@ export function polite(source: Stream, pause: () => Promise<void>): Stream {
     close: () => source.close(),
   };
 }
+
+/** Items of a stream as one handles them: fewer at a time when that takes long, with pauses between. */
+export function paced(
+  source: Stream,
+  { turn, environment }: Pick<Context, 'turn' | 'environment'>,
+): Stream {
+  let waiting: readonly Item[] = [];
+  let size = pacedItemsMin;
+  return {
+    async next(limit, signal) {
+      if (turn?.isLong === true) {
+        size = Math.max(1, size >> 2);
+        await environment.pause();
+        signal.throwIfAborted();
+      } else size = Math.min(pullLimit.rows, size * 2);
+      if (waiting.length === 0) {
+        const batch = await source.next(limit, signal);
+        if (batch === undefined) return undefined;
+        waiting = batch;
+      }
+      const items = waiting.slice(0, size);
+      waiting = waiting.slice(size);
+      return items;
+    },
+    close: () => {
+      waiting = [];
+      source.close();
+    },
+  };
+}
+
+const pacedItemsMin = 8;
 
 /** Each batch through `step`; an empty result pulls the next one. */
 export function transformed(source: Stream, step: BatchStep): Stream {

@@ -2,7 +2,7 @@ import type { Datum } from '../../datum/datum.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Context } from '../compiled.ts';
 import { about, isMissing, logic, nonExistence, resourceLimit } from '../failure.ts';
-import { batchesOf, polite, streamOf, transformed } from '../stream.ts';
+import { batchesOf, paced, polite, streamOf, transformed } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import {
   ArraySelection,
@@ -178,7 +178,7 @@ export function eachIn(
       stopped = result === true;
       return stopped;
     };
-    for await (const batch of batchesOf(stream, context.signal)) {
+    for await (const batch of batchesOf(paced(stream, context), context.signal)) {
       await eachOf(batch, watched);
       if (stopped) return;
     }

@@ -2,13 +2,13 @@ import { equalDatum } from '../../datum/compare.ts';
 import { DatumSet } from '../../datum/datum-map.ts';
 import { fieldOf } from '../../datum/object.ts';
 import type { Datum } from '../../datum/datum.ts';
-import type { TermCall, TermEntry } from '../compiled.ts';
+import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { define, functionKind, lazyOption, option } from '../options.ts';
 import type { LazyValue, OptionValues } from '../options.ts';
 import { isEmptyError } from '../special-forms.ts';
 import { Term } from '../term-table.ts';
 import { isMissing, logic } from '../failure.ts';
-import { chained, flatMapped, polite, streamOf, transformed } from '../stream.ts';
+import { chained, flatMapped, paced, polite, streamOf, transformed } from '../stream.ts';
 import type { Inner, Stream } from '../stream.ts';
 import {
   ArraySelection,
@@ -51,10 +51,11 @@ const many = Number.POSITIVE_INFINITY;
 type Step = (batch: readonly Item[]) => readonly Item[] | Promise<readonly Item[]>;
 
 /** Arrays at once, everything else batch by batch as it is pulled. */
-function through(target: Value, step: Step): Value | Promise<Value> {
+function through(target: Value, step: Step, context: Context): Value | Promise<Value> {
   const now = itemsNow(target);
   if (now !== undefined) return whenDone(step(now), (items) => items.map(datumOfItem));
-  return new StreamValue(transformed(streamFrom(target), step), undefined, isInfinite(target));
+  const source = paced(streamFrom(target), context);
+  return new StreamValue(transformed(source, step), undefined, isInfinite(target));
 }
 
 const mapping =
@@ -82,6 +83,7 @@ function map(call: TermCall): Value | Promise<Value> {
   return through(
     target,
     mapping((item, results) => whenDone(each(item), (value) => void results.push(datumOf(value)))),
+    call.context,
   );
 }
 
@@ -100,7 +102,9 @@ function concatMap({
   const each = itemFunction(by);
   const now = itemsNow(target);
   if (now === undefined) {
-    const stream = flatMapped(streamFrom(target), (item) => whenDone(each(item), innerOf));
+    const stream = flatMapped(paced(streamFrom(target), context), (item) =>
+      whenDone(each(item), innerOf),
+    );
     return new StreamValue(stream, undefined, isInfinite(target));
   }
   const results: Datum[] = [];
@@ -140,6 +144,7 @@ function forgiving(otherwise: LazyValue | undefined) {
 function filter({
   args: [target = null, predicate = null],
   options,
+  context,
 }: TermCall<OptionValues<typeof filterOptions>>): Value | Promise<Value> {
   const missing = forgiving(options.default);
   const test = predicateOf(predicate);
@@ -159,7 +164,7 @@ function filter({
   const now = itemsNow(target);
   if (now !== undefined) return whenDone(step(now), (items) => sameForm(target, items));
   return new StreamValue(
-    transformed(streamFrom(target), step),
+    transformed(paced(streamFrom(target), context), step),
     tableOf(target),
     isInfinite(target),
   );
@@ -185,20 +190,23 @@ function range({ args: [first, second], context }: TermCall): Value {
   return new StreamValue(stream, undefined, to === Number.POSITIVE_INFINITY);
 }
 
-function zip({ args: [target = null] }: TermCall): Value | Promise<Value> {
-  return through(target, (batch) =>
+function zip({ args: [target = null], context }: TermCall): Value | Promise<Value> {
+  const step: Step = (batch) =>
     batch.map((item) => {
       const pair = objectOfValue(datumOfItem(item));
       const left = fieldOf(pair, 'left');
       if (left === undefined) throw logic('ZIP can only be called on the result of a join.');
       const right = fieldOf(pair, 'right');
       return right === undefined ? left : merged(left, right);
-    }),
-  );
+    });
+  return through(target, step, context);
 }
 
 /** The positions of what is equal, or of what a function holds for; what lacks a field is none. */
-function offsetsOf({ args: [target = null, wanted = null] }: TermCall): Value | Promise<Value> {
+function offsetsOf({
+  args: [target = null, wanted = null],
+  context,
+}: TermCall): Value | Promise<Value> {
   const holds = wanted instanceof FunctionValue ? predicateOf(wanted) : equalTo(wanted);
   let at = -1;
   return through(
@@ -213,6 +221,7 @@ function offsetsOf({ args: [target = null, wanted = null] }: TermCall): Value | 
         },
       );
     }),
+    context,
   );
 }
 

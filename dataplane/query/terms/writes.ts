@@ -225,7 +225,7 @@ async function commit(write: Writing, edits: readonly Edit[]): Promise<void> {
   for (const outcome of await committed(write, edits)) count(write, outcome);
 }
 
-function committed(write: Writing, edits: readonly Edit[]): Promise<readonly EditOutcome[]> {
+async function committed(write: Writing, edits: readonly Edit[]): Promise<readonly EditOutcome[]> {
   const { hook } = write;
   const hooked =
     hook === undefined
@@ -234,7 +234,10 @@ function committed(write: Writing, edits: readonly Edit[]): Promise<readonly Edi
           ...edit,
           evaluate: (old: Datum) => then(edit.evaluate(old), (next) => hook(old, next)),
         }));
-  return write.table.access.edit(hooked, write.durability, write.context.signal);
+  const { signal, turn } = write.context;
+  const outcomes = await write.table.access.edit(hooked, write.durability, signal);
+  turn?.begin();
+  return outcomes;
 }
 
 const failedEdit = (error: unknown): EditOutcome => ({
