@@ -86,20 +86,25 @@ function requireRoom(writer: ByteWriter, characters: number): void {
 
 /** Bytes with 00 as 00 FF, ended by 00 01: what continues is greater than what ends. */
 function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {
-  for (const byte of bytes) {
-    writer.u8(byte);
-    if (byte === 0) writer.u8(0xff);
+  if (bytes.indexOf(0) < 0) writer.bytes(bytes);
+  else {
+    for (const byte of bytes) {
+      writer.u8(byte);
+      if (byte === 0) writer.u8(0xff);
+    }
   }
   writer.u8(0).u8(1);
 }
 
+/** Holds nothing between two calls. */
+const scratch = new DataView(new ArrayBuffer(8));
+
 /** A double whose bits order as numbers: positive ones with the sign set, negative ones inverted. */
 function writeNumber(writer: ByteWriter, value: number): void {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value === 0 ? 0 : value);
-  const negative = (view.getUint8(0) & 0x80) !== 0;
+  scratch.setFloat64(0, value === 0 ? 0 : value);
+  const negative = (scratch.getUint8(0) & 0x80) !== 0;
   for (let at = 0; at < 8; at += 1) {
-    const byte = view.getUint8(at);
+    const byte = scratch.getUint8(at);
     if (negative) writer.u8(~byte & 0xff);
     else writer.u8(at === 0 ? byte | 0x80 : byte);
   }

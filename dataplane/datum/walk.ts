@@ -2,7 +2,7 @@ import { tooDeep, tooLarge } from './errors.ts';
 import { datumDepthMax, datumPartsMax } from './limits.ts';
 
 /** Beyond, a value has the same parts again and again, or is one of the largest. */
-const manyParts = 1_000_000;
+const manyParts = 2 ** 17;
 
 /**
  * The walk through all parts of a value. Values share parts: `[x, x]` sixty times over is made in no time,
