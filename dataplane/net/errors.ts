@@ -1,0 +1,33 @@
+import { PhotonError } from '../common/errors.ts';
+
+/** Too much waits for this peer already; nothing of the request was sent. */
+export class PeerOverloadedError extends PhotonError {
+  readonly code = 'net.overloaded';
+}
+
+/** The peer did not answer in time. Whether it did what was asked is unknown. */
+export class DeadlineError extends PhotonError {
+  readonly code = 'net.deadline';
+}
+
+/** The connection ended before the answer. Whether the peer did what was asked is unknown. */
+export class ConnectionLostError extends PhotonError {
+  readonly code = 'net.connection_lost';
+}
+
+/** The peer answered with an error of its own. */
+export class PeerError extends PhotonError {
+  readonly code = 'net.peer';
+  /** The code of the error at the peer. */
+  readonly peerCode: string;
+
+  constructor(peerCode: string, message: string) {
+    super(message);
+    this.peerCode = peerCode;
+  }
+}
+
+/** The peer, or this node for it, does not take part in the conversation; the connection is closed. */
+export class SessionRefusedError extends PhotonError {
+  readonly code = 'net.session_refused';
+}

@@ -1,0 +1,314 @@
+import type { Clock } from '../common/clock.ts';
+import { PhotonError } from '../common/errors.ts';
+import { spawn } from '../common/spawn.ts';
+import { encodeFrame, frameBytesMax, FrameReader } from '../wire/frame.ts';
+import type { Frame, Priority } from '../wire/frame.ts';
+import {
+  ConnectionLostError,
+  DeadlineError,
+  PeerError,
+  PeerOverloadedError,
+  SessionRefusedError,
+} from './errors.ts';
+import { SendQueue } from './send-queue.ts';
+
+/**
+ * One conversation between two nodes over one connection: requests of both sides, many at a time, with
+ * priorities, deadlines and cancellation. What carries the bytes (TLS, memory) and who the peer is (its
+ * certificate) is known outside. Guarded invariants: every request ends exactly once, with an answer or a
+ * typed error; nothing is answered before both sides have said who they are.
+ */
+const protocolVersion = { min: 1, max: 1 } as const;
+
+export interface Peer {
+  readonly clusterId: string;
+  readonly nodeId: string;
+}
+
+/** The bytes of a connection. */
+export interface Pipe {
+  /** False: it holds enough; `drained` is called when it takes more. */
+  write(bytes: Uint8Array): boolean;
+  close(): void;
+}
+
+export interface Incoming {
+  readonly peer: Peer;
+  readonly type: number;
+  readonly payload: Uint8Array;
+  /** Aborted when the peer cancels, its deadline passes, or the connection ends. */
+  readonly signal: AbortSignal;
+}
+
+export interface SessionOptions {
+  readonly own: Peer;
+  /** The identity that the peer's certificate proves; its first frame must say the same. */
+  readonly expected: Peer;
+  readonly pipe: Pipe;
+  readonly clock: Clock;
+  readonly queueBytesMax: Readonly<Record<Priority, number>>;
+  /** Requests of the peer that are worked on at a time; more are refused. */
+  readonly incomingMax: number;
+  handle(incoming: Incoming): Promise<Uint8Array>;
+  /** Called once, with the reason. */
+  ended(reason: Error): void;
+}
+
+export interface RequestOptions {
+  readonly priority: Priority;
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal;
+}
+
+interface Pending {
+  resolve(payload: Uint8Array): void;
+  reject(error: Error): void;
+}
+
+/** A request's own fields, beside its payload. */
+const requestOverheadBytes = 64;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #reader = new FrameReader();
+  readonly #queue: SendQueue;
+  readonly #pending = new Map<number, Pending>();
+  readonly #incoming = new Map<number, AbortController>();
+  readonly #lifetime = new AbortController();
+  #nextId = 1;
+  #isBlocked = false;
+  #hasGreeted = false;
+  #reason: Error | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#queue = new SendQueue(options.queueBytesMax);
+    const { min: versionMin, max: versionMax } = protocolVersion;
+    this.#send('consensus', { kind: 'hello', versionMin, versionMax, ...options.own });
+  }
+
+  get isOpen(): boolean {
+    return this.#reason === undefined;
+  }
+
+  /** Bytes from the peer. */
+  received(chunk: Uint8Array): void {
+    try {
+      for (const frame of this.#reader.push(chunk)) {
+        if (this.#reason !== undefined) return;
+        this.#take(frame);
+      }
+    } catch (error) {
+      if (!(error instanceof PhotonError)) throw error;
+      this.close(error);
+    }
+  }
+
+  /** The pipe takes more. */
+  drained(): void {
+    this.#isBlocked = false;
+    this.#flush();
+  }
+
+  /** Asks the peer; rejects with a typed error that says whether the request may have been carried out. */
+  request(type: number, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    if (this.#reason !== undefined) return Promise.reject(this.#reason);
+    if (payload.byteLength > frameBytesMax - requestOverheadBytes) {
+      return Promise.reject(
+        new PeerOverloadedError(`A request holds at most ${frameBytesMax} bytes.`),
+      );
+    }
+    const { priority, deadlineMs, signal } = options;
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    const id = this.#nextId;
+    this.#nextId = (this.#nextId + 1) >>> 0;
+    const frame = { kind: 'request', id, type, priority, deadlineMs, payload } as const;
+    if (!this.#send(priority, frame)) {
+      return Promise.reject(
+        new PeerOverloadedError(
+          `${this.#queue.bytesOf(priority)} bytes of priority ${priority} wait for node ${this.#options.expected.nodeId}; the request was not sent.`,
+        ),
+      );
+    }
+    return this.#answer(id, deadlineMs, signal);
+  }
+
+  #answer(id: number, deadlineMs: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const over = new AbortController();
+    const end = (): void => {
+      this.#pending.delete(id);
+      signal?.removeEventListener('abort', aborted);
+      over.abort();
+    };
+    const giveUp = (error: Error): void => {
+      end();
+      this.#send('consensus', { kind: 'cancel', id });
+      reject(error);
+    };
+    const aborted = (): void => giveUp(signal?.reason as Error);
+    signal?.addEventListener('abort', aborted, { once: true });
+    this.#pending.set(id, {
+      resolve: (payload) => (end(), resolve(payload)),
+      reject: (error) => (end(), reject(error)),
+    });
+    const { nodeId } = this.#options.expected;
+    this.#after(deadlineMs, over.signal, () =>
+      giveUp(new DeadlineError(`Node ${nodeId} did not answer within ${deadlineMs} ms.`)),
+    );
+    return promise;
+  }
+
+  /** Calls `act` after a time, unless the signal is aborted before. */
+  #after(ms: number, signal: AbortSignal, act: () => void): void {
+    spawn(
+      async () => {
+        try {
+          await this.#options.clock.sleep(ms, signal);
+        } catch {
+          return;
+        }
+        act();
+      },
+      (error) => this.close(error as Error),
+    );
+  }
+
+  /** Ends the session; the peer is told why. */
+  close(reason: Error): void {
+    if (this.#reason !== undefined) return;
+    const code = reason instanceof PhotonError ? reason.code : 'net.closed';
+    this.#send('consensus', { kind: 'bye', code, message: reason.message });
+    this.#end(reason);
+    this.#options.pipe.close();
+  }
+
+  /** The connection is gone. */
+  lost(): void {
+    this.#end(new ConnectionLostError('The connection has ended.'));
+  }
+
+  #end(reason: Error): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#lifetime.abort(reason);
+    for (const controller of this.#incoming.values()) controller.abort(reason);
+    this.#incoming.clear();
+    const lost = new ConnectionLostError(
+      `The connection to node ${this.#options.expected.nodeId} ended before the answer: ${reason.message}`,
+    );
+    for (const pending of this.#pending.values()) pending.reject(lost);
+    this.#options.ended(reason);
+  }
+
+  #send(priority: Priority, frame: Frame): boolean {
+    if (this.#reason !== undefined) return false;
+    if (!this.#queue.push(priority, encodeFrame(frame))) return false;
+    this.#flush();
+    return true;
+  }
+
+  #flush(): void {
+    while (!this.#isBlocked) {
+      const bytes = this.#queue.take();
+      if (bytes === undefined) return;
+      this.#isBlocked = !this.#options.pipe.write(bytes);
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (!this.#hasGreeted) return this.#greeted(frame);
+    switch (frame.kind) {
+      case 'request':
+        return this.#serve(frame);
+      case 'response':
+        return this.#pending.get(frame.id)?.resolve(frame.payload.slice());
+      case 'failure':
+        return this.#pending.get(frame.id)?.reject(new PeerError(frame.code, frame.message));
+      case 'cancel':
+        return this.#incoming.get(frame.id)?.abort(new ConnectionLostError('The peer cancelled.'));
+      case 'ping':
+        return void this.#send('consensus', { kind: 'pong', nonce: frame.nonce });
+      case 'bye':
+        return this.#end(
+          new SessionRefusedError(`The peer ended the connection: ${frame.message}`),
+        );
+      default:
+        // Kinds that this version does not use; a peer of a newer one may.
+        return undefined;
+    }
+  }
+
+  #greeted(frame: Frame): void {
+    const { own, expected } = this.#options;
+    if (frame.kind !== 'hello') {
+      throw new SessionRefusedError('The peer did not begin by saying who it is.');
+    }
+    const { versionMin, versionMax, clusterId, nodeId } = frame;
+    if (versionMin > protocolVersion.max || versionMax < protocolVersion.min) {
+      throw new SessionRefusedError(
+        `The peer speaks versions ${versionMin} to ${versionMax} of the protocol between nodes, this node ${protocolVersion.min} to ${protocolVersion.max}. Upgrade one version at a time.`,
+      );
+    }
+    if (clusterId !== own.clusterId) {
+      throw new SessionRefusedError(
+        `The peer belongs to cluster ${clusterId}, this node to ${own.clusterId}.`,
+      );
+    }
+    if (nodeId !== expected.nodeId || clusterId !== expected.clusterId) {
+      throw new SessionRefusedError(
+        `The peer calls itself ${nodeId}, and its certificate says ${expected.nodeId}.`,
+      );
+    }
+    this.#hasGreeted = true;
+  }
+
+  #serve({
+    id,
+    type,
+    payload,
+    priority,
+    deadlineMs,
+  }: Extract<Frame, { readonly deadlineMs: number }>): void {
+    const { incomingMax, expected: peer } = this.#options;
+    const fail = (code: string, message: string): void =>
+      void this.#send('consensus', { kind: 'failure', id, code, message });
+    if (this.#incoming.has(id)) return fail('net.duplicate', `Request ${id} is under way already.`);
+    if (this.#incoming.size >= incomingMax) {
+      return fail('net.overloaded', `This node works on ${incomingMax} requests of yours already.`);
+    }
+    const controller = new AbortController();
+    this.#incoming.set(id, controller);
+    this.#after(deadlineMs, controller.signal, () =>
+      controller.abort(new DeadlineError('The deadline of the request has passed.')),
+    );
+    const { signal } = controller;
+    spawn(
+      async () => {
+        const answer = await this.#options.handle({
+          peer,
+          type,
+          payload: payload.slice(),
+          signal,
+        });
+        this.#finish(id, controller);
+        if (answer.byteLength > frameBytesMax - requestOverheadBytes) {
+          return fail('net.too_large', `The answer has ${answer.byteLength} bytes.`);
+        }
+        const isSent = this.#send(priority, { kind: 'response', id, payload: answer });
+        if (!isSent) fail('net.overloaded', 'Too many answers wait for you.');
+      },
+      (error) => {
+        this.#finish(id, controller);
+        const code = error instanceof PhotonError ? error.code : 'net.internal';
+        fail(code, (error as Error).message);
+      },
+    );
+  }
+
+  #finish(id: number, controller: AbortController): void {
+    if (this.#incoming.get(id) === controller) this.#incoming.delete(id);
+    // Ends the wait for the deadline.
+    controller.abort();
+  }
+}
