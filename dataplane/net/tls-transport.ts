@@ -1,0 +1,172 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:tls';
+import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
+import { SessionRefusedError } from './errors.ts';
+import { Session } from './session.ts';
+import type { Peer, Pipe, SessionOptions } from './session.ts';
+
+/**
+ * Sessions over mutual TLS 1.3. A peer is whoever its certificate proves; names and addresses prove nothing.
+ * Guarded invariant: no byte of a peer is read before its certificate has been verified.
+ */
+export interface Credentials {
+  /** PEM. */
+  readonly privateKey: string;
+  readonly certificate: string;
+  /** Several while one authority replaces another. */
+  readonly authorities: readonly string[];
+}
+
+export interface TransportOptions extends Omit<
+  SessionOptions,
+  'expected' | 'pipe' | 'ended' | 'handle'
+> {
+  /** The identity that a certificate (PEM) proves; rejects with the reason when it proves none. */
+  identify(certificate: string): Promise<Peer>;
+  readonly handle: SessionOptions['handle'];
+  readonly handshakeMs: number;
+  /** Connections that are accepted at a time, with those that have not proven anything yet. */
+  readonly connectionsMax: number;
+  /** A session stands, from whichever side it came. */
+  opened(session: Session, peer: Peer): void;
+  ended(peer: Peer, reason: Error): void;
+  /** Somebody was refused before there was a session. */
+  refused(address: string, reason: Error): void;
+}
+
+const tlsOf = ({ privateKey, certificate, authorities }: Credentials): SecureContextOptions => ({
+  key: privateKey,
+  cert: certificate,
+  ca: [...authorities],
+  minVersion: 'TLSv1.3',
+});
+
+class SocketPipe implements Pipe {
+  readonly #socket: TLSSocket;
+
+  constructor(socket: TLSSocket) {
+    this.#socket = socket;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#socket.destroyed || this.#socket.write(bytes);
+  }
+
+  close(): void {
+    // What was written goes out first, so that the peer learns why; then nobody waits for it.
+    this.#socket.end();
+    this.#socket.setTimeout(1_000, () => this.#socket.destroy());
+  }
+}
+
+const pemOf = (der: Buffer): string => {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+};
+
+export class TlsTransport {
+  readonly #options: TransportOptions;
+  readonly #sockets = new Set<TLSSocket>();
+  #credentials: Credentials;
+  #server: Server | undefined;
+
+  constructor(options: TransportOptions, credentials: Credentials) {
+    this.#options = options;
+    this.#credentials = credentials;
+  }
+
+  /** Connections from now on use these; those that stand are not touched. */
+  renew(credentials: Credentials): void {
+    this.#credentials = credentials;
+    this.#server?.setSecureContext(tlsOf(credentials));
+  }
+
+  /** Answers the address that it listens on. */
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    const { handshakeMs, connectionsMax } = this.#options;
+    const server = createServer({
+      ...tlsOf(this.#credentials),
+      requestCert: true,
+      rejectUnauthorized: true,
+      handshakeTimeout: handshakeMs,
+    });
+    this.#server = server;
+    server.maxConnections = connectionsMax;
+    server.on('secureConnection', (socket) => void this.#accept(socket, undefined));
+    server.on('tlsClientError', (error, socket) =>
+      this.#options.refused(socket.remoteAddress ?? '', error),
+    );
+    server.listen(port, host);
+    await once(server, 'listening');
+    return server.address() as AddressInfo;
+  }
+
+  /** Resolves when the session stands; rejects with the reason when it does not. */
+  async dial(host: string, port: number, nodeId: string | undefined): Promise<Session> {
+    const socket = connect({
+      ...tlsOf(this.#credentials),
+      host,
+      port,
+      // The certificate names a node, not an address.
+      checkServerIdentity: () => undefined,
+    });
+    const timeout = AbortSignal.timeout(this.#options.handshakeMs);
+    try {
+      await once(socket, 'secureConnect', { signal: timeout });
+    } catch (error) {
+      socket.destroy();
+      throw new SessionRefusedError(
+        `No TLS connection to ${host}:${port}: ${(error as Error).message}`,
+        { cause: error },
+      );
+    }
+    const session = await this.#accept(socket, nodeId);
+    if (session instanceof Session) return session;
+    throw session;
+  }
+
+  async #accept(socket: TLSSocket, wanted: string | undefined): Promise<Session | Error> {
+    this.#sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.setNoDelay(true);
+    const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+    try {
+      const peer = await this.#options.identify(pemOf(socket.getPeerCertificate().raw));
+      if (wanted !== undefined && peer.nodeId !== wanted) {
+        throw new SessionRefusedError(
+          `${address} is node ${peer.nodeId}, and node ${wanted} was expected there.`,
+        );
+      }
+      return this.#open(socket, peer);
+    } catch (error) {
+      socket.destroy();
+      this.#options.refused(address, error as Error);
+      return error as Error;
+    }
+  }
+
+  #open(socket: TLSSocket, peer: Peer): Session {
+    const session = new Session({
+      ...this.#options,
+      expected: peer,
+      pipe: new SocketPipe(socket),
+      ended: (reason) => this.#options.ended(peer, reason),
+    });
+    socket.on('drain', () => session.drained());
+    socket.on('close', () => session.lost());
+    this.#options.opened(session, peer);
+    socket.on('data', (chunk: Buffer) => session.received(chunk));
+    if (socket.destroyed) session.lost();
+    return session;
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    const closed = server === undefined ? undefined : once(server, 'close');
+    server?.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+}
