@@ -23,16 +23,35 @@ export class KeyOrder {
   /** Throws `storage.corrupt` for a key that cannot come next. */
   take(key: Uint8Array): void {
     const isReverse = this.#range.reverse === true;
-    if (this.#length < 0) {
+    const isFirst = this.#length < 0;
+    const order = this.#replaceLast(key);
+    if (isFirst) {
       // What comes behind it in the right order is inside of this bound, too.
       if (isReverse ? this.#isBehindEnd(key) : this.#isBeforeStart(key)) throw this.#outside(key);
-    } else {
-      const order = compare(key, this.#last, this.#length);
-      if (isReverse ? order >= 0 : order <= 0)
-        throw this.#failure(key, 'does not come behind the one before it');
+    } else if (isReverse ? order >= 0 : order <= 0) {
+      throw this.#failure(key, 'does not come behind the one before it');
     }
     if (isReverse ? this.#isBeforeStart(key) : this.#isBehindEnd(key)) throw this.#outside(key);
-    this.#keep(key);
+  }
+
+  /** Keeps the key as the last one, and answers how it compares with the one before: in one pass. */
+  #replaceLast(key: Uint8Array): number {
+    const { byteLength } = key;
+    if (byteLength > this.#last.byteLength) {
+      const grown = new Uint8Array(byteLength * 2);
+      grown.set(this.#last);
+      this.#last = grown;
+    }
+    const last = this.#last;
+    const length = this.#length;
+    let order = 0;
+    for (let at = 0; at < byteLength; at += 1) {
+      const byte = key[at] ?? 0;
+      if (order === 0) order = at < length ? byte - (last[at] ?? 0) : 1;
+      last[at] = byte;
+    }
+    this.#length = byteLength;
+    return order === 0 ? byteLength - length : order;
   }
 
   #isBeforeStart(key: Uint8Array): boolean {
@@ -43,13 +62,6 @@ export class KeyOrder {
   #isBehindEnd(key: Uint8Array): boolean {
     const { end } = this.#range;
     return end !== undefined && compare(key, end, end.byteLength) >= 0;
-  }
-
-  #keep(key: Uint8Array): void {
-    const { byteLength } = key;
-    if (byteLength > this.#last.byteLength) this.#last = new Uint8Array(byteLength * 2);
-    for (let at = 0; at < byteLength; at += 1) this.#last[at] = key[at] ?? 0;
-    this.#length = byteLength;
   }
 
   #outside(key: Uint8Array): KeyOrderError {
