@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import r from 'rethinkdb';
@@ -27,7 +27,7 @@ describe('a fresh clone', function clone() {
   before(() => {
     place = mkdtempSync(join(tmpdir(), 'photondb-clone-'));
     checkout = join(place, 'photondb');
-    cpSync(root, checkout, { recursive: true, filter: (name) => !left.has(basename(name)) });
+    cpSync(root, checkout, { recursive: true, filter: (name) => !left.has(relative(root, name)) });
     mkdirSync(join(place, 'home'));
   });
 
