@@ -14,3 +14,8 @@ export class CertificateRefusedError extends PhotonError {
 export class TokenRefusedError extends PhotonError {
   readonly code = 'security.token_refused';
 }
+
+/** A step of a key's rotation that would lose messages. */
+export class RingRefusedError extends PhotonError {
+  readonly code = 'security.ring_refused';
+}
