@@ -139,7 +139,11 @@ describe('a replay window', () => {
   it('takes each number once, and nothing that is older than it reaches', () => {
     const window = new ReplayWindow();
     expect([5, 3, 5, 3, 4].map((number) => window.take(number))).to.deep.equal([
-      ...[true, true, false, false, true],
+      true,
+      true,
+      false,
+      false,
+      true,
     ]);
     expect(window.take(5_000)).to.equal(true);
     expect(window.take(5_000 - 1_024)).to.equal(false);

@@ -85,7 +85,7 @@ export class Sealer {
   /** Undefined when the payload does not fit. */
   seal(payload: Uint8Array): Uint8Array | undefined {
     if (payload.byteLength > payloadBytesMax) return undefined;
-    const { ring, privateKey, random } = this.#options;
+    const { ring, privateKey } = this.#options;
     const sequence = Buffer.alloc(8);
     sequence.writeBigUInt64LE(BigInt(this.#sequence));
     this.#sequence += 1;
@@ -95,7 +95,7 @@ export class Sealer {
     header.writeUInt16LE(magic, 0);
     header.writeUInt8(version, 2);
     header.set(Buffer.from(ring.primary.id, 'hex'), 3);
-    header.set(random(12), 11);
+    header.set(this.#options.random(12), 11);
     const cipher = createCipheriv('aes-256-gcm', ring.primary.key, header.subarray(11));
     cipher.setAAD(Buffer.concat([header.subarray(0, 11), this.#cluster]));
     const plain = Buffer.concat([this.#sender, sequence, signature, payload]);
