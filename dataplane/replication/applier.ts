@@ -54,7 +54,7 @@ export interface ApplierOptions {
 const operationsPerSliceMax = 128;
 const sliceMs = 2;
 /** Slices that are handed to the store together, for it to commit as one: as many as it takes into a commit. */
-const slicesMax = 64;
+const slicesMax = 32;
 /**
  * A commit rewrites each page that it touches: a few large ones cost half of many small ones. So
  * entries are gathered, in operations, bytes and time; readers find them in the overlay meanwhile. Nothing is

@@ -17,6 +17,8 @@ export interface Comparison {
   readonly unit: string;
   /** The first one is what the others are compared with. */
   readonly subjects: readonly Subject[];
+  /** Asked when all rounds are over: what else was measured in them. */
+  note?(): string;
 }
 
 /** What a file NAME.bench.ts exports as `benchmark`. */
@@ -41,6 +43,7 @@ export interface Result {
   readonly unit: string;
   readonly rounds: number;
   readonly figures: readonly Figures[];
+  readonly note?: string;
 }
 
 export const defaultRounds = 5;
@@ -76,7 +79,8 @@ export async function measure(comparison: Comparison, rounds: number): Promise<R
     }
   }
   const figures = subjects.map(({ name }, at) => figuresOf(name, rates[at] ?? [], rates[0] ?? []));
-  return { about, unit, rounds, figures };
+  const note = comparison.note?.();
+  return { about, unit, rounds, figures, ...(note === undefined ? {} : { note }) };
 }
 
 /** How many operations a second `operation` does in about `ms`, one after the other. */
@@ -103,12 +107,13 @@ export function residentMib(pid: number, field: 'VmRSS' | 'RssAnon'): number {
 const short = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
 
-export function asText({ about, unit, rounds, figures }: Result): string {
+export function asText({ about, unit, rounds, figures, note }: Result): string {
   const width = Math.max(...figures.map(({ name }) => name.length));
   const lines = figures.map(({ name, median, least, most, ratio }, at) => {
     const rate = `${short(median).padStart(9)} ${unit} (${short(least)} to ${short(most)})`;
     const compared = `${ratio.median.toFixed(2)}x (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`;
     return `  ${name.padEnd(width)}  ${rate}${at === 0 ? '' : `  ${compared}`}`;
   });
+  if (note !== undefined) lines.push(`  (${note})`);
   return [`${about}, median of ${rounds} alternating rounds (least to most)`, ...lines].join('\n');
 }
