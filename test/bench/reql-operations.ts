@@ -1,22 +1,22 @@
 import { queryText } from './raw-connection.ts';
 
 /** The operations of the `reql` benchmark as terms of the protocol, over a table of documents that are known. */
-export const documentsCount = 20_000;
+const documentsCount = 20_000;
 const databaseName = 'bench';
 const groups = 100;
 const rangeRows = 100;
 
 const db = [14, [databaseName]];
-export const table = [15, [db, 'documents']];
+const table = [15, [db, 'documents']];
 const other = [15, [db, 'others']];
 const makeArray = (items: readonly unknown[]): unknown => [2, items];
 /** A function of a document. */
 const ofRow = (body: (row: unknown) => unknown): unknown => [69, [[2, [1]], body([10, [1]])]];
 const field = (row: unknown, name: string): unknown => [170, [row, name]];
 
-export const idOf = (number: number): string => `d${String(number).padStart(8, '0')}`;
+const idOf = (number: number): string => `d${String(number).padStart(8, '0')}`;
 
-export const documentOf = (number: number): object => ({
+const documentOf = (number: number): object => ({
   id: idOf(number),
   number,
   group: number % groups,

@@ -1,6 +1,7 @@
 import { median } from '../bench/measure.ts';
 import { Prng } from '../../dataplane/common/prng.ts';
 import { removeDirectory, temporaryDirectory } from '../drivers/serve.ts';
+import { FullNode } from './full-node.ts';
 import { KilledNode } from './killed-node.ts';
 import type { Part, Soak } from './part.ts';
 
@@ -35,4 +36,22 @@ const kill: Part = async ({ rounds, progress }) => {
   }
 };
 
-export const nodeSoak: Soak = { kill };
+const full: Part = async ({ rounds, progress }) => {
+  const directory = temporaryDirectory();
+  const seed = Date.now() % 2 ** 31;
+  const node = new FullNode(directory, seed);
+  progress(`seed ${seed}`);
+  try {
+    for (let round = 1; round <= rounds; round += 1) {
+      await node.round(`round ${round}`, round % 2 === 0);
+      if (round % 10 === 0)
+        progress(`${round} of ${rounds}: ${node.counts.acknowledged} acknowledged`);
+    }
+    const { acknowledged, refused } = node.counts;
+    return `${rounds} rounds, ${acknowledged} documents acknowledged, ${refused} refused, none lost, none invented`;
+  } finally {
+    removeDirectory(directory);
+  }
+};
+
+export const nodeSoak: Soak = { kill, full };
