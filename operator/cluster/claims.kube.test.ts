@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/object.ts';
-import { eventually } from './testing/api-types.ts';
+import { eventually, refusalOf } from './testing/api-types.ts';
 import { Stage } from './testing/stage.ts';
 import type { StatefulSet, VolumeClaim } from './world.ts';
 
@@ -59,6 +59,12 @@ describe('the volume claims of a cluster, against a real control plane', functio
     expect(await stage.said('leaving', 'Stalled')).to.include({ reason: 'VolumeAtRisk' });
     await stage.conditionSays('leaving', 'Stalled', 'its data is lost as soon as the pod stops');
     expect(await stage.said('leaving', 'Available')).to.include({ status: 'True' });
+
+    const budget = await stage.find(resources.podDisruptionBudgets, 'leaving');
+    expect(budget).to.have.nested.property('spec.maxUnavailable', 0);
+    const eviction = { namespace: stage.namespace, name: pod };
+    const refusal = await refusalOf(stage.client.evict(eviction));
+    expect(refusal).to.match(/^kube\.(disruption_budget|throttled)/);
 
     await stage.apply('leaving', cpu('11m'));
     await stage.conditionSays('leaving', 'Ready', `pod ${pod} is not replaced`);

@@ -359,6 +359,35 @@ describe('a reconcile, against a real control plane', function () {
     expect((await kubelet.pod(pod))?.metadata.uid).to.equal(before?.metadata.uid);
   });
 
+  for (let writes = 0; writes <= 4; writes += 1) {
+    it(`grows a volume wherever it dies on the way, here after ${writes} writes`, async () => {
+      const suffix = randomBytes(4).toString('hex');
+      const className = `growing-${suffix}`;
+      await growableVolume(client, { namespace, className, claim: 'data-cut-main-0-0' });
+      const pod = await settled('cut', { pool: { storage: { size: '1Gi', className } } });
+      await eventually('the claim to be bound', async () => {
+        const claim = await find<VolumeClaim>(resources.persistentVolumeClaims, `data-${pod}`);
+        return claim?.status?.phase === 'Bound';
+      });
+      const before = await kubelet.pod(pod);
+      await operator?.stop();
+      await apply('cut', { pool: { storage: { size: '2Gi', className } } });
+      const dying = await startOperator(namespace, writes);
+      await eventually('its death, or a look', async () => {
+        return dying.client.writesLeft < 0 || dying.observations.length > 2;
+      });
+      await dying.stop();
+      operator = await startOperator(namespace);
+      await eventually('a StatefulSet for volumes of the new size', async () => {
+        const set = await find<StatefulSet>(resources.statefulSets, 'cut-main-0');
+        const [template] = set?.spec?.volumeClaimTemplates ?? [];
+        return template?.spec?.resources?.requests?.['storage'] === '2Gi';
+      });
+      await conditionIs('cut', 'Ready', 'True');
+      expect((await kubelet.pod(pod))?.metadata.uid).to.equal(before?.metadata.uid);
+    });
+  }
+
   it('says why a volume cannot grow, and keeps looking after the cluster', async () => {
     const pod = await settled('fixed');
     await apply('fixed', { pool: { storage: { size: '2Gi' } } });

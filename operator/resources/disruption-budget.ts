@@ -1,4 +1,7 @@
-/** One node at a time may be moved by others, such as a drain; a sick one always. Pure. */
+/**
+ * One node at a time may be moved by others, such as a drain; a sick one always. None while the data
+ * of a node would not outlive its pod. Pure.
+ */
 import type { V1PodDisruptionBudgetSpec } from '@kubernetes/client-node';
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import { nodeSelector } from './labels.ts';
@@ -8,6 +11,7 @@ import { disruptionBudgetName } from './names.ts';
 
 export function disruptionBudget(
   cluster: PhotonCluster,
+  { isDataAtRisk = false }: { readonly isDataAtRisk?: boolean } = {},
 ): Manifest & { readonly spec: V1PodDisruptionBudgetSpec } {
   const { name } = cluster.metadata;
   return {
@@ -15,8 +19,8 @@ export function disruptionBudget(
     kind: 'PodDisruptionBudget',
     metadata: ownedMetadata(cluster, disruptionBudgetName(name)),
     spec: {
-      maxUnavailable: 1,
-      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+      maxUnavailable: isDataAtRisk ? 0 : 1,
+      unhealthyPodEvictionPolicy: isDataAtRisk ? 'IfHealthyBudget' : 'AlwaysAllow',
       selector: { matchLabels: { ...nodeSelector(name) } },
     },
   };

@@ -80,6 +80,17 @@ describe('the objects of a cluster', () => {
     expect(wantsNetworkPolicy(clusterWith({ security }))).to.equal(false);
   });
 
+  it('let one node at a time be evicted, and none while its data would be lost', () => {
+    expect(disruptionBudget(cluster).spec).to.include({
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+    });
+    expect(disruptionBudget(cluster, { isDataAtRisk: true }).spec).to.include({
+      maxUnavailable: 0,
+      unhealthyPodEvictionPolicy: 'IfHealthyBudget',
+    });
+  });
+
   it('keep the password as the volumes are kept', () => {
     expect(adminSecret(cluster, 'p').metadata).to.not.have.property('ownerReferences');
     const volumes = { whenDeleted: 'Delete', whenScaled: 'Retain' } as const;

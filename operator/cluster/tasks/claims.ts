@@ -81,6 +81,15 @@ export async function guardClaims(context: Context): Promise<TaskResult> {
   return { type: 'fail', reason: reasons.volumeAtRisk, message: troubles.join('; ') };
 }
 
+/** By the caches: an eviction that comes before they show it cannot be prevented anyway. */
+export function hasClaimThatLeaves({ cluster, tools }: Context): boolean {
+  const namespace = cluster.metadata.namespace ?? '';
+  return wantedNodes(cluster).some(({ name }) => {
+    const claim = tools.world.volumeClaims.get(keyOf({ namespace, name: claimName(name) }));
+    return claim !== undefined && lossAtStop(claimName(name), claim) !== undefined;
+  });
+}
+
 /** Asked of the API server, not of a cache: the answer decides over the data. */
 export async function lossAtReplacement(
   { cluster, tools, signal }: Context,

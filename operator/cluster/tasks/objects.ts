@@ -12,6 +12,7 @@ import { clientService, nodesService } from '../../resources/services.ts';
 import type { Context, TaskResult } from '../task.ts';
 import { isOwned } from '../applier.ts';
 import { applyAll, complete } from '../task.ts';
+import { hasClaimThatLeaves } from './claims.ts';
 
 /** Who the pods are in Kubernetes, and what they may do there. */
 export async function grantAccess(context: Context): Promise<TaskResult> {
@@ -70,5 +71,7 @@ export async function guardNetwork(context: Context): Promise<TaskResult> {
 }
 
 export async function limitDisruption(context: Context): Promise<TaskResult> {
-  return applyAll(context, [[resources.podDisruptionBudgets, disruptionBudget(context.cluster)]]);
+  const isDataAtRisk = hasClaimThatLeaves(context);
+  const budget = disruptionBudget(context.cluster, { isDataAtRisk });
+  return applyAll(context, [[resources.podDisruptionBudgets, budget]]);
 }

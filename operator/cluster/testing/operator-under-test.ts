@@ -42,6 +42,25 @@ class DyingClient extends KubeClient {
     return super.apply<T>(...args);
   }
 
+  override async mergePatch<T extends KubeObject>(
+    ...args: Parameters<KubeClient['mergePatch']>
+  ): Promise<T> {
+    if (args[0] !== resources.events) this.#count();
+    return super.mergePatch<T>(...args);
+  }
+
+  override async patchJson<T extends KubeObject>(
+    ...args: Parameters<KubeClient['patchJson']>
+  ): Promise<T> {
+    if (args[0] !== resources.events) this.#count();
+    return super.patchJson<T>(...args);
+  }
+
+  override async remove(...args: Parameters<KubeClient['remove']>): Promise<void> {
+    this.#count();
+    return super.remove(...args);
+  }
+
   override async applyStatus<T extends KubeObject>(
     ...args: Parameters<KubeClient['applyStatus']>
   ): Promise<T> {

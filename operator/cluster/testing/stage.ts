@@ -87,6 +87,20 @@ export class Stage {
     return pod;
   }
 
+  /** Ready, with a kubelet that brings up whatever pod there is: a controller may replace it late. */
+  keptReady(name: string): Promise<void> {
+    return eventually(`${name} to be kept ready`, async () => {
+      const pod = await this.kubelet.pod(`${name}-main-0-0`);
+      const isReady = pod?.status?.conditions?.some(
+        ({ type, status }) => type === 'Ready' && status === 'True',
+      );
+      if (pod !== undefined && isReady !== true) await this.kubelet.bringUp(pod.metadata.name);
+      const cluster = await this.clusterOf(name);
+      const { status, observedGeneration } = said(cluster, 'Ready') ?? {};
+      return status === 'True' && observedGeneration === cluster?.metadata.generation;
+    });
+  }
+
   podIs(name: string): Promise<void> {
     return eventually(`pod ${name}`, async () => (await this.kubelet.pod(name)) !== undefined);
   }
