@@ -167,13 +167,16 @@ export interface Answer {
 export class Client {
   readonly socket: Socket;
   closed = false;
-  #bytes: Buffer = Buffer.alloc(0);
+  /** As they came: joined when something is whole, not for each of the many of a large answer. */
+  #chunks: Buffer[] = [];
+  #length = 0;
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
-      this.#bytes = Buffer.concat([this.#bytes, chunk]);
+      this.#chunks.push(chunk);
+      this.#length += chunk.length;
     });
     socket.on('close', () => (this.closed = true));
     socket.on('error', () => undefined);
@@ -190,11 +193,11 @@ export class Client {
 
   /** A text up to a zero. */
   async text(): Promise<string> {
-    await until(() => this.#bytes.includes(0) || this.closed);
-    const end = this.#bytes.indexOf(0);
-    const text = this.#bytes.toString('utf8', 0, end);
-    this.#bytes = this.#bytes.subarray(end + 1);
-    return text;
+    await until(() => this.#chunks.some((chunk) => chunk.includes(0)) || this.closed);
+    const bytes = this.#joined();
+    const end = bytes.indexOf(0);
+    this.#keep(bytes.subarray(end + 1));
+    return bytes.toString('utf8', 0, end);
   }
 
   async object(): Promise<Record<string, unknown>> {
@@ -205,18 +208,30 @@ export class Client {
     this.socket.write(frame(text, token));
   }
 
+  #joined(): Buffer {
+    const bytes = Buffer.concat(this.#chunks);
+    this.#keep(bytes);
+    return bytes;
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#chunks = bytes.length === 0 ? [] : [bytes];
+    this.#length = bytes.length;
+  }
+
   get #isWhole(): boolean {
-    return this.#bytes.length >= 12 && this.#bytes.length >= 12 + this.#bytes.readUInt32LE(8);
+    if (this.#length < 12) return false;
+    const [first = Buffer.alloc(0)] = this.#chunks;
+    return this.#length >= 12 + (first.length < 12 ? this.#joined() : first).readUInt32LE(8);
   }
 
   async answer(): Promise<Answer> {
     await until(() => this.#isWhole || this.closed);
     if (!this.#isWhole) throw new Error('closed without an answer');
-    const end = 12 + this.#bytes.readUInt32LE(8);
-    const token = Number(this.#bytes.readBigUInt64LE(0));
-    const text = this.#bytes.toString('utf8', 12, end);
-    this.#bytes = this.#bytes.subarray(end);
-    return { token, text };
+    const bytes = this.#joined();
+    const end = 12 + bytes.readUInt32LE(8);
+    this.#keep(bytes.subarray(end));
+    return { token: Number(bytes.readBigUInt64LE(0)), text: bytes.toString('utf8', 12, end) };
   }
 
   async ask(text: string, token = 1): Promise<string> {
