@@ -22,7 +22,8 @@ import { definitions } from './terms/all.ts';
 import { isGrouped, overGroups } from './terms/grouping.ts';
 import { checkArity, overLimit } from './terms/sequence-tools.ts';
 import {
-  BoundArray,
+  ArraySelection,
+  arrayValue,
   BoundObject,
   datumOf,
   FunctionValue,
@@ -72,7 +73,10 @@ function refuseOrdering(number: number, { takesOrder, path }: Place): void {
  */
 function refuseUnread(value: Value): void {
   const isUnread =
-    value instanceof StreamValue || value instanceof TableValue || value instanceof SliceValue;
+    value instanceof StreamValue ||
+    value instanceof TableValue ||
+    value instanceof SliceValue ||
+    value instanceof ArraySelection;
   if (isUnread || value instanceof FunctionValue) throw wrongValue('DATUM', value);
 }
 
@@ -152,8 +156,10 @@ class Compiler {
     const nodes = Object.entries(fields).map(
       ([name, field]) => [wellFormed(name), this.node(field, at(place, name))] as const,
     );
+    const names = nodes.map(([name]) => name);
     const make = (values: readonly Value[]): Value => {
-      if (values.some(holdsBound)) return new BoundObject(values);
+      if (values.some(holdsBound))
+        return new BoundObject(new Map(values.map((value, at) => [names[at] as string, value])));
       const object = emptyObject();
       nodes.forEach(([name], position) => (object[name] = datumOf(values[position] as Value)));
       return checkedObject(object);
@@ -220,7 +226,7 @@ class Compiler {
       if (isGrouped(first))
         return overGroups(first, this.#context, (value) => make([value, ...rest]));
       if (items.length > this.#context.arrayLimit) throw overLimit(this.#context);
-      return items.some(holdsBound) ? new BoundArray(items) : items.map(datumOf);
+      return arrayValue(items);
     };
     return strict(nodes, (values) => make(spread(values, nodes)), { term: Term.MAKE_ARRAY });
   }
@@ -268,7 +274,16 @@ class Compiler {
         ? overGroups(first, this.#context, (value) => target.call([value, ...rest]))
         : target.call(values);
     };
-    return strict(nodes, (values) => call(spread(values, nodes)), { term: Term.FUNCALL });
+    const { path } = place;
+    const context = this.#context;
+    const run = (values: readonly Value[]): Value | Promise<Value> =>
+      guarded(() => call(spread(values, nodes)), {
+        values,
+        path,
+        context,
+        arrayMax: Number.POSITIVE_INFINITY,
+      });
+    return strict(nodes, run, { term: Term.FUNCALL });
   }
 
   #branch(args: readonly unknown[], place: Place): Node {

@@ -84,4 +84,46 @@ describe('values that share their parts', () => {
       'String too long: a query makes strings of at most 67108864 characters.',
     ]);
   });
+
+  describe('and hold bounds', () => {
+    let parameters = 100;
+    /** Functions in each other: the parameter of each is twice in that of the next. */
+    const nested = (
+      base: unknown,
+      twice: (x: unknown) => unknown,
+      use: (x: unknown) => unknown,
+      left = 60,
+    ): unknown => {
+      if (left === 0) return use(base);
+      parameters += 1;
+      const parameter = parameters;
+      const body = nested([10, [parameter]], twice, use, left - 1);
+      return [64, [[69, [[2, [parameter]], body]], twice(base)]];
+    };
+    const inArrays = (use: (x: unknown) => unknown): unknown =>
+      nested(array([180, []]), (x) => array(x, x), use);
+    const inObjects = (use: (x: unknown) => unknown): unknown =>
+      nested({ a: [180, []] }, (x) => ({ a: x, b: x }), use);
+
+    it('are compared, counted and looked into', async () => {
+      for (const [term, expected] of [
+        [inArrays((x) => inArrays((y) => [17, [x, y]])), true],
+        [inObjects((x) => inObjects((y) => [17, [x, y]])), true],
+        [inArrays((x) => [93, [x, 1]]), false],
+        [inArrays((x) => [43, [x]]), 2],
+        [inObjects((x) => [94, [x]]), ['a', 'b']],
+        [inObjects((x) => [32, [x, { a: { b: true } }]]), true],
+      ] as const)
+        expect(await bench.run(term)).to.deep.equal(expected);
+    });
+
+    it('are refused as keys and as answers', async () => {
+      for (const key of [(x: unknown) => [16, [table, x]], (x: unknown) => [182, [table, x, x]]]) {
+        const [type, message] = await bench.failure(inArrays(key));
+        expect([type, message]).to.deep.equal([3_000_000, tooLarge]);
+      }
+      const [, message] = await bench.failure(inArrays((x) => x));
+      expect(message).to.equal('Cannot convert `r.minval` to JSON.');
+    });
+  });
 });

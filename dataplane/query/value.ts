@@ -23,7 +23,7 @@ export abstract class Special {
 
   /** As errors show it. */
   get shown(): string {
-    return `OPAQUE VALUE ${this.errorName}`;
+    return `VALUE ${this.errorName}`;
   }
 }
 
@@ -86,6 +86,8 @@ export class TableValue extends Special {
   }
 }
 
+const selectionOn = (table: TableValue): string => `SELECTION ON table(${table.info.name})`;
+
 interface SliceBounds {
   readonly left: Value;
   readonly right: Value;
@@ -115,6 +117,10 @@ export class SliceValue extends Special {
     this.bounds = shape.bounds;
     this.order = shape.order;
   }
+
+  override get shown(): string {
+    return selectionOn(this.table);
+  }
 }
 
 /** Documents of a table in an order of their own: what `orderBy` without an index answers. */
@@ -130,6 +136,10 @@ export class ArraySelection extends Special {
 
   override get errorName(): string {
     return 'SELECTION';
+  }
+
+  override get shown(): string {
+    return selectionOn(this.table);
   }
 }
 
@@ -164,6 +174,10 @@ export class RowValue extends Special {
   override get errorName(): string {
     return 'SINGLE_SELECTION';
   }
+
+  override get shown(): string {
+    return prettyText(this.datum);
+  }
 }
 
 /** A sequence that is read batch by batch; of stored rows of one table when `table` is there. */
@@ -181,6 +195,10 @@ export class StreamValue extends Special {
 
   override get errorName(): string {
     return this.table === undefined ? 'SEQUENCE' : 'SELECTION';
+  }
+
+  override get shown(): string {
+    return this.table === undefined ? super.shown : selectionOn(this.table);
   }
 
   override get typeName(): string {
@@ -246,8 +264,8 @@ export class BoundArray extends Special {
 /** An object with bounds in it: a value that no table takes. */
 export class BoundObject extends Special {
   override readonly typeName = 'OBJECT';
-  readonly fields: readonly Value[];
-  constructor(fields: readonly Value[]) {
+  readonly fields: ReadonlyMap<string, Value>;
+  constructor(fields: ReadonlyMap<string, Value>) {
     super();
     this.fields = fields;
   }
@@ -255,6 +273,10 @@ export class BoundObject extends Special {
 
 export const holdsBound = (value: Value): value is BoundValue | BoundArray | BoundObject =>
   value instanceof BoundValue || value instanceof BoundArray || value instanceof BoundObject;
+
+/** Items as an array, whatever they are. */
+export const arrayValue = (items: readonly Value[]): Value =>
+  items.some(holdsBound) ? new BoundArray(items) : items.map(datumOf);
 
 /** An array literal among the options of a term, whose items may be functions. */
 export class ListValue extends Special {
@@ -297,10 +319,9 @@ const datumTypes = new Set(['NUMBER', 'STRING', 'BOOL', 'ARRAY', 'OBJECT', 'PTYP
 export function wrongValue(expected: string, value: Value): RuntimeError {
   if (value instanceof Special && !(value instanceof RowValue && datumTypes.has(expected))) {
     const wanted = datumTypes.has(expected) ? 'DATUM' : expected;
-    return about(
-      logic(`Expected type ${wanted} but found ${value.errorName}:\n${value.shown}`),
-      value,
-    );
+    const message = `Expected type ${wanted} but found ${value.errorName}:\n${value.shown}`;
+    const isMissing = value instanceof RowValue && value.row === undefined;
+    return about(isMissing ? nonExistence(message) : logic(message), value);
   }
   const datum = value instanceof Special ? value.datum : value;
   return about(wrongDatum(expected, datum), value);
@@ -318,10 +339,10 @@ export function wrongDatum(expected: string, datum: Datum): RuntimeError {
 export function datumOf(value: Value): Datum {
   if (!(value instanceof Special)) return value;
   if (value instanceof RowValue) return value.datum;
-  if (value instanceof ArraySelection) return value.items.map(datumOfItem);
   if (value instanceof BoundValue) throw logic(`Cannot convert \`r.${value.end}\` to JSON.`);
   if (value instanceof BoundArray || value instanceof BoundObject) {
-    (value instanceof BoundArray ? value.items : value.fields).forEach(datumOf);
+    for (const part of value instanceof BoundArray ? value.items : value.fields.values())
+      datumOf(part);
     return [];
   }
   throw wrongValue('DATUM', value);
@@ -360,15 +381,16 @@ export function textOf(value: Value): string {
   return datum;
 }
 
+/** Arrays and objects are judged by the term that takes them: an error stands at the term. */
 export function arrayOf(value: Value): DatumArray {
   const datum = datumOf(value);
-  if (!Array.isArray(datum)) throw wrongValue('ARRAY', value);
+  if (!Array.isArray(datum)) throw wrongDatum('ARRAY', datum);
   return datum as DatumArray;
 }
 
 export function objectOfValue(value: Value): DatumObject {
   const datum = datumOf(value);
-  if (!isObject(datum)) throw wrongValue('OBJECT', value);
+  if (!isObject(datum)) throw wrongDatum('OBJECT', datum);
   return datum;
 }
 
@@ -376,6 +398,6 @@ export function objectOfValue(value: Value): DatumObject {
 export function truth(value: Value): boolean {
   if (!(value instanceof Special)) return value !== false && value !== null;
   if (value instanceof RowValue) return value.row !== undefined;
-  if (value instanceof ArraySelection || value instanceof BoundValue) return true;
+  if (value instanceof BoundValue) return true;
   throw wrongValue('DATUM', value);
 }

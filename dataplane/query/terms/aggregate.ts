@@ -8,6 +8,8 @@ import { logic, nonExistence } from '../failure.ts';
 import { define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import {
+  BoundArray,
+  BoundObject,
   datumOf,
   datumOfItem,
   FunctionValue,
@@ -254,6 +256,8 @@ function quickCount({ args, context }: TermCall<unknown>): Value | Promise<Value
       return total;
     })();
   }
+  if (target instanceof BoundArray) return target.items.length;
+  if (target instanceof BoundObject) return target.fields.size;
   const datum = datumOf(target);
   if (typeof datum === 'string') return Array.from(datum).length;
   if (!isObject(datum)) return undefined;

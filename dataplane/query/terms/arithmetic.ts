@@ -5,7 +5,15 @@ import { logic, resourceLimit } from '../failure.ts';
 import { overLimit } from './sequence-tools.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
-import { arrayOf, datumOf, exactText, integerOf, numberOf, wrongDatum } from '../value.ts';
+import {
+  arrayOf,
+  datumOf,
+  exactText,
+  integerOf,
+  isExactInteger,
+  numberOf,
+  wrongDatum,
+} from '../value.ts';
 import type { Value } from '../value.ts';
 import { isTime, secondsOf, timeDatum, timeOf, zoneOf } from './time-value.ts';
 
@@ -72,13 +80,20 @@ function subtract(call: TermCall): Datum {
   );
 }
 
+/** How often an array is repeated: judged by the operation, as operands are. */
+function copiesOf(value: Value): number {
+  const number = operand(value);
+  if (isExactInteger(number)) return number;
+  throw logic(`Number not an integer: ${exactText(number)}`);
+}
+
 function multiply(call: TermCall): Datum {
   const position = call.args.findIndex((arg) => Array.isArray(arg));
   if (position < 0) return fold((a, b) => a * b)(call);
   const array = arrayOf(call.args[position] ?? null);
   const times = call.args
     .filter((_, at) => at !== position)
-    .map(integerOf)
+    .map(copiesOf)
     .reduce((a, b) => a * b, 1);
   if (times < 0) throw logic('Cannot multiply an ARRAY by a negative number.');
   if (array.length === 0) return [];

@@ -2,24 +2,36 @@ import type { Datum, DatumArray } from '../../datum/datum.ts';
 import { DatumSet } from '../../datum/datum-map.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
-import { about, nonExistence } from '../failure.ts';
-import { arrayOf, BoundArray, datumOf, integerOf } from '../value.ts';
+import { logic, nonExistence } from '../failure.ts';
+import { arrayOf, BoundArray, datumOf, exactText, isExactInteger, wrongDatum } from '../value.ts';
 import type { Value } from '../value.ts';
 
 /** Arrays as values: items put in, taken out, and arrays as sets. */
 
 /** A position in an array from its front, or (negative) from behind its end. */
 function position(value: Value, length: number, last: number): number {
-  const asked = integerOf(value);
+  const asked = offsetOf(value);
   // Behind the last item is position -1 where something is put in, the last item where it is taken.
   const at = asked < 0 ? last + 1 + asked : asked;
-  if (at < 0) throw about(nonExistence(`Index out of bounds: ${asked}`), value);
-  if (at > last)
-    throw about(
-      nonExistence(`Index \`${asked}\` out of bounds for array of size: \`${length}\`.`),
-      value,
-    );
-  return at;
+  return inside(at, last, { asked, length });
+}
+
+/** The position of an item is judged by the term: an error stands there. */
+function offsetOf(value: Value): number {
+  const datum = datumOf(value);
+  if (typeof datum !== 'number') throw wrongDatum('NUMBER', datum);
+  if (isExactInteger(datum)) return datum;
+  throw logic(`Number not an integer: ${exactText(datum)}`);
+}
+
+function inside(
+  at: number,
+  last: number,
+  { asked, length }: { readonly asked: number; readonly length: number },
+): number {
+  if (at < 0) throw nonExistence(`Index out of bounds: ${asked}`);
+  if (at <= last) return at;
+  throw nonExistence(`Index \`${asked}\` out of bounds for array of size: \`${length}\`.`);
 }
 
 function insertAt({ args: [target = null, where = null, item = null] }: TermCall): Datum {
@@ -53,15 +65,8 @@ function deleteAt({ args: [target = null, where = null, end] }: TermCall): Datum
 
 /** The end of a range: negative positions count from the end of the array. */
 function rangeEnd(value: Value, length: number): number {
-  const asked = integerOf(value);
-  const at = asked < 0 ? length + asked : asked;
-  if (at < 0) throw about(nonExistence(`Index out of bounds: ${asked}`), value);
-  if (at > length)
-    throw about(
-      nonExistence(`Index \`${asked}\` out of bounds for array of size: \`${length}\`.`),
-      value,
-    );
-  return at;
+  const asked = offsetOf(value);
+  return inside(asked < 0 ? length + asked : asked, length, { asked, length });
 }
 
 /** Each value once, in the order of its first place. */

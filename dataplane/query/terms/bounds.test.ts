@@ -104,4 +104,70 @@ describe('keys and ranges of an index', () => {
       ]);
     }
   });
+
+  it('find no document by a bound, and write none', async () => {
+    const bench = new Bench();
+    const table = await bench.table('t', [{ id: 1 }]);
+    for (const bound of [
+      [180, []],
+      [181, []],
+      [2, [1, [180, []]]],
+    ]) {
+      const row = [16, [table, bound]];
+      expect(await bench.run(row)).to.equal(null);
+      expect(await bench.run([53, [row, { a: 1 }]])).to.include({ skipped: 1, errors: 0 });
+      expect(await bench.run([54, [row]])).to.include({ skipped: 1, errors: 0 });
+      expect(await bench.run([55, [row, { id: 5 }]])).to.include({ errors: 1, inserted: 0 });
+    }
+    expect(await bench.run(table)).to.deep.equal([{ id: 1 }]);
+    const [, message] = await bench.failure([16, [table, { a: [180, []] }]]);
+    expect(message).to.equal('Cannot convert `r.minval` to JSON.');
+  });
+});
+
+describe('arrays and objects that hold bounds', () => {
+  const bench = new Bench();
+  const [min, max] = [
+    [180, []],
+    [181, []],
+  ];
+  const array = [2, [1, min]];
+  const object = { b: min, a: 1, c: { d: max } };
+  const objects = [2, [object, { a: 2 }]];
+
+  const values: readonly (readonly [title: string, term: unknown, expected: unknown])[] = [
+    ['their size', [43, [array]], 2],
+    ['the number of fields', [43, [object]], 3],
+    ['no emptiness', [86, [array]], false],
+    ['an item', [45, [array, 0]], 1],
+    ['a bound among the items', [52, [[45, [array, 1]]]], 'MINVAL'],
+    ['a field', [31, [object, 'a']], 1],
+    ['a field in brackets', [170, [object, 'a']], 1],
+    ['a bound of a field', [52, [[170, [object, 'b']]]], 'MINVAL'],
+    ['a field inside', [52, [[170, [[170, [object, 'c']], 'd']]]], 'MAXVAL'],
+    ['a field of each item', [170, [objects, 'a']], [1, 2]],
+    ['names of fields', [94, [object]], ['a', 'b', 'c']],
+    ['values of fields', [45, [[186, [object]], 0]], 1],
+    ['what fields are there', [32, [object, 'a', 'b', { c: { d: true } }]], true],
+    ['what fields are not there', [32, [object, { c: 'e' }]], false],
+    ['whether a bound is in it', [93, [array, min]], true],
+    ['whether another bound is in it', [93, [array, max]], false],
+    ['equality', [17, [array, array]], true],
+    ['equality of objects', [17, [object, { a: 1, c: { d: max }, b: min }]], true],
+    ['order among arrays', [19, [array, [2, [1, null]]]], true],
+    ['order among objects', [21, [object, { a: 1, b: 'x' }]], false],
+    ['order among types', [19, [array, 1]], true],
+  ];
+  for (const [title, term, expected] of values)
+    it(`tell ${title}`, async () => {
+      expect(await bench.run(term)).to.deep.equal(expected);
+    });
+
+  it('are no answers', async () => {
+    for (const term of [array, object, objects, [170, [object, 'c']]]) {
+      const [type, message] = await bench.failure(term);
+      expect(type).to.equal(3_000_000);
+      expect(message).to.match(/^Cannot convert `r\.(min|max)val` to JSON\.$/);
+    }
+  });
 });

@@ -1,6 +1,8 @@
 import { assert } from '../../common/assert.ts';
 import { concatBytes, successorOfPrefix } from '../../common/bytes.ts';
 import { encodeKey } from '../../datum/key.ts';
+import { keyPartsMax } from '../../datum/limits.ts';
+import { Walk } from '../../datum/walk.ts';
 import type { Datum } from '../../datum/datum.ts';
 import type { EncodedRange } from '../environment.ts';
 import { about, logic, nonExistence } from '../failure.ts';
@@ -29,11 +31,19 @@ const arrayEnd = Uint8Array.of(0x01);
 /** Before and behind every value inside an array. */
 const innerBound = { minval: Uint8Array.of(0x02), maxval: Uint8Array.of(0xff) };
 
-function boundKey(value: Value): Uint8Array {
+/** The key of a bound, which no document has. */
+export function boundKey(value: Value): Uint8Array {
+  return keyWithBounds(value, { walk: new Walk(keyPartsMax), depth: 0 });
+}
+
+function keyWithBounds(
+  value: Value,
+  { walk, depth }: { readonly walk: Walk; readonly depth: number },
+): Uint8Array {
+  if (value instanceof BoundValue) return innerBound[value.end];
   if (!(value instanceof BoundArray)) return encodeKey(datumOf(value));
-  const items = value.items.map((item) =>
-    item instanceof BoundValue ? innerBound[item.end] : boundKey(item),
-  );
+  const inside = { walk, depth: walk.into(depth, value.items.length) };
+  const items = value.items.map((item) => keyWithBounds(item, inside));
   return concatBytes([arrayStart, ...items, arrayEnd]);
 }
 

@@ -14,17 +14,21 @@ import { Walk } from '../../datum/walk.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
+import { RuntimeError } from '../errors.ts';
 import { about, logic, nonExistence } from '../failure.ts';
 import { transformed } from '../stream.ts';
 import {
+  arrayValue,
+  BoundArray,
+  BoundObject,
   datumOf,
   datumOfItem,
+  holdsBound,
   isSequence,
   RowValue,
   Special,
   StreamValue,
   textOf,
-  wrongValue,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import {
@@ -43,10 +47,13 @@ const many = Number.POSITIVE_INFINITY;
 
 /** The object that a term of this name looks into. */
 function objectFor(name: string, value: Value): DatumObject {
-  if (value instanceof Special && !(value instanceof RowValue)) throw wrongValue('DATUM', value);
+  const refusal = (shown: string): string =>
+    `Cannot perform ${name} on a non-object non-sequence \`${shown}\`.`;
+  if (value instanceof Special && !(value instanceof RowValue || holdsBound(value)))
+    throw about(logic(refusal(value.shown)), value);
   const datum = datumOf(value);
   if (!isObject(datum)) {
-    const message = `Cannot perform ${name} on a non-object non-sequence \`${prettyText(datum)}\`.`;
+    const message = refusal(prettyText(datum));
     throw about(datum === null ? nonExistence(message) : logic(message), value);
   }
   return ordinary(name, datum);
@@ -55,7 +62,7 @@ function objectFor(name: string, value: Value): DatumObject {
 function ordinary(name: string, object: DatumObject): DatumObject {
   const type = pseudoType(object);
   if (type === undefined || type === 'LITERAL') return object;
-  throw logic(`Cannot call \`${name}\` on objects of type \`PTYPE<${type}>\`.`);
+  throw about(logic(`Cannot call \`${name}\` on objects of type \`PTYPE<${type}>\`.`), object);
 }
 
 function refuseNested(name: string, item: Datum): void {
@@ -172,22 +179,42 @@ function has(object: DatumObject, pattern: Datum): boolean {
 const noAttribute = (name: string, object: Datum): Error =>
   nonExistence(`No attribute \`${name}\` in object:\n${prettyText(object)}`);
 
-function getField(target: Value, name: string, term = 'get_field'): Datum {
-  const object = objectFor(term, target);
-  const value = fieldOf(object, name);
-  if (value === undefined) throw noAttribute(name, object);
+/** A field of an object, which may hold bounds. */
+function fieldIn(target: Value, name: string, term: string): Value | undefined {
+  return target instanceof BoundObject
+    ? target.fields.get(name)
+    : fieldOf(objectFor(term, target), name);
+}
+
+function getField(target: Value, name: string, term = 'get_field'): Value {
+  const value = fieldIn(target, name, term);
+  if (value === undefined) throw noAttribute(name, datumOf(target));
   return value;
 }
 
-/** A field's name as a function; what is no text is refused when it is called. */
+/** A field's name as a function: its errors stand where the name does. What is no text is refused by a call. */
 export function fieldFunction(by: Value): ItemFunction {
-  return (item) => getField(datumOfItem(item), textOf(by));
+  return (item) => {
+    try {
+      return getField(datumOfItem(item), textOf(by));
+    } catch (error) {
+      throw error instanceof RuntimeError ? about(error, by) : error;
+    }
+  };
 }
 
 /** A field of one object, or of those objects of a sequence that have it. */
 export function fieldTerm(term: 'get_field' | 'bracket') {
   return ({ args: [target = null, name = null] }: TermCall): Value => {
     const field = textOf(name);
+    if (target instanceof BoundArray)
+      return arrayValue(
+        target.items.flatMap((item) => {
+          if (item instanceof BoundArray) refuseNested(term, []);
+          const value = fieldIn(item, field, term);
+          return value === undefined ? [] : [value];
+        }),
+      );
     if (!isSequence(target)) return getField(target, field, term);
     return itemsMapped(target, (item) => {
       refuseNested(term, item);
@@ -196,8 +223,22 @@ export function fieldTerm(term: 'get_field' | 'bracket') {
   };
 }
 
+/** An object with true in place of each bound: for what asks for its fields alone. */
+function shapeOf(object: BoundObject): DatumObject {
+  const known = shapes.get(object);
+  if (known !== undefined) return known;
+  const shaped = (value: Value): Datum =>
+    value instanceof BoundObject ? shapeOf(value) : holdsBound(value) ? true : datumOf(value);
+  const shape = objectOf(Array.from(object.fields, ([name, value]) => [name, shaped(value)]));
+  shapes.set(object, shape);
+  return shape;
+}
+
+const shapes = new WeakMap<BoundObject, DatumObject>();
+
 function hasFields({ args: [target = null, ...rest] }: TermCall): Value {
   const patterns = rest.map(patternOf);
+  if (target instanceof BoundObject) return has(shapeOf(target), patterns);
   if (!isSequence(target)) return has(objectFor('has_fields', target), patterns);
   return itemsMapped(
     target,
@@ -226,7 +267,12 @@ function fieldsOf(name: string, value: Value): DatumObject {
   throw about(datum === null ? nonExistence(message) : logic(message), value);
 }
 
+const keys = ({ args: [object = null] }: TermCall): Value =>
+  sortedKeys(object instanceof BoundObject ? shapeOf(object) : fieldsOf('keys', object));
+
 function values({ args: [object = null] }: TermCall): Value {
+  if (object instanceof BoundObject)
+    return arrayValue(sortedKeys(shapeOf(object)).map((key) => object.fields.get(key) ?? null));
   const found = fieldsOf('values', object);
   return sortedKeys(found).map((key) => found[key] as Datum);
 }
@@ -267,10 +313,7 @@ export const fieldTerms: readonly TermEntry[] = [
       run: overObjects('without', (object, rest) => dropped(object, patternsOf(rest))),
     },
   ],
-  [
-    Term.KEYS,
-    { arity: [1, 1], run: ({ args: [object = null] }) => sortedKeys(fieldsOf('keys', object)) },
-  ],
+  [Term.KEYS, { arity: [1, 1], run: keys }],
   [Term.WITH_FIELDS, { arity: [1, many], run: withFields }],
   [Term.OBJECT, { arity: [0, many], run: objectTerm }],
   [Term.VALUES, { arity: [1, 1], run: values }],

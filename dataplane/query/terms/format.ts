@@ -44,7 +44,7 @@ function fieldText(object: DatumObject, name: string): string {
   const value = fieldOf(object, name);
   if (value === undefined)
     throw nonExistence(`No attribute \`${name}\` in object:\n${prettyText(object)}`);
-  return coerced(value, 'STRING') as string;
+  return coerced(value, 'STRING', value) as string;
 }
 
 export const formatTerms: readonly TermEntry[] = [[Term.FORMAT, { arity: [2, 2], run: format }]];

@@ -92,7 +92,7 @@ function indexStates(info: TableInfo, names: readonly string[]): Datum {
   const wanted =
     names.length === 0
       ? info.indexes
-      : names.map((name) => {
+      : [...new Set(names)].sort().map((name) => {
           const index = info.indexes.find((each) => each.name === name);
           if (index === undefined)
             throw opFailed(

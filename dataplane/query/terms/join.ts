@@ -65,8 +65,13 @@ async function eqJoin({
     if (key === undefined || key === null) return [];
     return matchesOf(right, { index, key, left: item }, context);
   };
-  const stream = flatMapped(streamFrom(left), partners);
-  return new StreamValue(stream, undefined, isInfinite(left));
+  const stream = new StreamValue(
+    flatMapped(streamFrom(left), partners),
+    undefined,
+    isInfinite(left),
+  );
+  // Of an array it is an array.
+  return Array.isArray(left) ? (await itemsOf(stream, context)).map(datumOfItem) : stream;
 }
 
 interface Wanted {
@@ -98,9 +103,9 @@ const pairsAtOnce = 1_000;
 const nested =
   (outer: boolean) =>
   async ({ args: [left = null, right = null, by = null], context }: TermCall): Promise<Value> => {
+    const others = await itemsOf(right, context);
     const holds = expectFunction(by);
     checkArity(holds, 2);
-    const others = await itemsOf(right, context);
     let pairs = 0;
     const partners = async (item: Item): Promise<readonly Item[]> => {
       const joined: Item[] = [];

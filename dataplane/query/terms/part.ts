@@ -1,4 +1,3 @@
-import { equalDatum } from '../../datum/compare.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { boundOptions, define } from '../options.ts';
 import type { BoundSides } from '../options.ts';
@@ -9,6 +8,7 @@ import {
   datumOf,
   datumOfItem,
   FunctionValue,
+  holdsBound,
   integerOf,
   isSequence,
   StreamValue,
@@ -16,6 +16,7 @@ import {
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import { binaryDatum, bytesOf, isBinary } from './binary.ts';
+import { compare } from './comparison.ts';
 import { fieldTerm } from './fields.ts';
 import { typeName } from '../../datum/type-name.ts';
 import {
@@ -39,7 +40,7 @@ import {
 
 function limit({ args: [target = null, count = null] }: TermCall): Value {
   const most = integerOf(count);
-  if (most < 0) throw about(logic(`LIMIT takes a non-negative argument (got ${most})`), count);
+  if (most < 0) throw logic(`LIMIT takes a non-negative argument (got ${most})`);
   const now = itemsNow(target);
   if (now !== undefined) return sameForm(target, now.slice(0, most));
   return new StreamValue(limited(streamFrom(target), most), tableOf(target));
@@ -108,7 +109,7 @@ function streamSlice(target: Value, { from, to, leftOpen, rightClosed }: Bounds)
 }
 
 const outOfBounds = (position: Value): Error =>
-  about(nonExistence(`Index out of bounds: ${integerOf(position)}`), position);
+  nonExistence(`Index out of bounds: ${integerOf(position)}`);
 
 function nth({
   args: [target = null, position = null],
@@ -123,7 +124,7 @@ function nth({
   const now = itemsNow(target);
   if (now !== undefined) return found(now.at(at));
   const source = streamFrom(target);
-  if (at < -1) throw about(logic('Cannot use an index < -1 on a stream.'), position);
+  if (at < -1) throw logic(`Cannot use an index < -1 (${at}) on a stream.`);
   if (at >= 0) {
     const few = new StreamValue(limited(skipped(source, at), 1));
     return itemsOf(few, context).then(([item]) => found(item));
@@ -161,10 +162,12 @@ function isEmpty({ args: [target = null], context }: TermCall): Value | Promise<
 /** Whether each wanted value, and each function, has an item of its own. */
 function contains({ args: [target = null, ...wanted], context }: TermCall): Value | Promise<Value> {
   const functions = wanted.filter((want) => want instanceof FunctionValue).map(itemFunction);
-  const values = wanted.filter((want) => !(want instanceof FunctionValue)).map(datumOf);
+  const values = wanted
+    .filter((want) => !(want instanceof FunctionValue))
+    .map((want) => (holdsBound(want) ? want : datumOf(want)));
   const isDone = (): boolean => values.length + functions.length === 0;
   const step = (item: Item): unknown => {
-    const at = values.findIndex((value) => equalDatum(datumOfItem(item), value));
+    const at = values.findIndex((value) => compare(datumOfItem(item), value) === 0);
     if (at >= 0) values.splice(at, 1);
     const tried = eachOf([...functions], (holds) =>
       whenDone(holds(item), (value) => {

@@ -9,6 +9,7 @@ import { DamagedDocumentError } from '../errors.ts';
 import { logic } from '../failure.ts';
 import { chained, streamOf } from '../stream.ts';
 import {
+  BoundArray,
   BoundValue,
   datumOf,
   holdsBound,
@@ -20,7 +21,7 @@ import {
   wrongValue,
 } from '../value.ts';
 import type { Value } from '../value.ts';
-import { boundedRange, keyEnd, lookupKey } from './bounds.ts';
+import { boundedRange, boundKey, keyEnd, lookupKey } from './bounds.ts';
 import { indexScan, readyIndex } from './index-access.ts';
 
 /** Selections that begin at a table: one document, documents by key, a range of an index. */
@@ -33,6 +34,9 @@ export function expectTable(value: Value | undefined): TableValue {
 
 function get({ args: [target, key = null], context }: TermCall): Value | Promise<Value> {
   const from = expectTable(target);
+  // Nothing is equal to a bound.
+  if (key instanceof BoundValue || key instanceof BoundArray)
+    return new RowValue(from, { key: boundKey(key), primaryKey: null }, undefined);
   const primaryKey = datumOf(key);
   const bytes = encodePrimaryKey(primaryKey);
   const found = (row: Row | undefined): Value =>

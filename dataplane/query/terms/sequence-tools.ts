@@ -1,7 +1,8 @@
 import type { Datum } from '../../datum/datum.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Context } from '../compiled.ts';
-import { about, isMissing, logic, nonExistence, resourceLimit } from '../failure.ts';
+import type { RuntimeError } from '../errors.ts';
+import { isMissing, logic, nonExistence, resourceLimit } from '../failure.ts';
 import { batchesOf, paced, polite, streamOf, transformed } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import {
@@ -40,12 +41,11 @@ export function itemsNow(value: Value): readonly Item[] | undefined {
   return value instanceof ArraySelection ? value.items : undefined;
 }
 
-export function noSequence(value: Value): Error {
-  if (value instanceof Special && !(value instanceof RowValue))
-    return wrongValue('SEQUENCE', value);
+export function noSequence(value: Value): RuntimeError {
+  if (value instanceof Special) return wrongValue('SEQUENCE', value);
   const datum = datumOf(value);
   const message = `Cannot convert ${typeName(datum)} to SEQUENCE`;
-  return about(datum === null ? nonExistence(message) : logic(message), value);
+  return datum === null ? nonExistence(message) : logic(message);
 }
 
 function tableStream(table: TableValue): Stream {

@@ -4,7 +4,8 @@ import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { boundOptions, define, option } from '../options.ts';
 import type { BoundSides, OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
-import { logic } from '../failure.ts';
+import { RuntimeError } from '../errors.ts';
+import { about, logic } from '../failure.ts';
 import { integerOf, numberOf, textOf } from '../value.ts';
 import { isoText, parseIso } from './iso8601.ts';
 import {
@@ -82,7 +83,12 @@ function isoTime({
   args: [source = null],
   options,
 }: TermCall<OptionValues<typeof isoOptions>>): Datum {
-  return parseIso(textOf(source), options.default_timezone);
+  const text = textOf(source);
+  try {
+    return parseIso(text, options.default_timezone);
+  } catch (error) {
+    throw error instanceof RuntimeError ? about(error, source) : error;
+  }
 }
 
 const constants = (first: number, count: number): TermEntry[] =>

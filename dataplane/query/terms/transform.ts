@@ -7,16 +7,18 @@ import { define, functionKind, lazyOption, option } from '../options.ts';
 import type { LazyValue, OptionValues } from '../options.ts';
 import { isEmptyError } from '../special-forms.ts';
 import { Term } from '../term-table.ts';
-import { isMissing, logic } from '../failure.ts';
+import { about, isMissing, logic } from '../failure.ts';
 import { chained, flatMapped, paced, polite, streamOf, transformed } from '../stream.ts';
 import type { Inner, Stream } from '../stream.ts';
 import {
   ArraySelection,
   arrayOf,
+  BoundArray,
   datumOf,
   datumOfItem,
   FunctionValue,
   integerOf,
+  isSequence,
   objectOfValue,
   StreamValue,
   truth,
@@ -33,6 +35,7 @@ import {
   isInfinite,
   itemFunction,
   itemsNow,
+  noSequence,
   orAbsent,
   overLimit,
   refuseInfinite,
@@ -88,6 +91,12 @@ function map(call: TermCall): Value | Promise<Value> {
 }
 
 /** What a function gives for an item, which must be a sequence. */
+/** What the function `by` answered: that it is no sequence is an error of the function. */
+function sequenceOf(value: Value, by: Value): Value {
+  if (isSequence(value) || value instanceof BoundArray) return value;
+  throw about(noSequence(value), by);
+}
+
 function innerOf(value: Value): Inner {
   const now = itemsNow(value);
   if (now !== undefined) return now;
@@ -103,14 +112,14 @@ function concatMap({
   const now = itemsNow(target);
   if (now === undefined) {
     const stream = flatMapped(paced(streamFrom(target), context), (item) =>
-      whenDone(each(item), innerOf),
+      whenDone(each(item), (value) => innerOf(sequenceOf(value, by))),
     );
     return new StreamValue(stream, undefined, isInfinite(target));
   }
   const results: Datum[] = [];
   const done = eachOf(now, (item) =>
     whenDone(each(item), (value) =>
-      collected(value, context, (items) => {
+      collected(sequenceOf(value, by), context, (items) => {
         for (const one of items) results.push(datumOfItem(one));
         if (results.length > context.arrayLimit) throw overLimit(context);
       }),

@@ -116,7 +116,7 @@ const failures: readonly (readonly [string, unknown, number, string, unknown])[]
     [],
   ],
   ['what the user raised', [12, ['boom']], 5_000_000, 'boom', []],
-  ['no coercion', [51, [array(1), 'number']], 3_000_000, 'Cannot coerce ARRAY to NUMBER.', []],
+  ['no coercion', [51, [array(1), 'number']], 3_000_000, 'Cannot coerce ARRAY to NUMBER.', [0]],
   ['bad base64', binary('A^CD'), 3_000_000, "Invalid base64 character found: '^'.", []],
   ...(
     [
@@ -193,7 +193,7 @@ const failures: readonly (readonly [string, unknown, number, string, unknown])[]
     [31, [[101, [0]], 'epoch_time']],
     3_000_000,
     'Cannot call `get_field` on objects of type `PTYPE<TIME>`.',
-    [],
+    [0],
   ],
   ['too many arguments', [141, ['a', 'b']], 0, 'Expected 1 argument but found 2.', []],
   ['unknown options', [141, ['a'], { x: 1 }], 0, 'Unrecognized optional argument `x`.', ['x']],

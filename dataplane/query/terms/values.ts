@@ -10,15 +10,17 @@ import { bool, define, option } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import { errorType, RuntimeError } from '../errors.ts';
-import { logic } from '../failure.ts';
+import { about, logic } from '../failure.ts';
 import { emptyErrorMessage } from '../special-forms.ts';
 import {
   arrayOf,
+  BoundValue,
   datumOf,
   exactText,
   isExactInteger,
   isSequence,
   numberOf,
+  RowValue,
   Special,
   textOf,
   truth,
@@ -140,19 +142,28 @@ function coerce({
   if (!knownTypes.has(type)) throw logic(`Unknown Type: ${type}`);
   if (type === 'STREAM' && isSequence(value)) return value;
   if (value instanceof Special && value.typeName === type) return value;
-  return whenDone(settled(value, context), (datum) => coerced(datum, type));
+  if (value instanceof Special && !(value instanceof RowValue || value instanceof BoundValue)) {
+    if (type === 'BOOL') return true;
+    if (!isSequence(value) || !(type === 'ARRAY' || type === 'OBJECT'))
+      throw refusal(value, value.typeName, type);
+  }
+  return whenDone(settled(value, context), (datum) => coerced(datum, type, value));
 }
 
 const knownTypes = new Set(
-  'ARRAY STRING BOOL OBJECT NUMBER BINARY NULL STREAM DB TABLE SELECTION FUNCTION'.split(' '),
+  [
+    'DB TABLE TABLE_SLICE SELECTION<STREAM> SELECTION<ARRAY> STREAM SELECTION<OBJECT> DATUM FUNCTION',
+    'GROUPED_DATA NULL BINARY BOOL NUMBER STRING ARRAY OBJECT MINVAL MAXVAL',
+  ].flatMap((names) => names.split(' ')),
 );
 
-export function coerced(datum: Datum, type: string): Datum {
+/** A datum as another type; what refuses it is about `subject`. */
+export function coerced(datum: Datum, type: string, subject: Value): Datum {
   if (type === shortName(datum)) return datum;
   if (type === 'BOOL') return truth(datum);
   if (isBinary(datum)) {
     if (type === 'STRING') return textOfBinary(datum);
-    throw refusal(datum, type);
+    throw refusal(subject, shortName(datum), type);
   }
   if (type === 'STRING') return canonicalText(datum);
   if (type === 'ARRAY' && isObject(datum) && typeName(datum) === 'OBJECT')
@@ -160,11 +171,11 @@ export function coerced(datum: Datum, type: string): Datum {
   if (type === 'OBJECT' && Array.isArray(datum)) return objectOfPairs(datum as Datum[]);
   if (typeof datum === 'string' && type === 'NUMBER') return numberOfText(datum);
   if (typeof datum === 'string' && type === 'BINARY') return binaryOfText(datum);
-  throw refusal(datum, type);
+  throw refusal(subject, shortName(datum), type);
 }
 
-const refusal = (datum: Datum, type: string): Error =>
-  logic(`Cannot coerce ${shortName(datum)} to ${type}.`);
+const refusal = (subject: Value, from: string, to: string): Error =>
+  about(logic(`Cannot coerce ${from} to ${to}.`), subject);
 
 function numberOfText(text: string): number {
   const number = scanNumber(text);
