@@ -1,7 +1,7 @@
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { scramExchange } from './scram.ts';
 
 /**
  * One connection that speaks the driver protocol and nothing else: a handshake with SCRAM, then frames of JSON
@@ -87,23 +87,13 @@ export class RawConnection {
     hello.writeUInt32LE(magic);
     this.#socket.write(hello);
     await this.#message();
-    const nonce = randomBytes(18).toString('base64');
-    const bare = `n=${user},r=${nonce}`;
+    const exchange = scramExchange(user, password);
     this.#send({
       protocol_version: 0,
       authentication_method: 'SCRAM-SHA-256',
-      authentication: `n,,${bare}`,
+      authentication: exchange.first,
     });
-    const challenge = await this.#message();
-    const fields = new Map(challenge.split(',').map((field) => [field[0], field.slice(2)]));
-    const salt = Buffer.from(fields.get('s') ?? '', 'base64');
-    const salted = pbkdf2Sync(password, salt, Number(fields.get('i')), 32, 'sha256');
-    const clientKey = hmac(salted, 'Client Key');
-    const unproven = `c=biws,r=${fields.get('r') ?? ''}`;
-    const stored = createHash('sha256').update(clientKey).digest();
-    const signature = hmac(stored, `${bare},${challenge},${unproven}`);
-    const proof = clientKey.map((byte, at) => byte ^ (signature[at] ?? 0));
-    this.#send({ authentication: `${unproven},p=${Buffer.from(proof).toString('base64')}` });
+    this.#send({ authentication: exchange.final(await this.#message()) });
     await this.#message();
   }
 
@@ -154,6 +144,3 @@ function typeOf(response: string): number {
   if (!goodTypes.has(type)) throw new Error(`the server answered ${response.slice(0, 500)}`);
   return type;
 }
-
-const hmac = (key: Uint8Array, text: string): Buffer =>
-  createHmac('sha256', key).update(text).digest();
