@@ -15,7 +15,7 @@ const connectionCounts = [1, 16, 64] as const;
 const roundMs = Number(process.env['PHOTONDB_BENCH_ROUND_MS'] ?? 1_000);
 const sustainedSeconds = Number(process.env['PHOTONDB_BENCH_SUSTAINED_SECONDS'] ?? 20);
 
-/** Figures beside the one that is compared: the median of the rounds of each server. */
+/** Figures beside the one that is compared: the median of the rounds of each server, without the one that warms up. */
 class Beside {
   readonly #figures = new Map<string, number[]>();
 
@@ -27,7 +27,7 @@ class Beside {
 
   take(asText: (figure: number) => string): string {
     const texts = [...this.#figures].map(
-      ([name, figures]) => `${asText(median(figures))} with ${name}`,
+      ([name, figures]) => `${asText(median(figures.slice(1)))} with ${name}`,
     );
     this.#figures.clear();
     return texts.join(', ');
