@@ -2,13 +2,14 @@ import type { Context, Node, Scope, TermCall, TermDefinition } from './compiled.
 import type { Path } from './path.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
-import { atArgument } from './node.ts';
+import { atArgument, atTerm } from './node.ts';
 import type { Place } from './node.ts';
 import { isSpread, spreadItems } from './special-forms.ts';
+import type { Stream } from './stream.ts';
 import { Term } from './term-table.ts';
-import { isGrouped, overGroups } from './terms/grouping.ts';
+import { GroupingValue, isGrouped, overGroups } from './terms/grouping.ts';
 import { overLimit } from './terms/sequence-tools.ts';
-import { FunctionValue } from './value.ts';
+import { FunctionValue, StreamValue } from './value.ts';
 import type { Value } from './value.ts';
 
 /** How a term is applied to the values of its arguments. */
@@ -33,7 +34,7 @@ interface Guard {
 export function guarded(run: () => Value | Promise<Value>, guard: Guard): Value | Promise<Value> {
   const bounded = (value: Value): Value => {
     if (Array.isArray(value) && value.length > guard.arrayMax) throw overLimit(guard.context);
-    return value;
+    return readLater(value, guard);
   };
   try {
     const value = run();
@@ -44,6 +45,34 @@ export function guarded(run: () => Value | Promise<Value>, guard: Guard): Value 
   } catch (error) {
     throw atArgument(error, guard.values, guard.path);
   }
+}
+
+/** What a sequence throws when it is read, by whichever term, has the place of the term that made it. */
+function readLater(value: Value, { values, path }: Guard): Value {
+  const failed = (error: unknown): never => {
+    throw atTerm(atArgument(error, values, path), path);
+  };
+  if (value instanceof StreamValue) {
+    const { stream, table, infinite } = value;
+    const located: Stream = {
+      async next(limit, signal) {
+        // Streams that read each other by the thousand do so without a stack of calls.
+        await Promise.resolve();
+        return stream.next(limit, signal).catch(failed);
+      },
+      close: () => stream.close(),
+    };
+    return new StreamValue(located, table, infinite);
+  }
+  if (!(value instanceof GroupingValue)) return value;
+  return new GroupingValue(value.source, (item) => {
+    try {
+      const keys = value.keysOf(item);
+      return keys instanceof Promise ? keys.catch(failed) : keys;
+    } catch (error) {
+      return failed(error);
+    }
+  });
 }
 
 export function checkArguments(

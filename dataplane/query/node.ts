@@ -156,6 +156,9 @@ function placed(failure: unknown, path: Path): unknown {
   return new RuntimeError(error.type, error.message, own);
 }
 
+/** An error without a place stands at the term. */
+export const atTerm = (error: unknown, path: Path): unknown => placed(error, path);
+
 /** An error about an option stands at its name. */
 export const atOption = (error: unknown, path: Path, name: string): unknown =>
   placed(error, [...path, name]);

@@ -84,6 +84,21 @@ function wanted(type: string, found: string, shown: string): string {
 }
 
 /** What is no datum, and how it is shown. */
+/** Errors of what is read later, by another term. */
+const whileReading: readonly Failure[] = [
+  [[40, [table, fn(() => 1)]], logic, 'Cannot convert NUMBER to SEQUENCE', [1]],
+  [[43, [[40, [table, fn(() => 1)]]]], logic, 'Cannot convert NUMBER to SEQUENCE', [0, 1]],
+  [[43, [[31, [[173, [3]], 'a']]]], logic, noObject('get_field', '0'), [0]],
+  [[43, [[33, [[173, [3]], 'a']]]], logic, noObject('pluck', '0'), [0]],
+  [[43, [[144, [numbers, 'a']]]], logic, noObject('get_field', '1'), [0, 1]],
+  [[144, [numbers, 'a']], logic, noObject('get_field', '1'), [1]],
+  [[43, [[50, [[173, [3]], 'a', table]]]], logic, noObject('get_field', '0'), [0, 1]],
+];
+
+function noObject(term: string, value: string): string {
+  return `Cannot perform ${term} on a non-object non-sequence \`${value}\`.`;
+}
+
 const shown: readonly (readonly [term: unknown, found: string, shown: string])[] = [
   [table, 'TABLE', 'table("t")'],
   [slice, 'TABLE_SLICE', 'SELECTION ON table(t)'],
@@ -98,7 +113,7 @@ describe('places and words of errors', () => {
   const bench = new Bench();
   before(() => bench.table('t', [{ id: 1, name: 'a' }]));
 
-  for (const [term, ...failure] of [...atTheTerm, ...atAnArgument]) {
+  for (const [term, ...failure] of [...atTheTerm, ...atAnArgument, ...whileReading]) {
     it(`of ${JSON.stringify(term)}`, async () => {
       expect(await bench.failure(term)).to.deep.equal(failure);
     });
