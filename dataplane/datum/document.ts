@@ -4,7 +4,7 @@ import { InvalidDatumError, noValue } from './errors.ts';
 import { documentBytesMax, storedArrayMax } from './limits.ts';
 import { fieldOf, isObject, pseudoType } from './object.ts';
 import { encodeKey } from './key.ts';
-import { encodePrimaryKey } from './primary-key.ts';
+import { isPrimaryKey } from './primary-key.ts';
 import { checkedObject } from './pseudo-type.ts';
 import { checkedText, parseText, prettyText } from './text.ts';
 import type { ContainerChecks } from './text.ts';
@@ -48,7 +48,7 @@ export function validDocument(document: Datum, place: DocumentPlace): ValidDocum
       `Inserted object must have primary key \`${primaryKey}\`:\n${prettyText(document)}`,
     );
   }
-  if (compareBytes(encodePrimaryKey(own), key) !== 0) {
+  if (!isPrimaryKey(own, key)) {
     throw new InvalidDatumError(
       `Primary key \`${primaryKey}\` cannot be changed (${prettyText(old)} -> ${prettyText(document)})`,
     );

@@ -32,6 +32,18 @@ export function encodeKey(datum: Datum): Uint8Array {
   return writer.finish();
 }
 
+/** Whether these are the bytes of a short text of ASCII, as most keys are. False is no verdict. */
+export function isEncodedText(text: string, key: Uint8Array): boolean {
+  const end = text.length + 1;
+  if (text.length > primaryKeyTextMax || key.byteLength !== end + 2) return false;
+  if (key[0] !== tag.string || key[end] !== 0 || key[end + 1] !== 1) return false;
+  for (let at = 1; at < end; at += 1) {
+    const unit = text.charCodeAt(at - 1);
+    if (unit === 0 || unit > 0x7f || unit !== key[at]) return false;
+  }
+  return true;
+}
+
 interface Where {
   readonly walk: Walk;
   readonly depth: number;

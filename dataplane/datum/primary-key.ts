@@ -1,6 +1,7 @@
+import { equalBytes } from '../common/bytes.ts';
 import type { Datum } from './datum.ts';
 import { InvalidDatumError } from './errors.ts';
-import { encodeKey, primaryKeyTextMax } from './key.ts';
+import { encodeKey, isEncodedText, primaryKeyTextMax } from './key.ts';
 import { prettyText, requireUnicode } from './text.ts';
 import { typeName } from './type-name.ts';
 import { Walk } from './walk.ts';
@@ -29,8 +30,17 @@ export function encodePrimaryKey(datum: Datum): Uint8Array {
   return key;
 }
 
-function checkPart(datum: Datum, walk = new Walk(primaryKeyPartsMax), depth = 0): void {
+/** Whether a value is the primary key of these bytes. Throws for what cannot be a key at all. */
+export function isPrimaryKey(datum: Datum, key: Uint8Array): boolean {
+  return (
+    (typeof datum === 'string' && isEncodedText(datum, key)) ||
+    equalBytes(encodePrimaryKey(datum), key)
+  );
+}
+
+function checkPart(datum: Datum, parts?: Walk, depth = 0): void {
   if (Array.isArray(datum)) {
+    const walk = parts ?? new Walk(primaryKeyPartsMax);
     const inside = walk.into(depth, datum.length);
     for (const item of datum as Datum[]) checkItem(item, walk, inside);
   } else if (typeof datum === 'string') {

@@ -2,6 +2,7 @@ import type { Datum, DatumArray, DatumObject } from './datum.ts';
 import { InvalidDatumError, noValue, nonFinite, tooLarge } from './errors.ts';
 import { datumDepthMax, datumTextMax, shownTextMax } from './limits.ts';
 import { isObject, sortedKeys } from './object.ts';
+import { isCanonical } from './canonical.ts';
 import { Walk } from './walk.ts';
 
 /** What a writer of text does with each array and object before it writes it. */
@@ -16,11 +17,15 @@ export interface ContainerChecks {
  * form. Equal values have equal text, but for -0.0, which keeps its sign. Text that is no Unicode and
  * numbers that are none are refused: JSON would make other values of them.
  */
-export const canonicalText = (datum: Datum): string =>
-  isScalar(datum) ? scalarText(datum) : new TextWriter(undefined).text(datum, 0);
+export const canonicalText = (datum: Datum): string => textOf(datum, undefined);
 
-export const checkedText = (datum: Datum, checks: ContainerChecks): string =>
-  isScalar(datum) ? scalarText(datum) : new TextWriter(checks).text(datum, 0);
+export const checkedText = (datum: Datum, checks: ContainerChecks): string => textOf(datum, checks);
+
+function textOf(datum: Datum, checks: ContainerChecks | undefined): string {
+  if (isScalar(datum)) return scalarText(datum);
+  // What is canonical as it stands, as everything that was read, is written at once by the machine.
+  return isCanonical(datum, checks) ? JSON.stringify(datum) : new TextWriter(checks).text(datum, 0);
+}
 
 const isScalar = (datum: Datum): datum is null | boolean | number | string =>
   typeof datum !== 'object' || datum === null;
@@ -68,7 +73,7 @@ class TextWriter {
     const inside = this.#walk.into(depth, keys.length);
     let [text, glue] = ['', ''];
     for (const key of keys) {
-      text += `${glue}${this.#counted(quoted(key))}:${this.text(object[key] as Datum, inside)}`;
+      text += glue + this.#counted(quoted(key)) + ':' + this.text(object[key] as Datum, inside);
       glue = ',';
     }
     return `{${text}}`;
@@ -87,9 +92,23 @@ function numberText(value: number): string {
   return Object.is(value, -0) ? '-0.0' : String(value);
 }
 
+/** Up to this a loop here is quicker than the way into the library. */
+const shortText = 24;
+
 function quoted(text: string): string {
+  if (text.length <= shortText && isPlain(text)) return `"${text}"`;
   requireUnicode(text);
   return JSON.stringify(text);
+}
+
+/** Whether JSON has each character as it is. */
+function isPlain(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    // Blank to tilde, but for the quotation mark and the backslash.
+    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return false;
+  }
+  return true;
 }
 
 /** Half of a surrogate pair stands for no character: encoded, all such halves would be the same. */

@@ -34,10 +34,12 @@ interface Where {
 
 function withoutLiteral(datum: Datum, { walk, depth }: Where): Datum {
   if (typeof datum !== 'object' || datum === null || walk.known(datum) === true) return datum;
-  const parts = isObject(datum) ? Object.values(datum) : datum;
   if (isObject(datum) && pseudoType(datum) === 'LITERAL') throw logic(strayLiteral);
+  const parts: DatumArray = isObject(datum) ? Object.values(datum) : datum;
   const inside = { walk, depth: walk.into(depth, parts.length) };
-  for (const part of parts) withoutLiteral(part, inside);
+  for (const part of parts) {
+    if (typeof part === 'object' && part !== null) withoutLiteral(part, inside);
+  }
   walk.remember(datum, true);
   return datum;
 }
