@@ -217,6 +217,8 @@ function tableAccess(
     edit: async (edits, durability, signal) => {
       requireRoom(edits.every(({ deletes }) => deletes) ? 'deletion' : 'write');
       const outcomes = await shown(() => group.edit(edits, durability, signal));
+      // Most often there is none.
+      if (!outcomes.some(({ error }) => error instanceof StorageCorruptError)) return outcomes;
       return outcomes.map((outcome) =>
         outcome.error instanceof StorageCorruptError
           ? { ...outcome, error: new DamagedDocumentError(adviceFor(outcome.error)) }

@@ -41,18 +41,25 @@ export class Acknowledgement {
   }
 
   #distinct(): Set<Proposal> {
-    return new Set(this.#proposals.filter((each) => each instanceof Proposal));
+    const distinct = new Set<Proposal>();
+    for (const each of this.#proposals) if (each instanceof Proposal) distinct.add(each);
+    return distinct;
   }
 
   /** An edit that was refused has the refusal as its outcome; throws it when all were. */
   #judged(): EditOutcome[] {
-    const refusals = this.#proposals.map(failureOf);
-    const [first] = refusals;
-    if (first !== undefined && refusals.every((each) => each !== undefined)) throw first;
-    return this.#outcomes.map((outcome, at) => {
-      const error = refusals[at];
-      return error === undefined ? outcome : { old: outcome.old, new: outcome.old, error };
-    });
+    let first: Error | undefined;
+    let refused = 0;
+    for (const [at, proposal] of this.#proposals.entries()) {
+      const error = failureOf(proposal);
+      if (error === undefined) continue;
+      first ??= error;
+      refused += 1;
+      const { old } = this.#outcomes[at] as EditOutcome;
+      this.#outcomes[at] = { old, new: old, error };
+    }
+    if (first !== undefined && refused === this.#outcomes.length) throw first;
+    return this.#outcomes;
   }
 }
 

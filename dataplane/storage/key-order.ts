@@ -44,14 +44,14 @@ export class KeyOrder {
     }
     const last = this.#last;
     const length = this.#length;
-    let order = 0;
-    for (let at = 0; at < byteLength; at += 1) {
-      const byte = key[at] ?? 0;
-      if (order === 0) order = at < length ? byte - (last[at] ?? 0) : 1;
-      last[at] = byte;
-    }
+    const shared = Math.min(byteLength, length);
+    let at = 0;
+    // Neighbours begin alike: nothing of that is written again.
+    while (at < shared && key[at] === last[at]) at += 1;
+    const order = at < shared ? (key[at] ?? 0) - (last[at] ?? 0) : byteLength - length;
+    for (; at < byteLength; at += 1) last[at] = key[at] ?? 0;
     this.#length = byteLength;
-    return order === 0 ? byteLength - length : order;
+    return order;
   }
 
   #isBeforeStart(key: Uint8Array): boolean {
