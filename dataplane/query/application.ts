@@ -24,31 +24,38 @@ function arityText(least: number, most: number): string {
 }
 
 interface Guard {
-  readonly values: readonly Value[];
   readonly path: Path;
   readonly arrayMax: number;
   readonly context: Context;
 }
 
 /** Gives errors the place of the argument that they are about, and bounds arrays. */
-export function guarded(run: () => Value | Promise<Value>, guard: Guard): Value | Promise<Value> {
-  const bounded = (value: Value): Value => {
-    if (Array.isArray(value) && value.length > guard.arrayMax) throw overLimit(guard.context);
-    return readLater(value, guard);
-  };
+export function guarded(
+  run: () => Value | Promise<Value>,
+  /** As they were before `args` was spread. */
+  values: readonly Value[],
+  guard: Guard,
+): Value | Promise<Value> {
   try {
     const value = run();
-    if (!(value instanceof Promise)) return bounded(value);
-    return value.then(bounded).catch((error: unknown) => {
-      throw atArgument(error, guard.values, guard.path);
-    });
+    if (!(value instanceof Promise)) return bounded(value, values, guard);
+    return value
+      .then((found) => bounded(found, values, guard))
+      .catch((error: unknown) => {
+        throw atArgument(error, values, guard.path);
+      });
   } catch (error) {
-    throw atArgument(error, guard.values, guard.path);
+    throw atArgument(error, values, guard.path);
   }
 }
 
+function bounded(value: Value, values: readonly Value[], guard: Guard): Value {
+  if (Array.isArray(value) && value.length > guard.arrayMax) throw overLimit(guard.context);
+  return readLater(value, values, guard.path);
+}
+
 /** What a sequence throws when it is read, by whichever term, has the place of the term that made it. */
-function readLater(value: Value, { values, path }: Guard): Value {
+function readLater(value: Value, values: readonly Value[], path: Path): Value {
   const failed = (error: unknown): never => {
     throw atTerm(atArgument(error, values, path), path);
   };

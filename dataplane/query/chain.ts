@@ -27,6 +27,7 @@ export function cutsOf(
   isKnown: (term: object) => boolean,
 ): readonly Link[] {
   const cuts: Link[] = [];
+  if (!isLong(outermost, isKnown)) return cuts;
   let { term, place }: Link = { term: outermost, place: start };
   for (let length = 1; ; length += 1) {
     const position = chainPosition(term);
@@ -41,6 +42,18 @@ export function cutsOf(
     place = { ...place, depth: start.depth };
     cuts.push({ term, place });
   }
+}
+
+/** Whether a chain is cut at all: most are short, and need no places. */
+function isLong(outermost: unknown, isKnown: (term: object) => boolean): boolean {
+  let term = outermost;
+  for (let length = 1; length <= segmentTerms; length += 1) {
+    const position = chainPosition(term);
+    if (position === undefined) return false;
+    term = (term as readonly [number, readonly unknown[]])[1][position];
+    if (isKnown(term as object)) return false;
+  }
+  return true;
 }
 
 /** The argument along which a chain goes on: a term that is evaluated first, whatever becomes of it. */

@@ -86,6 +86,8 @@ function checkCount(args: readonly unknown[], wanted: number, { path }: Place): 
   throw new CompileError(`Expected ${wanted} ${noun} but found ${args.length}.`, path);
 }
 
+const noValues: readonly Value[] = [];
+
 class Compiler {
   readonly #context: Context;
   /** By term, what stands for the segments of chains that are compiled already. */
@@ -274,15 +276,10 @@ class Compiler {
         ? overGroups(first, this.#context, (value) => target.call([value, ...rest]))
         : target.call(values);
     };
-    const { path } = place;
-    const context = this.#context;
+    const arrayMax = Number.POSITIVE_INFINITY;
+    const guard = { path: place.path, context: this.#context, arrayMax };
     const run = (values: readonly Value[]): Value | Promise<Value> =>
-      guarded(() => call(spread(values, nodes)), {
-        values,
-        path,
-        context,
-        arrayMax: Number.POSITIVE_INFINITY,
-      });
+      guarded(() => call(spread(values, nodes)), values, guard);
     return strict(nodes, run, { term: Term.FUNCALL });
   }
 
@@ -316,13 +313,17 @@ class Compiler {
     const written = nodes.map((node) => node.determinism);
     const { path } = place;
     const arrayMax = readingTerms.has(number) ? Number.POSITIVE_INFINITY : context.arrayLimit;
+    const hasSpread = nodes.some(isSpread);
+    const hasNodes = named.nodes.length > 0;
+    const guard = { path, arrayMax, context };
     const run = (values: readonly Value[], scope: Scope): Value | Promise<Value> => {
       fuel?.chargeArguments(number, values);
       turn?.read(number, values);
-      const own = values.slice(0, nodes.length);
-      const record = named.record(values.slice(nodes.length), scope);
-      const call = { context, args: spread(own, nodes), options: record, determinism: written };
-      return guarded(() => apply(definition, call), { values: own, path, arrayMax, context });
+      const own = hasNodes ? values.slice(0, nodes.length) : values;
+      const options = named.record(hasNodes ? values.slice(nodes.length) : noValues, scope);
+      const args = hasSpread ? spread(own, nodes) : own;
+      const call = { context, args, options, determinism: written };
+      return guarded(() => apply(definition, call), own, guard);
     };
     const determined: Determinism =
       definition.determinism ??

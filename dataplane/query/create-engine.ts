@@ -9,6 +9,7 @@ import type { Environment } from './environment.ts';
 import { logic, spoken } from './failure.ts';
 import { compileFunction } from './function-term.ts';
 import { queryOptions } from './global-options.ts';
+import type { QueryOptions } from './global-options.ts';
 import { compileIndexValues } from './index-function.ts';
 import type { Stream } from './stream.ts';
 import { Turn } from './turn.ts';
@@ -52,7 +53,8 @@ function contextOf(
     await environment.pause();
     turn.begin();
   };
-  const context = {
+  // Each query makes one: plain fields are much quicker than to join objects of them.
+  const contextWith = ({ arrayLimit, database, termOptions }: QueryOptions): Context => ({
     environment: { ...environment, pause },
     turn,
     signal: session.signal,
@@ -60,8 +62,11 @@ function contextOf(
     nowMs: environment.now(),
     indexValues: compileIndexValues,
     compileFunction,
-  };
-  return { ...context, ...queryOptions(options, context) };
+    arrayLimit,
+    database,
+    termOptions,
+  });
+  return contextWith(queryOptions(options, contextWith));
 }
 
 async function outcomeOf(value: Value, context: Context): Promise<Outcome> {

@@ -112,20 +112,25 @@ export function readSessionOptions(given: GlobalOptions): SessionOptions {
 
 type EngineValues = OptionValues<typeof engineOptions>;
 
-interface QueryOptions {
+export interface QueryOptions {
   readonly arrayLimit: number;
   readonly database: string;
   /** Given for the whole query, for every term that has an option of this name. */
   readonly termOptions: ReadonlyMap<string, Node>;
 }
 
+const noTermOptions: ReadonlyMap<string, Node> = new Map();
+
 /** Checks all of them. Their values are terms; they see no table and no function around them. */
 export function queryOptions(
   given: GlobalOptions,
-  context: Omit<Context, keyof QueryOptions>,
+  contextWith: (options: QueryOptions) => Context,
 ): QueryOptions {
   const database = databaseName(given['db']);
-  const bare = { ...context, database, arrayLimit: arrayLimitDefault, termOptions: new Map() };
+  const plain = { arrayLimit: arrayLimitDefault, database, termOptions: noTermOptions };
+  const names = Object.keys(given);
+  if (names.length === 0 || (names.length === 1 && names[0] === 'db')) return plain;
+  const bare = contextWith(plain);
   const termOptions = new Map<string, Node>();
   const values: Record<string, unknown> = {};
   for (const [name, { otherwise }] of Object.entries(engineOptions)) values[name] = otherwise;

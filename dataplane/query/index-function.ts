@@ -25,10 +25,12 @@ export function compileIndex(
   failed: (error: unknown) => void = () => undefined,
 ): (documentText: string) => readonly Uint8Array[] {
   if (geo) return () => [];
-  const valuesOf = indexValues(definition, multi);
+  const keysOf = indexKeys(definition, multi);
   return (text) => {
     try {
-      return valuesOf(parseText(text), indexFuelOf(text.length)).map(encodeKey);
+      const keys = keysOf(parseText(text), indexFuelOf(text.length));
+      // One is like no other.
+      return keys.length === 1 ? [encodeKey(keys[0] as Datum)] : distinct(keys).map(encodeKey);
     } catch (error) {
       if (isMisfit(error)) return [];
       // How deep the stack goes is not the same everywhere: nobody may rely on what comes of it.
@@ -54,17 +56,20 @@ export function compileIndexValues(
   definition: string,
   multi: boolean,
 ): (document: Datum) => readonly Datum[] {
-  const valuesOf = indexValues(definition, multi);
+  const keysOf = indexKeys(definition, multi);
   return (document) => {
     try {
-      return valuesOf(document, indexFuelOf(Number.POSITIVE_INFINITY));
+      return distinct(keysOf(document, indexFuelOf(Number.POSITIVE_INFINITY)));
     } catch {
       return [];
     }
   };
 }
 
-function indexValues(
+const distinct = (keys: readonly Datum[]): Datum[] => [...new DatumSet(keys).values()];
+
+/** None of them is null. */
+function indexKeys(
   definition: string,
   multi: boolean,
 ): (document: Datum, fuel: number) => readonly Datum[] {
@@ -72,8 +77,8 @@ function indexValues(
   return (document, fuel) => {
     const key = keyOf(document, fuel);
     if (key === undefined || key === null) return [];
-    const keys = multi && Array.isArray(key) ? (key as Datum[]) : [key];
-    return [...new DatumSet(keys.filter((each) => each !== null)).values()];
+    if (!multi || !Array.isArray(key)) return [key];
+    return (key as Datum[]).filter((each) => each !== null);
   };
 }
 
