@@ -51,11 +51,19 @@ export function guarded(
 
 function bounded(value: Value, values: readonly Value[], guard: Guard): Value {
   if (Array.isArray(value) && value.length > guard.arrayMax) throw overLimit(guard.context);
-  return readLater(value, values, guard.path);
+  // Each term comes here, for each row: most values are there already.
+  return isReadLater(value) ? readLater(value, values, guard.path) : value;
 }
 
+const isReadLater = (value: Value): value is StreamValue | GroupingValue =>
+  typeof value === 'object' && (value instanceof StreamValue || value instanceof GroupingValue);
+
 /** What a sequence throws when it is read, by whichever term, has the place of the term that made it. */
-function readLater(value: Value, values: readonly Value[], path: Path): Value {
+function readLater(
+  value: StreamValue | GroupingValue,
+  values: readonly Value[],
+  path: Path,
+): Value {
   const failed = (error: unknown): never => {
     throw atTerm(atArgument(error, values, path), path);
   };
@@ -71,7 +79,6 @@ function readLater(value: Value, values: readonly Value[], path: Path): Value {
     };
     return new StreamValue(located, table, infinite);
   }
-  if (!(value instanceof GroupingValue)) return value;
   return new GroupingValue(value.source, (item) => {
     try {
       const keys = value.keysOf(item);
