@@ -5,6 +5,7 @@ import { isCanonical } from './canonical.ts';
 import type { Datum, DatumObject } from './datum.ts';
 import { encodeKey } from './key.ts';
 import { datumDepthMax } from './limits.ts';
+import { withField } from './object.ts';
 import { isPrimaryKey } from './primary-key.ts';
 import { canonicalText } from './text.ts';
 import { documents } from './testing/arbitrary.ts';
@@ -100,5 +101,17 @@ describe('canonical values', () => {
       expect(isPrimaryKey('abc', encodeKey('abc').subarray(0, cut))).to.equal(false);
     expect(() => isPrimaryKey('a\0', encodeKey('a\0'))).to.throw('NULL bytes');
     expect(() => isPrimaryKey('a'.repeat(128), encodeKey('a'.repeat(128)))).to.throw('too long');
+  });
+});
+
+describe('a field more', () => {
+  it('keeps fields in canonical order, and others as they were', () => {
+    const sorted = { a: 1, m: 2, z: 3 };
+    for (const name of ['0', 'b', 'y', 'zz']) {
+      const more = withField(sorted, name, 9);
+      expect(Object.keys(more)).to.deep.equal([...Object.keys(sorted), name].sort());
+      expect(isCanonical(more)).to.equal(true);
+    }
+    expect(Object.keys(withField({ z: 1, a: 2 }, 'm', 3))).to.deep.equal(['m', 'z', 'a']);
   });
 });

@@ -21,6 +21,21 @@ export function objectOf(entries: Iterable<readonly [string, Datum]>): MutableOb
   return object;
 }
 
+/** With one field more, which it does not have; fields in canonical order stay so. */
+export function withField(object: DatumObject, name: string, value: Datum): MutableObject {
+  const copy = emptyObject();
+  let isOpen = true;
+  for (const [key, field] of Object.entries(object)) {
+    if (isOpen && compareText(name, key) < 0) {
+      copy[name] = value;
+      isOpen = false;
+    }
+    copy[key] = field;
+  }
+  if (isOpen) copy[name] = value;
+  return copy;
+}
+
 export function copyObject(object: DatumObject): MutableObject {
   return objectOf(Object.entries(object));
 }

@@ -1,6 +1,6 @@
 import type { Datum } from '../datum/datum.ts';
 import { checkedInput } from '../datum/input.ts';
-import { emptyObject } from '../datum/object.ts';
+import { compareText, emptyObject } from '../datum/object.ts';
 import { checkedObject } from '../datum/pseudo-type.ts';
 import { apply, checkArguments, deferred, guarded, spread } from './application.ts';
 import { determinism } from './compiled.ts';
@@ -159,11 +159,16 @@ class Compiler {
       ([name, field]) => [wellFormed(name), this.node(field, at(place, name))] as const,
     );
     const names = nodes.map(([name]) => name);
+    // In canonical order, in which the text of a document is written.
+    const order = names
+      .map((name, position) => ({ name, position }))
+      .sort((left, right) => compareText(left.name, right.name));
     const make = (values: readonly Value[]): Value => {
       if (values.some(holdsBound))
         return new BoundObject(new Map(values.map((value, at) => [names[at] as string, value])));
+      const data = values.map(datumOf);
       const object = emptyObject();
-      nodes.forEach(([name], position) => (object[name] = datumOf(values[position] as Value)));
+      for (const { name, position } of order) object[name] = data[position] as Datum;
       return checkedObject(object);
     };
     const fieldNodes = nodes.map(([, node]) => node);

@@ -1,6 +1,6 @@
 import type { Datum } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
-import { fieldOf, isObject, objectOf, pseudoType } from '../../datum/object.ts';
+import { fieldOf, isObject, objectOf, pseudoType, withField } from '../../datum/object.ts';
 import { encodePrimaryKey } from '../../datum/primary-key.ts';
 import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
@@ -253,7 +253,7 @@ function withKey(document: Datum, write: Writing): Datum {
   const key = write.context.environment.uuid();
   if (write.tally.generatedKeys.length >= write.context.arrayLimit) write.tally.keysLeftOut += 1;
   else write.tally.generatedKeys.push(key);
-  return objectOf([...Object.entries(document), [primaryKey, key]]);
+  return withField(document, primaryKey, key);
 }
 
 /** The key of a document that is to be inserted. What else must hold of it is checked when it is written. */
