@@ -154,9 +154,9 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'an edit of several commands is acknowledged by what became of the last one',
     file: acknowledgement,
-    from: 'const refusals = this.#proposals.map(failureOf);',
+    from: 'const error = failureOf(proposal);',
     to: `const last = this.#proposals.findLast((each) => each instanceof Proposal);
-    const refusals = this.#proposals.map((each) => failureOf(last === undefined ? each : last));`,
+      const error = failureOf(last === undefined ? proposal : last);`,
   },
   {
     bug: 'an edit of several commands waits for the first one only',
