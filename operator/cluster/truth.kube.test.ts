@@ -115,8 +115,8 @@ describe('the status of a cluster in a world that is not as it should be', funct
   it('says that nothing is known of the health of a node that has no pod', async () => {
     await stage.apply('orders');
     await stage.podIs(pod);
-    await stage.conditionIs('orders', 'Degraded', 'Unknown');
-    expect(await stage.said('orders', 'Degraded')).to.include({ reason: 'NodesStarting' });
+    await stage.reasonIs('orders', 'Degraded', 'NodesStarting');
+    expect(await stage.said('orders', 'Degraded')).to.include({ status: 'Unknown' });
   });
 
   it('says why no machine takes the pod, in the words of the scheduler', async () => {

@@ -69,6 +69,15 @@ export class Stage {
     });
   }
 
+  /** Waits for a reason: the first status of a generation has one of its own. */
+  reasonIs(name: string, type: string, reason: string): Promise<void> {
+    return eventually(`${type} of ${name} to have the reason ${reason}`, async () => {
+      const cluster = await this.clusterOf(name);
+      const { reason: is, observedGeneration } = said(cluster, type) ?? {};
+      return is === reason && observedGeneration === cluster?.metadata.generation;
+    });
+  }
+
   /** Waits until a condition says these words. */
   conditionSays(name: string, type: string, words: string): Promise<void> {
     return eventually(`${type} of ${name} to say "${words}"`, async () => {
