@@ -128,8 +128,8 @@ export const timeKeys = {
   end: Uint8Array.of(tag.time + 1),
 } as const;
 
-/** Seconds since 1970 of a time's key, which must be one. */
-export function epochTimeOfKey(key: Uint8Array): number {
+/** The number of a number's key; of a time's key, its seconds since 1970. */
+export function numberOfKey(key: Uint8Array): number {
   const view = new DataView(new ArrayBuffer(8));
   const isPositive = ((key[1] ?? 0) & 0x80) !== 0;
   for (let at = 0; at < 8; at += 1) {

@@ -1,4 +1,5 @@
 import { decodeUtf8 } from '../common/bytes.ts';
+import { numberOfKey } from './key.ts';
 
 /**
  * An encoded primary key as errors show it, when it is a string, a number or a boolean; undefined for
@@ -7,7 +8,7 @@ import { decodeUtf8 } from '../common/bytes.ts';
 export function shownKey(key: Uint8Array): string | undefined {
   const [tag] = key;
   if (tag === 0x80) return shownString(key);
-  if (tag === 0x40 && key.byteLength === 9) return String(numberOf(key));
+  if (tag === 0x40 && key.byteLength === 9) return String(numberOfKey(key));
   if (tag === 0x20 && key.byteLength === 2) return String(key[1] === 1);
   return undefined;
 }
@@ -17,15 +18,4 @@ function shownString(key: Uint8Array): string | undefined {
   const end = key.byteLength - 2;
   if (end < 1 || key[end] !== 0 || key[end + 1] !== 1) return undefined;
   return JSON.stringify(decodeUtf8(key.subarray(0, end), 1));
-}
-
-function numberOf(key: Uint8Array): number {
-  const view = new DataView(new ArrayBuffer(8));
-  const isPositive = ((key[1] ?? 0) & 0x80) !== 0;
-  for (let at = 0; at < 8; at += 1) {
-    const byte = key[at + 1] ?? 0;
-    if (!isPositive) view.setUint8(at, ~byte & 0xff);
-    else view.setUint8(at, at === 0 ? byte & 0x7f : byte);
-  }
-  return view.getFloat64(0);
 }

@@ -3,7 +3,7 @@ import { successor } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import type { Datum } from '../datum/datum.ts';
-import { epochTimeOfKey, timeKeys } from '../datum/key.ts';
+import { numberOfKey, timeKeys } from '../datum/key.ts';
 import { fieldOf, isObject, pseudoType } from '../datum/object.ts';
 import { decodeIndexEntry } from '../table/index-entry.ts';
 import type { Edit } from './contract.ts';
@@ -204,7 +204,7 @@ function findDue({ group, index }: ExpiringTable, start: Uint8Array, nowMs: numb
   group.options.store.read((view) =>
     view.walk('index', range, (storedKey, value) => {
       const { indexKey, primaryKey } = decodeIndexEntry(storedKey, value);
-      const dueMs = epochTimeOfKey(indexKey) * 1_000;
+      const dueMs = numberOfKey(indexKey) * 1_000;
       if (dueMs > nowMs) nextMs = dueMs;
       else {
         firstMs ??= dueMs;
