@@ -12,7 +12,7 @@ import { descriptorLimit, shareDescriptors } from './descriptors.ts';
 import { exitCode } from './exit-code.ts';
 import { listen } from './listen.ts';
 import { readPassword } from './password-file.ts';
-import type { HealthPort } from './node.ts';
+import type { HealthPort } from './context.ts';
 import type { RunOptions } from './run.ts';
 
 /**

@@ -5,7 +5,7 @@ import type { Logger } from '../observability/logger.ts';
 import { exitCode } from './exit-code.ts';
 import { guideText } from './guide.ts';
 import { Node } from './node.ts';
-import type { NodeOptions } from './node.ts';
+import type { NodeOptions } from './context.ts';
 
 /** Runs a node until a signal or a failure ends the process. */
 export type RunOptions = Omit<NodeOptions, 'logger'>;

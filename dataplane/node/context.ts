@@ -1,0 +1,43 @@
+import type { Clock } from '../common/clock.ts';
+import type { Config } from '../config/config.ts';
+import type { HttpPort } from '../http/http-port.ts';
+import type { HostNames } from '../http/request-rules.ts';
+import type { LogHistory } from '../observability/log-history.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { DescriptorShares } from './descriptors.ts';
+import type { PortLog } from './port-log.ts';
+import type { Progress } from './progress.ts';
+
+export interface HealthPort {
+  readonly port: HttpPort;
+  readonly address: string;
+}
+
+/** What a node is started with. */
+export interface NodeOptions {
+  readonly config: Config;
+  readonly password: string;
+  readonly version: string;
+  readonly logger: Logger;
+  /** Where the API server is, when the node runs in a pod. */
+  readonly apiServer: string | undefined;
+  /** The command line. */
+  readonly argv: readonly string[];
+  readonly shares: DescriptorShares;
+  /** It listens already, so that probes are answered from the first moment. */
+  readonly health: HealthPort;
+  readonly hosts: HostNames;
+}
+
+/** What all services of a node share. */
+export interface NodeContext extends NodeOptions {
+  readonly logger: LogHistory;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  readonly portLog: PortLog;
+  readonly startedAt: Date;
+  /** Aborted when the node stops. */
+  readonly signal: AbortSignal;
+  /** The node cannot go on. */
+  readonly fail: (error: Error) => void;
+}

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { assert } from '../common/assert.ts';
+import { leaveToBegin } from '../kubernetes/former-data.ts';
+import { OwnNode } from '../kubernetes/own-node.ts';
+import type { Database } from '../replication/database.ts';
+import { isUnused, openDirectory } from '../storage/directory.ts';
+import type { DataDirectory } from '../storage/directory.ts';
+import { compactAtStart } from './compact-at-start.ts';
+import type { NodeContext } from './context.ts';
+import { diskUsage } from './disk-usage.ts';
+import { identityDirectory } from './identity.ts';
+import { openData, storeDirectoryOf } from './open-data.ts';
+import type { Service } from './services.ts';
+import { troublesOf } from './troubles.ts';
+import { settleAdmin } from './users.ts';
+
+/** The data directory and the database in it: locked, compacted, recovered, and closed at the end. */
+const mebibyte = 1_048_576;
+/** Between two questions whether an empty data directory may be begun. */
+const leavePauseMs = 1_000;
+
+export class DataService implements Service {
+  readonly name = 'data';
+  readonly #context: NodeContext;
+  #directory: DataDirectory | undefined;
+  #database: Database | undefined;
+
+  constructor(context: NodeContext) {
+    this.#context = context;
+  }
+
+  /** The identity of the directory; undefined before it is known. */
+  get id(): string | undefined {
+    return this.#directory?.identity.id;
+  }
+
+  /** Undefined before it is open and when it is closed: health and metrics are asked for all the time. */
+  get database(): Database | undefined {
+    return this.#database;
+  }
+
+  /** For services that start after this one. */
+  get opened(): Database {
+    assert(this.#database !== undefined, 'the data is open');
+    return this.#database;
+  }
+
+  async start(): Promise<void> {
+    const { config, logger, progress } = this.#context;
+    await this.#leaveToBegin(config['data-dir']);
+    const directory = openDirectory(
+      config['data-dir'],
+      config['cluster-name'],
+      config['node-name'],
+    );
+    this.#directory = directory;
+    const { path } = directory;
+    await this.#compact(storeDirectoryOf(path));
+    await this.#open(path);
+    logger.info('the data is open', { path, replayedBytes: progress.replay.doneBytes });
+  }
+
+  async stop(): Promise<void> {
+    const database = this.#database;
+    // Health and metrics are asked for until the end, and there is nothing to read from now on.
+    this.#database = undefined;
+    try {
+      await database?.stop();
+    } finally {
+      this.#directory?.[Symbol.dispose]();
+    }
+  }
+
+  async #open(path: string): Promise<void> {
+    const { config, password, logger, progress, signal, fail } = this.#context;
+    progress.step('replaying the log');
+    const database = await openData({
+      path,
+      logger,
+      overlayBytesMax: config['overlay-mib'] * mebibyte,
+      cacheBytesMax: config['cache-mib'] * mebibyte,
+      onProgress: (doneBytes, totalBytes) => progress.moved(doneBytes, totalBytes),
+      signal,
+    });
+    this.#database = database;
+    void database.failed.then(fail);
+    const isFresh = Object.keys(database.state.users).length === 0;
+    const { frozen } = database;
+    if (frozen === undefined) await settleAdmin(database, password);
+    else logger.error('the metadata stays as it is', { error: frozen.message });
+    for (const { type, description } of troublesOf(database)) {
+      logger.error('the data is damaged, and everything else is served', { type, description });
+    }
+    if (isFresh && frozen === undefined)
+      await database.change({ type: 'createDatabase', id: randomUUID(), name: 'test' });
+  }
+
+  /** In Kubernetes, an empty directory may stand in the place of one that was lost. */
+  async #leaveToBegin(path: string): Promise<void> {
+    const { apiServer, config, logger, progress, clock, signal } = this.#context;
+    const isPodOfOperator = apiServer !== undefined && existsSync(`${identityDirectory}/token`);
+    if (!isPodOfOperator || !isUnused(path)) return;
+    const name = config['node-name'];
+    const node = new OwnNode({ apiServer, directory: identityDirectory, name });
+    await leaveToBegin({
+      read: () => node.read(),
+      waiting: (message, missingId) => {
+        progress.waited();
+        if (message === progress.message) return;
+        progress.missingId = missingId;
+        logger.warn('the node does not begin', { reason: message });
+        progress.become('Starting', message);
+      },
+      pause: () => clock.sleep(leavePauseMs, signal),
+      signal,
+    });
+    progress.missingId = undefined;
+  }
+
+  async #compact(store: string): Promise<void> {
+    const { config, logger, progress, signal } = this.#context;
+    progress.step('compacting the data file');
+    await compactAtStart({
+      directory: store,
+      percent: config['compact-at-start-percent'],
+      usage: () => diskUsage(config['data-dir']),
+      logger,
+      onProgress: ({ doneBytes, totalBytes }) => progress.moved(doneBytes, totalBytes),
+      signal,
+    });
+    progress.moved(0, 0);
+  }
+}

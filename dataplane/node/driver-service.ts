@@ -1,0 +1,82 @@
+import { DriverServer } from '../driver-protocol/driver-server.ts';
+import { protocolLimits } from '../driver-protocol/limits.ts';
+import { createQueryEngine } from '../query/create-engine.ts';
+import type { NodeReport } from '../query/node-report.ts';
+import type { LoginGuard } from '../security/login-guard.ts';
+import type { PasswordChecker } from '../security/password-checker.ts';
+import type { NodeContext } from './context.ts';
+import type { DataService } from './data-service.ts';
+import type { DiskGate } from './disk-gate.ts';
+import { createEnvironment } from './environment.ts';
+import { openPort } from './open-port.ts';
+import type { Service } from './services.ts';
+import { tracedEngine } from './traced-engine.ts';
+import { credentialsOf } from './users.ts';
+
+/** The query engine behind the port for drivers. */
+export interface DriverServiceParts {
+  readonly data: DataService;
+  readonly disk: DiskGate;
+  readonly passwords: PasswordChecker;
+  readonly logins: LoginGuard;
+  /** What the system tables show of the node; its data is open. */
+  readonly report: () => NodeReport;
+}
+
+export class DriverService implements Service {
+  readonly name = 'drivers';
+  readonly #context: NodeContext;
+  readonly #parts: DriverServiceParts;
+  #server: DriverServer | undefined;
+  #address = '';
+
+  constructor(context: NodeContext, parts: DriverServiceParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Undefined before it listens. */
+  get server(): DriverServer | undefined {
+    return this.#server;
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    const { config, logger, shares, clock } = this.#context;
+    const { data, disk, passwords, logins, report } = this.#parts;
+    const database = data.opened;
+    const server = { id: data.id ?? '', name: config['node-name'] };
+    const environment = createEnvironment(database, { server, report: report() }, disk);
+    const engine = createQueryEngine(environment);
+    const drivers = new DriverServer({
+      engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, clock) : engine,
+      credentials: credentialsOf(database, passwords),
+      server,
+      limits: protocolLimits,
+      clock,
+      connectionsMax: shares.driverConnections,
+      gateOf: (address) => logins.at(address),
+      internalError: (error) =>
+        logger.error('a query failed by a fault of the node', {
+          error: String((error as Error).stack),
+        }),
+    });
+    this.#server = drivers;
+    this.#address = await openPort(this.#context, drivers.tcp, {
+      option: 'driver-port',
+      what: 'drivers',
+    });
+  }
+
+  async drain(): Promise<void> {
+    this.#server?.tcp.close();
+    await this.#server?.idle();
+  }
+
+  stop(): void {
+    this.#server?.destroy();
+  }
+}

@@ -1,0 +1,32 @@
+import { healthServer } from '../http/health.ts';
+import { nodeMetrics } from '../observability/metrics.ts';
+import type { NodeMetrics } from '../observability/metrics.ts';
+import type { NodeContext } from './context.ts';
+import type { DataService } from './data-service.ts';
+import { nodeHealth } from './node-health.ts';
+import type { Service } from './services.ts';
+
+/** Answers probes and Prometheus, from the first moment to the last. */
+export interface HealthServiceParts {
+  readonly data: Pick<DataService, 'database'>;
+  readonly metrics: () => NodeMetrics;
+  /** Resolves when the node serves. */
+  readonly started: Promise<void>;
+}
+
+export function healthService(context: NodeContext, parts: HealthServiceParts): Service {
+  const { health, portLog, progress } = context;
+  const { data, metrics, started } = parts;
+  return {
+    name: 'health',
+    start() {
+      const now = () => nodeHealth(progress, data.database);
+      health.port.answerWith(healthServer(now, nodeMetrics(metrics), { over: started }));
+      portLog.follow(health.port.tcp, 'health and metrics');
+    },
+    stop() {
+      health.port.tcp.close();
+      health.port.destroy();
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { NodeHealth } from '../http/health.ts';
+import type { Database } from '../replication/database.ts';
+import type { Progress } from './progress.ts';
+import { troublesOf } from './troubles.ts';
+
+/** The health of a node, as probes, the status in Kubernetes and the web page show it. */
+export type Condition = Pick<NodeHealth, 'state' | 'message'>;
+
+/** Damaged tables that health names: one reason may be long. */
+const damagedTablesMax = 100;
+
+/** A node with damage serves everything else. */
+export function conditionOf(
+  { state, message }: Pick<Progress, 'state' | 'message'>,
+  database: Database | undefined,
+): Condition {
+  if (state !== 'Ready' || database === undefined) return { state, message };
+  const damaged = database.integrity.tables();
+  const [first] = damaged;
+  if (first !== undefined) {
+    const served = `serving all tables but ${damaged.length} that are damaged, the first one ${first.name}: ${first.damage.message}`;
+    return { state: 'Degraded', message: served };
+  }
+  const [trouble] = troublesOf(database);
+  if (trouble === undefined) return { state, message };
+  return { state: 'Degraded', message: `serving, but: ${trouble.description}` };
+}
+
+export function nodeHealth(progress: Progress, database: Database | undefined): NodeHealth {
+  return {
+    ...conditionOf(progress, database),
+    replay: progress.replay,
+    ...(database === undefined ? {} : { data: dataHealth(database) }),
+  };
+}
+
+function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
+  const { store, tables } = database.metrics();
+  const damagedTables = database.integrity.tables().slice(0, damagedTablesMax);
+  const integrity = database.integrity.first ?? 'ok';
+  const issues = troublesOf(database).slice(0, damagedTablesMax);
+  const counts = { storeBytes: store.fileBytes, tables: tables.length };
+  return { integrity, ...counts, damagedTables, issues };
+}

@@ -1,0 +1,72 @@
+import { noCounts } from '../driver-protocol/counters.ts';
+import type { DriverServer } from '../driver-protocol/driver-server.ts';
+import type { NodeMetrics } from '../observability/metrics.ts';
+import type { Database } from '../replication/database.ts';
+import type { Expiry } from '../replication/expiry.ts';
+import { diskUsage } from './disk-usage.ts';
+import type { Progress } from './progress.ts';
+
+/** The metrics of a node, gathered from its parts; before a part is there, its metrics are 0. */
+export interface MeasuredNode {
+  readonly version: string;
+  readonly dataDirectory: string;
+  readonly progress: Progress;
+  readonly database: Database | undefined;
+  readonly drivers: DriverServer | undefined;
+  readonly expiry: Pick<Expiry, 'expired' | 'lagMs'> | undefined;
+}
+
+const noData = {
+  overlayBytes: 0,
+  scrub: {
+    passes: 0,
+    rows: 0,
+    bytes: 0,
+    damagedTables: 0,
+    damagedIndexes: 0,
+    damagedDocuments: 0,
+  },
+  failedIndexes: 0,
+  failedEvaluations: 0,
+  damagedDocuments: 0,
+  cache: { bytes: 0, hits: 0, misses: 0 },
+  applyQueue: 0,
+  store: { fileBytes: 0, usedBytes: 0, freeBytes: 0, fileBytesMax: 0, oldestReaderMs: 0 },
+  tables: [],
+};
+const noDrivers = {
+  connections: 0,
+  running: 0,
+  openCursors: 0,
+  queuedBytes: 0,
+  counters: noCounts(),
+};
+
+export function metricsOf(node: MeasuredNode): NodeMetrics {
+  const { version, dataDirectory, progress, database, drivers, expiry } = node;
+  const { doneBytes, totalBytes } = progress.replay;
+  const data = database?.metrics() ?? noData;
+  const { connections, running, openCursors, queuedBytes, counters } = drivers ?? noDrivers;
+  return {
+    version,
+    isReady: progress.state === 'Ready',
+    tablesDamaged: database?.integrity.groups.size ?? 0,
+    indexesFailed: data.failedIndexes,
+    indexEvaluationsFailed: data.failedEvaluations,
+    documentsDamaged: data.damagedDocuments,
+    isIntact: database?.integrity.first === undefined && database?.frozen === undefined,
+    replayedBytes: doneBytes,
+    replayTotalBytes: totalBytes,
+    overlayBytes: data.overlayBytes,
+    scrub: data.scrub,
+    cache: data.cache,
+    applyQueue: data.applyQueue,
+    store: data.store,
+    // Before the directory is there, there is nothing to say of its disk.
+    diskFreeBytes: database === undefined ? 0 : diskUsage(dataDirectory).freeBytes,
+    expired: expiry?.expired ?? 0,
+    expiryLagMs: expiry?.lagMs ?? 0,
+    tables: data.tables,
+    drivers: { connections, running, openCursors, queuedBytes, ...counters },
+  };
+}

@@ -1,0 +1,38 @@
+import type { DriverServer } from '../driver-protocol/driver-server.ts';
+import type { WebStatus } from '../http/web.ts';
+import { userIndexes } from '../metadata/state.ts';
+import type { Database } from '../replication/database.ts';
+import type { NodeContext } from './context.ts';
+import { conditionOf } from './node-health.ts';
+
+/** The node as the web page shows it. */
+export function webStatus(
+  { config, version, progress, startedAt }: NodeContext,
+  database: Database,
+  drivers: DriverServer | undefined,
+): WebStatus {
+  const { databases, tables } = database.state;
+  return {
+    node: {
+      name: config['node-name'],
+      version,
+      state: conditionOf(progress, database).state,
+      uptimeSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
+      integrity: database.integrity.first?.message ?? 'ok',
+      storeBytes: database.metrics().store.fileBytes,
+    },
+    tables: Object.values(tables).map((table) => {
+      const group = database.group(table.id);
+      return {
+        database: databases[table.databaseId]?.name ?? '',
+        name: table.name,
+        documents: group?.count ?? 0,
+        indexes: userIndexes(table).length,
+        reads: group?.counters.reads ?? 0,
+        writes: group?.counters.writes ?? 0,
+      };
+    }),
+    connections: drivers?.connections ?? 0,
+    queries: drivers?.counters.queries ?? 0,
+  };
+}
