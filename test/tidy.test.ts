@@ -7,6 +7,8 @@ import { expect } from 'chai';
  * which folders are pure, and that nothing lies outside the table.
  */
 const base = ['common', 'config', 'datum', 'wire', 'kv', 'disk'];
+const data = [...base, 'table'];
+const storageParts = ['integrity', 'apply', 'shard', 'maintenance', 'transfer'];
 const metadataAndBelow = [...base, 'partition'];
 
 const dataplane: Record<string, readonly string[]> = {
@@ -27,10 +29,16 @@ const dataplane: Record<string, readonly string[]> = {
   table: ['common', 'datum', 'kv', 'index', 'vector', 'timeseries'],
   metadata: metadataAndBelow,
   query: ['common', 'datum', 'kv', 'index', 'vector', 'timeseries'],
-  replication: [...base, 'raft', 'epaxos', 'partition', 'table', 'metadata'],
+  replication: [...base, 'raft', 'epaxos'],
+  integrity: [...data, 'metadata', 'replication'],
+  apply: [...data, 'metadata', 'replication', 'integrity'],
+  shard: [...data, 'partition', 'replication', 'integrity', 'apply'],
+  maintenance: [...data, 'metadata', 'replication', 'integrity', 'apply', 'shard'],
+  transfer: [...data, 'metadata', 'replication', 'integrity', 'apply', 'shard'],
+  database: [...data, 'partition', 'metadata', 'replication', ...storageParts],
   'driver-protocol': ['common', 'datum', 'query'],
   http: ['common', 'datum', 'query', 'observability'],
-  admin: ['common', 'config', 'gossip', 'metadata', 'replication'],
+  admin: ['common', 'config', 'gossip', 'metadata', 'database'],
   node: ['*'],
 };
 
@@ -177,9 +185,9 @@ describe('the house', () => {
 
   it('drops no failure of the write path', () => {
     const swallowed = /\.catch\(\s*\(\w*\)\s*=>\s*(?:undefined|null|\{\s*\})\s*\)/;
-    const paths = globSync('dataplane/{replication,wal,table}/**/*.ts').filter(
-      (path) => !isTest(path),
-    );
+    const paths = globSync(
+      'dataplane/{replication,integrity,apply,shard,maintenance,transfer,database,wal,table}/**/*.ts',
+    ).filter((path) => !isTest(path));
     expect(paths.filter((path) => swallowed.test(readFileSync(path, 'utf8')))).to.deep.equal([]);
   });
 

@@ -76,3 +76,6 @@ export interface Store {
   statistics(): StoreStatistics;
   close(): Promise<void>;
 }
+
+/** What the data plane needs of a store. */
+export type ApplyStore = Omit<Store, 'snapshot'>;

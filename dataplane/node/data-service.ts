@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { assert } from '../common/assert.ts';
 import { leaveToBegin } from '../kubernetes/former-data.ts';
 import { OwnNode } from '../kubernetes/own-node.ts';
-import type { Database } from '../replication/database.ts';
+import type { Database } from '../database/database.ts';
 import { isUnused, openDirectory } from '../storage/directory.ts';
 import type { DataDirectory } from '../storage/directory.ts';
 import { compactAtStart } from './compact-at-start.ts';
@@ -78,7 +78,7 @@ export class DataService implements Service {
     const database = await openData({
       path,
       logger,
-      overlayBytesMax: config['overlay-mib'] * mebibyte,
+      memtableBytesMax: config['overlay-mib'] * mebibyte,
       cacheBytesMax: config['cache-mib'] * mebibyte,
       onProgress: (doneBytes, totalBytes) => progress.moved(doneBytes, totalBytes),
       signal,

@@ -24,7 +24,7 @@ interface DiskGateOptions {
 }
 
 const mebibyte = 1_048_576;
-/** What a full overlay may need in the store, and the segments of the log that are being made. */
+/** What a full memtable may need in the store, and the segments of the log that are being made. */
 const reserveBytesMax = 256 * mebibyte;
 /** Of a small volume, so that most of it can be used. */
 const reserveShare = 1 / 8;

@@ -15,11 +15,13 @@ import type {
 } from '../query/environment.ts';
 import { DamagedDocumentError, errorType, RuntimeError } from '../query/errors.ts';
 import { failedIndex } from '../query/terms/index-access.ts';
-import type { BatchLimit, BatchSource } from '../replication/contract.ts';
-import type { Database } from '../replication/database.ts';
-import { isRefusal, MetadataFrozenError, TableDamagedError } from '../replication/errors.ts';
-import { IndexScan } from '../replication/index-scan.ts';
-import { TableScan } from '../replication/scan.ts';
+import type { BatchLimit, BatchSource } from '../shard/contract.ts';
+import type { Database } from '../database/database.ts';
+import { MetadataFrozenError } from '../apply/errors.ts';
+import { isRefusal } from '../replication/errors.ts';
+import { TableDamagedError } from '../integrity/errors.ts';
+import { IndexScan } from '../shard/index-scan.ts';
+import { TableScan } from '../shard/scan.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import type { DiskGate, WriteKind } from './disk-gate.ts';
 
@@ -51,7 +53,7 @@ function infoOf(database: Database, table: TableRecord): TableInfo {
   return {
     ...table,
     database: { id: table.databaseId, name: home?.name ?? '' },
-    isDamaged: database.integrity.groups.of(table.keyspace) !== undefined,
+    isDamaged: database.corruption.groups.of(table.keyspace) !== undefined,
     indexes: database.indexStates(table),
   };
 }

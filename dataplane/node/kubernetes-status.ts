@@ -1,6 +1,6 @@
 import { StatusWriter } from '../kubernetes/node-status.ts';
 import type { StatusWriterOptions } from '../kubernetes/node-status.ts';
-import type { Database } from '../replication/database.ts';
+import type { Database } from '../database/database.ts';
 import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
 import { identityDirectory } from './identity.ts';
@@ -66,6 +66,6 @@ function logState(
   database: Database | undefined,
 ): 'Recovering' | 'Corrupt' | 'Ok' {
   if (state === 'Starting') return 'Recovering';
-  const damaged = database?.integrity.tables() ?? [];
+  const damaged = database?.corruption.tables() ?? [];
   return damaged.some(({ damage }) => damage.code === 'wal.corrupt') ? 'Corrupt' : 'Ok';
 }

@@ -1,6 +1,6 @@
 import { passwordRefusal } from '../config/config.ts';
-import { Expiry } from '../replication/expiry.ts';
-import type { ScrubPlan } from '../replication/scrubber.ts';
+import { Expiry } from '../maintenance/expiry.ts';
+import type { ScrubPlan } from '../maintenance/scrubber.ts';
 import { backgroundService } from './background.ts';
 import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';

@@ -1,5 +1,5 @@
 import type { NodeHealth } from '../http/health.ts';
-import type { Database } from '../replication/database.ts';
+import type { Database } from '../database/database.ts';
 import type { Progress } from './progress.ts';
 import { troublesOf } from './troubles.ts';
 
@@ -15,7 +15,7 @@ export function conditionOf(
   database: Database | undefined,
 ): Condition {
   if (state !== 'Ready' || database === undefined) return { state, message };
-  const damaged = database.integrity.tables();
+  const damaged = database.corruption.tables();
   const [first] = damaged;
   if (first !== undefined) {
     const served = `serving all tables but ${damaged.length} that are damaged, the first one ${first.name}: ${first.damage.message}`;
@@ -36,8 +36,8 @@ export function nodeHealth(progress: Progress, database: Database | undefined): 
 
 function dataHealth(database: Database): NonNullable<NodeHealth['data']> {
   const { store, tables } = database.metrics();
-  const damagedTables = database.integrity.tables().slice(0, damagedTablesMax);
-  const integrity = database.integrity.first ?? 'ok';
+  const damagedTables = database.corruption.tables().slice(0, damagedTablesMax);
+  const integrity = database.corruption.first ?? 'ok';
   const issues = troublesOf(database).slice(0, damagedTablesMax);
   const counts = { storeBytes: store.fileBytes, tables: tables.length };
   return { integrity, ...counts, damagedTables, issues };

@@ -1,8 +1,8 @@
 import { noCounts } from '../driver-protocol/counters.ts';
 import type { DriverServer } from '../driver-protocol/driver-server.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
-import type { Database } from '../replication/database.ts';
-import type { Expiry } from '../replication/expiry.ts';
+import type { Database } from '../database/database.ts';
+import type { Expiry } from '../maintenance/expiry.ts';
 import { diskUsage } from './disk-usage.ts';
 import type { Progress } from './progress.ts';
 
@@ -17,7 +17,7 @@ export interface MeasuredNode {
 }
 
 const noData = {
-  overlayBytes: 0,
+  memtableBytes: 0,
   scrub: {
     passes: 0,
     rows: 0,
@@ -50,14 +50,14 @@ export function metricsOf(node: MeasuredNode): NodeMetrics {
   return {
     version,
     isReady: progress.state === 'Ready',
-    tablesDamaged: database?.integrity.groups.size ?? 0,
+    tablesDamaged: database?.corruption.groups.size ?? 0,
     indexesFailed: data.failedIndexes,
     indexEvaluationsFailed: data.failedEvaluations,
     documentsDamaged: data.damagedDocuments,
-    isIntact: database?.integrity.first === undefined && database?.frozen === undefined,
+    isIntact: database?.corruption.first === undefined && database?.frozen === undefined,
     replayedBytes: doneBytes,
     replayTotalBytes: totalBytes,
-    overlayBytes: data.overlayBytes,
+    memtableBytes: data.memtableBytes,
     scrub: data.scrub,
     cache: data.cache,
     applyQueue: data.applyQueue,

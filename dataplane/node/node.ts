@@ -1,7 +1,7 @@
 import { LogHistory } from '../observability/log-history.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import type { NodeReport } from '../query/node-report.ts';
-import type { Expiry } from '../replication/expiry.ts';
+import type { Expiry } from '../maintenance/expiry.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import { PasswordChecker } from '../security/password-checker.ts';
 import { machineClock } from './clock.ts';

@@ -5,8 +5,8 @@ import { parseText } from '../datum/text.ts';
 import { RealDisk } from '../disk/real-disk.ts';
 import type { Logger } from '../observability/logger.ts';
 import { compileIndex } from '../query/index-function.ts';
-import { Database } from '../replication/database.ts';
-import type { DatabaseOptions } from '../replication/database.ts';
+import { Database } from '../database/database.ts';
+import type { DatabaseOptions } from '../database/options.ts';
 import { requireLog } from '../storage/directory.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
@@ -17,7 +17,7 @@ import { logReserve } from './descriptors.ts';
 /** The store and the log of a data directory that this process has locked, as one database. */
 export interface OpenDataOptions extends Pick<
   DatabaseOptions,
-  'overlayBytesMax' | 'cacheBytesMax' | 'onProgress' | 'signal' | 'isForRepair'
+  'memtableBytesMax' | 'cacheBytesMax' | 'onProgress' | 'signal' | 'isForRepair'
 > {
   readonly path: string;
   readonly logger: Logger;

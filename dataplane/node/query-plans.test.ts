@@ -8,8 +8,8 @@ import type { Load } from '../query/testing/differential.ts';
 import { MemoryEnvironment } from '../query/testing/memory-environment.ts';
 import { data, indexTerms } from '../query/testing/index-term.ts';
 import { wholeAnswer } from '../query/testing/run.ts';
-import type { Database } from '../replication/database.ts';
-import { newWorld, open, signal } from '../replication/testing/world.ts';
+import type { Database } from '../database/database.ts';
+import { newWorld, open, signal } from '../database/testing/world.ts';
 import { createEnvironment } from './environment.ts';
 
 /** One table whose documents are replaced again and again, with its indexes kept up to date. */
@@ -35,14 +35,14 @@ async function loading(database: Database): Promise<Load> {
 }
 
 describe('a database', () => {
-  // An overlay that is full makes every write wait for the store: fewer rounds take as long.
-  for (const [what, overlayBytesMax, numRuns] of [
-    ['in its overlay', 1_000_000, 60],
+  // A memtable that is full makes every write wait for the store: fewer rounds take as long.
+  for (const [what, memtableBytesMax, numRuns] of [
+    ['in its memtable', 1_000_000, 60],
     ['in its store', 1, 10],
   ] as const)
     it(`answers what a model answers, of documents ${what}`, async function () {
       this.timeout(60_000);
-      const database = await open(newWorld(), { compileIndex, overlayBytesMax });
+      const database = await open(newWorld(), { compileIndex, memtableBytesMax });
       try {
         await fc.assert(differential(await loading(database)), { numRuns });
       } finally {

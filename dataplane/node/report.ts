@@ -8,7 +8,7 @@ import { Rates } from '../observability/rates.ts';
 import { errorType, RuntimeError } from '../query/errors.ts';
 import type { NodeIssue, NodeReport, NodeStatistics, UserReport } from '../query/node-report.ts';
 import { termText } from '../query/term-text.ts';
-import type { Database } from '../replication/database.ts';
+import type { Database } from '../database/database.ts';
 import { verifies } from '../security/scram.ts';
 import type { DiskGate } from './disk-gate.ts';
 import { troublesOf } from './troubles.ts';

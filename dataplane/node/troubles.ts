@@ -1,6 +1,6 @@
 import { qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
 import type { NodeIssue } from '../query/node-report.ts';
-import type { Database } from '../replication/database.ts';
+import type { Database } from '../database/database.ts';
 
 /** What is wrong with a node's data while it serves everything else, the worst first. */
 export function troublesOf(database: Database): NodeIssue[] {
@@ -15,8 +15,8 @@ export function troublesOf(database: Database): NodeIssue[] {
   ];
 }
 
-function closedTables({ integrity, state }: Database): NodeIssue[] {
-  return [...integrity.groups.entries()].flatMap(([group, damage]) => {
+function closedTables({ corruption, state }: Database): NodeIssue[] {
+  return [...corruption.groups.entries()].flatMap(([group, damage]) => {
     const table = tableOfKeyspace(state, group);
     if (table === undefined) return [];
     const description = `Table \`${qualifiedName(state, table)}\` is not served: ${damage.message}`;
@@ -37,9 +37,9 @@ function failedIndexes(database: Database): NodeIssue[] {
   });
 }
 
-function damagedDocuments({ integrity, state }: Database): NodeIssue[] {
+function damagedDocuments({ corruption, state }: Database): NodeIssue[] {
   return Object.values(state.tables).flatMap((table) => {
-    const damage = integrity.documents.of(table.keyspace);
+    const damage = corruption.documents.of(table.keyspace);
     if (damage === undefined) return [];
     const name = qualifiedName(state, table);
     const [first = 'none of them is named'] = damage.sentences;

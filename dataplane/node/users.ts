@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Credentials } from '../driver-protocol/handshake.ts';
 import type { WebLogin } from '../http/web.ts';
-import type { Database } from '../replication/database.ts';
+import type { Database } from '../database/database.ts';
 import type { LoginGuard } from '../security/login-guard.ts';
 import type { PasswordChecker } from '../security/password-checker.ts';
 import { checkProof, makeVerifier, verifies } from '../security/scram.ts';

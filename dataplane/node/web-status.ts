@@ -1,7 +1,7 @@
 import type { DriverServer } from '../driver-protocol/driver-server.ts';
 import type { WebStatus } from '../http/web.ts';
 import { userIndexes } from '../metadata/state.ts';
-import type { Database } from '../replication/database.ts';
+import type { Database } from '../database/database.ts';
 import type { NodeContext } from './context.ts';
 import { conditionOf } from './node-health.ts';
 
@@ -18,7 +18,7 @@ export function webStatus(
       version,
       state: conditionOf(progress, database).state,
       uptimeSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
-      integrity: database.integrity.first?.message ?? 'ok',
+      integrity: database.corruption.first?.message ?? 'ok',
       storeBytes: database.metrics().store.fileBytes,
     },
     tables: Object.values(tables).map((table) => {

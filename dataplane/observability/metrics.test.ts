@@ -30,7 +30,7 @@ const node: NodeMetrics = {
   isIntact: false,
   replayedBytes: 1,
   replayTotalBytes: 2,
-  overlayBytes: 3,
+  memtableBytes: 3,
   scrub: {
     passes: 1,
     rows: 2,

@@ -14,7 +14,7 @@ export interface NodeMetrics {
   readonly isIntact: boolean;
   readonly replayedBytes: number;
   readonly replayTotalBytes: number;
-  readonly overlayBytes: number;
+  readonly memtableBytes: number;
   readonly scrub: {
     readonly passes: number;
     readonly rows: number;
@@ -94,7 +94,7 @@ const gauges = [
   define<NodeMetrics>(
     'overlay_bytes',
     'Committed writes that wait for the store.',
-    (m) => m.overlayBytes,
+    (m) => m.memtableBytes,
   ),
   define<NodeMetrics>('cache_bytes', 'Documents kept in memory.', (m) => m.cache.bytes),
   define<NodeMetrics>(

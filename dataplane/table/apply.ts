@@ -128,3 +128,11 @@ export function entriesOf(
   }
   return entries;
 }
+
+export type CompileIndex = (
+  definition: string,
+  multi: boolean,
+  geo: boolean,
+  /** Hears of each document that has no entry because the function could not be evaluated on it. */
+  failed?: (error: unknown) => void,
+) => IndexFunction;

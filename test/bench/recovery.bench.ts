@@ -7,8 +7,8 @@ import { documentProblem, validDocument } from '../../dataplane/datum/document.t
 import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
-import { Database } from '../../dataplane/replication/database.ts';
-import type { TableGroup } from '../../dataplane/replication/table-group.ts';
+import { Database } from '../../dataplane/database/database.ts';
+import type { ShardReplica } from '../../dataplane/shard/shard-replica.ts';
 import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { openWal } from '../../dataplane/wal/open-wal.ts';
 import { end, removeDirectory, serve, temporaryDirectory } from '../drivers/serve.ts';
@@ -110,7 +110,7 @@ async function openDatabase(directory: string, cacheMib: number): Promise<Databa
       }),
     codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex: () => () => [],
-    overlayBytesMax: mebibyte,
+    memtableBytesMax: mebibyte,
     cacheBytesMax: cacheMib * mebibyte,
     onProgress: () => undefined,
     signal,
@@ -143,7 +143,7 @@ async function readMicros(
   return times[Math.floor(count * share)] ?? Number.NaN;
 }
 
-function groupOf(database: Database): TableGroup {
+function groupOf(database: Database): ShardReplica {
   const table = Object.values(database.state.tables).find(({ name }) => name === tableName);
   const group = table === undefined ? undefined : database.group(table.id);
   if (group === undefined) throw new Error('the table is gone');

@@ -9,9 +9,9 @@ import { encodeKey } from '../../dataplane/datum/key.ts';
 import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
-import { Database } from '../../dataplane/replication/database.ts';
-import { TableScan } from '../../dataplane/replication/scan.ts';
-import type { TableGroup } from '../../dataplane/replication/table-group.ts';
+import { Database } from '../../dataplane/database/database.ts';
+import { TableScan } from '../../dataplane/shard/scan.ts';
+import type { ShardReplica } from '../../dataplane/shard/shard-replica.ts';
 import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { openWal } from '../../dataplane/wal/open-wal.ts';
 import { rateOf } from './measure.ts';
@@ -31,7 +31,7 @@ const readMs = 1_500;
 const writers = 64;
 const documents = 100_000;
 const keysMax = 10_000_000;
-const overlayBytesMax = 64 * 1_048_576;
+const memtableBytesMax = 64 * 1_048_576;
 const cacheBytesMax = 64 * 1_048_576;
 const batch = { rows: 1_000, bytes: 1_048_576 };
 const filler = 'x'.repeat(200);
@@ -57,7 +57,7 @@ async function openDatabase(directory: string): Promise<Database> {
     compileIndex: () => (text) => [
       encodeUtf8(String((JSON.parse(text) as { parity: number }).parity)),
     ],
-    overlayBytesMax,
+    memtableBytesMax,
     cacheBytesMax,
     onProgress: () => undefined,
     signal,
@@ -66,7 +66,7 @@ async function openDatabase(directory: string): Promise<Database> {
   return database;
 }
 
-async function makeTable(database: Database): Promise<TableGroup> {
+async function makeTable(database: Database): Promise<ShardReplica> {
   const options = { durability: 'hard', shards: 1, replicas: 1 } as const;
   const kind = { replication: 'sync', partition: 'hash' } as const;
   const table = { id: 't', name: 't', databaseId: 'd', primaryKey: 'id', ...options, ...kind };
@@ -80,7 +80,7 @@ async function makeTable(database: Database): Promise<TableGroup> {
 
 interface Measured extends Omit<Peer, 'get'> {
   /** The JSON text, or a row that has it. */
-  get(key: string): ReturnType<TableGroup['get']> | string | undefined;
+  get(key: string): ReturnType<ShardReplica['get']> | string | undefined;
   /** Resolves when everything acknowledged is in the store and flushed. */
   settled(): Promise<void>;
 }

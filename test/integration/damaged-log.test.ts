@@ -13,8 +13,8 @@ import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
 import { compileIndex } from '../../dataplane/query/index-function.ts';
-import type { GroupLog } from '../../dataplane/replication/contract.ts';
-import { Database } from '../../dataplane/replication/database.ts';
+import type { GroupLog } from '../../dataplane/replication/log.ts';
+import { Database } from '../../dataplane/database/database.ts';
 import { openDirectory } from '../../dataplane/storage/directory.ts';
 import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { factsOf } from '../../dataplane/wal/damaged-segment.ts';
@@ -95,7 +95,7 @@ async function prepare(path: string): Promise<void> {
       ),
     codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex,
-    overlayBytesMax: 16 * 1_048_576,
+    memtableBytesMax: 16 * 1_048_576,
     cacheBytesMax: 0,
     onProgress: () => undefined,
     signal,

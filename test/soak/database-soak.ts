@@ -1,7 +1,7 @@
 import {
   crowdAgainAndAgain,
   cutAgainAndAgain,
-} from '../../dataplane/replication/testing/power-cut.ts';
+} from '../../dataplane/database/testing/power-cut.ts';
 import { judgeAll } from './mutants.ts';
 import type { Part, Soak } from './part.ts';
 import { storageSuite } from './storage-mutants.ts';
@@ -22,7 +22,7 @@ const crash: Part = async ({ seeds, progress }) => {
   return `${seeds} seeds from ${first + 1} on, ${cuts} power cuts, nothing lost, nothing in part`;
 };
 
-/** Large edits over a log and an overlay that are full: compared with the table without a cut and after several. */
+/** Large edits over a log and a memtable that are full: compared with the table without a cut and after several. */
 const crowded: Part = async ({ seeds, progress }) => {
   const first = 2_000_000 + (Date.now() % 1_000_000_000);
   const all = { acknowledged: 0, refused: 0, lost: 0 };

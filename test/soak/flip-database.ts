@@ -4,10 +4,11 @@ import { documentProblem, validDocument } from '../../dataplane/datum/document.t
 import { encodeKey } from '../../dataplane/datum/key.ts';
 import { parseText } from '../../dataplane/datum/text.ts';
 import { compileIndex } from '../../dataplane/query/index-function.ts';
-import type { BatchSource, GroupLog, Row } from '../../dataplane/replication/contract.ts';
-import { Database } from '../../dataplane/replication/database.ts';
-import { IndexScan } from '../../dataplane/replication/index-scan.ts';
-import { TableScan } from '../../dataplane/replication/scan.ts';
+import type { BatchSource, Row } from '../../dataplane/shard/contract.ts';
+import type { GroupLog } from '../../dataplane/replication/log.ts';
+import { Database } from '../../dataplane/database/database.ts';
+import { IndexScan } from '../../dataplane/shard/index-scan.ts';
+import { TableScan } from '../../dataplane/shard/scan.ts';
 import type { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 
 /** A database over a store whose log has let go of everything: nothing can be had from elsewhere. */
@@ -32,7 +33,7 @@ export function openOver(store: LmdbStore): Promise<Database> {
     openLog: () => Promise.resolve(forgetful),
     codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex,
-    overlayBytesMax: 1 << 24,
+    memtableBytesMax: 1 << 24,
     cacheBytesMax: 0,
     onProgress: () => undefined,
     signal,

@@ -6,7 +6,7 @@ import { connect, home } from './load.ts';
 import type { Ask, Client } from './load.ts';
 
 /**
- * A real node that large inserts keep full, log and overlay: what is there is compared with what was
+ * A real node that large inserts keep full, log and memtable: what is there is compared with what was
  * acknowledged, while nothing crashes and after a kill.
  */
 const connectionsMax = 60;

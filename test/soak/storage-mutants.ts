@@ -4,13 +4,13 @@ import type { Mutant, MutantSuite } from './mutants.ts';
  * Bugs in what lies between the log and the medium of the store. Not among them: a flush that LMDB is not
  * waited for. Its batches resolve after their sync in the release that is used, so nobody can tell.
  */
-const acknowledgement = 'dataplane/replication/acknowledgement.ts';
-const applier = 'dataplane/replication/applier.ts';
-const background = 'dataplane/replication/background.ts';
-const database = 'dataplane/replication/database.ts';
-const proposal = 'dataplane/replication/proposal.ts';
-const replay = 'dataplane/replication/replay.ts';
-const tableGroup = 'dataplane/replication/table-group.ts';
+const acknowledgement = 'dataplane/shard/acknowledgement.ts';
+const applier = 'dataplane/apply/applier.ts';
+const background = 'dataplane/maintenance/background.ts';
+const database = 'dataplane/database/database.ts';
+const proposal = 'dataplane/shard/proposal.ts';
+const replay = 'dataplane/apply/replay.ts';
+const shardReplica = 'dataplane/shard/shard-replica.ts';
 const apply = 'dataplane/table/apply.ts';
 const lmdb = 'dataplane/storage/lmdb-store.ts';
 
@@ -109,13 +109,13 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'what was replayed is not served until the store has it',
-    file: tableGroup,
+    file: shardReplica,
     from: 'if (entry.index > applied) this',
     to: 'if (entry.index < 0) this',
   },
   {
     bug: 'what was replayed is served although the store has it',
-    file: tableGroup,
+    file: shardReplica,
     from: 'if (entry.index > applied) this',
     to: 'if (entry.index > 0) this',
   },
@@ -133,7 +133,7 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'an index is called ready before its entries are on the medium',
-    file: 'dataplane/replication/index-build.ts',
+    file: 'dataplane/maintenance/index-build.ts',
     from: `    await store.flushed();
     build.flushed();`,
     to: `    build.flushed();`,
@@ -147,7 +147,7 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'a hard write is acknowledged like a soft one',
-    file: tableGroup,
+    file: shardReplica,
     from: "durability === 'hard' ? acknowledgement.hard()",
     to: "durability !== 'hard' ? acknowledgement.hard()",
   },
@@ -172,7 +172,7 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'what was read of a document that the log refused is acknowledged',
-    file: tableGroup,
+    file: shardReplica,
     from: 'if (entry !== undefined) basis = this.#proposalOf(entry, call);',
     to: 'if (entry === undefined) basis = undefined;',
   },
@@ -184,18 +184,18 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'a change of the metadata is acknowledged before it is durable',
-    file: 'dataplane/replication/metadata-group.ts',
+    file: 'dataplane/database/metadata-group.ts',
     from: 'await this.#log.append([',
     to: 'void this.#log.append([',
   },
   {
     bug: 'after a restart entries are numbered by the log alone',
-    file: tableGroup,
+    file: shardReplica,
     from: 'Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;',
     to: '(options.log.recovery.lastIndex(options.group)?.index ?? 0) + 1;',
   },
   {
-    bug: 'the overlay forgets an entry before the store shows it',
+    bug: 'the memtable forgets an entry before the store shows it',
     file: applier,
     from: 'const items = await this.#options.store.write((transaction) => this.#applyInto(transaction));',
     to: `const items = await this.#options.store.write((transaction) => {
@@ -251,17 +251,23 @@ export const storageSuite: MutantSuite = {
     'kv',
     'metadata',
     'replication',
+    'integrity',
+    'apply',
+    'shard',
+    'maintenance',
+    'transfer',
+    'database',
     'storage',
     'table',
     'wal',
     'node/clock.ts',
   ],
   testFiles: [
-    'dataplane/replication/crash.test.ts',
-    'dataplane/replication/database.test.ts',
-    'dataplane/replication/full-log.test.ts',
-    'dataplane/replication/clear.test.ts',
-    'dataplane/replication/index-build.test.ts',
+    'dataplane/database/crash.test.ts',
+    'dataplane/database/database.test.ts',
+    'dataplane/shard/full-log.test.ts',
+    'dataplane/maintenance/clear.test.ts',
+    'dataplane/maintenance/index-build.test.ts',
     'dataplane/storage/lmdb-store.test.ts',
   ],
 };

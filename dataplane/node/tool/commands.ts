@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { toHex } from '../../common/bytes.ts';
 import type { TableRecord } from '../../metadata/state.ts';
-import type { Database } from '../../replication/database.ts';
-import type { Salvaged } from '../../replication/transfer/salvage.ts';
-import { verifyTransfer } from '../../replication/transfer/verify.ts';
+import type { Database } from '../../database/database.ts';
+import type { Salvaged } from '../../transfer/salvage.ts';
+import { verifyTransfer } from '../../transfer/verify.ts';
 import { compactStore } from '../../storage/compaction.ts';
 import { openExistingDirectory } from '../../storage/directory.ts';
 import { machineClock } from '../clock.ts';
@@ -37,7 +37,7 @@ class DamageFoundError extends Error {}
 
 async function indexesBuilt(database: Database, signal: AbortSignal): Promise<void> {
   const isBuilding = ({ keyspace, indexes }: TableRecord): boolean =>
-    database.integrity.groups.of(keyspace) === undefined && indexes.some(({ ready }) => !ready);
+    database.corruption.groups.of(keyspace) === undefined && indexes.some(({ ready }) => !ready);
   while (Object.values(database.state.tables).some(isBuilding)) await database.changed(signal);
 }
 
@@ -118,7 +118,7 @@ const scrub: Command = {
       await indexesBuilt(database, signal);
       const words = [
         ...found.map(({ keyspace, what }) => `keyspace ${keyspace}: ${what}`),
-        ...database.integrity.tables().map(({ name, damage }) => `${name}: ${damage.message}`),
+        ...database.corruption.tables().map(({ name, damage }) => `${name}: ${damage.message}`),
       ];
       if (words.length > 0) throw new DamageFoundError(words.join('\n'));
       const { rows } = database.metrics().scrub;

@@ -1,6 +1,6 @@
 import { databaseByName, tableByName } from '../../metadata/state.ts';
 import type { TableRecord } from '../../metadata/state.ts';
-import type { Database } from '../../replication/database.ts';
+import type { Database } from '../../database/database.ts';
 
 /** Names of tables on a command line. */
 

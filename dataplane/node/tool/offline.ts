@@ -1,9 +1,9 @@
 import { createLogger } from '../../observability/logger.ts';
-import type { Database } from '../../replication/database.ts';
+import type { Database } from '../../database/database.ts';
 import { openExistingDirectory } from '../../storage/directory.ts';
 import { openData } from '../open-data.ts';
 
-const overlayBytesMax = 64 * 1_048_576;
+const memtableBytesMax = 64 * 1_048_576;
 
 type Work<T> = (database: Database) => Promise<T>;
 
@@ -24,7 +24,7 @@ async function withOpen<T>(
   const database = await openData({
     path: directory.path,
     logger: createLogger('warn', {}),
-    overlayBytesMax,
+    memtableBytesMax,
     cacheBytesMax: 0,
     onProgress: () => undefined,
     ...how,

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import { encodeKey } from '../../datum/key.ts';
 import { RealDisk } from '../../disk/real-disk.ts';
-import { change, groupOf, indexesReady, textsOf } from '../../replication/transfer/testing/home.ts';
+import { change, groupOf, indexesReady, textsOf } from '../../transfer/testing/home.ts';
 import { openDirectory } from '../../storage/directory.ts';
 import { encodeAgain } from '../../table/command.ts';
 import { openWal } from '../../wal/open-wal.ts';
@@ -135,7 +135,7 @@ describe('the repair of a data directory', function slow() {
       await withDatabase(path, signal, async (database) => {
         await database.settled();
         await database.scrub();
-        expect(database.integrity.tables().map(({ name }) => name)).to.deep.equal(['d.t']);
+        expect(database.corruption.tables().map(({ name }) => name)).to.deep.equal(['d.t']);
       });
     }
     await repair([path, 'release', 'd.t'], { discard: true }, signal);

@@ -1,6 +1,6 @@
 import type { TableRecord } from '../../metadata/state.ts';
 import { qualifiedName } from '../../metadata/state.ts';
-import type { Database } from '../../replication/database.ts';
+import type { Database } from '../../database/database.ts';
 import { withMetadata } from './offline.ts';
 import { tableName, tableNamed, UsageError } from './names.ts';
 
@@ -49,7 +49,7 @@ const release: Repair = {
   does: 'brings a table back into service; --discard: without the entries of its log that cannot be applied',
   async run(database, [name = ''], { discard }) {
     const table = tableNamed(database, tableName(name));
-    if (database.integrity.groups.of(table.keyspace) === undefined)
+    if (database.corruption.groups.of(table.keyspace) === undefined)
       return `Table \`${name}\` is not in quarantine; nothing was changed.`;
     const discarded = await database.release(table.id, { discardEntries: discard });
     const without = discarded === 0 ? '' : ` without ${discarded} entries of its log`;
@@ -65,12 +65,12 @@ const repairs: Readonly<Record<string, Repair>> = {
 
 /** What is damaged, as far as it is known without reading the documents: that is what `scrub` does. */
 function listed(database: Database): string {
-  const { state, integrity, frozen } = database;
+  const { state, corruption, frozen } = database;
   const tables = Object.values(state.tables);
   const nameOf = (table: TableRecord): string => qualifiedName(state, table);
   const sentences = [
     ...(frozen === undefined ? [] : [`metadata: ${frozen.message}`]),
-    ...integrity.tables().map(({ name, damage }) => `table ${name}: ${damage.message}`),
+    ...corruption.tables().map(({ name, damage }) => `table ${name}: ${damage.message}`),
     ...database.failedIndexes().map(({ table, index, message }) => {
       return `index ${index} of table ${table}: ${message}`;
     }),

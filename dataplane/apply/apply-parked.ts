@@ -1,0 +1,47 @@
+import type { Damage } from '../integrity/damage.ts';
+import type { ApplyStore } from '../kv/store.ts';
+import type { Applier } from './applier.ts';
+import { EntryNotApplicableError } from './errors.ts';
+import { parkedEntries } from './parked.ts';
+import { commandOf } from './replay.ts';
+
+/** What tables had in quarantine when they were released from it: applied before anything else is. */
+export interface Released {
+  readonly store: ApplyStore;
+  readonly applier: Applier;
+  readonly groups: readonly number[];
+  isQuarantined(group: number): boolean;
+  quarantine(group: number, damage: Damage): Promise<void>;
+}
+
+/** Entries that are in memory at a time. */
+const entriesPerRead = 100;
+
+export async function applyParked(released: Released): Promise<void> {
+  for (const group of released.groups) await applyGroup(group, released);
+}
+
+async function applyGroup(group: number, released: Released): Promise<void> {
+  const { store, applier } = released;
+  const applied = (): void => undefined;
+  let after = 0;
+  for (;;) {
+    if (released.isQuarantined(group)) return;
+    const place = { after, limit: entriesPerRead };
+    const entries = store.read((view) => parkedEntries(view, group, place));
+    for (const entry of entries) {
+      const command = commandOf({ group, ...entry });
+      if (command instanceof EntryNotApplicableError) {
+        const { code, message } = command;
+        await applier.drained();
+        await released.quarantine(group, { code, message });
+        return;
+      }
+      const { index } = entry;
+      applier.push({ type: 'table', group, index, command, origin: 'parked', applied });
+    }
+    await applier.drained();
+    if (entries.length < entriesPerRead) return;
+    after = entries.at(-1)?.index ?? after;
+  }
+}

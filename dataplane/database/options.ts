@@ -1,0 +1,60 @@
+import type { DocumentCodec } from '../datum/document-codec.ts';
+import type { Damage } from '../integrity/damage.ts';
+import type { ApplyStore, StoreStatistics } from '../kv/store.ts';
+import type { ScrubCounters } from '../maintenance/scrubber.ts';
+import type { GroupLog, LogReplay } from '../replication/log.ts';
+import type { CompileIndex } from '../table/apply.ts';
+import type { FailedIndex, PlaceOfIndex } from './table-indexes.ts';
+
+export interface DatabaseOptions {
+  readonly store: ApplyStore;
+  openLog(replay: LogReplay): Promise<GroupLog>;
+  readonly codec: DocumentCodec;
+  readonly compileIndex: CompileIndex;
+  /** Bytes of writes that may wait for the store. */
+  readonly memtableBytesMax: number;
+  /** A command is closed when it holds so many bytes; 1 MiB when it is not given. */
+  readonly commandBytesMax?: number;
+  /** Bytes of documents that are kept because they were read by their key; zero for none. */
+  readonly cacheBytesMax: number;
+  onProgress(doneBytes: number, totalBytes: number): void;
+  /**
+   * Opens the metadata alone: no entry of a table is applied, nothing is evaluated, built or removed.
+   * Tables cannot be read or written, but dropped, and so can their indexes.
+   */
+  readonly isForRepair?: boolean;
+  /** Hears of each table that goes into quarantine while the database is open or opens. */
+  tableQuarantined?(table: string, damage: Damage): void;
+  /** Hears of each index that fails. */
+  indexFailed?(failed: FailedIndex): void;
+  /** Hears of the first document that an index was evaluated on in vain. */
+  documentLeftOut?(place: PlaceOfIndex, why: string): void;
+  /** Called when a table loses a write that was acknowledged softly; once until a `sync` of the table reports it. */
+  softRefused?(table: string, refusal: Error): void;
+  readonly signal: AbortSignal;
+}
+
+export interface DatabaseMetrics {
+  readonly memtableBytes: number;
+  readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
+  readonly scrub: ScrubCounters;
+  readonly failedIndexes: number;
+  /** Evaluations of index functions since the start that left a document out. */
+  readonly failedEvaluations: number;
+  /** Documents that the last scrub could not read. */
+  readonly damagedDocuments: number;
+  /** Committed entries that the store has not yet. */
+  readonly applyQueue: number;
+  readonly store: StoreStatistics;
+  readonly logBytesAtStart: number;
+  readonly tables: readonly {
+    /** `database.table` */
+    readonly name: string;
+    readonly appliedIndex: number;
+    readonly documents: number;
+    /** Of stored keys and values, without indexes. */
+    readonly bytes: number;
+    readonly reads: number;
+    readonly writes: number;
+  }[];
+}

@@ -1,0 +1,68 @@
+import { copyBytes } from '../common/bytes.ts';
+import type { ApplyStore, DatabaseName, WriteTransaction } from '../kv/store.ts';
+import type { Garbage, MetadataState } from '../metadata/state.ts';
+import { storedRange } from '../table/key-range.ts';
+import { metaKeysOf, parseMetaKey } from '../table/meta-key.ts';
+import type { MetaKind } from '../table/meta-key.ts';
+import { eachInSlice } from './slice.ts';
+
+/** Removes every key of a keyspace that nothing refers to, and at the end what `meta` says of it. */
+export async function clearKeyspace(
+  store: ApplyStore,
+  garbage: Garbage,
+  signal: AbortSignal,
+): Promise<void> {
+  const clear = (transaction: WriteTransaction): boolean => {
+    if (clearSlice(transaction, garbage)) return true;
+    // What its log had for it in quarantine.
+    if (clearSlice(transaction, { keyspace: garbage.keyspace, database: 'chunk' })) return true;
+    for (const key of metaKeysOf(garbage.keyspace)) transaction.remove('meta', key);
+    return false;
+  };
+  do signal.throwIfAborted();
+  while (await store.write(clear));
+}
+
+/** Removes the next keys of a keyspace; false when there were none. */
+export function clearSlice(
+  transaction: WriteTransaction,
+  { keyspace, database }: { readonly keyspace: number; readonly database: DatabaseName },
+): boolean {
+  const range = storedRange(keyspace, {}, 'ascending');
+  const keys: Uint8Array[] = [];
+  const { last } = eachInSlice(transaction, database, range, (key) => keys.push(key));
+  for (const key of keys) transaction.remove(database, key);
+  return last !== undefined;
+}
+
+/**
+ * Removes what `meta` says of keyspaces that are gone: a process may end, or a release before this one
+ * may have ended, between a drop and the removal of the last key.
+ */
+export async function removeStrays(store: ApplyStore, state: MetadataState): Promise<void> {
+  const groups = new Set([0, ...Object.values(state.tables).map(({ keyspace }) => keyspace)]);
+  const indexes = Object.values(state.tables).flatMap((table) => table.indexes);
+  const builds = new Set(indexes.filter(({ ready }) => !ready).map(({ keyspace }) => keyspace));
+  const wanted: Record<MetaKind, ReadonlySet<number>> = {
+    applied: groups,
+    statistics: new Set([...groups, ...indexes.map(({ keyspace }) => keyspace)]),
+    build: builds,
+    damage: groups,
+    failed: new Set(indexes.map(({ keyspace }) => keyspace)),
+    recount: groups,
+    unchecked: groups,
+  };
+  const strays: Uint8Array[] = [];
+  store.read((view) =>
+    view.walk('meta', {}, (key) => {
+      const parsed = parseMetaKey(key);
+      if (parsed !== undefined && !wanted[parsed.kind].has(parsed.keyspace))
+        strays.push(copyBytes(key));
+      return true;
+    }),
+  );
+  if (strays.length === 0) return;
+  await store.write((transaction) => {
+    for (const key of strays) transaction.remove('meta', key);
+  });
+}

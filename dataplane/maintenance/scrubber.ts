@@ -1,0 +1,178 @@
+import type { Clock } from '../common/clock.ts';
+import { InTurn } from '../common/in-turn.ts';
+import type { Damage } from '../integrity/damage.ts';
+import type { DocumentDamages } from '../integrity/damaged-documents.ts';
+import { isUncheckedMark } from '../integrity/unchecked.ts';
+import type { UncheckedVersions } from '../integrity/unchecked.ts';
+import { databaseNames } from '../kv/store.ts';
+import type { ReadTransaction } from '../kv/store.ts';
+import { tableOfKeyspace } from '../metadata/state.ts';
+import type { MetadataState, TableRecord } from '../metadata/state.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
+import { scrubKeyspace, scrubTargets } from './scrub.ts';
+import type { Scrubbed, ScrubHost } from './scrub.ts';
+
+/**
+ * Scrubs all of a node's data from time to time, and sees to what it finds: a damaged index is built
+ * anew, because its table has everything that it needs; a damaged table is not served any more.
+ */
+export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
+  state(): MetadataState;
+  /** Undefined for one that is gone or has failed. */
+  readonly index: (keyspace: number) => AppliedIndex | undefined;
+  isDamaged(group: number): boolean;
+  readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
+  readonly unchecked: UncheckedVersions;
+  readonly documents: DocumentDamages;
+  /** Resolves when nobody reads or writes the table any more, not after a restart either. */
+  mark(table: TableRecord, damage: Damage): Promise<void>;
+  rebuildIndex(tableId: string, keyspace: number): Promise<unknown>;
+}
+
+export interface ScrubCounters {
+  passes: number;
+  rows: number;
+  bytes: number;
+  damagedTables: number;
+  damagedIndexes: number;
+  damagedDocuments: number;
+}
+
+/** Whether nothing of a database was ever written to a store. */
+export function isEmpty(transaction: ReadTransaction): boolean {
+  return databaseNames.every((name) => {
+    const first = [...transaction.entries(name, { limit: 2 })];
+    return first.every(({ key }) => name === 'meta' && isUncheckedMark(key));
+  });
+}
+
+/** A scrub takes so much of one core at most. */
+const shareOfCore = 0.05;
+/** A start has other things to do, and a node that is restarted often is scrubbed all the same. */
+const firstPassMs = 5 * 60_000;
+
+export interface ScrubPlan {
+  readonly clock: Clock;
+  /** From the end of a pass to the next one. */
+  readonly intervalMs: number;
+  /** Hears what a pass found. */
+  readonly passed: (found: readonly Finding[]) => void;
+}
+
+export class Scrubber {
+  readonly counters: ScrubCounters = {
+    passes: 0,
+    rows: 0,
+    bytes: 0,
+    damagedTables: 0,
+    damagedIndexes: 0,
+    damagedDocuments: 0,
+  };
+  readonly #options: ScrubberOptions;
+  readonly #turns = new InTurn();
+
+  constructor(options: ScrubberOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at everything from time to time. */
+  async run({ clock, intervalMs, passed }: ScrubPlan): Promise<void> {
+    const { signal } = this.#options;
+    await clock.sleep(firstPassMs, signal);
+    for (;;) {
+      passed(await this.pass(clock));
+      await clock.sleep(intervalMs, signal);
+    }
+  }
+
+  /** Resolves when no pass is under way any more. */
+  async stopped(): Promise<void> {
+    await this.#turns.ended();
+  }
+
+  /**
+   * Looks at everything once, without pauses unless a clock is given, and after the pass that is under
+   * way. Answers what it found.
+   */
+  pass(clock?: Clock): Promise<readonly Finding[]> {
+    return this.#turns.run(() => this.#pass(clock));
+  }
+
+  async #pass(clock?: Clock): Promise<readonly Finding[]> {
+    const { signal } = this.#options;
+    const found: Finding[] = [];
+    const host: ScrubHost = {
+      ...this.#options,
+      isWanted: (target) => this.#isWanted(target),
+      sliced: async ({ rows, bytes, ms }) => {
+        this.counters.rows += rows;
+        this.counters.bytes += bytes;
+        await clock?.sleep(ms / shareOfCore - ms, signal);
+      },
+    };
+    for (const target of this.#targets()) {
+      const uncheckedTo = this.#options.unchecked.of(target.keyspace).version;
+      let scrubbed = await scrubKeyspace(target, host);
+      // A table is not taken from its users by one look: damage is still there at the second.
+      if (scrubbed.findings.length > 0) scrubbed = await scrubKeyspace(target, host);
+      found.push(...scrubbed.findings);
+      await this.#seeTo(target, scrubbed);
+      if (target.type === 'table')
+        await this.#noteDocuments(target.keyspace, scrubbed, uncheckedTo);
+    }
+    this.counters.passes += 1;
+    return found;
+  }
+
+  /** A damaged document closes nothing: whoever reads it hears so, and anybody may replace it. */
+  async #noteDocuments(keyspace: number, scrubbed: Scrubbed, uncheckedTo: number): Promise<void> {
+    if (!scrubbed.isOver) return;
+    const named = scrubbed.findings.flatMap(({ keyspace: home, document: key, what }) =>
+      home === keyspace && key !== undefined ? [{ key, what }] : [],
+    );
+    this.counters.damagedDocuments += scrubbed.damagedDocuments;
+    this.#options.documents.found(keyspace, scrubbed.damagedDocuments, named);
+    const areDocuments =
+      scrubbed.invalidDocuments === 0 && named.length === scrubbed.findings.length;
+    if (!areDocuments || uncheckedTo === 0) return;
+    await this.#options.store.write((transaction) =>
+      this.#options.unchecked.cleared(transaction, keyspace, uncheckedTo),
+    );
+  }
+
+  #targets(): ScrubTarget[] {
+    return scrubTargets(this.#options.state(), this.#options);
+  }
+
+  #isWanted(target: ScrubTarget): boolean {
+    const isIndex = target.type === 'index';
+    const table = this.#table(isIndex ? target.tableKeyspace : target.keyspace);
+    if (table === undefined || this.#options.isDamaged(table.keyspace)) return false;
+    return !isIndex || this.#options.index(target.keyspace) !== undefined;
+  }
+
+  async #seeTo(target: ScrubTarget, { findings }: Scrubbed): Promise<void> {
+    const table = this.#table(target.type === 'index' ? target.tableKeyspace : target.keyspace);
+    if (table === undefined) return;
+    const ofTable = findings.find(
+      ({ keyspace, document }) => keyspace === table.keyspace && document === undefined,
+    );
+    if (ofTable !== undefined) {
+      this.counters.damagedTables += 1;
+      const message = `A scrub of its stored rows (keyspace ${table.keyspace}) found that ${ofTable.what}. What is whole can be taken out with \`npm run storage -- salvage\`.`;
+      await this.#options.mark(table, { code: 'storage.corrupt', message });
+      return;
+    }
+    const others = findings.filter(({ document }) => document === undefined);
+    for (const keyspace of new Set(others.map((each) => each.keyspace))) {
+      if (this.#options.index(keyspace) === undefined) continue;
+      this.counters.damagedIndexes += 1;
+      await this.#options.rebuildIndex(table.id, keyspace);
+    }
+  }
+
+  #table(keyspace: number): TableRecord | undefined {
+    return tableOfKeyspace(this.#options.state(), keyspace);
+  }
+}

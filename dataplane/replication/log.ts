@@ -1,0 +1,44 @@
+/** The node's log (wal/). */
+export interface GroupLog {
+  /** Whether `append` refuses for now; `room` waits until it does not, and rejects after a while. */
+  readonly full: boolean;
+  room(signal: AbortSignal): Promise<void>;
+  /**
+   * Rejects without taking anything when there is no room (`isRefusal` in errors.ts), and then all later
+   * entries of the group until the first that was refused comes again. Any other failure ends the process.
+   */
+  append(records: readonly LogEntry[]): Promise<void>;
+  /** Removes what all its groups have on the medium; of a dropped group that is `Infinity`. */
+  release(flushed: Pick<ReadonlyMap<number, number>, 'get'>): Promise<void>;
+  /** What opening found. */
+  readonly recovery: {
+    readonly records: number;
+    readonly bytes: number;
+    lastIndex(group: number): { readonly index: number } | undefined;
+  };
+  /** Groups that lost entries to damage: nothing behind it was handed out, and nothing is taken. */
+  readonly damaged: ReadonlyMap<number, { readonly code: string; readonly summary: string }>;
+  readonly failed: Promise<Error>;
+  close(): Promise<void>;
+}
+
+export interface LogEntry {
+  readonly group: number;
+  readonly term: number;
+  readonly index: number;
+  readonly kind: number;
+  readonly payload: Uint8Array;
+}
+
+/** How the log is opened: it hands out what was not applied. */
+export interface LogReplay {
+  /** Whether the store is empty: then the log may be, too. */
+  readonly isFirst: boolean;
+  replayFrom(group: number): number;
+  /** Whether the node can serve without the group. */
+  isDispensable(group: number): boolean;
+  /** Awaited when it answers a promise, so that replay stays bounded in memory. */
+  onRecord(record: LogEntry): void | Promise<void>;
+  onProgress(doneBytes: number, totalBytes: number): void;
+  readonly signal: AbortSignal;
+}

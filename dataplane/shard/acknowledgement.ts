@@ -1,0 +1,71 @@
+import { isRefusal } from '../replication/errors.ts';
+import type { EditOutcome } from './contract.ts';
+import { Proposal } from './proposal.ts';
+import type { Proposals } from './proposal.ts';
+
+/**
+ * The answer to one `edit` call while it is made: an outcome for each edit, with the proposal that the outcome
+ * stands for. Guarded invariant: outcomes come out only by `hard` or `soft`, so no write is acknowledged without
+ * a look at every proposal that it rests on.
+ */
+export class Acknowledgement {
+  readonly #outcomes: EditOutcome[] = [];
+  /** By outcome: what it wrote, or what it read that was not committed then. */
+  readonly #proposals: (Proposal | Error | undefined)[] = [];
+
+  get length(): number {
+    return this.#outcomes.length;
+  }
+
+  /** The log has no room for the next `count` edits: nothing of them was staged. */
+  refuse(count: number, refusal: Error): void {
+    for (let left = count; left > 0; left -= 1) this.add({ old: null, new: null }, refusal);
+  }
+
+  add(outcome: EditOutcome, proposal: Proposal | Error | undefined): void {
+    this.#outcomes.push(outcome);
+    this.#proposals.push(proposal);
+  }
+
+  /** Waits until each proposal is committed or refused. */
+  async hard(): Promise<EditOutcome[]> {
+    for (const proposal of this.#distinct()) await proposal.ended();
+    return this.#judged();
+  }
+
+  /** Hands the proposals over: their refusal is reported by the next `sync`. */
+  soft(proposals: Proposals): EditOutcome[] {
+    const outcomes = this.#judged();
+    for (const proposal of this.#distinct()) proposals.acknowledgeSoftly(proposal);
+    return outcomes;
+  }
+
+  #distinct(): Set<Proposal> {
+    const distinct = new Set<Proposal>();
+    for (const each of this.#proposals) if (each instanceof Proposal) distinct.add(each);
+    return distinct;
+  }
+
+  /** An edit that was refused has the refusal as its outcome; throws it when all were. */
+  #judged(): EditOutcome[] {
+    let first: Error | undefined;
+    let refused = 0;
+    for (const [at, proposal] of this.#proposals.entries()) {
+      const error = failureOf(proposal);
+      if (error === undefined) continue;
+      first ??= error;
+      refused += 1;
+      const { old } = this.#outcomes[at] as EditOutcome;
+      this.#outcomes[at] = { old, new: old, error };
+    }
+    if (first !== undefined && refused === this.#outcomes.length) throw first;
+    return this.#outcomes;
+  }
+}
+
+/** Throws what is no refusal: then the node ends, and nothing is known of any write. */
+function failureOf(proposal: Proposal | Error | undefined): Error | undefined {
+  const failure = proposal instanceof Proposal ? proposal.failure : proposal;
+  if (failure === undefined || isRefusal(failure)) return failure;
+  throw failure as Error;
+}

@@ -1,0 +1,160 @@
+import { assert } from '../common/assert.ts';
+import type { NewOperation } from '../table/command.ts';
+import type { MemtableEntry } from './memtable.ts';
+
+/**
+ * One command of a group: it is staged, proposed to the log, and then either committed or not. Guarded
+ * invariant: how it ended is a value that stays, so a failure cannot get lost with a promise that nobody
+ * awaits.
+ */
+export class Proposal {
+  /** In the group's log. */
+  readonly index: number;
+  readonly operations: NewOperation[] = [];
+  readonly entries: { readonly name: string; readonly entry: MemtableEntry }[] = [];
+  bytes = 0;
+  /** How the number of documents changes. */
+  delta = 0;
+  #ended: Promise<void> | undefined;
+  #failure: Error | undefined;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  /** The log was asked; `ended` resolves when it has answered and the group has acted on the answer. */
+  proposed(ended: Promise<void>): void {
+    assert(this.#ended === undefined, 'a command is proposed once');
+    this.#ended = ended;
+  }
+
+  /** The first reason counts: those behind a refused entry fail for the same one. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** Why it is not committed; undefined while that is open, and when it is committed. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Resolves when it is committed or has failed: `failure` tells. */
+  async ended(): Promise<void> {
+    assert(this.#ended !== undefined, 'nobody waits for a command that is not proposed');
+    await this.#ended;
+  }
+}
+
+/**
+ * The proposals of a group that the log has not answered, and what became of soft ones. Guarded invariants: no
+ * proposal leaves before it ended; the refusal of a write that was acknowledged softly stays until a `sync`
+ * reports it; a log that failed stays failed.
+ */
+export class Proposals {
+  readonly #outstanding = new Map<number, Proposal>();
+  /** Those of `outstanding` that were acknowledged softly, with the number of that acknowledgement, oldest first. */
+  readonly #soft = new Map<Proposal, number>();
+  #softCount = 0;
+  #newestSoft: Proposal | undefined;
+  #lost: Error | undefined;
+  #failure: Error | undefined;
+  /** Called with the first refusal of a soft write since the last `sync`. */
+  readonly #softRefused: (refusal: Error) => void;
+
+  constructor(softRefused: (refusal: Error) => void) {
+    this.#softRefused = softRefused;
+  }
+
+  /** Whether readers must wait. */
+  get hasSoft(): boolean {
+    return this.#soft.size > 0;
+  }
+
+  /** The outstanding proposal of an index. */
+  at(index: number): Proposal | undefined {
+    return this.#outstanding.get(index);
+  }
+
+  add(proposal: Proposal): void {
+    this.#outstanding.set(proposal.index, proposal);
+  }
+
+  acknowledgeSoftly(proposal: Proposal): void {
+    if (this.at(proposal.index) !== proposal || this.#soft.has(proposal)) return;
+    this.#softCount += 1;
+    this.#soft.set(proposal, this.#softCount);
+    this.#newestSoft = proposal;
+  }
+
+  committed(proposal: Proposal): void {
+    assert(this.at(proposal.index) === proposal, 'what the log takes is outstanding');
+    this.#leave(proposal);
+  }
+
+  /**
+   * The log refused a proposal, and refuses all behind it: they leave, and are answered. None when an earlier
+   * refusal has withdrawn it already.
+   */
+  withdraw(from: Proposal, refusal: Error): Proposal[] {
+    if (this.at(from.index) !== from) return [];
+    const withdrawn = [...this.#outstanding.values()].filter(({ index }) => index >= from.index);
+    for (const proposal of withdrawn) {
+      proposal.fail(refusal);
+      if (this.#soft.has(proposal)) this.#lose(refusal);
+      this.#leave(proposal);
+    }
+    return withdrawn;
+  }
+
+  /** The log cannot go on: what is outstanding stays so, and whoever asks for it hears why. */
+  failed(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** What later writers build on. */
+  *entries(): Iterable<Proposal['entries'][number]> {
+    for (const { entries } of this.#outstanding.values()) yield* entries;
+  }
+
+  /** Resolves when each write that was acknowledged softly before the call is committed or was refused. */
+  async softEnded(): Promise<void> {
+    const until = this.#softCount;
+    // The log commits in order: most often nothing is left behind the newest one.
+    await this.#newestSoft?.ended();
+    // It refuses at once: then what came before may still wait for the disk.
+    for (const [proposal, number] of this.#soft) {
+      this.#requireLog();
+      if (number > until) break;
+      await proposal.ended();
+    }
+    this.#requireLog();
+  }
+
+  /**
+   * Resolves when everything proposed before the call is committed or was refused. Throws the refusal of a write
+   * that was acknowledged softly since the last call.
+   */
+  async sync(): Promise<void> {
+    const proposals = [...this.#outstanding.values()];
+    for (const proposal of proposals) await proposal.ended();
+    this.#requireLog();
+    const lost = this.#lost;
+    this.#lost = undefined;
+    if (lost !== undefined) throw lost;
+  }
+
+  #requireLog(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #lose(refusal: Error): void {
+    if (this.#lost === undefined) this.#softRefused(refusal);
+    this.#lost = refusal;
+  }
+
+  #leave(proposal: Proposal): void {
+    this.#outstanding.delete(proposal.index);
+    this.#soft.delete(proposal);
+    if (this.#newestSoft === proposal) this.#newestSoft = undefined;
+  }
+}

@@ -1,0 +1,136 @@
+import { ByteReader } from '../common/byte-reader.ts';
+import { ByteWriter } from '../common/byte-writer.ts';
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import type { IndexRecord, TableRecord } from '../metadata/state.ts';
+import type { KeyspaceStatistics } from '../table/statistics.ts';
+
+/** What stands in the frames of an export. */
+
+type ExportedTable = Omit<TableRecord, 'id' | 'databaseId' | 'keyspace' | 'indexes'>;
+type ExportedIndex = Omit<IndexRecord, 'keyspace' | 'ready'>;
+
+/** JSON text. */
+export interface TransferHeader {
+  readonly database: string;
+  readonly table: ExportedTable;
+  readonly indexes: readonly ExportedIndex[];
+  /** Of the rows where they come from: their checksums cover it. */
+  readonly keyspace: number;
+  /** The last log entry that the source had applied when the export began. */
+  readonly position: number;
+}
+
+/** A row of the source: the key in its keyspace, and the stored value; without one the row is gone. */
+export interface TransferRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+export interface TransferTrailer extends KeyspaceStatistics {
+  /** The stream is the table as it was when this log entry was applied. */
+  readonly position: number;
+  /** Rows in the stream, with each change of one that was in it before. */
+  readonly records: number;
+}
+
+export const encodeHeader = (header: TransferHeader): Uint8Array =>
+  encodeUtf8(JSON.stringify(header));
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+const isName = (value: unknown): boolean =>
+  typeof value === 'string' && /^[A-Za-z0-9_-]+$/.test(value);
+
+const isIndex = (value: unknown): boolean =>
+  isObject(value) &&
+  typeof value['name'] === 'string' &&
+  typeof value['definition'] === 'string' &&
+  typeof value['multi'] === 'boolean' &&
+  typeof value['geo'] === 'boolean';
+
+const isHook = (value: unknown): boolean =>
+  isObject(value) && typeof value['format'] === 'number' && typeof value['definition'] === 'string';
+
+const isTable = (value: unknown): boolean =>
+  isObject(value) &&
+  isName(value['name']) &&
+  typeof value['primaryKey'] === 'string' &&
+  ['hard', 'soft'].includes(String(value['durability'])) &&
+  ['string', 'undefined'].includes(typeof value['expireAt']) &&
+  ['single', 'majority', undefined].includes(value['writeAcks'] as undefined) &&
+  (value['writeHook'] === undefined || isHook(value['writeHook']));
+
+/** Undefined for a text that is no header. */
+export function decodeHeader(body: Uint8Array): TransferHeader | undefined {
+  let header: unknown;
+  try {
+    header = JSON.parse(decodeUtf8(body));
+  } catch {
+    return undefined;
+  }
+  if (!isObject(header)) return undefined;
+  const { database, table, indexes, keyspace, position } = header;
+  const isWhole =
+    isName(database) &&
+    isTable(table) &&
+    Array.isArray(indexes) &&
+    indexes.every(isIndex) &&
+    Number.isSafeInteger(keyspace) &&
+    Number.isSafeInteger(position);
+  return isWhole ? (header as unknown as TransferHeader) : undefined;
+}
+
+const rowKind = { put: 1, gone: 2 } as const;
+
+/** The body of a frame of rows or changes, made row by row. */
+export class RowsBody {
+  readonly #writer: ByteWriter;
+  #count = 0;
+
+  constructor(capacity: number) {
+    this.#writer = new ByteWriter(capacity).u32(0);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get byteLength(): number {
+    return this.#writer.length;
+  }
+
+  add(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#count += 1;
+    this.#writer.u8(value === undefined ? rowKind.gone : rowKind.put).prefixed(key);
+    if (value !== undefined) this.#writer.prefixed(value);
+  }
+
+  finish(): Uint8Array {
+    this.#writer.patchU32(0, this.#count);
+    return this.#writer.finish();
+  }
+}
+
+/** Views into the body. Throws `common.truncated` when it is not what `RowsBody` makes. */
+export function* decodeRows(body: Uint8Array): Generator<TransferRow> {
+  const reader = new ByteReader(body);
+  const count = reader.u32();
+  for (let row = 0; row < count; row += 1) {
+    const kind = reader.u8();
+    const key = reader.prefixed();
+    yield { key, value: kind === rowKind.put ? reader.prefixed() : undefined };
+  }
+}
+
+export function encodeTrailer(trailer: TransferTrailer): Uint8Array {
+  const { position, records, count, bytes, hash } = trailer;
+  const writer = new ByteWriter(40);
+  return writer.u64(position).u64(records).u64(count).u64(bytes).u64(hash).finish();
+}
+
+export function decodeTrailer(body: Uint8Array): TransferTrailer {
+  const reader = new ByteReader(body);
+  const [position, records] = [reader.u64(), reader.u64()];
+  return { position, records, count: reader.u64(), bytes: reader.u64(), hash: reader.u64() };
+}

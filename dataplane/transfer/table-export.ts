@@ -1,0 +1,180 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { readApplied } from '../apply/applier.ts';
+import type { TouchedKeys } from '../apply/touched-keys.ts';
+import { compareBytes, successor } from '../common/bytes.ts';
+import type { ApplyStore, ReadTransaction } from '../kv/store.ts';
+import { keyspaceKey, verifyEnvelope } from '../table/envelope.ts';
+import { storedRange } from '../table/key-range.ts';
+import { readStatistics, StatisticsChange } from '../table/statistics.ts';
+import { encodeHeader, encodeTrailer, RowsBody } from './content.ts';
+import type { TransferHeader, TransferTrailer } from './content.ts';
+import { ExportBehindError, ExportIncompleteError } from './errors.ts';
+import { encodePreface, frameBodyBytes, frameKind, FrameWriter } from './frame.ts';
+
+/**
+ * A table as a stream: a walk in key order, and behind the walk the rows again that changed since they
+ * were written. No view of the store lives longer than it takes to fill one piece. Guarded invariant:
+ * whoever replays the stream in order has the table as it was at the trailer's position.
+ */
+export interface ExportSource {
+  readonly store: Pick<ApplyStore, 'read'>;
+  /** `database.table`, for sentences. */
+  readonly name: string;
+  readonly header: Omit<TransferHeader, 'position'>;
+  /** Hears of the keyspace's changes since before the first look at the store. */
+  readonly touched: TouchedKeys;
+  /** Asked before each piece; throws when the table may not be read any more. */
+  check(): void;
+  readonly signal: AbortSignal;
+}
+
+/** At the end all changes go in one view, so this bounds the memory of an export. */
+const lastChangesBytesMax = 8 * 1_048_576;
+/** So often the last changes may be too many for one view. */
+const catchUpsMax = 1_000;
+
+/** What one view of the store gives. */
+interface Piece {
+  readonly changes: readonly RowsBody[];
+  readonly rows: RowsBody;
+  /** There when the stream is whole with this piece. */
+  readonly trailer: Omit<TransferTrailer, 'records'> | undefined;
+}
+
+export async function* exportTable(source: ExportSource): AsyncGenerator<Uint8Array> {
+  const walk = new ExportWalk(source);
+  const preface = encodePreface();
+  const frames = new FrameWriter(preface);
+  yield preface;
+  yield frames.frame(frameKind.header, encodeHeader({ ...source.header, position: walk.position }));
+  let records = 0;
+  for (;;) {
+    // Requests get their turn between two pieces, however fast the reader is.
+    await nextTurn();
+    source.signal.throwIfAborted();
+    source.check();
+    const { changes, rows, trailer } = walk.next();
+    records += changes.reduce((sum, body) => sum + body.count, rows.count);
+    for (const body of changes) yield frames.frame(frameKind.changes, body.finish());
+    if (rows.count > 0) yield frames.frame(frameKind.rows, rows.finish());
+    if (trailer === undefined) continue;
+    yield frames.frame(frameKind.trailer, encodeTrailer({ ...trailer, records }));
+    return;
+  }
+}
+
+class ExportWalk {
+  readonly #source: ExportSource;
+  readonly #keyspace: number;
+  readonly #sent: StatisticsChange;
+  /** The first key that was not walked over yet; undefined behind the last one. */
+  #cursor: Uint8Array | undefined;
+  #hasChanges = false;
+  #catchUps = 0;
+
+  constructor(source: ExportSource) {
+    this.#source = source;
+    this.#keyspace = source.header.keyspace;
+    this.#sent = new StatisticsChange(this.#keyspace);
+    this.#cursor = keyspaceKey(this.#keyspace, new Uint8Array());
+  }
+
+  get position(): number {
+    return this.#source.store.read((view) => readApplied(view, this.#keyspace));
+  }
+
+  next(): Piece {
+    return this.#source.store.read((view) => {
+      const position = readApplied(view, this.#keyspace);
+      const { changes, areAll } = this.#changes(view, position);
+      const rows = this.#rows(view);
+      const isWhole = areAll && this.#cursor === undefined;
+      if (!isWhole) return { changes, rows, trailer: undefined };
+      const statistics = readStatistics(view, this.#keyspace);
+      this.#compare(statistics);
+      return { changes, rows, trailer: { position, ...statistics } };
+    });
+  }
+
+  /** Rows that were walked over and have changed, as they are now; those to come are seen by the walk. */
+  #changes(
+    view: ReadTransaction,
+    position: number,
+  ): { readonly changes: readonly RowsBody[]; readonly areAll: boolean } {
+    const { touched } = this.#source;
+    if (touched.isOverflown)
+      throw new ExportBehindError('too many keys changed between two pieces');
+    const bytesMax = this.#cursor === undefined ? lastChangesBytesMax : frameBodyBytes;
+    const bodies: RowsBody[] = [];
+    let bytes = 0;
+    for (const touch of touched.all()) {
+      const storedKey = keyspaceKey(this.#keyspace, touch.key);
+      if (this.#cursor === undefined || compareBytes(storedKey, this.#cursor) < 0) {
+        if (bytes >= bytesMax) {
+          this.#countCatchUp();
+          return { changes: bodies, areAll: false };
+        }
+        bytes += addTo(bodies, touch.key, this.#valueOf(view, storedKey));
+      }
+      // A change that this view does not show yet is looked at again.
+      if (touch.index <= position) touched.forget(touch);
+    }
+    return { changes: bodies, areAll: true };
+  }
+
+  #valueOf(view: ReadTransaction, storedKey: Uint8Array): Uint8Array | undefined {
+    this.#hasChanges = true;
+    const value = view.peek('data', storedKey);
+    if (value !== undefined) verifyEnvelope(storedKey, value);
+    return value;
+  }
+
+  #countCatchUp(): void {
+    if (this.#cursor !== undefined) return;
+    this.#catchUps += 1;
+    if (this.#catchUps > catchUpsMax) throw new ExportBehindError('its end is never reached');
+  }
+
+  #rows(view: ReadTransaction): RowsBody {
+    const body = new RowsBody(this.#cursor === undefined ? 0 : frameBodyBytes);
+    if (this.#cursor === undefined) return body;
+    const { end } = storedRange(this.#keyspace, {}, 'ascending');
+    let next: Uint8Array | undefined;
+    view.walk('data', { start: this.#cursor, end }, (storedKey, value) => {
+      verifyEnvelope(storedKey, value);
+      this.#sent.add(storedKey, value);
+      body.add(storedKey.subarray(4), value);
+      if (body.byteLength >= frameBodyBytes) next = successor(storedKey);
+      return next === undefined;
+    });
+    this.#cursor = next;
+    return body;
+  }
+
+  /** A row that was sent twice was counted once, as it was: only a table at rest can be compared. */
+  #compare(counted: {
+    readonly count: number;
+    readonly bytes: number;
+    readonly hash: number;
+  }): void {
+    if (this.#hasChanges) return;
+    const { count, bytes, hash } = this.#sent.total;
+    if (count === counted.count && bytes === counted.bytes && hash === counted.hash) return;
+    throw new ExportIncompleteError(
+      this.#source.name,
+      `it counts ${counted.count} documents of ${counted.bytes} bytes, and ${count} of ${bytes} bytes were found`,
+    );
+  }
+}
+
+/** Answers the bytes that it took. */
+function addTo(bodies: RowsBody[], key: Uint8Array, value: Uint8Array | undefined): number {
+  let body = bodies.at(-1);
+  if (body === undefined || body.byteLength >= frameBodyBytes) {
+    body = new RowsBody(4_096);
+    bodies.push(body);
+  }
+  const before = body.byteLength;
+  body.add(key, value);
+  return body.byteLength - before;
+}
