@@ -136,8 +136,8 @@ export class Applier {
     this.#written = options.store.read(hasRecords) ? stored : undefined;
   }
 
-  /** From now on the log is released as the medium catches up. */
-  releaseFrom(log: GroupLog): void {
+  /** From now on the front of the log is truncated as the medium catches up. */
+  truncateAsFlushed(log: GroupLog): void {
     this.#log = log;
   }
 
@@ -382,6 +382,6 @@ export class Applier {
     const toCome = new Set(stored.imports);
     const dropped = (group: number): number | undefined =>
       group < stored.nextKeyspace && !toCome.has(group) ? Number.POSITIVE_INFINITY : undefined;
-    await this.#log?.release({ get: (group) => positions.get(group) ?? dropped(group) });
+    await this.#log?.truncateFront({ get: (group) => positions.get(group) ?? dropped(group) });
   }
 }

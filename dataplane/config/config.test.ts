@@ -32,6 +32,18 @@ describe('the configuration', () => {
     expect(Object.isFrozen(config)).to.equal(true);
   });
 
+  it('says how an option of before is called now', () => {
+    expect(refusalOf(['--overlay-mib', '8'])).to.equal(
+      'The option "--overlay-mib" was renamed: use "--memtable-mib".',
+    );
+    expect(refusalOf([], { PHOTONDB_OVERLAY_MIB: '8' })).to.equal(
+      'The option "PHOTONDB_OVERLAY_MIB" was renamed: use "PHOTONDB_MEMTABLE_MIB".',
+    );
+    expect(refusalOf(['--config', 'f'], {}, 'overlay-mib: 8')).to.equal(
+      'The option "overlay-mib" in f was renamed: use "memtable-mib".',
+    );
+  });
+
   it('names what is unknown, and where it stands', () => {
     expect(refusalOf(['--nope', '1'])).to.equal(
       'Unknown option "--nope": --help lists all of them.',

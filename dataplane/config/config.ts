@@ -2,7 +2,7 @@ import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { PhotonError } from '../common/errors.ts';
 import { isLoopback } from './loopback.ts';
-import { options } from './options.ts';
+import { options, renamedOptions } from './options.ts';
 import type { Option, OptionName } from './options.ts';
 import { wordsOf } from './words.ts';
 
@@ -62,6 +62,17 @@ type Naming = (name: string) => string;
 const asFlag: Naming = (name) => `--${name}`;
 const asVariable: Naming = (name) => `PHOTONDB_${name.toUpperCase().replaceAll('-', '_')}`;
 
+/** `naming` is how options are written where this one stands. */
+function unknownOption(name: string, naming: Naming, where = ''): ConfigError {
+  const quoted = (each: string): string => `"${naming(each)}"`;
+  const renamed = Object.hasOwn(renamedOptions, name) ? renamedOptions[name] : undefined;
+  return new ConfigError(
+    renamed === undefined
+      ? `Unknown option ${quoted(name)}${where}: --help lists all of them.`
+      : `The option ${quoted(name)}${where} was renamed: use ${quoted(renamed)}.`,
+  );
+}
+
 const shownCharactersMax = 60;
 
 function shown(value: unknown): string {
@@ -76,7 +87,7 @@ function checked(raw: Raw, naming: Naming, where: string): Raw {
   const unknown = (error?.params as { additionalProperty?: string } | undefined)
     ?.additionalProperty;
   if (unknown !== undefined) {
-    throw new ConfigError(`Unknown option "${unknown}" in ${where}: --help lists all of them.`);
+    throw unknownOption(unknown, (name) => name, ` in ${where}`);
   }
   const [, name = ''] = (error?.instancePath ?? '').split('/');
   const option: Option | undefined = known(name) ? options[name] : undefined;
@@ -102,7 +113,7 @@ function fromFlags(flags: readonly string[]): { raw: Raw; file: string | undefin
       throw new ConfigError(`Unexpected argument "${flag}": options begin with "--".`);
     const [name = '', ...inline] = flag.slice(2).split('=');
     if (name !== 'config' && !known(name)) {
-      throw new ConfigError(`Unknown option "--${name}": --help lists all of them.`);
+      throw unknownOption(name, asFlag);
     }
     const value = inline.length > 0 ? inline.join('=') : flags[(at += 1)];
     if (value === undefined || (inline.length === 0 && value.startsWith('--'))) {
@@ -116,6 +127,9 @@ function fromFlags(flags: readonly string[]): { raw: Raw; file: string | undefin
 }
 
 function fromEnvironment(environment: ConfigSources['environment']): Raw {
+  for (const name of Object.keys(renamedOptions)) {
+    if (environment[asVariable(name)] !== undefined) throw unknownOption(name, asVariable);
+  }
   const raw: Raw = {};
   for (const name of Object.keys(options)) {
     const value = environment[asVariable(name)];

@@ -92,7 +92,7 @@ export const options = {
     doc: 'Least severe messages to log.',
     values: ['error', 'warn', 'info', 'debug'],
   },
-  'overlay-mib': {
+  'memtable-mib': {
     type: 'integer',
     default: 64,
     doc: 'MiB of committed writes that may wait for the store.',
@@ -135,3 +135,8 @@ export const options = {
 } as const satisfies Record<string, Option>;
 
 export type OptionName = keyof typeof options;
+
+/** Options of before: whoever still uses one reads what it is called now. */
+export const renamedOptions: Readonly<Record<string, OptionName>> = {
+  'overlay-mib': 'memtable-mib',
+};

@@ -375,7 +375,7 @@ export class Database {
     this.corruption.markLost(log.damaged);
     if (this.frozen === undefined && !this.#isForRepair) await removeStrays(store, this.#state);
     if (!this.#isForRepair) await this.#settleUnchecked(log);
-    this.#applier.releaseFrom(log);
+    this.#applier.truncateAsFlushed(log);
     this.#metadata = new MetadataGroup(
       { state: this.#state, nextIndex: last + 1, signal: this.#stopping.signal },
       log,

@@ -78,7 +78,7 @@ export class DataService implements Service {
     const database = await openData({
       path,
       logger,
-      memtableBytesMax: config['overlay-mib'] * mebibyte,
+      memtableBytesMax: config['memtable-mib'] * mebibyte,
       cacheBytesMax: config['cache-mib'] * mebibyte,
       onProgress: (doneBytes, totalBytes) => progress.moved(doneBytes, totalBytes),
       signal,

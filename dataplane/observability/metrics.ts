@@ -92,7 +92,7 @@ const gauges = [
     (m) => m.replayTotalBytes,
   ),
   define<NodeMetrics>(
-    'overlay_bytes',
+    'memtable_bytes',
     'Committed writes that wait for the store.',
     (m) => m.memtableBytes,
   ),

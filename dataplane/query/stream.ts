@@ -29,7 +29,7 @@ export function streamOf(items: readonly Item[]): Stream {
 export type BatchStep = (batch: readonly Item[]) => readonly Item[] | Promise<readonly Item[]>;
 
 /** A source that is always ready must not keep the process from everything else. */
-export function polite(source: Stream, pause: () => Promise<void>): Stream {
+export function yielding(source: Stream, pause: () => Promise<void>): Stream {
   let begun = false;
   return {
     async next(limit, signal) {

@@ -9,7 +9,7 @@ export interface GroupLog {
    */
   append(records: readonly LogEntry[]): Promise<void>;
   /** Removes what all its groups have on the medium; of a dropped group that is `Infinity`. */
-  release(flushed: Pick<ReadonlyMap<number, number>, 'get'>): Promise<void>;
+  truncateFront(flushed: Pick<ReadonlyMap<number, number>, 'get'>): Promise<void>;
   /** What opening found. */
   readonly recovery: {
     readonly records: number;

@@ -200,7 +200,7 @@ describe('segments of damaged groups', () => {
     const { disk, last } = await damaged();
     const first = await open(disk);
     const message = first.wal.damaged.get(2)?.message;
-    await first.wal.release(all(9_999));
+    await first.wal.truncateFront(all(9_999));
     await first.wal.close();
     expect(await segmentsOf(disk)).to.have.length(1);
     const aside = await asideOf(disk);
@@ -211,12 +211,12 @@ describe('segments of damaged groups', () => {
       const { wal } = await open(disk);
       expect(wal.damaged.get(2)?.message).to.equal(message);
       await wal.append([entry((last.get(1) ?? 0) + 1 + start, 1)]);
-      await wal.release(all(9_999));
+      await wal.truncateFront(all(9_999));
       expect(await asideOf(disk)).to.deep.equal(aside);
       await wal.close();
     }
     const { wal } = await open(disk);
-    await wal.release(all(9_999).set(2, Number.POSITIVE_INFINITY));
+    await wal.truncateFront(all(9_999).set(2, Number.POSITIVE_INFINITY));
     expect(await asideOf(disk)).to.deep.equal([]);
     await wal.close();
     expect((await open(disk)).wal.damaged.size).to.equal(0);
@@ -226,9 +226,9 @@ describe('segments of damaged groups', () => {
     const { disk } = await damaged();
     const { wal } = await open(disk);
     const before = await segmentsOf(disk);
-    await wal.release(without(9_999, 1));
+    await wal.truncateFront(without(9_999, 1));
     expect(await segmentsOf(disk)).to.deep.equal(before);
-    await wal.release(all(9_999).set(2, Number.POSITIVE_INFINITY));
+    await wal.truncateFront(all(9_999).set(2, Number.POSITIVE_INFINITY));
     expect(await segmentsOf(disk)).to.have.length(1);
     expect(await asideOf(disk)).to.deep.equal([]);
     await wal.close();
@@ -237,7 +237,7 @@ describe('segments of damaged groups', () => {
   it('are not believed again when the medium reads them right once they were set aside', async () => {
     const { disk } = await damaged();
     const { wal } = await open(disk);
-    await wal.release(all(9_999));
+    await wal.truncateFront(all(9_999));
     await wal.close();
     flip(disk.bytesOf(`${directory}/${place.segment}.damaged`), place.offset);
     const again = await open(disk);
@@ -259,7 +259,7 @@ describe('segments of damaged groups', () => {
         operations += 1;
         if (operations === cutAt) found = disk.crash(() => cutAt % 2 === 0);
       });
-      await wal.release(all(9_999));
+      await wal.truncateFront(all(9_999));
       await wal.close();
       if (found === undefined) break;
       cuts += 1;

@@ -140,7 +140,7 @@ export class WalClosedError extends PhotonError {
 }
 
 /** A holder kept more, or for longer, than it may: its entries were released. */
-export class WalHoldLostError extends PhotonError {
+export class RetentionHoldLostError extends PhotonError {
   override readonly code = 'wal.hold_lost';
 
   constructor(

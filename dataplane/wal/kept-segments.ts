@@ -92,7 +92,7 @@ export class KeptSegments {
   }
 
   /** Removes what was kept for groups that were dropped since. */
-  async release(flushed: FlushedPositions): Promise<void> {
+  async truncateFront(flushed: FlushedPositions): Promise<void> {
     const areDropped = (groups: Iterable<number>): boolean =>
       [...groups].every((group) => isDropped(group, flushed));
     for (const [name, groups] of this.#damaged) {

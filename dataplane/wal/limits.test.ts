@@ -25,10 +25,10 @@ describe('release of segments', () => {
     const disk = await writtenLog(200);
     const { wal } = await openLog(disk);
     const before = await segmentsOf(disk);
-    await wal.release(released(60, 20));
-    await wal.release(new Map([[1, 200]]));
+    await wal.truncateFront(released(60, 20));
+    await wal.truncateFront(new Map([[1, 200]]));
     const held = await segmentsOf(disk);
-    await wal.release(released(60, 60));
+    await wal.truncateFront(released(60, 60));
     const after = await segmentsOf(disk);
     expect(held.length).to.be.within(after.length + 1, before.length);
     expect(wal.metrics().segments).to.equal(after.length);
@@ -41,7 +41,10 @@ describe('release of segments', () => {
   it('keeps the newest segment, and goes on behind released ones', async () => {
     const disk = await writtenLog(200);
     const { wal } = await openLog(disk);
-    await Promise.all([wal.release(released(200, 200)), wal.release(released(200, Infinity))]);
+    await Promise.all([
+      wal.truncateFront(released(200, 200)),
+      wal.truncateFront(released(200, Infinity)),
+    ]);
     expect((await segmentsOf(disk)).length).to.equal(1);
     await wal.append([entry(201, 1), entry(201, 2)]);
     await wal.close();
@@ -60,7 +63,7 @@ describe('release of segments', () => {
         crashed.push(disk.crash(() => ((turn += 1) + pattern) % 3 === 0));
       }
     });
-    await wal.release(released(200, 200));
+    await wal.truncateFront(released(200, 200));
     disk.failBy(() => undefined);
     expect(crashed.length).to.be.greaterThan(10);
     for (const found of crashed) await (await openLog(found)).wal.close();
@@ -138,7 +141,7 @@ describe('a log whose disk is full', () => {
     expect((await failureOf(wal.room(signal))).code).to.equal('wal.disk_full');
     clock.advance(1_000);
     expect((await failureOf(wal.room(signal))).code).to.equal('wal.disk_full');
-    await wal.release(new Map([[1, last]]));
+    await wal.truncateFront(new Map([[1, last]]));
     clock.advance(1_000);
     await wal.room(signal);
     expect((await failureOf(wal.append([entry(last + 2)]))).code).to.equal('wal.disk_full');
@@ -158,7 +161,7 @@ describe('a log whose disk is full', () => {
     ]);
     const outcomes = await Promise.allSettled(records.map((record) => wal.append([record])));
     expect(outcomes.every(({ status }) => status === 'rejected')).to.equal(true);
-    await wal.release(new Map([1, 2, 3].map((group) => [group, last])));
+    await wal.truncateFront(new Map([1, 2, 3].map((group) => [group, last])));
     clock.advance(1_000);
     await wal.room(signal);
     await Promise.all([1, 2, 3].map((group) => wal.append([entry(last + 1, group)])));
@@ -172,7 +175,7 @@ describe('a log whose disk is full', () => {
       await Promise.all([wal.truncate(1, index - 1), wal.append([entry(index - 1)])]);
       await wal.append([entry(index)]);
     });
-    await wal.release(new Map([[1, last - 3]]));
+    await wal.truncateFront(new Map([[1, last - 3]]));
     clock.advance(1_000);
     await wal.room(signal);
     await wal.append([entry(last + 1)]);

@@ -15,13 +15,13 @@ import {
   WalTooManyError,
 } from './errors.ts';
 import type { WalCorruptError } from './errors.ts';
-import type { Holders } from './holders.ts';
+import type { RetentionHolds } from './retention-holds.ts';
 import { recordsBytes, truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
 import type { EntryRange } from './segment-entries.ts';
 import type { PlacedBatch, SegmentAppender } from './segment-appender.ts';
 import type { SegmentRow } from './segment-row.ts';
-import type { HoldOptions, Recovery, Wal, WalHold, WalMetrics } from './wal.ts';
+import type { HoldOptions, Recovery, Wal, RetentionHold, WalMetrics } from './wal.ts';
 
 /** A tail that nothing follows for so long is closed by a seal: see the limits in docs/internals/wal.md. */
 const sealAfterMs = 10;
@@ -34,7 +34,7 @@ export interface LogWriterParts {
   readonly clock: Clock;
   readonly queueBytesMax: number | undefined;
   readonly row: SegmentRow;
-  readonly holders: Holders;
+  readonly holders: RetentionHolds;
   readonly continuity: Continuity;
   readonly damaged: ReadonlyMap<number, WalCorruptError>;
   readonly recovery: Recovery;
@@ -57,7 +57,7 @@ export class LogWriter implements Wal {
   readonly failed: Promise<Error>;
   readonly #clock: Clock;
   readonly #row: SegmentRow;
-  readonly #holders: Holders;
+  readonly #holders: RetentionHolds;
   #readers = 0;
   readonly #continuity: Continuity;
   /** Groups of which entries were refused for want of room, until the first of them, `index`, is taken. */
@@ -111,12 +111,12 @@ export class LogWriter implements Wal {
     return this.#queue.room(signal);
   }
 
-  async release(flushed: FlushedPositions): Promise<void> {
+  async truncateFront(flushed: FlushedPositions): Promise<void> {
     this.#continuity.forgetBelow(flushed);
-    await this.#row.release(flushed);
+    await this.#row.truncateFront(flushed);
   }
 
-  hold(options: HoldOptions): WalHold {
+  hold(options: HoldOptions): RetentionHold {
     this.#refuse();
     return this.#holders.add(options);
   }

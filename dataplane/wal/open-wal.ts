@@ -4,7 +4,7 @@ import { damagedSegment } from './damaged-segment.ts';
 import { WalCorruptError, WalOpenError } from './errors.ts';
 import { KeptSegments } from './kept-segments.ts';
 import type { Damages } from './kept-segments.ts';
-import { Holders } from './holders.ts';
+import { RetentionHolds } from './retention-holds.ts';
 import { LogWriter } from './log-writer.ts';
 import { NextSegment } from './next-segment.ts';
 import { SegmentAppender } from './segment-appender.ts';
@@ -228,7 +228,7 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   await onDisk(directory, kept.open(signal));
   const replay = new Replay(options, found, { kept, damages });
   await replay.run();
-  const holders = new Holders(clock);
+  const holders = new RetentionHolds(clock);
   const next = new NextSegment({ disk, directory, segmentBytes, clock });
   const rowOptions = {
     disk,

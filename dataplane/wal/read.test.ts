@@ -30,7 +30,7 @@ class Model {
       const chance = this.#prng.next();
       if (chance < 0.8) await this.#append();
       else if (chance < 0.86) await this.#truncate();
-      else if (chance < 0.9) await this.#release();
+      else if (chance < 0.9) await this.#truncateFront();
       else if (chance < 0.91) await this.#reopen();
       else compared += await this.#compare();
     }
@@ -58,9 +58,9 @@ class Model {
     await this.#wal.truncate(1, from);
   }
 
-  async #release(): Promise<void> {
+  async #truncateFront(): Promise<void> {
     this.#flushed = Math.max(this.#flushed, this.#terms.length - 1 - this.#prng.below(60));
-    await this.#wal.release(new Map([[1, this.#flushed]]));
+    await this.#wal.truncateFront(new Map([[1, this.#flushed]]));
   }
 
   async #reopen(): Promise<void> {

@@ -26,7 +26,7 @@ async function recycledLog(): Promise<{ disk: MemoryDisk; bytes: Uint8Array; pat
   const { wal } = await openLog(disk);
   for (let index = 1; index <= count; index += 1) {
     await wal.append([entry(index, 1, 60 + ((index * 37) % 90))]);
-    if (index % 50 === 0) await wal.release(new Map([[1, index - 120]]));
+    if (index % 50 === 0) await wal.truncateFront(new Map([[1, index - 120]]));
   }
   await wal.close();
   const newest = (await segmentsOf(disk)).at(-1) ?? '';
@@ -85,14 +85,14 @@ describe('a segment in the room of a released one', () => {
     const disk = new MemoryDisk(20 * segmentBytes);
     const { wal } = await openLog(disk);
     for (let index = 1; index <= 300; index += 1) await wal.append([entry(index)]);
-    await wal.release(new Map([[1, 300]]));
+    await wal.truncateFront(new Map([[1, 300]]));
     const spares = async (): Promise<number> =>
       (await disk.list(directory)).filter((name) => name.endsWith('.old')).length;
     expect(await spares()).to.be.greaterThan(1);
     await disk.makeDirectory('/other');
     const other = await disk.open('/other/a', 'create');
     await other.write(0, new Uint8Array((await disk.freeBytes()) - segmentBytes));
-    await wal.release(new Map([[1, 300]]));
+    await wal.truncateFront(new Map([[1, 300]]));
     expect(await spares()).to.equal(0);
     for (let index = 301; index <= 350; index += 1) await wal.append([entry(index)]);
     await wal.close();

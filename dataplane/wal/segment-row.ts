@@ -3,7 +3,7 @@ import { batchBytes } from './batch.ts';
 import type { FlushedPositions } from './continuity.ts';
 import type { WalBlockedError } from './errors.ts';
 import { indexRoomBytes } from './group-index.ts';
-import type { Holders } from './holders.ts';
+import type { RetentionHolds } from './retention-holds.ts';
 import type { KeptSegments } from './kept-segments.ts';
 import type { NextSegment } from './next-segment.ts';
 import { recordsBytes } from './record.ts';
@@ -32,7 +32,7 @@ export interface SegmentEntries {
 
 export interface SegmentRowOptions extends SegmentDirectory {
   readonly segmentBytes: number;
-  readonly holders: Holders;
+  readonly holders: RetentionHolds;
   readonly kept: KeptSegments;
   readonly next: NextSegment;
   random(): number;
@@ -118,8 +118,8 @@ export class SegmentRow {
   }
 
   /** One release at a time, oldest first, each removal durable before the next. */
-  release(flushed: FlushedPositions): Promise<void> {
-    return this.#turns.run(() => this.#release(flushed));
+  truncateFront(flushed: FlushedPositions): Promise<void> {
+    return this.#turns.run(() => this.#truncateFront(flushed));
   }
 
   /** The last entry of a group that went with a released segment since the log was opened. */
@@ -175,10 +175,10 @@ export class SegmentRow {
     await this.#newest.close();
   }
 
-  async #release(flushed: FlushedPositions): Promise<void> {
+  async #truncateFront(flushed: FlushedPositions): Promise<void> {
     const { kept, next } = this.#options;
     if (next.hasSpares) await next.keepsSpares();
-    await kept.release(flushed);
+    await kept.truncateFront(flushed);
     for (let oldest = this.#sealed[0]; oldest !== undefined; oldest = this.#sealed[0]) {
       const { header, ranges } = oldest;
       if (!kept.isFlushed(oldest, flushed) || this.#isHeld(oldest, flushed)) return;

@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 import type { Disk } from '../disk/disk.ts';
 import type { FlushedPositions, LogIndex } from './continuity.ts';
-import type { WalCorruptError, WalHoldLostError } from './errors.ts';
+import type { WalCorruptError, RetentionHoldLostError } from './errors.ts';
 import type { WalRecord } from './record.ts';
 import type { EntryRange } from './segment-entries.ts';
 
@@ -46,12 +46,12 @@ export interface Wal {
    * Removes the oldest sealed segments whose entries are all at or below their group's index here.
    * A group without an index holds its segments: that of a dropped group is `Infinity`.
    */
-  release(flushed: FlushedPositions): Promise<void>;
+  truncateFront(flushed: FlushedPositions): Promise<void>;
   /**
-   * Keeps `release` from removing entries above the positions of a follower, a feed or an archive,
+   * Keeps `truncateFront` from removing entries above the positions of a follower, a feed or an archive,
    * within its bounds, which are judged at each release. Throws `wal.too_many`.
    */
-  hold(options: HoldOptions): WalHold;
+  hold(options: HoldOptions): RetentionHold;
   /**
    * The durable entries of a group from `from` to `to`, in order and without a gap, as they are in
    * force: what was truncated is not there. Ends earlier when `to` is not durable yet. Each segment is
@@ -76,9 +76,9 @@ export interface HoldOptions {
   readonly ageMsMax: number;
 }
 
-export interface WalHold {
+export interface RetentionHold {
   /** Why nothing is held any more; a holder that is lost must begin anew. */
-  readonly lost: WalHoldLostError | undefined;
+  readonly lost: RetentionHoldLostError | undefined;
   /** The group's entries up to `index` are not needed any more. Throws `wal.hold_lost`. */
   advance(group: number, index: number): void;
   /** Lets go of everything. */

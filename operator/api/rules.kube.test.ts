@@ -81,7 +81,7 @@ describe('the API server', () => {
       [
         'options of the nodes',
         'a',
-        { spec: { config: { 'log-level': 'debug', 'overlay-mib': 128 } } },
+        { spec: { config: { 'log-level': 'debug', 'memtable-mib': 128 } } },
       ],
       [
         'any field of a pod in the overlay',
@@ -291,7 +291,7 @@ describe('the API server', () => {
       [
         'an option out of its bounds',
         'a',
-        { spec: { config: { 'overlay-mib': 0 } } },
+        { spec: { config: { 'memtable-mib': 0 } } },
         'greater than or equal to 1',
       ],
       [

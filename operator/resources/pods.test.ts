@@ -154,7 +154,7 @@ describe('the revision of the pods', () => {
 describe('the configuration of the nodes', () => {
   const own = [
     'log-level',
-    'overlay-mib',
+    'memtable-mib',
     'cache-mib',
     'compact-at-start-percent',
     'scrub-hours',

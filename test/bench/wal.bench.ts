@@ -81,8 +81,8 @@ class Writers {
     return this.#wal.append(records);
   }
 
-  release(): Promise<void> {
-    return this.#wal.release(new Map(this.#lasts));
+  truncateFront(): Promise<void> {
+    return this.#wal.truncateFront(new Map(this.#lasts));
   }
 
   /** Durable appends a second of so many writers, each of which waits for its own. */
@@ -92,7 +92,7 @@ class Writers {
       rateOf(roundMs, () => this.append(group, payload)),
     );
     const sum = (await Promise.all(rates)).reduce((total, rate) => total + rate, 0);
-    await this.release();
+    await this.truncateFront();
     return sum;
   }
 
@@ -107,12 +107,12 @@ class Writers {
       if (at % 256 === 0) {
         // What is durable by then: the queue holds 64 MiB at most.
         const durable = (this.#lasts.get(0) ?? 0) - 1_280;
-        await this.#wal.release(new Map([...this.#lasts, [0, durable]]));
+        await this.#wal.truncateFront(new Map([...this.#lasts, [0, durable]]));
       }
     }
     await Promise.all(waiting);
     const seconds = (performance.now() - started) / 1_000;
-    await this.release();
+    await this.truncateFront();
     return bytes / mebibyte / seconds;
   }
 }

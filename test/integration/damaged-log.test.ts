@@ -32,7 +32,7 @@ const connect = (served: Served): Promise<Connection> =>
 
 /** The log of a node that lets go of nothing, so that all segments are there for damage. */
 function withoutRelease(log: GroupLog): GroupLog {
-  const kept: Partial<GroupLog> = { release: () => Promise.resolve() };
+  const kept: Partial<GroupLog> = { truncateFront: () => Promise.resolve() };
   return new Proxy(log, {
     get: (target, name) => {
       const own = kept[name as keyof GroupLog] ?? Reflect.get(target, name, target);

@@ -20,7 +20,7 @@ const forgetful: GroupLog = {
   full: false,
   room: () => Promise.resolve(),
   append: () => Promise.resolve(),
-  release: () => Promise.resolve(),
+  truncateFront: () => Promise.resolve(),
   recovery: { records: 0, bytes: 0, lastIndex: () => undefined },
   damaged: new Map(),
   failed: new Promise(() => undefined),

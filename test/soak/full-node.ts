@@ -13,7 +13,7 @@ const connectionsMax = 60;
 const documentsMax = 200;
 const textBytesMax = 12_000;
 /** MiB: less than one round writes. */
-const flags = ['--overlay-mib', '8'];
+const flags = ['--memtable-mib', '8'];
 const table = 'full';
 
 interface Changed {

@@ -205,7 +205,7 @@ const walMutants: readonly Mutant[] = [
   },
   {
     bug: 'the bound of a holder is not kept',
-    file: 'dataplane/wal/holders.ts',
+    file: 'dataplane/wal/retention-holds.ts',
     from: 'retained.bytes <= bytesMax && ageMs <= ageMsMax',
     to: 'retained.bytes >= 0',
   },
@@ -245,7 +245,7 @@ const walTests = [
   'continuity',
   'read',
   'recycling',
-  'holders',
+  'retention-holds',
   'format',
 ];
 

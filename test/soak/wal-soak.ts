@@ -34,7 +34,7 @@ const flips: Part = async ({ progress }) => {
   const { wal } = await openLog(disk);
   for (let index = 1; index <= 600; index += 1) {
     await wal.append([entry(index, 1), entry(index, 2)]);
-    if (index === 300) await wal.release(new Map([1, 2].map((group) => [group, 250])));
+    if (index === 300) await wal.truncateFront(new Map([1, 2].map((group) => [group, 250])));
     if (index === 400) await wal.truncate(2, 401);
   }
   await wal.close();

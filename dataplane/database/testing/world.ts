@@ -16,7 +16,7 @@ import { plainCodec } from './plain-codec.ts';
 export const { signal } = new AbortController();
 const limit = { rows: 7, bytes: 1_000_000 };
 
-type Flushed = Parameters<GroupLog['release']>[0];
+type Flushed = Parameters<GroupLog['truncateFront']>[0];
 
 /** A log that survives a restart of the database: entries are durable when `append` resolves. */
 class TestLog implements GroupLog {
@@ -40,7 +40,7 @@ class TestLog implements GroupLog {
   readonly releases: Flushed[] = [];
   readonly released = Promise.withResolvers<Flushed>();
 
-  async release(flushed: Flushed): Promise<void> {
+  async truncateFront(flushed: Flushed): Promise<void> {
     this.releases.push(flushed);
     this.released.resolve(flushed);
     await Promise.resolve();

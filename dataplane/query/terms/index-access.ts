@@ -1,7 +1,7 @@
 import type { EncodedRange, IndexInfo } from '../environment.ts';
 import type { RuntimeError } from '../errors.ts';
 import { opFailed } from '../failure.ts';
-import { polite, streamOf } from '../stream.ts';
+import { yielding, streamOf } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import { StoredRow, StreamValue } from '../value.ts';
 import type { SliceValue, TableValue } from '../value.ts';
@@ -23,7 +23,7 @@ export function indexScan(
       (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
     close: () => source.close(),
   };
-  const read = polite(rows, table.pause);
+  const read = yielding(rows, table.pause);
   const isPrimary = name === info.primaryKey;
   return new StreamValue(isPrimary ? read : inOrderOfWholeKeys(read, order), table);
 }

@@ -3,7 +3,7 @@ import { typeName } from '../../datum/type-name.ts';
 import type { Context } from '../compiled.ts';
 import type { RuntimeError } from '../errors.ts';
 import { isMissing, logic, nonExistence, resourceLimit } from '../failure.ts';
-import { batchesOf, paced, polite, streamOf, transformed } from '../stream.ts';
+import { batchesOf, paced, yielding, streamOf, transformed } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import {
   ArraySelection,
@@ -55,7 +55,7 @@ function tableStream(table: TableValue): Stream {
       (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
     close: () => source.close(),
   };
-  return polite(rows, table.pause);
+  return yielding(rows, table.pause);
 }
 
 /** The table that the items of a selection are documents of. */

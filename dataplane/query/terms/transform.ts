@@ -8,7 +8,7 @@ import type { LazyValue, OptionValues } from '../options.ts';
 import { isEmptyError } from '../special-forms.ts';
 import { Term } from '../term-table.ts';
 import { about, isMissing, logic } from '../failure.ts';
-import { chained, flatMapped, paced, polite, streamOf, transformed } from '../stream.ts';
+import { chained, flatMapped, paced, yielding, streamOf, transformed } from '../stream.ts';
 import type { Inner, Stream } from '../stream.ts';
 import {
   ArraySelection,
@@ -195,7 +195,7 @@ function range({ args: [first, second], context }: TermCall): Value {
       at = to;
     },
   };
-  const stream = polite(numbers, () => context.environment.pause());
+  const stream = yielding(numbers, () => context.environment.pause());
   return new StreamValue(stream, undefined, to === Number.POSITIVE_INFINITY);
 }
 

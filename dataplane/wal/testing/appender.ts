@@ -37,7 +37,7 @@ async function appendForEver(wal: Wal, group: number): Promise<never> {
     tell(`${group} ${index}\n`);
     lasts.set(group, index);
     if (index % releaseEvery === 0) {
-      await wal.release(new Map([...lasts].map(([each, last]) => [each, last - 100])));
+      await wal.truncateFront(new Map([...lasts].map(([each, last]) => [each, last - 100])));
     }
   }
 }

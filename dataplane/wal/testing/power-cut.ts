@@ -49,7 +49,7 @@ export class Workload {
       await this.#append(wal, group, isOver);
       if (this.#prng.next() < 0.05) await this.#truncate(wal, group, isOver);
       if (step % 10 === 9) clock.advance(20);
-      if (step % 15 === 14) await this.#release(wal);
+      if (step % 15 === 14) await this.#truncateFront(wal);
       for (let turns = this.#prng.below(6); turns > 0; turns -= 1) await Promise.resolve();
     }
   }
@@ -75,12 +75,12 @@ export class Workload {
     if (!isOver()) memory.highest = from - 1;
   }
 
-  async #release(wal: OpenedLog['wal']): Promise<void> {
+  async #truncateFront(wal: OpenedLog['wal']): Promise<void> {
     for (const group of groups) {
       const memory = this.#of(group);
       memory.flushed = Math.max(memory.flushed, memory.acknowledged - 10);
     }
-    await wal.release(new Map(groups.map((group) => [group, this.#of(group).flushed])));
+    await wal.truncateFront(new Map(groups.map((group) => [group, this.#of(group).flushed])));
   }
 
   #of(group: number): Remembered {

@@ -157,7 +157,7 @@ export interface PhotonCluster {
       /**
        * MiB of committed writes that may wait for the store.
        */
-      'overlay-mib'?: number;
+      'memtable-mib'?: number;
       /**
        * MiB of documents that are kept in memory because they were read by their key.
        */

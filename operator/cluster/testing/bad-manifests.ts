@@ -73,7 +73,7 @@ export const refusedManifests: readonly RefusedManifest[] = [
   { change: { pool: { replica: 1 } }, words: 'unknown field' },
   { change: { spec: { config: { 'data-dir': '/data' } } }, words: 'unknown field' },
   { change: { spec: { config: { 'log-level': 'loud' } } }, words: 'supported values' },
-  { change: { spec: { config: { 'overlay-mib': 0 } } }, words: 'greater than or equal to 1' },
+  { change: { spec: { config: { 'memtable-mib': 0 } } }, words: 'greater than or equal to 1' },
   {
     change: { spec: { security: { passwordSecret: 'My Secret' } } },
     words: 'the name of a Secret',

@@ -46,16 +46,16 @@ describe('a holder of the write-ahead log', () => {
     const hold = found.wal.hold({ name: 'follower 7', positions: new Map([[1, 10]]), ...bounds });
     await appended(found, 1, 200);
     const before = await segmentsOf(disk);
-    await found.wal.release(flushed(200));
+    await found.wal.truncateFront(flushed(200));
     expect(await segmentsOf(disk)).to.deep.equal(before);
     expect((await read(found, 1, 11, 12)).map(({ index }) => index)).to.deep.equal([11, 12]);
     hold.advance(1, 100);
-    await found.wal.release(flushed(200));
+    await found.wal.truncateFront(flushed(200));
     expect((await segmentsOf(disk)).length).to.be.within(2, before.length - 1);
     expect((await read(found, 1, 101, 200)).length).to.equal(100);
     hold.end();
     expect(found.wal.metrics().holders).to.equal(0);
-    await found.wal.release(flushed(200));
+    await found.wal.truncateFront(flushed(200));
     expect((await segmentsOf(disk)).length).to.equal(1);
     await found.wal.close();
   });
@@ -65,7 +65,7 @@ describe('a holder of the write-ahead log', () => {
     const found = await openLog(disk);
     found.wal.hold({ name: 'archive', positions: new Map([[3, 0]]), ...bounds });
     await appended(found, 1, 200);
-    await found.wal.release(flushed(200));
+    await found.wal.truncateFront(flushed(200));
     expect((await segmentsOf(disk)).length).to.equal(1);
     await found.wal.close();
   });
@@ -77,7 +77,7 @@ describe('a holder of the write-ahead log', () => {
     const small = found.wal.hold({ name: 'feed 1', positions, ...bounds, bytesMax: segmentBytes });
     const large = found.wal.hold({ name: 'feed 2', positions: new Map([[1, 60]]), ...bounds });
     await appended(found, 1, 200);
-    await found.wal.release(flushed(200));
+    await found.wal.truncateFront(flushed(200));
     expect(small.lost?.code).to.equal('wal.hold_lost');
     expect(small.lost?.message).to.contain('feed 1').and.contain(`${segmentBytes} at most`);
     expect(() => small.advance(1, 5)).to.throw('feed 1');
@@ -92,12 +92,12 @@ describe('a holder of the write-ahead log', () => {
     const found = await openLog(disk);
     const hold = found.wal.hold({ name: 'feed', positions: new Map([[1, 0]]), ...bounds });
     await appended(found, 1, 100);
-    await found.wal.release(flushed(100));
+    await found.wal.truncateFront(flushed(100));
     found.clock.advance(bounds.ageMsMax);
-    await found.wal.release(flushed(100));
+    await found.wal.truncateFront(flushed(100));
     expect(hold.lost).to.equal(undefined);
     found.clock.advance(1);
-    await found.wal.release(flushed(100));
+    await found.wal.truncateFront(flushed(100));
     expect(hold.lost?.code).to.equal('wal.hold_lost');
     expect((await segmentsOf(disk)).length).to.equal(1);
     await found.wal.close();
@@ -160,7 +160,7 @@ describe('reading a group from the write-ahead log', () => {
       expect((await reader.next()).value).to.include({ index });
     }
     await appended(found, 201, 260);
-    await found.wal.release(flushed(200));
+    await found.wal.truncateFront(flushed(200));
     await appended(found, 261, 400);
     const { code } = await failureOf(
       (async () => {
@@ -178,7 +178,7 @@ describe('reading a group from the write-ahead log', () => {
       const reading = read(found, 1, Math.max(1, last - 60), last).catch(
         (error: { code: string }) => error.code,
       );
-      const releasing = found.wal.release(flushed(last - 40));
+      const releasing = found.wal.truncateFront(flushed(last - 40));
       await appended(found, last + 1, last + 20);
       last += 20;
       await releasing;
@@ -197,7 +197,7 @@ describe('reading a group from the write-ahead log', () => {
     disk.holdBy(async (operation) => (operation === 'read' ? slowDisk.promise : undefined));
     const reading = read(found, 1, 1, 5);
     await settled();
-    const releasing = found.wal.release(flushed(200));
+    const releasing = found.wal.truncateFront(flushed(200));
     // Enough to write over all room that would be free by now.
     await appended(found, 201, 600);
     slowDisk.resolve();

@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts';
-import { WalHoldLostError, WalTooManyError } from './errors.ts';
+import { RetentionHoldLostError, WalTooManyError } from './errors.ts';
 import type { GroupRanges } from './group-index.ts';
-import type { HoldOptions, WalHold } from './wal.ts';
+import type { HoldOptions, RetentionHold } from './wal.ts';
 
 /** A hold for each follower, feed and archive of a node's groups; more is a leak. */
 const holdsMax = 256;
@@ -15,11 +15,11 @@ export interface Retained {
   readonly sinceMs: number;
 }
 
-class Hold implements WalHold {
+class Hold implements RetentionHold {
   readonly options: HoldOptions;
   readonly #positions: Map<number, number>;
   readonly #onEnd: (hold: Hold) => void;
-  #lost: WalHoldLostError | undefined;
+  #lost: RetentionHoldLostError | undefined;
 
   constructor(options: HoldOptions, onEnd: (hold: Hold) => void) {
     this.options = options;
@@ -27,7 +27,7 @@ class Hold implements WalHold {
     this.#onEnd = onEnd;
   }
 
-  get lost(): WalHoldLostError | undefined {
+  get lost(): RetentionHoldLostError | undefined {
     return this.#lost;
   }
 
@@ -48,7 +48,7 @@ class Hold implements WalHold {
     return false;
   }
 
-  lose(error: WalHoldLostError): void {
+  lose(error: RetentionHoldLostError): void {
     this.#lost = error;
   }
 }
@@ -57,7 +57,7 @@ class Hold implements WalHold {
  * Who still wants entries that are flushed here already. Guarded invariant: what a holder costs is
  * bounded in bytes and in age; past that the holder loses its hold, never the node its disk.
  */
-export class Holders {
+export class RetentionHolds {
   readonly #clock: Clock;
   readonly #holds = new Set<Hold>();
 
@@ -73,7 +73,7 @@ export class Holders {
     return this.#clock.now();
   }
 
-  add(options: HoldOptions): WalHold {
+  add(options: HoldOptions): RetentionHold {
     if (this.#holds.size >= holdsMax) throw new WalTooManyError('holders', holdsMax);
     const hold = new Hold(options, (ended) => this.#holds.delete(ended));
     this.#holds.add(hold);
@@ -91,7 +91,9 @@ export class Holders {
         isKept = true;
         continue;
       }
-      hold.lose(new WalHoldLostError(name, { bytes: retained.bytes, bytesMax, ageMs, ageMsMax }));
+      hold.lose(
+        new RetentionHoldLostError(name, { bytes: retained.bytes, bytesMax, ageMs, ageMsMax }),
+      );
       this.#holds.delete(hold);
     }
     return isKept;
