@@ -15,7 +15,7 @@ import type {
 } from '../query/environment.ts';
 import { DamagedDocumentError, errorType, RuntimeError } from '../query/errors.ts';
 import { failedIndex } from '../query/terms/index-access.ts';
-import type { BatchLimit, BatchSource } from '../shard/contract.ts';
+import type { BatchLimit, BatchSource } from '../wire/table-access.ts';
 import type { Database } from '../database/database.ts';
 import { MetadataFrozenError } from '../apply/errors.ts';
 import { isRefusal } from '../replication/errors.ts';
@@ -188,7 +188,6 @@ function tableAccess(
   const group = database.group(id);
   if (table === undefined || group === undefined) return undefined;
   return {
-    info: infoOf(database, table),
     // The path of most reads: no promise more than it needs.
     get: (key) => {
       try {

@@ -1,5 +1,5 @@
 import type { Batch, Cursor } from './engine.ts';
-import type { BatchLimit } from './environment.ts';
+import type { BatchLimit } from '../wire/table-access.ts';
 import { spoken } from './failure.ts';
 import type { Stream } from './stream.ts';
 import { textOfItem } from './value.ts';

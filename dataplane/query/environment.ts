@@ -1,4 +1,5 @@
 import type { Datum } from '../datum/datum.ts';
+import type { TableAccess as ShardAccess } from '../wire/table-access.ts';
 import type { NodeReport } from './node-report.ts';
 
 /**
@@ -137,39 +138,6 @@ export interface Catalog {
   ): Promise<void>;
 }
 
-/** A stored document. `text` is canonical JSON: whole documents are answered without parsing. */
-export interface Row {
-  /** The encoded primary key. */
-  readonly key: Uint8Array;
-  readonly text: string;
-}
-
-/** An entry of a secondary index with its document. */
-interface IndexRow extends Row {
-  /** The encoded index value (without the primary key behind it). */
-  readonly indexKey: Uint8Array;
-}
-
-/** A half-open range of encoded keys; a missing bound is open. */
-export interface EncodedRange {
-  readonly start?: Uint8Array;
-  readonly end?: Uint8Array;
-}
-
-/**
- * A stream of batches. Each `next` seeks again by key, so that nothing pins a snapshot between
- * batches. After `undefined` there is nothing more.
- */
-interface BatchSource<T> {
-  next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined>;
-  close(): void;
-}
-
-export interface BatchLimit {
-  readonly rows: number;
-  readonly bytes: number;
-}
-
 /**
  * One write to one key. `evaluate` is called once with the newest proposed document (null when
  * there is none), and answers what shall be there (null deletes); the same object means unchanged.
@@ -199,18 +167,7 @@ export interface EditOutcome {
   readonly damage?: Error;
 }
 
-export interface TableAccess {
-  readonly info: TableInfo;
-  /** Throws a DamagedDocumentError for a document that cannot be read; so do scans. */
-  get(key: Uint8Array, signal: AbortSignal): Row | undefined | Promise<Row | undefined>;
-  scan(range: EncodedRange, order: 'ascending' | 'descending'): BatchSource<Row>;
-  scanIndex(
-    index: string,
-    range: EncodedRange,
-    order: 'ascending' | 'descending',
-  ): BatchSource<IndexRow>;
-  /** Of the whole table, without reading it. */
-  count(): Promise<number>;
+export interface TableAccess extends Omit<ShardAccess, 'edit'> {
   /**
    * Edits in order; one outcome for each. Resolves when all are committed: after the log's sync
    * (`hard`), or before it (`soft`).
@@ -220,6 +177,4 @@ export interface TableAccess {
     durability: 'hard' | 'soft',
     signal: AbortSignal,
   ): Promise<readonly EditOutcome[]>;
-  /** Resolves when every soft write so far is durable. */
-  sync(): Promise<void>;
 }

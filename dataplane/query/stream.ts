@@ -1,5 +1,5 @@
 import type { Context } from './compiled.ts';
-import type { BatchLimit } from './environment.ts';
+import type { BatchLimit } from '../wire/table-access.ts';
 import type { Item } from './value.ts';
 
 /** A sequence that is pulled batch by batch. After `undefined` nothing follows. */

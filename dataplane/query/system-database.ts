@@ -66,7 +66,7 @@ export function withSystemDatabase(environment: Environment): Environment {
     const home = homes.find(({ info }) => info.id === plain);
     if (home === undefined) return undefined;
     const view = { environment, identifiers: isUuid ? 'uuid' : 'name' } as const;
-    return systemAccess(home.table, { info: home.info, view, turn });
+    return systemAccess(home.table, { view, turn });
   };
   return {
     catalog: systemCatalog(environment.catalog, homes),

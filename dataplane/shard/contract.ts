@@ -2,25 +2,6 @@ import type { Datum } from '../datum/datum.ts';
 
 /** What a shard is asked for, and what it answers. */
 
-export interface Row {
-  readonly key: Uint8Array;
-  readonly text: string;
-}
-
-export interface IndexRow extends Row {
-  readonly indexKey: Uint8Array;
-}
-
-export interface BatchLimit {
-  readonly rows: number;
-  readonly bytes: number;
-}
-
-export interface BatchSource<T> {
-  next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined>;
-  close(): void;
-}
-
 export interface Edit {
   readonly key: Uint8Array;
   /**

@@ -2,8 +2,8 @@ import { compareBytes } from '../common/bytes.ts';
 import type { DatabaseName, KeyRange, ReadTransaction } from '../kv/store.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { rangeAfter, storedRange } from '../table/key-range.ts';
-import type { EncodedRange, Order } from '../table/key-range.ts';
-import type { BatchLimit, BatchSource, Row } from './contract.ts';
+import type { EncodedRange, Order } from '../wire/table-access.ts';
+import type { BatchLimit, BatchSource, Row } from '../wire/table-access.ts';
 import type { ShardReplica } from './shard-replica.ts';
 
 interface Interleaved<T> {

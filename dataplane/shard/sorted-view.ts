@@ -1,5 +1,5 @@
 import { compareBytes } from '../common/bytes.ts';
-import type { EncodedRange, Order } from '../table/key-range.ts';
+import type { EncodedRange, Order } from '../wire/table-access.ts';
 
 /**
  * Items in the order of their keys, made of sources that come all the time and are looked at now and

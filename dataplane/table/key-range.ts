@@ -1,13 +1,7 @@
 import { successor } from '../common/bytes.ts';
 import type { KeyRange } from '../kv/store.ts';
+import type { EncodedRange, Order } from '../wire/table-access.ts';
 import { keyspaceKey } from './envelope.ts';
-
-export interface EncodedRange {
-  readonly start?: Uint8Array;
-  readonly end?: Uint8Array;
-}
-
-export type Order = 'ascending' | 'descending';
 
 /** Whole keys of a keyspace that belong to a range of its keys. */
 export function storedRange(

@@ -4,7 +4,7 @@ import { documentProblem, validDocument } from '../../dataplane/datum/document.t
 import { encodeKey } from '../../dataplane/datum/key.ts';
 import { parseText } from '../../dataplane/datum/text.ts';
 import { compileIndex } from '../../dataplane/query/index-function.ts';
-import type { BatchSource, Row } from '../../dataplane/shard/contract.ts';
+import type { BatchSource, Row } from '../../dataplane/wire/table-access.ts';
 import type { GroupLog } from '../../dataplane/replication/log.ts';
 import { Database } from '../../dataplane/database/database.ts';
 import { IndexScan } from '../../dataplane/shard/index-scan.ts';

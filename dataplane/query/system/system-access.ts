@@ -5,14 +5,8 @@ import { InvalidDatumError } from '../../datum/errors.ts';
 import { encodeKey } from '../../datum/key.ts';
 import { fieldOf, isObject } from '../../datum/object.ts';
 import { canonicalText, parseText } from '../../datum/text.ts';
-import type {
-  Edit,
-  EditOutcome,
-  EncodedRange,
-  Row,
-  TableAccess,
-  TableInfo,
-} from '../environment.ts';
+import type { Edit, EditOutcome, TableAccess } from '../environment.ts';
+import type { EncodedRange, Row } from '../../wire/table-access.ts';
 import { RuntimeError } from '../errors.ts';
 import { opFailed } from '../failure.ts';
 import type { SystemTable, SystemView } from './system-table.ts';
@@ -44,7 +38,7 @@ interface Found {
 
 export function systemAccess(
   table: SystemTable,
-  { info, view, turn }: { info: TableInfo; view: SystemView; turn: Exclusive },
+  { view, turn }: { view: SystemView; turn: Exclusive },
 ): TableAccess {
   const entries = async (): Promise<Found[]> =>
     (await table.entries(view)).map(({ id, row }) => ({ key: encodeKey(id), row }));
@@ -53,7 +47,6 @@ export function systemAccess(
     return found === undefined ? undefined : { key, text: canonicalText(found.row()) };
   };
   return {
-    info,
     get: rowAt,
     scan: (range, order) => rowScan(entries, range, order),
     scanIndex: (name) => {

@@ -4,7 +4,7 @@ import { encodeKey } from '../../datum/key.ts';
 import { keyPartsMax } from '../../datum/limits.ts';
 import { Walk } from '../../datum/walk.ts';
 import type { Datum } from '../../datum/datum.ts';
-import type { EncodedRange } from '../environment.ts';
+import type { EncodedRange } from '../../wire/table-access.ts';
 import { about, logic, nonExistence } from '../failure.ts';
 import type { BoundSides } from '../options.ts';
 import { BoundArray, BoundValue, datumOf } from '../value.ts';

@@ -1,4 +1,5 @@
-import type { EncodedRange, IndexInfo } from '../environment.ts';
+import type { IndexInfo } from '../environment.ts';
+import type { EncodedRange } from '../../wire/table-access.ts';
 import type { RuntimeError } from '../errors.ts';
 import { opFailed } from '../failure.ts';
 import { yielding, streamOf } from '../stream.ts';

@@ -4,7 +4,7 @@ import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { boundOptions, define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
-import type { Row } from '../environment.ts';
+import type { Row } from '../../wire/table-access.ts';
 import { DamagedDocumentError } from '../errors.ts';
 import { logic } from '../failure.ts';
 import { chained, streamOf } from '../stream.ts';

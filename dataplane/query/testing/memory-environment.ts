@@ -7,14 +7,13 @@ import type {
   DatabaseInfo,
   Edit,
   EditOutcome,
-  EncodedRange,
   Environment,
   IndexInfo,
   Refusal,
-  Row,
   TableAccess,
   TableInfo,
 } from '../environment.ts';
+import type { EncodedRange, Row } from '../../wire/table-access.ts';
 import { compileIndex } from '../index-function.ts';
 import { MemoryReport } from './memory-report.ts';
 

@@ -1,0 +1,59 @@
+import type { EditBatch, EditOutcome } from './table-edit.ts';
+
+/**
+ * The contract between a query and the shards of a table, local or on another node. Guarded invariant: nothing but
+ * data crosses it. Keys are encoded bytes, documents and values are canonical JSON text, functions are terms with
+ * the values that they capture, and errors are a code with a message.
+ */
+
+/** A stored document. `text` is canonical JSON: whole documents are answered without parsing. */
+export interface Row {
+  /** The encoded primary key. */
+  readonly key: Uint8Array;
+  readonly text: string;
+}
+
+/** An entry of a secondary index with its document. */
+export interface IndexRow extends Row {
+  /** The encoded index value (without the primary key behind it). */
+  readonly indexKey: Uint8Array;
+}
+
+/** A half-open range of encoded keys; a missing bound is open. */
+export interface EncodedRange {
+  readonly start?: Uint8Array;
+  readonly end?: Uint8Array;
+}
+
+export type Order = 'ascending' | 'descending';
+export type Durability = 'hard' | 'soft';
+
+export interface BatchLimit {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/**
+ * A stream of batches. Each `next` seeks again by key, so that nothing pins a snapshot between
+ * batches. After `undefined` there is nothing more.
+ */
+export interface BatchSource<T> {
+  next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined>;
+  close(): void;
+}
+
+export interface TableAccess {
+  /** Rejects with a `damagedDocument` failure for a document that cannot be read; so do scans. */
+  get(key: Uint8Array, signal: AbortSignal): Row | undefined | Promise<Row | undefined>;
+  scan(range: EncodedRange, order: Order): BatchSource<Row>;
+  scanIndex(index: string, range: EncodedRange, order: Order): BatchSource<IndexRow>;
+  /** Of the whole table, without reading it. */
+  count(): Promise<number>;
+  /**
+   * Edits in order; one outcome for each. Resolves when all are committed: after the log's sync
+   * (`hard`), or before it (`soft`).
+   */
+  edit(batch: EditBatch, signal: AbortSignal): Promise<readonly EditOutcome[]>;
+  /** Resolves when every soft write so far is durable. */
+  sync(): Promise<void>;
+}

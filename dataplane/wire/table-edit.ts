@@ -1,0 +1,125 @@
+import type { Durability } from './table-access.ts';
+
+/**
+ * Edits as data. A shard compiles the function of an edit with the engine that it is given, evaluates it on the
+ * newest document of the key, and commits the result. What a shard must not evaluate (a function that reads
+ * tables, or that needs too much work) is returned to the query with the document and its version, and comes back
+ * as `compareAndSet`.
+ */
+
+/** A function of a query that stands by itself. */
+interface TermFunction {
+  /** JSON text of a FUNC term: its shape, by which shards cache the compiled function. */
+  readonly term: string;
+  /** The values of its free variables. They are arguments, not part of the shape. */
+  readonly captured: readonly CapturedValue[];
+}
+
+interface CapturedValue {
+  /** The number of the variable. */
+  readonly variable: number;
+  /** Canonical JSON. */
+  readonly text: string;
+  /** Whether it is a selection of one document, which some terms tell from its document. */
+  readonly isSelection: boolean;
+}
+
+/** The canonical JSON text of a value, or a function of the document. */
+type EditValue = string | TermFunction;
+
+/** What happens to a document whose key exists already. */
+type Conflict = 'error' | 'replace' | 'update' | TermFunction;
+
+/**
+ * A document as text. `isChecked`: whoever made it has validated it (`datum/document.ts`) for its key. Nobody
+ * believes that of bytes from another node.
+ */
+interface DocumentText {
+  readonly text: string;
+  readonly isChecked: boolean;
+}
+
+/** The version of a document that a query was given. */
+interface EditBasis {
+  /** 0: there is none. `Number.MAX_SAFE_INTEGER`: there is one, and nobody can read it. */
+  readonly version: number;
+  /** Of a document that was not committed yet: a withdrawn version may be given out again in a later generation. */
+  readonly generation: number;
+}
+
+type Change =
+  | {
+      readonly type: 'insert';
+      readonly document: DocumentText;
+      /** The client left the key to the database. */
+      readonly isKeyGenerated: boolean;
+      readonly conflict: Conflict;
+    }
+  | { readonly type: 'update' | 'replace'; readonly by: EditValue }
+  | { readonly type: 'delete' }
+  /** Deletes a document whose time in `field` is over. */
+  | { readonly type: 'expire'; readonly field: string; readonly nowMs: number }
+  /** Changes nothing: the document is returned to be evaluated by the query. */
+  | { readonly type: 'fetch'; readonly replacesDamage: boolean }
+  /** `document`: null deletes, undefined leaves what is there. Returned when the document has another version. */
+  | {
+      readonly type: 'compareAndSet';
+      readonly expected: EditBasis;
+      readonly document: DocumentText | null | undefined;
+    };
+
+/** One write to one key. Edits of one batch may share a change. */
+interface Edit {
+  readonly key: Uint8Array;
+  readonly change: Change;
+}
+
+/** What functions of the edits see of their query. */
+interface EditContext {
+  /** `r.now()` of the query. */
+  readonly nowMs: number;
+  readonly arrayLimit: number;
+}
+
+export interface EditBatch {
+  readonly edits: readonly Edit[];
+  readonly durability: Durability;
+  readonly context: EditContext;
+  /** A function of a context, the old and the new document, through which each of them passes. */
+  readonly hook: TermFunction | undefined;
+  /** Which outcomes have the documents: none, those of edits that changed something, all. */
+  readonly documents: 'none' | 'changed' | 'all';
+  /** Of the client, to apply a repeated batch once. */
+  readonly session?: { readonly id: string; readonly sequence: number };
+}
+
+const editResults = [
+  'inserted',
+  'replaced',
+  'deleted',
+  'unchanged',
+  'skipped',
+  'failed',
+  'returned',
+] as const;
+type EditResult = (typeof editResults)[number];
+
+/** What can happen to a request or to one of its edits. */
+interface TableFailure {
+  readonly code: string;
+  /** What the client sees. */
+  readonly message: string;
+}
+
+export interface EditOutcome {
+  readonly result: EditResult;
+  /** Documents before and after, as the batch asks for; undefined where there is none. */
+  readonly old?: string | undefined;
+  readonly new?: string | undefined;
+  /** Of `failed`. */
+  readonly error?: TableFailure;
+  /** There was a document, and nobody could read it: why. */
+  readonly damage?: string;
+  /** Of `returned`: the version of `old`. */
+  readonly basis?: EditBasis;
+}
