@@ -37,6 +37,8 @@ export const reasons = Object.freeze({
   volumeAtRisk: 'VolumeAtRisk',
   /** A node came back without the data that it had. */
   dataMissing: 'DataMissing',
+  /** A node has the data of another cluster. */
+  wrongCluster: 'WrongCluster',
   /** The nodes run another version than the manifest names. */
   versionMismatch: 'VersionMismatch',
   /** The API server, or a webhook behind it, fails at a request again and again. */

@@ -11,7 +11,15 @@ import { testNamespace } from '../kube/testing/control-plane.ts';
 import type { PhotonCluster } from './generated/photon-cluster.ts';
 
 /** What the API server itself says to manifests: before any of our programs has run. */
-const noReplication = 'this version has no replication: set replicas to 1';
+const noReplication =
+  'this version has no replication: set replicas to 1 in a pool with the role data';
+
+const data = { name: 'main', roles: ['data'], storage: { size: '1Gi' } };
+const query = { name: 'query', roles: ['coordinator'], replicas: 2, storage: { size: '1Gi' } };
+
+const lifetime = (text: string): Change => ({
+  spec: { security: { certificates: { lifetime: text } } },
+});
 
 interface Change {
   readonly pool?: object;
@@ -41,6 +49,14 @@ describe('the API server', () => {
       ['a name of 24 characters', 'x'.repeat(24), {}],
       ['a pool name of 12 characters', 'a', { pool: { name: 'abcdefghijk9' } }],
       ['one zone', 'a', { pool: { zones: ['eu-1a'] } }],
+      ['a pool of two coordinators beside the data', 'a', { spec: { pools: [data, query] } }],
+      [
+        'coordinators in two zones',
+        'a',
+        { spec: { pools: [data, { ...query, zones: ['eu-1a', 'eu-1b'] }] } },
+      ],
+      ['the lifetime of certificates', 'a', lifetime('24h')],
+      ['the shortest lifetime of certificates', 'a', lifetime('10m')],
       [
         'amounts as numbers and texts',
         'a',
@@ -126,11 +142,41 @@ describe('the API server', () => {
       ['three replicas', 'a', { pool: { replicas: 3 } }, noReplication],
       ['a negative number of replicas', 'a', { pool: { replicas: -1 } }, noReplication],
       [
-        'a second pool',
+        'a second pool with data',
         'a',
         { spec: { pools: [pool, { ...pool, name: 'other' }] } },
-        'write one pool',
+        'write one pool with the role data',
       ],
+      [
+        'more nodes than a cluster may have',
+        'a',
+        {
+          spec: {
+            pools: [
+              pool,
+              ...['a', 'b', 'c', 'd'].map((name) => ({ ...query, name, replicas: 16 })),
+            ],
+          },
+        },
+        'a cluster has at most 64 nodes',
+      ],
+      [
+        'more nodes than a pool may have',
+        'a',
+        { spec: { pools: [pool, { ...query, replicas: 17 }] } },
+        'less than or equal to 16',
+      ],
+      [
+        'a pool of coordinators without nodes',
+        'a',
+        { spec: { pools: [pool, { ...query, replicas: 0 }] } },
+        'greater than or equal to 1',
+      ],
+      ['a lifetime that is no duration', 'a', lifetime('a week'), 'write hours or minutes'],
+      ['a lifetime in days', 'a', lifetime('7d'), 'write hours or minutes'],
+      ['a lifetime of no time', 'a', lifetime('0h'), 'write hours or minutes'],
+      ['a lifetime that is too short', 'a', lifetime('9m'), 'from 10m to 8760h'],
+      ['a lifetime that is too long', 'a', lifetime('8761h'), 'from 10m to 8760h'],
       ['a pool twice', 'a', { spec: { pools: [pool, pool] } }, 'Duplicate value: {"name":"main"}'],
       ['no pool', 'a', { spec: { pools: [] } }, 'at least 1 items'],
       [
@@ -350,15 +396,41 @@ describe('the API server', () => {
       [
         'the name of a pool',
         { pool: { ...zoned, name: 'other' } },
-        'pools cannot be added, removed or renamed',
+        'cannot be removed, renamed or exchanged',
       ],
       ['replicas', { pool: { ...zoned, replicas: 3 } }, noReplication],
+      [
+        'the role data to another pool',
+        {
+          spec: {
+            pools: [
+              { ...query, name: 'main', ...zoned },
+              { ...data, name: 'other' },
+            ],
+          },
+        },
+        'cannot be removed, renamed or exchanged',
+      ],
     ];
     for (const [about, changed, words] of changes) {
       it(`${about}, and says what to write instead`, async () => {
         expect(await change(changed)).to.contain(words);
       });
     }
+
+    it('but lets pools without data come and go, and change their size', async () => {
+      const pools = (...others: object[]): Change => ({
+        spec: { pools: [{ ...data, ...zoned }, ...others] },
+      });
+      expect(await change(pools(query))).to.equal('not refused');
+      const other = 'coming';
+      const written = (changed: Change): Promise<KubeObject> =>
+        client.apply(resources.photonClusters, manifestOf(other, at.namespace, changed));
+      await written(pools(query));
+      expect(await refusalOf(written(pools({ ...query, replicas: 5 })))).to.equal('not refused');
+      expect(await refusalOf(written(pools({ ...query, replicas: 1 })))).to.equal('not refused');
+      expect(await refusalOf(written(pools()))).to.equal('not refused');
+    });
 
     it('but lets storage grow, and everything else', async () => {
       const grown = { ...zoned, storage: { size: '3000Mi', className: 'fast' } };
@@ -378,7 +450,7 @@ describe('the API server', () => {
     const scaled = client.putScale(resources.photonPools, { ...scale, spec: { replicas: 3 } });
     expect(await refusalOf(scaled)).to.contain(noReplication);
     const patched = client.mergePatch(resources.photonPools, metadata, { spec: { replicas: 0 } });
-    expect(await refusalOf(patched)).to.contain(noReplication);
+    expect(await refusalOf(patched)).to.contain('greater than or equal to 1');
     const moved = client.mergePatch(resources.photonPools, metadata, {
       spec: { clusterName: 'b' },
     });

@@ -5,6 +5,8 @@ import { restartAnnotation, revisionAnnotation } from '../resources/labels.ts';
 import { wantedNodes } from '../resources/layout.ts';
 import { statefulSetName } from '../resources/names.ts';
 import { nodeContainer } from '../resources/overlay.ts';
+import type { Formation } from '../rollout/formation.ts';
+import { formationOf } from '../rollout/formation.ts';
 import { recordedIdOf } from '../rollout/identity.ts';
 import type { Evidence } from '../status/observed.ts';
 import { nodeView } from '../status/node-view.ts';
@@ -16,6 +18,20 @@ const conventions = Object.freeze({
   restartAnnotation,
   mainContainer: nodeContainer,
 });
+
+/** Which cluster the wanted nodes form, as the caches show it. */
+export function observeFormation({
+  cluster,
+  tools,
+}: Pick<Context, 'cluster' | 'tools'>): Formation {
+  const namespace = cluster.metadata.namespace ?? '';
+  const nodes = wantedNodes(cluster).map(({ name, pool }) => ({
+    name,
+    roles: pool.roles,
+    node: tools.world.nodes.get(keyOf({ namespace, name })),
+  }));
+  return formationOf(cluster, nodes);
+}
 
 /** With evidence, the nodes also tell what pods alone do not. */
 export function observeNodes(

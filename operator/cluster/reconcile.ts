@@ -11,6 +11,7 @@ import { carryOutAll } from './steps.ts';
 import type { Context, Task, Tools } from './task.ts';
 import { adoptClaims, guardClaims, reportUnusedClaims } from './tasks/claims.ts';
 import { clearUp } from './tasks/clear-up.ts';
+import { awaitFounding, guardFormation } from './tasks/formation.ts';
 import { guardIdentities } from './tasks/identities.ts';
 import { checkManifest } from './tasks/manifest.ts';
 import {
@@ -51,12 +52,14 @@ const steps: readonly Step[] = [
   { task: adoptClaims },
   { task: guardClaims },
   { task: guardIdentities },
+  { task: guardFormation },
   { task: growClaims },
   { task: reportUnusedClaims },
   { task: runPods, needs: beforePods },
   { task: labelPods },
   { task: announcePassword, needs: [providePassword] },
   { task: replaceOutdatedPods, needs: [runPods] },
+  { task: awaitFounding },
   { task: renewClaimTemplates, needs: [runPods, growClaims] },
   { task: clearUp, needs: [replaceOutdatedPods] },
 ];

@@ -19,7 +19,7 @@ import { newsOf } from '../status/news.ts';
 import { serviceFault } from '../status/service-fault.ts';
 import type { Outcome } from '../status/verdicts.ts';
 import { EvidenceReader } from './evidence.ts';
-import { observeNodes } from './observe-nodes.ts';
+import { observeFormation, observeNodes } from './observe-nodes.ts';
 import type { Context } from './task.ts';
 import { eventOf } from './task.ts';
 import { unusedClaims } from './unused-claims.ts';
@@ -57,6 +57,7 @@ export class StatusWriter {
     const facts = {
       outcome,
       nodes,
+      clusterId: clusterIdOf(context),
       serviceFault: clientServiceFault(context),
       passwordSecret: context.password?.secret,
       unusedClaims: unusedClaims(context),
@@ -122,6 +123,11 @@ export class StatusWriter {
 function moment({ cluster, tools }: Context): Moment {
   const now = new Date(tools.clock.wallMs()).toISOString().replace(/\.\d+Z$/, 'Z');
   return { generation: cluster.metadata.generation ?? 0, now };
+}
+
+function clusterIdOf(context: Context): string | undefined {
+  const { recorded, reported } = observeFormation(context);
+  return recorded ?? reported;
 }
 
 function clientServiceFault({ cluster, tools }: Context): string | undefined {

@@ -42,6 +42,11 @@ export function zoneSelector(cluster: string, pool: string, zoneIndex: number): 
   return { ...poolSelector(cluster, pool), [zoneIndexLabel]: String(zoneIndex) };
 }
 
+/** Selects the nodes of a cluster that have a role. */
+export function roleSelector(cluster: string, role: string): Labels {
+  return { ...nodeSelector(cluster), [rolePrefix + role]: 'true' };
+}
+
 export function selectorText(labels: Labels): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)

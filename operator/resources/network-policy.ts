@@ -11,7 +11,7 @@ import { networkPolicyName } from './names.ts';
 import type { nodePorts } from './node-config.ts';
 
 interface Port {
-  readonly protocol: 'TCP';
+  readonly protocol: 'TCP' | 'UDP';
   readonly port: string;
 }
 
@@ -36,7 +36,7 @@ export function wantsNetworkPolicy({ spec }: PhotonCluster): boolean {
 }
 
 function port(name: keyof typeof nodePorts): Port {
-  return { protocol: 'TCP', port: name };
+  return { protocol: name === 'gossip' ? 'UDP' : 'TCP', port: name };
 }
 
 export function networkPolicy(cluster: PhotonCluster): NetworkPolicyManifest {
@@ -53,7 +53,7 @@ export function networkPolicy(cluster: PhotonCluster): NetworkPolicyManifest {
         { ports: [port('driver'), port('web'), port('http')] },
         {
           from: [{ podSelector: { matchLabels } }],
-          ports: [port('cluster'), port('admin')],
+          ports: [port('cluster'), port('gossip'), port('admin')],
         },
       ],
     },

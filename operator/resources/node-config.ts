@@ -10,6 +10,8 @@ import { configMapName } from './names.ts';
 export const nodePorts = Object.freeze({
   driver: 28015,
   cluster: 29015,
+  /** By UDP, at the number of `cluster`. */
+  gossip: 29015,
   http: 8080,
   web: 8081,
   admin: 8443,

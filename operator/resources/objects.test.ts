@@ -58,13 +58,17 @@ describe('the objects of a cluster', () => {
     ]);
   });
 
-  it('lead clients to ready nodes, and nodes to all of them', () => {
+  it('lead clients to ready nodes with data, and nodes to all of them', () => {
     const client = clientService(cluster).spec;
+    const role = { 'photondb.io/role-data': 'true' };
+    expect(client.selector).to.deep.equal({ ...nodeSelector('orders'), ...role });
     expect(client.ports?.map(({ port }) => port)).to.deep.equal([28_015, 8081]);
     expect(client).to.not.have.property('publishNotReadyAddresses');
     const nodes = nodesService(cluster).spec;
     expect(nodes).to.include({ clusterIP: 'None', publishNotReadyAddresses: true });
     expect(nodes.selector).to.deep.equal(nodeSelector('orders'));
+    const ports = nodes.ports?.map(({ port, protocol = 'TCP' }) => `${port} ${protocol}`);
+    expect(ports).to.deep.equal(['29015 TCP', '29015 UDP', '8443 TCP', '28015 TCP']);
   });
 
   it('close the ports between nodes to everybody else, and no port that clients use', () => {
@@ -74,7 +78,8 @@ describe('the objects of a cluster', () => {
     expect(open?.ports.map(({ port }) => port)).to.deep.equal(['driver', 'web', 'http']);
     const peers = [{ podSelector: { matchLabels: nodeSelector('orders') } }];
     expect(between?.from).to.deep.equal(peers);
-    expect(between?.ports.map(({ port }) => port)).to.deep.equal(['cluster', 'admin']);
+    expect(between?.ports.map(({ port }) => port)).to.deep.equal(['cluster', 'gossip', 'admin']);
+    expect(between?.ports.map(({ protocol }) => protocol)).to.deep.equal(['TCP', 'UDP', 'TCP']);
     expect(wantsNetworkPolicy(cluster)).to.equal(true);
     const security = { networkPolicy: false };
     expect(wantsNetworkPolicy(clusterWith({ security }))).to.equal(false);

@@ -23,16 +23,21 @@ export function photonPool(cluster: PhotonCluster, pool: Pool): PhotonPool {
   };
 }
 
-/** What the operator tells a node of its data: the identity that it has had, and what was given up. */
+/** What the operator tells a node of its data, of its cluster, and of whom it may trust. */
 export interface NodeHistory {
   readonly id?: string | undefined;
   readonly acceptedLosses?: readonly string[];
+  /** The cluster that it joins, once that is founded. */
+  readonly clusterId?: string | undefined;
+  readonly isFounder?: boolean;
+  /** Certificate authorities that it may trust, by their hash. */
+  readonly authorities?: readonly string[];
 }
 
 export function photonNode(
   cluster: PhotonCluster,
   node: WantedNode,
-  { id, acceptedLosses = [] }: NodeHistory = {},
+  { id, acceptedLosses = [], clusterId, isFounder = false, authorities = [] }: NodeHistory = {},
 ): PhotonNode {
   const { name } = cluster.metadata;
   const { pool, zone } = node;
@@ -46,6 +51,9 @@ export function photonNode(
       roles: [...pool.roles],
       ...(id === undefined ? {} : { id }),
       ...(acceptedLosses.length === 0 ? {} : { acceptedLosses: [...acceptedLosses] }),
+      ...(clusterId === undefined ? {} : { clusterId }),
+      ...(isFounder ? { founder: true } : {}),
+      ...(authorities.length === 0 ? {} : { authorities: [...authorities] }),
       ...(zone.zone === undefined ? {} : { zone: zone.zone }),
     },
   };

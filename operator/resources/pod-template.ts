@@ -70,6 +70,7 @@ function container(cluster: PhotonCluster, pool: Pool): V1Container {
     ports: [
       { name: 'driver', containerPort: nodePorts.driver },
       { name: 'cluster', containerPort: nodePorts.cluster },
+      { name: 'gossip', containerPort: nodePorts.gossip, protocol: 'UDP' },
       { name: 'http', containerPort: nodePorts.http },
       { name: 'web', containerPort: nodePorts.web },
       { name: 'admin', containerPort: nodePorts.admin },

@@ -1,7 +1,7 @@
 /** How programs find the cluster, and how its nodes find each other. Pure. */
 import type { V1ServiceSpec } from '@kubernetes/client-node';
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
-import { nodeSelector } from './labels.ts';
+import { nodeSelector, roleSelector } from './labels.ts';
 import type { Manifest } from './manifest.ts';
 import { ownedMetadata } from './manifest.ts';
 import { clientServiceName, nodesServiceName } from './names.ts';
@@ -15,7 +15,7 @@ function port(name: keyof typeof nodePorts): { name: string; port: number; targe
   return { name, port: nodePorts[name], targetPort: name };
 }
 
-/** Ready nodes, for drivers and the web page. */
+/** Ready nodes with data, for drivers and the web page: the others cannot answer a query yet. */
 export function clientService(cluster: PhotonCluster): ServiceManifest {
   const { name } = cluster.metadata;
   return {
@@ -24,7 +24,7 @@ export function clientService(cluster: PhotonCluster): ServiceManifest {
     metadata: ownedMetadata(cluster, clientServiceName(name)),
     spec: {
       type: 'ClusterIP',
-      selector: { ...nodeSelector(name) },
+      selector: { ...roleSelector(name, 'data') },
       ports: [port('driver'), port('web')],
     },
   };
@@ -42,7 +42,12 @@ export function nodesService(cluster: PhotonCluster): ServiceManifest {
       clusterIP: 'None',
       publishNotReadyAddresses: true,
       selector: { ...nodeSelector(name) },
-      ports: [port('cluster'), port('admin'), port('driver')],
+      ports: [
+        port('cluster'),
+        { ...port('gossip'), protocol: 'UDP' },
+        port('admin'),
+        port('driver'),
+      ],
     },
   };
 }

@@ -51,6 +51,8 @@ function poolNames(nodes: readonly NodeView[]): readonly string[] {
 
 export function clusterStatus(
   facts: Observed & {
+    /** The identity of the cluster, once it is founded. */
+    readonly clusterId?: string | undefined;
     /** The Secret with the password, once it is there. */
     readonly passwordSecret?: string | undefined;
     /** Volume claims that no node uses. */
@@ -59,7 +61,7 @@ export function clusterStatus(
   moment: Moment,
   before: ClusterStatus = {},
 ): ClusterStatus {
-  const { nodes, passwordSecret, unusedClaims = [] } = facts;
+  const { nodes, clusterId, passwordSecret, unusedClaims = [] } = facts;
   const version = commonVersion(nodes);
   const current = nodes.filter(isCurrent).length;
   return {
@@ -75,6 +77,7 @@ export function clusterStatus(
       const ofPool = nodes.filter(({ pool }) => pool === name);
       return { name, ...counters(ofPool), revision: ofPool[0]?.wantedRevision ?? '' };
     }),
+    ...(clusterId === undefined ? {} : { clusterId }),
     ...(passwordSecret === undefined ? {} : { passwordSecret }),
     ...membersOf(nodes),
     ...(unusedClaims.length === 0 ? {} : { unusedClaims: unusedClaims.slice(0, namesMax) }),

@@ -42,7 +42,7 @@ export interface PhotonCluster {
       pullSecrets?: string[];
     };
     /**
-     * Groups of equal nodes. This version takes one pool of one node.
+     * Groups of equal nodes. This version takes one pool with the role data, of one node; pools without that role have as many nodes as they need.
      *
      * Items: Nodes of the same roles and size.
      */
@@ -56,7 +56,7 @@ export interface PhotonCluster {
        */
       roles: string[];
       /**
-       * The number of nodes; 1 in this version.
+       * The number of nodes; 1 in this version where the roles include data.
        */
       replicas: number;
       /**
@@ -128,6 +128,15 @@ export interface PhotonCluster {
        * Whether a NetworkPolicy closes the ports between nodes to everybody else; ports of clients and metrics stay open. Without it, write one of your own.
        */
       networkPolicy: boolean;
+      /**
+       * The certificates by which the nodes know each other. The operator issues them.
+       */
+      certificates?: {
+        /**
+         * How long a certificate is valid, in hours or minutes; a node renews it at half of that time.
+         */
+        lifetime: string;
+      };
       /**
        * A Secret of this namespace whose key password is the password of the user admin. Left out, the operator makes the Secret CLUSTER-admin.
        */
@@ -231,6 +240,45 @@ export interface PhotonCluster {
        */
       revision?: string;
     }[];
+    /**
+     * The identity of the cluster, made by the node that founded it. From then on, nodes join, and none founds.
+     */
+    clusterId?: string;
+    /**
+     * The authority that signs the certificates of the nodes.
+     */
+    certificates?: {
+      /**
+       * Stable; Distributing while nodes take a new authority into their trust; Renewing while they get certificates of the new one, and still trust the former one.
+       */
+      phase?: 'Stable' | 'Distributing' | 'Renewing';
+      /**
+       * What a replacement of the authority waits for.
+       */
+      message?: string;
+      /**
+       * Authorities that nodes trust, by the hash of their public key.
+       */
+      authorities?: {
+        hash: string;
+        /**
+         * Signing signs certificates; Trusted only proves them.
+         */
+        use?: 'Signing' | 'Trusted';
+        /**
+         * When it expires.
+         */
+        notAfter?: string;
+      }[];
+      /**
+       * The value of the annotation photondb.io/rotate-authority that was carried out last.
+       */
+      rotation?: string;
+      /**
+       * When the first certificate of a node expires, unless the node renews it.
+       */
+      earliestExpiry?: string;
+    };
     /**
      * The Secret with the password of the user admin, once it is there.
      */

@@ -29,6 +29,18 @@ export interface PhotonNode {
      */
     id?: string;
     /**
+     * The identity of the cluster that the node joins; absent until the cluster is founded.
+     */
+    clusterId?: string;
+    /**
+     * True for the one node that founds the cluster when its data directory is empty; absent once the cluster has an identity.
+     */
+    founder?: boolean;
+    /**
+     * The certificate authorities that the node may trust, each as sha256 of its public key.
+     */
+    authorities?: string[];
+    /**
      * Identities whose data was given up, from the annotation photondb.io/accept-data-loss of the cluster.
      */
     acceptedLosses?: string[];
@@ -73,6 +85,51 @@ export interface PhotonNode {
      * The identity that this node has had and that its data directory does not have. It does not serve.
      */
     missingId?: string;
+    /**
+     * The identity of the cluster that the data directory belongs to.
+     */
+    clusterId?: string;
+    /**
+     * The certificate authorities that the node trusts, each as sha256 of its public key.
+     */
+    authorities?: string[];
+    /**
+     * The certificate that the node shows to others.
+     */
+    certificate?: {
+      /**
+       * The authority that signed it, as sha256 of its public key.
+       */
+      authority?: string;
+      notBefore?: string;
+      /**
+       * When it expires; the node renews it at half of its lifetime.
+       */
+      notAfter?: string;
+      /**
+       * Why the last attempt to renew it failed; absent when it did not fail.
+       */
+      message?: string;
+    };
+    /**
+     * How many other nodes are in which state, for people, such as "2 alive, 1 dead".
+     */
+    peerSummary?: string;
+    /**
+     * How the node sees each other node.
+     */
+    peers?: {
+      /**
+       * The identity of its data directory.
+       */
+      id: string;
+      name?: string;
+      state?: 'Alive' | 'Suspect' | 'Dead' | 'Left' | 'Quarantined';
+      /**
+       * Why it is not alive.
+       */
+      reason?: string;
+    }[];
     /**
      * When the process started.
      */

@@ -25,7 +25,7 @@ export interface PhotonPool {
      */
     roles: string[];
     /**
-     * The desired number of nodes; 1 in this version.
+     * The desired number of nodes; 1 in this version where the roles include data.
      */
     replicas: number;
   };

@@ -1,27 +1,73 @@
-/** Configurations and trials that no pod uses any more. It comes last: until then a pod may still need one. */
+/**
+ * What no pod uses any more: configurations, trials, and the objects of nodes and pools that the
+ * manifest no longer names. It comes last: until then a pod may still need one.
+ */
+import { keyOf } from '../../controller/object.ts';
+import type { KubeObject, Resource } from '../../kube/object.ts';
 import { resources } from '../../kube/object.ts';
+import { wantedNodes, zonesOf } from '../../resources/layout.ts';
+import { poolObjectName, statefulSetName } from '../../resources/names.ts';
 import { configMap } from '../../resources/node-config.ts';
 import { isOwned } from '../applier.ts';
 import type { Context, TaskResult } from '../task.ts';
 import { complete } from '../task.ts';
 import { removeTrials } from './image-trial.ts';
 
-export async function clearUp(context: Context): Promise<TaskResult> {
-  const { cluster, tools, signal } = context;
-  await removeTrials(context);
-  const { world, client, hash } = tools;
-  const used = new Set([
-    configMap(cluster, hash).metadata.name,
-    ...world.pods
-      .ofCluster(cluster)
-      .flatMap(({ spec }) => spec?.volumes?.map((volume) => volume.configMap?.name) ?? []),
-  ]);
-  for (const { metadata } of world.configMaps
-    .ofCluster(cluster)
-    .filter((object) => isOwned(object, cluster))) {
-    if (used.has(metadata.name) || metadata.deletionTimestamp !== undefined) continue;
+async function removeAllBut(
+  { cluster, tools, signal }: Context,
+  resource: Resource,
+  objects: readonly KubeObject[],
+  isUsed: (name: string) => boolean,
+): Promise<void> {
+  for (const object of objects) {
+    const { metadata } = object;
+    const isLeaving = metadata.deletionTimestamp !== undefined;
+    if (isLeaving || isUsed(metadata.name) || !isOwned(object, cluster)) continue;
     const precondition = metadata.uid === undefined ? {} : { uid: metadata.uid };
-    await client.remove(resources.configMaps, metadata, { ...precondition, signal });
+    await tools.client.remove(resource, metadata, { ...precondition, signal });
   }
+}
+
+export async function clearUp(context: Context): Promise<TaskResult> {
+  const { cluster, tools } = context;
+  const { world, hash } = tools;
+  await removeTrials(context);
+  const pods = world.pods.ofCluster(cluster);
+  const configurations = new Set([
+    configMap(cluster, hash).metadata.name,
+    ...pods.flatMap(({ spec }) => spec?.volumes?.map((volume) => volume.configMap?.name) ?? []),
+  ]);
+  await removeAllBut(context, resources.configMaps, world.configMaps.ofCluster(cluster), (name) =>
+    configurations.has(name),
+  );
+  await clearUpPools(context);
   return complete;
+}
+
+/** The pods of a StatefulSet go with it; a node's object goes when its pod has gone. */
+async function clearUpPools(context: Context): Promise<void> {
+  const { cluster, tools } = context;
+  const { name: clusterName, namespace = '' } = cluster.metadata;
+  const { world } = tools;
+  const { pools } = cluster.spec;
+  const sets = new Set(
+    pools.flatMap((pool) => zonesOf(cluster, pool).map(({ name }) => statefulSetName(name))),
+  );
+  await removeAllBut(
+    context,
+    resources.statefulSets,
+    world.statefulSets.ofCluster(cluster),
+    (name) => sets.has(name),
+  );
+  const poolNames = new Set(pools.map(({ name }) => poolObjectName(clusterName, name)));
+  await removeAllBut(context, resources.photonPools, world.pools.ofCluster(cluster), (name) =>
+    poolNames.has(name),
+  );
+  const nodes = new Set(wantedNodes(cluster).map(({ name }) => name));
+  await removeAllBut(
+    context,
+    resources.photonNodes,
+    world.nodes.ofCluster(cluster),
+    (name) => nodes.has(name) || world.pods.get(keyOf({ namespace, name })) !== undefined,
+  );
 }

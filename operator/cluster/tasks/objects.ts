@@ -11,6 +11,7 @@ import { acceptedLosses, recordedIdOf } from '../../rollout/identity.ts';
 import { clientService, nodesService } from '../../resources/services.ts';
 import type { Context, TaskResult } from '../task.ts';
 import { isOwned } from '../applier.ts';
+import { observeFormation } from '../observe-nodes.ts';
 import { applyAll, complete } from '../task.ts';
 import { hasClaimThatLeaves } from './claims.ts';
 
@@ -29,6 +30,7 @@ export async function grantAccess(context: Context): Promise<TaskResult> {
 export async function declareNodes(context: Context): Promise<TaskResult> {
   const { cluster, tools } = context;
   const { namespace = '' } = cluster.metadata;
+  const { recorded, founder } = observeFormation(context);
   return applyAll(context, [
     ...cluster.spec.pools.map(
       (pool) => [resources.photonPools, photonPool(cluster, pool)] as const,
@@ -36,7 +38,12 @@ export async function declareNodes(context: Context): Promise<TaskResult> {
     ...wantedNodes(cluster).map((node) => {
       const found = tools.world.nodes.get(keyOf({ namespace, name: node.name }));
       const id = recordedIdOf(cluster, node.name, found);
-      const history = { id, acceptedLosses: acceptedLosses(cluster) };
+      const history = {
+        id,
+        acceptedLosses: acceptedLosses(cluster),
+        clusterId: recorded,
+        isFounder: founder === node.name,
+      };
       return [resources.photonNodes, photonNode(cluster, node, history)] as const;
     }),
   ]);

@@ -4,8 +4,10 @@ import { isKubeError } from '../../kube/errors.ts';
 import { resources } from '../../kube/object.ts';
 import { roleLabelPatch } from '../../resources/labels.ts';
 import { wantedNodes, zonesOf } from '../../resources/layout.ts';
-import { statefulSetName } from '../../resources/names.ts';
+import { nodeName, statefulSetName } from '../../resources/names.ts';
 import { statefulSet } from '../../resources/stateful-set.ts';
+import { mayStart } from '../../rollout/formation.ts';
+import { observeFormation } from '../observe-nodes.ts';
 import type { Context, TaskResult } from '../task.ts';
 import { applyAll, complete, wantedTemplate } from '../task.ts';
 import type { StatefulSet } from '../world.ts';
@@ -14,16 +16,20 @@ export function claimSizeOf(set: StatefulSet | undefined): string | undefined {
   return set?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.['storage'];
 }
 
+/** A StatefulSet that there is stays as it is wanted; a new one waits until its nodes may start. */
 export async function runPods(context: Context): Promise<TaskResult> {
   const { cluster, tools } = context;
   const namespace = cluster.metadata.namespace ?? '';
+  const formation = observeFormation(context);
   const wanted = cluster.spec.pools.flatMap((pool) =>
-    zonesOf(cluster, pool).map((zone) => {
-      const template = wantedTemplate(context, pool, zone);
+    zonesOf(cluster, pool).flatMap((zone) => {
       const key = keyOf({ namespace, name: statefulSetName(zone.name) });
-      const size = claimSizeOf(tools.world.statefulSets.get(key));
-      const manifest = statefulSet({ cluster, pool, zone }, template, size);
-      return [resources.statefulSets, manifest] as const;
+      const found = tools.world.statefulSets.get(key);
+      const first = mayStart(formation, nodeName(zone.name, 0));
+      if (found === undefined && !first) return [];
+      const template = wantedTemplate(context, pool, zone);
+      const manifest = statefulSet({ cluster, pool, zone }, template, claimSizeOf(found));
+      return [[resources.statefulSets, manifest] as const];
     }),
   );
   return applyAll(context, wanted);

@@ -14,7 +14,8 @@ import type { NodeView } from '../../api/node-view.ts';
 import type { TemplateRevision } from '../../rollout/known-template.ts';
 import { knownAnnotations } from '../../rollout/known-template.ts';
 import { decideRollout } from '../../rollout/rollout.ts';
-import { observeNodes } from '../observe-nodes.ts';
+import { mayStart } from '../../rollout/formation.ts';
+import { observeFormation, observeNodes } from '../observe-nodes.ts';
 import type { Context, TaskResult } from '../task.ts';
 import { complete, eventOf } from '../task.ts';
 import { lossAtReplacement } from './claims.ts';
@@ -83,7 +84,11 @@ export async function replaceOutdatedPods(context: Context): Promise<TaskResult>
     world.find(kind, name);
   const [outstanding] = expectations.outstanding(key, lookup, clock.now());
   if (outstanding !== undefined) return { type: 'wait', message: outstanding };
-  const decision = decideRollout(observeNodes(context));
+  const formation = observeFormation(context);
+  const started = observeNodes(context).filter(
+    ({ name, pod }) => pod !== undefined || mayStart(formation, name),
+  );
+  const decision = decideRollout(started);
   switch (decision.type) {
     case 'settled':
       return complete;

@@ -89,7 +89,11 @@ export const refusedManifests: readonly RefusedManifest[] = [
     change: { pool: { storage: { size: '1Gi', className: 'fast' } } },
     words: 'cannot change',
   },
-  { before: {}, change: { pool: { name: 'other' } }, words: 'keep the names' },
+  { before: {}, change: { pool: { name: 'other' } }, words: 'keep its name' },
+  {
+    change: { spec: { security: { certificates: { lifetime: '7d' } } } },
+    words: 'hours or minutes',
+  },
 ];
 
 /** What there is beside the cluster. */

@@ -163,11 +163,11 @@ export class Kubelet {
   }
 
   /** The pod comes up, and its node reports its revision. */
-  async bringUp(name: string): Promise<void> {
+  async bringUp(name: string, change: object = {}): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         await this.setReady(name, true);
-        await this.report(name);
+        await this.report(name, change);
         return;
       } catch (error) {
         // Replaced or not permitted yet: the next look finds its successor, or the Role.
