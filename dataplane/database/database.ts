@@ -302,7 +302,7 @@ export class Database {
    * Looks at every row and index entry once: marks tables that are damaged, and builds indexes anew.
    * With a clock it takes its time; answers what it found.
    */
-  scrub(clock?: Clock): Promise<readonly Finding[]> {
+  scrub(clock?: Pick<Clock, 'sleep'>): Promise<readonly Finding[]> {
     return this.#scrubber.pass(clock);
   }
 

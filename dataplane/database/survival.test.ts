@@ -31,6 +31,7 @@ import {
   withTable,
 } from './testing/world.ts';
 import type { World } from './testing/world.ts';
+import { machineClock } from '../node/clock.ts';
 
 /** Whatever the log holds, and whatever an index function throws: everything else is served. */
 const key = encodeUtf8('k');
@@ -209,7 +210,7 @@ describe('a node whose log holds what cannot be applied', () => {
     const property = fc.asyncProperty(anyPayloads, async (payloads) => {
       runs += 1;
       const directory = join(root, `store${runs}`);
-      const storeOf = (): ApplyStore => new LmdbStore({ directory });
+      const storeOf = (): ApplyStore => new LmdbStore({ clock: machineClock, directory });
       world = newWorld();
       await (await twoTables(world, storeOf())).stop();
       const life = payloads.reduce((before, payload) => withEntry(before, { payload }), world);

@@ -229,7 +229,7 @@ export class Connection {
   /** What was taken gets its answers first, which may fill the outbox. */
   #yield(): void {
     this.#isYielding = true;
-    setImmediate(() => {
+    void this.#options.clock.yield().then(() => {
       this.#isYielding = false;
       this.#serve();
     });

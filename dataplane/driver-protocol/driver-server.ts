@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import type { Chance } from '../common/chance.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { noCounts } from './counters.ts';
@@ -10,6 +10,7 @@ import { RunningQueries } from './running-queries.ts';
 
 /** The port for drivers: every connection, how many there may be, and what a client beyond them is told. */
 export interface DriverServerOptions extends Omit<ConnectionOptions, 'counters' | 'queries'> {
+  readonly chance: Pick<Chance, 'uuid'>;
   readonly connectionsMax: number;
   readonly gateOf: (address: string) => LoginGate;
 }
@@ -26,7 +27,7 @@ export class DriverServer {
   constructor(options: DriverServerOptions) {
     this.#options = options;
     const now = (): number => options.clock.now();
-    this.queries = new RunningQueries({ now, uuid: () => randomUUID() });
+    this.queries = new RunningQueries({ now, uuid: () => options.chance.uuid() });
     this.tcp = createServer((socket) => this.#accept(socket));
     this.tcp.maxConnections = options.connectionsMax + options.limits.refusingMax;
     this.tcp.on('drop', () => (this.counters.connectionsRefused += 1));

@@ -4,12 +4,13 @@ import { expect } from 'chai';
 import { Registry } from 'prom-client';
 import { healthServer } from './health.ts';
 import type { NodeHealth } from './health.ts';
+import { machineClock } from '../node/clock.ts';
 
 const never = new Promise<void>(() => undefined);
 
 async function statusOf(health: NodeHealth, path: string, over = never): Promise<number> {
   const server = createServer(
-    healthServer(() => health, new Registry(), { over, holdMs: 10 }) as never,
+    healthServer(() => health, new Registry(), { over, holdMs: 10, clock: machineClock }) as never,
   );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -43,7 +44,11 @@ describe('the health of a node', () => {
   it('lets the startup probe wait for the end of the start, which it hears of at once', async () => {
     const { promise: over, resolve } = Promise.withResolvers<void>();
     let now = health('Starting', 100);
-    const app = healthServer(() => now, new Registry(), { over, holdMs: 600_000 });
+    const app = healthServer(() => now, new Registry(), {
+      over,
+      holdMs: 600_000,
+      clock: machineClock,
+    });
     const server = createServer(app as never);
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     const { port } = server.address() as AddressInfo;

@@ -1,6 +1,7 @@
 import express from 'express';
 import type { Express } from 'express';
 import type { Registry } from 'prom-client';
+import type { Clock } from '../common/clock.ts';
 
 /** What Kubernetes and Prometheus ask, on a port of their own without authentication. */
 export interface NodeHealth {
@@ -40,10 +41,10 @@ const startupHoldMs = 8_000;
 export interface Start {
   readonly over: Promise<unknown>;
   readonly holdMs?: number;
+  readonly clock: Pick<Clock, 'sleep'>;
 }
 
 export function healthServer(health: () => NodeHealth, metrics: Registry, start: Start): Express {
-  const { over, holdMs = startupHoldMs } = start;
   const server = express().disable('x-powered-by');
   const stuck = (): boolean => {
     const { state, replay } = health();
@@ -57,7 +58,7 @@ export function healthServer(health: () => NodeHealth, metrics: Registry, start:
     response.status(state === 'Ready' || state === 'Degraded' ? 200 : 503).json({ state, message });
   });
   server.get('/health/startup', async (_request, response) => {
-    if (health().state === 'Starting' && !stuck()) await atMost(holdMs, over);
+    if (health().state === 'Starting' && !stuck()) await held(start);
     const { state, message, replay } = health();
     response.status(stuck() ? 503 : 200).json({ state, message, stuck: stuck(), ...replay });
   });
@@ -69,9 +70,10 @@ export function healthServer(health: () => NodeHealth, metrics: Registry, start:
   return server;
 }
 
-async function atMost(ms: number, over: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([over, promise]);
-  clearTimeout(timer);
+/** Resolves when the start is over, or has taken so long that the probe has to be answered. */
+async function held({ over, holdMs = startupHoldMs, clock }: Start): Promise<void> {
+  const isOver = new AbortController();
+  const timeout = clock.sleep(holdMs, isOver.signal).catch(() => undefined);
+  await Promise.race([over, timeout]);
+  isOver.abort();
 }

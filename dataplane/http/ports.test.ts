@@ -12,6 +12,7 @@ import { httpLimits } from './limits.ts';
 import type { HttpLimits } from './limits.ts';
 import { webServer } from './web.ts';
 import type { WebLogin } from './web.ts';
+import { machineClock } from '../node/clock.ts';
 
 const replay = { doneBytes: 1, totalBytes: 1, movedMsAgo: 0 };
 const data = {
@@ -31,6 +32,7 @@ const node = {
 };
 const health = healthServer(() => ({ state: 'Ready', message: '', replay, data }), new Registry(), {
   over: Promise.resolve(),
+  clock: machineClock,
 });
 const webWith = (login: WebLogin) =>
   webServer(() => ({ node, tables: [], connections: 0, queries: 0 }), login);

@@ -1,3 +1,5 @@
+import type { Chance } from '../common/chance.ts';
+import type { Clock } from '../common/clock.ts';
 import { OwnNode } from './own-node.ts';
 import type { OwnNodeOptions } from './own-node.ts';
 
@@ -10,6 +12,8 @@ interface NodeStatus {
 }
 
 export interface StatusWriterOptions extends OwnNodeOptions {
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly chance: Pick<Chance, 'next'>;
   status(spec: { readonly generation: number; readonly roles: readonly string[] }): NodeStatus;
   failed(message: string): void;
 }
@@ -21,7 +25,7 @@ export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #node: OwnNode;
   readonly #stopping = new AbortController();
-  #wake: () => void = () => undefined;
+  #pausing = new AbortController();
   #dirty = true;
 
   constructor(options: StatusWriterOptions) {
@@ -32,34 +36,30 @@ export class StatusWriter {
   /** The status may have changed. */
   changed(): void {
     this.#dirty = true;
-    this.#wake();
+    this.#pausing.abort();
   }
 
   async run(): Promise<void> {
+    const { chance } = this.#options;
     while (!this.#stopping.signal.aborted) {
       this.#dirty = false;
       const wrote = await this.#write();
       if (!this.#dirty || !wrote)
-        await this.#pause(wrote ? refreshMs * (0.8 + Math.random() * 0.2) : retryMs);
+        await this.#pause(wrote ? refreshMs * (0.8 + chance.next() * 0.2) : retryMs);
     }
   }
 
   /** Writes a last time and ends. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#wake();
+    this.#pausing.abort();
     await this.#write();
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      timer.unref();
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  /** Ends early when the status changes. */
+  async #pause(ms: number): Promise<void> {
+    this.#pausing = new AbortController();
+    await this.#options.clock.sleep(ms, this.#pausing.signal).catch(() => undefined);
   }
 
   async #write(): Promise<boolean> {

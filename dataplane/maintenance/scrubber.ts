@@ -53,7 +53,7 @@ const shareOfCore = 0.05;
 const firstPassMs = 5 * 60_000;
 
 export interface ScrubPlan {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'sleep'>;
   /** From the end of a pass to the next one. */
   readonly intervalMs: number;
   /** Hears what a pass found. */
@@ -95,11 +95,11 @@ export class Scrubber {
    * Looks at everything once, without pauses unless a clock is given, and after the pass that is under
    * way. Answers what it found.
    */
-  pass(clock?: Clock): Promise<readonly Finding[]> {
+  pass(clock?: Pick<Clock, 'sleep'>): Promise<readonly Finding[]> {
     return this.#turns.run(() => this.#pass(clock));
   }
 
-  async #pass(clock?: Clock): Promise<readonly Finding[]> {
+  async #pass(clock?: Pick<Clock, 'sleep'>): Promise<readonly Finding[]> {
     const { signal } = this.#options;
     const found: Finding[] = [];
     const host: ScrubHost = {

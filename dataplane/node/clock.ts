@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../common/clock.ts';
 
 /** The machine's clock. */
 export const machineClock: Clock = {
   now: () => performance.now(),
+  timeOfDay: () => Date.now(),
   async sleep(ms, signal) {
     try {
       await sleep(ms, undefined, { signal });
@@ -11,4 +12,9 @@ export const machineClock: Clock = {
       throw signal.aborted ? signal.reason : error;
     }
   },
+  timer(ms, run) {
+    const timer = setTimeout(run, ms).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  yield: () => nextTurn(),
 };

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
 import { compactAtStart } from './compact-at-start.ts';
+import { machineClock } from './clock.ts';
 
 describe('compaction at the start', () => {
   let root: string;
@@ -16,7 +17,7 @@ describe('compaction at the start', () => {
     root = mkdtempSync(join(tmpdir(), 'photondb-start-'));
     directory = join(root, 'store');
     said = [];
-    const store = new LmdbStore({ directory });
+    const store = new LmdbStore({ clock: machineClock, directory });
     const large = encodeUtf8('large');
     await store.write((transaction) => {
       transaction.put('data', large, new Uint8Array(4_000_000));
@@ -32,6 +33,7 @@ describe('compaction at the start', () => {
   async function start(percent: number, freeBytes = 1e9): Promise<number> {
     const say = (message: string): void => void said.push(message);
     await compactAtStart({
+      clock: machineClock,
       directory,
       percent,
       usage: () => ({ freeBytes, totalBytes: 2e9 }),
@@ -39,7 +41,7 @@ describe('compaction at the start', () => {
       onProgress: () => undefined,
       signal: new AbortController().signal,
     });
-    const store = new LmdbStore({ directory });
+    const store = new LmdbStore({ clock: machineClock, directory });
     const { fileBytes } = store.statistics();
     expect(store.read((view) => view.get('data', encodeUtf8('small')))).not.to.equal(undefined);
     await store.close();
@@ -71,7 +73,7 @@ describe('compaction at the start', () => {
   it('has nothing to do in an empty directory', async () => {
     rmSync(directory, { recursive: true });
     directory = join(root, 'new');
-    const store = new LmdbStore({ directory });
+    const store = new LmdbStore({ clock: machineClock, directory });
     await store.write((transaction) => {
       transaction.put('data', encodeUtf8('small'), encodeUtf8('small'));
     });

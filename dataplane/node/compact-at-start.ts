@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { compactStore } from '../storage/compaction.ts';
@@ -12,6 +13,7 @@ import type { DiskUsage } from './disk-gate.ts';
  * volume. What keeps it from doing so is said and keeps nobody from being served.
  */
 export interface CompactAtStartOptions {
+  readonly clock: Clock;
   /** Of the store. */
   readonly directory: string;
   /** Share of the file that must be free for it; 0 for never. */
@@ -23,14 +25,14 @@ export interface CompactAtStartOptions {
 }
 
 export async function compactAtStart(options: CompactAtStartOptions): Promise<void> {
-  const { directory, percent, logger } = options;
+  const { directory, percent, logger, clock } = options;
   if (percent === 0) return;
   if (existsSync(copyDirectoryOf(directory))) {
     // Whatever ended the process, it does not become a circle.
     logger.warn('the compaction at the last start did not end: this start goes on without one');
     return;
   }
-  const freePercent = await freePercentOf(directory);
+  const freePercent = await freePercentOf(directory, clock);
   if (freePercent < percent) return;
   const { freeBytes, totalBytes } = options.usage();
   const reserveBytes = reserveBytesOf({ freeBytes, totalBytes });
@@ -45,8 +47,8 @@ export async function compactAtStart(options: CompactAtStartOptions): Promise<vo
   }
 }
 
-async function freePercentOf(directory: string): Promise<number> {
-  const store = new LmdbStore({ directory });
+async function freePercentOf(directory: string, clock: Clock): Promise<number> {
+  const store = new LmdbStore({ directory, clock });
   const { fileBytes, freeBytes } = store.statistics();
   await store.close();
   return Math.floor((freeBytes / fileBytes) * 100);

@@ -1,3 +1,4 @@
+import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Config } from '../config/config.ts';
 import type { HttpPort } from '../http/http-port.ts';
@@ -27,12 +28,13 @@ export interface NodeOptions {
   /** It listens already, so that probes are answered from the first moment. */
   readonly health: HealthPort;
   readonly hosts: HostNames;
+  readonly clock: Clock;
+  readonly chance: Chance;
 }
 
 /** What all services of a node share. */
 export interface NodeContext extends NodeOptions {
   readonly logger: LogHistory;
-  readonly clock: Clock;
   readonly progress: Progress;
   readonly portLog: PortLog;
   readonly startedAt: Date;

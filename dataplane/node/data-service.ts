@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { assert } from '../common/assert.ts';
 import { leaveToBegin } from '../kubernetes/former-data.ts';
@@ -47,13 +46,10 @@ export class DataService implements Service {
   }
 
   async start(): Promise<void> {
-    const { config, logger, progress } = this.#context;
+    const { config, logger, progress, chance } = this.#context;
     await this.#leaveToBegin(config['data-dir']);
-    const directory = openDirectory(
-      config['data-dir'],
-      config['cluster-name'],
-      config['node-name'],
-    );
+    const owner = { cluster: config['cluster-name'], node: config['node-name'] };
+    const directory = openDirectory(config['data-dir'], owner, chance);
     this.#directory = directory;
     const { path } = directory;
     await this.#compact(storeDirectoryOf(path));
@@ -73,10 +69,12 @@ export class DataService implements Service {
   }
 
   async #open(path: string): Promise<void> {
-    const { config, password, logger, progress, signal, fail } = this.#context;
+    const { config, password, logger, progress, clock, chance, signal, fail } = this.#context;
     progress.step('replaying the log');
     const database = await openData({
       path,
+      clock,
+      chance,
       logger,
       memtableBytesMax: config['memtable-mib'] * mebibyte,
       cacheBytesMax: config['cache-mib'] * mebibyte,
@@ -87,13 +85,13 @@ export class DataService implements Service {
     void database.failed.then(fail);
     const isFresh = Object.keys(database.state.users).length === 0;
     const { frozen } = database;
-    if (frozen === undefined) await settleAdmin(database, password);
+    if (frozen === undefined) await settleAdmin(database, password, chance);
     else logger.error('the metadata stays as it is', { error: frozen.message });
     for (const { type, description } of troublesOf(database)) {
       logger.error('the data is damaged, and everything else is served', { type, description });
     }
     if (isFresh && frozen === undefined)
-      await database.change({ type: 'createDatabase', id: randomUUID(), name: 'test' });
+      await database.change({ type: 'createDatabase', id: chance.uuid(), name: 'test' });
   }
 
   /** In Kubernetes, an empty directory may stand in the place of one that was lost. */
@@ -119,10 +117,11 @@ export class DataService implements Service {
   }
 
   async #compact(store: string): Promise<void> {
-    const { config, logger, progress, signal } = this.#context;
+    const { config, logger, progress, clock, signal } = this.#context;
     progress.step('compacting the data file');
     await compactAtStart({
       directory: store,
+      clock,
       percent: config['compact-at-start-percent'],
       usage: () => diskUsage(config['data-dir']),
       logger,

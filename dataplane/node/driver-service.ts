@@ -45,18 +45,26 @@ export class DriverService implements Service {
   }
 
   async start(): Promise<void> {
-    const { config, logger, shares, clock } = this.#context;
+    const { config, logger, shares, clock, chance } = this.#context;
     const { data, disk, passwords, logins, report } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
-    const environment = createEnvironment(database, { server, report: report() }, disk);
+    const environment = createEnvironment({
+      database,
+      disk,
+      clock,
+      chance,
+      server,
+      report: report(),
+    });
     const engine = createQueryEngine(environment);
     const drivers = new DriverServer({
       engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, clock) : engine,
-      credentials: credentialsOf(database, passwords),
+      credentials: credentialsOf(database, passwords, chance),
       server,
       limits: protocolLimits,
       clock,
+      chance,
       connectionsMax: shares.driverConnections,
       gateOf: (address) => logins.at(address),
       internalError: (error) =>

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fromHex } from '../common/bytes.ts';
+import type { Chance } from '../common/chance.ts';
+import type { Clock } from '../common/clock.ts';
 import { shownKey } from '../datum/shown-key.ts';
 import { KeyOrderError } from '../kv/errors.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
@@ -25,24 +25,28 @@ import { TableScan } from '../shard/scan.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import type { DiskGate, WriteKind } from './disk-gate.ts';
 
+export interface EnvironmentParts extends Pick<Environment, 'server' | 'report'> {
+  readonly database: Database;
+  readonly disk: Pick<DiskGate, 'refusal'>;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
 /** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
-export function createEnvironment(
-  database: Database,
-  { server, report }: Pick<Environment, 'server' | 'report'>,
-  disk: Pick<DiskGate, 'refusal'>,
-): Environment {
+export function createEnvironment(parts: EnvironmentParts): Environment {
+  const { database, disk, clock, chance, server, report } = parts;
   /** Before everything that makes the data grow, and before what needs some room to make more. */
   const requireRoom = (kind: WriteKind = 'write'): void => {
     const refusal = disk.refusal(kind);
     if (refusal !== undefined) throw new RuntimeError(errorType.opFailed, refusal, []);
   };
   return {
-    catalog: catalogOf(database, requireRoom),
+    catalog: catalogOf(parts, requireRoom),
     table: (id) => tableAccess(database, id, requireRoom),
-    pause: () => nextTurn(),
-    now: () => Date.now(),
-    uuid: randomUUID,
-    random: Math.random,
+    pause: () => clock.yield(),
+    now: () => clock.timeOfDay(),
+    uuid: () => chance.uuid(),
+    random: () => chance.next(),
     server,
     report,
   };
@@ -60,7 +64,9 @@ function infoOf(database: Database, table: TableRecord): TableInfo {
 
 type Changed<T> = T | Refusal;
 
-function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void): Catalog {
+type RequireRoom = (kind?: WriteKind) => void;
+
+function catalogOf({ database, chance }: EnvironmentParts, requireRoom: RequireRoom): Catalog {
   const change = (command: MetadataCommand): Promise<MetadataState | Refused> =>
     shown(() => database.change(command));
   const info = (table: TableRecord | undefined): TableInfo | undefined =>
@@ -78,7 +84,7 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
     tables: (id) => tablesOf(database.state, id).map((table) => infoOf(database, table)),
     table: (id, name) => info(tableByName(database.state, id, name)),
     tableById: tableNow,
-    createDatabase: async (name, id = randomUUID()) => {
+    createDatabase: async (name, id = chance.uuid()) => {
       requireRoom();
       const result = await change({ type: 'createDatabase', id, name });
       return 'type' in result ? result : { id, name };
@@ -94,7 +100,7 @@ function catalogOf(database: Database, requireRoom: (kind?: WriteKind) => void):
         ? (result as Refused)
         : { database: found, tables };
     },
-    createTable: async (databaseId, name, options, id = randomUUID()) => {
+    createTable: async (databaseId, name, options, id = chance.uuid()) => {
       requireRoom();
       return changeTable({ type: 'createTable', table: { id, name, databaseId, ...options } }, id);
     },

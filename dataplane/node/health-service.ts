@@ -15,13 +15,13 @@ export interface HealthServiceParts {
 }
 
 export function healthService(context: NodeContext, parts: HealthServiceParts): Service {
-  const { health, portLog, progress } = context;
+  const { health, portLog, progress, clock } = context;
   const { data, metrics, started } = parts;
   return {
     name: 'health',
     start() {
       const now = () => nodeHealth(progress, data.database);
-      health.port.answerWith(healthServer(now, nodeMetrics(metrics), { over: started }));
+      health.port.answerWith(healthServer(now, nodeMetrics(metrics), { over: started, clock }));
       portLog.follow(health.port.tcp, 'health and metrics');
     },
     stop() {

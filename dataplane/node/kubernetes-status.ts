@@ -13,13 +13,15 @@ export function kubernetesStatusService(
   context: NodeContext,
   data: Pick<DataService, 'database' | 'id'>,
 ): Service {
-  const { apiServer, config, logger, progress } = context;
+  const { apiServer, config, logger, progress, clock, chance } = context;
   const name = 'status in Kubernetes';
   if (apiServer === undefined) return { name };
   const writer = new StatusWriter({
     apiServer,
     directory: identityDirectory,
     name: config['node-name'],
+    clock,
+    chance,
     failed: (message) => logger.warn('the status of this node could not be written', { message }),
     status: (spec) => statusOf(context, data, spec),
   });
@@ -36,7 +38,7 @@ export function kubernetesStatusService(
 type Status = StatusWriterOptions['status'];
 
 function statusOf(
-  { config, version, progress, startedAt }: NodeContext,
+  { config, version, progress, startedAt, clock }: NodeContext,
   { database, id }: Pick<DataService, 'database' | 'id'>,
   { generation, roles }: Parameters<Status>[0],
 ): ReturnType<Status> {
@@ -52,7 +54,7 @@ function statusOf(
     id,
     missingId: progress.missingId ?? null,
     startedAt: startedAt.toISOString(),
-    heartbeatAt: new Date().toISOString(),
+    heartbeatAt: new Date(clock.timeOfDay()).toISOString(),
     wal: { state: logState(progress, database), replayedBytes: doneBytes, totalBytes },
     replication: {
       groups: Object.keys(database?.state.tables ?? {}).length,

@@ -21,7 +21,7 @@ export function createExpiry(
   return new Expiry({
     tables: () => data.opened.expiringTables(),
     isRefused: () => disk.refusal('deletion') !== undefined,
-    now: () => Date.now(),
+    now: () => clock.timeOfDay(),
     clock,
     delayed: (table, error) =>
       logger.warn('documents that are due stay for now', { table, reason: error.message }),
@@ -59,7 +59,7 @@ export function passwordWatchService(
   context: NodeContext,
   data: Pick<DataService, 'opened'>,
 ): Service {
-  const { config, logger, password, clock } = context;
+  const { config, logger, password, clock, chance } = context;
   const path = config['admin-password-file'];
   return backgroundService(context, {
     name: 'password watch',
@@ -71,7 +71,7 @@ export function passwordWatchService(
         initial: password,
         read: () => readPasswordAgain(path),
         refusalOf: (given) => passwordRefusal(config, given),
-        settle: (given) => settleAdmin(data.opened, given),
+        settle: (given) => settleAdmin(data.opened, given, chance),
       });
       return watch.run(signal);
     },

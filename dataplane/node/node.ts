@@ -4,7 +4,6 @@ import type { NodeReport } from '../query/node-report.ts';
 import type { Expiry } from '../maintenance/expiry.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import { PasswordChecker } from '../security/password-checker.ts';
-import { machineClock } from './clock.ts';
 import type { NodeContext, NodeOptions } from './context.ts';
 import { DataService } from './data-service.ts';
 import { DiskGate } from './disk-gate.ts';
@@ -53,9 +52,9 @@ export class Node {
     this.#data = data;
     this.#disk = createDiskGate(context, data);
     this.#expiry = createExpiry(context, data, this.#disk);
-    const { signal, clock } = context;
+    const { signal, clock, chance } = context;
     const verifierOf = (user: string) => data.opened.verifier(user);
-    const passwords = new PasswordChecker({ verifierOf, clock, signal });
+    const passwords = new PasswordChecker({ verifierOf, clock, chance, signal });
     const logins = new LoginGuard(clock);
     const report = (): NodeReport => this.#report();
     const disk = this.#disk;
@@ -117,12 +116,13 @@ export class Node {
   }
 
   #report(): NodeReport {
-    const { config, version, argv, startedAt, logger } = this.#context;
+    const { config, version, argv, startedAt, logger, clock } = this.#context;
     return nodeReport({
       config,
       version,
       argv,
       startedAt,
+      clock,
       database: this.#data.opened,
       disk: this.#disk,
       history: logger,
@@ -137,11 +137,12 @@ function createContext(
   signal: AbortSignal,
   fail: (error: Error) => void,
 ): NodeContext {
-  const clock = machineClock;
-  const logger = new LogHistory(options.logger, () => Date.now());
+  const { clock } = options;
+  const logger = new LogHistory(options.logger, () => clock.timeOfDay());
   const portLog = new PortLog(logger, clock);
   const progress = new Progress(clock);
-  return { ...options, logger, clock, portLog, progress, startedAt: new Date(), signal, fail };
+  const startedAt = new Date(clock.timeOfDay());
+  return { ...options, logger, portLog, progress, startedAt, signal, fail };
 }
 
 function createDiskGate({ config, logger, clock }: NodeContext, data: DataService): DiskGate {

@@ -1,5 +1,6 @@
-import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
+import type { Chance } from '../common/chance.ts';
+import type { Clock } from '../common/clock.ts';
 import { documentProblem, validDocument } from '../datum/document.ts';
 import { parseText } from '../datum/text.ts';
 import { RealDisk } from '../disk/real-disk.ts';
@@ -11,7 +12,6 @@ import { requireLog } from '../storage/directory.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
 import type { Wal, WalOptions } from '../wal/wal.ts';
-import { machineClock } from './clock.ts';
 import { logReserve } from './descriptors.ts';
 
 /** The store and the log of a data directory that this process has locked, as one database. */
@@ -21,22 +21,23 @@ export interface OpenDataOptions extends Pick<
 > {
   readonly path: string;
   readonly logger: Logger;
+  readonly clock: Clock;
+  readonly chance: Pick<Chance, 'next'>;
 }
-
-/** Exclusive: more than the log asks of a random number, which clients must not foresee. */
-const randomMax = 2 ** 48 - 1;
 
 export const storeDirectoryOf = (path: string): string => join(path, 'store');
 
-export function openData({ path, logger, ...options }: OpenDataOptions): Promise<Database> {
+export function openData(all: OpenDataOptions): Promise<Database> {
+  const { path, logger, clock, ...options } = all;
   return Database.open({
     ...options,
     store: new LmdbStore({
       directory: storeDirectoryOf(path),
+      clock,
       waiting: (missingBytes) => sayWaiting(logger, missingBytes),
       signal: options.signal,
     }),
-    openLog: ({ isFirst, ...replay }) => openLog(join(path, 'wal'), isFirst, replay, logger),
+    openLog: ({ isFirst, ...replay }) => openLog(isFirst, replay, all),
     codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
     compileIndex: options.isForRepair === true ? () => () => [] : compileIndex,
     tableQuarantined: (table, { code, message }) =>
@@ -69,18 +70,18 @@ function sayWaiting(logger: Logger, missingBytes: number): void {
 }
 
 async function openLog(
-  directory: string,
   isFirst: boolean,
   replay: Pick<WalOptions, 'replayFrom' | 'isDispensable' | 'onRecord' | 'onProgress' | 'signal'>,
-  logger: Logger,
+  { path, logger, clock, chance }: OpenDataOptions,
 ): Promise<Wal> {
+  const directory = join(path, 'wal');
   if (!isFirst) requireLog(directory);
   const log = await openWal({
     ...replay,
     disk: new RealDisk(logReserve),
     directory,
-    clock: machineClock,
-    random: () => randomInt(randomMax) / randomMax,
+    clock,
+    random: () => chance.next(),
   });
   const { cut } = log.recovery;
   if (cut !== undefined) {

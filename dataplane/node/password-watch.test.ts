@@ -12,8 +12,7 @@ class World {
   #wake: () => void = () => undefined;
 
   constructor(signal: AbortSignal) {
-    const clock: Clock = {
-      now: () => 0,
+    const clock: Pick<Clock, 'sleep'> = {
       sleep: (_ms, aborted) =>
         new Promise((resolve, reject) => {
           this.#wake = resolve;

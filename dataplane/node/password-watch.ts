@@ -6,7 +6,7 @@ import type { Logger } from '../observability/logger.ts';
  * runs. A new content counts when two looks have found the same: an editor may empty a file first.
  */
 export interface PasswordWatchOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'sleep'>;
   readonly logger: Logger;
   /** What the node has started with. */
   readonly initial: string;

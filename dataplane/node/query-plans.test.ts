@@ -11,12 +11,23 @@ import { wholeAnswer } from '../query/testing/run.ts';
 import type { Database } from '../database/database.ts';
 import { newWorld, open, signal } from '../database/testing/world.ts';
 import { createEnvironment } from './environment.ts';
+import { machineClock } from './clock.ts';
+import { machineChance } from './chance.ts';
 
 /** One table whose documents are replaced again and again, with its indexes kept up to date. */
 async function loading(database: Database): Promise<Load> {
   const { server, report } = new MemoryEnvironment();
   const disk = { refusal: () => undefined };
-  const engine = createQueryEngine(createEnvironment(database, { server, report }, disk));
+  const engine = createQueryEngine(
+    createEnvironment({
+      database,
+      disk,
+      clock: machineClock,
+      chance: machineChance,
+      server,
+      report,
+    }),
+  );
   const session = { user: 'admin', signal };
   const run = async (term: unknown): Promise<unknown> =>
     wholeAnswer(await engine.run(term, {}, session), signal);

@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os';
 import type { AddressInfo, Server } from 'node:net';
+import type { Clock } from '../common/clock.ts';
 import type { Config } from '../config/config.ts';
 import type { DriverServer } from '../driver-protocol/driver-server.ts';
 import type { Verifier } from '../metadata/state.ts';
@@ -19,6 +20,7 @@ export interface ReportedNode {
   readonly version: string;
   readonly argv: readonly string[];
   readonly startedAt: Date;
+  readonly clock: Pick<Clock, 'timeOfDay'>;
   readonly database: Database;
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly history: LogHistory;
@@ -95,7 +97,7 @@ function addressesOf(config: Config): { host: string; port: number }[] {
     }));
 }
 
-function statisticsOf({ database, drivers }: ReportedNode, rates: Rates): NodeStatistics {
+function statisticsOf({ database, drivers, clock }: ReportedNode, rates: Rates): NodeStatistics {
   const server = drivers();
   const queries = server?.counters.queries ?? 0;
   const tables = Object.values(database.state.tables).map(({ id }) => {
@@ -103,7 +105,7 @@ function statisticsOf({ database, drivers }: ReportedNode, rates: Rates): NodeSt
     return { id, reads, writes };
   });
   const perSecond = rates.read(
-    Date.now(),
+    clock.timeOfDay(),
     new Map([
       ['queries', queries],
       ...tables.flatMap(({ id, reads, writes }): [string, number][] => [

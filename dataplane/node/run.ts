@@ -6,9 +6,11 @@ import { exitCode } from './exit-code.ts';
 import { guideText } from './guide.ts';
 import { Node } from './node.ts';
 import type { NodeOptions } from './context.ts';
+import { machineChance } from './chance.ts';
+import { machineClock } from './clock.ts';
 
 /** Runs a node until a signal or a failure ends the process. */
-export type RunOptions = Omit<NodeOptions, 'logger'>;
+export type RunOptions = Omit<NodeOptions, 'logger' | 'clock' | 'chance'>;
 
 /** npm hands one Ctrl-C on to a program that the terminal has told already. */
 const samePressMs = 300;
@@ -36,7 +38,7 @@ export async function run(options: RunOptions): Promise<void> {
       },
     );
   }
-  const node = new Node({ ...options, logger });
+  const node = new Node({ ...options, logger, clock: machineClock, chance: machineChance });
   const stopping = stopAtSignals(node, logger);
   void node.failed.then((error) => {
     logger.error('the node cannot go on', { error: error.message });
@@ -71,7 +73,7 @@ function stopAtSignals(node: Node, logger: Logger): AbortSignal {
     stop();
   });
   process.on('SIGINT', () => {
-    const now = performance.now();
+    const now = machineClock.now();
     if (interruptedAt === undefined) {
       interruptedAt = now;
       const { running } = node;

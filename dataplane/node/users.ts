@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { encodeBase64 } from '../common/bytes.ts';
+import type { Chance } from '../common/chance.ts';
 import type { Credentials } from '../driver-protocol/handshake.ts';
 import type { WebLogin } from '../http/web.ts';
 import type { Database } from '../database/database.ts';
@@ -14,9 +15,10 @@ const busyMs = 1_000;
 export function credentialsOf(
   database: Pick<Database, 'verifier'>,
   passwords: PasswordChecker,
+  chance: Pick<Chance, 'bytes'>,
 ): Credentials {
   // An unknown user gets a salt of its own, as a known one does, and fails only at the end.
-  const decoySalt = randomBytes(16).toString('base64');
+  const decoySalt = encodeBase64(chance.bytes(16));
   return {
     verifier: (user) => {
       const found = database.verifier(user);
@@ -29,7 +31,7 @@ export function credentialsOf(
       return found === undefined ? undefined : checkProof(found, message, proof);
     },
     checkKey: (key, isRefused) => passwords.check(admin, key, isRefused),
-    nonce: () => randomBytes(18).toString('base64'),
+    nonce: () => encodeBase64(chance.bytes(18)),
   };
 }
 
@@ -57,10 +59,11 @@ export function webLogin(passwords: PasswordChecker, guard: LoginGuard): WebLogi
 export async function settleAdmin(
   database: Pick<Database, 'verifier' | 'change'>,
   password: string,
+  chance: Pick<Chance, 'bytes'>,
 ): Promise<boolean> {
   const found = database.verifier(admin);
   if (found !== undefined && (await verifies(found, password))) return false;
-  const verifier = await makeVerifier(password);
+  const verifier = await makeVerifier(password, chance);
   await database.change({ type: 'setVerifier', user: admin, verifier });
   return true;
 }

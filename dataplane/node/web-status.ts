@@ -7,7 +7,7 @@ import { conditionOf } from './node-health.ts';
 
 /** The node as the web page shows it. */
 export function webStatus(
-  { config, version, progress, startedAt }: NodeContext,
+  { config, version, progress, startedAt, clock }: NodeContext,
   database: Database,
   drivers: DriverServer | undefined,
 ): WebStatus {
@@ -17,7 +17,7 @@ export function webStatus(
       name: config['node-name'],
       version,
       state: conditionOf(progress, database).state,
-      uptimeSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
+      uptimeSeconds: Math.round((clock.timeOfDay() - startedAt.getTime()) / 1000),
       integrity: database.corruption.first?.message ?? 'ok',
       storeBytes: database.metrics().store.fileBytes,
     },

@@ -72,11 +72,11 @@ class Ledger {
 }
 
 export class LoginGuard {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #pairs = new Ledger(loginLimits.pairFailuresFree);
   readonly #addresses = new Ledger(loginLimits.addressFailuresFree);
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../common/clock.ts';
 import { PasswordChecker, passwordLimits } from './password-checker.ts';
 import { makeVerifier } from './scram.ts';
 import type { ScramVerifier } from './scram.ts';
+import { machineChance } from '../node/chance.ts';
 
 interface World {
   readonly checker: PasswordChecker;
@@ -14,15 +15,15 @@ interface World {
 async function worldWith(passwords: Record<string, string>): Promise<World> {
   const users = new Map<string, ScramVerifier>();
   for (const [user, password] of Object.entries(passwords)) {
-    users.set(user, await makeVerifier(password));
+    users.set(user, await makeVerifier(password, machineChance));
   }
   const pauses: number[] = [];
-  const clock: Clock = {
-    now: () => 0,
+  const clock: Pick<Clock, 'sleep'> = {
     sleep: async (ms) => void pauses.push(ms),
   };
   const { signal } = new AbortController();
-  const checker = new PasswordChecker({ verifierOf: (user) => users.get(user), clock, signal });
+  const verifierOf = (user: string) => users.get(user);
+  const checker = new PasswordChecker({ verifierOf, clock, chance: machineChance, signal });
   return { checker, users, pauses };
 }
 
@@ -87,7 +88,7 @@ describe('the check of passwords', () => {
     const { checker, users } = await worldWith({ admin: 'former' });
     expect(await checker.check('admin', 'former')).to.equal('right');
     expect(await checker.check('admin', 'next')).to.equal('wrong');
-    users.set('admin', await makeVerifier('next'));
+    users.set('admin', await makeVerifier('next', machineChance));
     expect(await checker.check('admin', 'former')).to.equal('wrong');
     expect(await checker.check('admin', 'next')).to.equal('right');
   });

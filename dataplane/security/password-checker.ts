@@ -1,4 +1,6 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { encodeBase64 } from '../common/bytes.ts';
+import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
 import { verifies } from './scram.ts';
 import type { ScramVerifier } from './scram.ts';
@@ -13,7 +15,8 @@ export type PasswordOutcome = 'right' | 'wrong' | 'busy';
 
 export interface PasswordCheckerOptions {
   readonly verifierOf: (user: string) => ScramVerifier | undefined;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly chance: Pick<Chance, 'bytes'>;
   readonly signal: AbortSignal;
 }
 
@@ -26,17 +29,11 @@ export const passwordLimits = {
   rememberedMax: 1_000,
 } as const;
 
-/** Users that do not exist take as long as others. */
-const decoy: ScramVerifier = {
-  salt: randomBytes(16).toString('base64'),
-  iterations: 4_096,
-  storedKey: randomBytes(32).toString('base64'),
-  serverKey: '',
-};
-
 export class PasswordChecker {
   readonly #options: PasswordCheckerOptions;
-  readonly #secret = randomBytes(32);
+  readonly #secret: Uint8Array;
+  /** Users that do not exist take as long as others. */
+  readonly #decoy: ScramVerifier;
   /** Apart, so that guesses push out no password that is right. */
   readonly #remembered = { right: new Set<string>(), wrong: new Set<string>() };
   readonly #running = new Map<string, Promise<PasswordOutcome>>();
@@ -44,6 +41,10 @@ export class PasswordChecker {
 
   constructor(options: PasswordCheckerOptions) {
     this.#options = options;
+    const { chance } = options;
+    this.#secret = chance.bytes(32);
+    const [salt, storedKey] = [encodeBase64(chance.bytes(16)), encodeBase64(chance.bytes(32))];
+    this.#decoy = { salt, iterations: 4_096, storedKey, serverKey: '' };
   }
 
   /**
@@ -55,7 +56,7 @@ export class PasswordChecker {
     password: string,
     isRefused: () => boolean = () => false,
   ): Promise<PasswordOutcome> {
-    const verifier = this.#options.verifierOf(user) ?? decoy;
+    const verifier = this.#options.verifierOf(user) ?? this.#decoy;
     const key = this.#keyOf(user, password, verifier);
     for (const outcome of ['right', 'wrong'] as const) {
       if (!this.#remembered[outcome].has(key)) continue;

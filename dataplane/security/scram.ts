@@ -1,5 +1,6 @@
-import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import type { Chance } from '../common/chance.ts';
 
 /** SCRAM-SHA-256 (RFC 5802, RFC 7677): what a server keeps of a password, and checks of a proof. */
 export interface ScramVerifier {
@@ -26,8 +27,11 @@ async function keys(
   return { stored: sha256(hmac(salted, 'Client Key')), server: hmac(salted, 'Server Key') };
 }
 
-export async function makeVerifier(password: string): Promise<ScramVerifier> {
-  const salt = randomBytes(saltBytes);
+export async function makeVerifier(
+  password: string,
+  chance: Pick<Chance, 'bytes'>,
+): Promise<ScramVerifier> {
+  const salt = Buffer.from(chance.bytes(saltBytes));
   const { stored, server } = await keys(password, salt, iterations);
   return {
     salt: salt.toString('base64'),

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { LmdbStore } from './lmdb-store.ts';
+import { machineClock } from '../node/clock.ts';
 
 const mebibyte = 1_048_576;
 const key = encodeUtf8;
@@ -22,6 +23,7 @@ describe('the storage on a full disk', () => {
     stopping = new AbortController();
     waits = [];
     store = new LmdbStore({
+      clock: machineClock,
       directory: join(root, 'store'),
       freeBytes: () => free,
       waiting: (missingBytes) => waits.push(missingBytes),

@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../common/clock.ts';
 import { NoRoomToCommitError } from './errors.ts';
 import type { WriteBuffer } from './write-buffer.ts';
 
@@ -9,6 +9,7 @@ import type { WriteBuffer } from './write-buffer.ts';
  * before it begins.
  */
 export interface CommitRoomOptions {
+  readonly clock: Pick<Clock, 'sleep'>;
   /** On the disk, now. */
   freeBytes(): number;
   /** Inside of the file. */
@@ -76,7 +77,7 @@ export class CommitRoom {
 
   /** Resolves when there is room for the changes; rejects with `storage.no_room` when stopped. */
   async wait(buffer: WriteBuffer): Promise<void> {
-    const { signal } = this.#options;
+    const { clock, signal } = this.#options;
     if (this.bytes >= plentyBytes) return;
     const needed = commitBytes(buffer);
     let hasWaited = false;
@@ -86,7 +87,7 @@ export class CommitRoom {
       if (signal.aborted) throw new NoRoomToCommitError(missing);
       if (!hasWaited) this.#options.waiting(missing);
       hasWaited = true;
-      await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
+      await clock.sleep(lookEveryMs, signal).catch(() => undefined);
     }
     if (hasWaited) this.#options.waiting(0);
   }

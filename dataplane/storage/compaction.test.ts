@@ -13,12 +13,13 @@ import { failureOf } from '../wal/testing/log.ts';
 import { compactStore } from './compaction.ts';
 import type { CompactionOptions, CompactionProgress } from './compaction.ts';
 import { LmdbStore } from './lmdb-store.ts';
+import { machineClock } from '../node/clock.ts';
 
 const childProgram = fileURLToPath(new URL('testing/compact-child.ts', import.meta.url));
 
 /** A store whose file is mostly free room. */
 async function fill(directory: string, documents: number): Promise<void> {
-  const store = new LmdbStore({ directory });
+  const store = new LmdbStore({ clock: machineClock, directory });
   const name = (n: number): Uint8Array => encodeUtf8(`k${n}`);
   for (let from = 0; from < documents; from += 1_000) {
     await store.write((transaction) => {
@@ -37,7 +38,7 @@ async function fill(directory: string, documents: number): Promise<void> {
 }
 
 async function contentOf(directory: string): Promise<string[]> {
-  const store = new LmdbStore({ directory });
+  const store = new LmdbStore({ clock: machineClock, directory });
   const content = store.read((view) =>
     databaseNames.flatMap((name) =>
       [...view.entries(name, {})].map(({ key, value }) => `${name} ${toHex(key)} ${toHex(value)}`),
@@ -54,6 +55,7 @@ describe('the compaction of a store', () => {
   let count = 0;
 
   const options = (changes: Partial<CompactionOptions> = {}): CompactionOptions => ({
+    clock: machineClock,
     directory,
     freeBytes: 1e9,
     reserveBytes: 1e6,
@@ -78,7 +80,7 @@ describe('the compaction of a store', () => {
     const result = await compactStore(options({ onProgress: (step) => void steps.push(step) }));
     expect(result.bytesAfter).to.be.below(result.bytesBefore * 0.9);
     expect(steps.at(-1)?.step).to.equal('comparing');
-    const store = new LmdbStore({ directory });
+    const store = new LmdbStore({ clock: machineClock, directory });
     const { fileBytes, freeBytes } = store.statistics();
     expect(fileBytes).to.equal(result.bytesAfter);
     expect(freeBytes).to.be.below(100_000);
@@ -91,7 +93,7 @@ describe('the compaction of a store', () => {
   it('leaves a store that goes on: it writes, closes, opens and is compacted again', async () => {
     await compactStore(options());
     for (let round = 0; round < 3; round += 1) {
-      const store = new LmdbStore({ directory });
+      const store = new LmdbStore({ clock: machineClock, directory });
       await store.write((transaction) => {
         transaction.put('data', encodeUtf8('round'), new Uint8Array([round]));
       });
@@ -137,7 +139,7 @@ describe('the compaction of a store', () => {
       clearTimeout(timer);
       expect(await contentOf(directory), `round ${round}`).to.deep.equal(content);
       expect(existsSync(`${directory}-copy`)).to.equal(false);
-      const store = new LmdbStore({ directory });
+      const store = new LmdbStore({ clock: machineClock, directory });
       sizes.add(store.statistics().fileBytes);
 
       await store.close();

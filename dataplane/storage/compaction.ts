@@ -1,7 +1,7 @@
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { equalBytes, successor } from '../common/bytes.ts';
+import type { Clock, Timer } from '../common/clock.ts';
 import { databaseNames } from '../kv/store.ts';
 import type { DatabaseName, Entry, Store } from '../kv/store.ts';
 import { CompactionError, NoRoomToCompactError } from './errors.ts';
@@ -15,6 +15,7 @@ import { syncPath } from './sync-path.ts';
  * store is opened.
  */
 export interface CompactionOptions {
+  readonly clock: Clock;
   /** Of the store, which nobody has open. */
   readonly directory: string;
   /** Free on the disk now, and what must stay free. */
@@ -42,16 +43,16 @@ const lookEveryMs = 500;
 const sliceMs = 10;
 
 export async function compactStore(options: CompactionOptions): Promise<CompactionResult> {
-  const { directory } = options;
+  const { directory, clock } = options;
   const aside = copyDirectoryOf(directory);
   // One deeper, so that what opening it leaves beside it goes with it.
   const copyDirectory = join(aside, 'store');
-  const store = new LmdbStore({ directory });
+  const store = new LmdbStore({ directory, clock });
   try {
     const bytesBefore = store.statistics().fileBytes;
     requireRoom(store, options);
     await copy(store, copyDirectory, options);
-    const copied = new LmdbStore({ directory: copyDirectory });
+    const copied = new LmdbStore({ directory: copyDirectory, clock });
     try {
       await compare(store, copied, options);
     } finally {
@@ -78,32 +79,37 @@ async function copy(
   options: CompactionOptions,
 ): Promise<void> {
   const totalBytes = store.statistics().usedBytes;
-  const look = setInterval(() => {
-    const file = statSync(join(copyDirectory, 'data.mdb'), { throwIfNoEntry: false });
-    options.onProgress({ step: 'copying', doneBytes: file?.size ?? 0, totalBytes });
-  }, lookEveryMs);
+  let timer: Timer;
+  const lookLater = (): Timer =>
+    options.clock.timer(lookEveryMs, () => {
+      const file = statSync(join(copyDirectory, 'data.mdb'), { throwIfNoEntry: false });
+      options.onProgress({ step: 'copying', doneBytes: file?.size ?? 0, totalBytes });
+      timer = lookLater();
+    });
+  timer = lookLater();
   try {
     await store.copyTo(copyDirectory);
   } catch (error) {
     throw new CompactionError(`it could not be copied: ${String(error)}`, { cause: error });
   } finally {
-    clearInterval(look);
+    timer.cancel();
   }
 }
 
 /** Every entry of both, side by side: whatever the library did, the copy is what the store is. */
 async function compare(store: Store, copied: Store, options: CompactionOptions): Promise<void> {
+  const { clock } = options;
   const totalBytes = store.statistics().usedBytes;
   let doneBytes = 0;
   for (const database of databaseNames) {
     let start: Uint8Array | undefined = new Uint8Array([0]);
     while (start !== undefined) {
       options.signal.throwIfAborted();
-      const { bytes, last }: Compared = compareSlice([store, copied], database, start);
+      const { bytes, last }: Compared = compareSlice([store, copied], { database, start, clock });
       doneBytes += bytes;
       options.onProgress({ step: 'comparing', doneBytes, totalBytes });
       start = last === undefined ? undefined : successor(last);
-      await nextTurn();
+      await clock.yield();
     }
   }
 }
@@ -114,12 +120,17 @@ interface Compared {
   readonly last: Uint8Array | undefined;
 }
 
+interface CompareSlice {
+  readonly database: DatabaseName;
+  readonly start: Uint8Array;
+  readonly clock: Clock;
+}
+
 function compareSlice(
   [store, copied]: readonly [Store, Store],
-  database: DatabaseName,
-  start: Uint8Array,
+  { database, start, clock }: CompareSlice,
 ): Compared {
-  const deadline = performance.now() + sliceMs;
+  const deadline = clock.now() + sliceMs;
   let bytes = 0;
   const entriesOf = (from: Store): Iterator<Entry> =>
     from.read((view) => view.entries(database, { start })[Symbol.iterator]());
@@ -132,7 +143,7 @@ function compareSlice(
         throw new CompactionError(`its copy differs in the database ${database}`);
       }
       bytes += one.value.key.byteLength + one.value.value.byteLength;
-      if (performance.now() > deadline) return { bytes, last: one.value.key };
+      if (clock.now() > deadline) return { bytes, last: one.value.key };
     }
   } finally {
     wanted.return?.();

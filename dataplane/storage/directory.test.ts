@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { openDirectory, requireLog } from './directory.ts';
 import { LmdbStore } from './lmdb-store.ts';
+import { machineClock } from '../node/clock.ts';
+import { machineChance } from '../node/chance.ts';
 
 describe('the data directory', () => {
   let path: string;
@@ -17,24 +19,28 @@ describe('the data directory', () => {
   afterEach(() => rmSync(path, { recursive: true, force: true }));
 
   it('belongs to the node that opened it first, for ever', () => {
-    const first = openDirectory(path, 'c', 'n');
+    const first = openDirectory(path, { cluster: 'c', node: 'n' }, machineChance);
     first[Symbol.dispose]();
-    using again = openDirectory(path, 'c', 'n');
+    using again = openDirectory(path, { cluster: 'c', node: 'n' }, machineChance);
     expect(again.identity).to.deep.equal(first.identity);
     expect(JSON.parse(readFileSync(join(path, 'IDENTITY'), 'utf8'))).to.include({ node: 'n' });
   });
 
   it('is refused to another node and to another cluster, by a sentence that names both', () => {
-    openDirectory(path, 'c', 'n')[Symbol.dispose]();
-    expect(() => openDirectory(path, 'c', 'm')).to.throw(/belongs to node n .* not to node m/);
-    expect(() => openDirectory(path, 'd', 'n')).to.throw(/of cluster c, .* of cluster d/);
-    using again = openDirectory(path, 'c', 'n');
+    openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)[Symbol.dispose]();
+    expect(() => openDirectory(path, { cluster: 'c', node: 'm' }, machineChance)).to.throw(
+      /belongs to node n .* not to node m/,
+    );
+    expect(() => openDirectory(path, { cluster: 'd', node: 'n' }, machineChance)).to.throw(
+      /of cluster c, .* of cluster d/,
+    );
+    using again = openDirectory(path, { cluster: 'c', node: 'n' }, machineChance);
     expect(again.identity.node).to.equal('n');
   });
 
   it("is its owner's alone, also what a release before this one made, and nothing else in it", async () => {
-    openDirectory(path, 'c', 'n')[Symbol.dispose]();
-    const store = new LmdbStore({ directory: join(path, 'store') });
+    openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)[Symbol.dispose]();
+    const store = new LmdbStore({ clock: machineClock, directory: join(path, 'store') });
     await store.write((transaction) =>
       transaction.put('meta', new Uint8Array([1]), new Uint8Array([1])),
     );
@@ -46,19 +52,19 @@ describe('the data directory', () => {
     expect(modeOf('store')).to.equal('700');
     for (const name of own) chmodSync(join(path, name), 0o644);
     for (const name of ['', 'store', 'store-copy']) chmodSync(join(path, name), 0o755);
-    openDirectory(path, 'c', 'n')[Symbol.dispose]();
+    openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)[Symbol.dispose]();
     expect(new Set(own.map(modeOf))).to.deep.equal(new Set(['600']));
     expect(['', 'store', 'store-copy'].map(modeOf)).to.deep.equal(['700', '700', '700']);
     writeFileSync(join(path, 'notes'), 'not ours', { mode: 0o644 });
     chmodSync(path, 0o755);
-    openDirectory(path, 'c', 'n')[Symbol.dispose]();
+    openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)[Symbol.dispose]();
     expect(['', 'notes', 'LOCK'].map(modeOf)).to.deep.equal(['755', '644', '600']);
   });
 
   it('is refused to a second process while the first lives', () => {
-    using held = openDirectory(path, 'c', 'n');
+    using held = openDirectory(path, { cluster: 'c', node: 'n' }, machineChance);
     const script = `import { openDirectory } from ${JSON.stringify(join(import.meta.dirname, 'directory.ts'))};
-      try { openDirectory(${JSON.stringify(held.path)}, 'c', 'n'); console.log('opened'); }
+      try { openDirectory(${JSON.stringify(held.path)}, { cluster: 'c', node: 'n' }, { uuid: () => '1' }); console.log('opened'); }
       catch (error) { console.log(error.code + ': ' + error.message); }`;
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
@@ -69,30 +75,36 @@ describe('the data directory', () => {
   it('is refused when its format is newer or its identity unreadable', () => {
     const identity = { format: 99, cluster: 'c', node: 'n', id: 'x' };
     writeFileSync(join(path, 'IDENTITY'), JSON.stringify(identity));
-    expect(() => openDirectory(path, 'c', 'n')).to.throw(
+    expect(() => openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)).to.throw(
       /has format 99; this release reads format 2/,
     );
     writeFileSync(join(path, 'IDENTITY'), 'not json');
-    expect(() => openDirectory(path, 'c', 'n')).to.throw(/cannot be read as an identity/);
+    expect(() => openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)).to.throw(
+      /cannot be read as an identity/,
+    );
   });
 
   it('is refused when it holds data and no identity', () => {
-    openDirectory(path, 'c', 'n')[Symbol.dispose]();
+    openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)[Symbol.dispose]();
     mkdirSync(join(path, 'wal'));
     rmSync(join(path, 'IDENTITY'));
-    expect(() => openDirectory(path, 'c', 'n')).to.throw(/has a wal and no file IDENTITY/);
+    expect(() => openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)).to.throw(
+      /has a wal and no file IDENTITY/,
+    );
     expect(existsSync(join(path, 'IDENTITY'))).to.equal(false);
   });
 
   it('says what to do about a lock that is no lock', () => {
     writeFileSync(join(path, 'LOCK'), 'x'.repeat(4_096));
-    expect(() => openDirectory(path, 'c', 'n')).to.throw(/its file LOCK is damaged; .*remove it/);
+    expect(() => openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)).to.throw(
+      /its file LOCK is damaged; .*remove it/,
+    );
   });
 
   it('takes over a directory of the format before, and says so in its identity', () => {
     const identity = { format: 1, cluster: 'c', node: 'n', id: 'x' };
     writeFileSync(join(path, 'IDENTITY'), JSON.stringify(identity));
-    using found = openDirectory(path, 'c', 'n');
+    using found = openDirectory(path, { cluster: 'c', node: 'n' }, machineChance);
     const wanted = { ...identity, format: 2 };
     expect(found.identity).to.deep.equal(wanted);
     expect(JSON.parse(readFileSync(join(path, 'IDENTITY'), 'utf8'))).to.deep.equal(wanted);
@@ -100,9 +112,9 @@ describe('the data directory', () => {
 
   it('says what is wrong when a file stands in its place', () => {
     writeFileSync(join(path, 'file'), '');
-    expect(() => openDirectory(join(path, 'file'), 'c', 'n')).to.throw(
-      /cannot be used: a file stands where a directory is wanted/,
-    );
+    expect(() =>
+      openDirectory(join(path, 'file'), { cluster: 'c', node: 'n' }, machineChance),
+    ).to.throw(/cannot be used: a file stands where a directory is wanted/);
   });
 
   it('is refused when its log is gone', () => {

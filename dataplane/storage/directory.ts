@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Chance } from '../common/chance.ts';
 import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './errors.ts';
 import { directoryMode, fileMode, restrictAll } from './modes.ts';
 import { syncPath } from './sync-path.ts';
@@ -17,10 +17,14 @@ const directoryFormat = 2;
 /** Made when the identity is on the medium, and never before. */
 const dataNames = ['store', 'wal'];
 
-interface Identity {
-  readonly format: number;
+/** Whose data it is. */
+interface Owner {
   readonly cluster: string;
   readonly node: string;
+}
+
+interface Identity extends Owner {
+  readonly format: number;
   /** Of this directory, for ever: the server's id in the driver protocol. */
   readonly id: string;
 }
@@ -100,7 +104,7 @@ function writeIdentity(directory: string, identity: Identity): void {
   syncPath(directory);
 }
 
-function settleIdentity(directory: string, cluster: string, node: string): Identity {
+function settleIdentity(directory: string, owner: Owner, chance: Pick<Chance, 'uuid'>): Identity {
   const found = readIdentity(join(directory, 'IDENTITY'));
   if (found === undefined) {
     const data = dataNames.find((name) => existsSync(join(directory, name)));
@@ -109,10 +113,15 @@ function settleIdentity(directory: string, cluster: string, node: string): Ident
         `The data directory ${directory} has a ${data} and no file IDENTITY, so that nobody knows whose it is: restore the file, or use an empty directory.`,
       );
     }
-    const identity = { format: directoryFormat, cluster, node, id: randomUUID() };
+    const identity = { format: directoryFormat, ...owner, id: chance.uuid() };
     writeIdentity(directory, identity);
     return identity;
   }
+  return acceptIdentity(directory, found, owner);
+}
+
+/** Of this release's format from now on. */
+function acceptIdentity(directory: string, found: Identity, { cluster, node }: Owner): Identity {
   if (found.format > directoryFormat) {
     throw new IdentityError(
       `The data directory ${directory} has format ${found.format}; this release reads format ${directoryFormat} and older.`,
@@ -131,14 +140,22 @@ function settleIdentity(directory: string, cluster: string, node: string): Ident
 }
 
 /** Makes the directory when it is missing, locks it, and settles whose it is. Rejects with one sentence. */
-export function openDirectory(path: string, cluster: string, node: string): DataDirectory {
+export function openDirectory(
+  path: string,
+  owner: Owner,
+  chance: Pick<Chance, 'uuid'>,
+): DataDirectory {
+  return holdDirectory(path, () => settleIdentity(path, owner, chance));
+}
+
+function holdDirectory(path: string, settle: () => Identity): DataDirectory {
   let database: DatabaseSync | undefined;
   try {
     mkdirSync(path, { recursive: true, mode: directoryMode });
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     database = lock(path);
     const held = database;
-    const identity = settleIdentity(path, cluster, node);
+    const identity = settle();
     restrictAll(path);
     return { path, identity, [Symbol.dispose]: () => held.close() };
   } catch (error) {
@@ -156,7 +173,7 @@ export function openExistingDirectory(path: string): DataDirectory {
       `${path} is no data directory: it has no file IDENTITY. Name the --data-dir of a node.`,
     );
   }
-  return openDirectory(path, identity.cluster, identity.node);
+  return holdDirectory(path, () => acceptIdentity(path, identity, identity));
 }
 
 /** A store that is not empty and a log that is not there: writes may be missing, and nobody would know. */

@@ -6,6 +6,7 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { KeyRange } from '../kv/store.ts';
 import { KeyOrder } from './key-order.ts';
 import { LmdbStore } from './lmdb-store.ts';
+import { machineClock } from '../node/clock.ts';
 
 const bytes = (text: string): Uint8Array => encodeUtf8(text);
 
@@ -50,7 +51,7 @@ describe('the keys of a walk', () => {
 
   it('are those of the walk alone when a bit in a page names another keyspace', async () => {
     const directory = join(mkdtempSync(join(tmpdir(), 'photondb-order-')), 'store');
-    const store = new LmdbStore({ directory });
+    const store = new LmdbStore({ clock: machineClock, directory });
     await store.write((transaction) => {
       for (let n = 0; n < 10; n += 1) {
         transaction.put('index', bytes(`\0\0\0\u0001m${n}`), bytes('v'));
@@ -65,7 +66,7 @@ describe('the keys of a walk', () => {
       content[at + 3] = 1;
     }
     writeFileSync(file, content);
-    const damaged = new LmdbStore({ directory });
+    const damaged = new LmdbStore({ clock: machineClock, directory });
     const seen: string[] = [];
     const walk = (): void =>
       damaged.read((view) =>

@@ -8,6 +8,7 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import { storeCompliance } from '../kv/store.compliance.ts';
 import { MetaCorruptError, SnapshotExpiredError } from './errors.ts';
 import { LmdbStore } from './lmdb-store.ts';
+import { machineClock } from '../node/clock.ts';
 
 const key = encodeUtf8;
 
@@ -18,14 +19,17 @@ describe('LMDB behind the contract', () => {
 
   after(() => rmSync(root, { recursive: true, force: true }));
 
-  storeCompliance(async () => new LmdbStore({ directory: nextDirectory(), mapBytes: 1 << 26 }));
+  storeCompliance(
+    async () =>
+      new LmdbStore({ clock: machineClock, directory: nextDirectory(), mapBytes: 1 << 26 }),
+  );
 
   it('finds everything again after it was closed', async () => {
     const directory = nextDirectory();
-    const first = new LmdbStore({ directory, mapBytes: 1 << 26 });
+    const first = new LmdbStore({ clock: machineClock, directory, mapBytes: 1 << 26 });
     await first.write((transaction) => transaction.put('data', key('a'), key('1')));
     await first.close();
-    const second = new LmdbStore({ directory, mapBytes: 1 << 26 });
+    const second = new LmdbStore({ clock: machineClock, directory, mapBytes: 1 << 26 });
     expect(second.read((view) => view.get('data', key('a')))).to.deep.equal(Buffer.from('1'));
     await second.close();
   });
@@ -38,7 +42,7 @@ describe('LMDB behind the contract', () => {
     for (const name of ['a', 'b']) await meta.put(Buffer.from(name), Buffer.from(`of ${name}`));
     await root.close();
     for (let opening = 1; opening <= 2; opening += 1) {
-      const store = new LmdbStore({ directory, mapBytes: 1 << 26 });
+      const store = new LmdbStore({ clock: machineClock, directory, mapBytes: 1 << 26 });
       const found = store.read((view) => [...view.entries('meta', {})].map(({ value }) => value));
       expect(found.map((value) => decodeUtf8(value))).to.deep.equal(['of a', 'of b']);
       await store.close();
@@ -48,7 +52,7 @@ describe('LMDB behind the contract', () => {
   it('answers no value of `meta` that is not as it was written', async () => {
     const directory = nextDirectory();
     const content = encodeUtf8('0123456789');
-    const first = new LmdbStore({ directory, mapBytes: 1 << 26 });
+    const first = new LmdbStore({ clock: machineClock, directory, mapBytes: 1 << 26 });
     await first.write((transaction) => transaction.put('meta', key('applied/1'), content));
     await first.close();
     const file = join(directory, 'data.mdb');
@@ -56,14 +60,18 @@ describe('LMDB behind the contract', () => {
     const at = bytes.lastIndexOf(Buffer.from(content));
     bytes[at] = (bytes[at] ?? 0) ^ 1;
     writeFileSync(file, bytes);
-    const second = new LmdbStore({ directory, mapBytes: 1 << 26 });
+    const second = new LmdbStore({ clock: machineClock, directory, mapBytes: 1 << 26 });
     const read = (): unknown => second.read((view) => view.get('meta', key('applied/1')));
     expect(read).to.throw(MetaCorruptError, '`applied/1` is not as it was written');
     await second.close();
   });
 
   it('says what of its file is in use and what is free, and who holds an old view', async () => {
-    const store = new LmdbStore({ directory: nextDirectory(), mapBytes: 1 << 26 });
+    const store = new LmdbStore({
+      clock: machineClock,
+      directory: nextDirectory(),
+      mapBytes: 1 << 26,
+    });
     const names = Array.from({ length: 2_000 }, (_, n) => key(`k${n}`));
     await store.write((transaction) => {
       for (const name of names) transaction.put('data', name, new Uint8Array(1_000));
@@ -88,7 +96,12 @@ describe('LMDB behind the contract', () => {
   });
 
   it('lets a snapshot expire, so that it cannot pin old pages for ever', async () => {
-    const store = new LmdbStore({ directory: nextDirectory(), mapBytes: 1 << 26, snapshotMs: 5 });
+    const store = new LmdbStore({
+      clock: machineClock,
+      directory: nextDirectory(),
+      mapBytes: 1 << 26,
+      snapshotMs: 5,
+    });
     const snapshot = store.snapshot();
     while (!snapshot.expired) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(() => snapshot.get('data', key('a'))).to.throw(SnapshotExpiredError);
@@ -97,7 +110,11 @@ describe('LMDB behind the contract', () => {
   });
 
   it('refuses what comes after it was closed', async () => {
-    const store = new LmdbStore({ directory: nextDirectory(), mapBytes: 1 << 26 });
+    const store = new LmdbStore({
+      clock: machineClock,
+      directory: nextDirectory(),
+      mapBytes: 1 << 26,
+    });
     await store.write((transaction) => transaction.put('data', encodeUtf8('k'), encodeUtf8('v')));
     await store.close();
     const [written] = await Promise.allSettled([store.write(() => undefined)]);

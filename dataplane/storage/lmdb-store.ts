@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open } from 'lmdb';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { copyBytes } from '../common/bytes.ts';
+import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { databaseNames } from '../kv/store.ts';
 import type {
@@ -36,6 +36,7 @@ import { WriteBuffer } from './write-buffer.ts';
  */
 export interface LmdbOptions {
   readonly directory: string;
+  readonly clock: Clock;
   /** The largest size that the file may ever have: address space, not memory. */
   readonly mapBytes?: number;
   /** A snapshot that lives longer makes the file grow: it expires. */
@@ -182,6 +183,7 @@ export class LmdbStore implements Store {
   readonly #databases: Databases;
   readonly #file: string;
   readonly #room: CommitRoom;
+  readonly #clock: Clock;
   readonly #snapshotMs: number;
   readonly #bodies: Body[] = [];
   readonly #view: ReadTransaction;
@@ -199,7 +201,9 @@ export class LmdbStore implements Store {
     this.#databases = databases;
     this.#file = join(options.directory, 'data.mdb');
     this.#snapshotMs = options.snapshotMs ?? defaultSnapshotMs;
+    this.#clock = options.clock;
     this.#room = new CommitRoom({
+      clock: options.clock,
       freeBytes: options.freeBytes ?? (() => freeBytesOf(options.directory)),
       reusableBytes: () => pageStatistics(root, Object.values(databases)).freeBytes,
       waiting: options.waiting ?? (() => undefined),
@@ -216,17 +220,16 @@ export class LmdbStore implements Store {
   snapshot(): Snapshot {
     const transaction = this.#root.useReadTransaction();
     const view = this.#viewOf(transaction);
-    const state = { expired: false, since: performance.now() };
+    const state = { expired: false, since: this.#clock.now() };
     this.#snapshots.add(state);
     const release = (): void => {
-      clearTimeout(timer);
+      timer.cancel();
       if (state.expired) return;
       state.expired = true;
       this.#snapshots.delete(state);
       transaction.done();
     };
-    const timer = setTimeout(release, this.#snapshotMs);
-    timer.unref();
+    const timer = this.#clock.timer(this.#snapshotMs, release);
     const alive = (): ReadTransaction => {
       if (state.expired) throw new SnapshotExpiredError();
       return view;
@@ -262,7 +265,7 @@ export class LmdbStore implements Store {
   }
 
   statistics(): StoreStatistics {
-    const now = performance.now();
+    const now = this.#clock.now();
     return {
       fileBytes: statSync(this.#file).size,
       ...pageStatistics(this.#root, Object.values(this.#databases)),
@@ -301,16 +304,16 @@ export class LmdbStore implements Store {
     const buffer = new WriteBuffer(this.#view);
     const done: Body[] = [];
     const { bytes: roomBytes } = this.#room;
-    let deadline = performance.now() + commitSliceMs;
+    let deadline = this.#clock.now() + commitSliceMs;
     while (
       this.#bodies.length > 0 &&
       done.length < bodiesPerCommitMax &&
       buffer.size < changesPerCommitMax &&
       (done.length === 0 || !this.#room.isUsedUp(buffer, roomBytes))
     ) {
-      if (performance.now() > deadline) {
-        await nextTurn();
-        deadline = performance.now() + commitSliceMs;
+      if (this.#clock.now() > deadline) {
+        await this.#clock.yield();
+        deadline = this.#clock.now() + commitSliceMs;
       }
       const body = this.#bodies.shift();
       if (body === undefined) break;

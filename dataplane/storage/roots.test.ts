@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { failureOf } from '../wal/testing/log.ts';
 import { LmdbStore } from './lmdb-store.ts';
+import { machineClock } from '../node/clock.ts';
 
 const pageBytes = 4_096;
 const metaPages = 2;
@@ -23,7 +24,8 @@ describe('the pages that name the roots', () => {
 
   after(() => rmSync(root, { recursive: true, force: true }));
 
-  const open = (): LmdbStore => new LmdbStore({ directory, mapBytes: 1 << 26 });
+  const open = (): LmdbStore =>
+    new LmdbStore({ clock: machineClock, directory, mapBytes: 1 << 26 });
 
   async function write(commits: number): Promise<void> {
     const store = open();

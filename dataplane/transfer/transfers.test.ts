@@ -31,6 +31,7 @@ import {
   textsOf,
 } from './testing/home.ts';
 import type { Home } from './testing/home.ts';
+import { machineClock } from '../node/clock.ts';
 
 const exported = (database: Database): Promise<Uint8Array> =>
   collected(database.transfers.export(tableOf(database), signal));
@@ -145,7 +146,7 @@ describe('the transfer of a table', () => {
       const directory = join(root, String(seed));
       // A store that shows a change some time after it was made, and one that does so at once.
       const isLate = seed % 2 === 1;
-      const source = isLate ? { store: new LmdbStore({ directory }) } : {};
+      const source = isLate ? { store: new LmdbStore({ clock: machineClock, directory }) } : {};
       const database = await openWithTable({ ...newHome(), ...source });
       /** The table after each entry of its log. */
       const images: string[][] = [[]];

@@ -10,6 +10,7 @@ import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { encodeEnvelope, keyspaceKey } from '../../dataplane/table/envelope.ts';
 import { StatisticsChange } from '../../dataplane/table/statistics.ts';
 import { end, serve } from '../drivers/serve.ts';
+import { machineClock } from '../../dataplane/node/clock.ts';
 
 /**
  * Data directories with many small documents, made once and kept: a node makes the table, the rows go
@@ -40,7 +41,7 @@ async function makeTable(directory: string): Promise<void> {
 }
 
 async function fill(directory: string, documents: number): Promise<void> {
-  const store = new LmdbStore({ directory: join(directory, 'store') });
+  const store = new LmdbStore({ clock: machineClock, directory: join(directory, 'store') });
   const tables = Object.values(store.read(readMetadata)?.tables ?? {});
   const keyspace = tables.find(({ name }) => name === tableName)?.keyspace;
   if (keyspace === undefined) throw new Error('the table is not in the store');

@@ -99,7 +99,7 @@ async function startMs(directory: string): Promise<number> {
 
 async function openDatabase(directory: string, cacheMib: number): Promise<Database> {
   return Database.open({
-    store: new LmdbStore({ directory: join(directory, 'store') }),
+    store: new LmdbStore({ clock: machineClock, directory: join(directory, 'store') }),
     openLog: ({ isFirst: _isFirst, ...replay }) =>
       openWal({
         ...replay,

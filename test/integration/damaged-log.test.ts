@@ -21,6 +21,7 @@ import { factsOf } from '../../dataplane/wal/damaged-segment.ts';
 import { openWal } from '../../dataplane/wal/open-wal.ts';
 import { end, removeDirectory, serve, temporaryDirectory } from '../drivers/serve.ts';
 import type { Served } from '../drivers/serve.ts';
+import { machineChance } from '../../dataplane/node/chance.ts';
 
 const segmentBytes = 65_536;
 const documentsPerTurn = 400;
@@ -73,15 +74,15 @@ async function createTable(database: Database, name: string): Promise<void> {
  * that the log has segments of one table alone.
  */
 async function prepare(path: string): Promise<void> {
-  const { 'cluster-name': cluster, 'node-name': name } = loadConfig({
+  const { 'cluster-name': cluster, 'node-name': node } = loadConfig({
     flags: [],
     environment: {},
     readFile: () => '',
   });
-  using opened = openDirectory(path, cluster, name);
+  using opened = openDirectory(path, { cluster, node }, machineChance);
   const directory = opened.path;
   const database = await Database.open({
-    store: new LmdbStore({ directory: join(directory, 'store') }),
+    store: new LmdbStore({ clock: machineClock, directory: join(directory, 'store') }),
     openLog: async ({ isFirst: _isFirst, ...replay }) =>
       withoutRelease(
         await openWal({

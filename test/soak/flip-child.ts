@@ -4,6 +4,7 @@ import { argv } from 'node:process';
 import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { answersOf, openOver } from './flip-database.ts';
 import type { Flip, FlipRequest, Outcome } from './flipped-store.ts';
+import { machineClock } from '../../dataplane/node/clock.ts';
 
 /** The process that meets the damage: one request, one outcome, or its end. */
 const [, , scratch = ''] = argv;
@@ -19,7 +20,9 @@ function flipBit(file: string, { offset, bit }: Flip): void {
 
 async function outcomeOf(directory: string, answers: string): Promise<Outcome> {
   try {
-    const database = await openOver(new LmdbStore({ directory, mapBytes: 1 << 28 }));
+    const database = await openOver(
+      new LmdbStore({ clock: machineClock, directory, mapBytes: 1 << 28 }),
+    );
     const findings = await database.scrub();
     if (findings.length > 0) return 'found';
     return (await answersOf(database)) === answers ? 'harmless' : 'silent';

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Prng } from '../../dataplane/common/prng.ts';
 import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { answersOf, fill, openOver } from './flip-database.ts';
+import { machineClock } from '../../dataplane/node/clock.ts';
 
 /**
  * Flips single bits of the data file of a real store, each in a copy, and lets another process open it,
@@ -62,8 +63,10 @@ export class FlippedStore {
   static async prepare(seed: number): Promise<FlippedStore> {
     const directory = await mkdtemp(join(tmpdir(), 'photondb-flips-'));
     const base = join(directory, 'base');
-    await fill(new LmdbStore({ directory: base, mapBytes: 1 << 28 }), seed);
-    const database = await openOver(new LmdbStore({ directory: base, mapBytes: 1 << 28 }));
+    await fill(new LmdbStore({ clock: machineClock, directory: base, mapBytes: 1 << 28 }), seed);
+    const database = await openOver(
+      new LmdbStore({ clock: machineClock, directory: base, mapBytes: 1 << 28 }),
+    );
     const answers = await answersOf(database);
     await database.stop();
     const { byteLength } = await readFile(join(base, 'data.mdb'));

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ApplyStore, ReadTransaction, WriteTransaction } from '../../kv/store.ts';
 import { LmdbStore } from '../../storage/lmdb-store.ts';
+import { machineClock } from '../../node/clock.ts';
 
 const mapBytes = 64 * 1_048_576;
 const chunkBytes = 1_048_576;
@@ -33,7 +34,11 @@ export class ImagedStore implements ApplyStore {
     mkdirSync(join(this.#directory, 'store'));
     if (image !== undefined) writeFileSync(this.#file, image);
     this.#flushed = image;
-    this.#inner = new LmdbStore({ directory: join(this.#directory, 'store'), mapBytes });
+    this.#inner = new LmdbStore({
+      clock: machineClock,
+      directory: join(this.#directory, 'store'),
+      mapBytes,
+    });
     this.#boundary = boundary;
   }
 

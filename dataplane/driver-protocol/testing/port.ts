@@ -10,6 +10,7 @@ import { DriverServer } from '../driver-server.ts';
 import type { Credentials } from '../handshake.ts';
 import { protocolLimits } from '../limits.ts';
 import type { ProtocolLimits } from '../limits.ts';
+import { machineChance } from '../../node/chance.ts';
 
 /** Resolves when the condition holds; the test's own time-out is the bound. */
 export async function until(condition: () => boolean): Promise<void> {
@@ -94,6 +95,7 @@ export class Port {
       server: { id: 'id', name: 'name' },
       limits: { ...protocolLimits, ...limits },
       clock: this.clock,
+      chance: machineChance,
       connectionsMax,
       gateOf: (address) => guard.at(address),
       internalError: (error) => this.faults.push(error),
@@ -104,7 +106,7 @@ export class Port {
     run: Run = echo,
     limits: Partial<ProtocolLimits> & { connectionsMax?: number } = {},
   ): Promise<Port> {
-    const verifier = await makeVerifier(password);
+    const verifier = await makeVerifier(password, machineChance);
     const users = new Map(['admin', 'ann', 'bob'].map((user) => [user, verifier]));
     const port = new Port(users, run, limits);
     port.server.tcp.listen(0, '127.0.0.1');

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { toHex } from '../../common/bytes.ts';
 import type { TableRecord } from '../../metadata/state.ts';
 import type { Database } from '../../database/database.ts';
@@ -14,6 +13,7 @@ import { tableName, tableNamed } from './names.ts';
 import { withDatabase } from './offline.ts';
 import { repair } from './repair.ts';
 import { readStream, writeStream } from './streams.ts';
+import { machineChance } from '../chance.ts';
 
 /** What the tool for a data directory does; each says what came of it in a sentence. */
 interface Arguments {
@@ -85,7 +85,7 @@ const importTable: Command = {
         changed: () => undefined,
       });
       const request = {
-        id: randomUUID(),
+        id: machineChance.uuid(),
         as: as === undefined ? undefined : tableName(as),
         refusal: () => gate.refusal('write'),
       };
@@ -135,6 +135,7 @@ const compact: Command = {
     const usage = diskUsage(directory.path);
     const { bytesBefore, bytesAfter } = await compactStore({
       directory: storeDirectoryOf(directory.path),
+      clock: machineClock,
       freeBytes: usage.freeBytes,
       reserveBytes: reserveBytesOf(usage),
       onProgress: () => undefined,

@@ -1,6 +1,8 @@
 import { createLogger } from '../../observability/logger.ts';
 import type { Database } from '../../database/database.ts';
 import { openExistingDirectory } from '../../storage/directory.ts';
+import { machineChance } from '../chance.ts';
+import { machineClock } from '../clock.ts';
 import { openData } from '../open-data.ts';
 
 const memtableBytesMax = 64 * 1_048_576;
@@ -23,6 +25,8 @@ async function withOpen<T>(
   using directory = openExistingDirectory(path);
   const database = await openData({
     path: directory.path,
+    clock: machineClock,
+    chance: machineChance,
     logger: createLogger('warn', {}),
     memtableBytesMax,
     cacheBytesMax: 0,

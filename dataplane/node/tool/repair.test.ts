@@ -13,12 +13,13 @@ import { machineClock } from '../clock.ts';
 import { UsageError } from './names.ts';
 import { withDatabase } from './offline.ts';
 import { repair } from './repair.ts';
+import { machineChance } from '../chance.ts';
 
 const { signal } = new AbortController();
 
 /** A database `d` with a table `t`, an index over it, and two documents. */
 async function fill(path: string): Promise<void> {
-  openDirectory(path, 'cluster', 'node')[Symbol.dispose]();
+  openDirectory(path, { cluster: 'cluster', node: 'node' }, machineChance)[Symbol.dispose]();
   await withDatabase(path, signal, async (database) => {
     await change(database, { type: 'createDatabase', id: 'd', name: 'd' });
     const options = { durability: 'hard', shards: 1, replicas: 1, replication: 'sync' } as const;

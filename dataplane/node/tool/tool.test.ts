@@ -17,6 +17,8 @@ import { LmdbStore } from '../../storage/lmdb-store.ts';
 import { keyspaceKey } from '../../table/envelope.ts';
 import { storeDirectoryOf } from '../open-data.ts';
 import { withDatabase } from './offline.ts';
+import { machineClock } from '../clock.ts';
+import { machineChance } from '../chance.ts';
 
 const program = fileURLToPath(new URL('main.ts', import.meta.url));
 const { signal } = new AbortController();
@@ -43,7 +45,7 @@ const run = (...args: readonly string[]): Promise<Ended> => ended(start(...args)
 
 /** A data directory with a database `d`, and in it a table `t` with an index. */
 async function fill(path: string): Promise<void> {
-  openDirectory(path, 'cluster', 'node')[Symbol.dispose]();
+  openDirectory(path, { cluster: 'cluster', node: 'node' }, machineChance)[Symbol.dispose]();
   await withDatabase(path, signal, async (database) => {
     await change(database, { type: 'createDatabase', id: 'd', name: 'd' });
     const table = {
@@ -129,7 +131,7 @@ describe('the tool for a data directory, as a process', () => {
     });
     expect((await run('export', directory, 'd.t', file)).said).to.contain('exists');
     expect((await run('export', directory, 'd.t', join(root, 'no', 'x'))).code).to.equal(1);
-    using _held = openDirectory(directory, 'cluster', 'node');
+    using _held = openDirectory(directory, { cluster: 'cluster', node: 'node' }, machineChance);
     expect((await run('compact', directory)).said).to.contain('in use by another process');
     expect(readdirSync(root).sort((a, b) => (a < b ? -1 : 1))).to.deep.equal([
       'damaged.export',
@@ -145,7 +147,7 @@ describe('the tool for a data directory, as a process', () => {
       code: 0,
       said: `${documents} documents and index entries are as they were written\n`,
     });
-    const store = new LmdbStore({ directory: storeDirectoryOf(path) });
+    const store = new LmdbStore({ clock: machineClock, directory: storeDirectoryOf(path) });
     await store.write((transaction) => {
       transaction.remove('data', keyspaceKey(1, encodeKey('k00007')));
     });
@@ -172,7 +174,7 @@ describe('the tool for a data directory, as a process', () => {
   it('salvages what is whole, and names what is not', async () => {
     const path = join(root, 'salvaged');
     await fill(path);
-    const store = new LmdbStore({ directory: storeDirectoryOf(path) });
+    const store = new LmdbStore({ clock: machineClock, directory: storeDirectoryOf(path) });
     await store.write((transaction) => {
       for (const name of ['k00007', 'k01999']) {
         const key = keyspaceKey(1, encodeKey(name));

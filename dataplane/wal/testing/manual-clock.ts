@@ -1,4 +1,5 @@
-import type { Clock } from '../../common/clock.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock, Timer } from '../../common/clock.ts';
 
 interface Sleeper {
   readonly until: number;
@@ -14,19 +15,32 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  timeOfDay(): number {
+    return this.#now;
+  }
+
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const sleeper = { until: this.#now + ms, wake: resolve };
+    const timer = this.timer(ms, resolve);
     const abort = (): void => reject(signal.reason as Error);
-    this.#sleepers.add(sleeper);
     signal.addEventListener('abort', abort, { once: true });
     try {
       await promise;
     } finally {
-      this.#sleepers.delete(sleeper);
+      timer.cancel();
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  timer(ms: number, run: () => void): Timer {
+    const sleeper = { until: this.#now + ms, wake: run };
+    this.#sleepers.add(sleeper);
+    return { cancel: () => void this.#sleepers.delete(sleeper) };
+  }
+
+  yield(): Promise<void> {
+    return nextTurn();
   }
 
   get sleeping(): number {
@@ -36,6 +50,10 @@ export class ManualClock implements Clock {
   /** Wakes who slept long enough. */
   advance(ms: number): void {
     this.#now += ms;
-    for (const sleeper of this.#sleepers) if (sleeper.until <= this.#now) sleeper.wake();
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.until > this.#now) continue;
+      this.#sleepers.delete(sleeper);
+      sleeper.wake();
+    }
   }
 }
