@@ -34,7 +34,7 @@ export class Acknowledgement {
   }
 
   /** Hands the proposals over: their refusal is reported by the next `sync`. */
-  soft(proposals: Proposals): EditOutcome[] {
+  soft(proposals: Pick<Proposals, 'acknowledgeSoftly'>): EditOutcome[] {
     const outcomes = this.#judged();
     for (const proposal of this.#distinct()) proposals.acknowledgeSoftly(proposal);
     return outcomes;

@@ -65,7 +65,7 @@ export class IndexScan implements BatchSource<IndexRow> {
     });
     this.#done = !fill.full || last === undefined;
     if (last !== undefined) this.#range = rangeAfter(this.#range, last.position, this.#order);
-    this.#group.counters.reads += fill.rows.length;
+    this.#group.reads += fill.rows.length;
     return fill.rows.length === 0 ? undefined : fill.rows;
   }
 
@@ -74,7 +74,8 @@ export class IndexScan implements BatchSource<IndexRow> {
   }
 
   #rowOf({ primaryKey, indexKey, text: known }: Candidate): IndexRow | undefined {
-    const text = known ?? this.#group.read(primaryKey, nameOfBytes(primaryKey), undefined).text;
+    const text =
+      known ?? this.#group.documents.read(primaryKey, nameOfBytes(primaryKey), undefined).text;
     if (text === undefined) return undefined;
     if (!isCut(indexKey)) return { key: primaryKey, text, indexKey };
     const whole = this.#index

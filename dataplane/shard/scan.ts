@@ -92,7 +92,7 @@ export class TableScan implements BatchSource<Row> {
     this.#done = !fill.full || last === undefined;
     if (last === undefined) return undefined;
     this.#range = rangeAfter(this.#range, last.key, this.#order);
-    this.#group.counters.reads += fill.rows.length;
+    this.#group.reads += fill.rows.length;
     return fill.rows;
   }
 
@@ -113,11 +113,12 @@ export class TableScan implements BatchSource<Row> {
           changes: memtable.size === 0 ? [] : memtable.documents.range(this.#range, order),
           positionOf: (change) => change.key,
           visitChange: (entry) => {
-            const text = this.#group.textOfEntry(entry);
+            const text = this.#group.documents.textOfEntry(entry);
             return text === undefined || visit({ key: entry.key, text });
           },
           visitStored: (key, storedKey, value) =>
-            memtable.covers(key) || visit({ key, text: this.#group.textOf(storedKey, value) }),
+            memtable.covers(key) ||
+            visit({ key, text: this.#group.documents.textOf(storedKey, value) }),
         },
       ),
     );

@@ -94,7 +94,7 @@ describe('the transfer of a table', () => {
     expect(tableOf(target, 'new')).to.deep.include({ name: 't', primaryKey: 'id' });
     expect(tableOf(target, 'new').writeHook).to.deep.equal(hook);
     const versionOf = (key: string): number =>
-      groupOf(target, 'new').read(encodeUtf8(key), key, undefined).version;
+      groupOf(target, 'new').documents.read(encodeUtf8(key), key, undefined).version;
     const before = versionOf('k49');
     await put(target, 'k49', 'newer', 'new');
     await target.settled();

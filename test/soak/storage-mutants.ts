@@ -10,7 +10,8 @@ const background = 'dataplane/maintenance/background.ts';
 const database = 'dataplane/database/database.ts';
 const proposal = 'dataplane/shard/proposal.ts';
 const replay = 'dataplane/apply/replay.ts';
-const shardReplica = 'dataplane/shard/shard-replica.ts';
+const proposer = 'dataplane/shard/proposer.ts';
+const writePath = 'dataplane/shard/write-path.ts';
 const apply = 'dataplane/table/apply.ts';
 const lmdb = 'dataplane/storage/lmdb-store.ts';
 
@@ -109,13 +110,13 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'what was replayed is not served until the store has it',
-    file: shardReplica,
+    file: proposer,
     from: 'if (entry.index > applied) this',
     to: 'if (entry.index < 0) this',
   },
   {
     bug: 'what was replayed is served although the store has it',
-    file: shardReplica,
+    file: proposer,
     from: 'if (entry.index > applied) this',
     to: 'if (entry.index > 0) this',
   },
@@ -147,7 +148,7 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'a hard write is acknowledged like a soft one',
-    file: shardReplica,
+    file: writePath,
     from: "durability === 'hard' ? acknowledgement.hard()",
     to: "durability !== 'hard' ? acknowledgement.hard()",
   },
@@ -172,7 +173,7 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'what was read of a document that the log refused is acknowledged',
-    file: shardReplica,
+    file: writePath,
     from: 'if (entry !== undefined) basis = this.#proposalOf(entry, call);',
     to: 'if (entry === undefined) basis = undefined;',
   },
@@ -190,7 +191,7 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'after a restart entries are numbered by the log alone',
-    file: shardReplica,
+    file: proposer,
     from: 'Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;',
     to: '(options.log.recovery.lastIndex(options.group)?.index ?? 0) + 1;',
   },

@@ -1,0 +1,194 @@
+import { readApplied } from '../apply/applier.ts';
+import type { Applier } from '../apply/applier.ts';
+import type { ReplayedEntry } from '../apply/replayed.ts';
+import { assert } from '../common/assert.ts';
+import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
+import type { ApplyStore } from '../kv/store.ts';
+import { entryKind, onlyTerm } from '../replication/entry-kind.ts';
+import { isRefusal } from '../replication/errors.ts';
+import type { GroupLog } from '../replication/log.ts';
+import { encodeCommand } from '../table/command.ts';
+import type { NewCommand } from '../table/command.ts';
+import { readStatistics } from '../table/statistics.ts';
+import type { GroupDocuments } from './document-cache.ts';
+import { entryBytes } from './evaluation.ts';
+import type { MemtableBudget } from './memtable-budget.ts';
+import type { Memtable, MemtableEntry } from './memtable.ts';
+import { Proposal, Proposals } from './proposal.ts';
+
+export interface ProposerOptions {
+  readonly group: number;
+  readonly store: ApplyStore;
+  readonly log: GroupLog;
+  readonly applier: Applier;
+  readonly budget: MemtableBudget;
+  readonly memtable: Memtable;
+  /** Documents that were read by their key. */
+  readonly cache: GroupDocuments;
+  /** What the log had when it was opened, and the store may have by now. */
+  readonly replayed: Iterable<ReplayedEntry>;
+  /** Called with the first refusal of a soft write since the last `sync`. */
+  softRefused(refusal: Error): void;
+}
+
+/**
+ * From a staged command to a document that the store has: log -> committed -> applied, and back out of the memtable
+ * when the log refuses it. Guarded invariants: nobody reads what is not committed; a write that was acknowledged
+ * softly is committed before the next read of the shard answers.
+ */
+export class Proposer {
+  readonly #options: ProposerOptions;
+  readonly #proposals: Proposals;
+  #nextIndex: number;
+  #count: number;
+  /** Documents that were written since the start. */
+  #writes = 0;
+
+  constructor(options: ProposerOptions) {
+    this.#options = options;
+    this.#proposals = new Proposals((refusal) => options.softRefused(refusal));
+    const applied = options.store.read((view) => readApplied(view, options.group));
+    this.#nextIndex =
+      Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;
+    this.#count = options.store.read((view) => readStatistics(view, options.group)).count;
+    for (const entry of options.replayed) if (entry.index > applied) this.#takeReplayed(entry);
+  }
+
+  /** Documents of the shard, with those that are committed and wait for the store. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** Whether readers must wait for `softEnded`. */
+  get hasSoft(): boolean {
+    return this.#proposals.hasSoft;
+  }
+
+  /** Resolves when each write that was acknowledged softly before the call is committed or was refused. */
+  softEnded(): Promise<void> {
+    return this.#proposals.softEnded();
+  }
+
+  acknowledgeSoftly(proposal: Proposal): void {
+    this.#proposals.acknowledgeSoftly(proposal);
+  }
+
+  /**
+   * Resolves when every write so far is on the medium; rejects when the log refused one that was acknowledged
+   * softly since the last call.
+   */
+  sync(): Promise<void> {
+    return this.#proposals.sync();
+  }
+
+  /** Whether the log refuses for now; `room` waits until it does not. */
+  get isFull(): boolean {
+    return this.#options.log.full;
+  }
+
+  room(signal: AbortSignal): Promise<void> {
+    return this.#options.log.room(signal);
+  }
+
+  /** The outstanding proposal of an index. */
+  at(index: number): Proposal | undefined {
+    return this.#proposals.at(index);
+  }
+
+  /** A proposal to stage into, and to propose before anything else happens. */
+  begin(): Proposal {
+    return new Proposal(this.#nextIndex);
+  }
+
+  /** Committed before a restart, and not in the store: as if it had been committed now. */
+  #takeReplayed(replayed: ReplayedEntry): void {
+    const { index, command } = replayed;
+    const staged = new Proposal(index);
+    for (const { key, expectedVersion, body } of command.operations) {
+      const text = body === undefined ? undefined : decodeUtf8(body);
+      const bytes = entryBytes(key, body);
+      const entry = { key, index, text, bytes, isShown: false, isUnchecked: true };
+      staged.entries.push({ name: nameOfBytes(key), entry });
+      staged.bytes += bytes;
+      // A command holds what was evaluated on the newest document: its expectations hold.
+      if (expectedVersion === 0) staged.delta += 1;
+      if (body === undefined) staged.delta -= 1;
+    }
+    this.#options.budget.take(staged.bytes);
+    this.#show(staged);
+    replayed.applied = () => this.#forget(staged);
+  }
+
+  /** Appends what was staged as one entry of the group's log. How that ends, the proposal tells. */
+  propose(staged: Proposal): void {
+    const { index, operations } = staged;
+    assert(index === this.#nextIndex, 'what is staged is proposed before anything else happens');
+    this.#nextIndex += 1;
+    const { group, log, budget } = this.#options;
+    const command = { keyspace: group, version: index, operations };
+    budget.take(staged.bytes);
+    this.#writes += operations.length;
+    const payload = encodeCommand(command);
+    this.#proposals.add(staged);
+    const record = { group, term: onlyTerm, index, kind: entryKind.command, payload };
+    staged.proposed(
+      log.append([record]).then(
+        () => this.#commit(command, staged),
+        (error: Error) => this.#fail(staged, error),
+      ),
+    );
+  }
+
+  #fail(proposal: Proposal, error: Error): void {
+    proposal.fail(error);
+    if (isRefusal(error)) this.#withdraw(proposal, error);
+    // The log says so itself, and ends the node.
+    else this.#proposals.failed(error);
+  }
+
+  /** The log refused an entry, and refuses all behind it: nothing may be built on them any more. */
+  #withdraw(from: Proposal, refusal: Error): void {
+    const withdrawn = this.#proposals.withdraw(from, refusal);
+    if (withdrawn.length === 0) return;
+    this.#nextIndex = from.index;
+    for (const { bytes, operations } of withdrawn) {
+      this.#options.budget.give(bytes);
+      this.#writes -= operations.length;
+    }
+    this.#options.memtable.proposeOnly(this.#proposals.entries());
+  }
+
+  #commit(command: NewCommand, proposal: Proposal): void {
+    this.#proposals.committed(proposal);
+    this.#show(proposal);
+    const { index } = proposal;
+    const { group, applier } = this.#options;
+    const applied = (): void => this.#forget(proposal);
+    applier.push({ type: 'table', group, index, command, origin: 'written', applied });
+  }
+
+  /** Readers see it from now on. */
+  #show(staged: Proposal): void {
+    for (const { name, entry } of staged.entries) this.#options.memtable.commit(name, entry);
+    this.#count += staged.delta;
+  }
+
+  /** The store has it. */
+  #forget(staged: Proposal): void {
+    for (const { name, entry } of staged.entries) this.#applied(name, entry);
+    this.#options.budget.give(staged.bytes);
+  }
+
+  /** The store has an entry: in one moment it leaves the memtable and is what the cache may have. */
+  #applied(name: string, entry: MemtableEntry): void {
+    const { index, text, isUnchecked } = entry;
+    const isKnown = text !== undefined && isUnchecked !== true;
+    const now = isKnown ? { version: index, text } : undefined;
+    this.#options.cache.replaced(name, now);
+    this.#options.memtable.applied(name, entry);
+  }
+}
