@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { ChannelPipe } from './channel.ts';
+
+/**
+ * Edge: a query worker as a process of its own, with its channel (descriptor 3) and the socket on which all workers
+ * accept connections (descriptor 4). A worker that does not answer accepts nothing, so that no client waits for it.
+ */
+export const channelDescriptor = 3;
+export const listenDescriptor = 4;
+
+export interface WorkerProcessOptions {
+  /** The program. */
+  readonly entry: string;
+  readonly listenDescriptor: number;
+  /** Of the heap; the runtime ends the process at it. */
+  readonly heapMebibytesMax: number;
+  readonly received: (chunk: Buffer) => void;
+  readonly drained: () => void;
+  /** Called once, when the process is gone: how it ended, and the last that it wrote to standard error. */
+  readonly ended: (how: string, lastWords: string) => void;
+}
+
+/** Of standard error: the runtime says there why it ends. */
+const lastWordsMax = 2_000;
+
+export class WorkerProcess {
+  readonly pid: number | undefined;
+  readonly pipe: ChannelPipe;
+  readonly #child: ChildProcess;
+  readonly #socket: Socket;
+  #lastWords = '';
+
+  constructor(options: WorkerProcessOptions) {
+    const { entry, heapMebibytesMax } = options;
+    const child = spawn(process.execPath, [`--max-old-space-size=${heapMebibytesMax}`, entry], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', options.listenDescriptor],
+    });
+    this.#child = child;
+    this.pid = child.pid;
+    const socket = child.stdio[channelDescriptor] as Socket;
+    this.#socket = socket;
+    this.pipe = {
+      write: (bytes) => socket.destroyed || socket.write(bytes),
+      close: () => socket.destroy(),
+    };
+    socket.on('data', options.received);
+    socket.on('drain', options.drained);
+    // What ends the channel is seen as the end of the process.
+    socket.on('error', () => this.kill());
+    socket.on('close', () => this.kill());
+    child.stderr?.on('data', (text: Buffer) => {
+      this.#lastWords = `${this.#lastWords}${text.toString()}`.slice(-lastWordsMax);
+    });
+    let isEnded = false;
+    const end = (how: string): void => {
+      if (isEnded) return;
+      isEnded = true;
+      options.ended(how, this.#lastWords.trim());
+    };
+    child.on('error', (error) => end(error.message));
+    child.on('close', (code, signal) => end(signal ?? `exit code ${code}`));
+  }
+
+  /** At once: nothing that a query does keeps a process from it. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Resident memory; 0 where the system does not say it. */
+  residentBytes(): number {
+    try {
+      const [, pages = 0] = readFileSync(`/proc/${this.pid}/statm`, 'utf8').split(' ').map(Number);
+      return pages * pageBytes;
+    } catch {
+      return 0;
+    }
+  }
+}
+
+/** Of all platforms that the node runs on with /proc. */
+const pageBytes = 4_096;
