@@ -23,6 +23,7 @@ const dataplane: Record<string, readonly string[]> = {
   net: base,
   security: base,
   observability: base,
+  workers: base,
   kubernetes: base,
   raft: ['common', 'wire'],
   gossip: ['common', 'wire'],

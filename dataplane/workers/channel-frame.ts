@@ -7,7 +7,7 @@ import { ChannelFrameError } from './errors.ts';
  * is above the limit, and bytes of any kind give a frame or a ChannelFrameError, nothing else.
  */
 export const frameKinds = ['request', 'answer', 'failure', 'cancel', 'notice'] as const;
-export type FrameKind = (typeof frameKinds)[number];
+type FrameKind = (typeof frameKinds)[number];
 
 export interface ChannelFrame {
   readonly kind: FrameKind;
@@ -59,8 +59,7 @@ export class ChannelFrameReader {
     this.#held += chunk.length;
     // A large frame is joined once, when it is whole.
     if (this.#held < this.#wanted) return;
-    const joined =
-      this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#held);
+    const joined = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#held);
     let at = 0;
     this.#wanted = headerBytes;
     while (joined.length - at >= headerBytes) {

@@ -79,11 +79,7 @@ describe('a channel between the core and a query worker', () => {
     await settle(core, worker);
     waiting.splice(0).forEach((answer) => answer());
     await settle(core, worker);
-    expect(await Promise.all(asked)).to.deep.equal([
-      [1],
-      ['two'],
-      [{ three: Buffer.from([3]) }],
-    ]);
+    expect(await Promise.all(asked)).to.deep.equal([[1], ['two'], [{ three: Buffer.from([3]) }]]);
     expect(await back).to.deep.equal({ twice: ['back', 'back'] });
   });
 

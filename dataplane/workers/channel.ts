@@ -172,7 +172,7 @@ export class Channel {
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     this.#options.pipe.close();
-    for (const { reject } of pending) reject(reason);
+    for (const each of pending) each.reject(reason);
     this.#options.ended(reason);
   }
 

@@ -8,8 +8,7 @@ import type { ChannelPipe } from './channel.ts';
  * Edge: a query worker as a process of its own, with its channel (descriptor 3) and the socket on which all workers
  * accept connections (descriptor 4). A worker that does not answer accepts nothing, so that no client waits for it.
  */
-export const channelDescriptor = 3;
-export const listenDescriptor = 4;
+const channelDescriptor = 3;
 
 export interface WorkerProcessOptions {
   /** The program. */
@@ -30,7 +29,6 @@ export class WorkerProcess {
   readonly pid: number | undefined;
   readonly pipe: ChannelPipe;
   readonly #child: ChildProcess;
-  readonly #socket: Socket;
   #lastWords = '';
 
   constructor(options: WorkerProcessOptions) {
@@ -41,7 +39,6 @@ export class WorkerProcess {
     this.#child = child;
     this.pid = child.pid;
     const socket = child.stdio[channelDescriptor] as Socket;
-    this.#socket = socket;
     this.pipe = {
       write: (bytes) => socket.destroyed || socket.write(bytes),
       close: () => socket.destroy(),
