@@ -3,6 +3,7 @@ import type { Clock } from '../common/clock.ts';
 import type { QueryEngine } from '../query/engine.ts';
 import type { ProtocolCounters } from './counters.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
+import type { FrameEvent } from './frames.ts';
 import { Handshake } from './handshake.ts';
 import type { Credentials, HandshakeStep, LoginGate, SessionStart } from './handshake.ts';
 import type { ProtocolLimits } from './limits.ts';
@@ -204,15 +205,19 @@ export class Connection {
     const socket = this.#socket;
     if (socket.destroyed) return;
     let taken = 0;
-    while (this.#session !== undefined && !this.#isHeld && !this.#isEnding) {
-      const frame = this.#frames.next();
-      if (frame === undefined) break;
-      taken += 1;
-      if (taken === framesPerTurn) this.#yield();
-      if (frame.type === 'query') this.#session.accept(frame.token, frame.text);
-      else if (frame.type === 'oversized') this.#tooLarge(frame);
-      else this.#end();
-    }
+    do {
+      this.#outbox.cork();
+      while (this.#session !== undefined && !this.#isHeld && !this.#isEnding) {
+        const frame = this.#frames.next();
+        if (frame === undefined) break;
+        taken += 1;
+        if (taken === framesPerTurn) this.#yield();
+        this.#take(frame, this.#session);
+      }
+      const wasFull = this.#outbox.isFull;
+      this.#outbox.uncork();
+      if (!wasFull) break;
+    } while (!this.#isHeld);
     if (this.#isHeld) {
       // The end of the client is read like its queries, and aborts what runs.
       const readsAhead =
@@ -224,6 +229,12 @@ export class Connection {
     }
     socket.resume();
     if (this.#frames.isPartial) this.#reading.start();
+  }
+
+  #take(frame: FrameEvent, session: QuerySession): void {
+    if (frame.type === 'query') session.accept(frame.token, frame.text);
+    else if (frame.type === 'oversized') this.#tooLarge(frame);
+    else this.#end();
   }
 
   /** What was taken gets its answers first, which may fill the outbox. */

@@ -15,6 +15,8 @@ export interface OutboxOptions {
   readonly taken: () => void;
 }
 
+const nothing = Buffer.alloc(0);
+
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #waiters: { readonly bytes: number; readonly wake: () => void }[] = [];
@@ -23,7 +25,11 @@ export class Outbox {
   /** For answers that are being made. */
   #reservedBytes = 0;
   #takenBytes = 0;
+  /** The socket has a slice that the system did not take at once. */
   #isWriting = false;
+  /** Somebody makes more answers in this turn, and flushes. */
+  #isCorked = false;
+  #isFlushDue = false;
   #isEnding = false;
   #closed = false;
 
@@ -43,25 +49,43 @@ export class Outbox {
     return this.#queuedBytes >= this.#options.queuedBytesMax;
   }
 
+  /** Answers of one turn leave together: one call of the system for all of them. */
   send(bytes: Buffer): void {
     if (this.#closed || this.#isEnding) return;
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
+    if (this.#isCorked || this.#isFlushDue || this.#isWriting) return;
+    this.#isFlushDue = true;
+    queueMicrotask(() => {
+      this.#isFlushDue = false;
+      const wasFull = this.isFull;
+      this.#write();
+      if (wasFull && !this.isFull) this.#options.taken();
+    });
+  }
+
+  /** What is sent before `uncork` leaves with it. */
+  cork(): void {
+    this.#isCorked = true;
+  }
+
+  /** Whoever corked looks at what is left: `taken` is not called. */
+  uncork(): void {
+    this.#isCorked = false;
     this.#write();
-    if (this.#queuedBytes > 0) this.#options.waiting();
   }
 
   /**
-   * Resolves when there is room for an answer of so many bytes, which count until `release`; for an
-   * answer of unknown size, 0, when anything more may wait. Resolves too when nobody is there any more.
+   * Room for an answer of so many bytes, which count until `release`; for an answer of unknown size, 0, when
+   * anything more may wait. Undefined when there is room at once. Resolves too when nobody is there any more.
    */
-  async reserve(bytes: number): Promise<void> {
-    if (this.#closed) return;
+  reserve(bytes: number): Promise<void> | undefined {
+    if (this.#closed) return undefined;
     if (this.#waiters.length === 0 && this.#fits(bytes)) {
       this.#reservedBytes += bytes;
-      return;
+      return undefined;
     }
-    await new Promise<void>((wake) => this.#waiters.push({ bytes, wake }));
+    return new Promise<void>((wake) => this.#waiters.push({ bytes, wake }));
   }
 
   release(bytes: number): void {
@@ -71,6 +95,7 @@ export class Outbox {
 
   /** Takes nothing more, and ends the stream behind what waits. */
   end(): void {
+    this.#write();
     this.#isEnding = true;
     if (!this.#isWriting) this.#options.socket.end();
   }
@@ -84,19 +109,36 @@ export class Outbox {
   }
 
   #write(): void {
-    if (this.#isWriting || this.#queue.length === 0) return;
-    const slice = this.#slice();
+    const { socket } = this.#options;
+    while (!this.#isWriting && this.#queue.length > 0 && !this.#closed) {
+      const slice = this.#slice();
+      socket.write(slice);
+      if (socket.writableLength === 0) this.#took(slice.length);
+      else this.#await(slice.length);
+    }
+  }
+
+  /**
+   * Most often the system takes a slice at once, and a callback for each would cost more than the call. The
+   * callback of an empty write comes when everything before it was taken.
+   */
+  #await(bytes: number): void {
     this.#isWriting = true;
-    this.#options.socket.write(slice, (error) => {
+    this.#options.socket.write(nothing, (error) => {
       this.#isWriting = false;
       if (this.#closed || (error ?? undefined) !== undefined) return;
-      this.#queuedBytes -= slice.length;
-      this.#takenBytes += slice.length;
-      this.#wake();
+      this.#took(bytes);
       this.#write();
       if (this.#isEnding && !this.#isWriting) this.#options.socket.end();
       this.#options.taken();
     });
+    this.#options.waiting();
+  }
+
+  #took(bytes: number): void {
+    this.#queuedBytes -= bytes;
+    this.#takenBytes += bytes;
+    this.#wake();
   }
 
   #fits(bytes: number): boolean {

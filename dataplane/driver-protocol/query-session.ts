@@ -1,11 +1,11 @@
-import type { Cursor, GlobalOptions, QueryEngine } from '../query/engine.ts';
+import type { Cursor, GlobalOptions, Outcome, QueryEngine } from '../query/engine.ts';
 import { errorType, RuntimeError } from '../query/errors.ts';
-import { readSessionOptions } from '../query/global-options.ts';
-import type { SessionOptions } from '../query/global-options.ts';
 import type { ProtocolCounters } from './counters.ts';
 import type { SessionStart } from './handshake.ts';
 import type { ProtocolLimits } from './limits.ts';
 import type { QueryStart, RunningQueries } from './running-queries.ts';
+import { batchLimits } from './batch-limits.ts';
+import { StartedQuery } from './started-query.ts';
 import {
   atomText,
   batchText,
@@ -32,8 +32,8 @@ export interface QuerySessionOptions {
   readonly queries: RunningQueries;
   readonly client: QueryStart['client'];
   readonly send: (token: bigint, json: string) => void;
-  /** Resolves when the client has room for an answer of so many bytes; 0 for one of unknown size. */
-  readonly reserve: (bytes: number) => Promise<void>;
+  /** Room at the client for an answer of so many bytes, 0 for one of unknown size: undefined when it is there. */
+  readonly reserve: (bytes: number) => Promise<void> | undefined;
   readonly release: (bytes: number) => void;
   /** Of answers that the client has not taken. */
   readonly queuedBytes: () => number;
@@ -45,32 +45,15 @@ export interface QuerySessionOptions {
 
 interface OpenCursor {
   readonly cursor: Cursor;
-  readonly options: SessionOptions;
-  readonly abort: AbortController;
+  readonly query: StartedQuery;
   isBusy: boolean;
 }
-
-/** How far a query has come. */
-interface Run {
-  readonly token: bigint;
-  readonly term: unknown;
-  readonly options: GlobalOptions;
-  /** Those of them that are the connection's. */
-  readonly own: SessionOptions;
-  readonly abort: AbortController;
-}
-
-/** The first batch is smaller, so that it comes sooner. */
-const firstBatchDivisor = 4;
-const batchBytes = 1_048_576;
-const batchRows = 100_000;
-const batchSeconds = 0.5;
 
 export class QuerySession {
   readonly #options: QuerySessionOptions;
   readonly #cursors = new Map<bigint, OpenCursor>();
   /** Of queries that have no cursor yet. */
-  readonly #starting = new Map<bigint, AbortController>();
+  readonly #starting = new Map<bigint, StartedQuery>();
   /** From the request to its answer, without the batches of open cursors. */
   readonly #starts = new Set<Promise<void>>();
   /** Batches and waits; those of feeds, which may take for ever, do not count. */
@@ -106,7 +89,7 @@ export class QuerySession {
     this.#closed = true;
     const busy = [...this.#cursors.values()].filter(({ isBusy }) => isBusy).length;
     this.#options.counters.queriesAborted += this.#starting.size + busy;
-    for (const abort of this.#starting.values()) abort.abort(gone());
+    for (const query of this.#starting.values()) query.abort(gone());
     for (const open of this.#cursors.values()) release(open);
     this.#cursors.clear();
   }
@@ -132,21 +115,32 @@ export class QuerySession {
   }
 
   #start(token: bigint, term: unknown, options: GlobalOptions): void {
+    const { send, counters, queries, start, client, reserve } = this.#options;
     if (this.#cursors.has(token) || this.#starting.has(token)) {
-      this.#options.send(token, clientErrorText(`ERROR: duplicate token ${token}`));
+      send(token, clientErrorText(`ERROR: duplicate token ${token}`));
       return;
     }
-    this.#options.counters.queries += 1;
-    const abort = new AbortController();
-    this.#starting.set(token, abort);
-    const own = readSessionOptions(options);
-    const { noreply: isQuiet } = own;
-    const end = this.#listed(term, abort);
-    const run = this.#run({ token, term, options, own, abort })
-      .catch((error: unknown) => {
-        this.#starting.delete(token);
-        this.#failed(token, error, isQuiet);
-      })
+    counters.queries += 1;
+    const query = new StartedQuery({ token, term, options, user: start.user, client });
+    this.#starting.set(token, query);
+    // Until what it answers is called, the query can be seen and ended.
+    const end = queries.begin(query);
+    try {
+      const room = query.own.noreply ? undefined : reserve(0);
+      const running = room === undefined ? this.#run(query) : room.then(() => this.#run(query));
+      if (running === undefined) return end();
+      this.#await(query, running, end);
+    } catch (error) {
+      this.#startFailed(query, error);
+      end();
+    }
+    return undefined;
+  }
+
+  /** The query, or the first batch of its cursor, is not there yet. */
+  #await(query: StartedQuery, running: Promise<void>, end: () => void): void {
+    const run = running
+      .catch((error: unknown) => this.#startFailed(query, error))
       .finally(() => {
         end();
         this.#starts.delete(run);
@@ -155,38 +149,39 @@ export class QuerySession {
     this.#starts.add(run);
   }
 
-  async #run(query: Run): Promise<void> {
-    const { engine, start, send, reserve } = this.#options;
-    const { token, term, options, own, abort } = query;
-    const { noreply: isQuiet } = own;
-    if (!isQuiet) await reserve(0);
-    const session = { user: start.user, signal: abort.signal };
-    const outcome = await engine.run(term, options, session);
+  /** Undefined when the query needed no waiting and has its answer. */
+  #run(query: StartedQuery): Promise<void> | undefined {
+    const outcome = this.#options.engine.run(query.term, query.options, query);
+    return outcome instanceof Promise
+      ? outcome.then((found) => this.#answer(query, found))
+      : this.#answer(query, outcome);
+  }
+
+  #answer(query: StartedQuery, outcome: Outcome): Promise<void> | undefined {
+    const { token, own } = query;
     // Before the answer: it is the client's leave to use the token again.
     this.#starting.delete(token);
-    if (outcome.type === 'atom') {
-      if (isQuiet) return;
-      const text = atomText(outcome.json, own);
-      this.#requireRoom(text.length);
-      send(token, text);
-      return;
+    if (outcome.type === 'sequence') return this.#firstBatch(query, outcome.cursor);
+    if (own.noreply) return undefined;
+    const text = atomText(outcome.json, own);
+    this.#requireRoom(text.length);
+    this.#options.send(token, text);
+    return undefined;
+  }
+
+  #firstBatch(query: StartedQuery, cursor: Cursor): Promise<void> | undefined {
+    const { token, own } = query;
+    const open = { cursor, query, isBusy: true };
+    if (own.noreply || this.#closed) {
+      release(open);
+      return undefined;
     }
-    const open = { cursor: outcome.cursor, options: own, abort, isBusy: true };
-    if (isQuiet || this.#closed) return release(open);
     if (this.#cursors.size >= this.#options.limits.cursorsMax) {
       release(open);
       throw new RuntimeError(errorType.resourceLimit, this.#tooManyCursors(), []);
     }
     this.#cursors.set(token, open);
-    const divisor = own.first_batch_scaledown_factor ?? firstBatchDivisor;
-    await this.#counted(open, () => this.#batch(token, open, divisor));
-  }
-
-  /** Until what it answers is called, the query can be seen and ended. */
-  #listed(term: unknown, abort: AbortController): () => void {
-    const { queries, client, start } = this.#options;
-    const { user } = start;
-    return queries.begin({ user, client, term, abort: (reason) => abort.abort(reason) });
+    return this.#counted(open, () => this.#batch(open, true));
   }
 
   #requireRoom(bytes: number): void {
@@ -202,19 +197,21 @@ export class QuerySession {
     return `Too many open cursors on this connection (${this.#options.limits.cursorsMax}): read them to their end or close them.`;
   }
 
-  async #batch(token: bigint, open: OpenCursor, divisor: number): Promise<void> {
+  async #batch(open: OpenCursor, isFirst: boolean): Promise<void> {
     const { send, reserve, limits } = this.#options;
-    const { cursor, options, abort } = open;
-    const batchLimits = limitsOf(options, divisor, limits);
+    const { cursor, query } = open;
+    const { token, own } = query;
+    const wanted = batchLimits(own, limits, isFirst);
     // A feed may wait for ever, and keeps nothing from others by that.
-    const room = cursor.notes.length > 0 ? 0 : batchLimits.maxBytes;
-    await reserve(room);
+    const room = cursor.notes.length > 0 ? 0 : wanted.maxBytes;
+    const waiting = reserve(room);
+    if (waiting !== undefined) await waiting;
     try {
-      const batch = await cursor.next(batchLimits, abort.signal);
+      const batch = await cursor.next(wanted, query.signal);
       if (this.#cursors.get(token) !== open) return this.#stopped(token);
       open.isBusy = false;
       if (batch.done) this.#cursors.delete(token);
-      send(token, batchText(batch, cursor.notes, options));
+      send(token, batchText(batch, cursor.notes, own));
     } catch (error) {
       if (this.#cursors.get(token) !== open) return this.#stopped(token);
       this.#cursors.delete(token);
@@ -234,7 +231,7 @@ export class QuerySession {
     const open = this.#cursors.get(token);
     if (open === undefined || open.isBusy) return this.#unknown(token);
     open.isBusy = true;
-    void this.#counted(open, () => this.#batch(token, open, 1))
+    void this.#counted(open, () => this.#batch(open, false))
       .catch((error: unknown) => this.#failed(token, error, false))
       .finally(() => this.#options.ended());
     return undefined;
@@ -273,6 +270,11 @@ export class QuerySession {
     }
   }
 
+  #startFailed({ token, own }: StartedQuery, error: unknown): void {
+    this.#starting.delete(token);
+    this.#failed(token, error, own.noreply);
+  }
+
   #failed(token: bigint, error: unknown, isQuiet: boolean): void {
     const text = queryErrorText(error);
     // An aborted query fails with whatever its parts say to that.
@@ -284,20 +286,7 @@ export class QuerySession {
 
 const gone = (): Error => new Error('the client disconnected');
 
-function release({ cursor, abort }: Pick<OpenCursor, 'cursor' | 'abort'>): void {
-  abort.abort(gone());
+function release({ cursor, query }: Pick<OpenCursor, 'cursor' | 'query'>): void {
+  query.abort(gone());
   cursor.close();
-}
-
-function limitsOf(
-  options: SessionOptions,
-  divisor: number,
-  limits: ProtocolLimits,
-): { maxRows: number; maxBytes: number; maxMilliseconds: number } {
-  const scaled = (most: number): number => Math.max(1, Math.floor(most / divisor));
-  return {
-    maxRows: scaled(options.max_batch_rows ?? batchRows),
-    maxBytes: Math.min(scaled(options.max_batch_bytes ?? batchBytes), limits.batchBytesMax),
-    maxMilliseconds: (options.max_batch_seconds ?? batchSeconds) * 1_000,
-  };
 }

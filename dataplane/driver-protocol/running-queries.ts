@@ -7,7 +7,8 @@ export interface QueryStart {
   readonly abort: (reason: Error) => void;
 }
 
-interface Entry extends QueryStart {
+interface Entry {
+  readonly query: QueryStart;
   readonly startedAtMs: number;
   id: string | undefined;
 }
@@ -28,8 +29,8 @@ export class RunningQueries {
   }
 
   /** Answers what is called at the end of the query. */
-  begin(start: QueryStart): () => void {
-    const entry = { ...start, startedAtMs: this.#now(), id: undefined };
+  begin(query: QueryStart): () => void {
+    const entry = { query, startedAtMs: this.#now(), id: undefined };
     this.#entries.add(entry);
     return () => void this.#entries.delete(entry);
   }
@@ -39,7 +40,8 @@ export class RunningQueries {
     return [...this.#entries].map((entry) => {
       // Most queries end before anybody looks: only who is listed gets an id.
       entry.id ??= this.#uuid();
-      const { id, user, client, term, startedAtMs } = entry;
+      const { id, startedAtMs } = entry;
+      const { user, client, term } = entry.query;
       return { id, user, client, term, runningMs: now - startedAtMs };
     });
   }
@@ -47,7 +49,7 @@ export class RunningQueries {
   /** Whether such a query runs. */
   cancel(id: string, reason: Error): boolean {
     const found = [...this.#entries].find((entry) => entry.id === id);
-    found?.abort(reason);
+    found?.query.abort(reason);
     return found !== undefined;
   }
 }

@@ -4,7 +4,7 @@ import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
 import type { Context } from './compiled.ts';
 import { StreamCursor } from './cursor.ts';
-import type { GlobalOptions, Outcome, QueryEngine } from './engine.ts';
+import type { GlobalOptions, Outcome, QueryEngine, QueryOrigin } from './engine.ts';
 import type { Environment } from './environment.ts';
 import { logic, spoken } from './failure.ts';
 import { compileFunction } from './function-term.ts';
@@ -31,11 +31,15 @@ import { itemsOf, streamFrom } from './terms/sequence-tools.ts';
 export function createQueryEngine(world: Environment): QueryEngine {
   const environment = withSystemDatabase(world);
   return {
-    async run(term, options, session): Promise<Outcome> {
+    run(term, options, origin): Outcome | Promise<Outcome> {
       try {
-        const context = contextOf(environment, options, session);
-        const value = await compile(term, context).run(noScope);
-        return await outcomeOf(value, context);
+        const context = contextOf(environment, options, origin);
+        const value = compile(term, context).run(noScope);
+        const outcome =
+          value instanceof Promise
+            ? value.then((found) => outcomeOf(found, context))
+            : outcomeOf(value, context);
+        return outcome instanceof Promise ? outcome.catch(failed) : outcome;
       } catch (error) {
         throw spoken(error);
       }
@@ -43,11 +47,11 @@ export function createQueryEngine(world: Environment): QueryEngine {
   };
 }
 
-function contextOf(
-  environment: Environment,
-  options: GlobalOptions,
-  session: { readonly user: string; readonly signal: AbortSignal },
-): Context {
+function failed(error: unknown): never {
+  throw spoken(error);
+}
+
+function contextOf(environment: Environment, options: GlobalOptions, origin: QueryOrigin): Context {
   const turn = new Turn();
   const pause = async (): Promise<void> => {
     await environment.pause();
@@ -57,8 +61,10 @@ function contextOf(
   const contextWith = ({ arrayLimit, database, termOptions }: QueryOptions): Context => ({
     environment: { ...environment, pause },
     turn,
-    signal: session.signal,
-    user: session.user,
+    get signal() {
+      return origin.signal;
+    },
+    user: origin.user,
     nowMs: environment.now(),
     indexValues: compileIndexValues,
     compileFunction,
@@ -69,9 +75,9 @@ function contextOf(
   return contextWith(queryOptions(options, contextWith));
 }
 
-async function outcomeOf(value: Value, context: Context): Promise<Outcome> {
+function outcomeOf(value: Value, context: Context): Outcome | Promise<Outcome> {
   if (value instanceof RowValue) return { type: 'atom', json: value.row?.text ?? 'null' };
-  if (isGrouped(value)) return { type: 'atom', json: await groupedText(value, context) };
+  if (isGrouped(value)) return groupedText(value, context).then(atom);
   if (value instanceof ArraySelection)
     return { type: 'atom', json: `[${value.items.map(textOfItem).join(',')}]` };
   if (isSequence(value) && !Array.isArray(value))
@@ -85,8 +91,10 @@ async function outcomeOf(value: Value, context: Context): Promise<Outcome> {
     throw logic(
       `Query result must be of type DATUM, GROUPED_DATA, or STREAM (got ${value.errorName}).`,
     );
-  return { type: 'atom', json: answerText(datumOf(value)) };
+  return atom(answerText(datumOf(value)));
 }
+
+const atom = (json: string): Outcome => ({ type: 'atom', json });
 
 /** Between the batches of an answer the node has time for others. */
 const inTurns = (stream: Stream, { turn }: Context): Stream => ({

@@ -33,12 +33,16 @@ export type Outcome =
 
 export interface QueryEngine {
   /**
-   * Compiles and starts a query. Rejects with a QueryError (query/errors.ts) for everything that
-   * the client did wrong or that could not be had; any other exception is a bug.
+   * Compiles and starts a query. Answers at once when nothing in it waits. Throws or rejects with a
+   * QueryError (query/errors.ts) for everything that the client did wrong or that could not be had; any
+   * other exception is a bug.
    */
-  run(
-    term: unknown,
-    options: GlobalOptions,
-    session: { readonly user: string; readonly signal: AbortSignal },
-  ): Promise<Outcome>;
+  run(term: unknown, options: GlobalOptions, session: QueryOrigin): Outcome | Promise<Outcome>;
+}
+
+/** Who asks, and until when. */
+export interface QueryOrigin {
+  readonly user: string;
+  /** Asked for by what waits only: a signal costs as much as a small query. */
+  readonly signal: AbortSignal;
 }

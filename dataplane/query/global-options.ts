@@ -94,8 +94,16 @@ const termOptionNames: ReadonlySet<string> = new Set(
 
 export type SessionOptions = OptionValues<typeof sessionOptions>;
 
+const absentOptions = Object.freeze(
+  Object.fromEntries(
+    Object.entries(sessionOptions).map(([name, { otherwise }]) => [name, otherwise]),
+  ),
+) as unknown as SessionOptions;
+
 /** What the connection needs to know. What an option may not hold, the engine refuses when it runs. */
 export function readSessionOptions(given: GlobalOptions): SessionOptions {
+  // Most queries have none of them.
+  if (!Object.keys(given).some((name) => Object.hasOwn(sessionOptions, name))) return absentOptions;
   const values: Record<string, unknown> = {};
   for (const [name, declared] of Object.entries(sessionOptions)) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;

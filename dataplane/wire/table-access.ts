@@ -42,9 +42,14 @@ export interface BatchSource<T> {
   close(): void;
 }
 
+/** Of a query. The signal costs as much as a small query: only what waits asks for it. */
+interface Abortable {
+  readonly signal: AbortSignal;
+}
+
 export interface TableAccess {
   /** Rejects with a `damagedDocument` failure for a document that cannot be read; so do scans. */
-  get(key: Uint8Array, signal: AbortSignal): Row | undefined | Promise<Row | undefined>;
+  get(key: Uint8Array, query: Abortable): Row | undefined | Promise<Row | undefined>;
   scan(range: EncodedRange, order: Order): BatchSource<Row>;
   scanIndex(index: string, range: EncodedRange, order: Order): BatchSource<IndexRow>;
   /** Of the whole table, without reading it. */

@@ -86,7 +86,7 @@ export class Port {
     { connectionsMax = 100, ...limits }: Partial<ProtocolLimits> & { connectionsMax?: number },
   ) {
     const engine: QueryEngine = {
-      run: async (term, options, { signal }) => run(term, signal, options),
+      run: (term, options, { signal }) => run(term, signal, options),
     };
     const guard = new LoginGuard(this.clock);
     this.server = new DriverServer({

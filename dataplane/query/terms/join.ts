@@ -87,7 +87,7 @@ async function matchesOf(
 ): Promise<Inner> {
   const start = encodeKey(key);
   if (index === table.info.primaryKey) {
-    const row = await table.access.get(start, context.signal);
+    const row = await table.access.get(start, context);
     return row === undefined ? [] : [pair(left, new StoredRow(row))];
   }
   const range = { start, end: keyEnd(start) };
