@@ -1,6 +1,7 @@
 import { allEnded } from '../common/all-ended.ts';
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
+import type { Clock, Timer } from '../common/clock.ts';
 import { spawn } from '../common/spawn.ts';
 import { writeMark } from '../integrity/damage-mark.ts';
 import type { Damage } from '../integrity/damage.ts';
@@ -32,6 +33,7 @@ import type { TouchedKeys } from './touched-keys.ts';
  */
 export interface ApplierOptions {
   readonly store: ApplyStore;
+  readonly clock: Clock;
   /** Indexes of a table's group now; undefined when the table was dropped. */
   indexesOf(group: number): readonly AppliedIndex[] | undefined;
   /** Walks that count keyspaces again at this moment. */
@@ -125,7 +127,7 @@ export class Applier {
   /** Why the store cannot be built on: nothing is applied behind a gap, and the log keeps everything. */
   #failure: Error | undefined;
   #log: GroupLog | undefined;
-  #checkpointTimer: NodeJS.Timeout | undefined;
+  #checkpointTimer: Timer | undefined;
   #checkpointing: Promise<void> | undefined;
   #stopped = false;
 
@@ -198,7 +200,7 @@ export class Applier {
   /** Applies what waits, flushes, and lets the log go of it. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#checkpointTimer);
+    this.#checkpointTimer?.cancel();
     try {
       await this.drained();
     } finally {
@@ -256,9 +258,9 @@ export class Applier {
   async #gather(): Promise<void> {
     if (this.#isEnough || this.#drains.length > 0 || this.#options.isAwaited()) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, gatherMs);
+      const timer = this.#options.clock.timer(gatherMs, resolve);
       this.#wake = (): void => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });
@@ -274,7 +276,8 @@ export class Applier {
   }
 
   #applyInto(transaction: WriteTransaction): ApplyItem[] {
-    const deadline = performance.now() + sliceMs;
+    const { clock } = this.#options;
+    const deadline = clock.now() + sliceMs;
     const statistics = new StatisticsChanges(this.#options.walks);
     const positions = new Map<number, number>();
     let [count, operations] = [0, 0];
@@ -284,7 +287,7 @@ export class Applier {
       if (item.type === 'metadata') metadata = item.state;
       count += 1;
       operations += operationsOf(item);
-      if (operations >= operationsPerSliceMax || performance.now() > deadline) break;
+      if (operations >= operationsPerSliceMax || clock.now() > deadline) break;
     }
     statistics.write(transaction);
     this.#options.failures.save(transaction);
@@ -356,13 +359,12 @@ export class Applier {
   /** While there is no end of entries, too. */
   #checkpointLater(): void {
     if (this.#stopped || this.#checkpointTimer !== undefined) return;
-    this.#checkpointTimer = setTimeout(() => {
+    this.#checkpointTimer = this.#options.clock.timer(checkpointMs, () => {
       this.#checkpointTimer = undefined;
       this.#checkpointing = Promise.resolve(this.#checkpointing)
         .then(() => this.checkpoint())
         .catch((error: unknown) => this.#options.failed(error as Error));
-    }, checkpointMs);
-    this.#checkpointTimer.unref();
+    });
   }
 
   /**

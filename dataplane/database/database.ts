@@ -7,7 +7,6 @@ import { releaseGroup } from '../apply/release-group.ts';
 import { Replay } from '../apply/replay.ts';
 import { allEnded } from '../common/all-ended.ts';
 import { assert } from '../common/assert.ts';
-import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import { CorruptionRegistry } from '../integrity/corruption-registry.ts';
@@ -88,6 +87,7 @@ export class Database {
     this.#indexes = this.#newIndexes();
     this.#applier = new Applier({
       store: options.store,
+      clock: options.clock,
       indexesOf: (group) => this.#indexesOf(group),
       walks: this.#walks,
       failures: this.#indexes.failures,
@@ -110,6 +110,7 @@ export class Database {
     });
     this.#background = new Background({
       store: options.store,
+      clock: options.clock,
       state: () => this.#state,
       isDamaged: (group) => this.corruption.groups.of(group) !== undefined,
       index: (keyspace) => this.index(keyspace),
@@ -122,6 +123,7 @@ export class Database {
     });
     this.#scrubber = new Scrubber({
       store: options.store,
+      clock: options.clock,
       walks: this.#walks,
       state: () => this.#state,
       index: (keyspace) => this.index(keyspace),
@@ -135,6 +137,7 @@ export class Database {
     });
     this.transfers = new Transfers({
       store: options.store,
+      clock: options.clock,
       applier: this.#applier,
       state: () => this.#state,
       change: (command) => this.change(command),
@@ -300,11 +303,11 @@ export class Database {
   }
 
   /**
-   * Looks at every row and index entry once: marks tables that are damaged, and builds indexes anew.
-   * With a clock it takes its time; answers what it found.
+   * Reads every row and index entry once, without pauses: marks damaged tables and rebuilds damaged indexes.
+   * Resolves with what it found.
    */
-  scrub(clock?: Pick<Clock, 'sleep'>): Promise<readonly Finding[]> {
-    return this.#scrubber.pass(clock);
+  scrub(): Promise<readonly Finding[]> {
+    return this.#scrubber.pass();
   }
 
   /** Scrubs from time to time, and says what came of it, until the database stops. */

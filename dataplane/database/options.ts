@@ -1,3 +1,4 @@
+import type { Clock } from '../common/clock.ts';
 import type { DocumentCodec } from '../datum/document-codec.ts';
 import type { Damage } from '../integrity/damage.ts';
 import type { ApplyStore, StoreStatistics } from '../kv/store.ts';
@@ -8,6 +9,7 @@ import type { FailedIndex, PlaceOfIndex } from './table-indexes.ts';
 
 export interface DatabaseOptions {
   readonly store: ApplyStore;
+  readonly clock: Clock;
   openLog(replay: LogReplay): Promise<GroupLog>;
   readonly codec: DocumentCodec;
   readonly compileIndex: CompileIndex;

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../common/clock.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import type { TableChanges } from '../metadata/changes.ts';
 import type { MetadataCommand } from '../metadata/command.ts';
@@ -16,6 +16,7 @@ import type { IndexBuild } from './index-build.ts';
  */
 export interface BackgroundOptions extends Pick<IndexBuild, 'saveFailures' | 'damagedDocument'> {
   readonly store: ApplyStore;
+  readonly clock: Clock;
   state(): MetadataState;
   /** Of a table that is not served: nothing of it is read. */
   isDamaged(group: number): boolean;
@@ -78,7 +79,7 @@ export class Background {
   }
 
   async #build(table: TableRecord, keyspace: number): Promise<void> {
-    const { store, signal } = this.#options;
+    const { store, clock, signal } = this.#options;
     const index = this.#options.index(keyspace);
     if (index === undefined) return;
     const isWanted = (): boolean => this.#options.index(keyspace) !== undefined;
@@ -93,6 +94,7 @@ export class Background {
       await buildIndex(store, {
         keyspace: table.keyspace,
         index,
+        clock,
         isWanted,
         flushed,
         saveFailures,
@@ -116,7 +118,7 @@ export class Background {
       } catch (error) {
         if (!isRefusal(error)) throw error;
       }
-      await delay(againAfterMs, undefined, { signal: this.#options.signal });
+      await this.#options.clock.sleep(againAfterMs, this.#options.signal);
     }
   }
 
@@ -141,9 +143,9 @@ export class Background {
   }
 
   #startClearing(piece: Garbage): void {
-    const { store, signal } = this.#options;
+    const { store, clock, signal } = this.#options;
     this.#inBackground(piece.keyspace, async () => {
-      await clearKeyspace(store, piece, signal);
+      await clearKeyspace(store, piece, { clock, signal });
       // After a power cut the log would know of a removal that the medium does not have.
       await store.flushed();
       await this.#change({ type: 'cleared', keyspace: piece.keyspace });

@@ -1,4 +1,5 @@
 import { copyBytes } from '../common/bytes.ts';
+import type { Clock } from '../common/clock.ts';
 import type { ApplyStore, DatabaseName, WriteTransaction } from '../kv/store.ts';
 import type { Garbage, MetadataState } from '../metadata/state.ts';
 import { storedRange } from '../table/key-range.ts';
@@ -10,12 +11,13 @@ import { eachInSlice } from './slice.ts';
 export async function clearKeyspace(
   store: ApplyStore,
   garbage: Garbage,
-  signal: AbortSignal,
+  { clock, signal }: { readonly clock: Pick<Clock, 'now'>; readonly signal: AbortSignal },
 ): Promise<void> {
   const clear = (transaction: WriteTransaction): boolean => {
-    if (clearSlice(transaction, garbage)) return true;
+    if (clearSlice(transaction, garbage, clock)) return true;
     // What its log had for it in quarantine.
-    if (clearSlice(transaction, { keyspace: garbage.keyspace, database: 'chunk' })) return true;
+    if (clearSlice(transaction, { keyspace: garbage.keyspace, database: 'chunk' }, clock))
+      return true;
     for (const key of metaKeysOf(garbage.keyspace)) transaction.remove('meta', key);
     return false;
   };
@@ -27,10 +29,11 @@ export async function clearKeyspace(
 export function clearSlice(
   transaction: WriteTransaction,
   { keyspace, database }: { readonly keyspace: number; readonly database: DatabaseName },
+  clock: Pick<Clock, 'now'>,
 ): boolean {
   const range = storedRange(keyspace, {}, 'ascending');
   const keys: Uint8Array[] = [];
-  const { last } = eachInSlice(transaction, database, range, (key) => keys.push(key));
+  const { last } = eachInSlice(transaction, { database, range, clock }, (key) => keys.push(key));
   for (const key of keys) transaction.remove(database, key);
   return last !== undefined;
 }

@@ -35,8 +35,6 @@ class Ending {
   readonly delayed: string[] = [];
   readonly expiry: Expiry;
   isRefused = false;
-  /** Of the day: the start of the test is second 0. */
-  seconds = 0;
   readonly database: Database;
 
   constructor(database: Database) {
@@ -44,10 +42,18 @@ class Ending {
     this.expiry = new Expiry({
       tables: () => database.expiringTables(),
       isRefused: () => this.isRefused,
-      now: () => this.seconds * 1_000,
       clock: this.clock,
       delayed: (table, error) => this.delayed.push(`${table}: ${error.message}`),
     });
+  }
+
+  /** Of the day: the start of the test is second 0. */
+  get seconds(): number {
+    return this.clock.timeOfDayMs / 1_000;
+  }
+
+  set seconds(value: number) {
+    this.clock.timeOfDayMs = value * 1_000;
   }
 
   static async open(world: World, store?: CutStore): Promise<Ending> {
@@ -203,10 +209,10 @@ describe('the expiry of documents', () => {
     expect(expiring?.field).to.equal('ends');
     database.corruption.groups.mark(1, { code: 'storage.corrupt', message: 'It is damaged.' });
     expect(database.expiringTables()).to.deep.equal([]);
+    world.seconds = 5;
     const late = new Expiry({
       tables: () => (expiring === undefined ? [] : [expiring]),
       isRefused: () => false,
-      now: () => 5_000,
       clock: world.clock,
       delayed: (table, error) => world.delayed.push(`${table}: ${error.message}`),
     });

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { successor } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
@@ -29,9 +28,7 @@ export interface ExpiryOptions {
   tables(): readonly ExpiringTable[];
   /** Whether deletions are refused, for lack of room. */
   isRefused(): boolean;
-  /** Milliseconds since 1970. */
-  now(): number;
-  readonly clock: Pick<Clock, 'sleep'>;
+  readonly clock: Pick<Clock, 'sleep' | 'timeOfDay' | 'yield'>;
   /** Hears why documents of a table stay for now; once until they go again. */
   delayed(table: string, error: Error): void;
 }
@@ -88,7 +85,7 @@ export class Expiry {
 
   /** How long ago the oldest document was due that is still there; 0 when none is. */
   get lagMs(): number {
-    const now = this.#options.now();
+    const now = this.#options.clock.timeOfDay();
     return Math.max(0, ...[...this.#oldestMs.values()].map((dueMs) => now - dueMs));
   }
 
@@ -143,13 +140,13 @@ export class Expiry {
     const { index } = table;
     let position = this.#positions.get(index) ?? timeKeys.start;
     for (let batch = 0; batch < batchesMax; batch += 1) {
-      const now = this.#options.now();
+      const now = this.#options.clock.timeOfDay();
       const found = findDue(table, position, now);
       if (position === timeKeys.start) this.#note(index, found.firstMs);
       if (found.keys.length > 0) {
         if (this.#options.isRefused()) return lookMsMax;
         deletions.push(this.#delete(table, found.keys, signal));
-        await nextTurn();
+        await this.#options.clock.yield();
       }
       if (!found.isMore) {
         // What comes next begins at the start again: the entries before it are gone, or not due.
@@ -170,7 +167,8 @@ export class Expiry {
     keys: readonly Uint8Array[],
     signal: AbortSignal,
   ): Promise<Error | undefined> {
-    const evaluate = (old: Datum): Datum => (isDue(old, field, this.#options.now()) ? null : old);
+    const evaluate = (old: Datum): Datum =>
+      isDue(old, field, this.#options.clock.timeOfDay()) ? null : old;
     const edits = keys.map((key): Edit => ({ key, evaluate }));
     try {
       const outcomes = await group.edit(edits, 'hard', signal);

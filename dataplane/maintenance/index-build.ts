@@ -2,6 +2,7 @@ import { allEnded } from '../common/all-ended.ts';
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { successor } from '../common/bytes.ts';
+import type { Clock } from '../common/clock.ts';
 import type { ApplyStore, ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { entriesOf } from '../table/apply.ts';
 import type { AppliedIndex } from '../table/apply.ts';
@@ -36,6 +37,7 @@ export interface IndexBuild {
   /** Of the table's rows. */
   readonly keyspace: number;
   readonly index: AppliedIndex;
+  readonly clock: Pick<Clock, 'now'>;
   /** False once the index was dropped: the rest of the build would be for nothing. */
   isWanted(): boolean;
   /** What was built so far is on the medium. */
@@ -90,16 +92,17 @@ export async function buildIndex(store: ApplyStore, build: IndexBuild): Promise<
 }
 
 function buildSlice(transaction: WriteTransaction, build: IndexBuild): boolean {
-  const { keyspace, index } = build;
+  const { keyspace, index, clock } = build;
   if (findStatistics(transaction, index.keyspace) === undefined) {
-    beginCount(transaction, index.keyspace);
+    beginCount(transaction, index.keyspace, clock);
     return true;
   }
   const before = readProgress(transaction, index.keyspace);
   const statistics = new StatisticsChange(index.keyspace);
   const whole = storedRange(keyspace, {}, 'ascending');
   const start = before === undefined ? whole.start : successor(before.cursor);
-  const slice = eachInSlice(transaction, 'data', { start, end: whole.end }, (key, value) => {
+  const from = { database: 'data', range: { start, end: whole.end }, clock } as const;
+  const slice = eachInSlice(transaction, from, (key, value) => {
     const text = textOf(key, value, build);
     for (const entry of entriesOf(index, key.subarray(4), text).values()) {
       // A write may have put it before.
@@ -136,8 +139,12 @@ function textOf(
  * Entries are counted from nothing: those that writes have put before are removed and come again with
  * their rows, as do those of a release that did not count them.
  */
-function beginCount(transaction: WriteTransaction, keyspace: number): void {
-  if (clearSlice(transaction, { keyspace, database: 'index' })) return;
+function beginCount(
+  transaction: WriteTransaction,
+  keyspace: number,
+  clock: Pick<Clock, 'now'>,
+): void {
+  if (clearSlice(transaction, { keyspace, database: 'index' }, clock)) return;
   removeProgress(transaction, keyspace);
   writeStatistics(transaction, keyspace);
 }

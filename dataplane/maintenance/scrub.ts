@@ -1,3 +1,4 @@
+import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import type { ApplyStore, WriteTransaction } from '../kv/store.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
@@ -14,6 +15,7 @@ import { recounted } from '../table/statistics.ts';
  */
 export interface ScrubHost {
   readonly store: ApplyStore;
+  readonly clock: Pick<Clock, 'now'>;
   /** Where whoever changes a keyspace finds its walk. */
   readonly walks: Map<number, KeyspaceWalk>;
   /** False once the keyspace was dropped or is marked as damaged. */
@@ -100,9 +102,9 @@ function scrubSlice(transaction: WriteTransaction, scrub: KeyspaceScrub, host: S
   const { target, seen } = scrub;
   if (!host.isWanted(target)) return undefined;
   host.walks.set(target.keyspace, scrub.walk);
-  const started = performance.now();
+  const started = host.clock.now();
   const before = { ...seen };
-  const isOver = (): boolean => performance.now() > started + sliceMs;
+  const isOver = (): boolean => host.clock.now() > started + sliceMs;
   let goesOn = false;
   try {
     goesOn = scrub.slice(transaction, { rows: sliceRows, isOver });
@@ -113,7 +115,7 @@ function scrubSlice(transaction: WriteTransaction, scrub: KeyspaceScrub, host: S
     scrub.failed(error);
   }
   const [rows, bytes] = [seen.rows - before.rows, seen.bytes - before.bytes];
-  return { goesOn, rows, bytes, ms: performance.now() - started };
+  return { goesOn, rows, bytes, ms: host.clock.now() - started };
 }
 
 /** A checksum is wrong, or the store met something that it cannot read: its errors have numbers. */

@@ -21,6 +21,7 @@ import {
 import type { World } from '../database/testing/world.ts';
 import type { DatabaseName } from '../kv/store.ts';
 import { keyspaceKey } from '../table/envelope.ts';
+import { machineClock } from '../node/clock.ts';
 
 const names = Array.from({ length: 1_200 }, (_, n) => `k${String(n).padStart(4, '0')}`);
 
@@ -98,7 +99,8 @@ describe('the scrub of a database', () => {
   it('goes on from time to time, a few minutes after the start for the first time', async () => {
     const sleeps: number[] = [];
     const passes: number[] = [];
-    const clock: Pick<Clock, 'sleep'> = {
+    const clock: Clock = {
+      ...machineClock,
       sleep: async (ms) => {
         if (ms > 60_000) sleeps.push(ms);
         await Promise.resolve();
@@ -106,8 +108,9 @@ describe('the scrub of a database', () => {
         if (sleeps.length > 2) throw new Error('stopped');
       },
     };
+    await database.stop();
+    database = await open(next(world), { clock });
     const running = database.scrubAlways({
-      clock,
       intervalMs: 3_600_000,
       passed: (found) => passes.push(found.length),
     });

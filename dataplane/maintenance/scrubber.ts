@@ -18,6 +18,7 @@ import type { Scrubbed, ScrubHost } from './scrub.ts';
  * anew, because its table has everything that it needs; a damaged table is not served any more.
  */
 export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
   state(): MetadataState;
   /** Undefined for one that is gone or has failed. */
   readonly index: (keyspace: number) => AppliedIndex | undefined;
@@ -53,7 +54,6 @@ const shareOfCore = 0.05;
 const firstPassMs = 5 * 60_000;
 
 export interface ScrubPlan {
-  readonly clock: Pick<Clock, 'sleep'>;
   /** From the end of a pass to the next one. */
   readonly intervalMs: number;
   /** Hears what a pass found. */
@@ -77,11 +77,11 @@ export class Scrubber {
   }
 
   /** Looks at everything from time to time. */
-  async run({ clock, intervalMs, passed }: ScrubPlan): Promise<void> {
-    const { signal } = this.#options;
+  async run({ intervalMs, passed }: ScrubPlan): Promise<void> {
+    const { clock, signal } = this.#options;
     await clock.sleep(firstPassMs, signal);
     for (;;) {
-      passed(await this.pass(clock));
+      passed(await this.pass({ isPaced: true }));
       await clock.sleep(intervalMs, signal);
     }
   }
@@ -92,15 +92,15 @@ export class Scrubber {
   }
 
   /**
-   * Looks at everything once, without pauses unless a clock is given, and after the pass that is under
-   * way. Answers what it found.
+   * Looks at everything once, after the pass that is under way. A paced one leaves most of a core to others.
+   * Resolves with what it found.
    */
-  pass(clock?: Pick<Clock, 'sleep'>): Promise<readonly Finding[]> {
-    return this.#turns.run(() => this.#pass(clock));
+  pass({ isPaced } = { isPaced: false }): Promise<readonly Finding[]> {
+    return this.#turns.run(() => this.#pass(isPaced));
   }
 
-  async #pass(clock?: Pick<Clock, 'sleep'>): Promise<readonly Finding[]> {
-    const { signal } = this.#options;
+  async #pass(isPaced: boolean): Promise<readonly Finding[]> {
+    const { clock, signal } = this.#options;
     const found: Finding[] = [];
     const host: ScrubHost = {
       ...this.#options,
@@ -108,7 +108,7 @@ export class Scrubber {
       sliced: async ({ rows, bytes, ms }) => {
         this.counters.rows += rows;
         this.counters.bytes += bytes;
-        await clock?.sleep(ms / shareOfCore - ms, signal);
+        if (isPaced) await clock.sleep(ms / shareOfCore - ms, signal);
       },
     };
     for (const target of this.#targets()) {

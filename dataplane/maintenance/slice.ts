@@ -1,3 +1,4 @@
+import type { Clock } from '../common/clock.ts';
 import type { DatabaseName, WriteTransaction } from '../kv/store.ts';
 
 /** Work beside the requests goes in slices that never hold the store for long. */
@@ -10,21 +11,27 @@ export interface Slice {
   readonly last: Uint8Array | undefined;
 }
 
+/** Where a slice begins, and the clock that ends it. */
+export interface SliceStart {
+  readonly database: DatabaseName;
+  readonly range: { readonly start: Uint8Array; readonly end: Uint8Array };
+  readonly clock: Pick<Clock, 'now'>;
+}
+
 /** Visits the next entries of a range, at least one while there is one. */
 export function eachInSlice(
   transaction: WriteTransaction,
-  database: DatabaseName,
-  range: { readonly start: Uint8Array; readonly end: Uint8Array },
+  { database, range, clock }: SliceStart,
   visit: (key: Uint8Array, value: Uint8Array) => void,
 ): Slice {
-  const deadline = performance.now() + sliceMs;
+  const deadline = clock.now() + sliceMs;
   let last: Uint8Array | undefined;
   let rows = 0;
   for (const { key, value } of transaction.entries(database, { ...range, limit: sliceRows })) {
     visit(key, value);
     last = key;
     rows += 1;
-    if (performance.now() > deadline) break;
+    if (clock.now() > deadline) break;
   }
   return { rows, last };
 }

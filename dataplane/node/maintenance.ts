@@ -21,7 +21,6 @@ export function createExpiry(
   return new Expiry({
     tables: () => data.opened.expiringTables(),
     isRefused: () => disk.refusal('deletion') !== undefined,
-    now: () => clock.timeOfDay(),
     clock,
     delayed: (table, error) =>
       logger.warn('documents that are due stay for now', { table, reason: error.message }),
@@ -38,7 +37,7 @@ export function expiryService(context: NodeContext, expiry: Expiry): Service {
 
 /** Ends with the database. */
 export function scrubService(context: NodeContext, data: Pick<DataService, 'opened'>): Service {
-  const { logger, config, clock } = context;
+  const { logger, config } = context;
   const intervalMs = config['scrub-hours'] * hourMs;
   const passed: ScrubPlan['passed'] = (found) => {
     for (const { keyspace, what } of found) {
@@ -48,8 +47,7 @@ export function scrubService(context: NodeContext, data: Pick<DataService, 'open
   };
   return backgroundService(context, {
     name: 'scrub',
-    run: () =>
-      intervalMs === 0 ? undefined : data.opened.scrubAlways({ clock, intervalMs, passed }),
+    run: () => (intervalMs === 0 ? undefined : data.opened.scrubAlways({ intervalMs, passed })),
     isAwaited: false,
   });
 }

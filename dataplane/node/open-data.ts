@@ -31,6 +31,7 @@ export function openData(all: OpenDataOptions): Promise<Database> {
   const { path, logger, clock, ...options } = all;
   return Database.open({
     ...options,
+    clock,
     store: new LmdbStore({
       directory: storeDirectoryOf(path),
       clock,

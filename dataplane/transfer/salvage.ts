@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readApplied } from '../apply/applier.ts';
 import { successor } from '../common/bytes.ts';
+import type { Clock } from '../common/clock.ts';
 import type { DocumentCodec } from '../datum/document-codec.ts';
 import type { ApplyStore, ReadTransaction } from '../kv/store.ts';
 import { decodeDocument, keyInKeyspace, verifyEnvelope } from '../table/envelope.ts';
@@ -21,6 +21,7 @@ export interface Salvaged {
 
 export interface SalvageSource {
   readonly store: Pick<ApplyStore, 'read'>;
+  readonly clock: Pick<Clock, 'yield'>;
   readonly codec: DocumentCodec;
   /** Of a table that nobody writes to. */
   readonly header: Omit<TransferHeader, 'position'>;
@@ -32,7 +33,7 @@ export interface SalvageSource {
  * What is damaged or lost is not in it, and counted in `salvaged`.
  */
 export async function* salvageTable(
-  { store, codec, header, signal }: SalvageSource,
+  { store, clock, codec, header, signal }: SalvageSource,
   salvaged: Salvaged,
 ): AsyncGenerator<Uint8Array> {
   const { keyspace } = header;
@@ -50,7 +51,7 @@ export async function* salvageTable(
     return codec.problemOf(text, { key: keyInKeyspace(storedKey), primaryKey }) === undefined;
   };
   for (let cursor: Uint8Array | undefined = start; cursor !== undefined;) {
-    await nextTurn();
+    await clock.yield();
     signal.throwIfAborted();
     const range: { readonly start: Uint8Array; readonly end: Uint8Array } = { start: cursor, end };
     const { body, next } = store.read((view) =>

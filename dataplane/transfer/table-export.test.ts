@@ -8,6 +8,7 @@ import { StatisticsChange } from '../table/statistics.ts';
 import { checkedParts } from './checked-parts.ts';
 import { frameBodyBytes } from './frame.ts';
 import { exportTable } from './table-export.ts';
+import { machineClock } from '../node/clock.ts';
 
 const { signal } = new AbortController();
 const keyspace = 3;
@@ -39,7 +40,15 @@ function open(store: MemoryStore, touched: TouchedKeys): AsyncGenerator<Uint8Arr
     partition: 'hash',
   } as const;
   const header = { database: 'd', table, indexes: [], keyspace };
-  return exportTable({ store, name: 'd.t', header, touched, check: () => undefined, signal });
+  return exportTable({
+    store,
+    clock: machineClock,
+    name: 'd.t',
+    header,
+    touched,
+    check: () => undefined,
+    signal,
+  });
 }
 
 /** The rows of the rest of a stream behind what was read of it: `key version`, in their order. */

@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readApplied } from '../apply/applier.ts';
 import type { TouchedKeys } from '../apply/touched-keys.ts';
 import { compareBytes, successor } from '../common/bytes.ts';
+import type { Clock } from '../common/clock.ts';
 import type { ApplyStore, ReadTransaction } from '../kv/store.ts';
 import { keyspaceKey, verifyEnvelope } from '../table/envelope.ts';
 import { storedRange } from '../table/key-range.ts';
@@ -18,6 +18,7 @@ import { encodePreface, frameBodyBytes, frameKind, FrameWriter } from './frame.t
  */
 export interface ExportSource {
   readonly store: Pick<ApplyStore, 'read'>;
+  readonly clock: Pick<Clock, 'yield'>;
   /** `database.table`, for sentences. */
   readonly name: string;
   readonly header: Omit<TransferHeader, 'position'>;
@@ -50,7 +51,7 @@ export async function* exportTable(source: ExportSource): AsyncGenerator<Uint8Ar
   let records = 0;
   for (;;) {
     // Requests get their turn between two pieces, however fast the reader is.
-    await nextTurn();
+    await source.clock.yield();
     source.signal.throwIfAborted();
     source.check();
     const { changes, rows, trailer } = walk.next();

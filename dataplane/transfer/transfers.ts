@@ -9,9 +9,11 @@ import type { Salvaged } from './salvage.ts';
 import { exportTable } from './table-export.ts';
 import { importTable } from './table-import.ts';
 import type { ImportHome, ImportRequest } from './table-import.ts';
+import type { Clock } from '../common/clock.ts';
 
 /** Tables that leave a node and come into it as streams. */
 export interface TransfersOptions extends ImportHome {
+  readonly clock: Pick<Clock, 'yield'>;
   readonly applier: Applier;
   /** Undefined when it was dropped. */
   group(tableId: string): ShardReplica | undefined;
@@ -36,7 +38,7 @@ export class Transfers {
    * missing, `replication.export_behind` when it is read too slowly.
    */
   async *export(table: TableRecord, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { applier, store } = this.#options;
+    const { applier, store, clock } = this.#options;
     const header = this.#headerOf(table);
     const { keyspace } = table;
     const name = `${header.database}.${table.name}`;
@@ -52,6 +54,7 @@ export class Transfers {
       await this.#options.settled();
       yield* exportTable({
         store,
+        clock,
         name,
         header,
         touched,
@@ -74,10 +77,8 @@ export class Transfers {
   ): AsyncGenerator<Uint8Array> {
     await this.#options.settled();
     const header = this.#headerOf(table);
-    yield* salvageTable(
-      { store: this.#options.store, codec: this.#options.codec, header, signal },
-      salvaged,
-    );
+    const { store, clock, codec } = this.#options;
+    yield* salvageTable({ store, clock, codec, header, signal }, salvaged);
   }
 
   #headerOf(table: TableRecord): Omit<TransferHeader, 'position'> {

@@ -99,6 +99,7 @@ async function startMs(directory: string): Promise<number> {
 
 async function openDatabase(directory: string, cacheMib: number): Promise<Database> {
   return Database.open({
+    clock: machineClock,
     store: new LmdbStore({ clock: machineClock, directory: join(directory, 'store') }),
     openLog: ({ isFirst: _isFirst, ...replay }) =>
       openWal({

@@ -44,6 +44,7 @@ const pairOf = (id: number): Pair => {
 
 async function openDatabase(directory: string): Promise<Database> {
   const database = await Database.open({
+    clock: machineClock,
     store: new LmdbStore({ clock: machineClock, directory: join(directory, 'store') }),
     openLog: (replay) =>
       openWal({

@@ -82,6 +82,7 @@ async function prepare(path: string): Promise<void> {
   using opened = openDirectory(path, { cluster, node }, machineChance);
   const directory = opened.path;
   const database = await Database.open({
+    clock: machineClock,
     store: new LmdbStore({ clock: machineClock, directory: join(directory, 'store') }),
     openLog: async ({ isFirst: _isFirst, ...replay }) =>
       withoutRelease(

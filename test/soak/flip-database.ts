@@ -10,6 +10,7 @@ import { Database } from '../../dataplane/database/database.ts';
 import { IndexScan } from '../../dataplane/shard/index-scan.ts';
 import { TableScan } from '../../dataplane/shard/scan.ts';
 import type { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
+import { machineClock } from '../../dataplane/node/clock.ts';
 
 /** A database over a store whose log has let go of everything: nothing can be had from elsewhere. */
 const { signal } = new AbortController();
@@ -29,6 +30,7 @@ const forgetful: GroupLog = {
 
 export function openOver(store: LmdbStore): Promise<Database> {
   return Database.open({
+    clock: machineClock,
     store,
     openLog: () => Promise.resolve(forgetful),
     codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },

@@ -10,6 +10,7 @@ import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { Database } from '../database.ts';
 import { plainCodec } from './plain-codec.ts';
+import { machineClock } from '../../node/clock.ts';
 
 export const signal = new AbortController().signal;
 
@@ -32,6 +33,7 @@ export function openOver({
   readonly memtableBytesMax?: number;
 }): Promise<Database> {
   return Database.open({
+    clock: machineClock,
     store,
     openLog: async ({ isFirst: _isFirst, ...replay }) => {
       const log = await openWal({

@@ -12,6 +12,7 @@ import type { StoreImage } from './imaged-store.ts';
 import { surprising } from './over-log.ts';
 import { plainCodec } from './plain-codec.ts';
 import { Workload } from './workload.ts';
+import { machineClock } from '../../node/clock.ts';
 
 /** Small enough for a workload to go through several. */
 const segmentBytes = 8_192;
@@ -57,6 +58,7 @@ async function open(
 ): Promise<Opened> {
   const clock = new ManualClock();
   const database = await Database.open({
+    clock: machineClock,
     store,
     openLog: async ({ isFirst: _isFirst, ...replay }) => {
       const place = { disk, directory: '/data/wal', segmentBytes, clock, random: () => 0.25 };

@@ -11,6 +11,8 @@ import type { ShardReplica } from '../../shard/shard-replica.ts';
 import type { CompileIndex } from '../../table/apply.ts';
 import { Database } from '../database.ts';
 import { plainCodec } from './plain-codec.ts';
+import { machineClock } from '../../node/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 
 /** A database with one table over a store and a log in memory, which outlive it. */
 export const { signal } = new AbortController();
@@ -90,16 +92,19 @@ export async function open(
     visited = () => undefined,
     compileIndex = keysOf,
     memtableBytesMax = 100_000,
+    clock = machineClock,
   }: {
     store?: ApplyStore;
     replayed?: () => Promise<void>;
     visited?: () => unknown;
     compileIndex?: CompileIndex;
     memtableBytesMax?: number;
+    clock?: Clock;
   } = {},
 ): Promise<Database> {
   return Database.open({
     store,
+    clock,
     openLog: async (replay) => {
       for (const entry of world.entries) {
         if (entry.index <= replay.replayFrom(entry.group)) continue;

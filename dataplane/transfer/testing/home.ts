@@ -12,6 +12,7 @@ import { Database } from '../../database/database.ts';
 import { TableScan } from '../../shard/scan.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
 import { plainCodec } from '../../database/testing/plain-codec.ts';
+import { machineClock } from '../../node/clock.ts';
 
 /** Databases in memory, over the real log, that tables are moved between. */
 export const { signal } = new AbortController();
@@ -37,6 +38,7 @@ export function openHome(
   codec: DocumentCodec = plainCodec,
 ): Promise<Database> {
   return Database.open({
+    clock: machineClock,
     store,
     openLog: ({ isFirst: _isFirst, ...replay }) =>
       openWal({

@@ -8,6 +8,8 @@ interface Sleeper {
 
 /** Time that passes only when a test says so. */
 export class ManualClock implements Clock {
+  /** Set by the test; it does not pass on its own. */
+  timeOfDayMs = 0;
   #now = 0;
   readonly #sleepers = new Set<Sleeper>();
 
@@ -16,7 +18,7 @@ export class ManualClock implements Clock {
   }
 
   timeOfDay(): number {
-    return this.#now;
+    return this.timeOfDayMs;
   }
 
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
