@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect } from 'chai';
+import { machineNames, unusedExceptions } from './machine-names.ts';
 
 /**
  * The rules of the house that no linter knows: which folder may import which (docs/ARCHITECTURE.md),
@@ -171,6 +172,28 @@ describe('the house', () => {
     expect(complaint('dataplane/helpers/x.ts', './y.ts')).to.contain('not in the table');
     expect(complaint('dataplane/http/x.ts', '../node/y.ts')).to.contain('nobody imports');
     expect(complaint('dataplane/storage/x.ts', '../kv/store.ts')).to.equal(undefined);
+  });
+
+  it('leaves the clock, the timers and the chance of the machine to the node', () => {
+    const paths = sources.filter((path) => path.startsWith('dataplane/'));
+    const found = paths.flatMap((path) => machineNames(path, readFileSync(path, 'utf8')));
+    expect(found).to.deep.equal([]);
+    expect(unusedExceptions((path) => readFileSync(path, 'utf8'))).to.deep.equal([]);
+  });
+
+  it('notices a clock, a timer and chance of the machine, but not in comments', () => {
+    const of = (text: string): string[] =>
+      machineNames('dataplane/wal/x.ts', text).map((line) => line.replace(/^.*: /, ''));
+    expect(of('const at = Date.now();')).to.deep.equal(['Date.now']);
+    expect(of('const at = new Date();')).to.deep.equal(['new Date()']);
+    expect(of("import { setTimeout as sleep } from 'node:timers/promises';")).to.deep.equal([
+      'node:timers',
+    ]);
+    expect(of('globalThis; setImmediate(() => run());')).to.deep.equal(['timers']);
+    expect(of('socket.setTimeout(5); new Date(ms);')).to.deep.equal([]);
+    expect(of("import { randomBytes } from 'node:crypto';")).to.deep.equal(['crypto']);
+    expect(of('/** Not Math.random. */\n  // nor Date.now\n')).to.deep.equal([]);
+    expect(machineNames('dataplane/node/x.ts', 'Date.now()')).to.deep.equal([]);
   });
 
   it('keeps to the folders of the architecture', () => {

@@ -80,14 +80,14 @@ export class Database {
 
   private constructor(options: DatabaseOptions) {
     this.#options = options;
+    const base = { store: options.store, clock: options.clock };
     this.failed = new Promise((resolve) => (this.#fail = resolve));
     this.#budget = new MemtableBudget(options.memtableBytesMax, () => this.#applier.hurry());
     this.#cache = new DocumentCache(options.cacheBytesMax);
     this.corruption = new CorruptionRegistry({ store: options.store, state: () => this.#state });
     this.#indexes = this.#newIndexes();
     this.#applier = new Applier({
-      store: options.store,
-      clock: options.clock,
+      ...base,
       indexesOf: (group) => this.#indexesOf(group),
       walks: this.#walks,
       failures: this.#indexes.failures,
@@ -109,8 +109,7 @@ export class Database {
       quarantine: (group, damage) => this.#quarantine(group, damage),
     });
     this.#background = new Background({
-      store: options.store,
-      clock: options.clock,
+      ...base,
       state: () => this.#state,
       isDamaged: (group) => this.corruption.groups.of(group) !== undefined,
       index: (keyspace) => this.index(keyspace),
@@ -122,8 +121,7 @@ export class Database {
       signal: this.#stopping.signal,
     });
     this.#scrubber = new Scrubber({
-      store: options.store,
-      clock: options.clock,
+      ...base,
       walks: this.#walks,
       state: () => this.#state,
       index: (keyspace) => this.index(keyspace),
@@ -136,8 +134,7 @@ export class Database {
       signal: this.#stopping.signal,
     });
     this.transfers = new Transfers({
-      store: options.store,
-      clock: options.clock,
+      ...base,
       applier: this.#applier,
       state: () => this.#state,
       change: (command) => this.change(command),
