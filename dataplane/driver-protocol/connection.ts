@@ -5,7 +5,7 @@ import type { ProtocolCounters } from './counters.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
 import type { FrameEvent } from './frames.ts';
 import { Handshake } from './handshake.ts';
-import type { Credentials, HandshakeStep, LoginGate, SessionStart } from './handshake.ts';
+import type { HandshakeStep, Logins, SessionStart } from './handshake.ts';
 import type { ProtocolLimits } from './limits.ts';
 import { clientErrorText } from './messages.ts';
 import { Outbox } from './outbox.ts';
@@ -19,7 +19,6 @@ import { StallWatch } from './stall-watch.ts';
  */
 export interface ConnectionOptions {
   readonly engine: QueryEngine;
-  readonly credentials: Credentials;
   readonly server: { readonly id: string; readonly name: string };
   readonly limits: ProtocolLimits;
   readonly counters: ProtocolCounters;
@@ -47,11 +46,11 @@ export class Connection {
   #isYielding = false;
   #isEnding = false;
 
-  constructor(socket: Socket, gate: LoginGate, options: ConnectionOptions) {
-    const { limits, clock, credentials } = options;
+  constructor(socket: Socket, logins: Logins, options: ConnectionOptions) {
+    const { limits, clock } = options;
     this.#socket = socket;
     this.#options = options;
-    this.#handshake = new Handshake(credentials, gate);
+    this.#handshake = new Handshake(logins);
     this.#frames = new FrameReader(limits.queryBytesMax);
     this.#outbox = new Outbox({
       socket,

@@ -5,14 +5,22 @@ import { Connection } from './connection.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { noCounts } from './counters.ts';
 import type { ProtocolCounters } from './counters.ts';
-import type { LoginGate } from './handshake.ts';
+import type { Logins } from './handshake.ts';
 import { RunningQueries } from './running-queries.ts';
 
 /** The port for drivers: every connection, how many there may be, and what a client beyond them is told. */
 export interface DriverServerOptions extends Omit<ConnectionOptions, 'counters' | 'queries'> {
   readonly chance: Pick<Chance, 'uuid'>;
   readonly connectionsMax: number;
-  readonly gateOf: (address: string) => LoginGate;
+  readonly loginsOf: (address: string) => Logins;
+  /** Counts connections where several servers share the maximum; this server alone without it. */
+  readonly admission?: Admission;
+}
+
+interface Admission {
+  /** Whether there is room for one more. */
+  enter(): Promise<boolean>;
+  left(): void;
 }
 
 export class DriverServer {
@@ -63,15 +71,29 @@ export class DriverServer {
   }
 
   #accept(socket: Socket): void {
-    const { connectionsMax, gateOf } = this.#options;
+    const { connectionsMax, admission } = this.#options;
     if (this.#connections.size >= connectionsMax) return this.#refuse(socket);
+    if (admission === undefined) return this.#open(socket);
+    // Nothing is read meanwhile; that the client has gone is seen when it is asked next.
+    const ended = (): void => void socket.destroy();
+    socket.on('error', ended);
+    void admission.enter().then((isAdmitted) => {
+      socket.off('error', ended);
+      if (!isAdmitted) return this.#refuse(socket);
+      if (socket.destroyed) return admission.left();
+      socket.once('close', () => admission.left());
+      return this.#open(socket);
+    }, ended);
+    return undefined;
+  }
+
+  #open(socket: Socket): void {
     this.counters.connectionsAccepted += 1;
-    const gate = gateOf(socket.remoteAddress ?? '');
+    const logins = this.#options.loginsOf(socket.remoteAddress ?? '');
     const { counters, queries } = this;
-    const connection = new Connection(socket, gate, { ...this.#options, counters, queries });
+    const connection = new Connection(socket, logins, { ...this.#options, counters, queries });
     this.#connections.set(socket, connection);
     socket.once('close', () => this.#connections.delete(socket));
-    return undefined;
   }
 
   /** Every driver reads a text up to a zero first, and knows errors by how they begin. */

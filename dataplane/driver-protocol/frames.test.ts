@@ -29,7 +29,7 @@ function framesOf(parts: readonly Buffer[], bytesMax = queryBytesMax): FrameEven
   return events;
 }
 
-const gate = { waitMs: () => 0, failed: () => undefined, succeeded: () => undefined };
+const gate = { waitMs: () => 0, settle: () => 0 };
 const credentials = {
   verifier: () => ({ salt: 'c2FsdA==', iterations: 1, known: true }),
   check: (_user: string, _message: string, proof: string) =>
@@ -40,7 +40,7 @@ const credentials = {
 
 /** What the server says, who got in, and what is left over. */
 async function shaken(parts: readonly Buffer[]): Promise<string[]> {
-  const handshake = new Handshake(credentials, gate);
+  const handshake = new Handshake({ credentials, gate });
   const said: string[] = [];
   let over = false;
   for (const part of parts) {

@@ -9,15 +9,24 @@ import type { Refusal, ScramCredentials, ScramStep } from './scram-exchange.ts';
  */
 export interface Credentials extends ScramCredentials {
   /** Whether the key of an old handshake is the admin's password; `busy` when too many are being checked. */
-  checkKey(key: string, isRefused: () => boolean): Promise<'right' | 'wrong' | 'busy'>;
+  checkKey(key: string): Promise<'right' | 'wrong' | 'busy'>;
 }
 
-/** Who may try to log in now, seen from one address. */
+/** Who may try to log in now, seen from one address. It may be kept by another process. */
 export interface LoginGate {
   /** For how long this user may not try from here; 0 when he may. */
-  waitMs(user: string): number;
-  failed(user: string): void;
-  succeeded(user: string): void;
+  waitMs(user: string): number | Promise<number>;
+  /**
+   * Counts how a login ended, and answers like `waitMs`: a guess that was refused meanwhile is not counted, and nobody
+   * learns whether it was right.
+   */
+  settle(user: string, isRight: boolean): number | Promise<number>;
+}
+
+/** What the handshakes of one address ask. */
+export interface Logins<Gate extends LoginGate = LoginGate> {
+  readonly credentials: Credentials;
+  readonly gate: Gate;
 }
 
 export type HandshakeStep =
@@ -105,7 +114,7 @@ export class Handshake {
   #sequential = false;
   #rest: Buffer = noBytes;
 
-  constructor(credentials: Credentials, gate: LoginGate) {
+  constructor({ credentials, gate }: Logins) {
     this.#credentials = credentials;
     this.#gate = gate;
     this.#scram = new ScramExchange(credentials);
@@ -166,58 +175,50 @@ export class Handshake {
     const key = readUtf8(this.#rest.subarray(4, 4 + length));
     const protocol = this.#rest.readUInt32LE(4 + length);
     this.#rest = this.#rest.subarray(8 + length);
-    const locked = (): HandshakeStep | undefined => {
-      const waitMs = this.#gate.waitMs(keyUser);
-      return waitMs > 0 ? refusedOld(tooMany(keyUser, waitMs), 'locked') : undefined;
-    };
-    const before = locked();
-    if (before !== undefined) return before;
-    const outcome =
-      typeof key === 'string'
-        ? await this.#credentials.checkKey(key, () => this.#gate.waitMs(keyUser) > 0)
-        : 'wrong';
-    // Again: many guesses may have been on their way at once.
-    const after = locked();
-    if (after !== undefined) return after;
+    const locked = (waitMs: number): HandshakeStep =>
+      refusedOld(tooMany(keyUser, waitMs), 'locked');
+    const beforeMs = await this.#gate.waitMs(keyUser);
+    if (beforeMs > 0) return locked(beforeMs);
+    const outcome = typeof key === 'string' ? await this.#credentials.checkKey(key) : 'wrong';
     if (outcome === 'busy') return refusedOld(tooManyAtOnce, 'locked');
-    if (outcome === 'wrong') {
-      this.#gate.failed(keyUser);
-      return refusedOld('Incorrect authorization key.', 'failed');
-    }
+    // Many guesses may have been on their way at once.
+    const afterMs = await this.#gate.settle(keyUser, outcome === 'right');
+    if (afterMs > 0) return locked(afterMs);
+    if (outcome === 'wrong') return refusedOld('Incorrect authorization key.', 'failed');
     if (protocol === protobufProtocol) return refusedOld(protobufGone);
     if (protocol !== jsonProtocol) {
       return refusedOld(`Unrecognized protocol specified: '${protocol | 0}'`);
     }
-    this.#gate.succeeded(keyUser);
     const session = { user: keyUser, sequential: this.#sequential };
     return { type: 'done', bytes: nul('SUCCESS'), session };
   }
 
-  #first(message: Record<string, unknown>): HandshakeStep {
+  async #first(message: Record<string, unknown>): Promise<HandshakeStep> {
     const { protocol_version: version, authentication_method: method, authentication } = message;
     if (typeof version !== 'number') return refused(errors.version);
     if (version !== 0) return refused(errors.unsupportedVersion);
     if (typeof method !== 'string') return refused(errors.method);
     if (method !== 'SCRAM-SHA-256') return refused(errors.unsupportedMethod);
     if (typeof authentication !== 'string') return refused(errors.authentication);
-    const step = this.#scram.first(authentication);
+    const step = await this.#scram.first(authentication);
     if (step.type === 'refused') return refused(step.refusal);
     this.#state = 'final';
     return { type: 'send', bytes: answerOf(step) };
   }
 
-  #final({ authentication }: Record<string, unknown>): HandshakeStep {
+  async #final({ authentication }: Record<string, unknown>): Promise<HandshakeStep> {
     if (typeof authentication !== 'string') return refused(errors.authentication);
     const { user } = this.#scram;
-    const waitMs = this.#gate.waitMs(user);
-    if (waitMs > 0) return refused({ code: 20, message: tooMany(user, waitMs) }, 'locked');
-    const step = this.#scram.final(authentication);
-    if (step.type === 'refused') {
-      if (!isGuess(step.refusal)) return refused(step.refusal);
-      this.#gate.failed(user);
-      return refused(step.refusal, 'failed');
-    }
-    this.#gate.succeeded(user);
+    const locked = (waitMs: number): HandshakeStep =>
+      refused({ code: 20, message: tooMany(user, waitMs) }, 'locked');
+    const beforeMs = await this.#gate.waitMs(user);
+    if (beforeMs > 0) return locked(beforeMs);
+    const step = await this.#scram.final(authentication);
+    const isRight = step.type !== 'refused';
+    if (!isRight && !isGuess(step.refusal)) return refused(step.refusal);
+    const afterMs = await this.#gate.settle(user, isRight);
+    if (afterMs > 0) return locked(afterMs);
+    if (!isRight) return refused(step.refusal, 'failed');
     return { type: 'done', bytes: answerOf(step), session: { user, sequential: false } };
   }
 }

@@ -2,15 +2,20 @@
  * The two messages of SCRAM-SHA-256 (RFC 5802, RFC 7677) as RethinkDB's server reads them: no channel
  * binding, no extensions, and its own numbers of errors.
  */
+interface ScramVerifier {
+  readonly salt: string;
+  readonly iterations: number;
+  readonly known: boolean;
+}
+
+type Maybe<T> = T | Promise<T>;
+
+/** They may be kept by another process. */
 export interface ScramCredentials {
   /** What is known of a user; an unknown one gets something that no proof fits. */
-  verifier(user: string): {
-    readonly salt: string;
-    readonly iterations: number;
-    readonly known: boolean;
-  };
+  verifier(user: string): Maybe<ScramVerifier>;
   /** The server's signature; undefined for a wrong proof. */
-  check(user: string, authMessage: string, proof: string): string | undefined;
+  check(user: string, authMessage: string, proof: string): Maybe<string | undefined>;
   /** Random text of the server's part of the nonce. */
   nonce(): string;
 }
@@ -57,7 +62,7 @@ export class ScramExchange {
   }
 
   /** `n,,n=<user>,r=<nonce>` */
-  first(message: string): ScramStep {
+  async first(message: string): Promise<ScramStep> {
     if (!message.startsWith('n,')) return refused(scramErrors.channelBinding);
     const header = message.indexOf(',', 2);
     if (header < 0) return refused(scramErrors.encoding);
@@ -68,20 +73,22 @@ export class ScramExchange {
     if (user === undefined) return refused(scramErrors.userEncoding);
     this.#user = user;
     this.#nonce = `${attributes.get('r')}${this.#credentials.nonce()}`;
-    const { salt, iterations } = this.#credentials.verifier(user);
+    const { salt, iterations } = await this.#credentials.verifier(user);
     this.#serverFirst = `r=${this.#nonce},s=${salt},i=${iterations}`;
     return { type: 'answer', text: this.#serverFirst };
   }
 
   /** `c=biws,r=<nonce>,p=<proof>` */
-  final(message: string): ScramStep {
-    if (!this.#credentials.verifier(this.#user).known) return refused(scramErrors.unknownUser);
+  async final(message: string): Promise<ScramStep> {
+    const { known } = await this.#credentials.verifier(this.#user);
+    if (!known) return refused(scramErrors.unknownUser);
     const attributes = attributesOf(message, 'crp');
     if ('code' in attributes) return refused(attributes);
     if (attributes.get('c') !== noBinding) return refused(scramErrors.encoding);
     const withoutProof = message.slice(0, message.indexOf(',p='));
     const signed = `${this.#firstBare},${this.#serverFirst},${withoutProof}`;
-    const signature = this.#credentials.check(this.#user, signed, attributes.get('p') ?? '');
+    const proof = attributes.get('p') ?? '';
+    const signature = await this.#credentials.check(this.#user, signed, proof);
     if (signature === undefined) return refused(scramErrors.wrongPassword);
     if (attributes.get('r') !== this.#nonce) return refused(scramErrors.other);
     return { type: 'answer', text: `v=${signature}` };

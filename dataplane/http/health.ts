@@ -1,6 +1,5 @@
 import express from 'express';
 import type { Express } from 'express';
-import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
 
 /** What Kubernetes and Prometheus ask, on a port of their own without authentication. */
@@ -38,13 +37,19 @@ const stuckMs = 60_000;
  */
 const startupHoldMs = 8_000;
 
+/** In the text format of Prometheus. */
+export interface Metrics {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
 export interface Start {
   readonly over: Promise<unknown>;
   readonly holdMs?: number;
   readonly clock: Pick<Clock, 'sleep'>;
 }
 
-export function healthServer(health: () => NodeHealth, metrics: Registry, start: Start): Express {
+export function healthServer(health: () => NodeHealth, metrics: Metrics, start: Start): Express {
   const server = express().disable('x-powered-by');
   const stuck = (): boolean => {
     const { state, replay } = health();

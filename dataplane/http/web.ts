@@ -37,7 +37,7 @@ export type WebLogin = (given: {
   | { readonly type: 'locked' | 'busy'; readonly waitMs: number }
 >;
 
-export function webServer(status: () => WebStatus, login: WebLogin): Express {
+export function webServer(status: () => Promise<WebStatus>, login: WebLogin): Express {
   const server = express().disable('x-powered-by');
   server.use(async (request, response, next) => {
     const [, encoded = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
@@ -72,7 +72,9 @@ export function webServer(status: () => WebStatus, login: WebLogin): Express {
   server.get('/_admin', (_request, response) => {
     response.set('Content-Security-Policy', adminPagePolicy).type('html').send(adminPage);
   });
-  server.get('/api/v1/status', (_request, response) => void response.json(status()));
+  server.get('/api/v1/status', async (_request, response) => {
+    response.json(await status());
+  });
   server.use((_request, response) => void response.status(404).json({ error: 'no such page' }));
   return server;
 }

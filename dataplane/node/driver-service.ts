@@ -7,11 +7,12 @@ import type { PasswordChecker } from '../security/password-checker.ts';
 import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
 import type { DiskGate } from './disk-gate.ts';
+import { localDrivers } from './drivers.ts';
 import { createEnvironment } from './environment.ts';
 import { openPort } from './open-port.ts';
 import type { Service } from './services.ts';
 import { tracedEngine } from './traced-engine.ts';
-import { credentialsOf } from './users.ts';
+import { loginsOf } from './users.ts';
 
 /** The query engine behind the port for drivers. */
 export interface DriverServiceParts {
@@ -35,10 +36,7 @@ export class DriverService implements Service {
     this.#parts = parts;
   }
 
-  /** Undefined before it listens. */
-  get server(): DriverServer | undefined {
-    return this.#server;
-  }
+  readonly drivers = localDrivers(() => this.#server);
 
   get address(): string {
     return this.#address;
@@ -60,13 +58,12 @@ export class DriverService implements Service {
     const engine = createQueryEngine(environment);
     const drivers = new DriverServer({
       engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, clock) : engine,
-      credentials: credentialsOf(database, passwords, chance),
       server,
       limits: protocolLimits,
       clock,
       chance,
       connectionsMax: shares.driverConnections,
-      gateOf: (address) => logins.at(address),
+      loginsOf: loginsOf({ database, passwords, logins, chance }),
       internalError: (error) =>
         logger.error('a query failed by a fault of the node', {
           error: String((error as Error).stack),

@@ -10,18 +10,28 @@ import type { Service } from './services.ts';
 export interface HealthServiceParts {
   readonly data: Pick<DataService, 'database'>;
   readonly metrics: () => NodeMetrics;
+  /** Before each reading of the metrics. */
+  readonly refresh: () => Promise<void>;
   /** Resolves when the node serves. */
   readonly started: Promise<void>;
 }
 
 export function healthService(context: NodeContext, parts: HealthServiceParts): Service {
   const { health, portLog, progress, clock } = context;
-  const { data, metrics, started } = parts;
+  const { data, metrics, refresh, started } = parts;
   return {
     name: 'health',
     start() {
       const now = () => nodeHealth(progress, data.database);
-      health.port.answerWith(healthServer(now, nodeMetrics(metrics), { over: started, clock }));
+      const registry = nodeMetrics(metrics);
+      const refreshed = {
+        contentType: registry.contentType,
+        metrics: async () => {
+          await refresh();
+          return registry.metrics();
+        },
+      };
+      health.port.answerWith(healthServer(now, refreshed, { over: started, clock }));
       portLog.follow(health.port.tcp, 'health and metrics');
     },
     stop() {

@@ -1,9 +1,8 @@
-import { noCounts } from '../driver-protocol/counters.ts';
-import type { DriverServer } from '../driver-protocol/driver-server.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import type { Database } from '../database/database.ts';
 import type { Expiry } from '../maintenance/expiry.ts';
 import { diskUsage } from './disk-usage.ts';
+import type { DriverFigures } from './drivers.ts';
 import type { Progress } from './progress.ts';
 
 /** The metrics of a node, gathered from its parts; before a part is there, its metrics are 0. */
@@ -12,7 +11,7 @@ export interface MeasuredNode {
   readonly dataDirectory: string;
   readonly progress: Progress;
   readonly database: Database | undefined;
-  readonly drivers: DriverServer | undefined;
+  readonly drivers: DriverFigures;
   readonly expiry: Pick<Expiry, 'expired' | 'lagMs'> | undefined;
 }
 
@@ -34,19 +33,12 @@ const noData = {
   store: { fileBytes: 0, usedBytes: 0, freeBytes: 0, fileBytesMax: 0, oldestReaderMs: 0 },
   tables: [],
 };
-const noDrivers = {
-  connections: 0,
-  running: 0,
-  openCursors: 0,
-  queuedBytes: 0,
-  counters: noCounts(),
-};
 
 export function metricsOf(node: MeasuredNode): NodeMetrics {
   const { version, dataDirectory, progress, database, drivers, expiry } = node;
   const { doneBytes, totalBytes } = progress.replay;
   const data = database?.metrics() ?? noData;
-  const { connections, running, openCursors, queuedBytes, counters } = drivers ?? noDrivers;
+  const { connections, running, openCursors, queuedBytes, counters } = drivers;
   return {
     version,
     isReady: progress.state === 'Ready',

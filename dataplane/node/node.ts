@@ -59,12 +59,17 @@ export class Node {
     const report = (): NodeReport => this.#report();
     const disk = this.#disk;
     this.#drivers = new DriverService(context, { data, disk, passwords, logins, report });
-    const status = () => webStatus(context, data.opened, this.#drivers.server);
+    const status = () => webStatus(context, data.opened, this.#drivers.drivers);
     this.#web = new WebService(context, { passwords, logins, status });
     const started = this.#started.promise;
     this.#services = new Services(
       [
-        healthService(context, { data, metrics: () => this.#metrics(), started }),
+        healthService(context, {
+          data,
+          metrics: () => this.#metrics(),
+          refresh: () => this.#drivers.drivers.refresh(),
+          started,
+        }),
         kubernetesStatusService(context, data),
         data,
         this.#drivers,
@@ -79,7 +84,7 @@ export class Node {
 
   /** Queries that have no answer yet. */
   get running(): number {
-    return this.#drivers.server?.running ?? 0;
+    return this.#drivers.drivers.figures.running;
   }
 
   /** Resolves when the node serves. */
@@ -110,7 +115,7 @@ export class Node {
       progress,
       dataDirectory: config['data-dir'],
       database: this.#data.database,
-      drivers: this.#drivers.server,
+      drivers: this.#drivers.drivers.figures,
       expiry: this.#expiry,
     });
   }
@@ -126,7 +131,7 @@ export class Node {
       database: this.#data.opened,
       disk: this.#disk,
       history: logger,
-      drivers: () => this.#drivers.server,
+      drivers: this.#drivers.drivers,
       web: () => this.#web.tcp,
     });
   }

@@ -2,16 +2,14 @@ import { hostname, networkInterfaces } from 'node:os';
 import type { AddressInfo, Server } from 'node:net';
 import type { Clock } from '../common/clock.ts';
 import type { Config } from '../config/config.ts';
-import type { DriverServer } from '../driver-protocol/driver-server.ts';
 import type { Verifier } from '../metadata/state.ts';
 import type { LogHistory } from '../observability/log-history.ts';
 import { Rates } from '../observability/rates.ts';
-import { errorType, RuntimeError } from '../query/errors.ts';
 import type { NodeIssue, NodeReport, NodeStatistics, UserReport } from '../query/node-report.ts';
-import { termText } from '../query/term-text.ts';
 import type { Database } from '../database/database.ts';
 import { verifies } from '../security/scram.ts';
 import type { DiskGate } from './disk-gate.ts';
+import type { Drivers } from './drivers.ts';
 import { troublesOf } from './troubles.ts';
 
 /** The node as the system tables show it. */
@@ -24,8 +22,8 @@ export interface ReportedNode {
   readonly database: Database;
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly history: LogHistory;
-  /** Undefined until they listen. */
-  readonly drivers: () => DriverServer | undefined;
+  readonly drivers: Drivers;
+  /** Undefined until it listens. */
   readonly web: () => Server | undefined;
 }
 
@@ -47,7 +45,7 @@ export function nodeReport(node: ReportedNode): NodeReport {
     },
     network: () => ({
       hostname: hostname(),
-      driverPort: portOf(node.drivers()?.tcp) ?? config['driver-port'],
+      driverPort: node.drivers.port ?? config['driver-port'],
       clusterPort: config['cluster-port'],
       webPort: portOf(node.web()),
       addresses: addressesOf(config),
@@ -55,12 +53,8 @@ export function nodeReport(node: ReportedNode): NodeReport {
     statistics: () => statisticsOf(node, rates),
     issues: () => issuesOf(node),
     messages: () => node.history.messages,
-    queries: () =>
-      (node.drivers()?.queries.list() ?? []).map(({ term, ...query }) => ({
-        ...query,
-        text: termText(term),
-      })),
-    cancelQuery: (id) => node.drivers()?.queries.cancel(id, terminated()) ?? false,
+    queries: () => node.drivers.queries(),
+    cancelQuery: (id) => node.drivers.cancelQuery(id),
     users: () =>
       Promise.all(
         Object.entries(database.state.users).map(async ([name, verifier]): Promise<UserReport> => ({
@@ -70,13 +64,6 @@ export function nodeReport(node: ReportedNode): NodeReport {
       ),
   };
 }
-
-const terminated = (): Error =>
-  new RuntimeError(
-    errorType.opIndeterminate,
-    'Query terminated by the `rethinkdb.jobs` table.',
-    [],
-  );
 
 function portOf(server: Server | undefined): number | undefined {
   const address = server?.address() as AddressInfo | null | undefined;
@@ -97,9 +84,13 @@ function addressesOf(config: Config): { host: string; port: number }[] {
     }));
 }
 
-function statisticsOf({ database, drivers, clock }: ReportedNode, rates: Rates): NodeStatistics {
-  const server = drivers();
-  const queries = server?.counters.queries ?? 0;
+async function statisticsOf(
+  { database, drivers, clock }: ReportedNode,
+  rates: Rates,
+): Promise<NodeStatistics> {
+  await drivers.refresh();
+  const { connections, running, counters } = drivers.figures;
+  const { queries } = counters;
   const tables = Object.values(database.state.tables).map(({ id }) => {
     const { reads, writes } = database.group(id)?.counters ?? { reads: 0, writes: 0 };
     return { id, reads, writes };
@@ -115,8 +106,8 @@ function statisticsOf({ database, drivers, clock }: ReportedNode, rates: Rates):
     ]),
   );
   return {
-    connections: server?.connections ?? 0,
-    activeConnections: server?.running ?? 0,
+    connections,
+    activeConnections: running,
     queries: { total: queries, perSecond: perSecond('queries') },
     tables: new Map(
       tables.map(({ id, reads, writes }) => [

@@ -1,9 +1,9 @@
 import { encodeBase64 } from '../common/bytes.ts';
 import type { Chance } from '../common/chance.ts';
-import type { Credentials } from '../driver-protocol/handshake.ts';
+import type { Credentials, Logins } from '../driver-protocol/handshake.ts';
 import type { WebLogin } from '../http/web.ts';
 import type { Database } from '../database/database.ts';
-import type { LoginGuard } from '../security/login-guard.ts';
+import type { GuardedLogins, LoginGuard } from '../security/login-guard.ts';
 import type { PasswordChecker } from '../security/password-checker.ts';
 import { checkProof, makeVerifier, verifies } from '../security/scram.ts';
 
@@ -11,15 +11,23 @@ const admin = 'admin';
 /** When who was told `busy` may come again. */
 const busyMs = 1_000;
 
-/** Users of the database as the handshake asks for them. */
-export function credentialsOf(
-  database: Pick<Database, 'verifier'>,
-  passwords: PasswordChecker,
-  chance: Pick<Chance, 'bytes'>,
-): Credentials {
+export interface UsersParts {
+  readonly database: Pick<Database, 'verifier'>;
+  readonly passwords: PasswordChecker;
+  readonly logins: LoginGuard;
+  readonly chance: Pick<Chance, 'bytes'>;
+}
+
+/** Users of the database as the handshakes of an address ask for them. */
+export function loginsOf({
+  database,
+  passwords,
+  logins,
+  chance,
+}: UsersParts): (address: string) => Logins<GuardedLogins> {
   // An unknown user gets a salt of its own, as a known one does, and fails only at the end.
   const decoySalt = encodeBase64(chance.bytes(16));
-  return {
+  const credentials: Omit<Credentials, 'checkKey'> = {
     verifier: (user) => {
       const found = database.verifier(user);
       return found === undefined
@@ -30,8 +38,15 @@ export function credentialsOf(
       const found = database.verifier(user);
       return found === undefined ? undefined : checkProof(found, message, proof);
     },
-    checkKey: (key, isRefused) => passwords.check(admin, key, isRefused),
     nonce: () => encodeBase64(chance.bytes(18)),
+  };
+  return (address) => {
+    const gate = logins.at(address);
+    const isRefused = (): boolean => gate.waitMs(admin) > 0;
+    return {
+      gate,
+      credentials: { ...credentials, checkKey: (key) => passwords.check(admin, key, isRefused) },
+    };
   };
 }
 
@@ -46,11 +61,10 @@ export function webLogin(passwords: PasswordChecker, guard: LoginGuard): WebLogi
     if (isRefused()) return { type: 'locked', waitMs: gate.waitMs(name) };
     const outcome = await passwords.check(name, password, isRefused);
     if (outcome === 'busy') return { type: 'busy', waitMs: busyMs };
-    // Again: many guesses may have been on their way at once.
-    if (isRefused()) return { type: 'locked', waitMs: gate.waitMs(name) };
     const right = outcome === 'right';
-    if (isGuess && right) gate.succeeded(name);
-    if (isGuess && !right) gate.failed(name);
+    // Many guesses may have been on their way at once.
+    const waitMs = isGuess ? gate.settle(name, right) : 0;
+    if (waitMs > 0) return { type: 'locked', waitMs };
     return { type: right ? 'allowed' : 'wrong' };
   };
 }

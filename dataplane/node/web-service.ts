@@ -14,7 +14,7 @@ import { webLogin } from './users.ts';
 export interface WebServiceParts {
   readonly passwords: PasswordChecker;
   readonly logins: LoginGuard;
-  readonly status: () => WebStatus;
+  readonly status: () => Promise<WebStatus>;
 }
 
 export class WebService implements Service {

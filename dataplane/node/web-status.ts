@@ -1,16 +1,17 @@
-import type { DriverServer } from '../driver-protocol/driver-server.ts';
 import type { WebStatus } from '../http/web.ts';
 import { userIndexes } from '../metadata/state.ts';
 import type { Database } from '../database/database.ts';
 import type { NodeContext } from './context.ts';
+import type { Drivers } from './drivers.ts';
 import { conditionOf } from './node-health.ts';
 
 /** The node as the web page shows it. */
-export function webStatus(
+export async function webStatus(
   { config, version, progress, startedAt, clock }: NodeContext,
   database: Database,
-  drivers: DriverServer | undefined,
-): WebStatus {
+  drivers: Drivers,
+): Promise<WebStatus> {
+  await drivers.refresh();
   const { databases, tables } = database.state;
   return {
     node: {
@@ -32,7 +33,7 @@ export function webStatus(
         writes: group?.counters.writes ?? 0,
       };
     }),
-    connections: drivers?.connections ?? 0,
-    queries: drivers?.counters.queries ?? 0,
+    connections: drivers.figures.connections,
+    queries: drivers.figures.counters.queries,
   };
 }

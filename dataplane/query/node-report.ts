@@ -9,14 +9,14 @@ export interface NodeReport {
     readonly cacheBytes: number;
   };
   network(): NetworkReport;
-  statistics(): NodeStatistics;
+  statistics(): Promise<NodeStatistics>;
   /** Things that somebody has to look at, the first one first. */
   issues(): readonly NodeIssue[];
   /** The last messages of the log, the oldest first. */
   messages(): readonly LoggedMessage[];
-  queries(): readonly RunningQuery[];
+  queries(): Promise<readonly RunningQuery[]>;
   /** Whether there was such a query. */
-  cancelQuery(id: string): boolean;
+  cancelQuery(id: string): Promise<boolean>;
   users(): Promise<readonly UserReport[]>;
 }
 

@@ -7,9 +7,14 @@ import type { Clock } from '../common/clock.ts';
  * address, so a stranger cannot lock the owner of an account out. Loopback has no privilege: behind a
  * proxy everybody comes from there.
  */
-interface LoginGate {
+export interface GuardedLogins {
   /** For how long this user may not try from here; 0 when he may. */
   waitMs(user: string): number;
+  /**
+   * Counts how a login ended, and answers like `waitMs`: a guess that was refused meanwhile is not counted, and nobody
+   * learns whether it was right.
+   */
+  settle(user: string, isRight: boolean): number;
   failed(user: string): void;
   succeeded(user: string): void;
 }
@@ -85,25 +90,28 @@ export class LoginGuard {
     return this.#pairs.size + this.#addresses.size;
   }
 
-  at(address: string): LoginGate {
+  at(address: string): GuardedLogins {
     const network = networkOf(address);
     const pairOf = (user: string): string => `${network} ${user.slice(0, nameCharactersMax)}`;
-    return {
-      waitMs: (user) => {
-        const now = this.#clock.now();
-        return Math.max(
-          this.#pairs.waitMs(pairOf(user), now),
-          this.#addresses.waitMs(network, now),
-        );
-      },
-      failed: (user) => {
-        const now = this.#clock.now();
-        this.#pairs.failed(pairOf(user), now);
-        this.#addresses.failed(network, now);
-      },
-      // Not the address: else one known password would let its owner guess all others.
-      succeeded: (user) => this.#pairs.forget(pairOf(user)),
+    const waitMs = (user: string): number => {
+      const now = this.#clock.now();
+      return Math.max(this.#pairs.waitMs(pairOf(user), now), this.#addresses.waitMs(network, now));
     };
+    const failed = (user: string): void => {
+      const now = this.#clock.now();
+      this.#pairs.failed(pairOf(user), now);
+      this.#addresses.failed(network, now);
+    };
+    // Not the address: else one known password would let its owner guess all others.
+    const succeeded = (user: string): void => this.#pairs.forget(pairOf(user));
+    const settle = (user: string, isRight: boolean): number => {
+      const refusedMs = waitMs(user);
+      if (refusedMs > 0) return refusedMs;
+      if (isRight) succeeded(user);
+      else failed(user);
+      return 0;
+    };
+    return { waitMs, settle, failed, succeeded };
   }
 }
 

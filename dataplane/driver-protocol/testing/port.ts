@@ -89,15 +89,15 @@ export class Port {
       run: (term, options, { signal }) => run(term, signal, options),
     };
     const guard = new LoginGuard(this.clock);
+    const credentials = credentialsOf(users);
     this.server = new DriverServer({
       engine,
-      credentials: credentialsOf(users),
       server: { id: 'id', name: 'name' },
       limits: { ...protocolLimits, ...limits },
       clock: this.clock,
       chance: machineChance,
       connectionsMax,
-      gateOf: (address) => guard.at(address),
+      loginsOf: (address) => ({ credentials, gate: guard.at(address) }),
       internalError: (error) => this.faults.push(error),
     });
   }

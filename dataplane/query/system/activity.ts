@@ -10,9 +10,9 @@ import type { SystemEntry, SystemTable, SystemView } from './system-table.ts';
 
 /** `jobs`, `logs` and `current_issues`: what happens on the node and what happened to it. */
 
-function queryEntries(view: SystemView): SystemEntry[] {
+async function queryEntries(view: SystemView): Promise<SystemEntry[]> {
   const { server, report } = view.environment;
-  return report.queries().map(({ id, runningMs, client, user, text }) =>
+  return (await report.queries()).map(({ id, runningMs, client, user, text }) =>
     entryOf(['query', id], () => ({
       duration_sec: runningMs / 1_000,
       id: ['query', id],
@@ -44,8 +44,8 @@ function indexEntries(view: SystemView): SystemEntry[] {
 
 export const jobsTable: SystemTable = {
   name: 'jobs',
-  entries: (view) => [...queryEntries(view), ...indexEntries(view)],
-  write: ({ id, proposed }, { environment: { report } }) => {
+  entries: async (view) => [...(await queryEntries(view)), ...indexEntries(view)],
+  write: async ({ id, proposed }, { environment: { report } }) => {
     if (proposed !== null)
       throw opFailed(
         'The `rethinkdb.jobs` system table only allows deletions, not inserts or updates.',
@@ -53,8 +53,8 @@ export const jobsTable: SystemTable = {
     const [type, query] = Array.isArray(id) ? (id as readonly Datum[]) : [];
     if (typeof type === 'string' && type !== 'query')
       throw opFailed(`Jobs of type \`${type}\` cannot be interrupted.`);
-    if (typeof query === 'string') report.cancelQuery(query);
-    return Promise.resolve(null);
+    if (typeof query === 'string') await report.cancelQuery(query);
+    return null;
   },
 };
 

@@ -82,9 +82,9 @@ function tableEntries(info: TableInfo, view: SystemView, found: TableStatistics)
 
 export const statisticsTable: SystemTable = {
   name: 'stats',
-  entries: (view) => {
+  entries: async (view) => {
     const { catalog, report, server } = view.environment;
-    const found = report.statistics();
+    const found = await report.statistics();
     const all = sum(found.tables.values());
     const engine = { ...clients(found), ...rates(all) };
     const whole = { queries_total: found.queries.total, ...totals(all) };

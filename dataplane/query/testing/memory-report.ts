@@ -35,7 +35,7 @@ export class MemoryReport implements NodeReport {
     };
   }
 
-  statistics(): NodeStatistics {
+  async statistics(): Promise<NodeStatistics> {
     const queries = { total: 100, perSecond: 2 };
     return { connections: 3, activeConnections: 1, queries, tables: this.tables };
   }
@@ -48,11 +48,11 @@ export class MemoryReport implements NodeReport {
     return this.logged;
   }
 
-  queries(): readonly RunningQuery[] {
+  async queries(): Promise<readonly RunningQuery[]> {
     return this.running;
   }
 
-  cancelQuery(id: string): boolean {
+  async cancelQuery(id: string): Promise<boolean> {
     this.cancelled.push(id);
     return this.running.some((query) => query.id === id);
   }
