@@ -23,12 +23,18 @@ export class VirtualTime {
   }
 
   runUntil(end: number): void {
-    for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
-      this.#pop();
-      this.now = next.at;
-      next.run();
-    }
+    while ((this.#heap[0]?.at ?? Number.POSITIVE_INFINITY) <= end) this.runNext();
     this.now = end;
+  }
+
+  /** Runs the next event; false when nothing is planned. */
+  runNext(): boolean {
+    const next = this.#heap[0];
+    if (next === undefined) return false;
+    this.#pop();
+    this.now = next.at;
+    next.run();
+    return true;
   }
 
   #push(event: Event): void {
