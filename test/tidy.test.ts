@@ -40,6 +40,7 @@ const dataplane: Record<string, readonly string[]> = {
   database: [...data, 'partition', 'metadata', 'replication', ...storageParts],
   'driver-protocol': ['common', 'datum', 'query'],
   http: ['common', 'datum', 'query', 'observability'],
+  membership: [...base, 'gossip', 'net', 'security'],
   admin: ['common', 'config', 'gossip', 'metadata', 'database'],
   node: ['*'],
 };

@@ -30,4 +30,11 @@ export class PeerError extends PhotonError {
 /** The peer, or this node for it, does not take part in the conversation; the connection is closed. */
 export class SessionRefusedError extends PhotonError {
   readonly code = 'net.session_refused';
+  /** The code of the peer's error, when it was the peer that refused. */
+  readonly peerCode: string | undefined;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly code?: string } = {}) {
+    super(message, options);
+    this.peerCode = options.code;
+  }
 }

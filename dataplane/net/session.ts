@@ -230,17 +230,21 @@ export class Session {
       case 'ping':
         return void this.#send('consensus', { kind: 'pong', nonce: frame.nonce });
       case 'bye':
-        return this.#end(
-          new SessionRefusedError(`The peer ended the connection: ${frame.message}`),
-        );
+        return this.#toldToEnd(frame);
       default:
         // Kinds that this version does not use; a peer of a newer one may.
         return undefined;
     }
   }
 
+  #toldToEnd({ code, message }: Extract<Frame, { readonly kind: 'bye' }>): void {
+    const { nodeId } = this.#options.expected;
+    this.#end(new SessionRefusedError(`Node ${nodeId} ended the connection: ${message}`, { code }));
+  }
+
   #greeted(frame: Frame): void {
     const { own, expected } = this.#options;
+    if (frame.kind === 'bye') return this.#toldToEnd(frame);
     if (frame.kind !== 'hello') {
       throw new SessionRefusedError('The peer did not begin by saying who it is.');
     }

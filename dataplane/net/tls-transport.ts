@@ -2,13 +2,20 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:tls';
 import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
+import { PhotonError } from '../common/errors.ts';
+import { encodeFrame } from '../wire/frame.ts';
 import { SessionRefusedError } from './errors.ts';
+import { pemOf, serveJoin } from './join-exchange.ts';
+import type { JoinHandler } from './join-exchange.ts';
+import { applicationProtocols } from './protocols.ts';
 import { Session } from './session.ts';
 import type { Peer, Pipe, SessionOptions } from './session.ts';
 
 /**
  * Sessions over mutual TLS 1.3. A peer is whoever its certificate proves; names and addresses prove nothing.
- * Guarded invariant: no byte of a peer is read before its certificate has been verified.
+ * A certificate is verified here and not by the TLS library, so that both sides learn the reason of a
+ * refusal. Guarded invariant: no byte of a peer is read before its certificate has been verified; who has
+ * none yet can say one thing only, its wish to join.
  */
 export interface Credentials {
   /** PEM. */
@@ -32,7 +39,9 @@ export interface TransportOptions extends Omit<
   opened(session: Session, peer: Peer): void;
   ended(peer: Peer, reason: Error): void;
   /** Somebody was refused before there was a session. */
-  refused(address: string, reason: Error): void;
+  readonly refused: (address: string, reason: Error) => void;
+  /** Answers a node that has no certificate yet. */
+  readonly join?: JoinHandler;
 }
 
 const tlsOf = ({ privateKey, certificate, authorities }: Credentials): SecureContextOptions => ({
@@ -41,6 +50,15 @@ const tlsOf = ({ privateKey, certificate, authorities }: Credentials): SecureCon
   ca: [...authorities],
   minVersion: 'TLSv1.3',
 });
+
+/** The certificate with its authority, which a node that joins pins by its hash. */
+const serverTlsOf = (credentials: Credentials): SecureContextOptions => ({
+  ...tlsOf(credentials),
+  cert: [credentials.certificate, ...credentials.authorities].join('\n'),
+});
+
+/** A connection that carries nothing is probed by the system after this time. */
+const keepAliveMs = 10_000;
 
 class SocketPipe implements Pipe {
   readonly #socket: TLSSocket;
@@ -60,11 +78,6 @@ class SocketPipe implements Pipe {
   }
 }
 
-const pemOf = (der: Buffer): string => {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
-};
-
 export class TlsTransport {
   readonly #options: TransportOptions;
   readonly #sockets = new Set<TLSSocket>();
@@ -79,21 +92,25 @@ export class TlsTransport {
   /** Connections from now on use these; those that stand are not touched. */
   renew(credentials: Credentials): void {
     this.#credentials = credentials;
-    this.#server?.setSecureContext(tlsOf(credentials));
+    this.#server?.setSecureContext(serverTlsOf(credentials));
   }
 
   /** Answers the address that it listens on. */
   async listen(host: string, port: number): Promise<AddressInfo> {
     const { handshakeMs, connectionsMax } = this.#options;
     const server = createServer({
-      ...tlsOf(this.#credentials),
+      ...serverTlsOf(this.#credentials),
       requestCert: true,
-      rejectUnauthorized: true,
+      rejectUnauthorized: false,
+      ALPNProtocols: [applicationProtocols.session, applicationProtocols.join],
       handshakeTimeout: handshakeMs,
     });
     this.#server = server;
     server.maxConnections = connectionsMax;
-    server.on('secureConnection', (socket) => void this.#accept(socket, undefined));
+    server.on('secureConnection', (socket) => {
+      if (socket.alpnProtocol === applicationProtocols.join) this.#join(socket);
+      else void this.#accept(socket, undefined);
+    });
     server.on('tlsClientError', (error, socket) =>
       this.#options.refused(socket.remoteAddress ?? '', error),
     );
@@ -108,6 +125,8 @@ export class TlsTransport {
       ...tlsOf(this.#credentials),
       host,
       port,
+      ALPNProtocols: [applicationProtocols.session],
+      rejectUnauthorized: false,
       // The certificate names a node, not an address.
       checkServerIdentity: () => undefined,
     });
@@ -126,14 +145,25 @@ export class TlsTransport {
     throw session;
   }
 
-  async #accept(socket: TLSSocket, wanted: string | undefined): Promise<Session | Error> {
+  #join(socket: TLSSocket): void {
+    this.#keep(socket);
+    const { handshakeMs, join, refused } = this.#options;
+    if (join === undefined) return void socket.destroy();
+    serveJoin(socket, { handle: join, timeoutMs: handshakeMs, refused });
+  }
+
+  #keep(socket: TLSSocket): void {
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
+  }
+
+  async #accept(socket: TLSSocket, wanted: string | undefined): Promise<Session | Error> {
+    this.#keep(socket);
     const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
     try {
-      const peer = await this.#options.identify(pemOf(socket.getPeerCertificate().raw));
+      const peer = await this.#identify(socket, address);
       if (wanted !== undefined && peer.nodeId !== wanted) {
         throw new SessionRefusedError(
           `${address} is node ${peer.nodeId}, and node ${wanted} was expected there.`,
@@ -141,10 +171,24 @@ export class TlsTransport {
       }
       return this.#open(socket, peer);
     } catch (error) {
-      socket.destroy();
-      this.#options.refused(address, error as Error);
-      return error as Error;
+      const reason = error as Error;
+      const code = reason instanceof PhotonError ? reason.code : 'net.refused';
+      socket.write(encodeFrame({ kind: 'bye', code, message: reason.message }));
+      new SocketPipe(socket).close();
+      this.#options.refused(address, reason);
+      return reason;
     }
+  }
+
+  async #identify(socket: TLSSocket, address: string): Promise<Peer> {
+    const { raw } = socket.getPeerCertificate();
+    if (raw === undefined) throw new SessionRefusedError(`${address} has no certificate.`);
+    const peer = await this.#options.identify(pemOf(raw));
+    // The library's own verdict is wanted as well.
+    if (socket.authorized) return peer;
+    throw new SessionRefusedError(
+      `The certificate of ${address} is not accepted: ${String(socket.authorizationError)}.`,
+    );
   }
 
   #open(socket: TLSSocket, peer: Peer): Session {
@@ -154,6 +198,7 @@ export class TlsTransport {
       pipe: new SocketPipe(socket),
       ended: (reason) => this.#options.ended(peer, reason),
     });
+    socket.setKeepAlive(true, keepAliveMs);
     socket.on('drain', () => session.drained());
     socket.on('close', () => session.lost());
     this.#options.opened(session, peer);

@@ -1,7 +1,8 @@
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash, createPublicKey, webcrypto } from 'node:crypto';
 // @peculiar/x509 finds its parts through a container that needs this first.
 import 'reflect-metadata';
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   cryptoProvider,
   ExtendedKeyUsage,
@@ -11,12 +12,13 @@ import {
   Pkcs10CertificateRequest,
   Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { CertificateRefusedError, RequestRefusedError } from './errors.ts';
-import { formatIdentity, parseIdentity } from './node-identity.ts';
-import type { NodeIdentity } from './node-identity.ts';
+import { formatAdmin, formatIdentity, parseAdmin, parseIdentity } from './node-identity.ts';
+import type { AdminIdentity, NodeIdentity } from './node-identity.ts';
 
 /**
  * Certificates of nodes: X.509, ECDSA P-256, one identity in each. A node makes its key and sends a request
@@ -55,9 +57,19 @@ const pem = (label: string, der: ArrayBuffer): string => {
 const exportKey = async (key: webcrypto.CryptoKey): Promise<string> =>
   pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', key));
 
-async function importKey(text: string): Promise<webcrypto.CryptoKey> {
-  const der = Buffer.from(text.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
-  return webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
+const derOf = (text: string): Buffer<ArrayBuffer> =>
+  Buffer.from(text.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
+
+const importKey = (text: string): Promise<webcrypto.CryptoKey> =>
+  webcrypto.subtle.importKey('pkcs8', derOf(text), algorithm, false, ['sign']);
+
+async function importPair(text: string): Promise<webcrypto.CryptoKeyPair> {
+  const spki = Buffer.from(createPublicKey(text).export({ type: 'spki', format: 'der' }));
+  const [publicKey, privateKey] = await Promise.all([
+    webcrypto.subtle.importKey('spki', spki, algorithm, true, ['verify']),
+    webcrypto.subtle.importKey('pkcs8', derOf(text), algorithm, true, ['sign']),
+  ]);
+  return { publicKey, privateKey };
 }
 
 const randomSerial = (): string => {
@@ -67,9 +79,11 @@ const randomSerial = (): string => {
   return Buffer.from(bytes).toString('hex');
 };
 
-/** A new key with a request for a certificate. */
-export async function createRequest(): Promise<KeyAndRequest> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+/** A request for a certificate, with a new key or with one that is there (PKCS #8, PEM). */
+export async function createRequest(privateKey?: string): Promise<KeyAndRequest> {
+  const keys = await (privateKey === undefined
+    ? webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+    : importPair(privateKey));
   const request = await Pkcs10CertificateRequestGenerator.create({
     keys,
     signingAlgorithm: algorithm,
@@ -94,16 +108,15 @@ export async function createAuthority(
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      // Tells two authorities of one cluster apart: they have the same name while one replaces the other.
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
   return { privateKey: await exportKey(keys.privateKey), certificate: certificate.toString('pem') };
 }
 
 /** What somebody who joins pins: `sha256:` and the hash of the authority's public key, as kubeadm has it. */
-export function authorityHash(certificate: string): string {
-  const { publicKey } = new X509Certificate(certificate);
-  return `sha256:${createHash('sha256').update(Buffer.from(publicKey.rawData)).digest('hex')}`;
-}
+export const authorityHash = (certificate: string): string => `sha256:${keyHashOf(certificate)}`;
 
 async function readRequest(text: string): Promise<Pkcs10CertificateRequest> {
   if (text.length > pemCharactersMax) {
@@ -124,24 +137,58 @@ async function readRequest(text: string): Promise<Pkcs10CertificateRequest> {
   );
 }
 
-export interface Issue {
-  readonly identity: NodeIdentity;
+interface Validity {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly lifetimeMs: number;
 }
 
+export interface Issue extends Validity {
+  readonly identity: NodeIdentity;
+}
+
 /** Signs a request for `identity`, whatever else the request asks for; PEM. */
-export async function issueCertificate(
+export const issueCertificate = (
+  authority: AuthorityFiles,
+  request: string,
+  { identity, ...validity }: Issue,
+): Promise<string> =>
+  issue(authority, request, {
+    ...validity,
+    commonName: identity.nodeId,
+    uri: formatIdentity(identity),
+    usages: [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth],
+  });
+
+/** Signs a request for an administrator of the cluster, who is a client of the admin API; PEM. */
+export const issueAdminCertificate = (
+  authority: AuthorityFiles,
+  request: string,
+  { identity, ...validity }: Validity & { readonly identity: AdminIdentity },
+): Promise<string> =>
+  issue(authority, request, {
+    ...validity,
+    commonName: identity.admin,
+    uri: formatAdmin(identity),
+    usages: [ExtendedKeyUsage.clientAuth],
+  });
+
+interface Names extends Validity {
+  readonly commonName: string;
+  readonly uri: string;
+  readonly usages: readonly ExtendedKeyUsage[];
+}
+
+async function issue(
   authority: AuthorityFiles,
   requestText: string,
-  { identity, now, lifetimeMs }: Issue,
+  { commonName, uri, usages, now, lifetimeMs }: Names,
 ): Promise<string> {
   const request = await readRequest(requestText);
   const issuer = new X509Certificate(authority.certificate);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: randomSerial(),
-    subject: [{ O: ['PhotonDB'], CN: [identity.nodeId] }],
+    subject: [{ O: ['PhotonDB'], CN: [commonName] }],
     issuer: issuer.subject,
     notBefore: new Date(now - clockSkewMs),
     // No certificate outlives the one that proves it.
@@ -152,8 +199,9 @@ export async function issueCertificate(
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-      new SubjectAlternativeNameExtension([{ type: 'url', value: formatIdentity(identity) }], true),
+      await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      new ExtendedKeyUsageExtension([...usages]),
+      new SubjectAlternativeNameExtension([{ type: 'url', value: uri }], true),
     ],
   });
   return certificate.toString('pem');
@@ -174,20 +222,54 @@ export async function verifyCertificate(
   authorities: readonly string[],
   now: number,
 ): Promise<VerifiedCertificate> {
+  const certificate = await trusted(text, authorities, now);
+  return { identity: identityOf(certificate), ...validityOf(certificate) };
+}
+
+/** The administrator that a certificate proves. */
+export async function verifyAdminCertificate(
+  text: string,
+  authorities: readonly string[],
+  now: number,
+): Promise<AdminIdentity> {
+  const admin = parseAdmin(uriOf(await trusted(text, authorities, now)) ?? '');
+  if (admin !== undefined) return admin;
+  throw new CertificateRefusedError(
+    'The certificate names no administrator: its subject alternative name is not one photondb://CLUSTER/admin/NAME URI.',
+  );
+}
+
+/** When a certificate is valid; nothing else of it is verified. */
+export const validityOfText = (text: string): { notBefore: number; notAfter: number } =>
+  validityOf(readCertificate(text));
+
+const validityOf = ({ notBefore, notAfter }: X509Certificate) => ({
+  notBefore: notBefore.getTime(),
+  notAfter: notAfter.getTime(),
+});
+
+/** The hash of the public key that a certificate certifies. */
+export const keyHashOf = (certificate: string): string =>
+  createHash('sha256')
+    .update(Buffer.from(readCertificate(certificate).publicKey.rawData))
+    .digest('hex');
+
+async function trusted(
+  text: string,
+  authorities: readonly string[],
+  now: number,
+): Promise<X509Certificate> {
   const certificate = readCertificate(text);
-  const notBefore = certificate.notBefore.getTime();
-  const notAfter = certificate.notAfter.getTime();
+  const { notBefore, notAfter } = validityOf(certificate);
   if (now < notBefore || now > notAfter) {
     throw new CertificateRefusedError(
       `The certificate is valid from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}, and now is ${new Date(now).toISOString()}. Renew it, or set the clock right.`,
     );
   }
-  if (!(await isSignedByOne(certificate, authorities, now))) {
-    throw new CertificateRefusedError(
-      'The certificate is not signed by an authority of this cluster. The node belongs to another cluster, or the authority was replaced while it was away.',
-    );
-  }
-  return { identity: identityOf(certificate), notBefore, notAfter };
+  if (await isSignedByOne(certificate, authorities, now)) return certificate;
+  throw new CertificateRefusedError(
+    'The certificate is not signed by an authority of this cluster. The node belongs to another cluster, or the authority was replaced while it was away.',
+  );
 }
 
 function readCertificate(text: string): X509Certificate {
@@ -218,11 +300,14 @@ async function isSignedByOne(
   return false;
 }
 
-function identityOf(certificate: X509Certificate): NodeIdentity {
+function uriOf(certificate: X509Certificate): string | undefined {
   const names = certificate.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
   const [name] = names;
-  const identity =
-    names.length === 1 && name?.type === 'url' ? parseIdentity(name.value) : undefined;
+  return names.length === 1 && name?.type === 'url' ? name.value : undefined;
+}
+
+function identityOf(certificate: X509Certificate): NodeIdentity {
+  const identity = parseIdentity(uriOf(certificate) ?? '');
   if (identity !== undefined) return identity;
   throw new CertificateRefusedError(
     'The certificate names no node: its subject alternative name is not one photondb:// URI.',

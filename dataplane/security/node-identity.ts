@@ -19,3 +19,19 @@ export function parseIdentity(uri: string): NodeIdentity | undefined {
   const [, clusterId, nodeId] = pattern.exec(uri) ?? [];
   return clusterId === undefined || nodeId === undefined ? undefined : { clusterId, nodeId };
 }
+
+/** Who may use the admin API: `photondb://<cluster-id>/admin/<name>`. */
+export interface AdminIdentity {
+  readonly clusterId: string;
+  readonly admin: string;
+}
+
+const adminPattern = new RegExp(`^photondb://(${uuid})/admin/([a-z0-9][a-z0-9-]{0,62})$`);
+
+export const formatAdmin = ({ clusterId, admin }: AdminIdentity): string =>
+  `photondb://${clusterId}/admin/${admin}`;
+
+export function parseAdmin(uri: string): AdminIdentity | undefined {
+  const [, clusterId, admin] = adminPattern.exec(uri) ?? [];
+  return clusterId === undefined || admin === undefined ? undefined : { clusterId, admin };
+}

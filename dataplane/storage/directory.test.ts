@@ -4,7 +4,7 @@ import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { openDirectory, requireLog } from './directory.ts';
+import { lockDirectory, openDirectory, requireLog } from './directory.ts';
 import { LmdbStore } from './lmdb-store.ts';
 import { machineClock } from '../node/clock.ts';
 import { machineChance } from '../node/chance.ts';
@@ -76,7 +76,7 @@ describe('the data directory', () => {
     const identity = { format: 99, cluster: 'c', node: 'n', id: 'x' };
     writeFileSync(join(path, 'IDENTITY'), JSON.stringify(identity));
     expect(() => openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)).to.throw(
-      /has format 99; this release reads format 2/,
+      /has format 99; this release reads format 3/,
     );
     writeFileSync(join(path, 'IDENTITY'), 'not json');
     expect(() => openDirectory(path, { cluster: 'c', node: 'n' }, machineChance)).to.throw(
@@ -108,6 +108,27 @@ describe('the data directory', () => {
     const wanted = { ...identity, format: 2 };
     expect(found.identity).to.deep.equal(wanted);
     expect(JSON.parse(readFileSync(join(path, 'IDENTITY'), 'utf8'))).to.deep.equal(wanted);
+  });
+
+  it('keeps its node ID when its node gets a cluster, and keeps both from then on', () => {
+    const owner = { cluster: 'c', node: 'n' };
+    const before = { format: 2, ...owner, id: 'x' };
+    writeFileSync(join(path, 'IDENTITY'), JSON.stringify(before));
+    {
+      using locked = lockDirectory(path);
+      expect(locked.found).to.deep.equal(before);
+      const { identity } = locked.settle(owner, { nodeId: 'x', clusterId: 'y' });
+      expect(identity).to.deep.equal({ ...before, format: 3, clusterId: 'y' });
+    }
+    using again = openDirectory(path, owner, machineChance);
+    expect(again.identity).to.deep.equal({ ...before, format: 3, clusterId: 'y' });
+  });
+
+  it('has no identity before it is settled, and is refused to others all the same', () => {
+    using locked = lockDirectory(path);
+    expect(locked.found).to.equal(undefined);
+    expect(existsSync(join(path, 'IDENTITY'))).to.equal(false);
+    expect(() => lockDirectory(path)).to.throw(/in use by another process/);
   });
 
   it('says what is wrong when a file stands in its place', () => {

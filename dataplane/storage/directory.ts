@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
 import type { Chance } from '../common/chance.ts';
 import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './errors.ts';
 import { directoryMode, fileMode, restrictAll } from './modes.ts';
@@ -12,7 +13,9 @@ import { syncPath } from './sync-path.ts';
  * before anything in it is opened. Node has no file locks; an exclusive transaction of SQLite is one,
  * and ends with the process.
  */
-const directoryFormat = 2;
+const directoryFormat = 3;
+/** Of a directory whose node belongs to no cluster yet: made by a release without clusters, or by a tool. */
+const formatWithoutCluster = 2;
 
 /** Made when the identity is on the medium, and never before. */
 const dataNames = ['store', 'wal'];
@@ -23,10 +26,26 @@ interface Owner {
   readonly node: string;
 }
 
-interface Identity extends Owner {
+export interface Identity extends Owner {
   readonly format: number;
-  /** Of this directory, for ever: the server's id in the driver protocol. */
+  /** The node ID: of this directory, whatever the node is called. Also the server's ID for drivers. */
   readonly id: string;
+  /** Undefined before the node has founded or joined a cluster. */
+  readonly clusterId?: string;
+}
+
+/** Which cluster the node belongs to, and under which node ID. */
+export interface Formed {
+  readonly nodeId: string;
+  readonly clusterId: string;
+}
+
+/** A directory that this process alone uses; its identity may not be there yet. */
+export interface LockedDirectory extends Disposable {
+  readonly path: string;
+  readonly found: Identity | undefined;
+  /** Writes the identity when it is new or has changed. Refuses a directory of another node or cluster. */
+  settle(owner: Owner, formed: Formed): DataDirectory;
 }
 
 export interface DataDirectory extends Disposable {
@@ -79,9 +98,10 @@ function readIdentity(path: string): Identity | undefined {
     throw error;
   }
   try {
-    const { format, cluster, node, id } = JSON.parse(text) as Partial<Identity>;
+    const { format, cluster, node, id, clusterId } = JSON.parse(text) as Partial<Identity>;
     if (typeof format === 'number' && typeof cluster === 'string' && typeof node === 'string') {
-      return { format, cluster, node, id: String(id) };
+      const own = { format, cluster, node, id: String(id) };
+      return typeof clusterId === 'string' ? { ...own, clusterId } : own;
     }
   } catch {
     // Falls through to the sentence below: text that is not JSON is as unreadable as wrong fields.
@@ -104,65 +124,95 @@ function writeIdentity(directory: string, identity: Identity): void {
   syncPath(directory);
 }
 
-function settleIdentity(directory: string, owner: Owner, chance: Pick<Chance, 'uuid'>): Identity {
-  const found = readIdentity(join(directory, 'IDENTITY'));
-  if (found === undefined) {
-    const data = dataNames.find((name) => existsSync(join(directory, name)));
-    if (data !== undefined) {
-      throw new IdentityError(
-        `The data directory ${directory} has a ${data} and no file IDENTITY, so that nobody knows whose it is: restore the file, or use an empty directory.`,
-      );
-    }
-    const identity = { format: directoryFormat, ...owner, id: chance.uuid() };
-    writeIdentity(directory, identity);
-    return identity;
-  }
-  return acceptIdentity(directory, found, owner);
-}
-
-/** Of this release's format from now on. */
-function acceptIdentity(directory: string, found: Identity, { cluster, node }: Owner): Identity {
-  if (found.format > directoryFormat) {
+/** The identity that is there, when this release can use it. Refuses data without one. */
+function findIdentity(path: string): Identity | undefined {
+  const found = readIdentity(join(path, 'IDENTITY'));
+  const data = dataNames.find((name) => existsSync(join(path, name)));
+  if (found === undefined && data !== undefined) {
     throw new IdentityError(
-      `The data directory ${directory} has format ${found.format}; this release reads format ${directoryFormat} and older.`,
+      `The data directory ${path} has a ${data} and no file IDENTITY, so that nobody knows whose it is: restore the file, or use an empty directory.`,
     );
   }
-  if (found.cluster !== cluster || found.node !== node) {
+  if (found !== undefined && found.format > directoryFormat) {
     throw new IdentityError(
-      `The data directory ${directory} belongs to node ${found.node} of cluster ${found.cluster}, not to node ${node} of cluster ${cluster}: use that node's own directory.`,
+      `The data directory ${path} has format ${found.format}; this release reads format ${directoryFormat} and older.`,
     );
   }
-  // NB: format 1 has values of `meta` without a checksum; the store gives them one when it is opened.
-  if (found.format === directoryFormat) return found;
-  const identity = { ...found, format: directoryFormat };
-  writeIdentity(directory, identity);
-  return identity;
+  return found;
 }
 
-/** Makes the directory when it is missing, locks it, and settles whose it is. Rejects with one sentence. */
-export function openDirectory(
-  path: string,
-  owner: Owner,
-  chance: Pick<Chance, 'uuid'>,
-): DataDirectory {
-  return holdDirectory(path, () => settleIdentity(path, owner, chance));
+function requireOwner(path: string, found: Identity | undefined, { cluster, node }: Owner): void {
+  if (found === undefined || (found.cluster === cluster && found.node === node)) return;
+  throw new IdentityError(
+    `The data directory ${path} belongs to node ${found.node} of cluster ${found.cluster}, not to node ${node} of cluster ${cluster}: use that node's own directory.`,
+  );
 }
 
-function holdDirectory(path: string, settle: () => Identity): DataDirectory {
+/** Holds the directory, whose identity is what `settle` makes of the one that is there. */
+function holdDirectory<T>(path: string, settle: (hold: Hold) => T): T {
   let database: DatabaseSync | undefined;
   try {
     mkdirSync(path, { recursive: true, mode: directoryMode });
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     database = lock(path);
     const held = database;
-    const identity = settle();
-    restrictAll(path);
-    return { path, identity, [Symbol.dispose]: () => held.close() };
+    return settle({ path, found: findIdentity(path), release: () => held.close() });
   } catch (error) {
     database?.close();
-    if (error instanceof DirectoryLockedError || error instanceof IdentityError) throw error;
-    throw unavailable(path, error);
+    throw translated(path, error);
   }
+}
+
+interface Hold {
+  readonly path: string;
+  readonly found: Identity | undefined;
+  readonly release: () => void;
+}
+
+function translated(path: string, error: unknown): unknown {
+  const isOwn = error instanceof DirectoryLockedError || error instanceof IdentityError;
+  return isOwn ? error : unavailable(path, error);
+}
+
+function settled({ path, found, release }: Hold, identity: Identity): DataDirectory {
+  if (!isDeepStrictEqual(identity, found)) writeIdentity(path, identity);
+  restrictAll(path);
+  return { path, identity, [Symbol.dispose]: release };
+}
+
+/** Makes the directory when it is missing, locks it, and reads its identity. Throws one sentence. */
+export function lockDirectory(path: string): LockedDirectory {
+  return holdDirectory(path, (hold) => ({
+    path,
+    found: hold.found,
+    settle(owner, { nodeId: id, clusterId }) {
+      try {
+        requireOwner(path, hold.found, owner);
+        const { cluster, node } = owner;
+        return settled(hold, { format: directoryFormat, cluster, node, id, clusterId });
+      } catch (error) {
+        throw translated(path, error);
+      }
+    },
+    [Symbol.dispose]: hold.release,
+  }));
+}
+
+/** Makes the directory when it is missing, locks it, and settles whose it is, without a cluster. */
+export function openDirectory(
+  path: string,
+  owner: Owner,
+  chance: Pick<Chance, 'uuid'>,
+): DataDirectory {
+  return holdDirectory(path, (hold) => {
+    const { found } = hold;
+    requireOwner(path, found, owner);
+    const { cluster, node } = owner;
+    // NB: format 1 has values of `meta` without a checksum; the store gives them one when it is opened.
+    const format = Math.max(found?.format ?? 0, formatWithoutCluster);
+    const fresh = { format, cluster, node, id: found?.id ?? chance.uuid() };
+    return settled(hold, found === undefined ? fresh : { ...found, format });
+  });
 }
 
 /** A directory that a node has made, whoever that is; nothing is made. */
@@ -173,7 +223,10 @@ export function openExistingDirectory(path: string): DataDirectory {
       `${path} is no data directory: it has no file IDENTITY. Name the --data-dir of a node.`,
     );
   }
-  return holdDirectory(path, () => acceptIdentity(path, identity, identity));
+  return holdDirectory(path, (hold) => {
+    const format = Math.max(identity.format, formatWithoutCluster);
+    return settled(hold, { ...identity, format });
+  });
 }
 
 /** A store that is not empty and a log that is not there: writes may be missing, and nobody would know. */

@@ -10,7 +10,7 @@ export const directoryMode = 0o700;
 
 /** Everything that a node makes in its data directory. */
 const ownNames = new Set(
-  'IDENTITY IDENTITY.new LOCK LOCK-journal store store.opening store-copy wal'.split(' '),
+  'IDENTITY IDENTITY.new LOCK LOCK-journal cluster store store.opening store-copy wal'.split(' '),
 );
 /** Made by file systems at the root of a volume. */
 const foreignNames = new Set(['lost+found']);

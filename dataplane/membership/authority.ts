@@ -1,0 +1,131 @@
+import type { Chance } from '../common/chance.ts';
+import type { Clock } from '../common/clock.ts';
+import { authorityHash, createAuthority, issueCertificate } from '../security/certificates.ts';
+import { issueAdminCertificate, keyHashOf } from '../security/certificates.ts';
+import { JoinTokens } from '../security/join-tokens.ts';
+import { readFile, writeFile } from './cluster-files.ts';
+import type { ClusterFiles, StoredAuthority } from './cluster-files.ts';
+import { JoinRefusedError } from './errors.ts';
+
+/**
+ * The certificate authority of a cluster outside of Kubernetes: on the node that founded it. Guarded
+ * invariants: a token admits one node; a node ID is certified for the holder of its key alone, so that no
+ * token lets anybody take the place of a member.
+ */
+export interface AuthorityOptions {
+  readonly files: ClusterFiles;
+  readonly clock: Pick<Clock, 'now' | 'timeOfDay'>;
+  readonly chance: Pick<Chance, 'bytes'>;
+  readonly certificateLifetimeMs: number;
+}
+
+export interface JoinRequest {
+  readonly token: string;
+  readonly nodeId: string;
+  /** PKCS #10, PEM. */
+  readonly request: string;
+}
+
+export interface Admission {
+  readonly clusterId: string;
+  readonly certificate: string;
+  readonly authorities: readonly string[];
+}
+
+const authorityLifetimeMs = 3_650 * 86_400_000;
+/** An answer to a renewal may be lost, and the node goes on with its former key. */
+const keysPerNode = 2;
+/** Node IDs that are certified for somebody. */
+const nodesMax = 100_000;
+
+export class Authority {
+  readonly #options: AuthorityOptions;
+  readonly #tokens: JoinTokens;
+  #stored: StoredAuthority;
+
+  constructor(options: AuthorityOptions, stored: StoredAuthority) {
+    this.#options = options;
+    this.#tokens = new JoinTokens((count) => options.chance.bytes(count));
+    this.#stored = stored;
+  }
+
+  static async create(options: AuthorityOptions, clusterId: string): Promise<Authority> {
+    const made = await createAuthority(clusterId, options.clock.timeOfDay(), authorityLifetimeMs);
+    const stored = { clusterId, ...made, issued: {} };
+    writeFile(options.files, 'authority', stored);
+    return new Authority(options, stored);
+  }
+
+  /** Undefined when this directory holds no authority of the cluster. */
+  static open(options: AuthorityOptions, clusterId: string): Authority | undefined {
+    const stored = readFile(options.files, 'authority');
+    return stored?.clusterId === clusterId ? new Authority(options, stored) : undefined;
+  }
+
+  get certificate(): string {
+    return this.#stored.certificate;
+  }
+
+  /** What a node that joins pins. */
+  get hash(): string {
+    return authorityHash(this.certificate);
+  }
+
+  createToken(): string {
+    return this.#tokens.create(this.#options.clock.now());
+  }
+
+  /** Uses the token up, and certifies the node. Throws with the reason. */
+  async admit({ token, nodeId, request }: JoinRequest): Promise<Admission> {
+    this.#tokens.redeem(token, this.#options.clock.now());
+    const admission = await this.#certify(nodeId, request);
+    const known = this.#stored.issued[nodeId];
+    if (known !== undefined && !known.includes(keyHashOf(admission.certificate))) {
+      throw new JoinRefusedError(
+        `The node ID ${nodeId} belongs to another node, which has another key. A copied data directory cannot join: use an empty one.`,
+      );
+    }
+    this.#remember(nodeId, admission.certificate);
+    return admission;
+  }
+
+  /** For a node that has proven its identity with its present certificate. */
+  async renew(nodeId: string, request: string): Promise<Admission> {
+    const admission = await this.#certify(nodeId, request);
+    this.#remember(nodeId, admission.certificate);
+    return admission;
+  }
+
+  /** For a client of the admin API; PEM. */
+  issueAdmin(admin: string, request: string, lifetimeMs: number): Promise<string> {
+    const { clusterId } = this.#stored;
+    const identity = { clusterId, admin };
+    const now = this.#options.clock.timeOfDay();
+    return issueAdminCertificate(this.#stored, request, { identity, now, lifetimeMs });
+  }
+
+  async #certify(nodeId: string, request: string): Promise<Admission> {
+    const { clusterId, certificate: authority } = this.#stored;
+    const certificate = await issueCertificate(this.#stored, request, {
+      identity: { clusterId, nodeId },
+      now: this.#options.clock.timeOfDay(),
+      lifetimeMs: this.#options.certificateLifetimeMs,
+    });
+    return { clusterId, certificate, authorities: [authority] };
+  }
+
+  #remember(nodeId: string, certificate: string): void {
+    const { issued } = this.#stored;
+    const known = issued[nodeId] ?? [];
+    const hash = keyHashOf(certificate);
+    if (known[0] === hash) return;
+    if (known.length === 0 && Object.keys(issued).length >= nodesMax) {
+      throw new JoinRefusedError(
+        `This cluster has certified ${nodesMax} nodes, which is the limit.`,
+      );
+    }
+    const keys = [hash, ...known.filter((each) => each !== hash)].slice(0, keysPerNode);
+    this.#stored = { ...this.#stored, issued: { ...issued, [nodeId]: keys } };
+    writeFile(this.#options.files, 'authority', this.#stored);
+  }
+}

@@ -1,0 +1,137 @@
+import { Ajv } from 'ajv';
+import { FormationError } from './errors.ts';
+
+/** The small files of a cluster in a node's data directory; whole or absent after a crash. */
+export interface ClusterFiles {
+  read(name: string): string | undefined;
+  write(name: string, text: string): void;
+  remove(name: string): void;
+}
+
+/** What proves the node to its peers. One file, so that key and certificate always match. */
+export interface StoredCredentials {
+  readonly clusterId: string;
+  readonly nodeId: string;
+  /** PKCS #8, PEM. */
+  readonly privateKey: string;
+  readonly certificate: string;
+  /** PEM, the newest first. */
+  readonly authorities: readonly string[];
+}
+
+/** The authority of the cluster, on the node that founded it. */
+export interface StoredAuthority {
+  readonly clusterId: string;
+  readonly privateKey: string;
+  readonly certificate: string;
+  /** Hashes of the public keys that were certified last for each node ID. */
+  readonly issued: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Where other nodes were reached last. */
+export interface StoredPeers {
+  readonly peers: readonly { readonly id: string; readonly address: string }[];
+}
+
+/** The keys of gossip. */
+export interface StoredRing {
+  readonly version: number;
+  /** Hexadecimal; the first one encrypts. */
+  readonly keys: readonly string[];
+}
+
+/** Numbers that each start of the node begins above. */
+export interface StoredStart {
+  readonly incarnation: number;
+  readonly sequence: number;
+}
+
+/** A key of its own for signatures of gossip: PKCS #8, PEM. */
+export interface StoredGossipKey {
+  readonly privateKey: string;
+}
+
+interface Files {
+  readonly credentials: StoredCredentials;
+  readonly authority: StoredAuthority;
+  readonly peers: StoredPeers;
+  readonly ring: StoredRing;
+  readonly start: StoredStart;
+  readonly 'gossip-key': StoredGossipKey;
+}
+
+const text = { type: 'string' } as const;
+const texts = { type: 'array', items: text } as const;
+const count = { type: 'integer', minimum: 0 } as const;
+
+const fields: Readonly<Record<keyof Files, Readonly<Record<string, object>>>> = {
+  credentials: {
+    clusterId: text,
+    nodeId: text,
+    privateKey: text,
+    certificate: text,
+    authorities: { ...texts, minItems: 1 },
+  },
+  authority: {
+    clusterId: text,
+    privateKey: text,
+    certificate: text,
+    issued: { type: 'object', additionalProperties: texts },
+  },
+  peers: {
+    peers: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['id', 'address'],
+        properties: { id: text, address: text },
+      },
+    },
+  },
+  ring: { version: count, keys: { ...texts, minItems: 1 } },
+  start: { incarnation: count, sequence: count },
+  'gossip-key': { privateKey: text },
+};
+
+/** Of each file. */
+const format = 1;
+const ajv = new Ajv();
+const validators = new Map(
+  Object.entries(fields).map(([name, properties]) => [
+    name,
+    ajv.compile({
+      type: 'object',
+      required: ['format', ...Object.keys(properties)],
+      properties: { ...properties, format: { const: format } },
+    }),
+  ]),
+);
+
+const fileOf = (name: keyof Files): string => `${name}.json`;
+
+/** Undefined when the file is not there. Throws a FormationError when it cannot be read. */
+export function readFile<Name extends keyof Files>(
+  files: ClusterFiles,
+  name: Name,
+): Files[Name] | undefined {
+  const stored = files.read(fileOf(name));
+  if (stored === undefined) return undefined;
+  let content: unknown;
+  try {
+    content = JSON.parse(stored);
+  } catch {
+    // Refused below.
+  }
+  if (validators.get(name)?.(content) === true) return content as unknown as Files[Name];
+  throw new FormationError(
+    `The file cluster/${fileOf(name)} of the data directory is damaged, or of a newer release. Restore it from a backup.`,
+  );
+}
+
+export function writeFile<Name extends keyof Files>(
+  files: ClusterFiles,
+  name: Name,
+  content: Files[Name],
+): void {
+  files.write(fileOf(name), `${JSON.stringify({ format, ...content })}\n`);
+}

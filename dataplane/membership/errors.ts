@@ -1,0 +1,31 @@
+import { PhotonError } from '../common/errors.ts';
+
+/** The node can neither found, nor join, nor rejoin a cluster with what it was given. */
+export class FormationError extends PhotonError {
+  readonly code = 'membership.formation';
+}
+
+/** A node of the cluster refused this one, or this one refused it. */
+export class JoinRefusedError extends PhotonError {
+  readonly code = 'membership.join_refused';
+}
+
+/** Another process has the same node ID. */
+export class DuplicateNodeError extends PhotonError {
+  readonly code = 'membership.duplicate_node';
+}
+
+/** The roles of the peer do not allow this request. */
+export class RoleRefusedError extends PhotonError {
+  readonly code = 'membership.role_refused';
+}
+
+/** A message of a peer that cannot be read. */
+export class MessageRefusedError extends PhotonError {
+  readonly code = 'membership.message_refused';
+}
+
+/** No connection to the node stands. */
+export class PeerUnreachableError extends PhotonError {
+  readonly code = 'membership.unreachable';
+}
