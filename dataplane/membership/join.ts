@@ -40,7 +40,7 @@ export interface JoinOptions {
   /** Of a node that joins once more under its IDs: the key that the cluster knows it by. */
   readonly privateKey: string | undefined;
   readonly timeoutMs: number;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'sleep' | 'timeOfDay'>;
   readonly chance: Pick<Chance, 'next'>;
   readonly exchange: typeof exchangeJoin;
   /** Nobody could be reached yet. */

@@ -9,7 +9,7 @@ import { pemOf, serveJoin } from './join-exchange.ts';
 import type { JoinHandler } from './join-exchange.ts';
 import { applicationProtocols } from './protocols.ts';
 import { Session } from './session.ts';
-import type { Peer, Pipe, SessionOptions } from './session.ts';
+import type { Incoming, Peer, Pipe, SessionOptions } from './session.ts';
 
 /**
  * Sessions over mutual TLS 1.3. A peer is whoever its certificate proves; names and addresses prove nothing.
@@ -31,13 +31,13 @@ export interface TransportOptions extends Omit<
 > {
   /** The identity that a certificate (PEM) proves; rejects with the reason when it proves none. */
   identify(certificate: string): Promise<Peer>;
-  readonly handle: SessionOptions['handle'];
+  readonly handle: (incoming: Incoming, session: Session) => Promise<Uint8Array>;
   readonly handshakeMs: number;
   /** Connections that are accepted at a time, with those that have not proven anything yet. */
   readonly connectionsMax: number;
-  /** A session stands, from whichever side it came. */
-  opened(session: Session, peer: Peer): void;
-  ended(peer: Peer, reason: Error): void;
+  /** A session stands; `isDialed`: by this side. */
+  opened(session: Session, peer: Peer, isDialed: boolean): void;
+  ended(session: Session, reason: Error): void;
   /** Somebody was refused before there was a session. */
   readonly refused: (address: string, reason: Error) => void;
   /** Answers a node that has no certificate yet. */
@@ -109,7 +109,7 @@ export class TlsTransport {
     server.maxConnections = connectionsMax;
     server.on('secureConnection', (socket) => {
       if (socket.alpnProtocol === applicationProtocols.join) this.#join(socket);
-      else void this.#accept(socket, undefined);
+      else void this.#accept(socket, { isDialed: false, wanted: undefined });
     });
     server.on('tlsClientError', (error, socket) =>
       this.#options.refused(socket.remoteAddress ?? '', error),
@@ -140,7 +140,7 @@ export class TlsTransport {
         { cause: error },
       );
     }
-    const session = await this.#accept(socket, nodeId);
+    const session = await this.#accept(socket, { isDialed: true, wanted: nodeId });
     if (session instanceof Session) return session;
     throw session;
   }
@@ -159,7 +159,10 @@ export class TlsTransport {
     socket.setNoDelay(true);
   }
 
-  async #accept(socket: TLSSocket, wanted: string | undefined): Promise<Session | Error> {
+  async #accept(
+    socket: TLSSocket,
+    { isDialed, wanted }: { readonly isDialed: boolean; readonly wanted: string | undefined },
+  ): Promise<Session | Error> {
     this.#keep(socket);
     const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
     try {
@@ -169,7 +172,7 @@ export class TlsTransport {
           `${address} is node ${peer.nodeId}, and node ${wanted} was expected there.`,
         );
       }
-      return this.#open(socket, peer);
+      return this.#open(socket, peer, isDialed);
     } catch (error) {
       const reason = error as Error;
       const code = reason instanceof PhotonError ? reason.code : 'net.refused';
@@ -191,17 +194,18 @@ export class TlsTransport {
     );
   }
 
-  #open(socket: TLSSocket, peer: Peer): Session {
-    const session = new Session({
+  #open(socket: TLSSocket, peer: Peer, isDialed: boolean): Session {
+    const session: Session = new Session({
       ...this.#options,
       expected: peer,
       pipe: new SocketPipe(socket),
-      ended: (reason) => this.#options.ended(peer, reason),
+      handle: (incoming) => this.#options.handle(incoming, session),
+      ended: (reason) => this.#options.ended(session, reason),
     });
     socket.setKeepAlive(true, keepAliveMs);
     socket.on('drain', () => session.drained());
     socket.on('close', () => session.lost());
-    this.#options.opened(session, peer);
+    this.#options.opened(session, peer, isDialed);
     socket.on('data', (chunk: Buffer) => session.received(chunk));
     if (socket.destroyed) session.lost();
     return session;

@@ -1,0 +1,330 @@
+import { parseAddress } from '../common/address.ts';
+import { backoffMs } from '../common/backoff.ts';
+import { noBytes } from '../common/bytes.ts';
+import type { Chance } from '../common/chance.ts';
+import type { Clock } from '../common/clock.ts';
+import { PhotonError } from '../common/errors.ts';
+import { spawn } from '../common/spawn.ts';
+import { SessionRefusedError } from '../net/errors.ts';
+import type { Incoming, Peer, Session } from '../net/session.ts';
+import type { Priority } from '../wire/frame.ts';
+import { DuplicateNodeError, PeerUnreachableError, RoleRefusedError } from './errors.ts';
+import { introductionCodec } from './introduction.ts';
+import type { Introduction } from './introduction.ts';
+import { peerRequests, requestNamed, roleRefusal } from './peer-requests.ts';
+import type { PeerRequestName } from './peer-requests.ts';
+import { Refusals } from './refusals.ts';
+
+/**
+ * One session with each other node: dials those that are wanted, keeps one session of a pair when both have
+ * dialed, reconnects with back-off, and lets through what the roles of a node allow. Guarded invariants: of
+ * two processes with one node ID the first one stays; no request is carried out before its sender has
+ * introduced itself.
+ */
+export interface MeshTransport {
+  dial(host: string, port: number, nodeId: string | undefined): Promise<Session>;
+}
+
+/** A node that is to be connected; the ID of a seed is not known before. */
+export interface Target {
+  readonly id: string | undefined;
+  readonly address: string;
+}
+
+export interface PeerInfo {
+  readonly id: string;
+  readonly introduction: Introduction;
+}
+
+type Handler = (payload: Uint8Array, peer: PeerInfo, signal: AbortSignal) => Promise<Uint8Array>;
+
+export interface MeshOptions {
+  readonly own: Peer;
+  readonly clock: Clock;
+  readonly chance: Pick<Chance, 'next'>;
+  readonly introduction: () => Introduction;
+  /** Verifies what a peer says of itself; rejects with the reason. */
+  readonly verify: (peer: Peer, introduction: Introduction) => Promise<void>;
+  readonly handlers: Readonly<Record<Exclude<PeerRequestName, 'introduce' | 'echo'>, Handler>>;
+  readonly connected: (peer: PeerInfo) => void;
+  readonly disconnected: (peer: PeerInfo, reason: Error) => void;
+  /** Another process has the ID of this node, and the cluster knows that one. */
+  readonly duplicated: (error: DuplicateNodeError) => void;
+  readonly warn: (message: string, fields: object) => void;
+  /** The duration of a request that this node has sent. */
+  readonly measured: (name: PeerRequestName, peerId: string, ms: number, outcome: string) => void;
+}
+
+interface Link {
+  readonly session: Session;
+  readonly peer: Peer;
+  /** Of the node that dialed. */
+  readonly dialer: string;
+  introduction: Introduction | undefined;
+  isRetired: boolean;
+}
+
+interface Attempt {
+  failures: number;
+  /** No attempt before this time. */
+  at: number;
+  isUnderWay: boolean;
+}
+
+const retry = { initialMs: 200, maximumMs: 10_000 } as const;
+/** The node with the smaller ID dials first, so that two sessions of a pair are rare. */
+const politeMs = 1_000;
+/** For requests that are under way on a session that another one replaces. */
+const retireMs = 5_000;
+/** Attempts that are under way at a time. */
+const dialsMax = 16;
+
+const codeOf = (error: unknown): string => (error instanceof PhotonError ? error.code : 'internal');
+
+export class Mesh {
+  readonly #options: MeshOptions;
+  #transport: MeshTransport | undefined;
+  readonly #links = new Map<string, Link>();
+  readonly #bySession = new Map<Session, Link>();
+  readonly #attempts = new Map<string, Attempt>();
+  readonly refusals: Refusals;
+  #isClosed = false;
+
+  constructor(options: MeshOptions) {
+    this.#options = options;
+    this.refusals = new Refusals(options.clock, options.warn);
+  }
+
+  /** The transport calls `opened`, `ended` and `handle` of this mesh. */
+  use(transport: MeshTransport): void {
+    this.#transport = transport;
+  }
+
+  get peers(): readonly PeerInfo[] {
+    return [...this.#links.values()].flatMap((link) => infoOf(link) ?? []);
+  }
+
+  peer(id: string): PeerInfo | undefined {
+    return infoOf(this.#links.get(id));
+  }
+
+  // ---- dialing --------------------------------------------------------------------------------
+
+  /** Dials those that have no session and whose time has come; call it often. */
+  tend(targets: readonly Target[]): void {
+    if (this.#isClosed) return;
+    const wanted = new Set(targets.map(({ address }) => address));
+    for (const [address, { isUnderWay }] of this.#attempts) {
+      if (!wanted.has(address) && !isUnderWay) this.#attempts.delete(address);
+    }
+    let underWay = [...this.#attempts.values()].filter((each) => each.isUnderWay).length;
+    for (const target of targets) {
+      if (underWay >= dialsMax) return;
+      if (this.#isConnected(target)) continue;
+      const attempt = this.#attemptOf(target);
+      if (attempt.isUnderWay || attempt.at > this.#options.clock.now()) continue;
+      underWay += 1;
+      this.#dial(target, attempt);
+    }
+  }
+
+  #isConnected({ id, address }: Target): boolean {
+    if (id === this.#options.own.nodeId) return true;
+    if (id !== undefined) return this.#links.has(id);
+    if (address === this.#options.introduction().address) return true;
+    return this.peers.some(({ introduction }) => introduction.address === address);
+  }
+
+  #attemptOf({ id, address }: Target): Attempt {
+    const known = this.#attempts.get(address);
+    if (known !== undefined) return known;
+    const { own, clock } = this.#options;
+    const isFirst = id === undefined || own.nodeId < id;
+    const at = clock.now() + (isFirst ? 0 : politeMs);
+    const attempt = { failures: 0, at, isUnderWay: false };
+    this.#attempts.set(address, attempt);
+    return attempt;
+  }
+
+  #dial({ id, address }: Target, attempt: Attempt): void {
+    const { clock, chance, warn } = this.#options;
+    attempt.isUnderWay = true;
+    spawn(
+      async () => {
+        const parsed = parseAddress(address);
+        if (parsed === undefined) throw new PeerUnreachableError(`${address} is no address.`);
+        const session = await this.#transport?.dial(parsed.host, parsed.port, id);
+        const link = session === undefined ? undefined : this.#bySession.get(session);
+        if (link !== undefined) await this.#introduceTo(link);
+        this.#attempts.delete(address);
+      },
+      (error) => {
+        attempt.isUnderWay = false;
+        // Both have dialed, and the other session stays.
+        if (this.#isConnected({ id, address })) return;
+        attempt.failures += 1;
+        attempt.at = clock.now() + backoffMs(retry, attempt.failures - 1, chance.next());
+        if (attempt.failures !== 1) return;
+        warn('a node cannot be connected', { address, id, reason: (error as Error).message });
+      },
+    );
+  }
+
+  // ---- sessions -------------------------------------------------------------------------------
+
+  /** A session stands, dialed by this node or by the peer. */
+  opened(session: Session, peer: Peer, isDialed: boolean): void {
+    const dialer = isDialed ? this.#options.own.nodeId : peer.nodeId;
+    const link = { session, peer, dialer, introduction: undefined, isRetired: false };
+    this.#bySession.set(session, link);
+    if (this.#isClosed) session.close(new PeerUnreachableError('The node is stopping.'));
+  }
+
+  ended(session: Session, reason: Error): void {
+    const link = this.#bySession.get(session);
+    this.#bySession.delete(session);
+    if (reason instanceof SessionRefusedError && reason.peerCode === duplicateCode) {
+      this.#options.duplicated(new DuplicateNodeError(reason.message));
+    }
+    if (link === undefined || this.#links.get(link.peer.nodeId) !== link) return;
+    this.#links.delete(link.peer.nodeId);
+    const info = infoOf(link);
+    if (info !== undefined) this.#options.disconnected(info, reason);
+  }
+
+  /** As the side that dialed. */
+  async #introduceTo(link: Link): Promise<void> {
+    const { introduction } = this.#options;
+    const payload = introductionCodec.encode(introduction());
+    const { number, ...how } = peerRequests.introduce;
+    const answer = await link.session.request(number, payload, how);
+    await this.#met(link, introductionCodec.decode(answer));
+  }
+
+  async #met(link: Link, introduction: Introduction): Promise<void> {
+    await this.#options.verify(link.peer, introduction);
+    const { nodeId } = link.peer;
+    const known = this.#links.get(nodeId);
+    if (known !== undefined && known !== link) {
+      await this.#refuseDuplicate(known, link, introduction);
+    }
+    const current = this.#links.get(nodeId);
+    if (current !== undefined && current !== link) {
+      if (!this.#replaces(current, link, introduction)) {
+        link.session.close(new SupersededError('The nodes have another session already.'));
+        return;
+      }
+      this.#retire(current);
+    }
+    // The session may have ended while its peer was verified.
+    if (!link.session.isOpen) return;
+    link.introduction = introduction;
+    this.#links.set(nodeId, link);
+    this.#options.connected({ id: nodeId, introduction });
+  }
+
+  /** Of two processes with one node ID the one that is connected and answers stays. */
+  async #refuseDuplicate(known: Link, link: Link, { instance, address }: Introduction) {
+    if (known.introduction?.instance === instance) return;
+    const { number, ...how } = peerRequests.echo;
+    try {
+      await known.session.request(number, noBytes, how);
+    } catch {
+      return;
+    }
+    const error = new DuplicateNodeError(
+      `Node ${link.peer.nodeId} runs at ${known.introduction?.address} already, and another process at ${address} has the same node ID. Each node needs a data directory of its own; a copy of one cannot be used.`,
+    );
+    link.session.close(error);
+    this.#options.warn('a node is refused', {
+      id: link.peer.nodeId,
+      address,
+      reason: error.message,
+    });
+    throw error;
+  }
+
+  /** Both sides decide the same: the session that the smaller ID has dialed stays, else the newer one. */
+  #replaces(known: Link, link: Link, { instance }: Introduction): boolean {
+    if (known.introduction?.instance !== instance) return true;
+    if (known.dialer === link.dialer) return true;
+    return link.dialer < known.dialer;
+  }
+
+  #retire(link: Link): void {
+    link.isRetired = true;
+    this.#options.clock.timer(retireMs, () =>
+      link.session.close(new SupersededError('Another session has replaced this one.')),
+    );
+  }
+
+  /** The node is gone: whoever waits for it need not wait any longer. */
+  drop(id: string, reason: Error): void {
+    this.#links.get(id)?.session.close(reason);
+  }
+
+  close(reason: Error): void {
+    this.#isClosed = true;
+    for (const session of [...this.#bySession.keys()]) session.close(reason);
+  }
+
+  // ---- requests -------------------------------------------------------------------------------
+
+  /** Rejects with a typed error; with PeerUnreachableError when nothing was sent. */
+  async request(
+    id: string,
+    name: PeerRequestName,
+    payload: Uint8Array,
+    options: { readonly deadlineMs?: number; readonly priority?: Priority } = {},
+  ): Promise<Uint8Array> {
+    const link = this.#links.get(id);
+    if (link === undefined) {
+      throw new PeerUnreachableError(`There is no connection to node ${id}.`);
+    }
+    const { number, ...how } = peerRequests[name];
+    const { clock, measured } = this.#options;
+    const startedAt = clock.now();
+    try {
+      const answer = await link.session.request(number, payload, { ...how, ...options });
+      measured(name, id, clock.now() - startedAt, 'ok');
+      return answer;
+    } catch (error) {
+      measured(name, id, clock.now() - startedAt, codeOf(error));
+      throw error;
+    }
+  }
+
+  /** A request of a peer. */
+  async handle(session: Session | undefined, { type, payload, peer, signal }: Incoming) {
+    const name = requestNamed(type);
+    const link = session === undefined ? undefined : this.#bySession.get(session);
+    const refusal =
+      name === undefined
+        ? `No request has the number ${type}. The node may be of a newer version.`
+        : roleRefusal(name, link?.introduction?.roles);
+    if (name === undefined || link === undefined || refusal !== undefined) {
+      const reason = refusal ?? 'The session has ended.';
+      this.refusals.note(peer.nodeId, name ?? 'unknown', reason);
+      throw new RoleRefusedError(reason);
+    }
+    if (name === 'echo') return noBytes;
+    if (name === 'introduce') {
+      await this.#met(link, introductionCodec.decode(payload));
+      return introductionCodec.encode(this.#options.introduction());
+    }
+    const info = { id: peer.nodeId, introduction: link.introduction as Introduction };
+    return this.#options.handlers[name](payload, info, signal);
+  }
+}
+
+const duplicateCode = 'membership.duplicate_node';
+
+/** Not a fault: two nodes have dialed each other at once. */
+class SupersededError extends PhotonError {
+  readonly code = 'membership.superseded';
+}
+
+const infoOf = (link: Link | undefined): PeerInfo | undefined =>
+  link?.introduction === undefined
+    ? undefined
+    : { id: link.peer.nodeId, introduction: link.introduction };

@@ -1,0 +1,57 @@
+import type { Priority } from '../wire/frame.ts';
+
+/**
+ * The requests between nodes, and which roles may send each of them. Guarded invariant: what is not in this
+ * table is refused, and so is a node whose roles are not known yet, whatever it asks except its introduction.
+ */
+export const roles = ['data', 'coordinator', 'consensus', 'observer'] as const;
+export type Role = (typeof roles)[number];
+
+/** Those that take part in decisions about the cluster; observers read. */
+const deciding: readonly Role[] = ['data', 'coordinator', 'consensus'];
+
+interface PeerRequest {
+  readonly number: number;
+  readonly roles: readonly Role[];
+  readonly priority: Priority;
+  readonly deadlineMs: number;
+}
+
+export const peerRequests = {
+  /** Who the node is beyond its certificate: name, roles, address, key statement. */
+  introduce: { number: 1, roles, priority: 'consensus', deadlineMs: 5_000 },
+  /** A message of the membership protocol that is too large for a datagram. */
+  gossip: { number: 2, roles, priority: 'interactive', deadlineMs: 10_000 },
+  /** Answered at once: whether the process at the other end of a connection lives. */
+  echo: { number: 3, roles, priority: 'consensus', deadlineMs: 1_000 },
+  /** The gossip keys of the cluster. */
+  readRing: { number: 4, roles, priority: 'interactive', deadlineMs: 5_000 },
+  /** A step of the rotation of the gossip keys. */
+  writeRing: { number: 5, roles: deciding, priority: 'interactive', deadlineMs: 5_000 },
+  /** A certificate for the identity that the connection proves; answered by the authority. */
+  renewCertificate: { number: 6, roles, priority: 'interactive', deadlineMs: 10_000 },
+  /** The request of a node that joins, passed on to the authority. */
+  admit: { number: 7, roles: deciding, priority: 'interactive', deadlineMs: 10_000 },
+  /** A token for a node that joins, made by the authority. */
+  createToken: { number: 8, roles: deciding, priority: 'interactive', deadlineMs: 5_000 },
+} as const satisfies Readonly<Record<string, PeerRequest>>;
+
+export type PeerRequestName = keyof typeof peerRequests;
+
+const names = new Map<number, PeerRequestName>(
+  Object.entries(peerRequests).map(([name, { number }]) => [number, name as PeerRequestName]),
+);
+
+export const requestNamed = (number: number): PeerRequestName | undefined => names.get(number);
+
+/** Why a node may not send a request; undefined when it may. `roles`: none before it has introduced itself. */
+export function roleRefusal(
+  name: PeerRequestName,
+  own: readonly Role[] | undefined,
+): string | undefined {
+  if (name === 'introduce') return undefined;
+  if (own === undefined) return `The node has not introduced itself before its request "${name}".`;
+  const allowed: readonly Role[] = peerRequests[name].roles;
+  if (own.some((role) => allowed.includes(role))) return undefined;
+  return `A node with the roles ${own.join(', ')} may not send the request "${name}"; ${allowed.join(', ')} may.`;
+}

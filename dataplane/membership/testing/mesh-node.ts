@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { machineChance } from '../../node/chance.ts';
+import { machineClock } from '../../node/clock.ts';
+import { TlsTransport } from '../../net/tls-transport.ts';
+import { createRequest, verifyCertificate } from '../../security/certificates.ts';
+import { Authority } from '../authority.ts';
+import type { StoredCredentials } from '../cluster-files.ts';
+import type { Introduction } from '../introduction.ts';
+import { Mesh } from '../mesh.ts';
+import type { MeshOptions, PeerInfo, Target } from '../mesh.ts';
+import type { Role } from '../peer-requests.ts';
+import { MemoryFiles } from './memory-files.ts';
+
+/** Nodes with real sessions on loopback, and nothing above them. */
+export const clusterId = '11111111-2222-4333-8444-555555555555';
+const day = 86_400_000;
+const mib = 1_048_576;
+const tendMs = 20;
+
+export const nodeIdOf = (letter: string): string =>
+  `${letter.repeat(8)}-0000-4000-8000-000000000000`;
+
+export const testAuthority = (): Promise<Authority> =>
+  Authority.create(
+    {
+      files: new MemoryFiles(),
+      clock: machineClock,
+      chance: { bytes: randomBytes },
+      certificateLifetimeMs: day,
+    },
+    clusterId,
+  );
+
+export async function testCredentials(
+  authority: Authority,
+  nodeId: string,
+): Promise<StoredCredentials> {
+  const { privateKey, request } = await createRequest();
+  return { ...(await authority.renew(nodeId, request)), nodeId, privateKey };
+}
+
+export interface MeshNode {
+  readonly id: string;
+  readonly mesh: Mesh;
+  readonly address: string;
+  readonly warnings: { readonly message: string; readonly reason?: string }[];
+  readonly refused: Error[];
+  readonly duplicates: Error[];
+  readonly lost: PeerInfo[];
+  /** Dialed again and again from now on. */
+  targets: Target[];
+  close(): Promise<void>;
+}
+
+export interface MeshNodeOptions {
+  readonly roles?: readonly Role[];
+  readonly instance?: string;
+  readonly handlers?: Partial<MeshOptions['handlers']>;
+  readonly credentials?: StoredCredentials;
+}
+
+const answer = (text: string): Promise<Uint8Array> => Promise.resolve(Buffer.from(text));
+
+export async function meshNode(
+  authority: Authority,
+  letter: string,
+  options: MeshNodeOptions = {},
+): Promise<MeshNode> {
+  const id = nodeIdOf(letter);
+  const credentials = options.credentials ?? (await testCredentials(authority, id));
+  const own = { clusterId, nodeId: id };
+  const stopping = new AbortController();
+  const seen = { warnings: [], refused: [], duplicates: [], lost: [] } as Pick<
+    MeshNode,
+    'warnings' | 'refused' | 'duplicates' | 'lost'
+  >;
+  let address = '';
+  const introduction = (): Introduction => ({
+    name: letter,
+    roles: options.roles ?? ['data', 'coordinator', 'consensus'],
+    address,
+    instance: options.instance ?? `first ${letter}`,
+    statement: '',
+  });
+  const mesh = new Mesh({
+    own,
+    clock: machineClock,
+    chance: machineChance,
+    introduction,
+    verify: () => Promise.resolve(),
+    handlers: {
+      gossip: (payload, peer) => answer(`${peer.introduction.name} says ${Buffer.from(payload)}`),
+      readRing: () => answer('ring'),
+      writeRing: () => answer('written'),
+      renewCertificate: () => answer('certificate'),
+      admit: () => answer('admitted'),
+      createToken: () => answer('token'),
+      ...options.handlers,
+    },
+    connected: () => undefined,
+    disconnected: (peer) => seen.lost.push(peer),
+    duplicated: (error) => seen.duplicates.push(error),
+    warn: (message, fields) => seen.warnings.push({ message, ...fields }),
+    measured: () => undefined,
+  });
+  const transport = new TlsTransport(
+    {
+      own,
+      clock: machineClock,
+      queueBytesMax: { consensus: mib, interactive: 8 * mib, bulk: 8 * mib },
+      incomingMax: 100,
+      handshakeMs: 5_000,
+      connectionsMax: 100,
+      identify: async (certificate) =>
+        (await verifyCertificate(certificate, credentials.authorities, Date.now())).identity,
+      handle: (incoming, session) => mesh.handle(session, incoming),
+      opened: (session, peer, isDialed) => mesh.opened(session, peer, isDialed),
+      ended: (session, reason) => mesh.ended(session, reason),
+      refused: (_, reason) => seen.refused.push(reason),
+    },
+    credentials,
+  );
+  mesh.use(transport);
+  const { port } = await transport.listen('127.0.0.1', 0);
+  address = `127.0.0.1:${port}`;
+  const node: MeshNode = {
+    ...seen,
+    id,
+    mesh,
+    address,
+    targets: [],
+    async close() {
+      stopping.abort();
+      mesh.close(new Error('the node is stopping'));
+      await transport.close();
+    },
+  };
+  void (async () => {
+    while (!stopping.signal.aborted) {
+      mesh.tend(node.targets);
+      await sleep(tendMs);
+    }
+  })();
+  return node;
+}
+
+/** A test that waits for ever ends by its own time limit. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(5);
+}
