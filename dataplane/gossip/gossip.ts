@@ -105,6 +105,11 @@ export class GossipNode {
     for (const seed of this.#seeds) this.#sync(seed);
   }
 
+  /** Exchanges all that both know with a node that has just been reached. */
+  greet(node: Address): void {
+    if (node.id !== this.id && !this.#hasLeft) this.#sync(node);
+  }
+
   /** Says good-bye: the others need no suspicion to know. */
   leave(): void {
     this.#hasLeft = true;

@@ -6,6 +6,7 @@ import { JoinTokens } from '../security/join-tokens.ts';
 import { readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles, StoredAuthority } from './cluster-files.ts';
 import { JoinRefusedError } from './errors.ts';
+import type { Role } from './peer-requests.ts';
 
 /**
  * The certificate authority of a cluster outside of Kubernetes: on the node that founded it. Guarded
@@ -22,6 +23,8 @@ export interface AuthorityOptions {
 export interface JoinRequest {
   readonly token: string;
   readonly nodeId: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
   /** PKCS #10, PEM. */
   readonly request: string;
 }
@@ -76,7 +79,11 @@ export class Authority {
   }
 
   /** Uses the token up, and certifies the node. Throws with the reason. */
-  async admit({ token, nodeId, request }: JoinRequest): Promise<Admission> {
+  async admit({
+    token,
+    nodeId,
+    request,
+  }: Pick<JoinRequest, 'token' | 'nodeId' | 'request'>): Promise<Admission> {
     this.#tokens.redeem(token, this.#options.clock.now());
     const admission = await this.#certify(nodeId, request);
     const known = this.#stored.issued[nodeId];

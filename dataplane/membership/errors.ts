@@ -29,3 +29,8 @@ export class MessageRefusedError extends PhotonError {
 export class PeerUnreachableError extends PhotonError {
   readonly code = 'membership.unreachable';
 }
+
+/** A step of a rotation did not reach every member. */
+export class RotationError extends PhotonError {
+  readonly code = 'membership.rotation';
+}

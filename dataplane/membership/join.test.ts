@@ -63,6 +63,8 @@ describe('joining a cluster with a token', () => {
       token: at.authority.createToken(),
       authorityHash: at.authority.hash,
       nodeId,
+      name: 'b',
+      roles: ['coordinator'],
       privateKey: undefined,
       timeoutMs: 1_000,
       clock: { ...clock, sleep: () => Promise.resolve() },

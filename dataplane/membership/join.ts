@@ -13,6 +13,8 @@ import type { Admission, JoinRequest } from './authority.ts';
 import type { StoredCredentials } from './cluster-files.ts';
 import { FormationError, JoinRefusedError } from './errors.ts';
 import { codec, list, text, uuid } from './messages.ts';
+import { roles } from './peer-requests.ts';
+import type { Role } from './peer-requests.ts';
 
 /**
  * How a node without a certificate gets one with a join token. Guarded invariants: the private key never
@@ -21,6 +23,8 @@ import { codec, list, text, uuid } from './messages.ts';
 export const joinMessage = codec<JoinRequest>('join', {
   token: text(64),
   nodeId: uuid,
+  name: text(253),
+  roles: { ...list({ enum: roles }, roles.length), minItems: 1 },
   request: text(pemCharactersMax),
 });
 
@@ -37,6 +41,8 @@ export interface JoinOptions {
   /** `sha256:...` of the authority's public key. */
   readonly authorityHash: string;
   readonly nodeId: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
   /** Of a node that joins once more under its IDs: the key that the cluster knows it by. */
   readonly privateKey: string | undefined;
   readonly timeoutMs: number;
@@ -52,10 +58,10 @@ const retry = { initialMs: 250, maximumMs: 5_000 } as const;
 
 /** Waits until a node of the cluster can be reached. Throws when it refuses, or is not of that cluster. */
 export async function joinCluster(options: JoinOptions): Promise<StoredCredentials> {
-  const { addresses, nodeId, clock, signal } = options;
+  const { addresses, token, nodeId, name, clock, signal } = options;
   const targets = addresses.map(addressOf);
   const { privateKey, request } = await createRequest(options.privateKey);
-  const message = joinMessage.encode({ token: options.token, nodeId, request });
+  const message = joinMessage.encode({ token, nodeId, name, roles: options.roles, request });
   for (let attempt = 0; ; attempt += 1) {
     signal.throwIfAborted();
     const target = targets[attempt % targets.length] as HostPort;

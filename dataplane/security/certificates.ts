@@ -29,7 +29,7 @@ cryptoProvider.set(webcrypto);
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 /** Clocks of two nodes may differ: a certificate is valid a little before it is made. */
-const clockSkewMs = 5 * 60_000;
+export const clockSkewMs = 5 * 60_000;
 /** Of a PEM text, before it is parsed. */
 export const pemCharactersMax = 16_384;
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { assert } from '../common/assert.ts';
 import { RingRefusedError } from './errors.ts';
 
 /**
@@ -21,8 +22,20 @@ export class KeyRing {
   readonly #keys = new Map<string, RingKey>();
   #primary: RingKey;
 
-  constructor(key: Uint8Array) {
-    this.#primary = this.install(key);
+  /** One key, or several of which the first one encrypts. */
+  constructor(keys: Uint8Array | readonly Uint8Array[]) {
+    const [first, ...others] = keys instanceof Uint8Array ? [keys] : keys;
+    assert(first !== undefined, 'a ring has a key');
+    this.#primary = this.install(first);
+    for (const key of others) this.install(key);
+  }
+
+  /** The ring as the cluster has it now; the first key encrypts. */
+  replace(keys: readonly Uint8Array[]): void {
+    const next = new KeyRing(keys);
+    this.#keys.clear();
+    for (const id of next.ids) this.#keys.set(id, next.find(id) as RingKey);
+    this.#primary = next.primary;
   }
 
   get primary(): RingKey {

@@ -1,0 +1,149 @@
+import { decodeUtf8, encodeUtf8, noBytes } from '../common/bytes.ts';
+import type { Clock } from '../common/clock.ts';
+import { LoginGuard } from '../security/login-guard.ts';
+import type { Admission, Authority, JoinRequest } from './authority.ts';
+import { JoinRefusedError } from './errors.ts';
+import { admissionMessage, joinMessage } from './join.ts';
+import type { MemberView } from './member-view.ts';
+import type { MembershipLog } from './membership.ts';
+import type { Mesh, PeerInfo } from './mesh.ts';
+
+/**
+ * Certificates for nodes that join and for members: given by the node that holds the authority, asked for
+ * through any node. Guarded invariant: a node that has proven nothing yet costs a bounded number of attempts
+ * for its address, and what it asks is looked at before its token is used up.
+ */
+export interface AdmissionsOptions {
+  /** On the node that holds it. */
+  readonly authority: Authority | undefined;
+  readonly mesh: Pick<Mesh, 'request'>;
+  readonly members: () => readonly MemberView[];
+  readonly clock: Clock;
+  readonly log: MembershipLog;
+}
+
+/** In place of a user's name: attempts to join are counted for each address. */
+const guarded = 'join';
+
+export class Admissions {
+  readonly #options: AdmissionsOptions;
+  readonly #guard: LoginGuard;
+
+  constructor(options: AdmissionsOptions) {
+    this.#options = options;
+    this.#guard = new LoginGuard(options.clock);
+  }
+
+  /** The hash that a node that joins pins; undefined on a node that does not know it. */
+  get authorityHash(): string | undefined {
+    return this.#options.authority?.hash;
+  }
+
+  /** A node without a certificate asks. */
+  async admit(payload: Uint8Array, address: string): Promise<Uint8Array> {
+    const gate = this.#guard.at(address);
+    if (gate.waitMs(guarded) > 0) {
+      throw new JoinRefusedError(
+        `Too many attempts to join from ${address} were refused. Try again in a minute.`,
+      );
+    }
+    try {
+      const admitted = await this.#admitNow(payload, address);
+      gate.succeeded(guarded);
+      return admitted;
+    } catch (error) {
+      gate.failed(guarded);
+      throw error;
+    }
+  }
+
+  async #admitNow(payload: Uint8Array, address: string): Promise<Uint8Array> {
+    const request = joinMessage.decode(payload);
+    this.#requirePlace(request);
+    const { authority, log } = this.#options;
+    if (authority === undefined) return this.#askAuthority('admit', payload);
+    const admission = await authority.admit(request);
+    const { nodeId, name, roles } = request;
+    log.info('a node joins', { id: nodeId, name, roles, address });
+    return admissionMessage.encode(admission);
+  }
+
+  /** Another node passes a request on. */
+  async admitFor(payload: Uint8Array, { introduction }: PeerInfo): Promise<Uint8Array> {
+    if (this.#options.authority === undefined) throw this.#noAuthority();
+    return this.#admitNow(payload, `through ${introduction.name}`);
+  }
+
+  #requirePlace({ nodeId, name, roles }: JoinRequest): void {
+    const others = this.#options.members().filter(({ id, status }) => {
+      const isGone = status === 'dead' || status === 'left';
+      return id !== nodeId && !isGone;
+    });
+    const namesake = others.find((member) => member.name === name);
+    if (namesake !== undefined) {
+      throw new JoinRefusedError(
+        `A node named ${name} is a member already: node ${namesake.id} at ${namesake.address}. Choose another name with --node-name.`,
+      );
+    }
+    const data = others.find((member) => member.roles.includes('data'));
+    if (roles.includes('data') && data !== undefined) {
+      throw new JoinRefusedError(
+        `The data of this cluster is on node ${data.name}, and this version keeps it on one node. Join with --roles coordinator,consensus.`,
+      );
+    }
+  }
+
+  /** For this node itself. */
+  async renew(nodeId: string, request: string): Promise<Admission> {
+    const { authority } = this.#options;
+    if (authority !== undefined) return authority.renew(nodeId, request);
+    return admissionMessage.decode(
+      await this.#askAuthority('renewCertificate', encodeUtf8(request)),
+    );
+  }
+
+  /** For a member that has proven its identity by its session. */
+  async renewFor(nodeId: string, request: Uint8Array): Promise<Uint8Array> {
+    const { authority, log } = this.#options;
+    if (authority === undefined) throw this.#noAuthority();
+    const admission = await authority.renew(nodeId, decodeUtf8(request));
+    log.info('the certificate of a node is renewed', { id: nodeId });
+    return admissionMessage.encode(admission);
+  }
+
+  /** A join token with the hash to pin, as the authority makes it. */
+  async createToken(): Promise<{ readonly token: string; readonly authorityHash: string }> {
+    const answer =
+      this.#options.authority === undefined
+        ? await this.#askAuthority('createToken', noBytes)
+        : await this.createTokenFor();
+    const [token = '', authorityHash = ''] = decodeUtf8(answer).split(' ');
+    return { token, authorityHash };
+  }
+
+  async createTokenFor(): Promise<Uint8Array> {
+    const { authority, log } = this.#options;
+    if (authority === undefined) throw this.#noAuthority();
+    const token = authority.createToken();
+    // The identifier of a token may be logged, its secret not.
+    log.info('a join token is made', { id: token.split('.')[0] });
+    return encodeUtf8(`${token} ${authority.hash}`);
+  }
+
+  #askAuthority(
+    name: 'admit' | 'renewCertificate' | 'createToken',
+    payload: Uint8Array,
+  ): Promise<Uint8Array> {
+    const holder = this.#options
+      .members()
+      .find(({ isAuthority, isSelf }) => isAuthority && !isSelf);
+    if (holder === undefined) throw this.#noAuthority();
+    return this.#options.mesh.request(holder.id, name, payload);
+  }
+
+  #noAuthority(): JoinRefusedError {
+    return new JoinRefusedError(
+      'The node that holds the authority of the cluster cannot be reached from here. Start it, or ask it directly.',
+    );
+  }
+}

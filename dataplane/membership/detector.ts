@@ -1,0 +1,150 @@
+import { parseAddress } from '../common/address.ts';
+import type { HostPort } from '../common/address.ts';
+import type { Chance } from '../common/chance.ts';
+import type { Clock } from '../common/clock.ts';
+import { PhotonError } from '../common/errors.ts';
+import { Prng } from '../common/prng.ts';
+import { decodeMessage, encodeMessage } from '../gossip/codec.ts';
+import { GossipNode } from '../gossip/gossip.ts';
+import type { MembershipEvent } from '../gossip/gossip.ts';
+import { isReliable } from '../gossip/message.ts';
+import type { Message } from '../gossip/message.ts';
+import type { GossipOptions } from '../gossip/options.ts';
+import type { Opener, Refusal, Sealer } from '../security/sealed-datagram.ts';
+
+/**
+ * The failure detector: drives the membership protocol with time, datagrams and the sessions of the mesh, and
+ * turns what it says into events. Guarded invariant: a message counts as the node's that has sealed it, or
+ * that the session belongs to, whatever its fields say.
+ */
+export interface DetectorOptions {
+  readonly id: string;
+  readonly address: string;
+  /** Above every incarnation of an earlier process of this node. */
+  readonly incarnation: number;
+  readonly clock: Clock;
+  readonly chance: Pick<Chance, 'bytes'>;
+  readonly sealer: Sealer;
+  readonly opener: Opener;
+  readonly sendDatagram: (datagram: Uint8Array, to: HostPort) => void;
+  /** Through the session with a node; it is lost when there is none. */
+  readonly sendReliable: (to: string, payload: Uint8Array) => void;
+  readonly changed: (event: MembershipEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+const tickMs = 100;
+
+/** Periods, time-outs and fan-outs as hashicorp/memberlist has them for a local network. */
+export const localNetwork = {
+  probePeriodTicks: 10,
+  probeTimeoutTicks: 4,
+  indirectProbes: 3,
+  suspicionFactor: 4,
+  suspicionMaxFactor: 6,
+  awarenessMax: 8,
+  gossipTicks: 2,
+  gossipFanout: 3,
+  retransmitFactor: 4,
+  syncTicks: 100,
+  /** With the envelope and the seal it fits into one packet. */
+  updateBytesMax: 1_000,
+  /** An hour. */
+  tombstoneTicks: 36_000,
+  membersMax: 4_096,
+} as const satisfies Partial<GossipOptions>;
+
+/** Beside the refusals of the seal. */
+export type FrameRefusal = Refusal | 'message' | 'sender';
+
+export class Detector {
+  readonly gossip: GossipNode;
+  readonly refused = new Map<FrameRefusal, number>();
+  readonly #options: DetectorOptions;
+
+  constructor(options: DetectorOptions) {
+    const { id, address, incarnation, chance } = options;
+    const [seed = 0] = new Uint32Array(Uint8Array.from(chance.bytes(4)).buffer);
+    this.gossip = new GossipNode({
+      ...localNetwork,
+      id,
+      address,
+      incarnation,
+      random: new Prng(seed),
+    });
+    this.#options = options;
+  }
+
+  /** Ends with the signal. */
+  async run(): Promise<void> {
+    const { clock, signal } = this.#options;
+    for (;;) {
+      await clock.sleep(tickMs, signal);
+      this.gossip.tick();
+      this.flush();
+    }
+  }
+
+  /** A datagram from the network. */
+  receiveDatagram(datagram: Uint8Array): void {
+    const opened = this.#options.opener.open(datagram);
+    if ('refused' in opened) this.#refuse(opened.refused);
+    else this.#receive(opened.payload, opened.sender);
+  }
+
+  /** A message through the session with a node; throws what it throws for the sender. */
+  receiveReliable(payload: Uint8Array, sender: string): void {
+    this.#step(decodeMessage(payload), sender);
+  }
+
+  #receive(payload: Uint8Array, sender: string): void {
+    try {
+      this.#step(decodeMessage(payload), sender);
+    } catch (error) {
+      if (!(error instanceof PhotonError)) throw error;
+      this.#refuse('message');
+    }
+  }
+
+  #step(message: Message, sender: string): void {
+    if (message.from !== sender) {
+      this.#refuse('sender');
+      return;
+    }
+    this.gossip.step(message);
+    this.flush();
+  }
+
+  #refuse(reason: FrameRefusal): void {
+    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
+  }
+
+  /** Sends what is to be sent, and hands on what has changed. */
+  flush(): void {
+    const { send, events } = this.gossip.ready();
+    for (const { message, address } of send) this.#send(message, address);
+    for (const event of events) this.#options.changed(event);
+  }
+
+  #send(message: Message, address: string): void {
+    const { sealer, sendDatagram, sendReliable } = this.#options;
+    const payload = encodeMessage(message);
+    const to = isReliable[message.type] ? undefined : parseAddress(address);
+    const datagram = to === undefined ? undefined : sealer.seal(payload);
+    if (to === undefined || datagram === undefined) sendReliable(message.to, payload);
+    else sendDatagram(datagram, to);
+  }
+
+  /** Says good-bye to everybody who has a session, beside the datagrams. */
+  leave(connected: readonly string[]): void {
+    this.gossip.leave();
+    const own = this.gossip.members.find(({ id }) => id === this.gossip.id);
+    this.flush();
+    if (own === undefined) return;
+    const updates = [{ ...own, accuser: undefined }];
+    for (const to of connected) {
+      const message = { type: 'gossip', from: this.gossip.id, to, updates } as const;
+      this.#options.sendReliable(to, encodeMessage(message));
+    }
+  }
+}

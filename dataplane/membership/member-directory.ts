@@ -1,0 +1,98 @@
+import type { Clock } from '../common/clock.ts';
+import type { GossipNode, MembershipEvent } from '../gossip/gossip.ts';
+import type { Member, Status } from '../gossip/member.ts';
+import type { KeyDirectory } from './key-directory.ts';
+import { stateKeys } from './member-view.ts';
+import type { MemberView } from './member-view.ts';
+import type { Mesh } from './mesh.ts';
+import { roles } from './peer-requests.ts';
+import type { Role } from './peer-requests.ts';
+
+/** Joins what is known of each member: its status with reason and time, and what it says of itself. */
+interface Change {
+  readonly reason: string;
+  readonly since: number;
+}
+
+export class MemberDirectory {
+  readonly #gossip: GossipNode;
+  readonly #keys: KeyDirectory;
+  readonly #mesh: Mesh;
+  readonly #clock: Pick<Clock, 'timeOfDay'>;
+  readonly #changes = new Map<string, Change>();
+  readonly #startedAt: number;
+
+  constructor(
+    gossip: GossipNode,
+    keys: KeyDirectory,
+    { mesh, clock }: { readonly mesh: Mesh; readonly clock: Pick<Clock, 'timeOfDay'> },
+  ) {
+    this.#gossip = gossip;
+    this.#keys = keys;
+    this.#mesh = mesh;
+    this.#clock = clock;
+    this.#startedAt = clock.timeOfDay();
+  }
+
+  /** Remembers why and when, and answers the sentence. */
+  note({ id, status, accuser }: MembershipEvent): string {
+    const reason = this.#reasonOf(status, accuser);
+    this.#changes.set(id, { reason, since: this.#clock.timeOfDay() });
+    const known = new Set(this.#gossip.members.map((member) => member.id));
+    for (const each of this.#changes.keys()) if (!known.has(each)) this.#changes.delete(each);
+    return reason;
+  }
+
+  #reasonOf(status: Status, accuser: string | undefined): string {
+    const by = accuser === undefined ? 'another node' : this.nameOf(accuser);
+    switch (status) {
+      case 'alive':
+        return 'answers';
+      case 'suspect':
+        return `does not answer the probes of ${by}`;
+      case 'dead':
+        return `has not refuted that it does not answer, as ${by} found`;
+      case 'left':
+        return 'has stopped in an orderly way';
+    }
+  }
+
+  nameOf(id: string): string {
+    return this.#gossip.state.get(id, stateKeys.name) ?? `node ${id}`;
+  }
+
+  get views(): readonly MemberView[] {
+    return this.#gossip.members.map((member) => this.#viewOf(member));
+  }
+
+  view(id: string): MemberView | undefined {
+    const member = this.#gossip.members.find((each) => each.id === id);
+    return member === undefined ? undefined : this.#viewOf(member);
+  }
+
+  #viewOf({ id, address, status, incarnation }: Member): MemberView {
+    const { state } = this.#gossip;
+    const get = (key: string): string => state.get(id, key) ?? '';
+    const change = this.#changes.get(id);
+    return {
+      id,
+      name: get(stateKeys.name),
+      address,
+      status,
+      reason: change?.reason ?? this.#reasonOf(status, undefined),
+      since: change?.since ?? this.#startedAt,
+      incarnation,
+      roles: rolesOf(get(stateKeys.roles)),
+      version: get(stateKeys.version),
+      driver: get(stateKeys.driver),
+      isSelf: id === this.#gossip.id,
+      isConnected: this.#mesh.peer(id) !== undefined,
+      isAuthority: get(stateKeys.authority) === 'true',
+      certificateExpiresAt: this.#keys.notAfterOf(id),
+      ring: get(stateKeys.ring),
+    };
+  }
+}
+
+const rolesOf = (text: string): readonly Role[] =>
+  text.split(',').filter((each): each is Role => (roles as readonly string[]).includes(each));

@@ -1,0 +1,39 @@
+import type { Status } from '../gossip/member.ts';
+import type { Role } from './peer-requests.ts';
+
+/** What a node knows of a member: what the failure detector says, and what the member says of itself. */
+export interface MemberView {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly status: Status;
+  /** Why it is in this status; a sentence for people. */
+  readonly reason: string;
+  /** Since when it is, by this node's clock; milliseconds since 1970. */
+  readonly since: number;
+  readonly incarnation: number;
+  readonly roles: readonly Role[];
+  readonly version: string;
+  /** Where drivers connect to it; empty when they cannot. */
+  readonly driver: string;
+  readonly isSelf: boolean;
+  /** A session with it stands. */
+  readonly isConnected: boolean;
+  /** Holds the authority of the cluster. */
+  readonly isAuthority: boolean;
+  /** Milliseconds since 1970; undefined while unknown. */
+  readonly certificateExpiresAt: number | undefined;
+  /** The version and digest of its gossip keys. */
+  readonly ring: string;
+}
+
+/** What a node says of itself, by key, in its gossiped state. */
+export const stateKeys = {
+  name: 'name',
+  roles: 'roles',
+  version: 'version',
+  driver: 'driver',
+  statement: 'statement',
+  authority: 'authority',
+  ring: 'ring',
+} as const;

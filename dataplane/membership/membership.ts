@@ -1,0 +1,562 @@
+import { formatAddress } from '../common/address.ts';
+import type { HostPort } from '../common/address.ts';
+import { noBytes } from '../common/bytes.ts';
+import type { Chance } from '../common/chance.ts';
+import type { Clock } from '../common/clock.ts';
+import { spawn } from '../common/spawn.ts';
+import type { MembershipEvent } from '../gossip/gossip.ts';
+import { datagramBytesMax, Opener, Sealer } from '../security/sealed-datagram.ts';
+import { verifyCertificate } from '../security/certificates.ts';
+import type { Authority } from './authority.ts';
+import { Admissions } from './admissions.ts';
+import { openClusterPort } from './cluster-port.ts';
+import type { ClusterPort } from './cluster-port.ts';
+import { readFile, writeFile } from './cluster-files.ts';
+import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
+import { Detector, localNetwork } from './detector.ts';
+import { MessageRefusedError, PeerUnreachableError } from './errors.ts';
+import type { FormedCluster } from './form-cluster.ts';
+import { KeyDirectory, openSigningKey, statementOf } from './key-directory.ts';
+import { MemberDirectory } from './member-directory.ts';
+import { stateKeys } from './member-view.ts';
+import type { MemberView } from './member-view.ts';
+import { Mesh } from './mesh.ts';
+import type { PeerInfo, Target } from './mesh.ts';
+import type { PeerRequestName, Role } from './peer-requests.ts';
+import { Renewal } from './renewal.ts';
+import { ringCodec, RingKeeper } from './ring-keeper.ts';
+import { rotateRing } from './ring-rotation.ts';
+
+/**
+ * A node's place in its cluster: the mesh of sessions, the failure detector, and what they need (certificate,
+ * gossip keys, addresses of peers), renewed while the node runs. Says who *seems* alive; who is a member is
+ * decided by consensus.
+ */
+export interface MembershipLog {
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+}
+
+export interface MembershipOptions {
+  readonly formed: FormedCluster;
+  readonly files: ClusterFiles;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly version: string;
+  readonly listen: HostPort;
+  /** The host that other nodes reach this one by. */
+  readonly advertise: string;
+  /** Addresses of nodes, from the configuration. */
+  readonly seeds: readonly string[];
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: MembershipLog;
+  readonly measured: (name: PeerRequestName, peerId: string, ms: number, outcome: string) => void;
+  /** The status of a member has changed. */
+  readonly changed: (event: MembershipEvent & { readonly reason: string }) => void;
+  /** The node cannot go on. */
+  readonly failed: (error: Error) => void;
+}
+
+const mib = 1_048_576;
+const sessionLimits = {
+  queueBytesMax: { consensus: 4 * mib, interactive: 16 * mib, bulk: 16 * mib },
+  incomingMax: 256,
+  handshakeMs: 5_000,
+  connectionsMax: 1_024,
+} as const;
+const tendMs = 200;
+/** A node that rejoins learns within this time whether another process has its ID. */
+const firstContactMs = 2_000;
+const leaveMs = 300;
+/** Above what an earlier process has used, also when the clock went back. */
+const reserve = { incarnation: 1_000, sequence: 1e12 } as const;
+/** Peers whose addresses are stored. */
+const peersMax = 256;
+
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #authority: Authority | undefined;
+  readonly #keys: KeyDirectory;
+  readonly #mesh: Mesh;
+  readonly #admissions: Admissions;
+  readonly #instance: string;
+  readonly #spki: string;
+  readonly #signingKey: ReturnType<typeof openSigningKey>['privateKey'];
+  readonly #renewal: Renewal;
+  readonly #stopping = new AbortController();
+  /** Resolves when the node has the gossip keys. */
+  readonly #ringReceived = Promise.withResolvers<void>();
+  readonly #firstContact = Promise.withResolvers<void>();
+  #credentials: StoredCredentials;
+  /** Certifies the gossip key; made once for each certificate. */
+  #statement: string;
+  #ring: RingKeeper | undefined;
+  #port: ClusterPort | undefined;
+  #detector: Detector | undefined;
+  #opener: Opener | undefined;
+  #directory: MemberDirectory | undefined;
+  #address = '';
+  #storedPeers = '';
+  readonly #statements = new Set<string>();
+
+  constructor(options: MembershipOptions) {
+    const { formed, files, clock, chance, log } = options;
+    this.#options = options;
+    this.#credentials = formed.credentials;
+    this.#authority = formed.authority;
+    this.#instance = chance.uuid();
+    this.#ring = RingKeeper.open(files);
+    const { privateKey, spki } = openSigningKey(files);
+    [this.#signingKey, this.#spki] = [privateKey, spki];
+    this.#statement = statementOf(formed.credentials, spki);
+    this.#keys = new KeyDirectory({
+      clusterId: this.clusterId,
+      authorities: () => this.#credentials.authorities,
+      clock,
+      nodesMax: localNetwork.membersMax,
+    });
+    this.#mesh = this.#createMesh();
+    this.#admissions = new Admissions({
+      authority: formed.authority,
+      mesh: this.#mesh,
+      members: () => this.members,
+      clock,
+      log,
+    });
+    this.#renewal = new Renewal(
+      {
+        files,
+        clock,
+        certify: (request) => this.#admissions.renew(this.nodeId, request),
+        renewed: (credentials) => this.#renewed(credentials),
+        failed: ({ message }) =>
+          log.warn('the certificate of this node is not renewed yet', { reason: message }),
+      },
+      this.#credentials,
+    );
+  }
+
+  get clusterId(): string {
+    return this.#credentials.clusterId;
+  }
+
+  get nodeId(): string {
+    return this.#credentials.nodeId;
+  }
+
+  /** Where other nodes reach this one. */
+  get address(): string {
+    return this.#address;
+  }
+
+  get port(): number | undefined {
+    return this.#port?.port;
+  }
+
+  get members(): readonly MemberView[] {
+    return this.#directory?.views ?? [];
+  }
+
+  get admissions(): Admissions {
+    return this.#admissions;
+  }
+
+  get credentials(): StoredCredentials {
+    return this.#credentials;
+  }
+
+  get renewal(): Renewal {
+    return this.#renewal;
+  }
+
+  get keyIds(): readonly string[] {
+    return this.#ring?.ring.ids ?? [];
+  }
+
+  get mesh(): Mesh {
+    return this.#mesh;
+  }
+
+  get detector(): Detector | undefined {
+    return this.#detector;
+  }
+
+  /** Datagrams that were refused, by reason. */
+  get refusedFrames(): ReadonlyMap<string, number> {
+    const seal: ReadonlyMap<string, number> = this.#opener?.refused ?? new Map();
+    const own: ReadonlyMap<string, number> = this.#detector?.refused ?? new Map();
+    return new Map([...seal, ...own]);
+  }
+
+  get traffic():
+    | Pick<ClusterPort['datagrams'], 'sent' | 'sentBytes' | 'received' | 'receivedBytes' | 'lost'>
+    | undefined {
+    return this.#port?.datagrams;
+  }
+
+  // ---- life cycle -----------------------------------------------------------------------------
+
+  /** Resolves when the node listens, has the gossip keys, and watches the others. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { own, listen, log, clock, formed, seeds } = this.#setUp();
+    signal.addEventListener('abort', () => this.#stopping.abort(signal.reason), { once: true });
+    const port = await openClusterPort(
+      {
+        own,
+        clock,
+        ...sessionLimits,
+        identify: async (certificate) => {
+          const { authorities } = this.#credentials;
+          const now = clock.timeOfDay();
+          return (await verifyCertificate(certificate, authorities, now)).identity;
+        },
+        handle: (incoming, session) => this.#mesh.handle(session, incoming),
+        opened: (session, peer, isDialed) => this.#mesh.opened(session, peer, isDialed),
+        ended: (session, reason) => this.#mesh.ended(session, reason),
+        refused: (address, { message }) =>
+          log.warn('a connection of a node is refused', { address, reason: message }),
+        join: (payload, address) => this.#admissions.admit(payload, address),
+      },
+      this.#credentials,
+      {
+        ...listen,
+        datagrams: {
+          bytesMax: datagramBytesMax,
+          received: (datagram) => this.#detector?.receiveDatagram(datagram),
+        },
+      },
+    );
+    this.#port = port;
+    this.#address = formatAddress({ host: this.#options.advertise, port: port.port });
+    this.#mesh.use(port.transport);
+    await this.#keys.accept(this.#statement);
+    this.#run('the mesh', () => this.#tendAlways());
+    if (this.#ring === undefined) await this.#until(this.#ringReceived.promise);
+    else if (formed.type === 'rejoining' && this.#peers.length + seeds.length > 0) {
+      await this.#until(Promise.race([this.#firstContact.promise, this.#pause(firstContactMs)]));
+    }
+    this.#watch(port);
+    this.#run('the renewal of the certificate', () => this.#renewal.run(this.#stopping.signal));
+  }
+
+  #setUp() {
+    const own = { clusterId: this.clusterId, nodeId: this.nodeId };
+    return { own, ...this.#options };
+  }
+
+  #pause = async (ms: number): Promise<void> =>
+    this.#options.clock.sleep(ms, this.#stopping.signal);
+
+  /** Rejects when the node stops. */
+  async #until(promise: Promise<void>): Promise<void> {
+    const { signal } = this.#stopping;
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    const stop = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      await Promise.race([promise, stopped]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      stopped.catch(() => undefined);
+    }
+  }
+
+  /** Runs until the node stops; a failure ends the node. */
+  #run(what: string, work: () => Promise<void>): void {
+    spawn(work, (error) => {
+      if (this.#stopping.signal.aborted) return;
+      this.#options.log.warn(`${what} has failed`, { error: String((error as Error).stack) });
+      this.#options.failed(error as Error);
+    });
+  }
+
+  #watch({ datagrams }: ClusterPort): void {
+    const { clock, chance, files } = this.#options;
+    const ring = (this.#ring as RingKeeper).ring;
+    const { incarnation, sequence } = this.#nextStart(files);
+    const ids = { clusterId: this.clusterId, nodeId: this.nodeId };
+    const random = (count: number): Uint8Array => chance.bytes(count);
+    const privateKey = this.#signingKey;
+    const sealer = new Sealer({ ...ids, ring, privateKey, random, firstSequence: sequence });
+    const publicKeyOf = (id: string) => this.#keys.publicKeyOf(id);
+    const opener = new Opener({ clusterId: this.clusterId, ring, publicKeyOf });
+    const detector = new Detector({
+      id: this.nodeId,
+      address: this.#address,
+      incarnation,
+      clock,
+      chance,
+      sealer,
+      opener,
+      sendDatagram: (datagram, to) => datagrams.send(datagram, to),
+      sendReliable: (to, payload) => this.#sendReliable(to, payload),
+      changed: (event) => this.#changed(event),
+      signal: this.#stopping.signal,
+    });
+    this.#opener = opener;
+    this.#detector = detector;
+    this.#directory = new MemberDirectory(detector.gossip, this.#keys, { mesh: this.#mesh, clock });
+    const { name, roles, version } = this.#options;
+    this.describe(stateKeys.name, name);
+    this.describe(stateKeys.roles, roles.join(','));
+    this.describe(stateKeys.version, version);
+    this.describe(stateKeys.statement, this.#statement);
+    this.describe(stateKeys.ring, this.#ring?.digest ?? '');
+    this.describe(stateKeys.authority, String(this.#authority !== undefined));
+    this.#greetAll();
+    this.#run('the failure detector', () => detector.run());
+  }
+
+  #greetAll(): void {
+    for (const { id, introduction } of this.#mesh.peers) {
+      this.#detector?.gossip.greet({ id, address: introduction.address });
+    }
+    this.#detector?.flush();
+  }
+
+  /** Something that the node says of itself to all others. */
+  describe(key: string, value: string): void {
+    this.#detector?.gossip.state.set(key, value);
+  }
+
+  #nextStart(files: ClusterFiles): { incarnation: number; sequence: number } {
+    const { clock } = this.#options;
+    const stored = readFile(files, 'start') ?? { incarnation: 0, sequence: 0 };
+    const now = clock.timeOfDay();
+    const next = {
+      incarnation: Math.max(stored.incarnation + reserve.incarnation, now),
+      sequence: Math.max(stored.sequence + reserve.sequence, now * 1_000),
+    };
+    writeFile(files, 'start', next);
+    return next;
+  }
+
+  /** Says good-bye, ends all sessions, and stops listening. */
+  async stop(): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#detector !== undefined && this.#port !== undefined) {
+      this.#detector.leave(this.#mesh.peers.map(({ id }) => id));
+      await clock.sleep(leaveMs, new AbortController().signal);
+    }
+    this.#storePeers();
+    this.#stopping.abort(new Error('the node is stopping'));
+    this.#mesh.close(new MessageRefusedError('The node is stopping.'));
+    await this.#port?.transport.close();
+    await this.#port?.datagrams.close();
+  }
+
+  // ---- the mesh -------------------------------------------------------------------------------
+
+  #createMesh(): Mesh {
+    const { clock, chance, log, measured, name, roles, failed } = this.#options;
+    return new Mesh({
+      own: { clusterId: this.clusterId, nodeId: this.nodeId },
+      clock,
+      chance,
+      introduction: () => ({
+        name,
+        roles,
+        address: this.#address,
+        instance: this.#instance,
+        statement: this.#statement,
+      }),
+      verify: async ({ nodeId }, { statement }) => {
+        const identity = await this.#keys.accept(statement);
+        if (identity.nodeId === nodeId) return;
+        throw new MessageRefusedError(`Node ${nodeId} shows the key of node ${identity.nodeId}.`);
+      },
+      handlers: {
+        gossip: async (payload, { id }) => {
+          this.#detector?.receiveReliable(payload, id);
+          return noBytes;
+        },
+        readRing: async () =>
+          this.#ring === undefined ? noBytes : ringCodec.encode(this.#ring.stored),
+        writeRing: async (payload) => {
+          this.#adopt(payload);
+          return Buffer.from(this.#ring?.digest ?? '');
+        },
+        renewCertificate: (payload, { id }) => this.#admissions.renewFor(id, payload),
+        admit: (payload, peer) => this.#admissions.admitFor(payload, peer),
+        createToken: () => this.#admissions.createTokenFor(),
+      },
+      connected: (peer) => this.#connected(peer),
+      disconnected: ({ id, introduction }, { message }) =>
+        log.info('the connection to a node has ended', {
+          id,
+          name: introduction.name,
+          reason: message,
+        }),
+      duplicated: (error) => {
+        this.#firstContact.reject(error);
+        this.#firstContact.promise.catch(() => undefined);
+        failed(error);
+      },
+      warn: (message, fields) => log.warn(message, fields),
+      measured,
+    });
+  }
+
+  async #tendAlways(): Promise<void> {
+    for (;;) {
+      this.#mesh.tend(this.#targets());
+      this.#acceptStatements();
+      this.#storePeers();
+      await this.#pause(tendMs);
+    }
+  }
+
+  #targets(): readonly Target[] {
+    const { seeds } = this.#options;
+    const members = this.#detector?.gossip.members ?? [];
+    const known = new Set(members.map(({ id }) => id));
+    // Who has left comes back by itself.
+    const wanted = members.filter(({ status }) => status !== 'left');
+    const stored =
+      this.#detector === undefined ? this.#peers : this.#peers.filter(({ id }) => !known.has(id));
+    const addresses = new Set([...wanted, ...stored].map(({ address }) => address));
+    const others = seeds.filter((address) => !addresses.has(address));
+    return [
+      ...wanted.map(({ id, address }) => ({ id, address })),
+      ...stored,
+      ...others.map((address) => ({ id: undefined, address })),
+    ];
+  }
+
+  get #peers(): readonly { readonly id: string; readonly address: string }[] {
+    return readFile(this.#options.files, 'peers')?.peers ?? [];
+  }
+
+  #storePeers(): void {
+    const { files } = this.#options;
+    if (this.#detector === undefined) return;
+    const peers = this.#detector.gossip.members
+      .filter(({ id }) => id !== this.nodeId)
+      .slice(0, peersMax)
+      .map(({ id, address }) => ({ id, address }));
+    const text = JSON.stringify(peers);
+    if (text === this.#storedPeers) return;
+    this.#storedPeers = text;
+    writeFile(files, 'peers', { peers });
+  }
+
+  #connected({ id, introduction }: PeerInfo): void {
+    const { log } = this.#options;
+    const { name, address } = introduction;
+    log.info('a node is connected', { id, name, address });
+    this.#firstContact.resolve();
+    spawn(
+      async () => {
+        const payload = await this.#mesh.request(id, 'readRing', noBytes);
+        if (payload.byteLength > 0) this.#adopt(payload);
+        this.#detector?.gossip.greet({ id, address });
+        this.#detector?.flush();
+      },
+      (error) =>
+        log.warn('the gossip keys of a node cannot be read', {
+          id,
+          reason: (error as Error).message,
+        }),
+    );
+  }
+
+  #adopt(payload: Uint8Array): void {
+    const ring = ringCodec.decode(payload);
+    if (this.#ring === undefined) {
+      this.#ring = RingKeeper.receive(this.#options.files, ring);
+      this.#ringReceived.resolve();
+    } else if (this.#ring.adopt(ring)) {
+      this.#options.log.info('the gossip keys have changed', { version: ring.version });
+    }
+    this.describe(stateKeys.ring, this.#ring.digest);
+  }
+
+  #sendReliable(to: string, payload: Uint8Array): void {
+    spawn(
+      async () => {
+        await this.#mesh.request(to, 'gossip', payload);
+      },
+      // As a datagram that is lost: the protocol sends again what matters.
+      () => undefined,
+    );
+  }
+
+  /** Keys of nodes that others have told of; their own introduction comes with the first session. */
+  #acceptStatements(): void {
+    const { gossip } = this.#detector ?? {};
+    for (const { id } of gossip?.members ?? []) {
+      const statement = gossip?.state.get(id, stateKeys.statement);
+      if (statement === undefined || this.#keys.has(id, statement)) continue;
+      // Once for each text: one that is refused is not tried again.
+      if (this.#statements.has(statement)) continue;
+      if (this.#statements.size >= 2 * localNetwork.membersMax) this.#statements.clear();
+      this.#statements.add(statement);
+      spawn(
+        async () => {
+          await this.#keys.accept(statement);
+        },
+        (error) =>
+          this.#options.log.warn('the key of a node is refused', {
+            id,
+            reason: (error as Error).message,
+          }),
+      );
+    }
+  }
+
+  // ---- what changes ---------------------------------------------------------------------------
+
+  #changed(event: MembershipEvent): void {
+    const reason = this.#directory?.note(event) ?? '';
+    const { id, status } = event;
+    const name = this.#directory?.nameOf(id);
+    const fields = { id, name, status, reason };
+    if (status === 'alive') this.#options.log.info('a node is alive', fields);
+    else this.#options.log.warn(`a node is ${status}`, fields);
+    if (status === 'dead' || status === 'left') {
+      this.#mesh.drop(id, new PeerUnreachableError(`The node is ${status}: it ${reason}.`));
+    }
+    this.#options.changed({ ...event, reason });
+  }
+
+  #renewed(credentials: StoredCredentials): void {
+    this.#credentials = credentials;
+    this.#statement = statementOf(credentials, this.#spki);
+    this.#port?.transport.renew(credentials);
+    this.#options.log.info('the certificate of this node is renewed');
+    spawn(
+      async () => {
+        await this.#keys.accept(this.#statement);
+        this.describe(stateKeys.statement, this.#statement);
+        // At once: the former statement is believed no longer than the former certificate.
+        this.#greetAll();
+      },
+      (error) => this.#options.failed(error as Error),
+    );
+  }
+
+  /** Replaces the gossip key on all members; rejects with the reason when one of them does not answer. */
+  async rotateKeys(): Promise<void> {
+    const { chance } = this.#options;
+    const keeper = this.#ring;
+    if (keeper === undefined) throw new MessageRefusedError('The node has no gossip keys yet.');
+    const adopt = (ring: Parameters<RingKeeper['adopt']>[0]): void =>
+      this.#adopt(ringCodec.encode(ring));
+    await rotateRing({
+      members: () =>
+        this.members.filter(
+          ({ isSelf, status }) => !isSelf && status !== 'dead' && status !== 'left',
+        ),
+      steps: [
+        () => keeper.withNewKey(chance),
+        () => keeper.withNewestFirst(),
+        () => keeper.withFirstOnly(),
+      ],
+      adopt,
+      write: async (id, ring) =>
+        Buffer.from(await this.#mesh.request(id, 'writeRing', ringCodec.encode(ring))).toString(),
+    });
+  }
+}
