@@ -2,7 +2,6 @@ import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { PhotonError } from '../common/errors.ts';
 import type { Status, Update } from './member.ts';
-import { isReliable } from './message.ts';
 import type { Message } from './message.ts';
 import type { Delta, DeltaOf, Digest } from './versioned-state.ts';
 
@@ -201,6 +200,3 @@ export function decodeMessage(bytes: Uint8Array): Message {
   if (reader.remaining === 0) return message;
   throw new GossipMessageError('A message has more bytes than fields.');
 }
-
-/** Whether a message goes as a datagram. */
-export const isDatagram = ({ type }: Message): boolean => !isReliable[type];

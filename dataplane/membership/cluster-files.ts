@@ -29,7 +29,7 @@ export interface StoredAuthority {
 }
 
 /** Where other nodes were reached last. */
-export interface StoredPeers {
+interface StoredPeers {
   readonly peers: readonly { readonly id: string; readonly address: string }[];
 }
 
@@ -41,13 +41,13 @@ export interface StoredRing {
 }
 
 /** Numbers that each start of the node begins above. */
-export interface StoredStart {
+interface StoredStart {
   readonly incarnation: number;
   readonly sequence: number;
 }
 
 /** A key of its own for signatures of gossip: PKCS #8, PEM. */
-export interface StoredGossipKey {
+interface StoredGossipKey {
   readonly privateKey: string;
 }
 

@@ -97,6 +97,7 @@ export class Membership {
   #opener: Opener | undefined;
   #directory: MemberDirectory | undefined;
   #address = '';
+  #duplicate: Error | undefined;
   #storedPeers = '';
   readonly #statements = new Set<string>();
 
@@ -235,6 +236,7 @@ export class Membership {
     if (this.#ring === undefined) await this.#until(this.#ringReceived.promise);
     else if (formed.type === 'rejoining' && this.#peers.length + seeds.length > 0) {
       await this.#until(Promise.race([this.#firstContact.promise, this.#pause(firstContactMs)]));
+      if (this.#duplicate !== undefined) throw this.#duplicate;
     }
     this.#watch(port);
     this.#run('the renewal of the certificate', () => this.#renewal.run(this.#stopping.signal));
@@ -390,8 +392,8 @@ export class Membership {
           reason: message,
         }),
       duplicated: (error) => {
-        this.#firstContact.reject(error);
-        this.#firstContact.promise.catch(() => undefined);
+        this.#duplicate = error;
+        this.#firstContact.resolve();
         failed(error);
       },
       warn: (message, fields) => log.warn(message, fields),

@@ -57,10 +57,10 @@ describe('the mesh of sessions between nodes', () => {
 
   it('keeps one session when both have dialed, and requests under way end well', async () => {
     const [a, b] = [await start('a'), await start('b')];
-    let isOver = false;
+    const over = new AbortController();
     const outcomes: string[] = [];
     const traffic = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         await sleep(1);
         for (const [from, to] of [
           [a, b],
@@ -73,7 +73,7 @@ describe('the mesh of sessions between nodes', () => {
     a.targets = [{ id: undefined, address: b.address }];
     b.targets = [{ id: undefined, address: a.address }];
     await until(() => namesOf(a) === 'b' && namesOf(b) === 'a' && outcomes.length > 50);
-    isOver = true;
+    over.abort();
     await traffic;
     expect([...new Set(outcomes)].sort()).to.deep.equal(['a says x', 'b says x']);
     expect([...a.warnings, ...b.warnings]).to.deep.equal([]);

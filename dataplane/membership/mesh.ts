@@ -265,7 +265,8 @@ export class Mesh {
 
   close(reason: Error): void {
     this.#isClosed = true;
-    for (const session of [...this.#bySession.keys()]) session.close(reason);
+    // NB: a session that is closed leaves the map.
+    for (const session of this.#bySession.keys()) session.close(reason);
   }
 
   // ---- requests -------------------------------------------------------------------------------

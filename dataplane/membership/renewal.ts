@@ -23,7 +23,7 @@ export interface RenewalOptions {
 const looksPerLifetime = 100;
 const lookMs = { least: 50, most: 60_000 } as const;
 
-export const renewalTimeOf = (certificate: string): number => {
+const renewalTimeOf = (certificate: string): number => {
   const { notBefore, notAfter } = validityOfText(certificate);
   return notAfter - (notAfter - notBefore - clockSkewMs) / 2;
 };

@@ -16,7 +16,7 @@ import { applicationProtocols } from './protocols.ts';
 export type JoinHandler = (payload: Uint8Array, address: string) => Promise<Uint8Array>;
 
 /** Of a request: a token, names and a certificate request. */
-export const joinBytesMax = 32_768;
+const joinBytesMax = 32_768;
 const requestId = 1;
 const requestType = 0;
 
@@ -94,9 +94,6 @@ export async function exchangeJoin(exchange: JoinExchange): Promise<Uint8Array> 
       throw new SessionRefusedError(`${host}:${port} is not the cluster port of a PhotonDB node.`);
     }
     await exchange.verify(chainOf(socket));
-    socket.setTimeout(timeoutMs, () =>
-      socket.destroy(new DeadlineError(`${host}:${port} did not answer within ${timeoutMs} ms.`)),
-    );
     const deadlineMs = timeoutMs;
     const fields = {
       id: requestId,
@@ -116,7 +113,11 @@ export async function exchangeJoin(exchange: JoinExchange): Promise<Uint8Array> 
 
 async function connected(socket: TLSSocket, { host, port, timeoutMs }: JoinExchange) {
   try {
-    await once(socket, 'secureConnect', { signal: AbortSignal.timeout(timeoutMs) });
+    // Also while it connects; each step has this time.
+    socket.setTimeout(timeoutMs, () =>
+      socket.destroy(new DeadlineError(`${host}:${port} did not answer within ${timeoutMs} ms.`)),
+    );
+    await once(socket, 'secureConnect');
     socket.on('error', () => undefined);
   } catch (error) {
     throw new SessionRefusedError(

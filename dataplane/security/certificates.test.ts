@@ -7,8 +7,10 @@ import {
   authorityHash,
   createAuthority,
   createRequest,
+  issueAdminCertificate,
   issueCertificate,
   pemCharactersMax,
+  verifyAdminCertificate,
   verifyCertificate,
 } from './certificates.ts';
 import type { AuthorityFiles } from './certificates.ts';
@@ -91,6 +93,22 @@ describe('certificates of nodes', () => {
       expect(await codeOf(issueCertificate(authority, text, options))).to.equal(
         'security.request_refused',
       );
+    }
+  });
+
+  it('of administrators name no node, and those of nodes no administrator', async () => {
+    const { request } = await createRequest();
+    const admin = { clusterId, admin: 'local' };
+    const options = { identity: admin, now, lifetimeMs: day };
+    const text = await issueAdminCertificate(authority, request, options);
+    const trusted = [authority.certificate];
+    expect(await verifyAdminCertificate(text, trusted, now)).to.deep.equal(admin);
+    for (const refused of [
+      verifyCertificate(text, trusted, now),
+      verifyAdminCertificate(await issue(), trusted, now),
+      verifyAdminCertificate(text, trusted, now + 2 * day),
+    ]) {
+      expect(await codeOf(refused)).to.equal('security.certificate_refused');
     }
   });
 

@@ -26,7 +26,7 @@ interface Owner {
   readonly node: string;
 }
 
-export interface Identity extends Owner {
+interface Identity extends Owner {
   readonly format: number;
   /** The node ID: of this directory, whatever the node is called. Also the server's ID for drivers. */
   readonly id: string;
@@ -35,7 +35,7 @@ export interface Identity extends Owner {
 }
 
 /** Which cluster the node belongs to, and under which node ID. */
-export interface Formed {
+interface Formed {
   readonly nodeId: string;
   readonly clusterId: string;
 }

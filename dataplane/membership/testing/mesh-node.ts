@@ -13,7 +13,7 @@ import type { Role } from '../peer-requests.ts';
 import { MemoryFiles } from './memory-files.ts';
 
 /** Nodes with real sessions on loopback, and nothing above them. */
-export const clusterId = '11111111-2222-4333-8444-555555555555';
+const clusterId = '11111111-2222-4333-8444-555555555555';
 const day = 86_400_000;
 const mib = 1_048_576;
 const tendMs = 20;
@@ -40,14 +40,10 @@ export async function testCredentials(
   return { ...(await authority.renew(nodeId, request)), nodeId, privateKey };
 }
 
-export interface MeshNode {
+export interface MeshNode extends Seen {
   readonly id: string;
   readonly mesh: Mesh;
   readonly address: string;
-  readonly warnings: { readonly message: string; readonly reason?: string }[];
-  readonly refused: Error[];
-  readonly duplicates: Error[];
-  readonly lost: PeerInfo[];
   /** Dialed again and again from now on. */
   targets: Target[];
   close(): Promise<void>;
@@ -62,6 +58,42 @@ export interface MeshNodeOptions {
 
 const answer = (text: string): Promise<Uint8Array> => Promise.resolve(Buffer.from(text));
 
+const canned = {
+  readRing: () => answer('ring'),
+  writeRing: () => answer('written'),
+  renewCertificate: () => answer('certificate'),
+  admit: () => answer('admitted'),
+  createToken: () => answer('token'),
+};
+
+interface Seen {
+  readonly warnings: { readonly message: string; readonly reason?: string }[];
+  readonly refused: Error[];
+  readonly duplicates: Error[];
+  readonly lost: PeerInfo[];
+}
+
+function transportOf(mesh: Mesh, credentials: StoredCredentials, seen: Seen): TlsTransport {
+  const { nodeId, authorities } = credentials;
+  return new TlsTransport(
+    {
+      own: { clusterId, nodeId },
+      clock: machineClock,
+      queueBytesMax: { consensus: mib, interactive: 8 * mib, bulk: 8 * mib },
+      incomingMax: 100,
+      handshakeMs: 5_000,
+      connectionsMax: 100,
+      identify: async (certificate) =>
+        (await verifyCertificate(certificate, authorities, Date.now())).identity,
+      handle: (incoming, session) => mesh.handle(session, incoming),
+      opened: (session, peer, isDialed) => mesh.opened(session, peer, isDialed),
+      ended: (session, reason) => mesh.ended(session, reason),
+      refused: (_, reason) => seen.refused.push(reason),
+    },
+    credentials,
+  );
+}
+
 export async function meshNode(
   authority: Authority,
   letter: string,
@@ -71,10 +103,7 @@ export async function meshNode(
   const credentials = options.credentials ?? (await testCredentials(authority, id));
   const own = { clusterId, nodeId: id };
   const stopping = new AbortController();
-  const seen = { warnings: [], refused: [], duplicates: [], lost: [] } as Pick<
-    MeshNode,
-    'warnings' | 'refused' | 'duplicates' | 'lost'
-  >;
+  const seen: Seen = { warnings: [], refused: [], duplicates: [], lost: [] };
   let address = '';
   const introduction = (): Introduction => ({
     name: letter,
@@ -90,12 +119,9 @@ export async function meshNode(
     introduction,
     verify: () => Promise.resolve(),
     handlers: {
-      gossip: (payload, peer) => answer(`${peer.introduction.name} says ${Buffer.from(payload)}`),
-      readRing: () => answer('ring'),
-      writeRing: () => answer('written'),
-      renewCertificate: () => answer('certificate'),
-      admit: () => answer('admitted'),
-      createToken: () => answer('token'),
+      ...canned,
+      gossip: (payload, peer) =>
+        answer(`${peer.introduction.name} says ${Buffer.from(payload).toString()}`),
       ...options.handlers,
     },
     connected: () => undefined,
@@ -104,23 +130,7 @@ export async function meshNode(
     warn: (message, fields) => seen.warnings.push({ message, ...fields }),
     measured: () => undefined,
   });
-  const transport = new TlsTransport(
-    {
-      own,
-      clock: machineClock,
-      queueBytesMax: { consensus: mib, interactive: 8 * mib, bulk: 8 * mib },
-      incomingMax: 100,
-      handshakeMs: 5_000,
-      connectionsMax: 100,
-      identify: async (certificate) =>
-        (await verifyCertificate(certificate, credentials.authorities, Date.now())).identity,
-      handle: (incoming, session) => mesh.handle(session, incoming),
-      opened: (session, peer, isDialed) => mesh.opened(session, peer, isDialed),
-      ended: (session, reason) => mesh.ended(session, reason),
-      refused: (_, reason) => seen.refused.push(reason),
-    },
-    credentials,
-  );
+  const transport = transportOf(mesh, credentials, seen);
   mesh.use(transport);
   const { port } = await transport.listen('127.0.0.1', 0);
   address = `127.0.0.1:${port}`;
