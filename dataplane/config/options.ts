@@ -106,6 +106,27 @@ export const options = {
     minimum: 0,
     maximum: 65_536,
   },
+  'query-memory-mib': {
+    type: 'integer',
+    default: 256,
+    doc: 'MiB that one query may hold (groups, sorts, arrays, strings, answers). Beyond, it ends with an error.',
+    minimum: 1,
+    maximum: 65_536,
+  },
+  'queries-memory-mib': {
+    type: 'integer',
+    default: 512,
+    doc: 'MiB that all queries of the node may hold together. Beyond, those that need more end with an error.',
+    minimum: 1,
+    maximum: 1_048_576,
+  },
+  'max-query-seconds': {
+    type: 'integer',
+    default: 0,
+    doc: 'Seconds that a query may run, without the time in which it waits for its client; 0 for no limit. A query may ask for less by `max_query_seconds`.',
+    minimum: 0,
+    maximum: 86_400,
+  },
   'compact-at-start-percent': {
     type: 'integer',
     default: 0,

@@ -7,9 +7,13 @@ import type { ContainerChecks } from './text.ts';
  * Whether `JSON.stringify` writes the canonical text of a value, and nothing in it needs to be refused. Most
  * values are such. False is no verdict: whoever writes the text part by part then finds out what there is.
  */
-export function isCanonical(datum: DatumObject | DatumArray, checks?: ContainerChecks): boolean {
+export function isCanonical(
+  datum: DatumObject | DatumArray,
+  checks?: ContainerChecks,
+  depth = 0,
+): boolean {
   const left = { parts: partsMax, characters: charactersMax };
-  return isContainer(datum, { checks, left }, 0);
+  return isContainer(datum, { checks, left }, depth);
 }
 
 /** Beyond, parts may be shared, and the text may be longer than it may be. */

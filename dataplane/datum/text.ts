@@ -17,14 +17,17 @@ export interface ContainerChecks {
  * form. Equal values have equal text, but for -0.0, which keeps its sign. Text that is no Unicode and
  * numbers that are none are refused: JSON would make other values of them.
  */
-export const canonicalText = (datum: Datum): string => textOf(datum, undefined);
+export const canonicalText = (datum: Datum): string => textOf(datum, undefined, 0);
 
-export const checkedText = (datum: Datum, checks: ContainerChecks): string => textOf(datum, checks);
+export const checkedText = (datum: Datum, checks: ContainerChecks, depth = 0): string =>
+  textOf(datum, checks, depth);
 
-function textOf(datum: Datum, checks: ContainerChecks | undefined): string {
+function textOf(datum: Datum, checks: ContainerChecks | undefined, depth: number): string {
   if (isScalar(datum)) return scalarText(datum);
   // What is canonical as it stands, as everything that was read, is written at once by the machine.
-  return isCanonical(datum, checks) ? JSON.stringify(datum) : new TextWriter(checks).text(datum, 0);
+  return isCanonical(datum, checks, depth)
+    ? JSON.stringify(datum)
+    : new TextWriter(checks).text(datum, depth);
 }
 
 const isScalar = (datum: Datum): datum is null | boolean | number | string =>

@@ -9,6 +9,7 @@ import type { DataService } from './data-service.ts';
 import type { DiskGate } from './disk-gate.ts';
 import { localDrivers } from './drivers.ts';
 import { createEnvironment } from './environment.ts';
+import { queryLimitsOf } from './query-limits.ts';
 import { openPort } from './open-port.ts';
 import type { Service } from './services.ts';
 import { tracedEngine } from './traced-engine.ts';
@@ -55,7 +56,7 @@ export class DriverService implements Service {
       server,
       report: report(),
     });
-    const engine = createQueryEngine(environment);
+    const engine = createQueryEngine(environment, queryLimitsOf(config, clock));
     const drivers = new DriverServer({
       engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, clock) : engine,
       server,

@@ -100,7 +100,7 @@ describe('functions that are stored', () => {
   });
 
   it('refuse what cannot be stored', () => {
-    const table = new TableValue({ name: 't' } as never, {} as never, () => Promise.resolve());
+    const table = new TableValue({ name: 't' } as never, {} as never, undefined);
     expect(() =>
       stored(
         [

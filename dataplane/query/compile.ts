@@ -9,7 +9,7 @@ import { cutsOf, joined, slotOf } from './chain.ts';
 import { captured } from './closed-function.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
-import { at, constant, implicit, strict, variable, withPlace } from './node.ts';
+import { at, calledBody, constant, implicit, strict, variable, withPlace } from './node.ts';
 import type { Place } from './node.ts';
 import { branch, fallback, isSpread, logical, spreadBranch } from './special-forms.ts';
 import { checkOptions, listNode, termOptions } from './term-options.ts';
@@ -172,7 +172,7 @@ class Compiler {
       return checkedObject(object);
     };
     const fieldNodes = nodes.map(([, node]) => node);
-    const node = strict(fieldNodes, make, { term: Term.MAKE_OBJ });
+    const node = strict(fieldNodes, make, { term: Term.MAKE_OBJ, work: this.#context.work });
     return this.#metered(withPlace(node, Term.MAKE_OBJ, place.path), Term.MAKE_OBJ);
   }
 
@@ -235,7 +235,10 @@ class Compiler {
       if (items.length > this.#context.arrayLimit) throw overLimit(this.#context);
       return arrayValue(items);
     };
-    return strict(nodes, (values) => make(spread(values, nodes)), { term: Term.MAKE_ARRAY });
+    return strict(nodes, (values) => make(spread(values, nodes)), {
+      term: Term.MAKE_ARRAY,
+      work: this.#context.work,
+    });
   }
 
   #function(args: readonly unknown[], place: Place): Node {
@@ -258,12 +261,11 @@ class Compiler {
       term: [Term.FUNC, args],
       isPattern: node.term === Term.MAKE_OBJ || node.isConstant === true,
     };
-    const { turn } = this.#context;
+    const called = calledBody(node, this.#context.work);
     const run = (outer: Scope): Value =>
-      new FunctionValue({ ...shape, captured: () => captured(place.scope, outer) }, (values) => {
-        turn?.call();
-        return node.run({ values, outer });
-      });
+      new FunctionValue({ ...shape, captured: () => captured(place.scope, outer) }, (values) =>
+        called({ values, outer }),
+      );
     return { pure, determinism, run, term: Term.FUNC };
   }
 
@@ -285,7 +287,7 @@ class Compiler {
     const guard = { path: place.path, context: this.#context, arrayMax };
     const run = (values: readonly Value[]): Value | Promise<Value> =>
       guarded(() => call(spread(values, nodes)), values, guard);
-    return strict(nodes, run, { term: Term.FUNCALL });
+    return strict(nodes, run, { term: Term.FUNCALL, work: this.#context.work });
   }
 
   #branch(args: readonly unknown[], place: Place): Node {
@@ -314,7 +316,7 @@ class Compiler {
     if (definition.noSpread !== undefined && nodes.some(isSpread)) throw logic(definition.noSpread);
     const named = this.#options(definition, parts, place);
     const context = this.#context;
-    const { fuel, turn } = context;
+    const { fuel, work } = context;
     const written = nodes.map((node) => node.determinism);
     const { path } = place;
     const arrayMax = readingTerms.has(number) ? Number.POSITIVE_INFINITY : context.arrayLimit;
@@ -323,7 +325,11 @@ class Compiler {
     const guard = { path, arrayMax, context };
     const run = (values: readonly Value[], scope: Scope): Value | Promise<Value> => {
       fuel?.chargeArguments(number, values);
-      turn?.read(number, values);
+      if (work === undefined) return applied(values, scope);
+      work.read(number, values);
+      return work.isDue ? work.pause().then(() => applied(values, scope)) : applied(values, scope);
+    };
+    const applied = (values: readonly Value[], scope: Scope): Value | Promise<Value> => {
       const own = hasNodes ? values.slice(0, nodes.length) : values;
       const options = named.record(hasNodes ? values.slice(nodes.length) : noValues, scope);
       const args = hasSpread ? spread(own, nodes) : own;
@@ -335,6 +341,7 @@ class Compiler {
       (definition.effects === true ? determinism.never : determinism.always);
     return strict([...nodes, ...named.nodes], run, {
       term: number,
+      work,
       pure: definition.effects !== true && named.pure,
       determinism: determined > named.determinism ? determined : named.determinism,
     });

@@ -2,8 +2,8 @@ import type { Datum } from '../datum/datum.ts';
 import type { Environment } from './environment.ts';
 import type { DeclaredOptions } from './options.ts';
 import type { Fuel } from './fuel.ts';
-import type { Turn } from './turn.ts';
 import type { FunctionValue, Value } from './value.ts';
+import type { Work } from './work/work.ts';
 
 /**
  * How far the value of a node follows from its arguments alone: always; always within one query
@@ -13,8 +13,8 @@ export const determinism = { always: 0, withinQuery: 1, never: 2 } as const;
 export type Determinism = (typeof determinism)[keyof typeof determinism];
 
 /**
- * A term as a closure. `pure` is known when the query is compiled: a pure node evaluates without
- * waiting and touches no table, so that whole batches run through it in one go.
+ * A term as a closure. `pure` is known when the query is compiled: a pure node touches no table. It waits
+ * for nothing but the next slice of its query.
  */
 export interface Node {
   readonly pure: boolean;
@@ -54,8 +54,8 @@ export interface Context {
   readonly compileFunction: (term: unknown, context: Context) => CompiledFunction;
   /** What the evaluation may cost; without it, nothing is counted. */
   readonly fuel?: Fuel;
-  /** What it computed since its last pause; an index function has its fuel instead. */
-  readonly turn?: Turn;
+  /** What it has done since its last pause, and what it holds; an index function has its fuel instead. */
+  readonly work?: Work;
 }
 
 /** A function that is stored by itself, outside of any query. */

@@ -1,4 +1,3 @@
-import { answerText } from '../datum/document.ts';
 import { canonicalText } from '../datum/text.ts';
 import { compile } from './compile.ts';
 import { noScope } from './compiled.ts';
@@ -8,11 +7,10 @@ import type { GlobalOptions, Outcome, QueryEngine, QueryOrigin } from './engine.
 import type { Environment } from './environment.ts';
 import { logic, spoken } from './failure.ts';
 import { compileFunction } from './function-term.ts';
-import { queryOptions } from './global-options.ts';
+import { queryOptions, secondsOf } from './global-options.ts';
 import type { QueryOptions } from './global-options.ts';
 import { compileIndexValues } from './index-function.ts';
-import type { Stream } from './stream.ts';
-import { Turn } from './turn.ts';
+import { mapOf, whenDone } from './maybe-async.ts';
 import { withSystemDatabase } from './system-database.ts';
 import {
   ArraySelection,
@@ -21,50 +19,93 @@ import {
   FunctionValue,
   isSequence,
   RowValue,
-  textOfItem,
 } from './value.ts';
-import type { Value } from './value.ts';
+import type { Item, Value } from './value.ts';
+import { itemTextIn, textIn } from './work/answer-text.ts';
+import { deadlineIn, endless } from './work/deadline.ts';
+import type { Deadline } from './work/deadline.ts';
+import { queryLimits } from './work/limits.ts';
+import type { QueryLimits } from './work/limits.ts';
+import { MemoryBudget, QueryMemory } from './work/memory.ts';
+import { Scheduler } from './work/scheduler.ts';
+import { Work } from './work/work.ts';
 import { groupsOf, isGrouped } from './terms/grouping.ts';
 import { itemsOf, streamFrom } from './terms/sequence-tools.ts';
 
+/** What all queries of an engine share. */
+interface Shared {
+  readonly environment: Environment;
+  readonly scheduler: Scheduler;
+  readonly budget: MemoryBudget;
+  readonly limits: QueryLimits;
+}
+
 /** Queries to answers: compiles, evaluates, and hands out sequences batch by batch. */
-export function createQueryEngine(world: Environment): QueryEngine {
-  const environment = withSystemDatabase(world);
+export function createQueryEngine(
+  world: Environment,
+  limits: QueryLimits = queryLimits,
+): QueryEngine {
+  const shared: Shared = {
+    environment: withSystemDatabase(world),
+    scheduler: new Scheduler({ now: () => limits.clock.now(), nextTurn: () => world.pause() }),
+    budget: new MemoryBudget(limits),
+    limits,
+  };
   return {
     run(term, options, origin): Outcome | Promise<Outcome> {
-      try {
-        const context = contextOf(environment, options, origin);
-        const value = compile(term, context).run(noScope);
-        const outcome =
-          value instanceof Promise
-            ? value.then((found) => outcomeOf(found, context))
-            : outcomeOf(value, context);
-        return outcome instanceof Promise ? outcome.catch(failed) : outcome;
-      } catch (error) {
+      const memory = new QueryMemory(shared.budget);
+      const failed = (error: unknown): never => {
+        memory.close();
         throw spoken(error);
+      };
+      const ended = (outcome: Outcome): Outcome => {
+        if (outcome.type === 'atom') memory.close();
+        return outcome;
+      };
+      try {
+        const deadline = deadlineOf(options, origin, limits);
+        const session = { user: origin.user, deadline, memory };
+        const outcome = deadline.run(() =>
+          whenDone(contextOf(shared, options, session), (context) =>
+            whenDone(compile(term, context).run(noScope), (value) =>
+              outcomeOf(value, context, deadline),
+            ),
+          ),
+        );
+        return outcome instanceof Promise ? outcome.then(ended, failed) : ended(outcome);
+      } catch (error) {
+        return failed(error);
       }
     },
   };
 }
 
-function failed(error: unknown): never {
-  throw spoken(error);
+/** What the query asks for, and what the node allows at most. */
+function deadlineOf(options: GlobalOptions, origin: QueryOrigin, limits: QueryLimits): Deadline {
+  const seconds = secondsOf(options, limits.secondsMax);
+  return seconds === 0 ? endless(origin) : deadlineIn(seconds, origin.signal, limits.clock);
 }
 
-function contextOf(environment: Environment, options: GlobalOptions, origin: QueryOrigin): Context {
-  const turn = new Turn();
-  const pause = async (): Promise<void> => {
-    await environment.pause();
-    turn.begin();
-  };
+interface Session {
+  readonly user: string;
+  readonly deadline: Deadline;
+  readonly memory: QueryMemory;
+}
+
+function contextOf(
+  { environment, scheduler }: Shared,
+  options: GlobalOptions,
+  { user, deadline, memory }: Session,
+): Context | Promise<Context> {
+  const work = new Work(scheduler, memory, deadline);
   // Each query makes one: plain fields are much quicker than to join objects of them.
   const contextWith = ({ arrayLimit, database, termOptions }: QueryOptions): Context => ({
-    environment: { ...environment, pause },
-    turn,
+    environment,
+    work,
     get signal() {
-      return origin.signal;
+      return deadline.signal;
     },
-    user: origin.user,
+    user,
     nowMs: environment.now(),
     indexValues: compileIndexValues,
     compileFunction,
@@ -72,49 +113,42 @@ function contextOf(environment: Environment, options: GlobalOptions, origin: Que
     database,
     termOptions,
   });
-  return contextWith(queryOptions(options, contextWith));
+  return whenDone(queryOptions(options, contextWith), contextWith);
 }
 
-function outcomeOf(value: Value, context: Context): Outcome | Promise<Outcome> {
+function outcomeOf(value: Value, context: Context, deadline: Deadline): Outcome | Promise<Outcome> {
+  const { work } = context;
   if (value instanceof RowValue) return { type: 'atom', json: value.row?.text ?? 'null' };
   if (isGrouped(value)) return groupedText(value, context).then(atom);
-  if (value instanceof ArraySelection)
-    return { type: 'atom', json: `[${value.items.map(textOfItem).join(',')}]` };
+  if (value instanceof ArraySelection) return whenDone(arrayText(value.items, work), atom);
   if (isSequence(value) && !Array.isArray(value))
-    return {
-      type: 'sequence',
-      cursor: new StreamCursor(inTurns(streamFrom(value), context), () =>
-        context.environment.now(),
-      ),
-    };
+    return { type: 'sequence', cursor: new StreamCursor(streamFrom(value), context, deadline) };
   if (value instanceof FunctionValue || value instanceof DatabaseValue)
     throw logic(
       `Query result must be of type DATUM, GROUPED_DATA, or STREAM (got ${value.errorName}).`,
     );
-  return atom(answerText(datumOf(value)));
+  return whenDone(textIn(datumOf(value), work), atom);
 }
 
 const atom = (json: string): Outcome => ({ type: 'atom', json });
 
-/** Between the batches of an answer the node has time for others. */
-const inTurns = (stream: Stream, { turn }: Context): Stream => ({
-  next(limit, signal) {
-    turn?.begin();
-    return stream.next(limit, signal);
-  },
-  close: () => stream.close(),
-});
+const arrayText = (items: readonly Item[], work: Work | undefined): string | Promise<string> =>
+  whenDone(
+    mapOf(items, work, (item) => itemTextIn(item, work)),
+    (texts) => `[${texts.join(',')}]`,
+  );
 
 async function groupedText(
   value: Parameters<typeof groupsOf>[0],
   context: Context,
 ): Promise<string> {
+  const { work } = context;
   const groups = await groupsOf(value, context);
   const pairs: string[] = [];
   for (const { key, value } of groups) {
     const text = isSequence(value)
-      ? `[${(await itemsOf(value, context)).map(textOfItem).join(',')}]`
-      : answerText(datumOf(value));
+      ? await arrayText(await itemsOf(value, context), work)
+      : await textIn(datumOf(value), work);
     pairs.push(`[${canonicalText(key)},${text}]`);
   }
   return `{"$reql_type$":"GROUPED_DATA","data":[${pairs.join(',')}]}`;

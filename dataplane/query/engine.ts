@@ -7,7 +7,7 @@
 /** Global optional arguments of a query, as parsed JSON terms by name. */
 export type GlobalOptions = Readonly<Record<string, unknown>>;
 
-interface BatchLimits {
+export interface BatchLimits {
   readonly maxRows: number;
   readonly maxBytes: number;
   readonly maxMilliseconds: number;

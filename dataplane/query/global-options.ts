@@ -9,6 +9,7 @@ import { anything, atLeast, bool, inert, option, useOutdated } from './options.t
 import type { OptionKind, OptionTable, OptionValues } from './options.ts';
 import { definitions } from './terms/all.ts';
 import { numberOf } from './value.ts';
+import type { Value } from './value.ts';
 
 /**
  * Options of a whole query. Those of this table are about the query itself; every option of a term
@@ -20,6 +21,21 @@ const batchSecondsMax = 86_400;
 
 const limit = (name: string): OptionKind<number> =>
   atLeast(1, (found) => `Illegal ${name} \`${found}\`.  (Must be >= 1.)`);
+
+/** An array of a query is copied in one go: one of the longest takes milliseconds. */
+const arrayLimitMax = 1_000_000;
+
+const arrayLimit: OptionKind<number> = {
+  allowed: `an integer of 1 to ${arrayLimitMax}`,
+  read: (value, name) => {
+    const found = limit('array size limit').read(value, name);
+    if (found <= arrayLimitMax) return found;
+    throw about(
+      logic(`Illegal array size limit \`${found}\`.  (Must be <= ${arrayLimitMax}.)`),
+      value,
+    );
+  },
+};
 
 const batchNumber = (name: string): OptionKind<number> =>
   atLeast(1, (found) => `${name} must be at least 1 (got \`${found}\`).`);
@@ -41,14 +57,29 @@ const batchSeconds: OptionKind<number> = {
   },
 };
 
+/** 0 for no limit. */
+const querySeconds: OptionKind<number> = {
+  allowed: 'a number of 0 or more',
+  read: (value) => {
+    const seconds = numberOf(value);
+    if (seconds >= 0) return seconds;
+    throw about(logic(`max_query_seconds must be positive (got \`${seconds}\`).`), value);
+  },
+};
+
 const format = anything('a string');
 
 /** What the query engine reads itself. */
 const engineOptions = {
   array_limit: option(
-    limit('array size limit'),
+    arrayLimit,
     'Elements of the longest array that the query may make.',
     arrayLimitDefault,
+  ),
+  max_query_seconds: option(
+    querySeconds,
+    'Seconds that the query may run, without the time in which it waits for its client; a number, and no term. 0 is the limit of the node (`max-query-seconds`), which no query exceeds.',
+    0,
   ),
 } as const;
 
@@ -127,18 +158,34 @@ export interface QueryOptions {
   readonly termOptions: ReadonlyMap<string, Node>;
 }
 
+const secondsName = 'max_query_seconds';
+
+/** It is read before anything of the query is evaluated: what is no number is refused with the other options. */
+export function secondsOf(given: GlobalOptions, most: number): number {
+  const asked = given[secondsName];
+  const seconds = typeof asked === 'number' && asked > 0 ? asked : 0;
+  return seconds === 0 || most === 0 ? Math.max(seconds, most) : Math.min(seconds, most);
+}
+
 const noTermOptions: ReadonlyMap<string, Node> = new Map();
 
 /** Checks all of them. Their values are terms; they see no table and no function around them. */
 export function queryOptions(
   given: GlobalOptions,
   contextWith: (options: QueryOptions) => Context,
-): QueryOptions {
+): QueryOptions | Promise<QueryOptions> {
   const database = databaseName(given['db']);
   const plain = { arrayLimit: arrayLimitDefault, database, termOptions: noTermOptions };
   const names = Object.keys(given);
   if (names.length === 0 || (names.length === 1 && names[0] === 'db')) return plain;
-  const bare = contextWith(plain);
+  return optionsGiven(given, plain, contextWith(plain));
+}
+
+async function optionsGiven(
+  given: GlobalOptions,
+  { database }: QueryOptions,
+  bare: Context,
+): Promise<QueryOptions> {
   const termOptions = new Map<string, Node>();
   const values: Record<string, unknown> = {};
   for (const [name, { otherwise }] of Object.entries(engineOptions)) values[name] = otherwise;
@@ -147,19 +194,19 @@ export function queryOptions(
     const declared = Object.hasOwn(globalOptionTable, name) ? globalOptionTable[name] : undefined;
     if (declared === undefined && !termOptionNames.has(name))
       throw new CompileError(`Unrecognized global optional argument \`${name}\`.`, []);
+    if (name === secondsName && typeof term === 'object')
+      throw logic(`The global optional argument \`${name}\` must be a number.`);
     const node = compile(term, bare);
     if (termOptionNames.has(name)) termOptions.set(name, node);
-    if (declared !== undefined) values[name] = declared.read(constantOf(node, name), name);
+    if (declared !== undefined) values[name] = declared.read(await constantOf(node, name), name);
   }
-  const { array_limit: arrayLimit } = values as EngineValues;
-  return { arrayLimit, database, termOptions };
+  const { array_limit } = values as EngineValues;
+  return { arrayLimit: array_limit, database, termOptions };
 }
 
-function constantOf(node: Node, name: string) {
-  const value = node.pure ? node.run(noScope) : undefined;
-  if (value === undefined || value instanceof Promise)
-    throw logic(`The global optional argument \`${name}\` must not read or write tables.`);
-  return value;
+function constantOf(node: Node, name: string): Value | Promise<Value> {
+  if (node.pure) return node.run(noScope);
+  throw logic(`The global optional argument \`${name}\` must not read or write tables.`);
 }
 
 /** `db` comes as a term `[14, [name]]`. */

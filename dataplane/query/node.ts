@@ -7,6 +7,9 @@ import { isAbout, spoken } from './failure.ts';
 import { pathTo } from './path.ts';
 import type { Path } from './path.ts';
 import type { Value } from './value.ts';
+import type { QueryMemory } from './work/memory.ts';
+import { entryBytes, objectBytes, quickSizeOf, scalarSizeOf } from './work/size.ts';
+import type { Work } from './work/work.ts';
 
 /** Nodes: how closures are put together out of the closures of their arguments. */
 
@@ -39,9 +42,6 @@ export function constant(datum: Datum): Node {
   };
 }
 
-/** The value of a pure node. */
-export const runNow = (node: Node, scope: Scope): Value => node.run(scope) as Value;
-
 /** As little as the least determined of them. */
 const least = (nodes: readonly Node[], own: Determinism = 0): Determinism =>
   nodes.reduce<Determinism>(
@@ -49,41 +49,96 @@ const least = (nodes: readonly Node[], own: Determinism = 0): Determinism =>
     own,
   );
 
-/** A term whose arguments are all evaluated before it. */
-export function strict(
-  nodes: readonly Node[],
-  run: (values: readonly Value[], scope: Scope) => Value | Promise<Value>,
-  shape: { readonly term: number; readonly pure?: boolean; readonly determinism?: Determinism },
-): Node {
-  const { term } = shape;
-  const traits = { term, determinism: least(nodes, shape.determinism) };
-  if (nodes.every((node) => node.pure)) {
-    return {
-      ...traits,
-      pure: shape.pure ?? true,
-      run: (scope) =>
-        run(
-          nodes.map((node) => runNow(node, scope)),
-          scope,
-        ),
-    };
-  }
-  const later = async (scope: Scope): Promise<Value> => {
-    const values: Value[] = [];
-    for (const node of nodes) values.push(await node.run(scope));
-    return run(values, scope);
-  };
-  return { ...traits, pure: false, run: later };
+interface Shape {
+  readonly term: number;
+  readonly pure?: boolean;
+  readonly determinism?: Determinism;
+  /** Of the query; without it nothing is counted. */
+  readonly work?: Work | undefined;
 }
 
+type Run = (values: readonly Value[], scope: Scope) => Value | Promise<Value>;
+
+/** A term whose arguments are all evaluated before it. */
+export function strict(nodes: readonly Node[], run: Run, shape: Shape): Node {
+  const { term, work } = shape;
+  const pure = (shape.pure ?? true) && nodes.every((node) => node.pure);
+  const count = nodes.length;
+  const now = (scope: Scope): Value | Promise<Value> => {
+    const values: Value[] = [];
+    for (let at = 0; at < count; at += 1) {
+      const value = (nodes[at] as Node).run(scope);
+      if (value instanceof Promise) return later(scope, values, value);
+      values.push(value);
+    }
+    return run(values, scope);
+  };
+  /** From the first argument that must be waited for. */
+  const later = async (scope: Scope, values: Value[], first: Promise<Value>): Promise<Value> => {
+    values.push(await first);
+    while (values.length < count) values.push(await (nodes[values.length] as Node).run(scope));
+    return run(values, scope);
+  };
+  return {
+    term,
+    pure,
+    determinism: least(nodes, shape.determinism),
+    run: work === undefined ? now : accounted(now, work.memory),
+  };
+}
+
+/** What a term makes is charged to the query: a string takes the place of those that it was made of. */
+function accounted(run: Node['run'], memory: QueryMemory): Node['run'] {
+  return (scope) => {
+    const before = memory.usedBytes;
+    const value = run(scope);
+    if (typeof value !== 'object') {
+      if (typeof value === 'string') memory.settle(before, value.length);
+      return value;
+    }
+    if (!(value instanceof Promise)) return made(value, before, memory);
+    return value.then((found) => made(found, before, memory));
+  };
+}
+
+function made(value: Value, before: number, memory: QueryMemory): Value {
+  if (typeof value === 'string') memory.settle(before, value.length);
+  else if (Array.isArray(value)) memory.charge(entryBytes * value.length);
+  else if (typeof value === 'object' && value !== null) memory.charge(objectBytes);
+  return value;
+}
+
+/** The body of a function: each call counts, and leaves what it answers in memory. */
+export function calledBody(body: Node, work: Work | undefined): Node['run'] {
+  if (work === undefined) return body.run;
+  const { memory } = work;
+  const call = (scope: Scope): Value | Promise<Value> => {
+    const before = memory.usedBytes;
+    const value = body.run(scope);
+    if (value instanceof Promise) return value.then((found) => answered(found, before, memory));
+    return answered(value, before, memory);
+  };
+  return (scope) => {
+    work.spend(1);
+    return work.isDue ? work.pause().then(() => call(scope)) : call(scope);
+  };
+}
+
+/** Of what a function has made, its answer is left. So little is not worth to be measured. */
+function answered(value: Value, before: number, memory: QueryMemory): Value {
+  if (typeof value !== 'object' || value === null) memory.settle(before, scalarSizeOf(value));
+  else {
+    const made = memory.usedBytes - before;
+    if (made > unmeasuredBytes) memory.settle(before, Math.min(made, quickSizeOf(value) ?? made));
+  }
+  return value;
+}
+
+const unmeasuredBytes = 1_024;
+
 /** A term that decides itself which arguments it evaluates. */
-export function lazy(
-  nodes: readonly Node[],
-  term: number,
-  run: { readonly now: (scope: Scope) => Value; readonly later: (scope: Scope) => Promise<Value> },
-): Node {
-  const pure = nodes.every((node) => node.pure);
-  return { pure, determinism: least(nodes), term, run: pure ? run.now : run.later };
+export function lazy(nodes: readonly Node[], term: number, run: Node['run']): Node {
+  return { pure: nodes.every((node) => node.pure), determinism: least(nodes), term, run };
 }
 
 function lookup(depth: number, position: number, term: number): Node {

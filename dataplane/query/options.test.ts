@@ -236,6 +236,13 @@ describe('options of a whole query', () => {
     const refused: readonly (readonly [GlobalOptions, string])[] = [
       [{ no_such: 1 }, 'Unrecognized global optional argument `no_such`.'],
       [{ array_limit: 0 }, 'Illegal array size limit `0`.  (Must be >= 1.)'],
+      [{ array_limit: 1_000_001 }, 'Illegal array size limit `1000001`.  (Must be <= 1000000.)'],
+      [{ max_query_seconds: -1 }, 'max_query_seconds must be positive (got `-1`).'],
+      [{ max_query_seconds: 'x' }, 'Expected type NUMBER but found STRING.'],
+      [
+        { max_query_seconds: [Term.ADD, [1, 1]] },
+        'The global optional argument `max_query_seconds` must be a number.',
+      ],
       [{ array_limit: 'x' }, 'Expected type NUMBER but found STRING.'],
       [{ changefeed_queue_size: 0 }, 'Illegal changefeed queue size `0`.  (Must be >= 1.)'],
       [{ max_batch_rows: 0 }, 'max_batch_rows must be at least 1 (got `0`).'],

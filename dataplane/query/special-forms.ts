@@ -1,9 +1,10 @@
 import type { Context, Node, Scope } from './compiled.ts';
 import { logic, isMissing } from './failure.ts';
-import { lazy, runNow } from './node.ts';
+import { after, eachOf, whenDone } from './maybe-async.ts';
+import { lazy } from './node.ts';
 import { Term } from './term-table.ts';
 import { isGrouped, overGroups } from './terms/grouping.ts';
-import { BoundArray, FunctionValue, isSequence, RowValue, truth } from './value.ts';
+import { BoundArray, FunctionValue, RowValue, truth } from './value.ts';
 import type { Value } from './value.ts';
 
 /** Terms that decide which of their arguments they evaluate. */
@@ -13,123 +14,91 @@ export const isSpread = (node: Node): boolean => node.term === Term.ARGS;
 export const spreadItems = (value: Value): readonly Value[] =>
   value instanceof BoundArray ? value.items : (value as readonly Value[]);
 
-/** Values one after the other, each evaluated when it is asked for; those of `args` by themselves. */
-function* nowValues(nodes: readonly Node[], scope: Scope): Generator<Value> {
-  for (const node of nodes) {
-    const value = runNow(node, scope);
-    if (isSpread(node)) yield* spreadItems(value);
-    else yield value;
-  }
-}
-
-async function* laterValues(nodes: readonly Node[], scope: Scope): AsyncGenerator<Value> {
-  for (const node of nodes) {
-    const value = await node.run(scope);
-    if (isSpread(node)) yield* spreadItems(value);
-    else yield value;
-  }
-}
-
-/** The same with the first value known already. */
-const withFirst = (nodes: readonly Node[], first: Value): Node[] => [
-  { pure: true, determinism: 0, term: undefined, run: () => first },
-  ...nodes.slice(1),
-];
+/** A form of which the value of the first argument is there already, or evaluated like the others. */
+type Form = (scope: Scope, first: Value | undefined) => Value | Promise<Value>;
 
 /** A grouped first argument: the form is that of each group. */
-async function overFirst(
-  nodes: readonly Node[],
-  scope: Scope,
-  { context, form }: { readonly context: Context; readonly form: (nodes: readonly Node[]) => Node },
-): Promise<Value> {
+function overFirst(nodes: readonly Node[], form: Form, context: Context): Node['run'] {
   const [head] = nodes;
-  if (head === undefined || isSpread(head)) return form(nodes).run(scope);
-  const first = await head.run(scope);
-  const inner = (value: Value): Value | Promise<Value> => form(withFirst(nodes, value)).run(scope);
-  return isGrouped(first) ? overGroups(first, context, inner) : inner(first);
+  if (head === undefined || isSpread(head)) return (scope) => form(scope, undefined);
+  return (scope) =>
+    whenDone(head.run(scope), (first) =>
+      isGrouped(first)
+        ? overGroups(first, context, (value) => form(scope, value))
+        : form(scope, first),
+    );
+}
+
+/** What has no effects has no groups. */
+function special(nodes: readonly Node[], term: number, form: Form, context: Context): Node {
+  const node = lazy(nodes, term, (scope) => form(scope, undefined));
+  return node.pure ? node : { ...node, run: overFirst(nodes, form, context) };
 }
 
 /** The first branch whose test holds; each test and branch is evaluated only when it is reached. */
 export function branch(nodes: readonly Node[], context: Context): Node {
-  const plain = (own: readonly Node[]): Node =>
-    lazy(own, Term.BRANCH, {
-      now: (scope) =>
-        runNow(
-          ownBranch(own, (node) => truth(runNow(node, scope))),
-          scope,
-        ),
-      later: async (scope) => {
-        const last = lastOf(own);
-        for (let test = 0; test < last; test += 2) {
-          if (truth(await (own[test] as Node).run(scope)))
-            return (own[test + 1] as Node).run(scope);
-        }
-        return (own[last] as Node).run(scope);
-      },
-    });
-  const node = plain(nodes);
-  if (node.pure) return node;
-  return {
-    ...node,
-    run: (scope) => overFirst(nodes, scope, { context, form: plain }),
+  const last = nodes.length - 1;
+  const from = (scope: Scope, start: number, first: Value | undefined): Value | Promise<Value> => {
+    for (let at = start; at < last; at += 2) {
+      const test = at === 0 && first !== undefined ? first : (nodes[at] as Node).run(scope);
+      if (test instanceof Promise)
+        return test.then((value) =>
+          truth(value) ? (nodes[at + 1] as Node).run(scope) : from(scope, at + 2, undefined),
+        );
+      if (truth(test)) return (nodes[at + 1] as Node).run(scope);
+    }
+    return (nodes[last] as Node).run(scope);
   };
-}
-
-function ownBranch(nodes: readonly Node[], holds: (test: Node) => boolean): Node {
-  const last = lastOf(nodes);
-  for (let test = 0; test < last; test += 2)
-    if (holds(nodes[test] as Node)) return nodes[test + 1] as Node;
-  return nodes[last] as Node;
-}
-
-function lastOf(nodes: readonly Node[]): number {
-  if (nodes.length % 2 === 0)
-    throw logic('Cannot call `branch` term with an even number of arguments.');
-  return nodes.length - 1;
+  const form: Form = (scope, first) => {
+    if (nodes.length % 2 === 0)
+      throw logic('Cannot call `branch` term with an even number of arguments.');
+    return from(scope, 0, first);
+  };
+  return special(nodes, Term.BRANCH, form, context);
 }
 
 /** `branch` with `args` in it: those are spread first. */
 export function spreadBranch(nodes: readonly Node[], context: Context): Node {
-  const whole = branch(nodes, context);
-  const run = async (scope: Scope): Promise<Value> => {
-    const spread: Node[] = [];
-    for (const node of nodes) {
-      if (!isSpread(node)) spread.push(node);
-      else
-        for (const value of spreadItems(await node.run(scope)))
-          spread.push({ pure: true, determinism: 0, term: undefined, run: () => value });
-    }
-    if (spread.length < 3) throw logic(`Expected 3 or more arguments but found ${spread.length}.`);
-    return branch(spread, context).run(scope);
+  const given = (value: Value): Node => ({
+    pure: true,
+    determinism: 0,
+    term: undefined,
+    run: () => value,
+  });
+  const run = (scope: Scope): Value | Promise<Value> => {
+    const own: Node[] = [];
+    const spread = eachOf(nodes, context.work, (node) => {
+      if (!isSpread(node)) return void own.push(node);
+      return whenDone(node.run(scope), (value) => {
+        for (const item of spreadItems(value)) own.push(given(item));
+      });
+    });
+    return after(spread, () => {
+      if (own.length < 3) throw logic(`Expected 3 or more arguments but found ${own.length}.`);
+      return branch(own, context).run(scope);
+    });
   };
-  return { ...whole, pure: false, run };
+  return { ...branch(nodes, context), pure: false, run };
 }
 
-/** `or` stops at the first that is true, `and` at the first that is not. */
+/** `or` stops at the first that is true, `and` at the first that is not; those of `args` count each. */
 export function logical(nodes: readonly Node[], term: number, context: Context): Node {
   const stopAt = term === Term.OR;
-  const plain = (own: readonly Node[]): Node =>
-    lazy(own, term, {
-      now: (scope) => {
-        let last: Value = !stopAt;
-        for (const value of nowValues(own, scope)) {
-          last = value;
-          if (truth(value) === stopAt) break;
-        }
-        return last;
-      },
-      later: async (scope) => {
-        let last: Value = !stopAt;
-        for await (const value of laterValues(own, scope)) {
-          last = value;
-          if (truth(value) === stopAt) break;
-        }
-        return last;
-      },
+  const form: Form = (scope, first) => {
+    let last: Value = !stopAt;
+    const stops = (value: Value): boolean => {
+      last = value;
+      return truth(value) === stopAt;
+    };
+    const done = eachOf(nodes, context.work, (node, at) => {
+      const value = at === 0 && first !== undefined ? first : node.run(scope);
+      return whenDone(value, (found) =>
+        isSpread(node) ? spreadItems(found).some(stops) : stops(found),
+      );
     });
-  const node = plain(nodes);
-  if (node.pure) return node;
-  return { ...node, run: (scope) => overFirst(nodes, scope, { context, form: plain }) };
+    return after(done, () => last);
+  };
+  return special(nodes, term, form, context);
 }
 
 const isNull = (result: Value): boolean =>
@@ -159,27 +128,25 @@ export function fallback([value, otherwise]: readonly [Node, Node], term: number
       return kept(error);
     }
   };
-  return lazy([value, otherwise], term, {
-    now: (scope) => {
-      try {
-        const result = runNow(value, scope);
-        if (!isNull(result)) return result;
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-        return instead(scope, error) as Value;
-      }
-      return instead(scope, undefined) as Value;
-    },
-    later: async (scope) => {
-      try {
-        const result = await value.run(scope);
-        if (!isNull(result) || isSequence(result)) return result;
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-        return instead(scope, error);
-      }
-      return instead(scope, undefined);
-    },
+  const missing = (scope: Scope, error: unknown): Value | Promise<Value> => {
+    if (!isMissing(error)) throw error;
+    return instead(scope, error);
+  };
+  const kept = (scope: Scope, result: Value): Value | Promise<Value> =>
+    isNull(result) ? instead(scope, undefined) : result;
+  return lazy([value, otherwise], term, (scope) => {
+    let result: Value | Promise<Value>;
+    try {
+      result = value.run(scope);
+    } catch (error) {
+      return missing(scope, error);
+    }
+    return result instanceof Promise
+      ? result.then(
+          (found) => kept(scope, found),
+          (error: unknown) => missing(scope, error),
+        )
+      : kept(scope, result);
   });
 }
 

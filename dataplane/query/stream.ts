@@ -1,6 +1,7 @@
 import type { Context } from './compiled.ts';
 import type { BatchLimit } from '../wire/table-access.ts';
 import type { Item } from './value.ts';
+import type { Work } from './work/work.ts';
 
 /** A sequence that is pulled batch by batch. After `undefined` nothing follows. */
 export interface Stream {
@@ -16,7 +17,7 @@ export function streamOf(items: readonly Item[]): Stream {
   return {
     async next(limit) {
       if (at >= items.length) return undefined;
-      const batch = items.slice(at, at + limit.rows);
+      const batch = items.slice(at, at + Math.min(limit.rows, pullLimit.rows));
       at += batch.length;
       return batch;
     },
@@ -28,42 +29,58 @@ export function streamOf(items: readonly Item[]): Stream {
 
 export type BatchStep = (batch: readonly Item[]) => readonly Item[] | Promise<readonly Item[]>;
 
+/** Rows of a source that are read for the price of a unit. */
+const rowsPerUnit = 4;
+
 /** A source that is always ready must not keep the process from everything else. */
-export function yielding(source: Stream, pause: () => Promise<void>): Stream {
-  let begun = false;
+export function yielding(source: Stream, work: Work | undefined): Stream {
   return {
     async next(limit, signal) {
-      if (begun) await pause();
-      begun = true;
+      if (work?.isDue === true) await work.pause();
       signal.throwIfAborted();
-      return source.next(limit, signal);
+      const batch = await source.next(limit, signal);
+      work?.spend(1 + (batch?.length ?? 0) / rowsPerUnit);
+      return batch;
     },
     close: () => source.close(),
   };
 }
 
-/** Items of a stream as one handles them: fewer at a time when that takes long, with pauses between. */
-export function paced(
-  source: Stream,
-  { turn, environment }: Pick<Context, 'turn' | 'environment'>,
-): Stream {
+/** What becomes of one item: it puts what there is of it behind the results. */
+export type ItemStep = (item: Item, results: Item[]) => unknown;
+
+/**
+ * Each item through `step`, one after the other, until there are as many results as were asked for, in
+ * rows or in bytes, or the slice is over. What then is left of a batch is kept.
+ */
+export function itemwise(source: Stream, step: ItemStep, work: Work | undefined): Stream {
   let waiting: readonly Item[] = [];
-  let size = pacedItemsMin;
+  let at = 0;
   return {
     async next(limit, signal) {
-      if (turn?.isLong === true) {
-        size = Math.max(1, size >> 2);
-        await environment.pause();
-        signal.throwIfAborted();
-      } else size = Math.min(pullLimit.rows, size * 2);
-      if (waiting.length === 0) {
-        const batch = await source.next(limit, signal);
-        if (batch === undefined) return undefined;
-        waiting = batch;
+      const results: Item[] = [];
+      const before = work?.memory.usedBytes ?? 0;
+      for (;;) {
+        if (results.length > 0 && isFull(results, limit, { work, before })) return results;
+        if (work?.isDue === true) {
+          await work.pause();
+          if (results.length > 0) return results;
+        }
+        if (at >= waiting.length) {
+          if (results.length > 0) return results;
+          work?.memory.rewind(before);
+          const batch = await source.next(limit, signal);
+          if (batch === undefined) return undefined;
+          waiting = batch;
+          at = 0;
+          continue;
+        }
+        work?.spend(1);
+        const item = waiting[at] as Item;
+        at += 1;
+        const done = step(item, results);
+        if (done instanceof Promise) await done;
       }
-      const items = waiting.slice(0, size);
-      waiting = waiting.slice(size);
-      return items;
     },
     close: () => {
       waiting = [];
@@ -72,17 +89,28 @@ export function paced(
   };
 }
 
-const pacedItemsMin = 8;
+/** Whether the results are what was asked for; their bytes are what the query has charged for them. */
+function isFull(
+  results: readonly Item[],
+  { rows, bytes }: BatchLimit,
+  { work, before }: { readonly work: Work | undefined; readonly before: number },
+): boolean {
+  if (results.length >= rows) return true;
+  return work !== undefined && work.memory.usedBytes - before >= bytes;
+}
 
 /** Each batch through `step`; an empty result pulls the next one. */
-export function transformed(source: Stream, step: BatchStep): Stream {
+export function transformed(source: Stream, step: BatchStep, work?: Work): Stream {
   return {
     async next(limit, signal) {
+      const before = work?.memory.usedBytes ?? 0;
       for (;;) {
         const batch = await source.next(limit, signal);
         if (batch === undefined) return undefined;
         const result = await step(batch);
         if (result.length > 0) return result;
+        work?.memory.rewind(before);
+        if (work?.isDue === true) await work.pause();
       }
     },
     close: () => source.close(),
@@ -96,10 +124,15 @@ export type Inner = readonly Item[] | Stream;
  * The items of what each item gives way to, one after the other. Neither what one of them gives, nor
  * what all of a batch give, is held at once.
  */
-export function flatMapped(source: Stream, open: (item: Item) => Inner | Promise<Inner>): Stream {
+export function flatMapped(
+  source: Stream,
+  open: (item: Item) => Inner | Promise<Inner>,
+  work: Work | undefined,
+): Stream {
   let waiting: readonly Item[] = [];
   let at = 0;
   let inner: Stream | undefined;
+  /** One step; false when what there is so far is all for now. */
   const fill = async (out: Item[], limit: BatchLimit, signal: AbortSignal): Promise<boolean> => {
     if (inner !== undefined) {
       const batch = await inner.next({ ...limit, rows: limit.rows - out.length }, signal);
@@ -107,24 +140,34 @@ export function flatMapped(source: Stream, open: (item: Item) => Inner | Promise
       else for (const item of batch) out.push(item);
       return true;
     }
-    if (at >= waiting.length) return false;
+    if (at >= waiting.length) {
+      if (out.length > 0) return false;
+      const batch = await source.next(limit, signal);
+      waiting = batch ?? [];
+      at = 0;
+      return batch !== undefined;
+    }
     const opened = open(waiting[at] as Item);
     at += 1;
     const next = opened instanceof Promise ? await opened : opened;
     if ('next' in next) inner = next;
+    else if (next.length > limit.rows - out.length) inner = streamOf(next);
     else for (const item of next) out.push(item);
     return true;
   };
   return {
     async next(limit, signal) {
       const out: Item[] = [];
+      const before = work?.memory.usedBytes ?? 0;
       for (;;) {
-        while (out.length < limit.rows && (await fill(out, limit, signal)));
-        if (out.length > 0) return out;
-        const batch = await source.next(limit, signal);
-        if (batch === undefined) return undefined;
-        waiting = batch;
-        at = 0;
+        if (out.length > 0 && isFull(out, limit, { work, before })) return out;
+        if (work?.isDue === true) {
+          await work.pause();
+          if (out.length > 0) return out;
+        }
+        if (out.length === 0) work?.memory.rewind(before);
+        work?.spend(1);
+        if (!(await fill(out, limit, signal))) return out.length > 0 ? out : undefined;
       }
     },
     close: () => {
@@ -178,14 +221,18 @@ export function chained(sources: readonly Stream[]): Stream {
   };
 }
 
+/** All batches; what the stream needed to make one is given back when it has it. */
 export async function* batchesOf(
   stream: Stream,
-  signal: AbortSignal,
+  { signal, work }: Pick<Context, 'signal' | 'work'>,
 ): AsyncGenerator<readonly Item[]> {
   try {
     for (;;) {
+      if (work?.isDue === true) await work.pause();
       signal.throwIfAborted();
+      const before = work?.memory.usedBytes ?? 0;
       const batch = await stream.next(pullLimit, signal);
+      work?.memory.rewind(before);
       if (batch === undefined) return;
       yield batch;
     }

@@ -1,6 +1,5 @@
 import type { Datum, DatumArray, DatumObject } from '../datum/datum.ts';
 import { isObject } from '../datum/object.ts';
-import { answerText } from '../datum/document.ts';
 import { parseText, prettyText } from '../datum/text.ts';
 import { typeName } from '../datum/type-name.ts';
 import type { Determinism } from './compiled.ts';
@@ -11,6 +10,7 @@ import type { RuntimeError } from './errors.ts';
 import { about, logic, nonExistence } from './failure.ts';
 import type { BoundSides } from './options.ts';
 import type { Stream } from './stream.ts';
+import type { Work } from './work/work.ts';
 
 /** What a term can evaluate to, beside a datum. */
 export abstract class Special {
@@ -53,9 +53,6 @@ export class StoredRow {
 export type Item = Datum | StoredRow;
 
 export const datumOfItem = (item: Item): Datum => (item instanceof StoredRow ? item.datum : item);
-export const textOfItem = (item: Item): string =>
-  item instanceof StoredRow ? item.text : answerText(item);
-
 export class DatabaseValue extends Special {
   override readonly typeName = 'DATABASE';
   readonly info: DatabaseInfo;
@@ -73,11 +70,11 @@ export class TableValue extends Special {
   override readonly typeName = 'TABLE';
   readonly info: TableInfo;
   readonly access: TableAccess;
-  /** Of the environment: long reads call it between batches. */
-  readonly pause: () => Promise<void>;
-  constructor(info: TableInfo, access: TableAccess, pause: () => Promise<void>) {
+  /** Of the query that reads it: long reads pause between batches. */
+  readonly work: Work | undefined;
+  constructor(info: TableInfo, access: TableAccess, work: Work | undefined) {
     super();
-    this.pause = pause;
+    this.work = work;
     this.info = info;
     this.access = access;
   }

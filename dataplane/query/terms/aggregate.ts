@@ -5,6 +5,7 @@ import { isObject, pseudoType } from '../../datum/object.ts';
 import type { Accumulator, TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { logic, nonExistence } from '../failure.ts';
+import { after, orAbsent, whenDone } from '../maybe-async.ts';
 import { define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import {
@@ -22,20 +23,18 @@ import {
   wrongValue,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
+import { sizeOf } from '../work/size.ts';
 import { fieldFunction } from './fields.ts';
 import { byGroup, GroupingValue } from './grouping.ts';
 import { indexScan } from './index-access.ts';
 import { predicateOf } from './predicate.ts';
 import {
-  after,
   checkArity,
   eachIn,
   expectFunction,
   itemFunction,
-  orAbsent,
   selected,
   streamFrom,
-  whenDone,
 } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
@@ -266,21 +265,27 @@ function quickCount({ args, context }: TermCall<unknown>): Value | Promise<Value
     : Object.keys(objectOfValue(target)).length;
 }
 
-const reduce: Reducer = ({ args: [, by = null] }) => {
+const reduce: Reducer = ({ args: [, by = null], context: { work } }) => {
   const combine = expectFunction(by);
   checkArity(combine, 2);
   return {
     value: whole,
     start: () => {
       let result: Value | undefined;
+      /** What the result took, so that the next one takes its place. */
+      let bytes = 0;
       return {
         add: ({ value }) => {
           if (result === undefined) {
             result = value;
             return undefined;
           }
+          const before = work?.memory.usedBytes ?? 0;
           return whenDone(combine.call([result, value]), (next) => {
             result = datumOf(next);
+            const now = sizeOf(result);
+            work?.memory.settle(before, now - bytes);
+            bytes = now;
           });
         },
         end: () => {

@@ -1,12 +1,14 @@
-import type { Datum, DatumArray } from '../../datum/datum.ts';
-import { DatumSet } from '../../datum/datum-map.ts';
+import type { Datum } from '../../datum/datum.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { logic, nonExistence } from '../failure.ts';
 import { arrayOf, BoundArray, datumOf, exactText, isExactInteger, wrongDatum } from '../value.ts';
 import type { Value } from '../value.ts';
+import { compared, distinctItems } from './datum-sets.ts';
 
 /** Arrays as values: items put in, taken out, and arrays as sets. */
+
+type Made = Datum | Promise<Datum>;
 
 /** A position in an array from its front, or (negative) from behind its end. */
 function position(value: Value, length: number, last: number): number {
@@ -69,29 +71,17 @@ function rangeEnd(value: Value, length: number): number {
   return inside(asked < 0 ? length + asked : asked, length, { asked, length });
 }
 
-/** Each value once, in the order of its first place. */
-function distinct(items: DatumArray, keep: (item: Datum) => boolean = () => true): Datum[] {
-  const seen = new DatumSet();
-  return items.filter((item) => keep(item) && seen.add(item));
-}
+const setInsert = ({ args: [set = null, item = null], context }: TermCall): Made =>
+  distinctItems([...arrayOf(set), datumOf(item)], context.work);
 
-const setOf = (value: Value): DatumSet => new DatumSet(arrayOf(value));
+const setUnion = ({ args: [left = null, right = null], context }: TermCall): Made =>
+  distinctItems([...arrayOf(left), ...arrayOf(right)], context.work);
 
-const setInsert = ({ args: [set = null, item = null] }: TermCall): Datum =>
-  distinct([...arrayOf(set), datumOf(item)]);
+const setIntersection = ({ args: [left = null, right = null], context }: TermCall): Made =>
+  compared([arrayOf(left), arrayOf(right)], true, context.work);
 
-const setUnion = ({ args: [left = null, right = null] }: TermCall): Datum =>
-  distinct([...arrayOf(left), ...arrayOf(right)]);
-
-function setIntersection({ args: [left = null, right = null] }: TermCall): Datum {
-  const [array, other] = [arrayOf(left), setOf(right)];
-  return distinct(array, (item) => other.has(item));
-}
-
-function setDifference({ args: [left = null, right = null] }: TermCall): Datum {
-  const [array, other] = [arrayOf(left), setOf(right)];
-  return distinct(array, (item) => !other.has(item));
-}
+const setDifference = ({ args: [left = null, right = null], context }: TermCall): Made =>
+  compared([arrayOf(left), arrayOf(right)], false, context.work);
 
 export const arrayTerms: readonly TermEntry[] = [
   [

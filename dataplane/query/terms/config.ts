@@ -11,12 +11,12 @@ import { expectTable } from './select.ts';
 /** `config` and `status`: the row of a system table, which is read and written as any other. */
 
 async function systemRow(name: string, id: string, context: Context): Promise<RowValue> {
-  const { environment } = context;
+  const { environment, work } = context;
   const info = environment.catalog.table(systemDatabase.id, name);
   const access = info === undefined ? undefined : environment.table(info.id);
   if (info === undefined || access === undefined)
     throw opFailed(`Table \`${systemDatabase.name}.${name}\` does not exist.`);
-  const table = new TableValue(info, access, () => environment.pause());
+  const table = new TableValue(info, access, work);
   const key = encodeKey(id);
   const row = await access.get(key, context);
   return new RowValue(

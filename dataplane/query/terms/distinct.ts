@@ -4,15 +4,19 @@ import { DatumSet } from '../../datum/datum-map.ts';
 import { fieldOf, isObject } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
+import { after } from '../maybe-async.ts';
 import { define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import type { Stream } from '../stream.ts';
 import { Term } from '../term-table.ts';
 import { datumOfItem, SliceValue, StreamValue, TableValue } from '../value.ts';
 import type { Item, Value } from '../value.ts';
+import { sortedBy } from '../work/merge-sort.ts';
 import { sliceStream } from './index-access.ts';
 import { indexValueOf } from './index-values.ts';
-import { after, eachIn, itemsMapped, overLimit } from './sequence-tools.ts';
+import { spendOnKey } from './datum-sets.ts';
+import { eachIn, itemsMapped, overLimit } from './sequence-tools.ts';
+import { valueOrder } from './sort-key.ts';
 
 /** `distinct`: each value of a sequence once, or each value of an index while it is read in order. */
 const distinctOptions = {
@@ -24,7 +28,7 @@ function distinct({
   options: { index },
   context,
 }: TermCall<OptionValues<typeof distinctOptions>>): Value | Promise<Value> {
-  const keys = primaryKeysOf(target, index);
+  const keys = primaryKeysOf(target, index, context);
   if (keys !== undefined) return keys;
   const slice = sliceBy(target, index);
   if (slice !== undefined)
@@ -33,19 +37,30 @@ function distinct({
       : new StreamValue(valuesOnce(slice, context));
   if (index !== undefined) throw logic('Can only perform an indexed distinct on a TABLE.');
   const seen = new DatumSet();
+  const { work } = context;
   const add = (item: Item): void => {
-    if (seen.add(datumOfItem(item)) && seen.size > context.arrayLimit) throw overLimit(context);
+    const datum = datumOfItem(item);
+    const bytes = spendOnKey(datum, work);
+    if (!seen.add(datum)) return;
+    work?.memory.charge(bytes);
+    if (seen.size > context.arrayLimit) throw overLimit(context);
   };
-  return after(eachIn(target, context, add), () => [...seen.values()].sort(compareDatum));
+  return after<Value>(eachIn(target, context, add), () =>
+    sortedBy([...seen.values()], valueOrder, work),
+  );
 }
 
 /** The primary keys of a slice of another index: each document may come several times. */
-function primaryKeysOf(target: Value, index: string | undefined): Value | undefined {
+function primaryKeysOf(
+  target: Value,
+  index: string | undefined,
+  context: Context,
+): Value | Promise<Value> | undefined {
   if (!(target instanceof SliceValue)) return undefined;
   const { primaryKey } = target.table.info;
   if (index !== primaryKey || target.index === primaryKey) return undefined;
   const seen = new DatumSet();
-  return itemsMapped(target, (document) => {
+  return itemsMapped(target, context, (document) => {
     const key = isObject(document) ? fieldOf(document, primaryKey) : undefined;
     return key !== undefined && seen.add(key) ? key : undefined;
   });

@@ -16,7 +16,9 @@ import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { RuntimeError } from '../errors.ts';
 import { about, logic, nonExistence } from '../failure.ts';
-import { transformed } from '../stream.ts';
+import { whenDone } from '../maybe-async.ts';
+import { itemwise } from '../stream.ts';
+import type { ItemStep } from '../stream.ts';
 import {
   arrayValue,
   BoundArray,
@@ -30,15 +32,16 @@ import {
   StreamValue,
   textOf,
 } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import type { Value } from '../value.ts';
+import { sizeOf } from '../work/size.ts';
 import {
-  eachOf,
-  after,
   isInfinite,
   itemsMapped,
   itemsNow,
+  resultsOf,
   streamFrom,
-  whenDone,
+  tableOf,
+  through,
 } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
@@ -72,22 +75,17 @@ function refuseNested(name: string, item: Datum): void {
 /** Applies to an object, or to each object of a sequence. */
 export const overObjects =
   (name: string, each: (object: DatumObject, rest: readonly Value[]) => Datum | Promise<Datum>) =>
-  ({ args: [target = null, ...rest] }: TermCall): Value | Promise<Value> => {
+  ({ args: [target = null, ...rest], context }: TermCall): Value | Promise<Value> => {
     if (!isSequence(target)) return each(objectFor(name, target), rest);
-    const step = (batch: readonly Item[]): Item[] | Promise<Item[]> => {
-      const results: Item[] = [];
-      const done = eachOf(batch, (item) => {
-        const datum = datumOfItem(item);
-        refuseNested(name, datum);
-        return whenDone(each(objectFor(name, datum), rest), (result) => {
-          results.push(result);
-        });
+    const step: ItemStep = (item, results) => {
+      const datum = datumOfItem(item);
+      refuseNested(name, datum);
+      return whenDone(each(objectFor(name, datum), rest), (result) => {
+        context.work?.memory.charge(sizeOf(result));
+        results.push(result);
       });
-      return after(done, () => results);
     };
-    const now = itemsNow(target);
-    if (now !== undefined) return whenDone(step(now), (items) => items.map(datumOfItem));
-    return new StreamValue(transformed(streamFrom(target), step), undefined, isInfinite(target));
+    return through(target, step, context);
   };
 
 /** Fields that a pattern may name: more are a mistake, or a pattern that shares its parts with itself. */
@@ -205,7 +203,7 @@ export function fieldFunction(by: Value): ItemFunction {
 
 /** A field of one object, or of those objects of a sequence that have it. */
 export function fieldTerm(term: 'get_field' | 'bracket') {
-  return ({ args: [target = null, name = null] }: TermCall): Value => {
+  return ({ args: [target = null, name = null], context }: TermCall): Value | Promise<Value> => {
     const field = textOf(name);
     if (target instanceof BoundArray)
       return arrayValue(
@@ -216,7 +214,7 @@ export function fieldTerm(term: 'get_field' | 'bracket') {
         }),
       );
     if (!isSequence(target)) return getField(target, field, term);
-    return itemsMapped(target, (item) => {
+    return itemsMapped(target, context, (item) => {
       refuseNested(term, item);
       return fieldOf(objectFor(term, item), field);
     });
@@ -236,24 +234,29 @@ function shapeOf(object: BoundObject): DatumObject {
 
 const shapes = new WeakMap<BoundObject, DatumObject>();
 
-function hasFields({ args: [target = null, ...rest] }: TermCall): Value {
+function hasFields({ args: [target = null, ...rest], context }: TermCall): Value | Promise<Value> {
   const patterns = rest.map(patternOf);
   if (target instanceof BoundObject) return has(shapeOf(target), patterns);
   if (!isSequence(target)) return has(objectFor('has_fields', target), patterns);
-  return itemsMapped(
-    target,
-    (item) => {
-      refuseNested('has_fields', item);
-      return has(objectFor('has_fields', item), patterns) ? item : undefined;
-    },
-    true,
-  );
+  const step: ItemStep = (item, results) => {
+    const datum = datumOfItem(item);
+    refuseNested('has_fields', datum);
+    if (has(objectFor('has_fields', datum), patterns)) results.push(item);
+  };
+  const now = itemsNow(target);
+  if (now === undefined)
+    return new StreamValue(
+      itemwise(streamFrom(target), step, context.work),
+      tableOf(target),
+      isInfinite(target),
+    );
+  return whenDone(resultsOf(now, step, context.work), (items) => items.map(datumOfItem));
 }
 
-function withFields({ args: [target = null, ...rest] }: TermCall): Value {
+function withFields({ args: [target = null, ...rest], context }: TermCall): Value | Promise<Value> {
   const patterns = rest.map(patternOf);
   if (!isSequence(target)) objectFor('has_fields', target);
-  return itemsMapped(target, (item) => {
+  return itemsMapped(target, context, (item) => {
     refuseNested('has_fields', item);
     const object = objectFor('has_fields', item);
     return has(object, patterns) ? picked(object, patterns) : undefined;

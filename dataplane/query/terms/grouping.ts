@@ -1,8 +1,8 @@
-import type { Datum } from '../../datum/datum.ts';
-import { compareDatum } from '../../datum/compare.ts';
+import type { Datum, DatumArray } from '../../datum/datum.ts';
 import { DatumMap } from '../../datum/datum-map.ts';
 import { objectOf } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { after, eachOf, inSteps, mapOf, orAbsent, whenDone } from '../maybe-async.ts';
 import { bool, define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
@@ -18,20 +18,16 @@ import {
   wrongValue,
 } from '../value.ts';
 import type { Group, Item, Value } from '../value.ts';
+import { sortedBy } from '../work/merge-sort.ts';
+import type { Order } from '../work/merge-sort.ts';
+import { entryBytes, sizeOf, sizeOfItem } from '../work/size.ts';
+import { spendOnKey } from './datum-sets.ts';
 import { indexScan } from './index-access.ts';
 import { indexValueOf } from './index-values.ts';
 import { fieldFunction } from './fields.ts';
-import {
-  collected,
-  eachIn,
-  eachOf,
-  itemFunction,
-  noSequence,
-  orAbsent,
-  settled,
-  whenDone,
-} from './sequence-tools.ts';
+import { collected, eachIn, itemFunction, noSequence, settled } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
+import { valueOrder } from './sort-key.ts';
 
 /**
  * A sequence that was grouped and not read yet. Reductions read it once and keep one accumulator for
@@ -51,28 +47,40 @@ export class GroupingValue extends Special {
 export const isGrouped = (value: Value): value is GroupedValue | GroupingValue =>
   value instanceof GroupedValue || value instanceof GroupingValue;
 
+/** Of a group, without its key and what is collected in it. */
+const groupBytes = 256;
+
 /** One `T` for each group, made when the group's first item comes; in the order of the keys. */
 export async function byGroup<T>(
   grouping: GroupingValue,
   context: Context,
   steps: { readonly start: () => T; readonly add: (group: T, item: Item) => unknown },
 ): Promise<readonly { readonly key: Datum; readonly group: T }[]> {
+  const { work } = context;
   const groups = new DatumMap<{ key: Datum; group: T }>();
   const entryOf = (key: Datum): { key: Datum; group: T } => {
     const found = groups.get(key);
     if (found !== undefined) return found;
     if (groups.size >= context.arrayLimit)
       throw resourceLimit(`Too many groups (> ${context.arrayLimit}).`);
+    work?.memory.charge(groupBytes + sizeOf(key));
     const entry = { key, group: steps.start() };
     groups.set(key, entry);
     return entry;
   };
   await eachIn(grouping.source, context, (item) =>
     whenDone<readonly Datum[], unknown>(grouping.keysOf(item), (keys) =>
-      eachOf(keys, (key) => steps.add(entryOf(key).group, item)),
+      eachOf(keys, work, (key) => {
+        spendOnKey(key, work);
+        return steps.add(entryOf(key).group, item);
+      }),
     ),
   );
-  return [...groups.values()].sort((a, b) => compareDatum(a.key, b.key));
+  const byKey: Order<{ readonly key: Datum }> = {
+    compare: (a, b) => valueOrder.compare(a.key, b.key),
+    units: ({ key }) => valueOrder.units(key),
+  };
+  return sortedBy([...groups.values()], byKey, work);
 }
 
 const groupedOverLimit = ({ arrayLimit }: Context): Error =>
@@ -92,6 +100,7 @@ export async function groupsOf(
     add: (items, item) => {
       total += 1;
       if (total > context.arrayLimit) throw groupedOverLimit(context);
+      context.work?.memory.charge(entryBytes + sizeOfItem(item));
       items.push(datumOfItem(item));
     },
   });
@@ -141,32 +150,49 @@ function group({
   }
   if (functions.length === 0) throw logic('Cannot group by nothing.');
   if (!isSequence(source)) throw noSequence(source);
-  const keys = (parts: readonly Datum[]): readonly Datum[] => {
-    const whole = multi ? combinations(parts) : [parts];
-    return whole.map((key) => (key.length === 1 ? (key[0] as Datum) : key));
-  };
-  const pure = by.every((each) => !(each instanceof FunctionValue) || each.pure);
-  if (pure)
-    return new GroupingValue(source, (item) =>
-      keys(functions.map((of) => groupKey(of, item) as Datum)),
-    );
-  return new GroupingValue(source, async (item) => {
-    const parts: Datum[] = [];
-    for (const of of functions) parts.push(await groupKey(of, item));
-    return keys(parts);
-  });
+  const { work } = context;
+  const keysOf = (parts: readonly Datum[]): readonly Datum[] | Promise<readonly Datum[]> =>
+    multi ? combinations(parts, context) : [keyOfParts(parts)];
+  return new GroupingValue(source, (item) =>
+    whenDone(
+      mapOf(functions, work, (of) => groupKey(of, item)),
+      keysOf,
+    ),
+  );
 }
 
+const keyOfParts = (parts: readonly Datum[]): Datum =>
+  parts.length === 1 ? (parts[0] as Datum) : parts;
+
 /** With `multi` an array stands for each of its items, an empty one for null. */
-function combinations(parts: readonly Datum[]): Datum[][] {
-  return parts.reduce<Datum[][]>(
-    (sofar, part) => {
-      const items = Array.isArray(part) ? (part as Datum[]) : [part];
-      const choices = items.length === 0 ? [null] : items;
-      return sofar.flatMap((key) => choices.map((choice) => [...key, choice]));
-    },
-    [[]],
-  );
+function combinations(
+  parts: readonly Datum[],
+  { arrayLimit, work }: Context,
+): readonly Datum[] | Promise<readonly Datum[]> {
+  const choices = parts.map((part): DatumArray => {
+    const items = Array.isArray(part) ? (part as Datum[]) : [part];
+    return items.length === 0 ? [null] : items;
+  });
+  const count = choices.reduce((product, { length }) => product * length, 1);
+  if (count > arrayLimit) throw resourceLimit(`Too many groups (> ${arrayLimit}).`);
+  const keys: Datum[] = [];
+  const making = inSteps(work, () => {
+    work?.spend(1);
+    keys.push(keyOfParts(combination(choices, keys.length)));
+    return keys.length < count;
+  });
+  return after<readonly Datum[]>(making, () => keys);
+}
+
+/** The one at this position: the choices of the last part change first. */
+function combination(choices: readonly DatumArray[], position: number): Datum[] {
+  const key: Datum[] = [];
+  let rest = position;
+  for (const items of choices.toReversed()) {
+    key.unshift(items[rest % items.length] as Datum);
+    rest = Math.floor(rest / items.length);
+  }
+  return key;
 }
 
 /** What does not exist groups under null. */

@@ -24,7 +24,7 @@ export function indexScan(
       (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
     close: () => source.close(),
   };
-  const read = yielding(rows, table.pause);
+  const read = yielding(rows, table.work);
   const isPrimary = name === info.primaryKey;
   return new StreamValue(isPrimary ? read : inOrderOfWholeKeys(read, order), table);
 }

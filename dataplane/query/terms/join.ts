@@ -2,6 +2,7 @@ import type { Datum } from '../../datum/datum.ts';
 import { encodeKey } from '../../datum/key.ts';
 import { objectOf } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { after, eachOf, orAbsent, whenDone } from '../maybe-async.ts';
 import { bool, define, inert, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
@@ -28,9 +29,7 @@ import {
   itemFunction,
   itemsNow,
   itemsOf,
-  orAbsent,
   streamFrom,
-  whenDone,
 } from './sequence-tools.ts';
 
 /** Joins: by a key of the right table, or by any function of both sides. */
@@ -60,13 +59,16 @@ async function eqJoin({
   if (!(right instanceof TableValue)) throw wrongValue('TABLE', right);
   const index = options.index ?? right.info.primaryKey;
   const of = by instanceof FunctionValue ? itemFunction(by) : fieldFunction(by);
-  const partners = async (item: Item): Promise<Inner> => {
-    const key = await orAbsent(() => whenDone(of(item), datumOf), undefined);
-    if (key === undefined || key === null) return [];
-    return matchesOf(right, { index, key, left: item }, context);
-  };
+  const partners = (item: Item): Inner | Promise<Inner> =>
+    whenDone(
+      orAbsent(() => whenDone(of(item), datumOf), undefined),
+      (key) =>
+        key === undefined || key === null
+          ? []
+          : matchesOf(right, { index, key, left: item }, context),
+    );
   const stream = new StreamValue(
-    flatMapped(streamFrom(left), partners),
+    flatMapped(streamFrom(left), partners, context.work),
     undefined,
     isInfinite(left),
   );
@@ -96,8 +98,8 @@ async function matchesOf(
   );
 }
 
-/** How many pairs are looked at before others have their turn. */
-const pairsAtOnce = 1_000;
+/** Of a pair, without its sides. */
+const pairBytes = 64;
 
 /** Every pair for which the function holds; with `outer` also what has no partner. */
 const nested =
@@ -106,22 +108,20 @@ const nested =
     const others = await itemsOf(right, context);
     const holds = expectFunction(by);
     checkArity(holds, 2);
-    let pairs = 0;
-    const partners = async (item: Item): Promise<readonly Item[]> => {
+    const { work } = context;
+    const partners = (item: Item): Inner | Promise<Inner> => {
       const joined: Item[] = [];
-      for (const other of others) {
-        pairs += 1;
-        if (pairs % pairsAtOnce === 0) {
-          await context.environment.pause();
-          context.signal.throwIfAborted();
-        }
-        const value = holds.call([datumOfItem(item), datumOfItem(other)]);
-        if (truth(value instanceof Promise ? await value : value)) joined.push(pair(item, other));
-      }
-      return outer && joined.length === 0 ? [pair(item, undefined)] : joined;
+      const done = eachOf(others, work, (other) =>
+        whenDone(holds.call([datumOfItem(item), datumOfItem(other)]), (value) => {
+          if (!truth(value)) return;
+          work?.memory.charge(pairBytes);
+          joined.push(pair(item, other));
+        }),
+      );
+      return after(done, () => (outer && joined.length === 0 ? [pair(item, undefined)] : joined));
     };
     const now = itemsNow(left);
-    const stream = flatMapped(now === undefined ? streamFrom(left) : streamOf(now), partners);
+    const stream = flatMapped(now === undefined ? streamFrom(left) : streamOf(now), partners, work);
     if (now === undefined) return new StreamValue(stream, undefined, isInfinite(left));
     return (await itemsOf(new StreamValue(stream), context)).map(datumOfItem);
   };

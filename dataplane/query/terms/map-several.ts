@@ -1,33 +1,40 @@
 import type { Datum } from '../../datum/datum.ts';
+import type { Context } from '../compiled.ts';
+import { mapOf, whenDone } from '../maybe-async.ts';
 import type { Stream } from '../stream.ts';
 import { datumOf, datumOfItem, StreamValue } from '../value.ts';
 import type { FunctionValue, Item, Value } from '../value.ts';
-import { after, eachOf, isInfinite, itemsNow, streamFrom, whenDone } from './sequence-tools.ts';
+import type { Work } from '../work/work.ts';
+import { isInfinite, itemsNow, streamFrom } from './sequence-tools.ts';
 
 /** `map` over several sequences at once: it ends with the shortest. */
-export function mapSeveral(sequences: readonly Value[], by: FunctionValue): Value | Promise<Value> {
-  const arrays = sequences.map(itemsNow);
-  if (arrays.every((items) => items !== undefined)) return zippedArrays(arrays, by);
-  const streams = sequences.map(streamFrom);
-  return new StreamValue(zipped(streams, by), undefined, sequences.every(isInfinite));
-}
-
-function zippedArrays(
-  arrays: readonly (readonly Item[])[],
+export function mapSeveral(
+  sequences: readonly Value[],
   by: FunctionValue,
+  { work }: Pick<Context, 'work'>,
 ): Value | Promise<Value> {
-  const results: Datum[] = [];
-  const count = Math.min(...arrays.map((items) => items.length));
-  const positions = Array.from({ length: count }, (_, at) => at);
-  const done = eachOf(positions, (at) =>
-    whenDone(by.call(arrays.map((items) => datumOfItem(items[at] as Item))), (value) => {
-      results.push(datumOf(value));
-    }),
-  );
-  return after(done, () => results);
+  const arrays = sequences.map(itemsNow);
+  if (arrays.every((items) => items !== undefined)) return zippedArrays(arrays, by, work);
+  const streams = sequences.map(streamFrom);
+  return new StreamValue(zipped(streams, by, work), undefined, sequences.every(isInfinite));
 }
 
-function zipped(streams: readonly Stream[], by: FunctionValue): Stream {
+type Lanes = readonly (readonly Item[])[];
+
+/** The function of the first items of all, of the second ones, up to the end of the shortest. */
+function zippedArrays(
+  arrays: Lanes,
+  by: FunctionValue,
+  work: Work | undefined,
+): Datum[] | Promise<Datum[]> {
+  const count = Math.min(...arrays.map((items) => items.length));
+  const [first = []] = arrays;
+  return mapOf(first.slice(0, count), work, (_, at) =>
+    whenDone(by.call(arrays.map((items) => datumOfItem(items[at] as Item))), datumOf),
+  );
+}
+
+function zipped(streams: readonly Stream[], by: FunctionValue, work: Work | undefined): Stream {
   const waiting: Item[][] = streams.map(() => []);
   const close = (): void => streams.forEach((stream) => stream.close());
   return {
@@ -41,13 +48,13 @@ function zipped(streams: readonly Stream[], by: FunctionValue): Stream {
         }
         waiting[at] = [...batch];
       }
-      const count = Math.min(...waiting.map((items) => items.length));
-      const rows = waiting.map((items) => items.splice(0, count).map(datumOfItem));
-      const results: Datum[] = [];
-      for (let at = 0; at < count; at += 1)
-        results.push(datumOf(await by.call(rows.map((row) => row[at] as Datum))));
-      return results;
+      const count = Math.min(zippedMax, ...waiting.map((items) => items.length));
+      const lanes = waiting.map((items) => items.splice(0, count));
+      return zippedArrays(lanes, by, work);
     },
     close,
   };
 }
+
+/** Items that go through the function for one batch. */
+const zippedMax = 100;

@@ -1,6 +1,7 @@
 import { compareBytes } from '../../common/bytes.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
+import { whenDone } from '../maybe-async.ts';
 import { define, option } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import type { Stream } from '../stream.ts';
@@ -17,7 +18,7 @@ import {
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import { sliceStream } from './index-access.ts';
-import { collected, overLimit, tableOf, whenDone } from './sequence-tools.ts';
+import { collected, overLimit, tableOf } from './sequence-tools.ts';
 import { Direction, sorted, sortKey } from './sort-key.ts';
 import type { SortKey } from './sort-key.ts';
 
@@ -53,7 +54,7 @@ function orderBy(call: TermCall<OptionValues<typeof orderOptions>>): Value | Pro
     return keys.length === 0 ? slice : tiesSorted(slice, keys, call);
   }
   return collected(target, context, (items) =>
-    whenDone(sorted(items, keys), (ordered) => {
+    whenDone(sorted(items, keys, context.work), (ordered) => {
       const table = tableOf(target);
       return table === undefined ? ordered.map(datumOfItem) : new ArraySelection(ordered, table);
     }),
@@ -86,6 +87,7 @@ function tiesSorted(
   keys: readonly SortKey[],
   { context }: TermCall<unknown>,
 ): Value {
+  const { work } = context;
   const source = sliceStream(slice);
   let ties: Item[] = [];
   let ended = false;
@@ -100,7 +102,7 @@ function tiesSorted(
         }
         for (const item of batch) {
           if (!sameIndexKey(ties[0], item)) {
-            ready.push(...(await sorted(ties, keys)));
+            for (const row of await sorted(ties, keys, work)) ready.push(row);
             ties = [];
           }
           ties.push(item);
@@ -108,7 +110,7 @@ function tiesSorted(
         }
       }
       if (ready.length > 0) return ready;
-      const last = await sorted(ties, keys);
+      const last = await sorted(ties, keys, work);
       ties = [];
       return last.length > 0 ? last : undefined;
     },

@@ -3,6 +3,7 @@ import { boundOptions, define } from '../options.ts';
 import type { BoundSides } from '../options.ts';
 import { Term } from '../term-table.ts';
 import { about, logic, nonExistence } from '../failure.ts';
+import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { limited, skipped } from '../stream.ts';
 import {
   datumOf,
@@ -20,9 +21,7 @@ import { compare } from './comparison.ts';
 import { fieldTerm } from './fields.ts';
 import { typeName } from '../../datum/type-name.ts';
 import {
-  after,
   eachIn,
-  eachOf,
   isInfinite,
   itemFunction,
   itemsNow,
@@ -33,7 +32,6 @@ import {
   selected,
   streamFrom,
   tableOf,
-  whenDone,
 } from './sequence-tools.ts';
 
 /** Terms that take a part of a sequence, or ask what is in it. */
@@ -165,11 +163,13 @@ function contains({ args: [target = null, ...wanted], context }: TermCall): Valu
   const values = wanted
     .filter((want) => !(want instanceof FunctionValue))
     .map((want) => (holdsBound(want) ? want : datumOf(want)));
+  const { work } = context;
   const isDone = (): boolean => values.length + functions.length === 0;
   const step = (item: Item): unknown => {
+    work?.spend(values.length);
     const at = values.findIndex((value) => compare(datumOfItem(item), value) === 0);
     if (at >= 0) values.splice(at, 1);
-    const tried = eachOf([...functions], (holds) =>
+    const tried = eachOf([...functions], work, (holds) =>
       whenDone(holds(item), (value) => {
         if (!truth(value)) return false;
         functions.splice(functions.indexOf(holds), 1);

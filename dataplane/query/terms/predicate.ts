@@ -3,10 +3,11 @@ import { equalDatum } from '../../datum/compare.ts';
 import { fieldOf, isObject, pseudoType } from '../../datum/object.ts';
 import { Walk } from '../../datum/walk.ts';
 import { nonExistence } from '../failure.ts';
+import { whenDone } from '../maybe-async.ts';
 import { datumOf, datumOfItem, FunctionValue, Special } from '../value.ts';
 import type { Item, Value } from '../value.ts';
 import { isLiteral } from './merging.ts';
-import { checkArity, whenDone } from './sequence-tools.ts';
+import { checkArity } from './sequence-tools.ts';
 
 /**
  * What `filter` and `count` ask of each item: a function, or an object that it must match. A function

@@ -2,9 +2,10 @@ import type { Datum } from '../../datum/datum.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Context } from '../compiled.ts';
 import type { RuntimeError } from '../errors.ts';
-import { isMissing, logic, nonExistence, resourceLimit } from '../failure.ts';
-import { batchesOf, paced, yielding, streamOf, transformed } from '../stream.ts';
-import type { Stream } from '../stream.ts';
+import { logic, nonExistence, resourceLimit } from '../failure.ts';
+import { after, eachOf, whenDone } from '../maybe-async.ts';
+import { batchesOf, itemwise, yielding, streamOf } from '../stream.ts';
+import type { ItemStep, Stream } from '../stream.ts';
 import {
   ArraySelection,
   BoundArray,
@@ -21,6 +22,8 @@ import {
   wrongValue,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
+import { entryBytes, sizeOf, sizeOfItem } from '../work/size.ts';
+import type { Work } from '../work/work.ts';
 import { sliceStream } from './index-access.ts';
 
 /** Sequences in their forms (array, table, slice, stream) behind one way of reading. */
@@ -55,7 +58,7 @@ function tableStream(table: TableValue): Stream {
       (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
     close: () => source.close(),
   };
-  return yielding(rows, table.pause);
+  return yielding(rows, table.work);
 }
 
 /** The table that the items of a selection are documents of. */
@@ -77,22 +80,45 @@ export function sameForm(source: Value, items: readonly Item[]): Value {
   return new StreamValue(streamOf(items), tableOf(source));
 }
 
-/** Each item through a pure function; undefined leaves it out. Arrays stay arrays, at once. */
+/** Arrays at once, with pauses; everything else item by item as it is pulled. */
+export function through(
+  target: Value,
+  step: ItemStep,
+  { work }: Pick<Context, 'work'>,
+): Value | Promise<Value> {
+  const now = itemsNow(target);
+  if (now !== undefined)
+    return whenDone(resultsOf(now, step, work), (items) => items.map(datumOfItem));
+  return new StreamValue(itemwise(streamFrom(target), step, work), undefined, isInfinite(target));
+}
+
+/** What a step makes of items that are there. */
+export function resultsOf(
+  items: readonly Item[],
+  step: ItemStep,
+  work: Work | undefined,
+): Item[] | Promise<Item[]> {
+  const results: Item[] = [];
+  return after(
+    eachOf(items, work, (item) => step(item, results)),
+    () => results,
+  );
+}
+
+/** Each item through a function; undefined leaves it out. Arrays stay arrays. */
 export function itemsMapped(
   value: Value,
+  context: Pick<Context, 'work'>,
   each: (item: Datum) => Datum | undefined,
-  keepTable = false,
-): Value {
-  const items = itemsNow(value);
-  const kept = (batch: readonly Item[]): Item[] =>
-    batch.flatMap((item) => {
-      const result = each(datumOfItem(item));
-      if (result === undefined) return [];
-      return [keepTable ? item : result] as Item[];
-    });
-  if (items !== undefined) return kept(items).map(datumOfItem);
-  const table = keepTable ? tableOf(value) : undefined;
-  return new StreamValue(transformed(streamFrom(value), kept), table, isInfinite(value));
+): Value | Promise<Value> {
+  const { work } = context;
+  const step: ItemStep = (item, results) => {
+    const result = each(datumOfItem(item));
+    if (result === undefined) return;
+    work?.memory.charge(sizeOf(result));
+    results.push(result);
+  };
+  return through(value, step, context);
 }
 
 export const isInfinite = (value: Value): boolean => value instanceof StreamValue && value.infinite;
@@ -118,8 +144,11 @@ export function itemsOf(value: Value, context: Context): Promise<readonly Item[]
 
 async function itemsIn(stream: Stream, context: Context): Promise<readonly Item[]> {
   const items: Item[] = [];
-  for await (const batch of batchesOf(stream, context.signal)) {
-    for (const item of batch) items.push(item);
+  for await (const batch of batchesOf(stream, context)) {
+    for (const item of batch) {
+      context.work?.memory.charge(entryBytes + sizeOfItem(item));
+      items.push(item);
+    }
     if (items.length > context.arrayLimit) throw overLimit(context);
   }
   return items;
@@ -135,30 +164,6 @@ export function collected<T>(
   return now === undefined ? itemsOf(value, context).then(then) : then(now);
 }
 
-/** Each item in order, waiting only when `step` does; `step` answers true to stop. */
-export function eachOf<T>(
-  items: readonly T[],
-  step: (item: T) => unknown,
-): undefined | Promise<void> {
-  for (let at = 0; at < items.length; at += 1) {
-    const result = step(items[at] as T);
-    if (result instanceof Promise) return eachLater(items, step, { at, result });
-    if (result === true) return undefined;
-  }
-  return undefined;
-}
-
-/** The rest, from the first item that made it wait. */
-async function eachLater<T>(
-  items: readonly T[],
-  step: (item: T) => unknown,
-  first: { readonly at: number; readonly result: Promise<unknown> },
-): Promise<void> {
-  let stop = await first.result;
-  for (let at = first.at + 1; at < items.length && stop !== true; at += 1)
-    stop = await step(items[at] as T);
-}
-
 /** Each item of a sequence of any length, batch by batch. */
 export function eachIn(
   value: Value,
@@ -166,20 +171,20 @@ export function eachIn(
   step: (item: Item) => unknown,
 ): undefined | Promise<void> {
   const now = itemsNow(value);
-  if (now !== undefined) return eachOf(now, step);
+  if (now !== undefined) return eachOf(now, context.work, step);
   refuseInfinite(value);
   // Refuses what is no sequence at once, as `itemsOf` does.
   const stream = streamFrom(value);
   return (async () => {
     let stopped = false;
-    const watched = (item: Item): unknown => {
-      const result = step(item);
-      if (result instanceof Promise) return result.then((stop) => (stopped = stop === true));
-      stopped = result === true;
-      return stopped;
-    };
-    for await (const batch of batchesOf(paced(stream, context), context.signal)) {
-      await eachOf(batch, watched);
+    const watched = (item: Item): unknown =>
+      whenDone<unknown, unknown>(step(item), (stop) => {
+        stopped = stop === true;
+        return stopped;
+      });
+    for await (const batch of batchesOf(stream, context)) {
+      const done = eachOf(batch, context.work, watched);
+      if (done !== undefined) await done;
       if (stopped) return;
     }
   })();
@@ -195,34 +200,19 @@ export async function eachAhead(
   step: (item: Item) => Promise<void>,
 ): Promise<void> {
   let ahead: Item[] = [];
+  const before = context.work?.memory.usedBytes ?? 0;
   const taken = async (): Promise<void> => {
     const items = ahead;
     ahead = [];
+    context.work?.memory.rewind(before);
     for (const item of items) await step(item);
   };
   await eachIn(value, context, (item) => {
+    context.work?.memory.charge(entryBytes + sizeOfItem(item));
     ahead.push(item);
     return ahead.length >= context.arrayLimit ? taken() : undefined;
   });
   await taken();
-}
-
-/** `next` after `first`, waiting only when `first` does. */
-export function after<T>(first: undefined | Promise<void>, next: () => T): T | Promise<T> {
-  return first === undefined
-    ? next()
-    : (async () => {
-        await first;
-        return next();
-      })();
-}
-
-/** `next` with the value, waiting only when that must be waited for. */
-export function whenDone<T, U>(
-  value: T | Promise<T>,
-  next: (value: T) => U | Promise<U>,
-): U | Promise<U> {
-  return value instanceof Promise ? (async () => next(await value))() : next(value);
 }
 
 export const overLimit = (context: Context): Error =>
@@ -263,18 +253,4 @@ export function selected(item: Item, table: TableValue | undefined): Value {
   const { datum } = item;
   const primaryKey = (datum as Record<string, Datum>)[table.info.primaryKey] ?? null;
   return new RowValue(table, { key: item.key, primaryKey }, item);
-}
-
-/** What `compute` answers, or `absent` when it asks for something that is not there. */
-export function orAbsent<T, A>(compute: () => T | Promise<T>, absent: A): T | A | Promise<T | A> {
-  const forgive = (error: unknown): A => {
-    if (isMissing(error)) return absent;
-    throw error;
-  };
-  try {
-    const value = compute();
-    return value instanceof Promise ? value.catch(forgive) : value;
-  } catch (error) {
-    return forgive(error);
-  }
 }

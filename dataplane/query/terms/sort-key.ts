@@ -1,10 +1,15 @@
 import type { Datum } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
 import { isMissing } from '../failure.ts';
+import { mapOf, whenDone } from '../maybe-async.ts';
 import { datumOf, FunctionValue, Special } from '../value.ts';
 import type { Item, Value } from '../value.ts';
+import { sortedBy } from '../work/merge-sort.ts';
+import type { Order } from '../work/merge-sort.ts';
+import { sizeOf } from '../work/size.ts';
+import type { Work } from '../work/work.ts';
 import { fieldFunction } from './fields.ts';
-import { itemFunction, whenDone } from './sequence-tools.ts';
+import { itemFunction } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
 /** Orders that a query asks for: functions and fields, ascending or descending. */
@@ -47,7 +52,24 @@ function keyOf(item: Item, { of }: SortKey): Datum | undefined | Promise<Datum |
 export interface SortRow {
   readonly item: Item;
   readonly by: readonly (Datum | undefined)[];
+  /** What comparing it costs. */
+  readonly units: number;
 }
+
+const unitsOf = (by: readonly (Datum | undefined)[]): number => {
+  let bytes = 0;
+  for (const value of by) bytes += value === undefined ? 0 : sizeOf(value);
+  return 1 + bytes / bytesPerUnit;
+};
+
+/** Of values that are compared. */
+const bytesPerUnit = 256;
+
+/** The order of all values. */
+export const valueOrder: Order<Datum> = {
+  compare: compareDatum,
+  units: (datum) => 1 + sizeOf(datum) / bytesPerUnit,
+};
 
 /** Called for each pair that a sort looks at: a loop without iterators. */
 export function compareRows(a: SortRow, b: SortRow, keys: readonly SortKey[]): number {
@@ -72,7 +94,7 @@ function rowOf(item: Item, keys: readonly SortKey[]): SortRow | Promise<SortRow>
     if (value instanceof Promise) return rowLater(item, keys, { by, value });
     by.push(value);
   }
-  return { item, by };
+  return { item, by, units: unitsOf(by) };
 }
 
 /** From the first key that must be waited for. */
@@ -83,37 +105,28 @@ async function rowLater(
 ): Promise<SortRow> {
   by.push(await value);
   while (by.length < keys.length) by.push(await keyOf(item, keys[by.length] as SortKey));
-  return { item, by };
+  return { item, by, units: unitsOf(by) };
 }
 
-/** Items with what they are ordered by. Waits only when a function does. */
-export function sortRows(
+/** Items with what they are ordered by. */
+export const sortRows = (
   items: readonly Item[],
   keys: readonly SortKey[],
-): readonly SortRow[] | Promise<readonly SortRow[]> {
-  const rows: SortRow[] = [];
-  for (const item of items) {
-    const row = rowOf(item, keys);
-    if (row instanceof Promise) return rowsLater(items, keys, { rows, row });
-    rows.push(row);
-  }
-  return rows;
-}
-
-/** One item after the other: a promise that nobody waits for must not fail. */
-async function rowsLater(
-  items: readonly Item[],
-  keys: readonly SortKey[],
-  { rows, row }: { readonly rows: SortRow[]; readonly row: Promise<SortRow> },
-): Promise<readonly SortRow[]> {
-  rows.push(await row);
-  while (rows.length < items.length) rows.push(await rowOf(items[rows.length] as Item, keys));
-  return rows;
-}
+  work: Work | undefined,
+): readonly SortRow[] | Promise<readonly SortRow[]> =>
+  mapOf(items, work, (item) => rowOf(item, keys));
 
 /** Items in order; equal ones keep theirs. */
-export function sorted(items: readonly Item[], keys: readonly SortKey[]): Item[] | Promise<Item[]> {
-  return whenDone(sortRows(items, keys), (rows) =>
-    [...rows].sort((a, b) => compareRows(a, b, keys)).map(({ item }) => item),
+export function sorted(
+  items: readonly Item[],
+  keys: readonly SortKey[],
+  work: Work | undefined,
+): Item[] | Promise<Item[]> {
+  const order: Order<SortRow> = {
+    compare: (a, b) => compareRows(a, b, keys),
+    units: ({ units }) => units,
+  };
+  return whenDone(sortRows(items, keys, work), (rows) =>
+    whenDone(sortedBy(rows, order, work), (ordered) => ordered.map(({ item }) => item)),
   );
 }

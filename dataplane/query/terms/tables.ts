@@ -81,7 +81,7 @@ function table(call: TermCall<OptionValues<typeof tableOptions>>): Value {
     info === undefined ? undefined : call.context.environment.table(`${info.id}${suffix}`);
   if (info === undefined || access === undefined)
     throw opFailed(`Table \`${database.name}.${name}\` does not exist.`);
-  return new TableValue(info, access, () => call.context.environment.pause());
+  return new TableValue(info, access, call.context.work);
 }
 
 const changed = (old: Datum, next: Datum): Datum => [{ new_val: next, old_val: old }];

@@ -1,15 +1,15 @@
 import { equalDatum } from '../../datum/compare.ts';
-import { DatumSet } from '../../datum/datum-map.ts';
 import { fieldOf } from '../../datum/object.ts';
 import type { Datum } from '../../datum/datum.ts';
-import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import type { TermCall, TermEntry } from '../compiled.ts';
 import { define, functionKind, lazyOption, option } from '../options.ts';
 import type { LazyValue, OptionValues } from '../options.ts';
 import { isEmptyError } from '../special-forms.ts';
 import { Term } from '../term-table.ts';
 import { about, isMissing, logic } from '../failure.ts';
-import { chained, flatMapped, paced, yielding, streamOf, transformed } from '../stream.ts';
-import type { Inner, Stream } from '../stream.ts';
+import { after, eachOf, orAbsent, whenDone } from '../maybe-async.ts';
+import { chained, flatMapped, itemwise, yielding, streamOf } from '../stream.ts';
+import type { Inner, ItemStep, Stream } from '../stream.ts';
 import {
   ArraySelection,
   arrayOf,
@@ -24,26 +24,27 @@ import {
   truth,
 } from '../value.ts';
 import type { Item, Value } from '../value.ts';
+import { sizeOf, sizeOfItem } from '../work/size.ts';
+import { datumSet } from './datum-sets.ts';
 import { merged } from './merging.ts';
 import {
-  after,
   checkArity,
   collected,
   eachIn,
-  eachOf,
   expectFunction,
   isInfinite,
   itemFunction,
+  itemsMapped,
   itemsNow,
   noSequence,
-  orAbsent,
   overLimit,
   refuseInfinite,
+  resultsOf,
   sameForm,
   settled,
   streamFrom,
   tableOf,
-  whenDone,
+  through,
 } from './sequence-tools.ts';
 import { mapSeveral } from './map-several.ts';
 import { predicateOf } from './predicate.ts';
@@ -51,25 +52,11 @@ import { predicateOf } from './predicate.ts';
 /** Terms that make a sequence of a sequence, item by item. */
 const many = Number.POSITIVE_INFINITY;
 
-type Step = (batch: readonly Item[]) => readonly Item[] | Promise<readonly Item[]>;
-
-/** Arrays at once, everything else batch by batch as it is pulled. */
-function through(target: Value, step: Step, context: Context): Value | Promise<Value> {
-  const now = itemsNow(target);
-  if (now !== undefined) return whenDone(step(now), (items) => items.map(datumOfItem));
-  const source = paced(streamFrom(target), context);
-  return new StreamValue(transformed(source, step), undefined, isInfinite(target));
-}
-
+/** Through a function, whose results are kept. */
 const mapping =
-  (each: (item: Item, results: Item[]) => unknown): Step =>
-  (batch) => {
-    const results: Item[] = [];
-    return after(
-      eachOf(batch, (item) => each(item, results)),
-      () => results,
-    );
-  };
+  (each: (item: Item) => Value | Promise<Value>): ItemStep =>
+  (item, results) =>
+    whenDone(each(item), (value) => void results.push(datumOf(value)));
 
 function map(call: TermCall): Value | Promise<Value> {
   const { args } = call;
@@ -81,16 +68,10 @@ function map(call: TermCall): Value | Promise<Value> {
     const found = sequences.length === 1 ? '1 sequence was' : `${sequences.length} sequences were`;
     throw logic(`The function passed to \`map\` expects ${expected}, but ${found} found.`);
   }
-  if (sequences.length > 1) return mapSeveral(sequences, by);
-  const each = itemFunction(by);
-  return through(
-    target,
-    mapping((item, results) => whenDone(each(item), (value) => void results.push(datumOf(value)))),
-    call.context,
-  );
+  if (sequences.length > 1) return mapSeveral(sequences, by, call.context);
+  return through(target, mapping(itemFunction(by)), call.context);
 }
 
-/** What a function gives for an item, which must be a sequence. */
 /** What the function `by` answered: that it is no sequence is an error of the function. */
 function sequenceOf(value: Value, by: Value): Value {
   if (isSequence(value) || value instanceof BoundArray) return value;
@@ -111,13 +92,15 @@ function concatMap({
   const each = itemFunction(by);
   const now = itemsNow(target);
   if (now === undefined) {
-    const stream = flatMapped(paced(streamFrom(target), context), (item) =>
-      whenDone(each(item), (value) => innerOf(sequenceOf(value, by))),
+    const stream = flatMapped(
+      streamFrom(target),
+      (item) => whenDone(each(item), (value) => innerOf(sequenceOf(value, by))),
+      context.work,
     );
     return new StreamValue(stream, undefined, isInfinite(target));
   }
   const results: Datum[] = [];
-  const done = eachOf(now, (item) =>
+  const done = eachOf(now, context.work, (item) =>
     whenDone(each(item), (value) =>
       collected(sequenceOf(value, by), context, (items) => {
         for (const one of items) results.push(datumOfItem(one));
@@ -165,15 +148,16 @@ function filter({
       return missing(error);
     }
   };
-  const step = mapping((item, results) =>
+  const { work } = context;
+  const step: ItemStep = (item, results) =>
     whenDone(holds(item), (kept) => {
       if (kept) results.push(item);
-    }),
-  );
+    });
   const now = itemsNow(target);
-  if (now !== undefined) return whenDone(step(now), (items) => sameForm(target, items));
+  if (now !== undefined)
+    return whenDone(resultsOf(now, step, work), (items) => sameForm(target, items));
   return new StreamValue(
-    transformed(paced(streamFrom(target), context), step),
+    itemwise(streamFrom(target), step, work),
     tableOf(target),
     isInfinite(target),
   );
@@ -195,20 +179,18 @@ function range({ args: [first, second], context }: TermCall): Value {
       at = to;
     },
   };
-  const stream = yielding(numbers, () => context.environment.pause());
+  const stream = yielding(numbers, context.work);
   return new StreamValue(stream, undefined, to === Number.POSITIVE_INFINITY);
 }
 
 function zip({ args: [target = null], context }: TermCall): Value | Promise<Value> {
-  const step: Step = (batch) =>
-    batch.map((item) => {
-      const pair = objectOfValue(datumOfItem(item));
-      const left = fieldOf(pair, 'left');
-      if (left === undefined) throw logic('ZIP can only be called on the result of a join.');
-      const right = fieldOf(pair, 'right');
-      return right === undefined ? left : merged(left, right);
-    });
-  return through(target, step, context);
+  return itemsMapped(target, context, (item) => {
+    const pair = objectOfValue(item);
+    const left = fieldOf(pair, 'left');
+    if (left === undefined) throw logic('ZIP can only be called on the result of a join.');
+    const right = fieldOf(pair, 'right');
+    return right === undefined ? left : merged(left, right);
+  });
 }
 
 /** The positions of what is equal, or of what a function holds for; what lacks a field is none. */
@@ -220,7 +202,7 @@ function offsetsOf({
   let at = -1;
   return through(
     target,
-    mapping((item, results) => {
+    (item, results) => {
       at += 1;
       const position = at;
       return whenDone(
@@ -229,7 +211,7 @@ function offsetsOf({
           if (truth(value)) results.push(position);
         },
       );
-    }),
+    },
     context,
   );
 }
@@ -244,18 +226,22 @@ function difference({
   args: [target = null, other = null],
   context,
 }: TermCall): Value | Promise<Value> {
-  return collected(other, context, (items) => {
-    const removed = new DatumSet(items.map(datumOfItem));
-    const kept = (batch: readonly Item[]): Item[] =>
-      batch.filter((item) => !removed.has(datumOfItem(item)));
-    const now = itemsNow(target);
-    if (now !== undefined) return sameForm(target, kept(now));
-    return new StreamValue(
-      transformed(streamFrom(target), kept),
-      tableOf(target),
-      isInfinite(target),
-    );
-  });
+  const { work } = context;
+  return collected(other, context, (items) =>
+    whenDone(datumSet(items.map(datumOfItem), work), (removed) => {
+      const step: ItemStep = (item, results) => {
+        if (!removed.has(datumOfItem(item))) results.push(item);
+      };
+      const now = itemsNow(target);
+      if (now !== undefined)
+        return whenDone(resultsOf(now, step, work), (kept) => sameForm(target, kept));
+      return new StreamValue(
+        itemwise(streamFrom(target), step, work),
+        tableOf(target),
+        isInfinite(target),
+      );
+    }),
+  );
 }
 
 const foldOptions = {
@@ -277,22 +263,34 @@ async function fold({
 }: TermCall<OptionValues<typeof foldOptions>>): Promise<Value> {
   const combine = expectFunction(by);
   checkArity(combine, 2);
+  const { work } = context;
   let result: Datum = await settled(base, context);
+  const before = work?.memory.usedBytes ?? 0;
+  /** The result takes the place of the one before it. */
+  const becomes = (value: Value): void => {
+    result = datumOf(value);
+    work?.memory.settle(before, sizeOf(result));
+  };
   if (emit === undefined) {
-    await eachIn(target, context, async (item) => {
-      result = datumOf(await combine.call([result, datumOfItem(item)]));
-    });
+    await eachIn(target, context, (item) =>
+      whenDone(combine.call([result, datumOfItem(item)]), becomes),
+    );
     return finalEmit === undefined ? result : finalEmit.call([result]);
   }
-  const body = flatMapped(streamFrom(target), async (item) => {
+  const emitted = (item: Item): Inner | Promise<Inner> => {
     const row = datumOfItem(item);
-    const next = datumOf(await combine.call([result, row]));
-    const emitted = arrayOf(await emit.call([result, row, next]));
-    result = next;
-    return emitted;
-  });
+    return whenDone(combine.call([result, row]), (value) => {
+      const next = datumOf(value);
+      return whenDone(emit.call([result, row, next]), (items) => {
+        result = next;
+        return arrayOf(items);
+      });
+    });
+  };
+  const body = flatMapped(streamFrom(target), emitted, work);
   if (finalEmit === undefined) return new StreamValue(body, undefined, isInfinite(target));
-  const last = flatMapped(streamOf([null]), async () => arrayOf(await finalEmit.call([result])));
+  const ended = (): Inner | Promise<Inner> => whenDone(finalEmit.call([result]), arrayOf);
+  const last = flatMapped(streamOf([null]), ended, work);
   return new StreamValue(chained([body, last]), undefined, isInfinite(target));
 }
 
@@ -306,6 +304,7 @@ async function sample({ args: [target = null, count = null], context }: TermCall
   let seen = 0;
   await eachIn(target, context, (item) => {
     seen += 1;
+    context.work?.memory.charge(drawn.length < number ? sizeOfItem(item) : 0);
     if (drawn.length < number) drawn.push(item);
     else {
       const at = below(seen);

@@ -1,6 +1,7 @@
 import type { Datum } from '../../datum/datum.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
+import { after, eachOf, inSteps, whenDone } from '../maybe-async.ts';
 import { anything, define, listOption } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { chained } from '../stream.ts';
@@ -8,7 +9,8 @@ import type { Stream } from '../stream.ts';
 import { Term } from '../term-table.ts';
 import { datumOfItem, ListValue, StreamValue } from '../value.ts';
 import type { Item, Value } from '../value.ts';
-import { after, eachOf, isInfinite, itemsNow, streamFrom, whenDone } from './sequence-tools.ts';
+import type { Work } from '../work/work.ts';
+import { isInfinite, itemsNow, streamFrom } from './sequence-tools.ts';
 import { compareRows, sortKey, sortRows } from './sort-key.ts';
 import type { SortKey, SortRow } from './sort-key.ts';
 
@@ -23,10 +25,11 @@ const unionOptions = {
 function union({
   args,
   options: { interleave },
+  context,
 }: TermCall<OptionValues<typeof unionOptions>>): Value | Promise<Value> {
   if (interleave !== undefined && typeof interleave !== 'boolean') {
     const keys = (interleave instanceof ListValue ? interleave.items : [interleave]).map(sortKey);
-    return mergedUnion(args, keys);
+    return mergedUnion(args, keys, context.work);
   }
   if (args.every((arg) => Array.isArray(arg))) return args.flatMap((arg) => arg as Datum[]);
   const streams = args.map(streamFrom);
@@ -89,26 +92,38 @@ function takeSmallest(lanes: readonly Lane[], keys: readonly SortKey[]): Item | 
   return best.row.item;
 }
 
-function mergedUnion(args: readonly Value[], keys: readonly SortKey[]): Value | Promise<Value> {
+function mergedUnion(
+  args: readonly Value[],
+  keys: readonly SortKey[],
+  work: Work | undefined,
+): Value | Promise<Value> {
   const arrays = args.map((arg) => (Array.isArray(arg) ? itemsNow(arg) : undefined));
   if (!arrays.every((items) => items !== undefined)) {
-    const stream = mergedStream(args.map(streamFrom), keys);
+    const stream = mergedStream(args.map(streamFrom), keys, work);
     return new StreamValue(stream, undefined, args.some(isInfinite));
   }
   const lanes = arrays.map(newLane);
-  const all = (): Value => {
+  const all = (): Value | Promise<Value> => {
     const results: Datum[] = [];
-    for (let item = takeSmallest(lanes, keys); item !== undefined; item = takeSmallest(lanes, keys))
-      results.push(datumOfItem(item));
-    return results;
+    const merging = inSteps(work, () => {
+      work?.spend(lanes.length);
+      const item = takeSmallest(lanes, keys);
+      if (item !== undefined) results.push(datumOfItem(item));
+      return item !== undefined;
+    });
+    return after<Value>(merging, () => results);
   };
-  const filled = eachOf([...arrays.entries()], ([at, items]) =>
-    whenDone(sortRows(items, keys), (rows) => refill(lanes[at] as Lane, rows, keys)),
+  const filled = eachOf([...arrays.entries()], work, ([at, items]) =>
+    whenDone(sortRows(items, keys, work), (rows) => refill(lanes[at] as Lane, rows, keys)),
   );
   return after(filled, all);
 }
 
-function mergedStream(sources: readonly Stream[], keys: readonly SortKey[]): Stream {
+function mergedStream(
+  sources: readonly Stream[],
+  keys: readonly SortKey[],
+  work: Work | undefined,
+): Stream {
   const lanes = sources.map(newLane);
   const isOpen = (lane: Lane): boolean => !lane.ended && lane.at >= lane.rows.length;
   return {
@@ -119,9 +134,11 @@ function mergedStream(sources: readonly Stream[], keys: readonly SortKey[]): Str
           while (isOpen(lane)) {
             const batch = await (sources[at] as Stream).next(limit, signal);
             if (batch === undefined) lane.ended = true;
-            else refill(lane, await sortRows(batch, keys), keys);
+            else refill(lane, await sortRows(batch, keys, work), keys);
           }
         }
+        work?.spend(lanes.length);
+        if (work?.isDue === true) await work.pause();
         const item = takeSmallest(lanes, keys);
         if (item === undefined) break;
         out.push(item);

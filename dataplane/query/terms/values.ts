@@ -11,6 +11,7 @@ import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import { errorType, RuntimeError } from '../errors.ts';
 import { about, logic } from '../failure.ts';
+import { whenDone } from '../maybe-async.ts';
 import { emptyErrorMessage } from '../special-forms.ts';
 import {
   arrayOf,
@@ -30,7 +31,7 @@ import { binaryOfText, isBinary, textOfBinary } from './binary.ts';
 import { duplicateKey } from './json-keys.ts';
 import { nameUuid } from './name-uuid.ts';
 import { scanNumber } from './scan-number.ts';
-import { settled, whenDone } from './sequence-tools.ts';
+import { settled } from './sequence-tools.ts';
 
 /** Terms over any value: its type, its change into another, its text; errors and chance. */
 

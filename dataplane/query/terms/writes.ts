@@ -20,6 +20,7 @@ import { Term } from '../term-table.ts';
 import type { Edit, EditOutcome } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
 import { determinism } from '../compiled.ts';
+import { whenDone } from '../maybe-async.ts';
 import { batchesOf } from '../stream.ts';
 import {
   BoundArray,
@@ -33,15 +34,15 @@ import {
   wrongValue,
 } from '../value.ts';
 import type { TableValue, Value } from '../value.ts';
+import { sizeOf } from '../work/size.ts';
 import { merged, refuseLiterals } from './merging.ts';
 import {
   checkArity,
-  itemsOf,
+  eachIn,
   noSequence,
   refuseInfinite,
   streamFrom,
   tableOf,
-  whenDone,
 } from './sequence-tools.ts';
 import { writeHookOf } from '../write-hook.ts';
 import type { Hooked } from '../write-hook.ts';
@@ -186,7 +187,11 @@ function count(write: Writing, outcome: EditOutcome): void {
   if (returnChanges === 'always' || (returnChanges && moved)) {
     const failed = error === undefined ? [] : [['error', error.message] as const];
     if (tally.changes.length >= write.context.arrayLimit) tally.changesLeftOut += 1;
-    else tally.changes.push(objectOf([...failed, ['new_val', next], ['old_val', old]]));
+    else {
+      const change = objectOf([...failed, ['new_val', next], ['old_val', old]]);
+      write.context.work?.memory.charge(sizeOf(change));
+      tally.changes.push(change);
+    }
   }
 }
 
@@ -234,10 +239,8 @@ async function committed(write: Writing, edits: readonly Edit[]): Promise<readon
           ...edit,
           evaluate: (old: Datum) => then(edit.evaluate(old), (next) => hook(old, next)),
         }));
-  const { signal, turn } = write.context;
-  const outcomes = await write.table.access.edit(hooked, write.durability, signal);
-  turn?.begin();
-  return outcomes;
+  const { signal } = write.context;
+  return write.table.access.edit(hooked, write.durability, signal);
 }
 
 const failedEdit = (error: unknown): EditOutcome => ({
@@ -327,7 +330,7 @@ async function insert(call: InsertCall): Promise<Value> {
       if (outcome !== undefined) count(write, outcome);
     }
   };
-  for await (const batch of documentsIn(documents, call.context.signal)) {
+  for await (const batch of documentsIn(documents, call.context)) {
     for (let at = 0; at < batch.length; at += editsPerBatch)
       await flush(batch.slice(at, at + editsPerBatch));
   }
@@ -337,14 +340,14 @@ async function insert(call: InsertCall): Promise<Value> {
 /** One document, or a sequence of them. */
 async function* documentsIn(
   documents: Value,
-  signal: AbortSignal,
+  context: Context,
 ): AsyncGenerator<readonly (Value | StoredRow)[]> {
   if (documents instanceof BoundArray) yield documents.items;
   else if (documents instanceof BoundObject) yield [documents];
   else if (Array.isArray(documents)) yield refuseLiterals(documents as Datum[]) as Datum[];
   else if (isSequence(documents)) {
     refuseInfinite(documents);
-    yield* batchesOf(streamFrom(documents), signal);
+    yield* batchesOf(streamFrom(documents), context);
   } else {
     const document = refuseLiterals(datumOf(documents));
     if (!isObject(document) || pseudoType(document) !== undefined) throw noSequence(documents);
@@ -353,6 +356,20 @@ async function* documentsIn(
 }
 
 type Change = Omit<Edit, 'key'>;
+
+/** Of a key in memory, beside its bytes. */
+const keyBytes = 128;
+
+/** The keys of all documents of a selection. */
+async function keysOf(target: Value, context: Context): Promise<readonly Uint8Array[]> {
+  const keys: Uint8Array[] = [];
+  await eachIn(target, context, (item) => {
+    if (!(item instanceof StoredRow)) return;
+    context.work?.memory.charge(keyBytes + item.key.byteLength);
+    keys.push(item.key);
+  });
+  return keys;
+}
 
 /** One document or every document of a selection, through `change`. */
 async function overSelection(call: WriteCall, change: Change): Promise<Value> {
@@ -366,14 +383,12 @@ async function overSelection(call: WriteCall, change: Change): Promise<Value> {
   if (table === undefined) throw wrongValue('SELECTION', target);
   const write = writing(table, call);
   // Read to the end before the first write: a selection must not meet its own changes.
-  const keys = (
-    await itemsOf(target, { ...call.context, arrayLimit: Number.POSITIVE_INFINITY })
-  ).filter((item) => item instanceof StoredRow);
+  const keys = await keysOf(target, call.context);
   for (let at = 0; at < keys.length; at += editsPerBatch) {
     call.context.signal.throwIfAborted();
     await commit(
       write,
-      keys.slice(at, at + editsPerBatch).map(({ key }) => ({ key, ...change })),
+      keys.slice(at, at + editsPerBatch).map((key) => ({ key, ...change })),
     );
   }
   return summary(write);

@@ -172,6 +172,18 @@ export interface PhotonCluster {
        */
       'cache-mib'?: number;
       /**
+       * MiB that one query may hold (groups, sorts, arrays, strings, answers). Beyond, it ends with an error.
+       */
+      'query-memory-mib'?: number;
+      /**
+       * MiB that all queries of the node may hold together. Beyond, those that need more end with an error.
+       */
+      'queries-memory-mib'?: number;
+      /**
+       * Seconds that a query may run, without the time in which it waits for its client; 0 for no limit. A query may ask for less by `max_query_seconds`.
+       */
+      'max-query-seconds'?: number;
+      /**
        * Share of the data file that must be free for it to be compacted before the node serves; 0 for never.
        */
       'compact-at-start-percent'?: number;

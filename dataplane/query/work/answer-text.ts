@@ -1,0 +1,100 @@
+import { answerText } from '../../datum/document.ts';
+import type { Datum, DatumArray, DatumObject } from '../../datum/datum.ts';
+import { tooDeep, tooLarge } from '../../datum/errors.ts';
+import { datumDepthMax, datumTextMax } from '../../datum/limits.ts';
+import { isObject, pseudoType, sortedKeys } from '../../datum/object.ts';
+import { canonicalText } from '../../datum/text.ts';
+import { after, eachOf, whenDone } from '../maybe-async.ts';
+import { StoredRow } from '../value.ts';
+import type { Item } from '../value.ts';
+import { isSmall, isTextEndless, quickSizeOf } from './size.ts';
+import type { Work } from './work.ts';
+
+/**
+ * The text of a value as it is answered, made with pauses: what is small is written in one go, what is large
+ * part by part. It is the text that `answerText` makes.
+ */
+
+/** Bytes of what is written in one go. */
+const smallBytes = 65_536;
+
+type Text = string | Promise<string>;
+
+export function textIn(datum: Datum, work: Work | undefined): Text {
+  if (work === undefined) return answerText(datum);
+  if (isSmall(datum, smallBytes)) return smallText(datum, 0, work);
+  if (isTextEndless(datum, datumTextMax)) throw tooLarge();
+  return new AnswerText(work).of(datum, 0);
+}
+
+function smallText(datum: Datum, depth: number, work: Work): string {
+  const text = answerText(datum, depth);
+  work.spendText(text.length);
+  return text;
+}
+
+export const itemTextIn = (item: Item, work: Work | undefined): Text =>
+  item instanceof StoredRow ? item.text : textIn(item, work);
+
+class AnswerText {
+  readonly #work: Work;
+  #length = 0;
+
+  constructor(work: Work) {
+    this.#work = work;
+  }
+
+  of(datum: Datum, depth: number): Text {
+    if (typeof datum !== 'object' || datum === null || isSmall(datum, smallBytes))
+      return this.#counted(smallText(datum, depth, this.#work));
+    if (depth >= datumDepthMax) throw tooDeep();
+    return isObject(datum) ? this.#object(datum, depth) : this.#array(datum, depth);
+  }
+
+  /** Items that are small are written together. */
+  #array(array: DatumArray, depth: number): Text {
+    const parts: string[] = [];
+    let small: Datum[] = [];
+    let bytes = 0;
+    const flush = (): void => {
+      if (small.length === 0) return;
+      const text = smallText(small, depth, this.#work);
+      parts.push(this.#counted(text.slice(1, -1)));
+      small = [];
+      bytes = 0;
+    };
+    const done = eachOf(array, this.#work, (item) => {
+      const size = quickSizeOf(item) ?? Number.POSITIVE_INFINITY;
+      if (bytes + size > smallBytes) flush();
+      if (size > smallBytes)
+        return whenDone(this.of(item, depth + 1), (text) => void parts.push(text));
+      small.push(item);
+      bytes += size;
+      return undefined;
+    });
+    return after(done, () => {
+      flush();
+      return `[${parts.join(',')}]`;
+    });
+  }
+
+  #object(object: DatumObject, depth: number): Text {
+    // A binary or a literal is judged as a whole.
+    if (pseudoType(object) !== undefined)
+      return this.#counted(smallText(object, depth, this.#work));
+    const parts: string[] = [];
+    const done = eachOf(sortedKeys(object), this.#work, (key) =>
+      whenDone(this.of(object[key] as Datum, depth + 1), (text) => {
+        parts.push(`${this.#counted(canonicalText(key))}:${text}`);
+      }),
+    );
+    return after(done, () => `{${parts.join(',')}}`);
+  }
+
+  #counted(text: string): string {
+    this.#length += text.length;
+    if (this.#length > datumTextMax) throw tooLarge();
+    this.#work.memory.charge(text.length);
+    return text;
+  }
+}
