@@ -62,8 +62,7 @@ export class FrameReader {
     }
     if (this.#bytes < length) return undefined;
     this.#head = undefined;
-    const body = this.#take(length);
-    return { type: 'query', token, text: isUtf8(body) ? body.toString('utf8') : undefined };
+    return { type: 'query', token, text: textOf(this.#take(length)) };
   }
 
   #drop(left: number): FrameEvent | undefined {
@@ -75,10 +74,14 @@ export class FrameReader {
 
   #take(length: number): Buffer {
     this.#bytes -= length;
-    const [first] = this.#pieces;
+    const first = this.#pieces[0];
     if (first !== undefined && first.length > length) {
       this.#pieces[0] = first.subarray(length);
       return first.subarray(0, length);
+    }
+    if (first !== undefined && first.length === length) {
+      this.#pieces.shift();
+      return first;
     }
     const taken: Buffer[] = [];
     let missing = length;
@@ -98,6 +101,14 @@ export class FrameReader {
     this.#pieces.splice(0, used);
     return taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken, length);
   }
+}
+
+/** What stands for bytes that are no text is in the text then; it may be in one that is, too. */
+const replacement = '\u{FFFD}';
+
+function textOf(bytes: Buffer): string | undefined {
+  const text = bytes.toString('utf8');
+  return text.includes(replacement) && !isUtf8(bytes) ? undefined : text;
 }
 
 export function encodeFrame(token: bigint, json: string): Buffer {

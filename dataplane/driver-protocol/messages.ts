@@ -17,6 +17,8 @@ export type ClientQuery =
   | { readonly type: 'continue' | 'stop' | 'noreplyWait' | 'serverInfo' }
   | { readonly type: 'refused'; readonly message: string };
 
+const noOptions: GlobalOptions = Object.freeze({});
+
 const refused = (message: string): ClientQuery => ({ type: 'refused', message });
 const unparsed = (reason: string): ClientQuery =>
   refused(`Server could not parse query: ${reason}`);
@@ -31,17 +33,14 @@ export function parseQuery(text: string | undefined): ClientQuery {
   if (query.length < 1 || query.length > 3) {
     return unparsed(`Expected 1 to 3 elements in the top-level query, but found ${query.length}.`);
   }
-  const [type, term, options = {}] = query as [unknown, unknown, unknown];
+  const type: unknown = query[0];
   if (typeof type !== 'number') {
     return unparsed(`Expected a query type as a number, but found ${typeName(type)}.`);
   }
   switch (type) {
     case queryType.start:
       if (query.length < 2) return unparsed('Expected a term in a START query, but found none.');
-      if (typeName(options) !== 'OBJECT') {
-        return unparsed(`Expected global optargs as an object, but found ${typeName(options)}.`);
-      }
-      return { type: 'start', term, options: options as GlobalOptions };
+      return startOf(query[1], query.length < 3 ? noOptions : query[2]);
     case queryType.continue:
       return { type: 'continue' };
     case queryType.stop:
@@ -53,6 +52,12 @@ export function parseQuery(text: string | undefined): ClientQuery {
     default:
       return unparsed(`Unrecognized QueryType: ${type}.`);
   }
+}
+
+function startOf(term: unknown, options: unknown): ClientQuery {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    return unparsed(`Expected global optargs as an object, but found ${typeName(options)}.`);
+  return { type: 'start', term, options: options as GlobalOptions };
 }
 
 /** The value of a JSON text, which is never undefined. */

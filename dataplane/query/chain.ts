@@ -21,13 +21,15 @@ export interface Link {
   readonly place: Place;
 }
 
-/** Where a chain is cut, from the outside in; nothing for one that is short, or ends at a known segment. */
+/** Segments that are compiled already, by their terms; undefined while there is none. */
+export type KnownSegments = ReadonlyMap<unknown, unknown> | undefined;
+
+/** Where a long chain is cut, from the outside in; a known segment ends it. */
 export function cutsOf(
   { term: outermost, place: start }: Link,
-  isKnown: (term: object) => boolean,
+  known: KnownSegments,
 ): readonly Link[] {
   const cuts: Link[] = [];
-  if (!isLong(outermost, isKnown)) return cuts;
   let { term, place }: Link = { term: outermost, place: start };
   for (let length = 1; ; length += 1) {
     const position = chainPosition(term);
@@ -36,7 +38,7 @@ export function cutsOf(
       throw new CompileError(`Query too deeply nested: a chain has ${chainMax} terms at most.`, []);
     term = (term as readonly [number, readonly unknown[]])[1][position];
     place = at(place, position);
-    if (isKnown(term as object)) return cuts;
+    if (known?.has(term) === true) return cuts;
     if (length % segmentTerms !== 0) continue;
     // The segment begins a stack of its own.
     place = { ...place, depth: start.depth };
@@ -45,13 +47,13 @@ export function cutsOf(
 }
 
 /** Whether a chain is cut at all: most are short, and need no places. */
-function isLong(outermost: unknown, isKnown: (term: object) => boolean): boolean {
+export function isLongChain(outermost: unknown, known: KnownSegments): boolean {
   let term = outermost;
   for (let length = 1; length <= segmentTerms; length += 1) {
     const position = chainPosition(term);
     if (position === undefined) return false;
     term = (term as readonly [number, readonly unknown[]])[1][position];
-    if (isKnown(term as object)) return false;
+    if (known?.has(term) === true) return false;
   }
   return true;
 }
@@ -59,7 +61,8 @@ function isLong(outermost: unknown, isKnown: (term: object) => boolean): boolean
 /** The argument along which a chain goes on: a term that is evaluated first, whatever becomes of it. */
 function chainPosition(term: unknown): number | undefined {
   if (!Array.isArray(term)) return undefined;
-  const [number, args] = term as readonly unknown[];
+  const number: unknown = term[0];
+  const args: unknown = term[1];
   if (typeof number !== 'number' || !Array.isArray(args)) return undefined;
   if (number === Term.FUNCALL) {
     const isChained = args.length === 2 && termNumber(args[0]) === Term.FUNC;

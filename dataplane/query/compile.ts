@@ -5,7 +5,7 @@ import { checkedObject } from '../datum/pseudo-type.ts';
 import { apply, checkArguments, deferred, guarded, spread } from './application.ts';
 import { determinism } from './compiled.ts';
 import type { Context, Determinism, Node, Scope, TermDefinition } from './compiled.ts';
-import { cutsOf, joined, slotOf } from './chain.ts';
+import { cutsOf, isLongChain, joined, slotOf } from './chain.ts';
 import { captured } from './closed-function.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
@@ -88,10 +88,14 @@ function checkCount(args: readonly unknown[], wanted: number, { path }: Place): 
 
 const noValues: readonly Value[] = [];
 
+/** Data without parts. */
+const isScalar = (data: unknown): data is Exclude<Datum, object> =>
+  typeof data !== 'object' || data === null;
+
 class Compiler {
   readonly #context: Context;
   /** By term, what stands for the segments of chains that are compiled already. */
-  readonly #slots = new WeakMap<object, Node>();
+  #slots: Map<unknown, Node> | undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -100,19 +104,22 @@ class Compiler {
   node(term: unknown, place: Place): Node {
     if (place.depth > depthMax) throw new CompileError('Query too deeply nested.', []);
     if (!Array.isArray(term)) return this.#data(term, place);
-    const known = this.#slots.get(term);
-    this.#slots.delete(term);
-    return known ?? this.#chain(term, place) ?? this.#term(term, place);
+    const slots = this.#slots;
+    const known = slots?.get(term);
+    if (known !== undefined) slots?.delete(term);
+    else if (!isLongChain(term, slots)) return this.#term(term, place);
+    return known ?? this.#chain(term, place);
   }
 
   /** A long chain, segment by segment from the inside out. */
-  #chain(term: readonly unknown[], place: Place): Node | undefined {
-    const cuts = cutsOf({ term, place }, (inner) => this.#slots.has(inner));
-    if (cuts.length === 0) return undefined;
+  #chain(term: readonly unknown[], place: Place): Node {
+    this.#slots ??= new Map();
+    const slots = this.#slots;
+    const cuts = cutsOf({ term, place }, slots);
     const segments: Node[] = [];
     for (const link of [{ term, place }, ...cuts].reverse()) {
       const segment = this.#term(link.term as readonly unknown[], link.place);
-      if (link.term !== term) this.#slots.set(link.term as object, slotOf(segment));
+      if (link.term !== term) slots.set(link.term, slotOf(segment));
       segments.push(segment);
     }
     return joined(segments);
@@ -137,7 +144,7 @@ class Compiler {
 
   /** Data stands for itself; an object may hold terms as its fields. */
   #data(data: unknown, place: Place): Node {
-    if (typeof data !== 'object' || data === null) return constant(wellFormed(data as Datum));
+    if (isScalar(data)) return constant(wellFormed(data));
     return this.#object(data as Fields, place);
   }
 
@@ -218,11 +225,13 @@ class Compiler {
     const readOnly = place.readOnly || refusesWrites(number);
     const takesOrder = orderingTerms.has(number);
     return args.map((arg, position) =>
-      this.node(arg, {
-        ...at(place, position),
-        takesOrder,
-        readOnly: position === 0 ? place.readOnly : readOnly,
-      }),
+      isScalar(arg)
+        ? constant(wellFormed(arg))
+        : this.node(arg, {
+            ...at(place, position),
+            takesOrder,
+            readOnly: position === 0 ? place.readOnly : readOnly,
+          }),
     );
   }
 
@@ -310,9 +319,9 @@ class Compiler {
     }
     checkArguments(definition, args, place);
     checkOptions(definition.options, options, place.path);
-    const nodes = this.#arguments(parts, place).map((node, position) =>
-      position === definition.deferred ? deferred(node) : node,
-    );
+    const nodes = this.#arguments(parts, place);
+    const late = definition.deferred === undefined ? undefined : nodes[definition.deferred];
+    if (late !== undefined) nodes[definition.deferred as number] = deferred(late);
     if (definition.noSpread !== undefined && nodes.some(isSpread)) throw logic(definition.noSpread);
     const named = this.#options(definition, parts, place);
     const context = this.#context;
@@ -339,7 +348,7 @@ class Compiler {
     const determined: Determinism =
       definition.determinism ??
       (definition.effects === true ? determinism.never : determinism.always);
-    return strict([...nodes, ...named.nodes], run, {
+    return strict(hasNodes ? [...nodes, ...named.nodes] : nodes, run, {
       term: number,
       work,
       pure: definition.effects !== true && named.pure,
@@ -353,6 +362,8 @@ class Compiler {
     { number, options: terms }: TermParts,
     place: Place,
   ): TermOptions {
+    const isGiven = this.#context.termOptions.size > 0 || Object.keys(terms).length > 0;
+    if (!isGiven) return termOptions(definition.options, undefined, place.path);
     const nodeOf = (name: string, form: string): Node | undefined => {
       if (!Object.hasOwn(terms, name))
         return form === 'lazy' ? undefined : this.#context.termOptions.get(name);
@@ -369,7 +380,6 @@ class Compiler {
         items.map((item, position) => this.node(item, { ...at(inside, position), ...around })),
       );
     };
-    const isGiven = this.#context.termOptions.size > 0 || Object.keys(terms).length > 0;
-    return termOptions(definition.options, isGiven ? nodeOf : undefined, place.path);
+    return termOptions(definition.options, nodeOf, place.path);
   }
 }

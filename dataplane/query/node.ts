@@ -25,11 +25,12 @@ export interface Place {
   readonly readOnly: boolean;
 }
 
-export const at = (place: Place, frame: number | string): Place => ({
-  ...place,
+export const at = ({ path, depth, scope, readOnly }: Place, frame: number | string): Place => ({
+  path: pathTo(path, frame),
+  depth: depth + 1,
+  scope,
   takesOrder: false,
-  depth: place.depth + 1,
-  path: pathTo(place.path, frame),
+  readOnly,
 });
 
 export function constant(datum: Datum): Node {

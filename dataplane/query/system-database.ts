@@ -59,12 +59,17 @@ const homeOf = (table: SystemTable): Home => ({
 
 export function withSystemDatabase(environment: Environment): Environment {
   const homes = [...readFromNode, scratchTable()].map(homeOf);
+  const views = new Map(
+    homes.flatMap((home) => [
+      [home.info.id, { home, isUuid: false }],
+      [`${home.info.id}${uuidSuffix}`, { home, isUuid: true }],
+    ]),
+  );
   const turn = exclusive();
   const systemTable: Environment['table'] = (id) => {
-    const isUuid = id.endsWith(uuidSuffix);
-    const plain = isUuid ? id.slice(0, -uuidSuffix.length) : id;
-    const home = homes.find(({ info }) => info.id === plain);
-    if (home === undefined) return undefined;
+    const found = views.get(id);
+    if (found === undefined) return undefined;
+    const { home, isUuid } = found;
     const view = { environment, identifiers: isUuid ? 'uuid' : 'name' } as const;
     return systemAccess(home.table, { view, turn });
   };

@@ -32,6 +32,18 @@ const withoutOptions: TermOptions = {
   record: () => none,
 };
 
+/** By what a term declares: what it gets without any option. */
+const absents = new WeakMap<DeclaredOptions, TermOptions>();
+
+function absentOptions(declared: DeclaredOptions): TermOptions {
+  const known = absents.get(declared);
+  if (known !== undefined) return known;
+  const { absent } = declared;
+  const made = { ...withoutOptions, record: () => absent };
+  absents.set(declared, made);
+  return made;
+}
+
 /** Refuses what the term does not have. */
 export function checkOptions(
   declared: DeclaredOptions | undefined,
@@ -55,15 +67,14 @@ export function termOptions(
   path: Path,
 ): TermOptions {
   if (declared === undefined) return withoutOptions;
-  if (nodeOf === undefined) return { ...withoutOptions, record: () => declared.absent };
+  if (nodeOf === undefined) return absentOptions(declared);
   const given: Given[] = [];
   for (const [name, option] of Object.entries(declared.table)) {
     const node = nodeOf(name, option.form);
     if (node !== undefined) given.push({ name, option, node });
   }
-  const { absent } = declared;
-  if (given.length === 0) return { ...withoutOptions, record: () => absent };
-  return optionsGiven(given, absent, path);
+  if (given.length === 0) return absentOptions(declared);
+  return optionsGiven(given, declared.absent, path);
 }
 
 function optionsGiven(given: readonly Given[], absent: object, path: Path): TermOptions {

@@ -73,12 +73,11 @@ function table(call: TermCall<OptionValues<typeof tableOptions>>): Value {
   checkName('Table', name);
   const { catalog } = call.context.environment;
   const info = catalog.table(database.id, name);
-  const suffix =
-    call.options.identifier_format === 'uuid' && info?.database.id === systemDatabase.id
-      ? uuidSuffix
-      : '';
-  const access =
-    info === undefined ? undefined : call.context.environment.table(`${info.id}${suffix}`);
+  const showsIds =
+    call.options.identifier_format === 'uuid' && info?.database.id === systemDatabase.id;
+  // A text that is put together is looked up much more slowly than one that is there.
+  const id = showsIds ? `${info.id}${uuidSuffix}` : info?.id;
+  const access = id === undefined ? undefined : call.context.environment.table(id);
   if (info === undefined || access === undefined)
     throw opFailed(`Table \`${database.name}.${name}\` does not exist.`);
   return new TableValue(info, access, call.context.work);
