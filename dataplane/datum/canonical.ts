@@ -1,7 +1,7 @@
 import type { Datum, DatumArray, DatumObject } from './datum.ts';
 import { datumDepthMax } from './limits.ts';
 import { compareText } from './object.ts';
-import type { ContainerChecks } from './text.ts';
+import type { ContainerChecks } from './container-checks.ts';
 
 /**
  * Whether `JSON.stringify` writes the canonical text of a value, and nothing in it needs to be refused. Most

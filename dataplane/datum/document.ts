@@ -7,7 +7,7 @@ import { encodeKey } from './key.ts';
 import { isPrimaryKey } from './primary-key.ts';
 import { checkedObject } from './pseudo-type.ts';
 import { checkedText, parseText, prettyText } from './text.ts';
-import type { ContainerChecks } from './text.ts';
+import type { ContainerChecks } from './container-checks.ts';
 import { typeName } from './type-name.ts';
 
 /**

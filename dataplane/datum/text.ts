@@ -4,13 +4,7 @@ import { datumDepthMax, datumTextMax, shownTextMax } from './limits.ts';
 import { isObject, sortedKeys } from './object.ts';
 import { isCanonical } from './canonical.ts';
 import { Walk } from './walk.ts';
-
-/** What a writer of text does with each array and object before it writes it. */
-export interface ContainerChecks {
-  array(array: DatumArray): void;
-  /** Answers the object in the form that it is written in. */
-  object(object: DatumObject): DatumObject;
-}
+import type { ContainerChecks } from './container-checks.ts';
 
 /**
  * Canonical JSON text: keys in the order of their UTF-8 bytes, no white space, numbers in their shortest

@@ -1,6 +1,7 @@
 import { fromHex } from '../common/bytes.ts';
 import type { ApplyStore } from '../kv/store.ts';
-import { qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
+import { qualifiedName } from '../metadata/state.ts';
+import { tableOfKeyspace } from '../metadata/lookup.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import type { GroupLog } from '../replication/log.ts';
 import type { StorageCorruptError } from '../table/errors.ts';

@@ -6,7 +6,7 @@ import { isUncheckedMark } from '../integrity/unchecked.ts';
 import type { UncheckedVersions } from '../integrity/unchecked.ts';
 import { databaseNames } from '../kv/store.ts';
 import type { ReadTransaction } from '../kv/store.ts';
-import { tableOfKeyspace } from '../metadata/state.ts';
+import { tableOfKeyspace } from '../metadata/lookup.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';

@@ -5,7 +5,7 @@ import type { Admission, Authority, JoinRequest } from './authority.ts';
 import { JoinRefusedError } from './errors.ts';
 import { admissionMessage, joinMessage } from './join.ts';
 import type { MemberView } from './member-view.ts';
-import type { MembershipLog } from './membership.ts';
+import type { MembershipLog } from './membership-log.ts';
 import type { Mesh, PeerInfo } from './mesh.ts';
 
 /**

@@ -26,17 +26,13 @@ import type { PeerRequestName, Role } from './peer-requests.ts';
 import { Renewal } from './renewal.ts';
 import { ringCodec, RingKeeper } from './ring-keeper.ts';
 import { rotateRing } from './ring-rotation.ts';
+import type { MembershipLog } from './membership-log.ts';
 
 /**
  * A node's place in its cluster: the mesh of sessions, the failure detector, and what they need (certificate,
  * gossip keys, addresses of peers), renewed while the node runs. Says who *seems* alive; who is a member is
  * decided by consensus.
  */
-export interface MembershipLog {
-  info(message: string, fields?: object): void;
-  warn(message: string, fields?: object): void;
-}
-
 export interface MembershipOptions {
   readonly formed: FormedCluster;
   readonly files: ClusterFiles;

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { applyMetadata } from './apply.ts';
 import type { MetadataCommand } from './command.ts';
-import { databaseByName, emptyState, tableByName } from './state.ts';
+import { emptyState } from './state.ts';
+import { databaseByName, tableByName } from './lookup.ts';
 import type { MetadataState } from './state.ts';
 
 const options = {

@@ -11,7 +11,8 @@ import {
   setExpireAt,
   withTable,
 } from './indexes.ts';
-import { databaseByName, qualifiedName, tableByName, tablesOf } from './state.ts';
+import { qualifiedName } from './state.ts';
+import { databaseByName, tableByName, tablesOf } from './lookup.ts';
 import type { MetadataState, TableRecord } from './state.ts';
 
 const without = <T>(

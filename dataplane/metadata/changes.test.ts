@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { array, assert, boolean, constantFrom, integer, property, record } from 'fast-check';
 import { tableChanges, tablesWith, tablesWithout } from './changes.ts';
 import type { Tables } from './changes.ts';
-import { emptyState, tableByName, tableOfKeyspace, tablesOf } from './state.ts';
+import { emptyState } from './state.ts';
+import { tableByName, tableOfKeyspace, tablesOf } from './lookup.ts';
 import type { MetadataState, TableRecord } from './state.ts';
 
 const tableOf = (id: string, name: string, databaseId: string, keyspace: number): TableRecord => ({

@@ -1,9 +1,9 @@
 import { madeOf, stepTo } from './changes.ts';
 import type { TableChanges, Tables } from './changes.ts';
-import type { TableRecord } from './state.ts';
+import type { DatabaseRecord, MetadataState, TableRecord } from './state.ts';
 
 /** Tables by what they are asked for. */
-export interface TableLookup {
+interface TableLookup {
   readonly byKeyspace: ReadonlyMap<number, TableRecord>;
   /** By database, then by name. */
   readonly byName: ReadonlyMap<string, ReadonlyMap<string, TableRecord>>;
@@ -38,7 +38,7 @@ class Lookup implements TableLookup {
 const lookups = new WeakMap<Tables, Lookup>();
 
 /** The lookup of the tables before moves on with them: whoever asks for those again has it made again. */
-export function lookupOf(tables: Tables): TableLookup {
+function lookupOf(tables: Tables): TableLookup {
   const known = lookups.get(tables);
   if (known !== undefined) return known;
   const before = madeOf(tables);
@@ -56,4 +56,25 @@ function made(tables: Tables): Lookup {
   for (const table of Object.values(tables)) lookup.put(table);
   lookups.set(tables, lookup);
   return lookup;
+}
+
+export function databaseByName(state: MetadataState, name: string): DatabaseRecord | undefined {
+  return Object.values(state.databases).find((database) => database.name === name);
+}
+
+export function tablesOf(state: MetadataState, databaseId: string): TableRecord[] {
+  const tables = lookupOf(state.tables).byName.get(databaseId)?.values() ?? [];
+  return [...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export function tableOfKeyspace(state: MetadataState, keyspace: number): TableRecord | undefined {
+  return lookupOf(state.tables).byKeyspace.get(keyspace);
+}
+
+export function tableByName(
+  state: MetadataState,
+  databaseId: string,
+  name: string,
+): TableRecord | undefined {
+  return lookupOf(state.tables).byName.get(databaseId)?.get(name);
 }

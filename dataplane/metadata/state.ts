@@ -1,5 +1,3 @@
-import { lookupOf } from './lookup.ts';
-
 /**
  * What the cluster knows of databases, tables, indexes and users: the state that the metadata log
  * builds. Plain data, so that a snapshot of it is its JSON text.
@@ -88,31 +86,10 @@ export const emptyState: MetadataState = {
 export const userIndexes = (table: TableRecord): IndexRecord[] =>
   table.indexes.filter(({ system }) => system === undefined);
 
-export function databaseByName(state: MetadataState, name: string): DatabaseRecord | undefined {
-  return Object.values(state.databases).find((database) => database.name === name);
-}
-
-export function tablesOf(state: MetadataState, databaseId: string): TableRecord[] {
-  const tables = lookupOf(state.tables).byName.get(databaseId)?.values() ?? [];
-  return [...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-export function tableOfKeyspace(state: MetadataState, keyspace: number): TableRecord | undefined {
-  return lookupOf(state.tables).byKeyspace.get(keyspace);
-}
-
 /** `database.table` */
 export function qualifiedName(
   state: MetadataState,
   { databaseId, name }: Pick<TableRecord, 'databaseId' | 'name'>,
 ): string {
   return `${state.databases[databaseId]?.name ?? ''}.${name}`;
-}
-
-export function tableByName(
-  state: MetadataState,
-  databaseId: string,
-  name: string,
-): TableRecord | undefined {
-  return lookupOf(state.tables).byName.get(databaseId)?.get(name);
 }

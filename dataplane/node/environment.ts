@@ -4,7 +4,8 @@ import type { Clock } from '../common/clock.ts';
 import { shownKey } from '../datum/shown-key.ts';
 import { KeyOrderError } from '../kv/errors.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
-import { databaseByName, tableByName, tablesOf, userIndexes } from '../metadata/state.ts';
+import { userIndexes } from '../metadata/state.ts';
+import { databaseByName, tableByName, tablesOf } from '../metadata/lookup.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type {
   Catalog,

@@ -1,4 +1,5 @@
-import { qualifiedName, tableOfKeyspace } from '../metadata/state.ts';
+import { qualifiedName } from '../metadata/state.ts';
+import { tableOfKeyspace } from '../metadata/lookup.ts';
 import type { NodeIssue } from '../query/node-report.ts';
 import type { Database } from '../database/database.ts';
 

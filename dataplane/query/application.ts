@@ -1,4 +1,5 @@
-import type { Context, Node, Scope, TermCall, TermDefinition } from './compiled.ts';
+import type { Context, TermCall, TermDefinition } from './compiled.ts';
+import type { Node, Scope } from './scope.ts';
 import type { Path } from './path.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';

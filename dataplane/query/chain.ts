@@ -1,4 +1,4 @@
-import type { Node, Scope } from './compiled.ts';
+import type { Node, Scope } from './scope.ts';
 import { CompileError } from './errors.ts';
 import { at } from './node.ts';
 import type { Place } from './node.ts';

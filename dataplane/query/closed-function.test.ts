@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { determinism } from './compiled.ts';
+import { determinism } from './determinism.ts';
 import { captured, closedTerm } from './closed-function.ts';
 import { FunctionValue, TableValue } from './value.ts';
 import type { Value } from './value.ts';

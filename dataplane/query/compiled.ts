@@ -1,38 +1,11 @@
 import type { Datum } from '../datum/datum.ts';
 import type { Environment } from './environment.ts';
-import type { DeclaredOptions } from './options.ts';
+import type { DeclaredOptions } from './option-table.ts';
 import type { Fuel } from './fuel.ts';
 import type { FunctionValue, Value } from './value.ts';
 import type { Work } from './work/work.ts';
-
-/**
- * How far the value of a node follows from its arguments alone: always; always within one query
- * (`now`); or not at all (chance, what a table holds).
- */
-export const determinism = { always: 0, withinQuery: 1, never: 2 } as const;
-export type Determinism = (typeof determinism)[keyof typeof determinism];
-
-/**
- * A term as a closure. `pure` is known when the query is compiled: a pure node touches no table. It waits
- * for nothing but the next slice of its query.
- */
-export interface Node {
-  readonly pure: boolean;
-  readonly determinism: Determinism;
-  readonly run: (scope: Scope) => Value | Promise<Value>;
-  /** What the term is, for the few that look at their arguments before evaluating them. */
-  readonly term: number | undefined;
-  /** It is data: the same value in every scope. */
-  readonly isConstant?: boolean;
-}
-
-/** The values of a function's parameters, and the function around it. */
-export interface Scope {
-  readonly values: readonly Value[];
-  readonly outer: Scope | undefined;
-}
-
-export const noScope: Scope = { values: [], outer: undefined };
+import type { Determinism } from './determinism.ts';
+import type { Node } from './scope.ts';
 
 /** What a query carries while it runs. */
 export interface Context {

@@ -1,6 +1,6 @@
 import { canonicalText } from '../datum/text.ts';
 import { compile } from './compile.ts';
-import { noScope } from './compiled.ts';
+import { noScope } from './scope.ts';
 import type { Context } from './compiled.ts';
 import { StreamCursor } from './cursor.ts';
 import type { GlobalOptions, Outcome, QueryEngine, QueryOrigin } from './engine.ts';
@@ -20,7 +20,8 @@ import {
   isSequence,
   RowValue,
 } from './value.ts';
-import type { Item, Value } from './value.ts';
+import type { Value } from './value.ts';
+import type { Item } from './item.ts';
 import { itemTextIn, textIn } from './work/answer-text.ts';
 import { deadlineIn, endless } from './work/deadline.ts';
 import type { Deadline } from './work/deadline.ts';

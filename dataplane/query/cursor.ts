@@ -2,7 +2,7 @@ import type { Context } from './compiled.ts';
 import type { Batch, BatchLimits, Cursor } from './engine.ts';
 import { spoken } from './failure.ts';
 import type { Stream } from './stream.ts';
-import type { Item } from './value.ts';
+import type { Item } from './item.ts';
 import { itemTextIn } from './work/answer-text.ts';
 import { endless } from './work/deadline.ts';
 import type { Deadline } from './work/deadline.ts';

@@ -1,6 +1,6 @@
 import { PhotonError } from '../common/errors.ts';
 import { datumDepthMax } from '../datum/limits.ts';
-import type { Node } from './compiled.ts';
+import type { Node } from './scope.ts';
 import type { Value } from './value.ts';
 import { Term } from './term-table.ts';
 import { Special } from './value.ts';

@@ -1,5 +1,5 @@
 import { compile } from './compile.ts';
-import { noScope } from './compiled.ts';
+import { noScope } from './scope.ts';
 import type { CompiledFunction, Context } from './compiled.ts';
 import { logic } from './failure.ts';
 import { FunctionValue } from './value.ts';

@@ -1,12 +1,14 @@
 import type { Datum } from '../datum/datum.ts';
 import { compile } from './compile.ts';
-import { noScope } from './compiled.ts';
-import type { Context, Node } from './compiled.ts';
+import { noScope } from './scope.ts';
+import type { Context } from './compiled.ts';
+import type { Node } from './scope.ts';
 import type { GlobalOptions } from './engine.ts';
 import { CompileError, RuntimeError } from './errors.ts';
 import { about, logic } from './failure.ts';
 import { anything, atLeast, bool, inert, option, useOutdated } from './options.ts';
-import type { OptionKind, OptionTable, OptionValues } from './options.ts';
+import type { OptionValues } from './options.ts';
+import type { OptionKind, OptionTable } from './option-table.ts';
 import { definitions } from './terms/all.ts';
 import { numberOf } from './value.ts';
 import type { Value } from './value.ts';

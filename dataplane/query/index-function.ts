@@ -4,7 +4,7 @@ import { encodeKey } from '../datum/key.ts';
 import { fieldOf, isObject } from '../datum/object.ts';
 import { parseText } from '../datum/text.ts';
 import { compile } from './compile.ts';
-import { noScope } from './compiled.ts';
+import { noScope } from './scope.ts';
 import type { Context } from './compiled.ts';
 import { InvalidDatumError } from '../datum/errors.ts';
 import { RuntimeError } from './errors.ts';

@@ -1,6 +1,8 @@
 import type { Datum } from '../datum/datum.ts';
-import { determinism } from './compiled.ts';
-import type { CompileScope, Determinism, Node, Scope } from './compiled.ts';
+import { determinism } from './determinism.ts';
+import type { CompileScope } from './compiled.ts';
+import type { Node, Scope } from './scope.ts';
+import type { Determinism } from './determinism.ts';
 import { CompileError, RuntimeError } from './errors.ts';
 import type { Frame } from './errors.ts';
 import { isAbout, spoken } from './failure.ts';

@@ -1,6 +1,6 @@
 import { specialTerms } from './special-terms.ts';
 import { globalOptionTable } from './global-options.ts';
-import type { OptionTable } from './options.ts';
+import type { OptionTable } from './option-table.ts';
 import { termNames } from './term-table.ts';
 import { definitions } from './terms/all.ts';
 

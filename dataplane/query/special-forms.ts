@@ -1,4 +1,5 @@
-import type { Context, Node, Scope } from './compiled.ts';
+import type { Context } from './compiled.ts';
+import type { Node, Scope } from './scope.ts';
 import { logic, isMissing } from './failure.ts';
 import { after, eachOf, whenDone } from './maybe-async.ts';
 import { lazy } from './node.ts';

@@ -1,6 +1,5 @@
-import type { Context } from './compiled.ts';
 import type { BatchLimit } from '../wire/table-access.ts';
-import type { Item } from './value.ts';
+import type { Item } from './item.ts';
 import type { Work } from './work/work.ts';
 
 /** A sequence that is pulled batch by batch. After `undefined` nothing follows. */
@@ -224,7 +223,7 @@ export function chained(sources: readonly Stream[]): Stream {
 /** All batches; what the stream needed to make one is given back when it has it. */
 export async function* batchesOf(
   stream: Stream,
-  { signal, work }: Pick<Context, 'signal' | 'work'>,
+  { signal, work }: { readonly signal: AbortSignal; readonly work?: Work },
 ): AsyncGenerator<readonly Item[]> {
   try {
     for (;;) {

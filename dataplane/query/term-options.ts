@@ -1,10 +1,11 @@
-import { determinism as determinisms } from './compiled.ts';
-import type { Determinism, Node, Scope } from './compiled.ts';
+import { determinism as determinisms } from './determinism.ts';
+import type { Node, Scope } from './scope.ts';
+import type { Determinism } from './determinism.ts';
 import type { Path } from './path.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
 import { atOption, strict } from './node.ts';
-import type { DeclaredOptions, Option } from './options.ts';
+import type { DeclaredOptions, Option } from './option-table.ts';
 import { Term } from './term-table.ts';
 import { ListValue } from './value.ts';
 import type { Value } from './value.ts';

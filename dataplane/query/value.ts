@@ -1,14 +1,15 @@
 import type { Datum, DatumArray, DatumObject } from '../datum/datum.ts';
 import { isObject } from '../datum/object.ts';
-import { parseText, prettyText } from '../datum/text.ts';
+import { prettyText } from '../datum/text.ts';
 import { typeName } from '../datum/type-name.ts';
-import type { Determinism } from './compiled.ts';
+import type { Determinism } from './determinism.ts';
 import type { DatabaseInfo, TableAccess, TableInfo } from './environment.ts';
-import type { EncodedRange, Row } from '../wire/table-access.ts';
+import type { EncodedRange } from '../wire/table-access.ts';
 import { DamagedDocumentError } from './errors.ts';
 import type { RuntimeError } from './errors.ts';
 import { about, logic, nonExistence } from './failure.ts';
-import type { BoundSides } from './options.ts';
+import type { BoundSides } from './bound-sides.ts';
+import type { Item, StoredRow } from './item.ts';
 import type { Stream } from './stream.ts';
 import type { Work } from './work/work.ts';
 
@@ -30,29 +31,6 @@ export abstract class Special {
 
 export type Value = Datum | Special;
 
-/** A stored document: its text is answered as it is; it is parsed when somebody looks inside. */
-export class StoredRow {
-  readonly key: Uint8Array;
-  readonly text: string;
-  /** The encoded index value that it was found by; its key when it was found by that. */
-  readonly indexKey: Uint8Array;
-  #datum: Datum | undefined;
-
-  constructor(row: Row & { readonly indexKey?: Uint8Array }) {
-    this.key = row.key;
-    this.text = row.text;
-    this.indexKey = row.indexKey ?? row.key;
-  }
-
-  get datum(): Datum {
-    this.#datum ??= parseText(this.text);
-    return this.#datum;
-  }
-}
-
-export type Item = Datum | StoredRow;
-
-export const datumOfItem = (item: Item): Datum => (item instanceof StoredRow ? item.datum : item);
 export class DatabaseValue extends Special {
   override readonly typeName = 'DATABASE';
   readonly info: DatabaseInfo;

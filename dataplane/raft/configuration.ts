@@ -1,4 +1,5 @@
-import type { NodeId } from './entry.ts';
+/** The UUID of a data directory (never a pod's name or an address). */
+export type NodeId = string;
 
 /**
  * Who belongs to a group. While `outgoing` is not empty the configuration is joint: elections and

@@ -1,13 +1,9 @@
-import type { Configuration } from './configuration.ts';
+import type { Configuration, NodeId } from './configuration.ts';
 
 /**
  * What a group's log and its durable state consist of. Terms and indexes are whole numbers from 1;
  * 0 stands for "before everything". Names follow Ongaro's thesis (chapter 3).
  */
-
-/** The UUID of a data directory (never a pod's name or an address). */
-export type NodeId = string;
-
 interface EntryPosition {
   readonly term: number;
   readonly index: number;

@@ -1,5 +1,6 @@
 import { membersOf } from './configuration.ts';
-import type { Entry, NodeId } from './entry.ts';
+import type { Entry } from './entry.ts';
+import type { NodeId } from './configuration.ts';
 import { entryBytes } from './entry.ts';
 import type { AppendReply, HeartbeatReply, MessageBody } from './message.ts';
 import type { RaftOptions } from './options.ts';

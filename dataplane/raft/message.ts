@@ -1,4 +1,5 @@
-import type { Entry, NodeId, SnapshotPosition } from './entry.ts';
+import type { Entry, SnapshotPosition } from './entry.ts';
+import type { NodeId } from './configuration.ts';
 
 /**
  * What members of a group say to one another. A message is data: its transport, the group that it

@@ -1,6 +1,6 @@
 import { assert } from '../common/assert.ts';
 import type { Prng } from '../common/prng.ts';
-import type { NodeId } from './entry.ts';
+import type { NodeId } from './configuration.ts';
 
 /** How one member of a group behaves. Times are in ticks of whoever drives the machine. */
 export interface RaftOptions {

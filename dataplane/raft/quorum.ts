@@ -1,5 +1,4 @@
-import type { Configuration } from './configuration.ts';
-import type { NodeId } from './entry.ts';
+import type { Configuration, NodeId } from './configuration.ts';
 
 /** Majorities of one configuration or of both halves of a joint one (thesis 4.3). */
 

@@ -8,10 +8,10 @@ import {
   membersOf,
   towards,
 } from './configuration.ts';
-import type { Configuration, MembershipTarget } from './configuration.ts';
+import type { Configuration, MembershipTarget, NodeId } from './configuration.ts';
 import { ElectionTimer } from './election-timer.ts';
 import { entryBytes } from './entry.ts';
-import type { Entry, HardState, NodeId } from './entry.ts';
+import type { Entry, HardState } from './entry.ts';
 import { commitUpTo, rejected, takeAppend, takeSnapshot } from './follower.ts';
 import { Leader } from './leader.ts';
 import type {

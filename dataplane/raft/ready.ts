@@ -1,4 +1,5 @@
-import type { Entry, HardState, NodeId, SnapshotPosition } from './entry.ts';
+import type { Entry, HardState, SnapshotPosition } from './entry.ts';
+import type { NodeId } from './configuration.ts';
 import type { Message } from './message.ts';
 
 /**

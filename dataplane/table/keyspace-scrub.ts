@@ -7,7 +7,7 @@ import { StorageCorruptError } from './errors.ts';
 import { decodeIndexEntry } from './index-entry.ts';
 import { KeyspaceWalk } from './keyspace-walk.ts';
 import { findStatistics, isToRecount } from './statistics.ts';
-import type { KeyspaceStatistics } from './statistics.ts';
+import type { KeyspaceStatistics } from './row-sum.ts';
 
 /**
  * Looks at every row of a keyspace, in slices between which it may change: whether the row is what was

@@ -1,6 +1,6 @@
 import { compareBytes } from '../common/bytes.ts';
-import { RowSum } from './statistics.ts';
-import type { KeyspaceStatistics } from './statistics.ts';
+import { RowSum } from './row-sum.ts';
+import type { KeyspaceStatistics } from './row-sum.ts';
 
 /**
  * Counts a keyspace again while it is walked from its first key to its last, in slices between which

@@ -1,7 +1,8 @@
+import { RowSum } from './row-sum.ts';
+import type { KeyspaceStatistics } from './row-sum.ts';
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
-import { envelopeHash } from './envelope.ts';
 import type { KeyspaceWalk } from './keyspace-walk.ts';
 import { metaKey } from './meta-key.ts';
 
@@ -9,18 +10,7 @@ import { metaKey } from './meta-key.ts';
  * Count, bytes and additive hash of each keyspace, kept in the transaction that changes its values:
  * checksums see a damaged value, these see a lost one.
  */
-export interface KeyspaceStatistics {
-  readonly count: number;
-  readonly bytes: number;
-  /** Sum of every value's hash, modulo 2^52. */
-  readonly hash: number;
-}
-
-const hashModulus = 2 ** 52;
 const none: KeyspaceStatistics = { count: 0, bytes: 0, hash: 0 };
-
-/** A sum from 0 to the modulus, of numbers of both signs. */
-const reduced = (hash: number): number => ((hash % hashModulus) + hashModulus) % hashModulus;
 
 /** Undefined for a keyspace that nothing was written to, and for an index that nobody counted. */
 export function findStatistics(
@@ -65,29 +55,6 @@ export function recounted(
 ): void {
   writeStatistics(transaction, keyspace, sums);
   transaction.remove('meta', metaKey('recount', keyspace));
-}
-
-/** A sum of rows that come and go; it may be below nothing, as a difference. */
-export class RowSum {
-  #count = 0;
-  #bytes = 0;
-  #hash = 0;
-
-  get total(): KeyspaceStatistics {
-    return { count: this.#count, bytes: this.#bytes, hash: this.#hash };
-  }
-
-  row(storedKey: Uint8Array, value: Uint8Array, sign: 1 | -1): void {
-    this.#count += sign;
-    this.#bytes += sign * (storedKey.byteLength + value.byteLength);
-    this.#hash = reduced(this.#hash + sign * envelopeHash(storedKey, value));
-  }
-
-  add({ count, bytes, hash }: KeyspaceStatistics): void {
-    this.#count += count;
-    this.#bytes += bytes;
-    this.#hash = reduced(this.#hash + hash);
-  }
 }
 
 /** What the commands of one transaction add to a keyspace; written once at its end. */

@@ -3,7 +3,7 @@ import { compareBytes } from '../common/bytes.ts';
 import { keyspaceKey, verifyEnvelope } from '../table/envelope.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import { storedKeyBytesMax } from '../table/index-entry.ts';
-import type { KeyspaceStatistics } from '../table/statistics.ts';
+import type { KeyspaceStatistics } from '../table/row-sum.ts';
 import { decodeHeader, decodeRows, decodeTrailer } from './content.ts';
 import type { TransferHeader, TransferRow, TransferTrailer } from './content.ts';
 import { TransferDamagedError } from './errors.ts';

@@ -2,7 +2,7 @@ import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { IndexRecord, TableRecord } from '../metadata/state.ts';
-import type { KeyspaceStatistics } from '../table/statistics.ts';
+import type { KeyspaceStatistics } from '../table/row-sum.ts';
 
 /** What stands in the frames of an export. */
 

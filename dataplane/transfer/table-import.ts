@@ -5,7 +5,7 @@ import { toHex } from '../common/bytes.ts';
 import type { DocumentCodec } from '../datum/document-codec.ts';
 import type { ApplyStore, WriteTransaction } from '../kv/store.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
-import { databaseByName, tableByName } from '../metadata/state.ts';
+import { databaseByName, tableByName } from '../metadata/lookup.ts';
 import type { DatabaseRecord, MetadataState, TableRecord } from '../metadata/state.ts';
 import type { CompileIndex } from '../table/apply.ts';
 import { decodeDocument, keyspaceKey, moveEnvelope } from '../table/envelope.ts';

@@ -10,7 +10,7 @@ import {
   walFormat,
 } from './segment-header.ts';
 import type { SegmentHeader } from './segment-header.ts';
-import type { ScannedSegment, ScanOptions } from './segment-scan.ts';
+import type { ScannedSegment, ScanOptions } from './scanned-segment.ts';
 
 /**
  * What is known of a finished segment although bytes of it are damaged: its header and its index stand

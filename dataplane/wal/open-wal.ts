@@ -22,7 +22,7 @@ import { endPositionOf } from './segment-header.ts';
 import { SegmentRow, beforeFirst, beginSegment } from './segment-row.ts';
 import type { SegmentRowOptions } from './segment-row.ts';
 import { lostBehind, missingSegment, recordsOf, scanSegment } from './segment-scan.ts';
-import type { ScannedSegment, ScanOptions } from './segment-scan.ts';
+import type { ScannedSegment, ScanOptions } from './scanned-segment.ts';
 import { defaultSegmentBytes, segmentBytesMin } from './wal.ts';
 import type { Recovery, Wal, WalOptions } from './wal.ts';
 

@@ -2,7 +2,6 @@ import { equalBytes } from '../common/bytes.ts';
 import { TruncatedError } from '../common/byte-reader.ts';
 import { batchAlignment, batchKind, decodeBatch, isZero, resemblesBatch } from './batch.ts';
 import type { Batch } from './batch.ts';
-import type { Continuity } from './continuity.ts';
 import { factsOf } from './damaged-segment.ts';
 import { WalCorruptError, WalFormatError } from './errors.ts';
 import { decodeRanges, noteOldRange, noteRange, sameRanges } from './group-index.ts';
@@ -21,43 +20,13 @@ import {
   walFormat,
 } from './segment-header.ts';
 import type { SegmentHeader } from './segment-header.ts';
+import type { ScannedSegment, ScanOptions } from './scanned-segment.ts';
 
 /**
  * Reads a segment back and judges every byte of it. Guarded invariant: what may have been promised
  * to somebody is never cut. What cannot be read is a torn tail only in the newest segment, and only
  * when no batch behind it names a durable position beyond it; everything else is corruption.
  */
-export interface ScannedSegment {
-  readonly name: string;
-  readonly header: SegmentHeader;
-  /** Ends in its index, twice: nothing is ever appended to it again. */
-  readonly sealed: boolean;
-  /** Where the next batch goes. */
-  readonly end: number;
-  /** CRC of the last batch: the next one names it. */
-  readonly lastCrc: number;
-  /** Data stands at the end, and no seal or index behind it. */
-  readonly tailOpen: boolean;
-  readonly ranges: GroupRanges;
-  /** Bytes behind `end` that are no batch, to be zeroed before anything is appended. */
-  readonly tailBytes: number;
-  /** They were a batch of this segment, and not what its room held before. */
-  readonly torn: boolean;
-  /** Nothing of it is believed but its header and its index. */
-  readonly isDamaged?: true;
-}
-
-export interface ScanOptions {
-  readonly name: string;
-  readonly sequence: number;
-  /** The segment before; undefined for the oldest one. */
-  readonly previous: ScannedSegment | undefined;
-  /** Only the newest segment may end without its index. */
-  readonly newest: boolean;
-  /** Takes in each record, so that what is missing between segments is noticed too. */
-  readonly continuity: Continuity;
-}
-
 const firstByteOfMagic = 0x50;
 
 /** A segment under examination. */

@@ -26,7 +26,6 @@ export interface EncodedRange {
 }
 
 export type Order = 'ascending' | 'descending';
-export type Durability = 'hard' | 'soft';
 
 export interface BatchLimit {
   readonly rows: number;

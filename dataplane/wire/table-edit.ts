@@ -1,11 +1,10 @@
-import type { Durability } from './table-access.ts';
-
 /**
  * Edits as data. A shard compiles the function of an edit with the engine that it is given, evaluates it on the
  * newest document of the key, and commits the result. What a shard must not evaluate (a function that reads
  * tables, or that needs too much work) is returned to the query with the document and its version, and comes back
  * as `compareAndSet`.
  */
+type Durability = 'hard' | 'soft';
 
 /** A function of a query that stands by itself. */
 interface TermFunction {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { KubeError } from '../kube/errors.ts';
 import { Failures, outcomeOf } from './outcome.ts';
-import { complete } from './task.ts';
-import type { TaskResult } from './task.ts';
+import { complete } from './task-result.ts';
+import type { TaskResult } from './task-result.ts';
 
 const broken = new KubeError('kube.unavailable', 'failed calling webhook "gate"', { status: 500 });
 const lag = new KubeError('kube.conflict', 'the object has been modified', { status: 409 });

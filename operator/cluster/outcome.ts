@@ -5,7 +5,7 @@
 import { reasons } from '../api/conditions.ts';
 import type { KubeError } from '../kube/errors.ts';
 import type { Outcome } from '../status/verdicts.ts';
-import type { TaskResult } from './task.ts';
+import type { TaskResult } from './task-result.ts';
 
 /** A restart of the API server takes less than this; a broken webhook lasts. */
 const patienceMs = 60_000;

@@ -6,7 +6,7 @@ import type { Reason } from '../api/conditions.ts';
 import { reasons } from '../api/conditions.ts';
 import { isKubeError } from '../kube/errors.ts';
 import { namesQuota } from '../status/trouble.ts';
-import type { TaskResult } from './task.ts';
+import type { TaskResult } from './task-result.ts';
 
 /** Undefined for errors that may pass by themselves. `what` names the object. */
 export function refusalOf(error: unknown, what?: string): TaskResult | undefined {

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import { reasons } from '../api/conditions.ts';
 import { KubeError } from '../kube/errors.ts';
 import { carryOutAll, combined } from './steps.ts';
-import type { Context, Task, TaskResult } from './task.ts';
-import { complete } from './task.ts';
+import type { Context, Task } from './task.ts';
+import type { TaskResult } from './task-result.ts';
+import { complete } from './task-result.ts';
 
 const wait = (message: string): TaskResult => ({ type: 'wait', message });
 const fail = (message: string): TaskResult => ({ type: 'fail', reason: reasons.refused, message });

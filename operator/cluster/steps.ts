@@ -4,8 +4,9 @@
  */
 import { KubeError, isKubeError } from '../kube/errors.ts';
 import { refusalOf } from './refusal.ts';
-import type { Context, Task, TaskResult } from './task.ts';
-import { complete } from './task.ts';
+import type { Context, Task } from './task.ts';
+import type { TaskResult } from './task-result.ts';
+import { complete } from './task-result.ts';
 
 export interface Step {
   readonly task: Task;

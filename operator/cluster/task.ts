@@ -1,6 +1,5 @@
 /** What the tasks of a reconcile are given, and what they end in. */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
-import type { Reason } from '../api/conditions.ts';
 import { reasons } from '../api/conditions.ts';
 import type { Clock } from '../controller/clock.ts';
 import type { EventInput } from '../controller/event-recorder.ts';
@@ -19,17 +18,8 @@ import type { Applied, Applier } from './applier.ts';
 import type { Lookout } from './lookout.ts';
 import { refusalOf } from './refusal.ts';
 import type { World } from './world.ts';
-
-export type TaskResult =
-  | { readonly type: 'complete' }
-  /** Something must happen first; the change will bring the cluster back. */
-  | { readonly type: 'wait'; readonly message: string }
-  /** The same, and nobody will tell: look again after this time. */
-  | { readonly type: 'retry'; readonly message: string; readonly afterMs: number }
-  /** Somebody has to change something. */
-  | { readonly type: 'fail'; readonly reason: Reason; readonly message: string };
-
-export const complete: TaskResult = Object.freeze({ type: 'complete' });
+import { complete } from './task-result.ts';
+import type { TaskResult } from './task-result.ts';
 
 /** What the process has one of, for all clusters. */
 export interface Tools {

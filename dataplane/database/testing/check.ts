@@ -7,7 +7,7 @@ import { decodeDocument, envelopeHash } from '../../table/envelope.ts';
 import { indexEntryKey } from '../../table/index-entry.ts';
 import { storedRange } from '../../table/key-range.ts';
 import { readStatistics } from '../../table/statistics.ts';
-import type { KeyspaceStatistics } from '../../table/statistics.ts';
+import type { KeyspaceStatistics } from '../../table/row-sum.ts';
 import type { Database } from '../database.ts';
 import type { Rows, SchemaModel } from './model.ts';
 import { quiet } from './workload.ts';

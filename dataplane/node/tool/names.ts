@@ -1,4 +1,4 @@
-import { databaseByName, tableByName } from '../../metadata/state.ts';
+import { databaseByName, tableByName } from '../../metadata/lookup.ts';
 import type { TableRecord } from '../../metadata/state.ts';
 import type { Database } from '../../database/database.ts';
 

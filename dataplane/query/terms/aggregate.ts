@@ -12,7 +12,6 @@ import {
   BoundArray,
   BoundObject,
   datumOf,
-  datumOfItem,
   FunctionValue,
   GroupedValue,
   isSequence,
@@ -22,7 +21,9 @@ import {
   truth,
   wrongValue,
 } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import { datumOfItem } from '../item.ts';
+import type { Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import { sizeOf } from '../work/size.ts';
 import { fieldFunction } from './fields.ts';
 import { byGroup, GroupingValue } from './grouping.ts';

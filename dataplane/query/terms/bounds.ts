@@ -6,7 +6,7 @@ import { Walk } from '../../datum/walk.ts';
 import type { Datum } from '../../datum/datum.ts';
 import type { EncodedRange } from '../../wire/table-access.ts';
 import { about, logic, nonExistence } from '../failure.ts';
-import type { BoundSides } from '../options.ts';
+import type { BoundSides } from '../bound-sides.ts';
 import { BoundArray, BoundValue, datumOf } from '../value.ts';
 import type { Value } from '../value.ts';
 

@@ -24,7 +24,6 @@ import {
   BoundArray,
   BoundObject,
   datumOf,
-  datumOfItem,
   holdsBound,
   isSequence,
   RowValue,
@@ -32,6 +31,7 @@ import {
   StreamValue,
   textOf,
 } from '../value.ts';
+import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import { sizeOf } from '../work/size.ts';
 import {

@@ -5,7 +5,8 @@ import { typeName } from '../../datum/type-name.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
 import { Term } from '../term-table.ts';
-import { datumOf, datumOfItem, FunctionValue, RowValue, Special, wrongValue } from '../value.ts';
+import { datumOf, FunctionValue, RowValue, Special, wrongValue } from '../value.ts';
+import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import { eachAhead } from './sequence-tools.ts';
 

@@ -9,7 +9,6 @@ import { Term } from '../term-table.ts';
 import { logic, resourceLimit } from '../failure.ts';
 import {
   datumOf,
-  datumOfItem,
   FunctionValue,
   GroupedValue,
   isSequence,
@@ -17,7 +16,9 @@ import {
   TableValue,
   wrongValue,
 } from '../value.ts';
-import type { Group, Item, Value } from '../value.ts';
+import { datumOfItem } from '../item.ts';
+import type { Group, Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import { sortedBy } from '../work/merge-sort.ts';
 import type { Order } from '../work/merge-sort.ts';
 import { entryBytes, sizeOf, sizeOfItem } from '../work/size.ts';

@@ -4,7 +4,8 @@ import type { RuntimeError } from '../errors.ts';
 import { opFailed } from '../failure.ts';
 import { yielding, streamOf } from '../stream.ts';
 import type { Stream } from '../stream.ts';
-import { StoredRow, StreamValue } from '../value.ts';
+import { StreamValue } from '../value.ts';
+import { StoredRow } from '../item.ts';
 import type { SliceValue, TableValue } from '../value.ts';
 import { inOrderOfWholeKeys } from './long-keys.ts';
 

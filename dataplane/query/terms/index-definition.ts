@@ -1,5 +1,5 @@
 import { closedTerm } from '../closed-function.ts';
-import { determinism } from '../compiled.ts';
+import { determinism } from '../determinism.ts';
 import type { Context } from '../compiled.ts';
 import type { IndexInfo } from '../environment.ts';
 import { about, logic } from '../failure.ts';

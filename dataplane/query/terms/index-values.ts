@@ -2,8 +2,9 @@ import { compareBytes } from '../../common/bytes.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { encodeKey } from '../../datum/key.ts';
 import type { Context } from '../compiled.ts';
-import { datumOfItem, StoredRow } from '../value.ts';
-import type { Item, TableValue } from '../value.ts';
+import { datumOfItem, StoredRow } from '../item.ts';
+import type { TableValue } from '../value.ts';
+import type { Item } from '../item.ts';
 import { readyIndex } from './index-access.ts';
 
 /**

@@ -8,17 +8,10 @@ import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import { flatMapped, streamOf, transformed } from '../stream.ts';
 import type { Inner } from '../stream.ts';
-import {
-  datumOf,
-  datumOfItem,
-  FunctionValue,
-  StoredRow,
-  StreamValue,
-  TableValue,
-  truth,
-  wrongValue,
-} from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import { datumOf, FunctionValue, StreamValue, TableValue, truth, wrongValue } from '../value.ts';
+import { datumOfItem, StoredRow } from '../item.ts';
+import type { Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import { fieldFunction } from './fields.ts';
 import { keyEnd } from './bounds.ts';
 import { indexScan } from './index-access.ts';

@@ -1,8 +1,8 @@
 import { compareBytes } from '../../common/bytes.ts';
 import { resourceLimit } from '../failure.ts';
 import type { Stream } from '../stream.ts';
-import { StoredRow } from '../value.ts';
-import type { Item } from '../value.ts';
+import { StoredRow } from '../item.ts';
+import type { Item } from '../item.ts';
 
 /**
  * A store keeps the beginning of a long index key: rows whose keys begin alike come in the order of

@@ -2,8 +2,10 @@ import type { Datum } from '../../datum/datum.ts';
 import type { Context } from '../compiled.ts';
 import { mapOf, whenDone } from '../maybe-async.ts';
 import type { Stream } from '../stream.ts';
-import { datumOf, datumOfItem, StreamValue } from '../value.ts';
-import type { FunctionValue, Item, Value } from '../value.ts';
+import { datumOf, StreamValue } from '../value.ts';
+import { datumOfItem } from '../item.ts';
+import type { FunctionValue, Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import type { Work } from '../work/work.ts';
 import { isInfinite, itemsNow, streamFrom } from './sequence-tools.ts';
 

@@ -8,15 +8,15 @@ import type { Stream } from '../stream.ts';
 import { Term } from '../term-table.ts';
 import {
   ArraySelection,
-  datumOfItem,
   SliceValue,
-  StoredRow,
   StreamValue,
   TableValue,
   textOf,
   wrongValue,
 } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import { datumOfItem, StoredRow } from '../item.ts';
+import type { Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import { sliceStream } from './index-access.ts';
 import { collected, overLimit, tableOf } from './sequence-tools.ts';
 import { Direction, sorted, sortKey } from './sort-key.ts';

@@ -1,13 +1,12 @@
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { boundOptions, define } from '../options.ts';
-import type { BoundSides } from '../options.ts';
+import type { BoundSides } from '../bound-sides.ts';
 import { Term } from '../term-table.ts';
 import { about, logic, nonExistence } from '../failure.ts';
 import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { limited, skipped } from '../stream.ts';
 import {
   datumOf,
-  datumOfItem,
   FunctionValue,
   holdsBound,
   integerOf,
@@ -15,7 +14,9 @@ import {
   StreamValue,
   truth,
 } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import { datumOfItem } from '../item.ts';
+import type { Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import { binaryDatum, bytesOf, isBinary } from './binary.ts';
 import { compare } from './comparison.ts';
 import { fieldTerm } from './fields.ts';

@@ -4,8 +4,10 @@ import { fieldOf, isObject, pseudoType } from '../../datum/object.ts';
 import { Walk } from '../../datum/walk.ts';
 import { nonExistence } from '../failure.ts';
 import { whenDone } from '../maybe-async.ts';
-import { datumOf, datumOfItem, FunctionValue, Special } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import { datumOf, FunctionValue, Special } from '../value.ts';
+import { datumOfItem } from '../item.ts';
+import type { Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import { isLiteral } from './merging.ts';
 import { checkArity } from './sequence-tools.ts';
 

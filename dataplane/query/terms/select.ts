@@ -15,11 +15,11 @@ import {
   holdsBound,
   RowValue,
   SliceValue,
-  StoredRow,
   StreamValue,
   TableValue,
   wrongValue,
 } from '../value.ts';
+import { StoredRow } from '../item.ts';
 import type { Value } from '../value.ts';
 import { boundedRange, boundKey, keyEnd, lookupKey } from './bounds.ts';
 import { indexScan, readyIndex } from './index-access.ts';

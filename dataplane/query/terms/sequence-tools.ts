@@ -10,18 +10,18 @@ import {
   ArraySelection,
   BoundArray,
   datumOf,
-  datumOfItem,
   FunctionValue,
   isSequence,
   RowValue,
   SliceValue,
   Special,
-  StoredRow,
   StreamValue,
   TableValue,
   wrongValue,
 } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import { datumOfItem, StoredRow } from '../item.ts';
+import type { Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import { entryBytes, sizeOf, sizeOfItem } from '../work/size.ts';
 import type { Work } from '../work/work.ts';
 import { sliceStream } from './index-access.ts';

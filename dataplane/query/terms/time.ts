@@ -1,8 +1,9 @@
 import type { Datum } from '../../datum/datum.ts';
-import { determinism } from '../compiled.ts';
+import { determinism } from '../determinism.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { boundOptions, define, option } from '../options.ts';
-import type { BoundSides, OptionValues } from '../options.ts';
+import type { OptionValues } from '../options.ts';
+import type { BoundSides } from '../bound-sides.ts';
 import { Term } from '../term-table.ts';
 import { RuntimeError } from '../errors.ts';
 import { about, logic } from '../failure.ts';

@@ -15,7 +15,6 @@ import {
   arrayOf,
   BoundArray,
   datumOf,
-  datumOfItem,
   FunctionValue,
   integerOf,
   isSequence,
@@ -23,7 +22,9 @@ import {
   StreamValue,
   truth,
 } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import { datumOfItem } from '../item.ts';
+import type { Value } from '../value.ts';
+import type { Item } from '../item.ts';
 import { sizeOf, sizeOfItem } from '../work/size.ts';
 import { datumSet } from './datum-sets.ts';
 import { merged } from './merging.ts';

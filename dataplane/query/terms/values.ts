@@ -4,7 +4,7 @@ import { emptyObject, fieldOf, isObject } from '../../datum/object.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
 import { canonicalText, parseText, prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
-import { determinism } from '../compiled.ts';
+import { determinism } from '../determinism.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { bool, define, option } from '../options.ts';
 import type { OptionValues } from '../options.ts';

@@ -1,5 +1,5 @@
 import { closedTerm } from '../closed-function.ts';
-import { determinism } from '../compiled.ts';
+import { determinism } from '../determinism.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import type { WriteHook } from '../environment.ts';
 import { logic } from '../failure.ts';

@@ -19,7 +19,7 @@ import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import type { Edit, EditOutcome } from '../environment.ts';
 import { logic, opFailed } from '../failure.ts';
-import { determinism } from '../compiled.ts';
+import { determinism } from '../determinism.ts';
 import { whenDone } from '../maybe-async.ts';
 import { batchesOf } from '../stream.ts';
 import {
@@ -30,9 +30,9 @@ import {
   holdsBound,
   isSequence,
   RowValue,
-  StoredRow,
   wrongValue,
 } from '../value.ts';
+import { StoredRow } from '../item.ts';
 import type { TableValue, Value } from '../value.ts';
 import { sizeOf } from '../work/size.ts';
 import { merged, refuseLiterals } from './merging.ts';

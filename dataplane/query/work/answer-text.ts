@@ -5,8 +5,8 @@ import { datumDepthMax, datumTextMax } from '../../datum/limits.ts';
 import { isObject, pseudoType, sortedKeys } from '../../datum/object.ts';
 import { canonicalText } from '../../datum/text.ts';
 import { after, eachOf, whenDone } from '../maybe-async.ts';
-import { StoredRow } from '../value.ts';
-import type { Item } from '../value.ts';
+import { StoredRow } from '../item.ts';
+import type { Item } from '../item.ts';
 import { isSmall, isTextEndless, quickSizeOf } from './size.ts';
 import type { Work } from './work.ts';
 

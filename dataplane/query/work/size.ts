@@ -1,7 +1,9 @@
 import type { Datum } from '../../datum/datum.ts';
 import { datumDepthMax } from '../../datum/limits.ts';
-import { ArraySelection, GroupedValue, Special, StoredRow } from '../value.ts';
-import type { Item, Value } from '../value.ts';
+import { ArraySelection, GroupedValue, Special } from '../value.ts';
+import { StoredRow } from '../item.ts';
+import type { Value } from '../value.ts';
+import type { Item } from '../item.ts';
 
 /** Bytes of a value, estimated: near to what the machine takes for it. */
 export const entryBytes = 8;

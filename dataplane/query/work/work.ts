@@ -1,5 +1,4 @@
 import { Term } from '../term-table.ts';
-import type { Value } from '../value.ts';
 import type { QueryMemory } from './memory.ts';
 import { sliceMs } from './scheduler.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -61,7 +60,7 @@ export class Work {
   }
 
   /** A term reads its arguments, or copies them. */
-  read(term: number, args: readonly Value[]): void {
+  read(term: number, args: readonly unknown[]): void {
     let units = 1;
     if (!shallow.has(term)) {
       for (const arg of args) {

@@ -1,7 +1,7 @@
 import { toHex } from '../../common/bytes.ts';
 import { truncateKind } from '../record.ts';
 import { recordsOf } from '../segment-scan.ts';
-import type { ScannedSegment } from '../segment-scan.ts';
+import type { ScannedSegment } from '../scanned-segment.ts';
 import type { InspectedSegment } from './inspect.ts';
 
 /** What the commands need of the outside. */

@@ -3,7 +3,7 @@ import { Continuity } from '../continuity.ts';
 import { WalCorruptError, WalFormatError } from '../errors.ts';
 import { isAnnounced, readWhole, sequenceOf } from '../segment-file.ts';
 import { lostBehind, scanSegment } from '../segment-scan.ts';
-import type { ScannedSegment } from '../segment-scan.ts';
+import type { ScannedSegment } from '../scanned-segment.ts';
 
 /**
  * The log of a node that does not run, or a copy of one, looked at without changing anything: files are

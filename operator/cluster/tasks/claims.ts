@@ -13,8 +13,10 @@ import { wantedNodes } from '../../resources/layout.ts';
 import { claimName } from '../../resources/names.ts';
 import { claimRefusal, lossAtStop } from '../../rollout/claims.ts';
 import { combined } from '../steps.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { complete, eventOf } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { eventOf } from '../task.ts';
+import { complete } from '../task-result.ts';
 import { unusedClaims } from '../unused-claims.ts';
 import type { VolumeClaim } from '../world.ts';
 

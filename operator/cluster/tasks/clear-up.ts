@@ -9,8 +9,9 @@ import { wantedNodes, zonesOf } from '../../resources/layout.ts';
 import { poolObjectName, statefulSetName } from '../../resources/names.ts';
 import { configMap } from '../../resources/node-config.ts';
 import { isOwned } from '../applier.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { complete } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { complete } from '../task-result.ts';
 import { removeTrials } from './image-trial.ts';
 
 async function removeAllBut(

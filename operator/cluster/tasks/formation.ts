@@ -3,8 +3,10 @@ import { reasons } from '../../api/conditions.ts';
 import { wantedNodes } from '../../resources/layout.ts';
 import { mayStart } from '../../rollout/formation.ts';
 import { observeFormation } from '../observe-nodes.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { complete, eventOf } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { eventOf } from '../task.ts';
+import { complete } from '../task-result.ts';
 
 /** Says once which cluster was founded, and stops at a node that belongs to another one. */
 export async function guardFormation(context: Context): Promise<TaskResult> {

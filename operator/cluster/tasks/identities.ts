@@ -2,8 +2,10 @@
 import { reasons } from '../../api/conditions.ts';
 import { acceptedLosses, dataLoss } from '../../rollout/identity.ts';
 import { observeNodes } from '../observe-nodes.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { complete, eventOf } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { eventOf } from '../task.ts';
+import { complete } from '../task-result.ts';
 
 export async function guardIdentities(context: Context): Promise<TaskResult> {
   const { cluster } = context;

@@ -20,8 +20,10 @@ import { trialName } from '../../resources/names.ts';
 import { nodeContainer } from '../../resources/overlay.ts';
 import type { TrialVerdict } from '../../rollout/image-trial.ts';
 import { trialVerdict } from '../../rollout/image-trial.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { complete, eventOf, wantedTemplate } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { eventOf, wantedTemplate } from '../task.ts';
+import { complete } from '../task-result.ts';
 import type { RunningPod } from '../world.ts';
 
 /** After a trial that did not pass: what was in its way may have gone. */

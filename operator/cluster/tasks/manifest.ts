@@ -5,8 +5,9 @@ import type { Pool } from '../../resources/manifest.ts';
 import { overlayComplaints } from '../../resources/overlay.ts';
 import { podTemplate } from '../../resources/pod-template.ts';
 import { privilegeComplaints } from '../../resources/privileges.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { complete } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { complete } from '../task-result.ts';
 
 /** The secrets of a cluster do not matter to what its template asks for. */
 const noFacts = Object.freeze({ configMapName: '', passwordSecret: '' });

@@ -9,10 +9,12 @@ import { configMap } from '../../resources/node-config.ts';
 import { photonNode, photonPool } from '../../resources/photon-objects.ts';
 import { acceptedLosses, recordedIdOf } from '../../rollout/identity.ts';
 import { clientService, nodesService } from '../../resources/services.ts';
-import type { Context, TaskResult } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
 import { isOwned } from '../applier.ts';
 import { observeFormation } from '../observe-nodes.ts';
-import { applyAll, complete } from '../task.ts';
+import { applyAll } from '../task.ts';
+import { complete } from '../task-result.ts';
 import { hasClaimThatLeaves } from './claims.ts';
 
 /** Who the pods are in Kubernetes, and what they may do there. */

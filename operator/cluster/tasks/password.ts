@@ -11,8 +11,10 @@ import { resources } from '../../kube/object.ts';
 import { adminSecret, passwordFault, passwordSecretName } from '../../resources/admin-secret.ts';
 import { passwordVersionAnnotation } from '../../resources/labels.ts';
 import { wantedNodes } from '../../resources/layout.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { complete, eventOf } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { eventOf } from '../task.ts';
+import { complete } from '../task-result.ts';
 
 interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;

@@ -8,8 +8,10 @@ import { nodeName, statefulSetName } from '../../resources/names.ts';
 import { statefulSet } from '../../resources/stateful-set.ts';
 import { mayStart } from '../../rollout/formation.ts';
 import { observeFormation } from '../observe-nodes.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { applyAll, complete, wantedTemplate } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { applyAll, wantedTemplate } from '../task.ts';
+import { complete } from '../task-result.ts';
 import type { StatefulSet } from '../world.ts';
 
 export function claimSizeOf(set: StatefulSet | undefined): string | undefined {

@@ -16,8 +16,10 @@ import { knownAnnotations } from '../../rollout/known-template.ts';
 import { decideRollout } from '../../rollout/rollout.ts';
 import { mayStart } from '../../rollout/formation.ts';
 import { observeFormation, observeNodes } from '../observe-nodes.ts';
-import type { Context, TaskResult } from '../task.ts';
-import { complete, eventOf } from '../task.ts';
+import type { Context } from '../task.ts';
+import type { TaskResult } from '../task-result.ts';
+import { eventOf } from '../task.ts';
+import { complete } from '../task-result.ts';
 import { lossAtReplacement } from './claims.ts';
 import { tryImages } from './image-trial.ts';
 

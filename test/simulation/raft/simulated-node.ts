@@ -1,5 +1,6 @@
 import { Prng } from '../../../dataplane/common/prng.ts';
-import type { NodeId, SnapshotPosition } from '../../../dataplane/raft/entry.ts';
+import type { SnapshotPosition } from '../../../dataplane/raft/entry.ts';
+import type { NodeId } from '../../../dataplane/raft/configuration.ts';
 import { Lease } from '../../../dataplane/raft/lease.ts';
 import type { Message } from '../../../dataplane/raft/message.ts';
 import type { RaftOptions } from '../../../dataplane/raft/options.ts';
