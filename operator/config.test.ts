@@ -22,6 +22,8 @@ describe('the configuration of the operator', () => {
       watchNamespaces: [],
       httpBind: '::',
       httpPort: 8080,
+      signingBind: '::',
+      signingPort: 8443,
       logLevel: 'info',
       logFormat: 'json',
       leaderElection: true,
@@ -40,6 +42,11 @@ describe('the configuration of the operator', () => {
     expect(watchNamespaces).to.deep.equal(['a', 'b']);
   });
 
+  it('takes the endpoint where nodes ask for certificates', () => {
+    const { signingEndpoint } = configOf(['--signing-endpoint', 'https://operator.db.svc:8443']);
+    expect(signingEndpoint).to.equal('https://operator.db.svc:8443');
+  });
+
   it('cannot be changed afterwards', () => {
     expect(Object.isFrozen(configOf([]))).to.equal(true);
   });
@@ -51,6 +58,10 @@ describe('the configuration of the operator', () => {
     [['--http-port', '--context'], '--http-port needs a value'],
     [['--http-port', '70000'], 'from 0 to 65535, not "70000"'],
     [['--http-port', '-1'], 'from 0 to 65535, not "-1"'],
+    [['--signing-port', 'x'], '--signing-port is a number from 0 to 65535, not "x"'],
+    [['--signing-endpoint', 'operator:8443'], 'a URL such as https://HOST:PORT'],
+    [['--signing-endpoint', 'http://operator:8443'], 'a URL such as https://HOST:PORT'],
+    [['--signing-endpoint', 'https://operator/path'], 'a URL such as https://HOST:PORT'],
     [['--log-level', 'loud'], 'error, warn, info, debug, not "loud"'],
     [['--leader-election', 'yes'], 'true, false, not "yes"'],
     [['--watch-namespaces', 'A_b'], '"A_b" is no name of a namespace'],

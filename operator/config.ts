@@ -32,6 +32,24 @@ const options = {
     default: '8080',
     about: 'their port; 0 takes a free one',
   },
+  signingBind: {
+    flag: '--signing-bind',
+    variable: 'PHOTONDB_OPERATOR_SIGNING_BIND',
+    default: '::',
+    about: 'address of the endpoint where nodes ask for certificates',
+  },
+  signingPort: {
+    flag: '--signing-port',
+    variable: 'PHOTONDB_OPERATOR_SIGNING_PORT',
+    default: '8443',
+    about: 'its port; 0 takes a free one',
+  },
+  signingEndpoint: {
+    flag: '--signing-endpoint',
+    variable: 'PHOTONDB_OPERATOR_SIGNING_ENDPOINT',
+    default: '',
+    about: 'the URL by which nodes reach it; empty: this operator issues no certificates',
+  },
   logLevel: {
     flag: '--log-level',
     variable: 'PHOTONDB_OPERATOR_LOG_LEVEL',
@@ -88,6 +106,9 @@ export interface Config {
   readonly watchNamespaces: readonly string[];
   readonly httpBind: string;
   readonly httpPort: number;
+  readonly signingBind: string;
+  readonly signingPort: number;
+  readonly signingEndpoint?: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   /** Absent: nothing beyond the restricted pod security standard. */
@@ -149,11 +170,21 @@ function oneOf<T extends string>(raw: Raw, name: OptionName, allowed: readonly T
   return value;
 }
 
-function port(raw: Raw): number {
-  if (!/^\d{1,5}$/.test(raw.httpPort) || Number(raw.httpPort) > 65_535) {
-    throw new WrongValue(`--http-port is a number from 0 to 65535, not "${raw.httpPort}"`);
+function port(raw: Raw, name: 'httpPort' | 'signingPort'): number {
+  const value = raw[name];
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
+    throw new WrongValue(`${options[name].flag} is a number from 0 to 65535, not "${value}"`);
   }
-  return Number(raw.httpPort);
+  return Number(value);
+}
+
+function endpoint(raw: Raw): Pick<Config, 'signingEndpoint'> {
+  const { signingEndpoint: text } = raw;
+  if (text === '') return {};
+  const url = URL.parse(text);
+  const isBare = url?.pathname === '/' && url.search === '' && url.hash === '';
+  if (url?.protocol === 'https:' && isBare) return { signingEndpoint: url.origin };
+  throw new WrongValue(`--signing-endpoint is a URL such as https://HOST:PORT, not "${text}"`);
 }
 
 function namespaces(raw: Raw): readonly string[] {
@@ -190,7 +221,10 @@ function build(raw: Raw): Config {
   return Object.freeze({
     watchNamespaces: namespaces(raw),
     httpBind: raw.httpBind,
-    httpPort: port(raw),
+    httpPort: port(raw, 'httpPort'),
+    signingBind: raw.signingBind,
+    signingPort: port(raw, 'signingPort'),
+    ...endpoint(raw),
     logLevel: oneOf<LogLevel>(raw, 'logLevel', ['error', 'warn', 'info', 'debug']),
     logFormat: oneOf<LogFormat>(raw, 'logFormat', ['json', 'text']),
     ...privilegesOf(raw),

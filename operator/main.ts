@@ -5,6 +5,11 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { AuthorityStore } from './authority/authority-store.ts';
+import { ServingCertificates } from './authority/serving-certificates.ts';
+import { Signer } from './authority/signer.ts';
+import type { SigningServer } from './authority/signing-server.ts';
+import { startSigningServer } from './authority/signing-server.ts';
 import { Operator } from './cluster/operator.ts';
 import type { Config } from './config.ts';
 import { parseConfig } from './config.ts';
@@ -13,6 +18,7 @@ import type { ReconcileObservation } from './controller/controller.ts';
 import { LeaderElection } from './controller/leader-election.ts';
 import type { LeaderObservation } from './controller/leader-election.ts';
 import { KubeClient } from './kube/client.ts';
+import type { KubeConfig } from './kube/config.ts';
 import { loadKubeConfig } from './kube/config.ts';
 import { isKubeError } from './kube/errors.ts';
 import { KubeLeaseStore } from './kube/lease-store.ts';
@@ -69,6 +75,7 @@ function createOperator(
     clock: systemClock,
     random,
     hash,
+    signingEndpoint: config.signingEndpoint,
     newPassword: () => randomBytes(passwordBytes).toString('base64url'),
     namespaces: config.watchNamespaces,
     allowedPrivileges: config.allowInTemplates ?? [],
@@ -86,6 +93,45 @@ function createOperator(
     },
     onEvent: (outcome) => metrics.events.inc({ outcome }),
   });
+}
+
+/** Requests for certificates: apart from the work of the leader, so that neither holds up the other. */
+const signingLimits = Object.freeze({ ratePerSecond: 50, burst: 200, inFlightMax: 16 });
+
+/** Every replica signs, whoever leads: nodes need no leader to get their certificates. */
+async function startSigning(
+  config: Config,
+  kubeConfig: KubeConfig,
+  operator: Operator,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Promise<SigningServer | undefined> {
+  if (config.signingEndpoint === undefined) return undefined;
+  const client = new KubeClient(kubeConfig, {
+    limits: signingLimits,
+    onRequest: ({ verb, resource, outcome }) => {
+      metrics.requests.inc({ verb, resource, outcome });
+    },
+  });
+  const clock = systemClock;
+  const view = operator.signerView();
+  const store = new AuthorityStore(client, clock);
+  const server = await startSigningServer({
+    bind: config.signingBind,
+    port: config.signingPort,
+    signer: new Signer({ client, clock, store, view }),
+    serving: new ServingCertificates(view, store, clock),
+    clock,
+    log,
+    onOutcome: (outcome) => metrics.certificates.inc({ outcome }),
+  });
+  log.info('issues certificates', { port: server.port, endpoint: config.signingEndpoint });
+  return {
+    port: server.port,
+    async close() {
+      await server.close();
+      await client.close();
+    },
+  };
 }
 
 function conditionCounts(
@@ -164,6 +210,7 @@ async function run(config: Config, signal: AbortSignal): Promise<number> {
     metrics,
     isReady: () => operator.hasSynced,
   });
+  const signing = await startSigning(config, kubeConfig, operator, { log, metrics });
   const namespace = config.podNamespace ?? kubeConfig.namespace;
   log.info('started', { httpPort: http.port, namespaces: config.watchNamespaces, namespace });
   operator.start();
@@ -172,7 +219,7 @@ async function run(config: Config, signal: AbortSignal): Promise<number> {
     log.info(isStopped ? 'stopped' : 'the lease was lost: a new process begins clean');
     return isStopped ? 0 : 1;
   } finally {
-    await Promise.all([operator.stop(), http.close()]);
+    await Promise.all([operator.stop(), http.close(), signing?.close()]);
     await client.close();
   }
 }

@@ -54,6 +54,7 @@ const operator: Record<string, readonly string[]> = {
   kube: ['api'],
   photon: ['api'],
   observability: [],
+  authority: ['api', 'controller', 'kube', 'observability', 'resources', 'rollout'],
   cluster: ['*'],
 };
 

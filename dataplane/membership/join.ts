@@ -60,7 +60,9 @@ const retry = { initialMs: 250, maximumMs: 5_000 } as const;
 export async function joinCluster(options: JoinOptions): Promise<StoredCredentials> {
   const { addresses, token, nodeId, name, clock, signal } = options;
   const targets = addresses.map(addressOf);
-  const { privateKey, request } = await createRequest(options.privateKey);
+  const { privateKey, request } = await createRequest(
+    options.privateKey === undefined ? {} : { privateKey: options.privateKey },
+  );
   const message = joinMessage.encode({ token, nodeId, name, roles: options.roles, request });
   for (let attempt = 0; ; attempt += 1) {
     signal.throwIfAborted();

@@ -79,14 +79,28 @@ const randomSerial = (): string => {
   return Buffer.from(bytes).toString('hex');
 };
 
-/** A request for a certificate, with a new key or with one that is there (PKCS #8, PEM). */
-export async function createRequest(privateKey?: string): Promise<KeyAndRequest> {
+export interface RequestOptions {
+  /** PKCS #8, PEM: of a key that is there. */
+  readonly privateKey?: string;
+  /** To be named in the request, which an authority in Kubernetes wants. */
+  readonly identity?: NodeIdentity;
+}
+
+/** A request for a certificate, with a new key or with one that is there. */
+export async function createRequest({
+  privateKey,
+  identity,
+}: RequestOptions = {}): Promise<KeyAndRequest> {
   const keys = await (privateKey === undefined
     ? webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
     : importPair(privateKey));
   const request = await Pkcs10CertificateRequestGenerator.create({
     keys,
     signingAlgorithm: algorithm,
+    extensions:
+      identity === undefined
+        ? []
+        : [new SubjectAlternativeNameExtension([{ type: 'url', value: formatIdentity(identity) }])],
   });
   return { privateKey: await exportKey(keys.privateKey), request: request.toString('pem') };
 }

@@ -3,13 +3,14 @@
  * waits for them (kubectl wait, Flux, Argo CD, alerts). Reasons are added, never renamed.
  */
 
-/** Ready: this generation is fulfilled. Available: it serves. The last three are true when abnormal. */
+/** Ready: this generation is fulfilled. Available: it serves. The last four are true when abnormal. */
 const conditionTypes = Object.freeze([
   'Ready',
   'Available',
   'Reconciling',
   'Stalled',
   'Degraded',
+  'CertificatesExpiring',
 ] as const);
 
 export type ConditionType = (typeof conditionTypes)[number];
@@ -39,6 +40,8 @@ export const reasons = Object.freeze({
   dataMissing: 'DataMissing',
   /** A node has the data of another cluster. */
   wrongCluster: 'WrongCluster',
+  /** The Secret with the certificate authority is gone or damaged. */
+  authorityMissing: 'AuthorityMissing',
   /** The nodes run another version than the manifest names. */
   versionMismatch: 'VersionMismatch',
   /** The API server, or a webhook behind it, fails at a request again and again. */
@@ -56,6 +59,10 @@ export const reasons = Object.freeze({
   nodesUnknown: 'NodesUnknown',
   /** Not serving, or not as it should. */
   nodesUnhealthy: 'NodesUnhealthy',
+  certificatesValid: 'CertificatesValid',
+  /** A certificate of a node comes near its end, and is not renewed. */
+  certificateExpiring: 'CertificateExpiring',
+  authorityExpiring: 'AuthorityExpiring',
   /** A container used more memory than its limit. */
   outOfMemory: 'OutOfMemory',
   imageUnavailable: 'ImageUnavailable',

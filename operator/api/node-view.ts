@@ -27,6 +27,19 @@ export interface PodView {
   readonly incident?: string;
 }
 
+/** The certificate that a node shows to others, as it reports it. */
+export interface CertificateView {
+  /** The hash of the authority that signed it. */
+  readonly authority: string;
+  /** When it expires, in RFC 3339. */
+  readonly notAfter: string;
+  readonly lifetimeMs: number;
+  /** Until it expires; negative afterwards. */
+  readonly leftMs: number;
+  /** Why it was not renewed. */
+  readonly message?: string;
+}
+
 export interface NodeReport {
   readonly health?: string;
   readonly message?: string;
@@ -37,6 +50,9 @@ export interface NodeReport {
   /** That its data directory should have, and does not. */
   readonly missingId?: string;
   readonly isLogCorrupt: boolean;
+  readonly certificate?: CertificateView;
+  /** The hashes of the authorities that it trusts. */
+  readonly trusts?: readonly string[];
 }
 
 export interface NodeView {

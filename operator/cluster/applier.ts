@@ -152,7 +152,7 @@ export function isOwned(object: KubeObject, cluster: PhotonCluster): boolean {
 }
 
 /** Why an existing object must not be written; undefined when it may. */
-function refusalOf(
+export function refusalOf(
   existing: KubeObject,
   cluster: PhotonCluster,
 ): Exclude<Applied, { readonly type: 'ours' }> | undefined {

@@ -1,6 +1,6 @@
 /**
- * Looks at what is not watched, and wakes the clusters that it concerns: the Secret with the password,
- * of which the operator may read single ones by name and watch none; and the events about nodes that
+ * Looks at what is not watched, and wakes the clusters that it concerns: its Secrets, of
+ * which the operator may read single ones by name and watch none; and the events about nodes that
  * do not run.
  */
 import type { Clock } from '../controller/clock.ts';
@@ -9,7 +9,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/errors.ts';
 import { resources } from '../kube/object.ts';
 
-/** The Secret of a cluster as its last reconcile saw it. */
+/** A Secret of a cluster as its last reconcile saw it. */
 export interface SeenSecret {
   readonly namespace: string;
   readonly name: string;
@@ -26,7 +26,7 @@ export interface LookoutOptions {
   readonly wake: (key: string) => void;
 }
 
-/** A deleted password is noticed within this time. */
+/** A deleted Secret is noticed within this time. */
 const roundMs = 3_000;
 
 /** Between two reads: many clusters take longer, and do not crowd out the work. */
@@ -37,15 +37,18 @@ const unreadyRounds = 2;
 
 export class Lookout {
   readonly #options: LookoutOptions;
-  readonly #seen = new Map<string, SeenSecret>();
+  /** By the key of the cluster, then by the name of the Secret. */
+  readonly #seen = new Map<string, Map<string, SeenSecret>>();
 
   constructor(options: LookoutOptions) {
     this.#options = options;
   }
 
-  /** Notes what a reconcile has seen of the Secret of a cluster. */
+  /** Notes what a reconcile has seen of a Secret of a cluster. */
   saw(key: string, secret: SeenSecret): void {
-    this.#seen.set(key, secret);
+    const ofCluster = this.#seen.get(key) ?? new Map<string, SeenSecret>();
+    this.#seen.set(key, ofCluster);
+    ofCluster.set(secret.name, secret);
   }
 
   forget(key: string): void {
@@ -64,10 +67,12 @@ export class Lookout {
 
   async #lookAtSecrets(signal: AbortSignal): Promise<void> {
     const { clock, wake } = this.#options;
-    for (const [key, secret] of this.#seen) {
-      if (signal.aborted) return;
-      if (!(await this.#isSame(secret, signal))) wake(key);
-      await sleep(clock, gapMs, signal);
+    for (const [key, secrets] of this.#seen) {
+      for (const secret of secrets.values()) {
+        if (signal.aborted) return;
+        if (!(await this.#isSame(secret, signal))) wake(key);
+        await sleep(clock, gapMs, signal);
+      }
     }
   }
 

@@ -3,6 +3,7 @@
  * from the start, so that who takes over the lead can work at once; only the leader reconciles.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import type { SignerView } from '../authority/signer.ts';
 import type { Clock } from '../controller/clock.ts';
 import { Controller } from '../controller/controller.ts';
 import type { ReconcileObservation } from '../controller/controller.ts';
@@ -30,6 +31,8 @@ export interface OperatorOptions {
   readonly hash: Hash;
   /** What overlays may give to pods beyond the restricted pod security standard. */
   readonly allowedPrivileges?: readonly Privilege[];
+  /** Where nodes ask for certificates; undefined when this operator serves none. */
+  readonly signingEndpoint?: string | undefined;
   readonly newPassword: () => string;
   /** Empty: all namespaces. */
   readonly namespaces: readonly string[];
@@ -91,6 +94,14 @@ export class Operator {
     return this.#world.clusters.all();
   }
 
+  /** What the signing endpoint looks up: every replica has it, whoever leads. */
+  signerView(): SignerView {
+    return {
+      cluster: (at) => this.#world.clusters.get(keyOf(at)),
+      nodes: (cluster) => this.#world.nodes.ofCluster(cluster),
+    };
+  }
+
   /** Reconciles until the signal is aborted and all work under way has ended. */
   async lead(signal: AbortSignal): Promise<void> {
     const { client, clock, random, hash, newPassword, instance } = this.#options;
@@ -119,6 +130,7 @@ export class Operator {
       clock,
       hash,
       allowedPrivileges: new Set(this.#options.allowedPrivileges),
+      signingEndpoint: this.#options.signingEndpoint,
       newPassword,
       emit: recorder.emit.bind(recorder),
     };

@@ -63,6 +63,8 @@ describe('a reconcile, against a real control plane', function () {
     [resources.photonPools, (name) => `${name}-main`],
     [resources.photonNodes, (name) => `${name}-main-0-0`],
     [resources.secrets, (name) => `${name}-admin`],
+    [resources.secrets, (name) => `${name}-ca`],
+    [resources.configMaps, (name) => `${name}-ca`],
   ];
 
   before(async () => {
@@ -96,8 +98,10 @@ describe('a reconcile, against a real control plane', function () {
 
     await kubelet.setReady('whole-main-0-0', true);
     await conditionIs('whole', 'Available', 'True');
-    const waiting = said(await clusterOf('whole'), 'Ready');
-    expect(waiting?.message).to.contain('has not reported');
+    await eventually('Ready to say what is awaited', async () => {
+      const { message = '' } = said(await clusterOf('whole'), 'Ready') ?? {};
+      return message.includes('has not reported');
+    });
 
     await kubelet.report('whole-main-0-0');
     await conditionIs('whole', 'Ready', 'True');
@@ -211,7 +215,8 @@ describe('a reconcile, against a real control plane', function () {
       namespace,
       labelSelector: 'photondb.io/cluster=rolling',
     });
-    expect(maps.items.length).to.equal(1);
+    const names = maps.items.map(({ metadata }) => metadata.name);
+    expect(names.filter((name) => name.includes('-config-')).length).to.equal(1);
   });
 
   it('works on with a StatefulSet whose status is that of its predecessor', async () => {
@@ -259,7 +264,8 @@ describe('a reconcile, against a real control plane', function () {
         namespace,
         labelSelector: 'photondb.io/cluster=configured',
       });
-      return items.length === 1;
+      const names = items.map(({ metadata }) => metadata.name);
+      return names.filter((name) => name.includes('-config-')).length === 1;
     });
   });
 

@@ -9,6 +9,7 @@ import type { StatusWriter } from './status-writer.ts';
 import type { Step } from './steps.ts';
 import { carryOutAll } from './steps.ts';
 import type { Context, Task, Tools } from './task.ts';
+import { distributeTrust, provideAuthority } from './tasks/authority.ts';
 import { adoptClaims, guardClaims, reportUnusedClaims } from './tasks/claims.ts';
 import { clearUp } from './tasks/clear-up.ts';
 import { awaitFounding, guardFormation } from './tasks/formation.ts';
@@ -42,6 +43,8 @@ const beforePods: readonly Task[] = [
 const steps: readonly Step[] = [
   { task: checkManifest },
   { task: providePassword },
+  { task: provideAuthority },
+  { task: distributeTrust, needs: [provideAuthority] },
   { task: grantAccess },
   { task: declareNodes },
   { task: writeConfiguration },

@@ -58,6 +58,7 @@ export class StatusWriter {
       outcome,
       nodes,
       clusterId: clusterIdOf(context),
+      authority: context.authority?.facts,
       serviceFault: clientServiceFault(context),
       passwordSecret: context.password?.secret,
       unusedClaims: unusedClaims(context),

@@ -13,6 +13,7 @@ import { configMap } from '../resources/node-config.ts';
 import type { PodTemplate } from '../resources/pod-template.ts';
 import type { Privilege } from '../resources/privileges.ts';
 import { podTemplate } from '../resources/pod-template.ts';
+import type { AuthorityFacts } from '../status/certificates.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
 import type { Applied, Applier } from './applier.ts';
 import type { Lookout } from './lookout.ts';
@@ -33,9 +34,18 @@ export interface Tools {
   readonly hash: Hash;
   /** What overlays may give to pods beyond the restricted pod security standard. */
   readonly allowedPrivileges: ReadonlySet<Privilege>;
+  /** Where nodes ask for certificates; undefined when this operator serves none. */
+  readonly signingEndpoint?: string | undefined;
   /** A random password. */
   readonly newPassword: () => string;
   readonly emit: (event: EventInput) => void;
+}
+
+/** The authorities of a cluster, as its Secret has them now. */
+interface SeenAuthority {
+  /** Certificates of all that are trusted, PEM. */
+  readonly bundle: string;
+  readonly facts: AuthorityFacts;
 }
 
 /** One reconcile of one cluster, as its cache showed it at the start. */
@@ -46,6 +56,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Found by the task that looks after the password. */
   password?: { readonly secret: string; readonly version: string };
+  /** Found by the task that looks after the certificate authority. */
+  authority?: SeenAuthority;
 }
 
 export type Task = (context: Context) => Promise<TaskResult>;

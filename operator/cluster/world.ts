@@ -32,6 +32,10 @@ export interface StatefulSet extends KubeObject {
   };
 }
 
+interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
 export type VolumeClaim = KubeObject & Claim;
 
 /** A cache of any kind, for what concerns them all. */
@@ -50,7 +54,7 @@ export class World {
   readonly pods: Watched<RunningPod>;
   readonly statefulSets: Watched<StatefulSet>;
   readonly volumeClaims: Watched<VolumeClaim>;
-  readonly configMaps: Watched<KubeObject>;
+  readonly configMaps: Watched<ConfigMap>;
   readonly services: Watched<KubeObject & SeenService>;
   /** Every cache, for what concerns them all. */
   readonly caches: readonly Cache[];

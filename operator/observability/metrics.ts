@@ -11,6 +11,8 @@ export interface Metrics {
   /** Objects that a listing brought and the watch should have brought before. */
   readonly cacheMisses: Counter<'resource'>;
   readonly events: Counter<'outcome'>;
+  /** Certificates of nodes: issued, or why not. */
+  readonly certificates: Counter<'outcome'>;
   readonly isLeader: Gauge;
 }
 
@@ -75,6 +77,12 @@ export function createMetrics(): Metrics {
     events: new Counter({
       name: `${prefix}events_total`,
       help: 'Events for people, sent or dropped',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    certificates: new Counter({
+      name: `${prefix}certificates_total`,
+      help: 'Requests for certificates of nodes by what they came to',
       labelNames: ['outcome'],
       registers,
     }),

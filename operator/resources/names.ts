@@ -35,6 +35,16 @@ export function adminSecretName(cluster: string): string {
   return `${cluster}-admin`;
 }
 
+/** The Secret with the certificate authority of the nodes. */
+export function authoritySecretName(cluster: string): string {
+  return `${cluster}-ca`;
+}
+
+/** The ConfigMap with the certificates that nodes trust. */
+export function authorityConfigMapName(cluster: string): string {
+  return `${cluster}-ca`;
+}
+
 /** One object for each content, so that a pod never sees another configuration than its own. */
 export function configMapName(cluster: string, contentHash: string): string {
   return `${cluster}-config-${contentHash}`;

@@ -13,7 +13,8 @@ import { clusterLabels, nodeSelector, revisionAnnotation, zoneSelector } from '.
 import type { Zone } from './layout.ts';
 import type { Hash, Pool } from './manifest.ts';
 import { canonicalText } from './manifest.ts';
-import { nodeAccountName } from './names.ts';
+import { certificateAudience } from './certificates.ts';
+import { authorityConfigMapName, nodeAccountName } from './names.ts';
 import { nodeContainer, withOverlay } from './overlay.ts';
 import { adminPasswordPath, dataDirectory, nodePorts } from './node-config.ts';
 
@@ -107,7 +108,7 @@ function container(cluster: PhotonCluster, pool: Pool): V1Container {
   };
 }
 
-function volumes(facts: PodFacts): V1Volume[] {
+function volumes(cluster: string, facts: PodFacts): V1Volume[] {
   return [
     { name: 'config', configMap: { name: facts.configMapName } },
     {
@@ -119,6 +120,26 @@ function volumes(facts: PodFacts): V1Volume[] {
       projected: {
         sources: [
           { serviceAccountToken: { path: 'token', expirationSeconds: tokenSeconds } },
+          // Good for certificates alone: it is shown to the operator, and not to the API server.
+          {
+            serviceAccountToken: {
+              path: 'certificate-token',
+              audience: certificateAudience,
+              expirationSeconds: tokenSeconds,
+            },
+          },
+          // It changes while the pod runs, and a pod with a certificate starts without it.
+          {
+            configMap: {
+              name: authorityConfigMapName(cluster),
+              optional: true,
+              items: [
+                { key: 'ca.crt', path: 'cluster-ca.crt' },
+                { key: 'endpoint', path: 'certificate-endpoint' },
+                { key: 'server-name', path: 'certificate-server-name' },
+              ],
+            },
+          },
           { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
           {
             downwardAPI: {
@@ -194,7 +215,7 @@ function bareTemplate({ cluster, pool, zone }: Place, facts: PodFacts): BareTemp
         : { imagePullSecrets: pullSecrets.map((secret) => ({ name: secret })) }),
       ...placement(cluster, zone),
       containers: [container(cluster, pool)],
-      volumes: volumes(facts),
+      volumes: volumes(name, facts),
     },
   };
 }

@@ -60,8 +60,14 @@ describe('the pods of a pool', () => {
       path: 'token',
       expirationSeconds: 3600,
     });
-    expect(sources[1]?.configMap?.name).to.equal('kube-root-ca.crt');
-    expect(sources[2]?.downwardAPI?.items?.[0]?.path).to.equal('namespace');
+    expect(sources[1]?.serviceAccountToken).to.deep.equal({
+      path: 'certificate-token',
+      audience: 'photondb.io/certificates',
+      expirationSeconds: 3600,
+    });
+    expect(sources[2]?.configMap).to.include({ name: 'orders-ca', optional: true });
+    expect(sources[3]?.configMap?.name).to.equal('kube-root-ca.crt');
+    expect(sources[4]?.downwardAPI?.items?.[0]?.path).to.equal('namespace');
   });
 
   it('write to volumes alone: the data, and a temporary directory', () => {

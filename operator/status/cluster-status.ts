@@ -3,6 +3,7 @@ import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { PhotonPool } from '../api/generated/photon-pool.ts';
 import type { NodeView } from '../api/node-view.ts';
 import { isCurrent, reportsNow } from '../api/node-view.ts';
+import { certificatesStatus } from './certificates.ts';
 import type { Moment } from './conditions.ts';
 import { conditionsOf, firstConditions } from './conditions.ts';
 import type { Observed } from './verdicts.ts';
@@ -63,6 +64,7 @@ export function clusterStatus(
 ): ClusterStatus {
   const { nodes, clusterId, passwordSecret, unusedClaims = [] } = facts;
   const version = commonVersion(nodes);
+  const certificates = certificatesStatus(facts.authority, nodes, before.certificates);
   const current = nodes.filter(isCurrent).length;
   return {
     observedGeneration: moment.generation,
@@ -78,6 +80,7 @@ export function clusterStatus(
       return { name, ...counters(ofPool), revision: ofPool[0]?.wantedRevision ?? '' };
     }),
     ...(clusterId === undefined ? {} : { clusterId }),
+    ...(certificates === undefined ? {} : { certificates }),
     ...(passwordSecret === undefined ? {} : { passwordSecret }),
     ...membersOf(nodes),
     ...(unusedClaims.length === 0 ? {} : { unusedClaims: unusedClaims.slice(0, namesMax) }),

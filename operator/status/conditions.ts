@@ -64,6 +64,7 @@ export function firstConditions(moment: Moment, before: readonly Condition[]): C
   const kept: Partial<Record<ConditionType, Verdict>> = {
     Available: { status: 'Unknown', reason, message },
     Degraded: { status: 'Unknown', reason, message },
+    CertificatesExpiring: { status: 'Unknown', reason, message },
   };
   const fresh = Object.entries(first).map(([type, verdict]) =>
     condition(type as ConditionType, verdict, moment, before),

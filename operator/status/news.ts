@@ -25,6 +25,7 @@ const told: Readonly<Record<string, News['type']>> = {
   Ready: 'Normal',
   Stalled: 'Warning',
   Degraded: 'Warning',
+  CertificatesExpiring: 'Warning',
 };
 
 /**

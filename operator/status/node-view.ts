@@ -1,5 +1,5 @@
 /** Raw objects as the views that decisions are made on. Pure. */
-import type { NodeReport, NodeView, PodView, Trouble } from '../api/node-view.ts';
+import type { CertificateView, NodeReport, NodeView, PodView, Trouble } from '../api/node-view.ts';
 import type { PhotonNode } from '../api/generated/photon-node.ts';
 import { memoryIncident } from './container-trouble.ts';
 import type { ElapsedMs, Evidence, Pod } from './observed.ts';
@@ -24,9 +24,33 @@ function podView(facts: PodFacts, names: Conventions): PodView {
   };
 }
 
-function reportOf({ status }: PhotonNode): NodeReport | undefined {
-  if (status === undefined) return undefined;
-  const { health, message, version, revision, id, missingId, wal } = status;
+type Status = NonNullable<PhotonNode['status']>;
+
+/** Undefined when a part is missing: a pod wrote it, and only the schema has looked at it. */
+function certificateOf({ status }: PhotonNode, elapsedMs: ElapsedMs): CertificateView | undefined {
+  const { authority, notBefore, notAfter, message } = status?.certificate ?? {};
+  if (authority === undefined || notBefore === undefined || notAfter === undefined) {
+    return undefined;
+  }
+  return {
+    authority,
+    notAfter,
+    lifetimeMs: elapsedMs(notBefore) - elapsedMs(notAfter),
+    leftMs: -elapsedMs(notAfter),
+    ...(message === undefined ? {} : { message }),
+  };
+}
+
+function reportOf(node: PhotonNode, elapsedMs: ElapsedMs): NodeReport | undefined {
+  const { status } = node;
+  const certificate = certificateOf(node, elapsedMs);
+  return status === undefined ? undefined : reportFrom(status, certificate);
+}
+
+function reportFrom(
+  { health, message, version, revision, id, missingId, wal, authorities }: Status,
+  certificate: CertificateView | undefined,
+): NodeReport {
   return {
     ...(health === undefined ? {} : { health }),
     ...(message === undefined ? {} : { message }),
@@ -35,6 +59,8 @@ function reportOf({ status }: PhotonNode): NodeReport | undefined {
     ...(id === undefined ? {} : { id }),
     ...(missingId === undefined ? {} : { missingId }),
     isLogCorrupt: wal?.state === 'Corrupt',
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(authorities === undefined ? {} : { trusts: authorities }),
   };
 }
 
@@ -74,7 +100,7 @@ export function nodeView(
   elapsedMs: ElapsedMs,
 ): NodeView {
   const { pod, node, evidence = { events: [] }, ...plain } = objects;
-  const report = node === undefined ? undefined : reportOf(node);
+  const report = node === undefined ? undefined : reportOf(node, elapsedMs);
   const facts =
     pod === undefined
       ? undefined

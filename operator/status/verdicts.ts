@@ -6,6 +6,8 @@
 import type { ConditionType, Reason } from '../api/conditions.ts';
 import { reasons } from '../api/conditions.ts';
 import type { NodeView, Trouble } from '../api/node-view.ts';
+import type { AuthorityFacts } from './certificates.ts';
+import { certificatesVerdict } from './certificates.ts';
 import { isCurrent, isOutdated, reportsNow } from '../api/node-view.ts';
 
 /** What a reconcile came to. */
@@ -21,6 +23,8 @@ export interface Observed {
   readonly nodes: readonly NodeView[];
   /** Why clients do not reach the nodes by their Service; undefined when they do. */
   readonly serviceFault?: string | undefined;
+  /** The certificate authorities; undefined when they cannot be read. */
+  readonly authority?: AuthorityFacts | undefined;
 }
 
 export interface Verdict {
@@ -192,7 +196,7 @@ function degraded(nodes: readonly NodeView[]): Verdict {
 }
 
 export function verdicts(observed: Observed): Readonly<Record<ConditionType, Verdict>> {
-  const { nodes, serviceFault } = observed;
+  const { nodes, serviceFault, authority } = observed;
   const judgement = judge(observed);
   return {
     Ready: ready(judgement, nodes),
@@ -200,5 +204,6 @@ export function verdicts(observed: Observed): Readonly<Record<ConditionType, Ver
     Reconciling: reconciling(judgement),
     Stalled: stalled(judgement),
     Degraded: degraded(nodes),
+    CertificatesExpiring: certificatesVerdict(authority, nodes),
   };
 }

@@ -21,6 +21,8 @@ const deadlineMs = 45_000;
 
 /** Granted, and not asked for in a quiet run: each with the reason why it has to be there. */
 const seldom: Readonly<Record<string, string>> = {
+  'create authentication.k8s.io/tokenreviews': 'when a node asks for a certificate',
+  'patch core/secrets': 'when a certificate authority is replaced',
   'patch photondb.io/photonpools/status': 'when the counters of a pool change',
   'update photondb.io/photonclusters/finalizers': 'asked by an admission plug-in, not by a request',
   'update photondb.io/photonpools/finalizers': 'asked by an admission plug-in, not by a request',
@@ -61,6 +63,7 @@ spec:
 
 /** What has to be there when the operator has gone through all of its tasks once. */
 const made = words`statefulset/orders-main-0 service/orders service/orders-nodes secret/orders-admin
+  secret/orders-ca configmap/orders-ca
   serviceaccount/orders-node role/orders-node rolebinding/orders-node poddisruptionbudget/orders networkpolicy/orders
   photonpool/orders-main photonnode/orders-main-0-0`;
 
@@ -188,7 +191,7 @@ describe('the permissions of the operator', function () {
 
   it('reach no further than the Secrets of the list', async () => {
     const upgrade = words`upgrade photondb-operator ${chartFolder('photondb-operator')}`;
-    const names = words`--set rbac.secretNames={orders-admin}`;
+    const names = words`--set rbac.secretNames={orders-admin,orders-ca}`;
     await plane.mustHelm(words`${upgrade} --namespace photondb-system ${names}`);
     const account = '--as=system:serviceaccount:photondb-system:photondb-operator';
     const may = async (name: string): Promise<string> => {
@@ -212,6 +215,8 @@ describe('the permissions of the operator', function () {
     const refused = [
       words`list secrets --all-namespaces`,
       words`update secrets --namespace db`,
+      words`delete secrets --namespace db`,
+      words`create subjectaccessreviews`,
       words`watch secrets --namespace db`,
       words`get pods --namespace db`,
       words`delete serviceaccounts --namespace db`,

@@ -35,20 +35,21 @@ docs/internals/operator.md says which.
 - apiGroups: [""]
   resources: [serviceaccounts]
   verbs: [get, list, watch, create, patch]
-# No list and no watch: the operator reads the Secrets that a cluster names, and no others.
+# No list and no watch: the operator reads the Secrets that a cluster names, and no others. patch: a
+# certificate authority that is replaced.
 {{- with .Values.rbac.secretNames }}
 - apiGroups: [""]
   resources: [secrets]
   resourceNames:
     {{- toYaml . | nindent 4 }}
-  verbs: [get]
+  verbs: [get, patch]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create]
 {{- else }}
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create]
+  verbs: [get, create, patch]
 {{- end }}
 # create: the pod that tries a new image before the one that serves is replaced.
 - apiGroups: [""]

@@ -6,7 +6,7 @@ import { keyOf } from '../../controller/object.ts';
 import type { KubeObject, Resource } from '../../kube/object.ts';
 import { resources } from '../../kube/object.ts';
 import { wantedNodes, zonesOf } from '../../resources/layout.ts';
-import { poolObjectName, statefulSetName } from '../../resources/names.ts';
+import { authorityConfigMapName, poolObjectName, statefulSetName } from '../../resources/names.ts';
 import { configMap } from '../../resources/node-config.ts';
 import { isOwned } from '../applier.ts';
 import type { Context } from '../task.ts';
@@ -36,6 +36,7 @@ export async function clearUp(context: Context): Promise<TaskResult> {
   const pods = world.pods.ofCluster(cluster);
   const configurations = new Set([
     configMap(cluster, hash).metadata.name,
+    authorityConfigMapName(cluster.metadata.name),
     ...pods.flatMap(({ spec }) => spec?.volumes?.map((volume) => volume.configMap?.name) ?? []),
   ]);
   await removeAllBut(context, resources.configMaps, world.configMaps.ofCluster(cluster), (name) =>

@@ -33,6 +33,8 @@ export async function declareNodes(context: Context): Promise<TaskResult> {
   const { cluster, tools } = context;
   const { namespace = '' } = cluster.metadata;
   const { recorded, founder } = observeFormation(context);
+  // While the authority cannot be read, nodes go on with what they trust.
+  const trusted = context.authority?.facts.authorities.map(({ hash }) => hash);
   return applyAll(context, [
     ...cluster.spec.pools.map(
       (pool) => [resources.photonPools, photonPool(cluster, pool)] as const,
@@ -45,6 +47,7 @@ export async function declareNodes(context: Context): Promise<TaskResult> {
         acceptedLosses: acceptedLosses(cluster),
         clusterId: recorded,
         isFounder: founder === node.name,
+        authorities: trusted ?? found?.spec.authorities ?? [],
       };
       return [resources.photonNodes, photonNode(cluster, node, history)] as const;
     }),

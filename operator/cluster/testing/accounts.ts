@@ -8,27 +8,37 @@ export interface Account {
   readonly account: string;
   /** The pod that the token is bound to; a token without one belongs to no pod. */
   readonly pod?: string;
+  readonly audience?: string;
 }
 
-export async function clientOfAccount(
+/** A token as the kubelet projects it into a pod; without an audience it is for the API server. */
+export async function tokenOfAccount(
   admin: KubeClient,
-  { namespace, account, pod }: Account,
-): Promise<KubeClient> {
+  { namespace, account, pod, audience }: Account,
+): Promise<string> {
   const bound =
     pod === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod } };
   const request = {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
-    spec: { expirationSeconds: 600, ...bound },
+    spec: {
+      expirationSeconds: 600,
+      ...(audience === undefined ? {} : { audiences: [audience] }),
+      ...bound,
+    },
   };
   const name = { namespace, name: account };
   const at = { resource: resources.serviceAccounts, name, subresource: 'token' };
   const answer = (await admin.createSubresource(at, request)) as {
     readonly status: { readonly token: string };
   };
+  return answer.status.token;
+}
+
+export async function clientOfAccount(admin: KubeClient, account: Account): Promise<KubeClient> {
+  const token = await tokenOfAccount(admin, account);
   const config = await controlPlaneConfig();
   const { ca } = await config.credentials();
-  const { token } = answer.status;
   const credentials = async (): Promise<{ token: string; ca?: string }> => ({
     token,
     ...(ca === undefined ? {} : { ca }),

@@ -70,6 +70,7 @@ class DyingClient extends KubeClient {
 }
 
 export interface RunningOperator {
+  readonly operator: Operator;
   readonly client: DyingClient;
   readonly observations: readonly ReconcileObservation[];
   /** Ends as a process does: nothing of it goes on. */
@@ -92,6 +93,7 @@ export async function startOperator(
     newPassword: () => randomBytes(18).toString('base64url'),
     namespaces: [namespace],
     allowedPrivileges,
+    signingEndpoint: 'https://signing.test:8443',
     instance: 'test',
     onReconcile: (observation) => observations.push(observation),
     onCache: () => undefined,
@@ -102,6 +104,7 @@ export async function startOperator(
   operator.start();
   const leading = operator.lead(stopper.signal);
   return {
+    operator,
     client,
     observations,
     async stop() {
