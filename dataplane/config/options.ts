@@ -148,6 +148,19 @@ export const options = {
     minimum: 1,
     maximum: 65_535,
   },
+  'query-workers': {
+    type: 'string',
+    default: '0',
+    doc: 'Processes that serve drivers and run queries beside the one that has the data: a number, or `auto` for one less than the cores, at least 1. With 0 queries run in the process that has the data, and can stop it.',
+    form: { pattern: '^(auto|[0-9]|[1-9][0-9])$', words: '`auto` or a number of at most 99' },
+  },
+  'query-worker-mib': {
+    type: 'integer',
+    default: 1_024,
+    doc: 'MiB of memory of each query worker; one that uses more is replaced, and its clients lose their connections.',
+    minimum: 192,
+    maximum: 1_048_576,
+  },
   revision: {
     type: 'string',
     default: '',

@@ -46,6 +46,11 @@ export class RunningQueries {
     });
   }
 
+  /** The terms of those that run for the longest time. */
+  longest(count: number): readonly unknown[] {
+    return [...this.#entries].slice(0, count).map(({ query }) => query.term);
+  }
+
   /** Whether such a query runs. */
   cancel(id: string, reason: Error): boolean {
     const found = [...this.#entries].find((entry) => entry.id === id);

@@ -26,7 +26,7 @@ export interface Drivers {
   cancelQuery(id: string): Promise<boolean>;
 }
 
-const noFigures = (): DriverFigures => ({
+export const noFigures = (): DriverFigures => ({
   connections: 0,
   running: 0,
   openCursors: 0,
@@ -34,16 +34,16 @@ const noFigures = (): DriverFigures => ({
   counters: noCounts(),
 });
 
-const figuresOf = (server: DriverServer): DriverFigures => {
+export const figuresOf = (server: DriverServer): DriverFigures => {
   const { connections, running, openCursors, queuedBytes, counters } = server;
   return { connections, running, openCursors, queuedBytes, counters };
 };
 
-const queriesOf = (server: DriverServer): RunningQuery[] =>
+export const queriesOf = (server: DriverServer): RunningQuery[] =>
   server.queries.list().map(({ term, ...query }) => ({ ...query, text: termText(term) }));
 
 /** Ends a query as the table `jobs` does. */
-function cancelIn(server: DriverServer, id: string): boolean {
+export function cancelIn(server: DriverServer, id: string): boolean {
   const words = 'Query terminated by the `rethinkdb.jobs` table.';
   return server.queries.cancel(id, new RuntimeError(errorType.opIndeterminate, words, []));
 }

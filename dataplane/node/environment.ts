@@ -9,7 +9,7 @@ import { databaseByName, tableByName, tablesOf } from '../metadata/lookup.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type {
   Catalog,
-  Environment,
+  NodeEnvironment,
   Refusal,
   TableAccess,
   TableInfo,
@@ -26,7 +26,7 @@ import { TableScan } from '../shard/scan.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import type { DiskGate, WriteKind } from './disk-gate.ts';
 
-export interface EnvironmentParts extends Pick<Environment, 'server' | 'report'> {
+export interface EnvironmentParts extends Pick<NodeEnvironment, 'server' | 'report'> {
   readonly database: Database;
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly clock: Clock;
@@ -34,7 +34,7 @@ export interface EnvironmentParts extends Pick<Environment, 'server' | 'report'>
 }
 
 /** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
-export function createEnvironment(parts: EnvironmentParts): Environment {
+export function createEnvironment(parts: EnvironmentParts): NodeEnvironment {
   const { database, disk, clock, chance, server, report } = parts;
   /** Before everything that makes the data grow, and before what needs some room to make more. */
   const requireRoom = (kind: WriteKind = 'write'): void => {
@@ -53,7 +53,7 @@ export function createEnvironment(parts: EnvironmentParts): Environment {
   };
 }
 
-function infoOf(database: Database, table: TableRecord): TableInfo {
+export function infoOf(database: Database, table: TableRecord): TableInfo {
   const home = database.state.databases[table.databaseId];
   return {
     ...table,

@@ -24,6 +24,13 @@ const sentences: Readonly<Record<string, (option: string) => string>> = {
   ENOTFOUND: () => 'this name leads to no address: choose another with --bind',
 };
 
+export function listenErrorOf(error: unknown, at: Place): ListenError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return new ListenError(
+    `The port ${at.port} for ${at.what} at ${at.host} cannot be used: ${sentences[code]?.(at.option) ?? message}.`,
+  );
+}
+
 export async function listen(server: Server | HttpServer, at: Place): Promise<string> {
   const attempt = async (host: string): Promise<void> => {
     server.listen({ host, port: at.port });
@@ -36,10 +43,7 @@ export async function listen(server: Server | HttpServer, at: Place): Promise<st
       return attempt('0.0.0.0');
     });
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    throw new ListenError(
-      `The port ${at.port} for ${at.what} at ${at.host} cannot be used: ${sentences[code]?.(at.option) ?? message}.`,
-    );
+    throw listenErrorOf(error, at);
   }
   // From now on it is about a client that could not be accepted: without a listener it would end the process.
   server.on('error', () => undefined);

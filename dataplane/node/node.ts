@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { LogHistory } from '../observability/log-history.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import type { NodeReport } from '../query/node-report.ts';
@@ -9,6 +10,7 @@ import { DataService } from './data-service.ts';
 import { DiskGate } from './disk-gate.ts';
 import { diskUsage } from './disk-usage.ts';
 import { DriverService } from './driver-service.ts';
+import type { DriverServiceParts } from './driver-service.ts';
 import { healthService } from './health-service.ts';
 import { kubernetesStatusService } from './kubernetes-status.ts';
 import { createExpiry, expiryService, passwordWatchService, scrubService } from './maintenance.ts';
@@ -19,6 +21,7 @@ import { nodeReport } from './report.ts';
 import { Services } from './services.ts';
 import { WebService } from './web-service.ts';
 import { webStatus } from './web-status.ts';
+import { WorkerDriverService } from './workers/worker-service.ts';
 
 /** Where a node serves, and the line that says so. */
 interface Ready {
@@ -37,7 +40,7 @@ export class Node {
   readonly #data: DataService;
   readonly #disk: DiskGate;
   readonly #expiry: Expiry;
-  readonly #drivers: DriverService;
+  readonly #drivers: DriverService | WorkerDriverService;
   readonly #web: WebService;
   readonly #services: Services;
   /** Resolves with the reason when the node cannot go on. */
@@ -58,7 +61,7 @@ export class Node {
     const logins = new LoginGuard(clock);
     const report = (): NodeReport => this.#report();
     const disk = this.#disk;
-    this.#drivers = new DriverService(context, { data, disk, passwords, logins, report });
+    this.#drivers = createDriverService(context, { data, disk, passwords, logins, report });
     const status = () => webStatus(context, data.opened, this.#drivers.drivers);
     this.#web = new WebService(context, { passwords, logins, status });
     const started = this.#started.promise;
@@ -135,6 +138,17 @@ export class Node {
       web: () => this.#web.tcp,
     });
   }
+}
+
+function createDriverService(
+  context: NodeContext,
+  parts: DriverServiceParts,
+): DriverService | WorkerDriverService {
+  const { 'query-workers': wanted } = context.config;
+  const count = wanted === 'auto' ? Math.max(1, availableParallelism() - 1) : Number(wanted);
+  return count === 0
+    ? new DriverService(context, parts)
+    : new WorkerDriverService(context, parts, count);
 }
 
 function createContext(

@@ -4,7 +4,7 @@ import { noScope } from './scope.ts';
 import type { Context } from './compiled.ts';
 import { StreamCursor } from './cursor.ts';
 import type { GlobalOptions, Outcome, QueryEngine, QueryOrigin } from './engine.ts';
-import type { Environment } from './environment.ts';
+import type { Environment, NodeEnvironment } from './environment.ts';
 import { logic, spoken } from './failure.ts';
 import { compileFunction } from './function-term.ts';
 import { queryOptions, secondsOf } from './global-options.ts';
@@ -43,12 +43,20 @@ interface Shared {
 
 /** Queries to answers: compiles, evaluates, and hands out sequences batch by batch. */
 export function createQueryEngine(
-  world: Environment,
+  environment: NodeEnvironment,
   limits: QueryLimits = queryLimits,
 ): QueryEngine {
+  return createEngine(withSystemDatabase(environment), limits);
+}
+
+/** Over an environment that has the system database already. */
+export function createEngine(environment: Environment, limits: QueryLimits): QueryEngine {
   const shared: Shared = {
-    environment: withSystemDatabase(world),
-    scheduler: new Scheduler({ now: () => limits.clock.now(), nextTurn: () => world.pause() }),
+    environment,
+    scheduler: new Scheduler({
+      now: () => limits.clock.now(),
+      nextTurn: () => environment.pause(),
+    }),
     budget: new MemoryBudget(limits),
     limits,
   };

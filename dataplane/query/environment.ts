@@ -19,6 +19,10 @@ export interface Environment {
   /** Uniform in [0, 1). */
   random(): number;
   readonly server: { readonly id: string; readonly name: string };
+}
+
+/** That of a node, whose system tables are made from what it reports. */
+export interface NodeEnvironment extends Environment {
   readonly report: NodeReport;
 }
 

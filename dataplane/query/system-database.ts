@@ -1,4 +1,12 @@
-import type { Catalog, DatabaseInfo, Environment, Refusal, TableInfo } from './environment.ts';
+import type {
+  Catalog,
+  DatabaseInfo,
+  Environment,
+  NodeEnvironment,
+  Refusal,
+  TableAccess,
+  TableInfo,
+} from './environment.ts';
 import { opFailed } from './failure.ts';
 import { issuesTable, jobsTable, logsTable } from './system/activity.ts';
 import { databaseConfigTable, systemName } from './system/database-config.ts';
@@ -57,14 +65,9 @@ const homeOf = (table: SystemTable): Home => ({
   },
 });
 
-export function withSystemDatabase(environment: Environment): Environment {
+export function withSystemDatabase(environment: NodeEnvironment): Environment {
   const homes = [...readFromNode, scratchTable()].map(homeOf);
-  const views = new Map(
-    homes.flatMap((home) => [
-      [home.info.id, { home, isUuid: false }],
-      [`${home.info.id}${uuidSuffix}`, { home, isUuid: true }],
-    ]),
-  );
+  const views = viewsOf(homes);
   const turn = exclusive();
   const systemTable: Environment['table'] = (id) => {
     const found = views.get(id);
@@ -73,6 +76,39 @@ export function withSystemDatabase(environment: Environment): Environment {
     const view = { environment, identifiers: isUuid ? 'uuid' : 'name' } as const;
     return systemAccess(home.table, { view, turn });
   };
+  return withSystemTables(environment, homes, systemTable);
+}
+
+/** The same for an engine whose system tables another process makes: `systemTable` reaches them. */
+export function withRemoteSystemDatabase(
+  environment: Environment,
+  systemTable: (id: string) => TableAccess,
+): Environment {
+  const homes = [...readFromNode, scratchTable()].map(homeOf);
+  const views = viewsOf(homes);
+  return withSystemTables(environment, homes, (id) =>
+    views.has(id) ? systemTable(id) : undefined,
+  );
+}
+
+interface TableView {
+  readonly home: Home;
+  readonly isUuid: boolean;
+}
+
+const viewsOf = (homes: readonly Home[]): ReadonlyMap<string, TableView> =>
+  new Map(
+    homes.flatMap((home): [string, TableView][] => [
+      [home.info.id, { home, isUuid: false }],
+      [`${home.info.id}${uuidSuffix}`, { home, isUuid: true }],
+    ]),
+  );
+
+function withSystemTables(
+  environment: Environment,
+  homes: readonly Home[],
+  systemTable: Environment['table'],
+): Environment {
   return {
     catalog: systemCatalog(environment.catalog, homes),
     table: (id) => systemTable(id) ?? environment.table(id),
@@ -81,7 +117,6 @@ export function withSystemDatabase(environment: Environment): Environment {
     uuid: () => environment.uuid(),
     random: () => environment.random(),
     server: environment.server,
-    report: environment.report,
   };
 }
 

@@ -44,6 +44,7 @@ export interface QueryWorkerOptions {
   readonly welcome: () => unknown;
   /** Asks the worker how it is; it answers in every turn of its event loop. */
   readonly question: unknown;
+  readonly reported: (worker: QueryWorker, answer: unknown) => void;
 }
 
 export class QueryWorker {
@@ -134,6 +135,7 @@ export class QueryWorker {
     try {
       this.#lastReport = await this.channel.request(this.#options.question);
       this.#watch.heard();
+      this.#options.reported(this, this.#lastReport);
     } catch {
       // Not heard: the watch finds out.
     }

@@ -37,6 +37,7 @@ function supervise(welcome = 'hello', silentMsMax = 60_000): Supervised {
     serviceOf: () => ({ serve: () => null, noticed: () => undefined, ended: () => undefined }),
     welcome: () => welcome,
     question: 'how',
+    reported: () => undefined,
     served: (worker, isFirst) => void (isFirst || wake(worker)),
     lost: (end) => void ends.push(end),
   });

@@ -35,6 +35,11 @@ export class Supervisor {
     this.#options = options;
   }
 
+  /** With those that do not serve yet. */
+  get all(): readonly QueryWorker[] {
+    return [...this.#workers].filter(({ channel }) => channel.isOpen);
+  }
+
   /** Those that serve. */
   get workers(): readonly QueryWorker[] {
     return [...this.#workers].filter(({ isServing }) => isServing);

@@ -1,5 +1,5 @@
 import type { Datum } from '../../datum/datum.ts';
-import type { Environment } from '../environment.ts';
+import type { NodeEnvironment } from '../environment.ts';
 import type { Identifiers } from '../terms/table-report.ts';
 
 /** A table of the database `rethinkdb`: its rows are made when they are read. */
@@ -16,7 +16,7 @@ export interface SystemTable {
 }
 
 export interface SystemView {
-  readonly environment: Environment;
+  readonly environment: NodeEnvironment;
   /** How rows name databases, tables and servers. */
   readonly identifiers: Identifiers;
 }

@@ -1,0 +1,150 @@
+import type { Logger } from '../../observability/logger.ts';
+import type { Catalog } from '../../query/environment.ts';
+import type { ServedRequest } from '../../workers/channel.ts';
+import { ChannelFrameError } from '../../workers/errors.ts';
+import type { QueryWorker, WorkerService } from '../../workers/query-worker.ts';
+import type { CoreLogins } from './core-logins.ts';
+import { CoreTables } from './core-tables.ts';
+import type { CoreTablesOptions } from './core-tables.ts';
+import { Fields } from './fields.ts';
+import { catalogChanges } from './remote-catalog.ts';
+
+/** What the core does for one query worker. Bad messages of it are refused, whatever they hold. */
+export interface CoreServiceOptions {
+  readonly worker: QueryWorker;
+  readonly tables: CoreTablesOptions['table'];
+  readonly catalog: Catalog;
+  readonly logins: CoreLogins;
+  readonly logger: Logger;
+  readonly places: ConnectionPlaces;
+  /** Resolves when all query workers know the catalogue as it is now. */
+  readonly publish: () => Promise<void>;
+}
+
+/** The connections that there may be, counted over all workers. */
+export class ConnectionPlaces {
+  readonly #max: number;
+  #taken = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  enter(): boolean {
+    if (this.#taken >= this.#max) return false;
+    this.#taken += 1;
+    return true;
+  }
+
+  left(count: number): void {
+    this.#taken -= count;
+  }
+}
+
+const levels = ['error', 'warn', 'info', 'debug'] as const;
+
+type Request = (fields: Fields, request: ServedRequest) => unknown;
+
+export class CoreService implements WorkerService {
+  readonly #options: CoreServiceOptions;
+  readonly #tables: CoreTables;
+  readonly #requests: Readonly<Record<string, Request>>;
+  #connections = 0;
+
+  constructor(options: CoreServiceOptions) {
+    this.#options = options;
+    const { logins, worker } = options;
+    const tables = new CoreTables({ table: options.tables, channel: () => worker.channel });
+    this.#tables = tables;
+    this.#requests = {
+      get: (fields, request) => tables.get(fields, request),
+      scan: (fields, request) => tables.scan(fields, request),
+      next: (fields, request) => tables.next(fields, request),
+      edit: (fields, request) => this.#edit(fields, request),
+      count: (fields) => tables.count(fields),
+      sync: (fields) => tables.sync(fields),
+      change: (fields) => this.#change(fields),
+      ready: (fields, request) => this.#ready(fields, request),
+      refresh: () => options.publish(),
+      enter: () => this.#enter(),
+      verifier: (fields) => logins.verifier(fields),
+      proof: (fields) => logins.proof(fields),
+      key: (fields) => logins.key(fields),
+      waitMs: (fields) => logins.waitMs(fields),
+      settle: (fields) => logins.settle(fields),
+    };
+  }
+
+  serve(body: unknown, request: ServedRequest): unknown {
+    const fields = new Fields(body);
+    const name = fields.text();
+    const answer = Object.hasOwn(this.#requests, name) ? this.#requests[name] : undefined;
+    if (answer !== undefined) return answer(fields, request);
+    throw new ChannelFrameError('A query worker asks for something that there is not.');
+  }
+
+  noticed(body: unknown): void {
+    const fields = new Fields(body);
+    switch (fields.text()) {
+      case 'left':
+        return this.#left();
+      case 'close':
+        return this.#tables.close(fields);
+      case 'log':
+        return this.#log(fields);
+      default:
+        throw new ChannelFrameError('A query worker says something that there is not.');
+    }
+  }
+
+  ended(): void {
+    this.#tables.ended();
+    this.#options.places.left(this.#connections);
+    this.#connections = 0;
+  }
+
+  async #edit(fields: Fields, request: ServedRequest): Promise<unknown> {
+    const table = fields.text();
+    const outcomes = await this.#tables.edit(table, fields, request);
+    // Rows of system tables are the catalogue.
+    if (this.#options.catalog.tableById(table) === undefined) await this.#options.publish();
+    return outcomes;
+  }
+
+  async #change(fields: Fields): Promise<unknown> {
+    const name = fields.oneOf(catalogChanges);
+    // Names and settings were checked by the query engine of the worker; existence is decided by the catalogue.
+    const change = this.#options.catalog[name] as (...args: unknown[]) => Promise<unknown>;
+    const answer = await change(...fields.array());
+    await this.#options.publish();
+    return answer;
+  }
+
+  async #ready(fields: Fields, request: ServedRequest): Promise<null> {
+    const id = fields.text();
+    const names = fields.optional((all) => all.array().map(String));
+    await this.#options.catalog.ready(id, names, request.signal);
+    await this.#options.publish();
+    return null;
+  }
+
+  #enter(): boolean {
+    const isAdmitted = this.#options.places.enter();
+    if (isAdmitted) this.#connections += 1;
+    return isAdmitted;
+  }
+
+  #left(): void {
+    if (this.#connections === 0) throw new ChannelFrameError('More connections end than began.');
+    this.#connections -= 1;
+    this.#options.places.left(1);
+  }
+
+  #log(fields: Fields): void {
+    const level = fields.oneOf(levels);
+    const message = fields.text();
+    const more = fields.any();
+    const isObject = typeof more === 'object' && more !== null;
+    this.#options.logger[level](message, isObject ? more : undefined);
+  }
+}

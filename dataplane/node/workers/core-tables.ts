@@ -1,0 +1,161 @@
+import { canonicalText, parseText } from '../../datum/text.ts';
+import type { Datum } from '../../datum/datum.ts';
+import type { Edit, EditOutcome, Environment, TableAccess } from '../../query/environment.ts';
+import { errorType, RuntimeError } from '../../query/errors.ts';
+import type { BatchSource, IndexRow, Row } from '../../wire/table-access.ts';
+import type { Channel, ServedRequest } from '../../workers/channel.ts';
+import { errorOf, failureOf } from './failures.ts';
+import { Fields } from './fields.ts';
+
+/** The tables of the node as one query worker reaches them. What is kept for it ends with it. */
+type Scan = BatchSource<Row | IndexRow>;
+
+/** Scans that a worker may hold open: cursors of all its connections, and what their queries read. */
+const scansMax = 65_536;
+
+export interface CoreTablesOptions {
+  readonly table: Environment['table'];
+  readonly channel: () => Channel;
+}
+
+export class CoreTables {
+  readonly #options: CoreTablesOptions;
+  readonly #scans = new Map<number, Scan>();
+  #nextScan = 1;
+
+  constructor(options: CoreTablesOptions) {
+    this.#options = options;
+  }
+
+  get(fields: Fields, request: ServedRequest): unknown {
+    const table = this.#open(fields.text());
+    const row = table.get(fields.bytes(), request);
+    return row instanceof Promise ? row.then(textOf) : textOf(row);
+  }
+
+  count(fields: Fields): Promise<number> {
+    return this.#open(fields.text()).count();
+  }
+
+  sync(fields: Fields): Promise<void> {
+    return this.#open(fields.text()).sync();
+  }
+
+  async scan(fields: Fields, request: ServedRequest): Promise<unknown> {
+    const table = this.#open(fields.text());
+    const index = fields.optional((all) => all.text());
+    const start = fields.optional((all) => all.bytes());
+    const end = fields.optional((all) => all.bytes());
+    const order = fields.oneOf(['ascending', 'descending'] as const);
+    const range = {
+      ...(start === undefined ? {} : { start }),
+      ...(end === undefined ? {} : { end }),
+    };
+    if (this.#scans.size >= scansMax) {
+      const words = `Too many scans are open on this server (${scansMax}).`;
+      throw new RuntimeError(errorType.resourceLimit, words, []);
+    }
+    const scan: Scan =
+      index === undefined ? table.scan(range, order) : table.scanIndex(index, range, order);
+    const id = this.#nextScan;
+    this.#nextScan += 1;
+    this.#scans.set(id, scan);
+    return this.#batch(id, scan, fields, request);
+  }
+
+  async next(fields: Fields, request: ServedRequest): Promise<unknown> {
+    const id = fields.number();
+    const scan = this.#scans.get(id);
+    if (scan === undefined) return [id, null];
+    return this.#batch(id, scan, fields, request);
+  }
+
+  close(fields: Fields): void {
+    this.#end(fields.number());
+  }
+
+  async edit(tableId: string, fields: Fields, request: ServedRequest): Promise<unknown> {
+    const table = this.#open(tableId);
+    const durability = fields.oneOf(['hard', 'soft'] as const);
+    const id = fields.number();
+    const edits = fields.array().map((each, position) => {
+      const edit = new Fields(each);
+      return {
+        key: edit.bytes(),
+        isKeyGenerated: edit.flag(),
+        deletes: edit.flag(),
+        replacesDamage: edit.flag(),
+        evaluate: (old) => this.#evaluate({ id, position }, old),
+      } satisfies Edit;
+    });
+    const outcomes = await table.edit(edits, durability, request.signal);
+    return outcomes.map(outcomeAsData);
+  }
+
+  /** The worker is gone. */
+  ended(): void {
+    for (const id of this.#scans.keys()) this.#end(id);
+  }
+
+  #open(id: string): TableAccess {
+    const table = this.#options.table(id);
+    if (table !== undefined) return table;
+    throw new RuntimeError(errorType.opFailed, 'The table was dropped.', []);
+  }
+
+  #end(id: number): void {
+    this.#scans.get(id)?.close();
+    this.#scans.delete(id);
+  }
+
+  async #batch(id: number, scan: Scan, fields: Fields, request: ServedRequest): Promise<unknown> {
+    const limit = { rows: fields.number(), bytes: fields.number() };
+    try {
+      const rows = await scan.next(limit, request.signal);
+      if (rows === undefined) this.#end(id);
+      return [id, rows === undefined ? null : flatOf(rows)];
+    } catch (error) {
+      this.#end(id);
+      throw error;
+    }
+  }
+
+  async #evaluate(
+    { id, position }: { readonly id: number; readonly position: number },
+    old: Datum,
+  ): Promise<Datum> {
+    const text = old === null ? null : canonicalText(old);
+    const answer = new Fields(
+      await this.#options.channel().request(['evaluate', id, position, text]),
+    );
+    switch (answer.oneOf(['same', 'new', 'failed', 'gone'])) {
+      case 'same':
+        return old;
+      case 'new':
+        return answer.optional((all) => parseText(all.text())) ?? null;
+      case 'failed':
+        throw errorOf(answer.any());
+      case 'gone':
+        throw new RuntimeError(errorType.opFailed, 'The query has ended.', []);
+    }
+  }
+}
+
+const textOf = (row: Row | undefined): string | null => row?.text ?? null;
+
+function flatOf(rows: readonly (Row | IndexRow)[]): unknown[] {
+  const flat: unknown[] = [];
+  for (const row of rows) flat.push(row.key, row.text, 'indexKey' in row ? row.indexKey : null);
+  return flat;
+}
+
+/** Null: as the worker has evaluated it. */
+function outcomeAsData({ old, new: next, error, damage }: EditOutcome): unknown {
+  if (error === undefined && damage === undefined) return null;
+  return [
+    old === null ? null : canonicalText(old),
+    next === null ? null : canonicalText(next),
+    error === undefined ? null : failureOf(error),
+    damage?.message ?? null,
+  ];
+}

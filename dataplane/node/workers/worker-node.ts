@@ -1,0 +1,147 @@
+import { once } from 'node:events';
+import { DriverServer } from '../../driver-protocol/driver-server.ts';
+import { protocolLimits } from '../../driver-protocol/limits.ts';
+import type { Logger } from '../../observability/logger.ts';
+import { createEngine } from '../../query/create-engine.ts';
+import type { Environment } from '../../query/environment.ts';
+import { withRemoteSystemDatabase } from '../../query/system-database.ts';
+import { termText } from '../../query/term-text.ts';
+import type { Channel, ServedRequest } from '../../workers/channel.ts';
+import { ChannelFrameError } from '../../workers/errors.ts';
+import { machineChance } from '../chance.ts';
+import { machineClock } from '../clock.ts';
+import { cancelIn, figuresOf, noFigures, queriesOf } from '../drivers.ts';
+import { PortLog } from '../port-log.ts';
+import { queryLimitsOf } from '../query-limits.ts';
+import { tracedEngine } from '../traced-engine.ts';
+import type { CatalogChange } from './catalog-feed.ts';
+import { CatalogReplica } from './catalog-replica.ts';
+import { thrownHere } from './failures.ts';
+import { Fields } from './fields.ts';
+import { remoteCatalog } from './remote-catalog.ts';
+import { remoteLogins } from './remote-logins.ts';
+import { RemoteTables } from './remote-table.ts';
+
+/** What a worker is told when it starts. */
+export interface Welcome {
+  readonly server: Environment['server'];
+  readonly connectionsMax: number;
+  readonly isTraced: boolean;
+  /** Limits of queries. */
+  readonly options: Parameters<typeof queryLimitsOf>[0];
+  readonly catalog: CatalogChange;
+}
+
+/** Of the queries that run for the longest time, when the core asks how the worker is. */
+const reportedQueriesMax = 4;
+const reportedCharactersMax = 300;
+
+/** The parts of a query worker: the driver port, the query engine, and the core's tables and catalogue behind it. */
+export class WorkerNode {
+  readonly #channel: Channel;
+  readonly #replica = new CatalogReplica();
+  readonly #tables: RemoteTables;
+  #server: DriverServer | undefined;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+    this.#tables = new RemoteTables(channel);
+  }
+
+  serve(body: unknown, _request: ServedRequest): unknown {
+    const fields = new Fields(body);
+    switch (fields.text()) {
+      case 'welcome':
+        return this.#start(fields.any() as Welcome);
+      case 'catalog':
+        this.#replica.apply(fields.any() as CatalogChange);
+        return null;
+      case 'evaluate':
+        return this.#tables.evaluate(
+          fields.number(),
+          fields.number(),
+          fields.optional((all) => all.text()),
+        );
+      case 'how':
+        return this.#how();
+      case 'queries':
+        return this.#server === undefined ? [] : queriesOf(this.#server);
+      case 'cancel':
+        return this.#server !== undefined && cancelIn(this.#server, fields.text());
+      case 'drain':
+        return this.#drain();
+      default:
+        throw new ChannelFrameError('The core asks for something that there is not.');
+    }
+  }
+
+  async #start(welcome: Welcome): Promise<null> {
+    const { server: identity, connectionsMax, isTraced, options, catalog } = welcome;
+    this.#replica.apply(catalog);
+    const channel = this.#channel;
+    const logger = this.#logger();
+    const engine = createEngine(this.#environment(identity), queryLimitsOf(options, machineClock));
+    const server = new DriverServer({
+      engine: isTraced ? tracedEngine(engine, logger, machineClock) : engine,
+      server: identity,
+      limits: protocolLimits,
+      clock: machineClock,
+      chance: machineChance,
+      connectionsMax,
+      loginsOf: remoteLogins(channel, machineChance),
+      admission: {
+        enter: async () => (await thrownHere(channel.request(['enter']))) === true,
+        left: () => channel.notify(['left']),
+      },
+      internalError: (error) =>
+        logger.error('a query failed by a fault of the node', {
+          error: String((error as Error).stack),
+        }),
+    });
+    server.tcp.listen({ fd: 4 });
+    await once(server.tcp, 'listening');
+    server.tcp.on('error', () => undefined);
+    new PortLog(logger, machineClock).follow(server.tcp, 'drivers');
+    this.#server = server;
+    return null;
+  }
+
+  #environment(server: Environment['server']): Environment {
+    const catalog = remoteCatalog(this.#replica, this.#channel);
+    const environment: Environment = {
+      catalog,
+      table: (id) =>
+        this.#replica.tableById(id) === undefined ? undefined : this.#tables.table(id),
+      pause: () => machineClock.yield(),
+      now: () => machineClock.timeOfDay(),
+      uuid: () => machineChance.uuid(),
+      random: () => machineChance.next(),
+      server,
+    };
+    return withRemoteSystemDatabase(environment, (id) => this.#tables.table(id));
+  }
+
+  #logger(): Logger {
+    const log =
+      (level: string) =>
+      (message: string, fields: object = {}): void =>
+        this.#channel.notify(['log', level, message, fields]);
+    return { error: log('error'), warn: log('warn'), info: log('info'), debug: log('debug') };
+  }
+
+  #how(): unknown {
+    const server = this.#server;
+    if (server === undefined) return { figures: noFigures(), longest: [] };
+    const longest = server.queries.longest(reportedQueriesMax);
+    return {
+      figures: figuresOf(server),
+      longest: longest.map((term) => termText(term).slice(0, reportedCharactersMax)),
+    };
+  }
+
+  async #drain(): Promise<null> {
+    this.#server?.tcp.close();
+    await this.#server?.idle();
+    return null;
+  }
+}

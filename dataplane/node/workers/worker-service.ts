@@ -1,0 +1,202 @@
+import { fileURLToPath } from 'node:url';
+import { assert } from '../../common/assert.ts';
+import { withSystemDatabase } from '../../query/system-database.ts';
+import type { WorkerEnd } from '../../workers/query-worker.ts';
+import { RemoteFailure } from '../../workers/errors.ts';
+import { Supervisor } from '../../workers/supervisor.ts';
+import type { NodeContext } from '../context.ts';
+import type { DriverServiceParts } from '../driver-service.ts';
+import type { Drivers } from '../drivers.ts';
+import { createEnvironment, infoOf } from '../environment.ts';
+import type { Service } from '../services.ts';
+import { loginsOf } from '../users.ts';
+import { bindPort } from './bound-port.ts';
+import type { BoundPort } from './bound-port.ts';
+import { CatalogFeed } from './catalog-feed.ts';
+import { CoreLogins } from './core-logins.ts';
+import { ConnectionPlaces, CoreService } from './core-service.ts';
+import { errorOf, failureOf } from './failures.ts';
+import { channelLimits, startMsMax, watchLimits } from './limits.ts';
+import type { Welcome } from './worker-node.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+/** The port for drivers, served by query workers: processes beside this one, which has the data. */
+const mebibyte = 1_048_576;
+/** Progress and failures of index builds, and damage, are no change of the metadata. */
+const publishPeriodMs = 1_000;
+
+export class WorkerDriverService implements Service {
+  readonly name = 'drivers';
+  readonly drivers: Drivers;
+  readonly #context: NodeContext;
+  readonly #parts: DriverServiceParts;
+  readonly #count: number;
+  readonly #pool: WorkerPool;
+  #port: BoundPort | undefined;
+  #supervisor: Supervisor | undefined;
+  #feed: CatalogFeed | undefined;
+
+  constructor(context: NodeContext, parts: DriverServiceParts, count: number) {
+    this.#context = context;
+    this.#parts = parts;
+    this.#count = count;
+    this.#pool = new WorkerPool({
+      workers: () => this.#supervisor?.workers ?? [],
+      port: () => this.#port?.port,
+      within: (ms) => {
+        const abort = new AbortController();
+        context.clock.timer(ms, () => abort.abort(new Error('the worker does not answer in time')));
+        return abort.signal;
+      },
+    });
+    this.drivers = this.#pool;
+  }
+
+  get address(): string {
+    return this.#port?.address ?? '';
+  }
+
+  async start(): Promise<void> {
+    const { config, clock, signal } = this.#context;
+    const database = this.#parts.data.opened;
+    this.#feed = new CatalogFeed({
+      state: () => database.state,
+      info: (table) => infoOf(database, table),
+    });
+    this.#port = await bindPort({ host: config.bind, port: config['driver-port'] }, clock, signal);
+    this.#supervisor = this.#createSupervisor(this.#port);
+    try {
+      await this.#supervisor.start();
+    } catch (error) {
+      throw error instanceof RemoteFailure ? errorOf(error.failure) : error;
+    }
+    void this.#publishAlways();
+  }
+
+  async drain(deadline: AbortSignal): Promise<void> {
+    this.#supervisor?.drain();
+    const workers = this.#supervisor?.workers ?? [];
+    await Promise.allSettled(workers.map((worker) => worker.channel.request(['drain'], deadline)));
+  }
+
+  async stop(): Promise<void> {
+    await this.#supervisor?.stop();
+    this.#port?.socket.close();
+  }
+
+  #createSupervisor(port: BoundPort): Supervisor {
+    const { config, clock, chance, shares, logger } = this.#context;
+    const { data, disk, passwords, logins, report } = this.#parts;
+    const database = data.opened;
+    const server = { id: data.id ?? '', name: config['node-name'] };
+    const inner = createEnvironment({ database, disk, clock, chance, server, report: report() });
+    const environment = withSystemDatabase(inner);
+    const places = new ConnectionPlaces(shares.driverConnections);
+    const common = {
+      tables: (id: string) => environment.table(id),
+      catalog: inner.catalog,
+      logins: new CoreLogins(loginsOf({ database, passwords, logins, chance })),
+      logger,
+      places,
+      publish: () => this.#publish(),
+    };
+    const memory = config['query-worker-mib'];
+    return new Supervisor({
+      count: this.#count,
+      entry: fileURLToPath(new URL('main.ts', import.meta.url)),
+      listenDescriptor: port.socket.fd(),
+      heapMebibytesMax: memory,
+      watch: { ...watchLimits, residentBytesMax: memory * mebibyte },
+      limits: channelLimits,
+      startMsMax,
+      clock,
+      chance,
+      defer: (flush) => void setImmediate(flush),
+      failureOf: (error) => this.#failure(error),
+      serviceOf: (worker) => {
+        const service = new CoreService({ ...common, worker });
+        return {
+          serve: (body, request) => service.serve(body, request),
+          noticed: (body) => service.noticed(body),
+          ended: () => {
+            service.ended();
+            this.#pool.ended(worker);
+          },
+        };
+      },
+      welcome: () => this.#welcome(server),
+      question: ['how'],
+      reported: (worker, answer) => this.#pool.report(worker, answer),
+      served: (worker, isFirst) =>
+        logger.info(isFirst ? 'a query worker serves' : 'a query worker was replaced', {
+          pid: worker.pid,
+        }),
+      lost: (end) => this.#lost(end),
+    });
+  }
+
+  #welcome(server: Welcome['server']): unknown {
+    const { config, shares } = this.#context;
+    assert(this.#feed !== undefined, 'workers come after the data');
+    const welcome: Welcome = {
+      server,
+      connectionsMax: shares.driverConnections,
+      isTraced: config['log-level'] === 'debug',
+      options: {
+        ...config,
+        'queries-memory-mib': Math.ceil(config['queries-memory-mib'] / this.#count),
+      },
+      catalog: this.#feed.whole(),
+    };
+    return ['welcome', welcome];
+  }
+
+  #failure(error: unknown): unknown {
+    const failure = failureOf(error);
+    if (failure.kind === 'other' && !this.#context.signal.aborted) {
+      this.#context.logger.error('a query failed by a fault of the node', {
+        error: String((error as Error).stack),
+      });
+    }
+    return failure;
+  }
+
+  #lost({ pid, reason, how, lastWords, lastReport }: WorkerEnd): void {
+    const { longest } = (lastReport ?? {}) as { readonly longest?: unknown };
+    this.#context.logger.error('a query worker has ended; its clients lost their connections', {
+      pid,
+      reason: reason ?? how,
+      how,
+      queries: Array.isArray(longest) ? longest.map(String) : [],
+      ...(lastWords === '' ? {} : { lastWords }),
+    });
+  }
+
+  /** Resolves when every worker that serves knows the catalogue, or is gone. */
+  async #publish(): Promise<void> {
+    const change = this.#feed?.changes();
+    if (change !== undefined) this.#published = this.#send(change);
+    await this.#published;
+  }
+
+  #published: Promise<unknown> = Promise.resolve();
+
+  #send(change: unknown): Promise<unknown> {
+    const workers = this.#supervisor?.all ?? [];
+    const sent = workers.map(async (worker) => {
+      const known = worker.channel.request(['catalog', change]);
+      // One that does not serve yet knows it before it does.
+      if (worker.isServing) await known.catch(() => undefined);
+      else known.catch(() => undefined);
+    });
+    return Promise.all([this.#published, ...sent]);
+  }
+
+  async #publishAlways(): Promise<void> {
+    const { signal, clock } = this.#context;
+    while (!signal.aborted) {
+      await this.#publish();
+      await clock.sleep(publishPeriodMs, signal).catch(() => undefined);
+    }
+  }
+}
