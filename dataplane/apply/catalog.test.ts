@@ -8,24 +8,12 @@ import { applyMetadata } from '../metadata/apply.ts';
 import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { hasRecords, readMetadata, writeMetadata } from './catalog.ts';
-
-const tableOf = (id: string) =>
-  ({
-    id,
-    name: id,
-    databaseId: 'd',
-    primaryKey: 'id',
-    durability: 'hard',
-    shards: 1,
-    replicas: 1,
-    replication: 'sync',
-    partition: 'hash',
-  }) as const;
+import { newTable } from '../metadata/testing/new-table.ts';
 
 async function makeTables(database: Database, count: number): Promise<void> {
   stateOf(await database.change({ type: 'createDatabase', id: 'd', name: 'd' }));
   for (let at = 0; at < count; at += 1) {
-    stateOf(await database.change({ type: 'createTable', table: tableOf(`t${at}`) }));
+    stateOf(await database.change({ type: 'createTable', table: newTable(`t${at}`) }));
     const index = { name: 'v', multi: false, geo: false, definition: 'v' };
     stateOf(await database.change({ type: 'createIndex', tableId: `t${at}`, index }));
   }
@@ -78,7 +66,7 @@ async function workOfChange(tables: number): Promise<Work> {
   const database = await open(world, { store, compileIndex });
   await makeTables(database, tables);
   Object.assign(work, { puts: 0, bytes: 0, compiled: 0 });
-  stateOf(await database.change({ type: 'createTable', table: tableOf('one-more') }));
+  stateOf(await database.change({ type: 'createTable', table: newTable('one-more') }));
   const index = { name: 'v', multi: false, geo: false, definition: 'v' };
   await database.settled();
   stateOf(await database.change({ type: 'createIndex', tableId: 'one-more', index }));
@@ -131,7 +119,7 @@ describe('the metadata in the store', () => {
     const second = await open(next(world));
     expect(second.state).to.deep.equal(whole);
     expect(second.group('t0')?.count).to.equal(1);
-    stateOf(await second.change({ type: 'createTable', table: tableOf('new') }));
+    stateOf(await second.change({ type: 'createTable', table: newTable('new') }));
     await second.settled();
     expect(world.store.read(hasRecords)).to.equal(true);
     expect(Object.keys(world.store.read(readMetadata)?.tables ?? {}).length).to.equal(4);
@@ -143,8 +131,8 @@ describe('the metadata in the store', () => {
     let state: MetadataState = emptyState;
     const commands = [
       { type: 'createDatabase', id: 'd', name: 'd' },
-      { type: 'createTable', table: tableOf('a') },
-      { type: 'createTable', table: tableOf('b') },
+      { type: 'createTable', table: newTable('a') },
+      { type: 'createTable', table: newTable('b') },
     ] as const;
     for (const command of commands) {
       const result = applyMetadata(state, command);

@@ -4,15 +4,7 @@ import type { MetadataCommand } from './command.ts';
 import { emptyState } from './state.ts';
 import { databaseByName, tableByName } from './lookup.ts';
 import type { MetadataState } from './state.ts';
-
-const options = {
-  primaryKey: 'id',
-  durability: 'hard',
-  shards: 1,
-  replicas: 1,
-  replication: 'sync',
-  partition: 'hash',
-} as const;
+import { newTable } from './testing/new-table.ts';
 
 function after(commands: readonly MetadataCommand[]): MetadataState {
   return commands.reduce<MetadataState>((state, command) => {
@@ -25,7 +17,7 @@ function after(commands: readonly MetadataCommand[]): MetadataState {
 const database: MetadataCommand = { type: 'createDatabase', id: 'd1', name: 'd' };
 const table: Extract<MetadataCommand, { type: 'createTable' }> = {
   type: 'createTable',
-  table: { id: 't1', name: 't', databaseId: 'd1', ...options },
+  table: newTable('t1', { name: 't', databaseId: 'd1' }),
 };
 const index = (name: string): MetadataCommand => ({
   type: 'createIndex',

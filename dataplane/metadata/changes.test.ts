@@ -5,18 +5,11 @@ import type { Tables } from './changes.ts';
 import { emptyState } from './state.ts';
 import { tableByName, tableOfKeyspace, tablesOf } from './lookup.ts';
 import type { MetadataState, TableRecord } from './state.ts';
+import { newTable } from './testing/new-table.ts';
 
 const tableOf = (id: string, name: string, databaseId: string, keyspace: number): TableRecord => ({
-  id,
-  name,
-  databaseId,
+  ...newTable(id, { name, databaseId }),
   keyspace,
-  primaryKey: 'id',
-  durability: 'hard',
-  shards: 1,
-  replicas: 1,
-  replication: 'sync',
-  partition: 'hash',
   indexes: [],
 });
 

@@ -9,6 +9,7 @@ import { checkedParts } from './checked-parts.ts';
 import { frameBodyBytes } from './frame.ts';
 import { exportTable } from './table-export.ts';
 import { machineClock } from '../node/clock.ts';
+import { newTable } from '../metadata/testing/new-table.ts';
 
 const { signal } = new AbortController();
 const keyspace = 3;
@@ -30,15 +31,7 @@ async function put(store: MemoryStore, name: string, index: number, bytes: numbe
 }
 
 function open(store: MemoryStore, touched: TouchedKeys): AsyncGenerator<Uint8Array> {
-  const table = {
-    name: 't',
-    primaryKey: 'id',
-    durability: 'hard',
-    shards: 1,
-    replicas: 1,
-    replication: 'sync',
-    partition: 'hash',
-  } as const;
+  const { id: _id, databaseId: _databaseId, ...table } = newTable('t');
   const header = { database: 'd', table, indexes: [], keyspace };
   return exportTable({
     store,

@@ -18,6 +18,7 @@ import { rateOf } from './measure.ts';
 import type { Benchmark } from './measure.ts';
 import { openLevel, openSqlite } from './peers.ts';
 import type { Pair, Peer } from './peers.ts';
+import { newTable } from '../../dataplane/metadata/testing/new-table.ts';
 
 /**
  * A table with one secondary index, as the node builds it, without queries and connections, beside
@@ -68,10 +69,7 @@ async function openDatabase(directory: string): Promise<Database> {
 }
 
 async function makeTable(database: Database): Promise<ShardReplica> {
-  const options = { durability: 'hard', shards: 1, replicas: 1 } as const;
-  const kind = { replication: 'sync', partition: 'hash' } as const;
-  const table = { id: 't', name: 't', databaseId: 'd', primaryKey: 'id', ...options, ...kind };
-  await database.change({ type: 'createTable', table });
+  await database.change({ type: 'createTable', table: newTable('t') });
   const index = { name: 'parity', multi: false, geo: false, definition: '' };
   await database.change({ type: 'createIndex', tableId: 't', index });
   const group = database.group('t');

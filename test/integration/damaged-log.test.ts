@@ -22,6 +22,7 @@ import { openWal } from '../../dataplane/wal/open-wal.ts';
 import { end, removeDirectory, serve, temporaryDirectory } from '../drivers/serve.ts';
 import type { Served } from '../drivers/serve.ts';
 import { machineChance } from '../../dataplane/node/chance.ts';
+import { newTable } from '../../dataplane/metadata/testing/new-table.ts';
 
 const segmentBytes = 65_536;
 const documentsPerTurn = 400;
@@ -55,17 +56,7 @@ async function insertInto(database: Database, name: string, first: number): Prom
 }
 
 async function createTable(database: Database, name: string): Promise<void> {
-  const table = {
-    id: randomUUID(),
-    name,
-    databaseId: 'test',
-    primaryKey: 'id',
-    durability: 'hard',
-    shards: 1,
-    replicas: 1,
-    replication: 'sync',
-    partition: 'hash',
-  } as const;
+  const table = newTable(randomUUID(), { name, databaseId: 'test' });
   await database.change({ type: 'createTable', table });
 }
 

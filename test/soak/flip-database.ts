@@ -11,6 +11,7 @@ import { IndexScan } from '../../dataplane/shard/index-scan.ts';
 import { TableScan } from '../../dataplane/shard/scan.ts';
 import type { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
+import { newTable } from '../../dataplane/metadata/testing/new-table.ts';
 
 /** A database over a store whose log has let go of everything: nothing can be had from elsewhere. */
 const { signal } = new AbortController();
@@ -47,9 +48,7 @@ export async function fill(store: LmdbStore, seed: number): Promise<void> {
   const prng = new Prng(seed);
   const database = await openOver(store);
   await database.change({ type: 'createDatabase', id: 'd', name: 'd' });
-  const options = { durability: 'hard', shards: 1, replicas: 1, replication: 'sync' } as const;
-  const table = { id: 't', name: 't', databaseId: 'd', primaryKey: 'id', ...options } as const;
-  await database.change({ type: 'createTable', table: { ...table, partition: 'hash' } });
+  await database.change({ type: 'createTable', table: newTable('t') });
   for (const name of ['group', 'tags']) {
     const index = { name, multi: name === 'tags', geo: false, definition: JSON.stringify(name) };
     await database.change({ type: 'createIndex', tableId: 't', index });

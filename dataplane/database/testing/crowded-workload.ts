@@ -11,6 +11,7 @@ import type { Schema } from './model.ts';
 import { RefusableTable } from './refusable-table.ts';
 import type { SentWrite } from './refusable-table.ts';
 import type { Document, Life } from './workload.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 
 /**
  * Large edits of many documents, side by side, over a log and a memtable that are full most of the time, and a
@@ -83,12 +84,10 @@ export class CrowdedWorkload {
   }
 
   async #makeTable({ database, isOver }: Life, id: string): Promise<void> {
-    const kind = { durability: 'hard', replication: 'sync', partition: 'hash' } as const;
-    const table = { id, name: id, databaseId: 'd', primaryKey: 'id', shards: 1, replicas: 1 };
     this.tables.set(id, new RefusableTable());
     await this.#change(database, isOver, new Map([...this.schema.newest, [id, []]]), {
       type: 'createTable',
-      table: { ...table, ...kind },
+      table: newTable(id),
     });
     if (isOver()) return;
     const index = { name: 'v', multi: false, geo: false, definition: 'v' };

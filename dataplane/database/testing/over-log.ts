@@ -11,6 +11,7 @@ import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { Database } from '../database.ts';
 import { plainCodec } from './plain-codec.ts';
 import { machineClock } from '../../node/clock.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 
 export const signal = new AbortController().signal;
 
@@ -74,18 +75,7 @@ export async function change(database: Database, command: MetadataCommand): Prom
 }
 
 export async function createTable(database: Database, id: string): Promise<ShardReplica> {
-  const table = {
-    id,
-    name: id,
-    databaseId: 'd',
-    primaryKey: 'id',
-    durability: 'hard',
-    shards: 1,
-    replicas: 1,
-    replication: 'sync',
-    partition: 'hash',
-  } as const;
-  await change(database, { type: 'createTable', table });
+  await change(database, { type: 'createTable', table: newTable(id) });
   return groupOf(database, id);
 }
 

@@ -7,6 +7,7 @@ import type { ManualClock } from '../../wal/testing/manual-clock.ts';
 import type { Database } from '../database.ts';
 import { SchemaModel, TableModel } from './model.ts';
 import type { Change, Schema } from './model.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 
 /** What a step works on: a database that runs until its power goes. */
 export interface Life {
@@ -184,17 +185,7 @@ export class Workload {
     if (schema.size >= tablesMax) return undefined;
     const id = `t${(this.#number += 1)}`;
     this.tables.set(id, new TableModel());
-    const kind = { durability: 'hard', replication: 'sync', partition: 'hash' } as const;
-    const table = {
-      id,
-      name: id,
-      databaseId: 'd',
-      primaryKey: 'id',
-      shards: 1,
-      replicas: 1,
-      ...kind,
-    };
-    return [{ type: 'createTable', table }, new Map([...schema, [id, []]])];
+    return [{ type: 'createTable', table: newTable(id) }, new Map([...schema, [id, []]])];
   }
 
   #dropTable(schema: Schema): readonly [MetadataCommand, Schema] | undefined {

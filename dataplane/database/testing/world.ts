@@ -13,6 +13,7 @@ import { Database } from '../database.ts';
 import { plainCodec } from './plain-codec.ts';
 import { machineClock } from '../../node/clock.ts';
 import type { Clock } from '../../common/clock.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 
 /** A database with one table over a store and a log in memory, which outlive it. */
 export const { signal } = new AbortController();
@@ -158,18 +159,7 @@ export const stateOf = (
 
 export async function withTable(database: Database, expireAt?: string): Promise<ShardReplica> {
   stateOf(await database.change({ type: 'createDatabase', id: 'd', name: 'd' }));
-  const table = {
-    id: 't',
-    name: 't',
-    databaseId: 'd',
-    primaryKey: 'id',
-    durability: 'hard',
-    shards: 1,
-    replicas: 1,
-    replication: 'sync',
-    partition: 'hash',
-    ...(expireAt === undefined ? {} : { expireAt }),
-  } as const;
+  const table = newTable('t', expireAt === undefined ? {} : { expireAt });
   stateOf(await database.change({ type: 'createTable', table }));
   return groupOf(database);
 }

@@ -14,6 +14,7 @@ import { UsageError } from './names.ts';
 import { withDatabase } from './offline.ts';
 import { repair } from './repair.ts';
 import { machineChance } from '../chance.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 
 const { signal } = new AbortController();
 
@@ -22,10 +23,7 @@ async function fill(path: string): Promise<void> {
   openDirectory(path, { cluster: 'cluster', node: 'node' }, machineChance)[Symbol.dispose]();
   await withDatabase(path, signal, async (database) => {
     await change(database, { type: 'createDatabase', id: 'd', name: 'd' });
-    const options = { durability: 'hard', shards: 1, replicas: 1, replication: 'sync' } as const;
-    const names = { id: 't', name: 't', databaseId: 'd', primaryKey: 'id' } as const;
-    const table = { ...names, ...options, partition: 'hash' } as const;
-    await change(database, { type: 'createTable', table });
+    await change(database, { type: 'createTable', table: newTable('t') });
     const index = { name: 'v', multi: false, geo: false, definition: '"v"' };
     await change(database, { type: 'createIndex', tableId: 't', index });
     const edits = ['a', 'b'].map((id) => ({ key: encodeKey(id), evaluate: () => ({ id, v: id }) }));

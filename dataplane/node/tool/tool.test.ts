@@ -19,6 +19,7 @@ import { storeDirectoryOf } from '../open-data.ts';
 import { withDatabase } from './offline.ts';
 import { machineClock } from '../clock.ts';
 import { machineChance } from '../chance.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 
 const program = fileURLToPath(new URL('main.ts', import.meta.url));
 const { signal } = new AbortController();
@@ -48,18 +49,7 @@ async function fill(path: string): Promise<void> {
   openDirectory(path, { cluster: 'cluster', node: 'node' }, machineChance)[Symbol.dispose]();
   await withDatabase(path, signal, async (database) => {
     await change(database, { type: 'createDatabase', id: 'd', name: 'd' });
-    const table = {
-      id: 't',
-      name: 't',
-      databaseId: 'd',
-      primaryKey: 'id',
-      durability: 'hard',
-      shards: 1,
-      replicas: 1,
-      replication: 'sync',
-      partition: 'hash',
-    } as const;
-    await change(database, { type: 'createTable', table });
+    await change(database, { type: 'createTable', table: newTable('t') });
     const edits = Array.from({ length: documents }, (_, n) => {
       const id = `k${String(n).padStart(5, '0')}`;
       return { key: encodeKey(id), evaluate: () => ({ id, v: 'x'.repeat(n % 700) }) };

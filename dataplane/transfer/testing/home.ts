@@ -13,6 +13,7 @@ import { TableScan } from '../../shard/scan.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
 import { plainCodec } from '../../database/testing/plain-codec.ts';
 import { machineClock } from '../../node/clock.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 
 /** Databases in memory, over the real log, that tables are moved between. */
 export const { signal } = new AbortController();
@@ -67,18 +68,7 @@ export async function change(database: Database, command: MetadataCommand): Prom
 export async function openWithTable(home = newHome()): Promise<Database> {
   const database = await openHome(home);
   await change(database, { type: 'createDatabase', id: 'd', name: 'd' });
-  const table = {
-    id: 't',
-    name: 't',
-    databaseId: 'd',
-    primaryKey: 'id',
-    durability: 'hard',
-    shards: 1,
-    replicas: 1,
-    replication: 'sync',
-    partition: 'hash',
-  } as const;
-  await change(database, { type: 'createTable', table });
+  await change(database, { type: 'createTable', table: newTable('t') });
   return database;
 }
 
