@@ -358,14 +358,24 @@ class Compiler {
     });
   }
 
+  /** Whether there is any option for the term, with it or for the whole query. */
+  #isGiven({ options }: TermDefinition, terms: Fields): boolean {
+    for (const _ in terms) return true;
+    if (options === undefined) return false;
+    for (const name of this.#context.termOptions.keys()) {
+      if (Object.hasOwn(options.table, name)) return true;
+    }
+    return false;
+  }
+
   /** Written at the term, or given for the whole query. */
   #options(
     definition: TermDefinition,
     { number, options: terms }: TermParts,
     place: Place,
   ): TermOptions {
-    const isGiven = this.#context.termOptions.size > 0 || Object.keys(terms).length > 0;
-    if (!isGiven) return termOptions(definition.options, undefined, place.path);
+    if (!this.#isGiven(definition, terms))
+      return termOptions(definition.options, undefined, place.path);
     const nodeOf = (name: string, form: string): Node | undefined => {
       if (!Object.hasOwn(terms, name))
         return form === 'lazy' ? undefined : this.#context.termOptions.get(name);

@@ -1,4 +1,5 @@
 import type { Datum } from '../datum/datum.ts';
+import type { Abortable } from '../wire/table-access.ts';
 import type { Environment } from './environment.ts';
 import type { DeclaredOptions } from './option-table.ts';
 import type { Fuel } from './fuel.ts';
@@ -10,7 +11,8 @@ import type { Node } from './scope.ts';
 /** What a query carries while it runs. */
 export interface Context {
   readonly environment: Environment;
-  readonly signal: AbortSignal;
+  /** Whatever waits takes its signal. */
+  readonly deadline: Abortable;
   readonly user: string;
   readonly arrayLimit: number;
   /** The database of tables that name none. */

@@ -23,7 +23,7 @@ import {
 import type { Value } from './value.ts';
 import type { Item } from './item.ts';
 import { itemTextIn, textIn } from './work/answer-text.ts';
-import { deadlineIn, endless } from './work/deadline.ts';
+import { deadlineIn, Endless } from './work/deadline.ts';
 import type { Deadline } from './work/deadline.ts';
 import { queryLimits } from './work/limits.ts';
 import type { QueryLimits } from './work/limits.ts';
@@ -92,7 +92,7 @@ export function createEngine(environment: Environment, limits: QueryLimits): Que
 /** What the query asks for, and what the node allows at most. */
 function deadlineOf(options: GlobalOptions, origin: QueryOrigin, limits: QueryLimits): Deadline {
   const seconds = secondsOf(options, limits.secondsMax);
-  return seconds === 0 ? endless(origin) : deadlineIn(seconds, origin.signal, limits.clock);
+  return seconds === 0 ? new Endless(origin) : deadlineIn(seconds, origin.signal, limits.clock);
 }
 
 interface Session {
@@ -111,9 +111,7 @@ function contextOf(
   const contextWith = ({ arrayLimit, database, termOptions }: QueryOptions): Context => ({
     environment,
     work,
-    get signal() {
-      return deadline.signal;
-    },
+    deadline,
     user,
     nowMs: environment.now(),
     indexValues: compileIndexValues,

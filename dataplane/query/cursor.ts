@@ -4,7 +4,7 @@ import { spoken } from './failure.ts';
 import type { Stream } from './stream.ts';
 import type { Item } from './item.ts';
 import { itemTextIn } from './work/answer-text.ts';
-import { endless } from './work/deadline.ts';
+import { Endless } from './work/deadline.ts';
 import type { Deadline } from './work/deadline.ts';
 
 /** Answers of a stream: one row is read ahead, so that the last batch says that it is the last. */
@@ -23,7 +23,7 @@ export class StreamCursor implements Cursor {
   #ended = false;
 
   constructor(stream: Stream, context: Context, deadline?: Deadline) {
-    this.#deadline = deadline ?? endless(context);
+    this.#deadline = deadline ?? new Endless(context.deadline);
     this.#stream = stream;
     this.#context = context;
     this.#restBytes = context.work?.memory.usedBytes ?? 0;

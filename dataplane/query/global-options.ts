@@ -9,6 +9,7 @@ import { about, logic } from './failure.ts';
 import { anything, atLeast, bool, inert, option, useOutdated } from './options.ts';
 import type { OptionValues } from './options.ts';
 import type { OptionKind, OptionTable } from './option-table.ts';
+import { after, eachOf, whenDone } from './maybe-async.ts';
 import { definitions } from './terms/all.ts';
 import { numberOf } from './value.ts';
 import type { Value } from './value.ts';
@@ -183,16 +184,17 @@ export function queryOptions(
   return optionsGiven(given, plain, contextWith(plain));
 }
 
-async function optionsGiven(
+function optionsGiven(
   given: GlobalOptions,
   { database }: QueryOptions,
   bare: Context,
-): Promise<QueryOptions> {
+): QueryOptions | Promise<QueryOptions> {
   const termOptions = new Map<string, Node>();
   const values: Record<string, unknown> = {};
   for (const [name, { otherwise }] of Object.entries(engineOptions)) values[name] = otherwise;
-  for (const [name, term] of Object.entries(given)) {
-    if (name === 'db') continue;
+  const read = eachOf(Object.keys(given), undefined, (name) => {
+    if (name === 'db') return undefined;
+    const term = given[name];
     const declared = Object.hasOwn(globalOptionTable, name) ? globalOptionTable[name] : undefined;
     if (declared === undefined && !termOptionNames.has(name))
       throw new CompileError(`Unrecognized global optional argument \`${name}\`.`, []);
@@ -200,10 +202,15 @@ async function optionsGiven(
       throw logic(`The global optional argument \`${name}\` must be a number.`);
     const node = compile(term, bare);
     if (termOptionNames.has(name)) termOptions.set(name, node);
-    if (declared !== undefined) values[name] = declared.read(await constantOf(node, name), name);
-  }
-  const { array_limit } = values as EngineValues;
-  return { arrayLimit: array_limit, database, termOptions };
+    if (declared === undefined) return undefined;
+    return whenDone(constantOf(node, name), (value) => {
+      values[name] = declared.read(value, name);
+    });
+  });
+  return after(read, () => {
+    const { array_limit: arrayLimit } = values as EngineValues;
+    return { arrayLimit, database, termOptions };
+  });
 }
 
 function constantOf(node: Node, name: string): Value | Promise<Value> {

@@ -91,7 +91,7 @@ function keyFunction(definition: string): (document: Datum, units: number) => Da
     return (document) => (isObject(document) ? fieldOf(document, term) : undefined);
   const fuel = new Fuel(indexFuelOf(0));
   const context = {
-    signal: nothingWaits,
+    deadline: { signal: nothingWaits },
     arrayLimit: 100_000,
     termOptions: new Map(),
     indexValues: compileIndexValues,

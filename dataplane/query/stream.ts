@@ -1,4 +1,4 @@
-import type { BatchLimit } from '../wire/table-access.ts';
+import type { Abortable, BatchLimit } from '../wire/table-access.ts';
 import type { Item } from './item.ts';
 import type { Work } from './work/work.ts';
 
@@ -223,8 +223,9 @@ export function chained(sources: readonly Stream[]): Stream {
 /** All batches; what the stream needed to make one is given back when it has it. */
 export async function* batchesOf(
   stream: Stream,
-  { signal, work }: { readonly signal: AbortSignal; readonly work?: Work },
+  { deadline, work }: { readonly deadline: Abortable; readonly work?: Work },
 ): AsyncGenerator<readonly Item[]> {
+  const { signal } = deadline;
   try {
     for (;;) {
       if (work?.isDue === true) await work.pause();

@@ -42,7 +42,7 @@ export interface BatchSource<T> {
 }
 
 /** Of a query. The signal costs as much as a small query: only what waits asks for it. */
-interface Abortable {
+export interface Abortable {
   readonly signal: AbortSignal;
 }
 

@@ -202,7 +202,7 @@ const extremeOfIndex =
     const found = indexScan(target, index ?? target.info.primaryKey, {}, order);
     return (async () => {
       const rows = streamFrom(found);
-      const [item] = (await rows.next({ rows: 1, bytes: 1 }, context.signal)) ?? [];
+      const [item] = (await rows.next({ rows: 1, bytes: 1 }, context.deadline.signal)) ?? [];
       rows.close();
       if (item === undefined)
         throw nonExistence(`\`${name}\` found no entries in the specified index.`);

@@ -19,7 +19,7 @@ async function systemRow(name: string, id: string, context: Context): Promise<Ro
     throw opFailed(`Table \`${systemDatabase.name}.${name}\` does not exist.`);
   const table = new TableValue(info, access, work);
   const key = encodeKey(id);
-  const row = await access.get(key, context);
+  const row = await access.get(key, context.deadline);
   return new RowValue(
     table,
     { key, primaryKey: id },

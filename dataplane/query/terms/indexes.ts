@@ -125,7 +125,7 @@ async function indexWait({ args: [target, ...names], context }: TermCall): Promi
   await context.environment.catalog.ready(
     expectTable(target).info.id,
     texts.length === 0 ? undefined : texts,
-    context.signal,
+    context.deadline.signal,
   );
   return indexStates(current(target, context), texts);
 }

@@ -82,7 +82,7 @@ async function matchesOf(
 ): Promise<Inner> {
   const start = encodeKey(key);
   if (index === table.info.primaryKey) {
-    const row = await table.access.get(start, context);
+    const row = await table.access.get(start, context.deadline);
     return row === undefined ? [] : [pair(left, new StoredRow(row))];
   }
   const range = { start, end: keyEnd(start) };

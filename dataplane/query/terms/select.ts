@@ -51,7 +51,7 @@ function get({ args: [target, key = null], context }: TermCall): Value | Promise
     return new RowValue(from, { key: bytes, primaryKey }, error);
   };
   try {
-    const row = from.access.get(bytes, context);
+    const row = from.access.get(bytes, context.deadline);
     return row instanceof Promise ? row.then(found, damaged) : found(row);
   } catch (error) {
     return damaged(error);
@@ -73,7 +73,7 @@ async function getAll({
     const rows: StoredRow[] = [];
     // Nothing is equal to a bound.
     for (const key of keys.filter((each) => !holdsBound(each))) {
-      const got = from.access.get(encodePrimaryKey(lookupKey(key)), context);
+      const got = from.access.get(encodePrimaryKey(lookupKey(key)), context.deadline);
       const row = got instanceof Promise ? await got : got;
       if (row !== undefined) rows.push(new StoredRow(row));
     }

@@ -239,7 +239,7 @@ async function committed(write: Writing, edits: readonly Edit[]): Promise<readon
           ...edit,
           evaluate: (old: Datum) => then(edit.evaluate(old), (next) => hook(old, next)),
         }));
-  const { signal } = write.context;
+  const { signal } = write.context.deadline;
   return write.table.access.edit(hooked, write.durability, signal);
 }
 
@@ -385,7 +385,7 @@ async function overSelection(call: WriteCall, change: Change): Promise<Value> {
   // Read to the end before the first write: a selection must not meet its own changes.
   const keys = await keysOf(target, call.context);
   for (let at = 0; at < keys.length; at += editsPerBatch) {
-    call.context.signal.throwIfAborted();
+    call.context.deadline.signal.throwIfAborted();
     await commit(
       write,
       keys.slice(at, at + editsPerBatch).map((key) => ({ key, ...change })),

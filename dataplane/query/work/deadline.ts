@@ -13,12 +13,22 @@ export interface Deadline {
 }
 
 /** Without a limit. */
-export const endless = (origin: { readonly signal: AbortSignal }): Deadline => ({
-  get signal() {
-    return origin.signal;
-  },
-  run: (work) => work(),
-});
+export class Endless implements Deadline {
+  readonly #origin: { readonly signal: AbortSignal };
+
+  constructor(origin: { readonly signal: AbortSignal }) {
+    this.#origin = origin;
+  }
+
+  /** Made when it is asked for. */
+  get signal(): AbortSignal {
+    return this.#origin.signal;
+  }
+
+  run<T>(work: () => T | Promise<T>): T | Promise<T> {
+    return work();
+  }
+}
 
 export function deadlineIn(
   seconds: number,
