@@ -14,7 +14,7 @@ import type { KubeObject, Resource } from '../kube/object.ts';
 import type { Hash, Manifest } from '../resources/manifest.ts';
 import { canonicalText } from '../resources/manifest.ts';
 import { hasForeignFields, replacement } from './ownership.ts';
-import type { World } from './world.ts';
+import type { InformerSet } from './informer-set.ts';
 
 export type Applied =
   /** `repair` says what was put right, when it was more than a change of the manifest. */
@@ -39,14 +39,14 @@ interface Write {
 
 export class Applier {
   readonly #client: KubeClient;
-  readonly #world: World;
+  readonly #informers: InformerSet;
   readonly #hash: Hash;
   /** By the UID of the cluster, then by kind and name. */
   readonly #memory = new Map<string, Map<string, Memory>>();
 
-  constructor(client: KubeClient, world: World, hash: Hash) {
+  constructor(client: KubeClient, informers: InformerSet, hash: Hash) {
     this.#client = client;
-    this.#world = world;
+    this.#informers = informers;
     this.#hash = hash;
   }
 
@@ -58,7 +58,7 @@ export class Applier {
   ): Promise<Applied> {
     const uid = cluster.metadata.uid ?? '';
     const key = keyOf(manifest.metadata);
-    const cached = this.#world.find(resource.kind, key);
+    const cached = this.#informers.find(resource.kind, key);
     const hash = this.#hash(canonicalText(manifest));
     const memory = this.#memoryOf(uid);
     const id = `${resource.kind} ${key}`;

@@ -3,7 +3,7 @@ import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/object.ts';
 import { eventually, refusalOf } from './testing/api-types.ts';
 import { Stage } from './testing/stage.ts';
-import type { StatefulSet, VolumeClaim } from './world.ts';
+import type { StatefulSet, VolumeClaim } from './informer-set.ts';
 
 /** A claim as a user makes it from a snapshot: by name, without any label of ours. */
 const claimOf = (namespace: string, name: string, spec: object = {}): KubeObject =>

@@ -62,14 +62,14 @@ export class EvidenceReader {
   async #evidence(context: Context, node: string): Promise<Evidence> {
     const { cluster, tools } = context;
     const { namespace = '' } = cluster.metadata;
-    const { world } = tools;
+    const { informers } = tools;
     const wanted = wantedNodes(cluster).find(({ name }) => name === node);
     const set = wanted === undefined ? '' : statefulSetName(wanted.zone.name);
-    const pod = world.pods.get(keyOf({ namespace, name: node }));
-    const claim = world.volumeClaims.get(keyOf({ namespace, name: claimName(node) }));
+    const pod = informers.pods.get(keyOf({ namespace, name: node }));
+    const claim = informers.volumeClaims.get(keyOf({ namespace, name: claimName(node) }));
     const places: Place[] = [{ kind: 'Pod', name: node, uid: pod?.metadata.uid }];
     if (pod === undefined) {
-      const uid = world.statefulSets.get(keyOf({ namespace, name: set }))?.metadata.uid;
+      const uid = informers.statefulSets.get(keyOf({ namespace, name: set }))?.metadata.uid;
       places.push({ kind: 'StatefulSet', name: set, uid });
     }
     if (claim?.status?.phase === 'Pending') {

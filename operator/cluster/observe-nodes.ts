@@ -28,7 +28,7 @@ export function observeFormation({
   const nodes = wantedNodes(cluster).map(({ name, pool }) => ({
     name,
     roles: pool.roles,
-    node: tools.world.nodes.get(keyOf({ namespace, name })),
+    node: tools.informers.nodes.get(keyOf({ namespace, name })),
   }));
   return formationOf(cluster, nodes);
 }
@@ -39,16 +39,16 @@ export function observeNodes(
   evidence: ReadonlyMap<string, Evidence> = new Map(),
 ): readonly NodeView[] {
   const { cluster, tools } = context;
-  const { world, heartbeats, clock } = tools;
+  const { informers, heartbeats, clock } = tools;
   const namespace = cluster.metadata.namespace ?? '';
   const elapsedMs = (since: string): number => clock.wallMs() - Date.parse(since);
   return wantedNodes(cluster).map(({ name, pool, zone }) => {
     const key = keyOf({ namespace, name });
-    const node = world.nodes.get(key);
+    const node = informers.nodes.get(key);
     const uid = node?.metadata.uid ?? '';
     const heartbeat = node?.status?.heartbeatAt;
     if (heartbeat !== undefined) heartbeats.see(uid, heartbeat, clock.now());
-    const set = world.statefulSets.get(keyOf({ namespace, name: statefulSetName(zone.name) }));
+    const set = informers.statefulSets.get(keyOf({ namespace, name: statefulSetName(zone.name) }));
     const wantedRestart = set?.spec?.template?.metadata?.annotations?.[restartAnnotation];
     const recordedId = recordedIdOf(cluster, name, node);
     const objects = {
@@ -59,7 +59,7 @@ export function observeNodes(
       wantedVersion: cluster.spec.version,
       wantedRevision: wantedTemplate(context, pool, zone).revision,
       ...(wantedRestart === undefined ? {} : { wantedRestart }),
-      pod: world.pods.get(key),
+      pod: informers.pods.get(key),
       node,
       isHeard: heartbeats.isHeard(uid, clock.now()),
       evidence: evidence.get(name),

@@ -19,10 +19,10 @@ import type { Privilege } from '../resources/privileges.ts';
 import type { Hash } from '../resources/manifest.ts';
 import { Heartbeats } from '../status/heartbeats.ts';
 import { Applier } from './applier.ts';
-import { Lookout } from './lookout.ts';
+import { Poller } from './poller.ts';
 import { reconciler } from './reconcile.ts';
 import { StatusWriter } from './status-writer.ts';
-import { World } from './world.ts';
+import { InformerSet } from './informer-set.ts';
 
 export interface OperatorOptions {
   readonly client: KubeClient;
@@ -48,31 +48,31 @@ const retryMaxMs = 60_000;
 
 export class Operator {
   readonly #options: OperatorOptions;
-  readonly #world: World;
+  readonly #informers: InformerSet;
   readonly #heartbeats = new Heartbeats();
   #queue: WorkQueue | undefined;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
     const { client, clock, random, namespaces, onCache } = options;
-    this.#world = new World({ client, clock, random, namespaces, observe: onCache });
-    this.#world.onChange((key) => this.#queue?.add(key));
-    this.#world.nodes.onChange(({ type, object }) => {
+    this.#informers = new InformerSet({ client, clock, random, namespaces, observe: onCache });
+    this.#informers.onChange((key) => this.#queue?.add(key));
+    this.#informers.nodes.onChange(({ type, object }) => {
       if (type === 'deleted') this.#heartbeats.forget(object.metadata.uid ?? '');
     });
   }
 
   /** Begins to fill the caches. */
   start(): void {
-    this.#world.start();
+    this.#informers.start();
   }
 
   stop(): Promise<void> {
-    return this.#world.stop();
+    return this.#informers.stop();
   }
 
   get hasSynced(): boolean {
-    return this.#world.hasSynced;
+    return this.#informers.hasSynced;
   }
 
   get queueDepth(): number {
@@ -84,28 +84,28 @@ export class Operator {
   }
 
   cachedObjects(): readonly { readonly resource: string; readonly count: number }[] {
-    return this.#world.caches.map(({ resource, size }) => ({
+    return this.#informers.caches.map(({ resource, size }) => ({
       resource: resource.plural,
       count: size,
     }));
   }
 
   clusters(): readonly PhotonCluster[] {
-    return this.#world.clusters.all();
+    return this.#informers.clusters.all();
   }
 
   /** What the signing endpoint looks up: every replica has it, whoever leads. */
   signerView(): SignerView {
     return {
-      cluster: (at) => this.#world.clusters.get(keyOf(at)),
-      nodes: (cluster) => this.#world.nodes.ofCluster(cluster),
+      cluster: (at) => this.#informers.clusters.get(keyOf(at)),
+      nodes: (cluster) => this.#informers.nodes.ofCluster(cluster),
     };
   }
 
   /** Reconciles until the signal is aborted and all work under way has ended. */
   async lead(signal: AbortSignal): Promise<void> {
     const { client, clock, random, hash, newPassword, instance } = this.#options;
-    if (!(await this.#world.synced(signal))) return;
+    if (!(await this.#informers.synced(signal))) return;
     const recorder = new EventRecorder({
       sink: new KubeEventSink(client),
       clock,
@@ -114,7 +114,7 @@ export class Operator {
       instance,
       observe: this.#options.onEvent,
     });
-    const lookout = new Lookout({
+    const poller = new Poller({
       client,
       clock,
       unready: () => this.#unready(),
@@ -122,11 +122,11 @@ export class Operator {
     });
     const tools = {
       client,
-      world: this.#world,
-      applier: new Applier(client, this.#world, hash),
+      informers: this.#informers,
+      applier: new Applier(client, this.#informers, hash),
       expectations: new Expectations(),
       heartbeats: this.#heartbeats,
-      lookout,
+      poller,
       clock,
       hash,
       allowedPrivileges: new Set(this.#options.allowedPrivileges),
@@ -146,7 +146,7 @@ export class Operator {
       observe: this.#options.onReconcile,
     });
     try {
-      await Promise.all([controller.run(signal), lookout.run(signal)]);
+      await Promise.all([controller.run(signal), poller.run(signal)]);
     } finally {
       this.#queue = undefined;
       await recorder.stop();

@@ -3,7 +3,7 @@ import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/object.ts';
 import { eventually } from './testing/api-types.ts';
 import { Stage } from './testing/stage.ts';
-import type { RunningPod } from './world.ts';
+import type { RunningPod } from './informer-set.ts';
 
 interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;

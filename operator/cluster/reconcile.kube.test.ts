@@ -10,7 +10,7 @@ import { testNamespace } from '../kube/testing/control-plane.ts';
 import { eventually, installTypes, manifestOf } from './testing/api-types.ts';
 import type { RunningOperator } from './testing/operator-under-test.ts';
 import { Kubelet, said, startOperator } from './testing/operator-under-test.ts';
-import type { StatefulSet, VolumeClaim } from './world.ts';
+import type { StatefulSet, VolumeClaim } from './informer-set.ts';
 
 interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;

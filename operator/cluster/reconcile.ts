@@ -68,12 +68,12 @@ const steps: readonly Step[] = [
 ];
 
 /** How often a cluster is looked at although nothing has changed: for nodes that are silent. */
-const lookAgainMs = 30_000;
+const resyncPeriodMs = 30_000;
 
 /** Drops what was remembered of a cluster that is gone. */
 function forget(tools: Tools, writer: StatusWriter, key: string, uid: string | undefined): void {
   tools.expectations.forget(key);
-  tools.lookout.forget(key);
+  tools.poller.forget(key);
   if (uid === undefined) return;
   tools.applier.forget(uid);
   writer.forget(uid);
@@ -87,7 +87,7 @@ export function reconciler(
   const uids = new Map<string, string>();
   const failures = new Failures();
   return async (key, signal) => {
-    const cluster = tools.world.clusters.get(key);
+    const cluster = tools.informers.clusters.get(key);
     const { uid = '', deletionTimestamp } = cluster?.metadata ?? {};
     const known = uids.get(key);
     if (known !== undefined && known !== uid) forget(tools, writer, key, known);
@@ -106,6 +106,6 @@ export function reconciler(
     const outcome = outcomeOf(result, error, failingMs);
     if (outcome !== undefined) await writer.conclude(context, outcome);
     if (error !== undefined) throw error;
-    return { type: 'after', delayMs: result.type === 'retry' ? result.afterMs : lookAgainMs };
+    return { type: 'after', delayMs: result.type === 'retry' ? result.afterMs : resyncPeriodMs };
   };
 }

@@ -80,7 +80,7 @@ export class StatusWriter {
     const { name, namespace = '' } = cluster.metadata;
     for (const pool of cluster.spec.pools) {
       const key = keyOf({ namespace, name: poolObjectName(name, pool.name) });
-      const object = tools.world.pools.get(key);
+      const object = tools.informers.pools.get(key);
       if (object === undefined) continue; // Its appearance brings the cluster back.
       const status = poolStatus(
         nodes.filter((node) => node.pool === pool.name),
@@ -133,5 +133,5 @@ function clusterIdOf(context: Context): string | undefined {
 
 function clientServiceFault({ cluster, tools }: Context): string | undefined {
   const wanted = clientService(cluster);
-  return serviceFault(wanted, tools.world.services.get(keyOf(wanted.metadata)));
+  return serviceFault(wanted, tools.informers.services.get(keyOf(wanted.metadata)));
 }

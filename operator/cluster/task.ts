@@ -16,20 +16,20 @@ import { podTemplate } from '../resources/pod-template.ts';
 import type { AuthorityFacts } from '../status/certificates.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
 import type { Applied, Applier } from './applier.ts';
-import type { Lookout } from './lookout.ts';
+import type { Poller } from './poller.ts';
 import { refusalOf } from './refusal.ts';
-import type { World } from './world.ts';
+import type { InformerSet } from './informer-set.ts';
 import { complete } from './task-result.ts';
 import type { TaskResult } from './task-result.ts';
 
 /** What the process has one of, for all clusters. */
 export interface Tools {
   readonly client: KubeClient;
-  readonly world: World;
+  readonly informers: InformerSet;
   readonly applier: Applier;
   readonly expectations: Expectations;
   readonly heartbeats: Heartbeats;
-  readonly lookout: Lookout;
+  readonly poller: Poller;
   readonly clock: Clock;
   readonly hash: Hash;
   /** What overlays may give to pods beyond the restricted pod security standard. */

@@ -5,7 +5,7 @@ import type { Context } from './task.ts';
 /** Claims of this cluster that no wanted node uses, such as after a StatefulSet was scaled by hand. */
 export function unusedClaims({ cluster, tools }: Context): readonly string[] {
   const used = new Set(wantedNodes(cluster).map(({ name }) => claimName(name)));
-  return tools.world.volumeClaims
+  return tools.informers.volumeClaims
     .ofCluster(cluster)
     .map(({ metadata }) => metadata.name)
     .filter((name) => !used.has(name))

@@ -6,8 +6,8 @@
 import { backoffMs } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { sleep } from './clock.ts';
-import type { Lease, LeaseSighting, LeaseSpec } from './lease.ts';
-import { decideLease, releasedLease, sightingOf } from './lease.ts';
+import type { Lease, ObservedLease, LeaseSpec } from './lease.ts';
+import { decideLease, releasedLease, observeLease } from './lease.ts';
 
 /** Where the lease is kept. Writes fail when somebody else has written meanwhile. */
 export interface LeaseStore {
@@ -69,7 +69,7 @@ export class LeaderElection {
   readonly #options: LeaderElectionOptions;
   readonly #timings: Timings;
   #lease: Lease | undefined;
-  #sighting: LeaseSighting | undefined;
+  #observed: ObservedLease | undefined;
   #holder = '';
   #renewedAt: number | undefined;
 
@@ -187,8 +187,8 @@ export class LeaderElection {
     const startedAt = clock.now();
     // A leader knows its lease: when the write fails, somebody knows better, and it reads again.
     this.#lease = (this.isLeader ? this.#lease : undefined) ?? (await store.read(signal));
-    this.#sighting = sightingOf(this.#lease, this.#sighting, clock.now());
-    const decision = decideLease(this.#lease, this.#sighting, {
+    this.#observed = observeLease(this.#lease, this.#observed, clock.now());
+    const decision = decideLease(this.#lease, this.#observed, {
       identity,
       leaseDurationMs: this.#timings.leaseDurationMs,
       nowMs: clock.now(),
@@ -206,7 +206,7 @@ export class LeaderElection {
       read === undefined
         ? await store.create(decision.spec, signal)
         : await store.update(read.resourceVersion, decision.spec, signal);
-    this.#sighting = sightingOf(this.#lease, this.#sighting, clock.now());
+    this.#observed = observeLease(this.#lease, this.#observed, clock.now());
     this.#holder = identity;
     // From the start of the request: the others count from when they see its effect, later.
     this.#renewedAt = startedAt;

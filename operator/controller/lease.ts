@@ -20,7 +20,7 @@ export interface Lease {
 }
 
 /** The last change that this process has seen, and when. */
-export interface LeaseSighting {
+export interface ObservedLease {
   readonly resourceVersion: string;
   readonly atMs: number;
 }
@@ -37,11 +37,11 @@ export interface Candidate {
   readonly wallMs: number;
 }
 
-export function sightingOf(
+export function observeLease(
   lease: Lease | undefined,
-  last: LeaseSighting | undefined,
+  last: ObservedLease | undefined,
   nowMs: number,
-): LeaseSighting | undefined {
+): ObservedLease | undefined {
   if (lease === undefined) return undefined;
   if (last?.resourceVersion === lease.resourceVersion) return last;
   return { resourceVersion: lease.resourceVersion, atMs: nowMs };
@@ -50,14 +50,14 @@ export function sightingOf(
 /** To take or renew the lease, or to wait for its holder. */
 export function decideLease(
   lease: Lease | undefined,
-  sighting: LeaseSighting | undefined,
+  observed: ObservedLease | undefined,
   candidate: Candidate,
 ): LeaseDecision {
   const { identity, leaseDurationMs, nowMs, wallMs } = candidate;
   const previous = lease?.spec ?? {};
   const holder = previous.holderIdentity ?? '';
   const heldMs = (previous.leaseDurationSeconds ?? 0) * 1000;
-  const isHeld = holder !== '' && sighting !== undefined && nowMs - sighting.atMs < heldMs;
+  const isHeld = holder !== '' && observed !== undefined && nowMs - observed.atMs < heldMs;
   if (isHeld && holder !== identity) return { type: 'wait', holder };
   const isRenewal = holder === identity;
   const time = microTime(wallMs);

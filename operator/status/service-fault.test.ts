@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { clusterWith } from '../api/testing/clusters.ts';
 import { clientService } from '../resources/services.ts';
-import type { SeenService } from './service-fault.ts';
+import type { ObservedService } from './service-fault.ts';
 import { serviceFault } from './service-fault.ts';
 
-const wanted: SeenService = clientService(clusterWith());
+const wanted: ObservedService = clientService(clusterWith());
 const [driver = {}, ...others] = wanted.spec?.ports ?? [];
 
-function faultOf(change: SeenService['spec']): string | undefined {
+function faultOf(change: ObservedService['spec']): string | undefined {
   return serviceFault(wanted, { ...wanted, spec: { ...wanted.spec, ...change } });
 }
 
@@ -18,7 +18,7 @@ describe('the Service for clients', () => {
     expect(faultOf({ ports: [driver, ...others, more] })).to.equal(undefined);
   });
 
-  const faults: readonly [about: string, change: SeenService['spec'], words: string][] = [
+  const faults: readonly [about: string, change: ObservedService['spec'], words: string][] = [
     ['a port is missing', { ports: others }, 'port 28015 (driver) is missing'],
     [
       'a port leads elsewhere',

@@ -8,7 +8,7 @@ interface Port {
   readonly targetPort?: string | number;
 }
 
-export interface SeenService {
+export interface ObservedService {
   readonly metadata: Metadata;
   readonly spec?: {
     readonly type?: string;
@@ -17,7 +17,7 @@ export interface SeenService {
   };
 }
 
-function selectorFault(wanted: SeenService, actual: SeenService): string | undefined {
+function selectorFault(wanted: ObservedService, actual: ObservedService): string | undefined {
   const [want, is] = [wanted, actual].map(({ spec }) =>
     Object.entries(spec?.selector ?? {})
       .map(([key, value]) => `${key}=${value}`)
@@ -28,7 +28,7 @@ function selectorFault(wanted: SeenService, actual: SeenService): string | undef
   return `its selector is "${is ?? ''}" and has to be "${want ?? ''}"`;
 }
 
-function portFault(wanted: Port, { spec }: SeenService): string | undefined {
+function portFault(wanted: Port, { spec }: ObservedService): string | undefined {
   const { name, port, targetPort } = wanted;
   const actual = spec?.ports?.find(
     (each) => each.port === port && (each.protocol ?? 'TCP') === 'TCP',
@@ -40,8 +40,8 @@ function portFault(wanted: Port, { spec }: SeenService): string | undefined {
 
 /** What keeps clients from the nodes; undefined when nothing does. */
 export function serviceFault(
-  wanted: SeenService,
-  actual: SeenService | undefined,
+  wanted: ObservedService,
+  actual: ObservedService | undefined,
 ): string | undefined {
   const { name } = wanted.metadata;
   if (actual === undefined)

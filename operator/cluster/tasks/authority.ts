@@ -172,7 +172,7 @@ async function make(context: Context, set: AuthoritySet): Promise<TaskResult> {
 function distributed({ cluster, tools }: Context): readonly string[] {
   const { name, namespace = '' } = cluster.metadata;
   const key = keyOf({ namespace, name: authorityConfigMapName(name) });
-  return certificatesIn(tools.world.configMaps.get(key)?.data?.['ca.crt'] ?? '');
+  return certificatesIn(tools.informers.configMaps.get(key)?.data?.['ca.crt'] ?? '');
 }
 
 /** The hash of the authority that signed, by what others remember of it; undefined for none. */
@@ -184,7 +184,7 @@ function remembered(context: Context): string | undefined {
   if (known !== undefined) return known.hash;
   if (first !== undefined) return authorityHash(first);
   const trusted = wantedNodes(cluster).flatMap(({ name }) => {
-    const node = tools.world.nodes.get(keyOf({ namespace, name }));
+    const node = tools.informers.nodes.get(keyOf({ namespace, name }));
     const own = node?.status?.certificate?.authority;
     return own === undefined ? (node?.spec.authorities ?? []) : [own];
   });
@@ -224,7 +224,7 @@ export async function provideAuthority(context: Context): Promise<TaskResult> {
   const { name, namespace = '' } = authoritySecret(cluster, { annotations: {}, data: {} }).metadata;
   const at = { namespace, name };
   const secret = await tools.client.find<Secret>(resources.secrets, at, { signal });
-  tools.lookout.saw(key, { ...at, version: secret?.metadata.resourceVersion });
+  tools.poller.observed(key, { ...at, version: secret?.metadata.resourceVersion });
   const hash = remembered(context);
   if (secret === undefined) {
     if (hash === undefined) {

@@ -18,7 +18,7 @@ import type { TaskResult } from '../task-result.ts';
 import { eventOf } from '../task.ts';
 import { complete } from '../task-result.ts';
 import { unusedClaims } from '../unused-claims.ts';
-import type { VolumeClaim } from '../world.ts';
+import type { VolumeClaim } from '../informer-set.ts';
 
 /** The caches show only what carries our label: a claim that somebody else made may be there. */
 export async function findClaim(
@@ -26,7 +26,7 @@ export async function findClaim(
   node: string,
 ): Promise<VolumeClaim | undefined> {
   const at = { namespace: cluster.metadata.namespace ?? '', name: claimName(node) };
-  const cached = tools.world.volumeClaims.get(keyOf(at));
+  const cached = tools.informers.volumeClaims.get(keyOf(at));
   return cached ?? tools.client.find<VolumeClaim>(resources.persistentVolumeClaims, at, { signal });
 }
 
@@ -74,7 +74,7 @@ export async function guardClaims(context: Context): Promise<TaskResult> {
   const namespace = cluster.metadata.namespace ?? '';
   const troubles: string[] = [];
   for (const { name } of wantedNodes(cluster)) {
-    const pod = tools.world.pods.get(keyOf({ namespace, name }));
+    const pod = tools.informers.pods.get(keyOf({ namespace, name }));
     if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
     const trouble = lossAtStop(claimName(name), await findClaim(context, name));
     if (trouble !== undefined) troubles.push(`${trouble}; pod ${name} is not replaced meanwhile`);
@@ -87,7 +87,7 @@ export async function guardClaims(context: Context): Promise<TaskResult> {
 export function hasClaimThatLeaves({ cluster, tools }: Context): boolean {
   const namespace = cluster.metadata.namespace ?? '';
   return wantedNodes(cluster).some(({ name }) => {
-    const claim = tools.world.volumeClaims.get(keyOf({ namespace, name: claimName(name) }));
+    const claim = tools.informers.volumeClaims.get(keyOf({ namespace, name: claimName(name) }));
     return claim !== undefined && lossAtStop(claimName(name), claim) !== undefined;
   });
 }

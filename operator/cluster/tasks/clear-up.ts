@@ -31,16 +31,19 @@ async function removeAllBut(
 
 export async function clearUp(context: Context): Promise<TaskResult> {
   const { cluster, tools } = context;
-  const { world, hash } = tools;
+  const { informers, hash } = tools;
   await removeTrials(context);
-  const pods = world.pods.ofCluster(cluster);
+  const pods = informers.pods.ofCluster(cluster);
   const configurations = new Set([
     configMap(cluster, hash).metadata.name,
     authorityConfigMapName(cluster.metadata.name),
     ...pods.flatMap(({ spec }) => spec?.volumes?.map((volume) => volume.configMap?.name) ?? []),
   ]);
-  await removeAllBut(context, resources.configMaps, world.configMaps.ofCluster(cluster), (name) =>
-    configurations.has(name),
+  await removeAllBut(
+    context,
+    resources.configMaps,
+    informers.configMaps.ofCluster(cluster),
+    (name) => configurations.has(name),
   );
   await clearUpPools(context);
   return complete;
@@ -50,7 +53,7 @@ export async function clearUp(context: Context): Promise<TaskResult> {
 async function clearUpPools(context: Context): Promise<void> {
   const { cluster, tools } = context;
   const { name: clusterName, namespace = '' } = cluster.metadata;
-  const { world } = tools;
+  const { informers } = tools;
   const { pools } = cluster.spec;
   const sets = new Set(
     pools.flatMap((pool) => zonesOf(cluster, pool).map(({ name }) => statefulSetName(name))),
@@ -58,18 +61,18 @@ async function clearUpPools(context: Context): Promise<void> {
   await removeAllBut(
     context,
     resources.statefulSets,
-    world.statefulSets.ofCluster(cluster),
+    informers.statefulSets.ofCluster(cluster),
     (name) => sets.has(name),
   );
   const poolNames = new Set(pools.map(({ name }) => poolObjectName(clusterName, name)));
-  await removeAllBut(context, resources.photonPools, world.pools.ofCluster(cluster), (name) =>
+  await removeAllBut(context, resources.photonPools, informers.pools.ofCluster(cluster), (name) =>
     poolNames.has(name),
   );
   const nodes = new Set(wantedNodes(cluster).map(({ name }) => name));
   await removeAllBut(
     context,
     resources.photonNodes,
-    world.nodes.ofCluster(cluster),
-    (name) => nodes.has(name) || world.pods.get(keyOf({ namespace, name })) !== undefined,
+    informers.nodes.ofCluster(cluster),
+    (name) => nodes.has(name) || informers.pods.get(keyOf({ namespace, name })) !== undefined,
   );
 }

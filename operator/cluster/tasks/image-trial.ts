@@ -24,13 +24,13 @@ import type { Context } from '../task.ts';
 import type { TaskResult } from '../task-result.ts';
 import { eventOf, wantedTemplate } from '../task.ts';
 import { complete } from '../task-result.ts';
-import type { RunningPod } from '../world.ts';
+import type { RunningPod } from '../informer-set.ts';
 
 /** After a trial that did not pass: what was in its way may have gone. */
 const againMs = 5 * 60_000;
 
 function podOf({ cluster, tools }: Context, name: string): RunningPod | undefined {
-  return tools.world.pods.get(keyOf({ namespace: cluster.metadata.namespace ?? '', name }));
+  return tools.informers.pods.get(keyOf({ namespace: cluster.metadata.namespace ?? '', name }));
 }
 
 /** The trial that is needed before this node may be replaced; undefined when none is. */
@@ -137,7 +137,7 @@ export async function tryImages(context: Context, node: NodeView): Promise<TaskR
 /** Trials that nobody waits for any more. */
 export async function removeTrials(context: Context): Promise<void> {
   const { cluster, tools } = context;
-  for (const pod of tools.world.pods.ofCluster(cluster)) {
+  for (const pod of tools.informers.pods.ofCluster(cluster)) {
     const { labels = {}, deletionTimestamp } = pod.metadata;
     const isTrial = Object.entries(trialLabel).every(([key, value]) => labels[key] === value);
     if (isTrial && deletionTimestamp === undefined) await remove(context, pod);

@@ -40,7 +40,7 @@ export async function declareNodes(context: Context): Promise<TaskResult> {
       (pool) => [resources.photonPools, photonPool(cluster, pool)] as const,
     ),
     ...wantedNodes(cluster).map((node) => {
-      const found = tools.world.nodes.get(keyOf({ namespace, name: node.name }));
+      const found = tools.informers.nodes.get(keyOf({ namespace, name: node.name }));
       const id = recordedIdOf(cluster, node.name, found);
       const history = {
         id,
@@ -73,7 +73,7 @@ export async function guardNetwork(context: Context): Promise<TaskResult> {
   const { cluster, tools, signal } = context;
   const policy = networkPolicy(cluster);
   if (wantsNetworkPolicy(cluster)) return applyAll(context, [[resources.networkPolicies, policy]]);
-  const found = tools.world.find(policy.kind, keyOf(policy.metadata));
+  const found = tools.informers.find(policy.kind, keyOf(policy.metadata));
   const { uid, deletionTimestamp } = found?.metadata ?? {};
   const isThere = found !== undefined && isOwned(found, cluster);
   if (isThere && uid !== undefined && deletionTimestamp === undefined) {

@@ -59,7 +59,7 @@ export async function providePassword(context: Context): Promise<TaskResult> {
   const found = await tools.client.find<Secret>(resources.secrets, at, { signal });
   const secret = found ?? (isOurs ? await make(context) : undefined);
   const version = secret?.metadata.resourceVersion;
-  tools.lookout.saw(key, { ...at, version });
+  tools.poller.observed(key, { ...at, version });
   if (secret === undefined || version === undefined) {
     const message = `Secret ${name} is not there: make it with the key password`;
     return { type: 'fail', reason: reasons.missing, message };
@@ -86,7 +86,7 @@ export async function announcePassword({
   if (password === undefined) return complete;
   const namespace = cluster.metadata.namespace ?? '';
   for (const { name } of wantedNodes(cluster)) {
-    const pod = tools.world.pods.get(keyOf({ namespace, name }));
+    const pod = tools.informers.pods.get(keyOf({ namespace, name }));
     if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
     if (pod.metadata.annotations?.[passwordVersionAnnotation] === password.version) continue;
     const annotations = { [passwordVersionAnnotation]: password.version };

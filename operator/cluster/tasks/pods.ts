@@ -12,7 +12,7 @@ import type { Context } from '../task.ts';
 import type { TaskResult } from '../task-result.ts';
 import { applyAll, wantedTemplate } from '../task.ts';
 import { complete } from '../task-result.ts';
-import type { StatefulSet } from '../world.ts';
+import type { StatefulSet } from '../informer-set.ts';
 
 export function claimSizeOf(set: StatefulSet | undefined): string | undefined {
   return set?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.['storage'];
@@ -26,7 +26,7 @@ export async function runPods(context: Context): Promise<TaskResult> {
   const wanted = cluster.spec.pools.flatMap((pool) =>
     zonesOf(cluster, pool).flatMap((zone) => {
       const key = keyOf({ namespace, name: statefulSetName(zone.name) });
-      const found = tools.world.statefulSets.get(key);
+      const found = tools.informers.statefulSets.get(key);
       const first = mayStart(formation, nodeName(zone.name, 0));
       if (found === undefined && !first) return [];
       const template = wantedTemplate(context, pool, zone);
@@ -41,7 +41,7 @@ export async function runPods(context: Context): Promise<TaskResult> {
 export async function labelPods({ cluster, tools, signal }: Context): Promise<TaskResult> {
   const namespace = cluster.metadata.namespace ?? '';
   for (const node of wantedNodes(cluster)) {
-    const pod = tools.world.pods.get(keyOf({ namespace, name: node.name }));
+    const pod = tools.informers.pods.get(keyOf({ namespace, name: node.name }));
     if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
     const labels = roleLabelPatch(pod.metadata.labels ?? {}, node.pool.roles);
     if (labels === undefined) continue;

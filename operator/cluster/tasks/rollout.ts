@@ -34,7 +34,7 @@ async function unseenTemplate(context: Context, node: NodeView): Promise<string 
   if (wanted === undefined) return undefined;
   const { pool, zone } = wanted;
   const name = statefulSetName(zone.name);
-  const uid = tools.world.statefulSets.get(keyOf({ namespace, name }))?.metadata.uid ?? '';
+  const uid = tools.informers.statefulSets.get(keyOf({ namespace, name }))?.metadata.uid ?? '';
   const labels = zoneSelector(cluster.metadata.name, pool.name, zone.name.zoneIndex);
   const scope = { namespace, labelSelector: selectorText(labels) };
   const { items } = await tools.client.list<TemplateRevision & KubeObject>(
@@ -81,9 +81,9 @@ async function replaceWithCare(
 
 export async function replaceOutdatedPods(context: Context): Promise<TaskResult> {
   const { key, tools } = context;
-  const { world, expectations, clock } = tools;
-  const lookup = (kind: string, name: string): ReturnType<typeof world.find> =>
-    world.find(kind, name);
+  const { informers, expectations, clock } = tools;
+  const lookup = (kind: string, name: string): ReturnType<typeof informers.find> =>
+    informers.find(kind, name);
   const [outstanding] = expectations.outstanding(key, lookup, clock.now());
   if (outstanding !== undefined) return { type: 'wait', message: outstanding };
   const formation = observeFormation(context);

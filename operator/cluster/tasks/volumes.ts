@@ -18,7 +18,7 @@ import type { Context } from '../task.ts';
 import type { TaskResult } from '../task-result.ts';
 import { eventOf } from '../task.ts';
 import { complete } from '../task-result.ts';
-import type { VolumeClaim } from '../world.ts';
+import type { VolumeClaim } from '../informer-set.ts';
 import { findClaim } from './claims.ts';
 import { claimSizeOf } from './pods.ts';
 
@@ -65,7 +65,7 @@ async function renewZone(context: Context, pool: Pool, zone: Zone): Promise<Task
   const { cluster, tools, signal } = context;
   const { size } = pool.storage;
   const at = { namespace: cluster.metadata.namespace ?? '', name: statefulSetName(zone.name) };
-  const set = tools.world.statefulSets.get(keyOf(at));
+  const set = tools.informers.statefulSets.get(keyOf(at));
   const actual = claimSizeOf(set);
   if (set === undefined || actual === undefined || !isMore(size, actual)) return complete;
   const { uid = '' } = set.metadata;

@@ -12,7 +12,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import { resources } from '../../kube/object.ts';
 import { controlPlaneConfig } from '../../kube/testing/control-plane.ts';
 import type { Privilege } from '../../resources/privileges.ts';
-import type { RunningPod } from '../world.ts';
+import type { RunningPod } from '../informer-set.ts';
 import { Operator } from '../operator.ts';
 import { clientOfAccount } from './accounts.ts';
 

@@ -8,7 +8,7 @@ import { KubeListWatch } from '../kube/list-watch.ts';
 import type { KubeObject, Resource } from '../kube/object.ts';
 import { clusterLabel } from '../resources/labels.ts';
 
-export interface WatchedOptions {
+export interface ResourceInformerOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: () => number;
@@ -17,12 +17,12 @@ export interface WatchedOptions {
   readonly observe: (resource: Resource, observation: InformerObservation) => void;
 }
 
-export class Watched<T extends KubeObject> {
+export class ResourceInformer<T extends KubeObject> {
   readonly resource: Resource;
   readonly #informers: readonly Informer<T>[];
 
   /** A label selector keeps out of memory what cannot be a cluster's. */
-  constructor(resource: Resource, options: WatchedOptions, labelSelector?: string) {
+  constructor(resource: Resource, options: ResourceInformerOptions, labelSelector?: string) {
     const { client, clock, random, observe } = options;
     this.resource = resource;
     const namespaces = options.namespaces.length === 0 ? [undefined] : options.namespaces;

@@ -11,9 +11,9 @@ import { resources } from '../kube/object.ts';
 import { clusterLabel } from '../resources/labels.ts';
 import type { Claim } from '../rollout/claims.ts';
 import type { Pod } from '../status/observed.ts';
-import type { SeenService } from '../status/service-fault.ts';
-import type { WatchedOptions } from './watched.ts';
-import { Watched } from './watched.ts';
+import type { ObservedService } from '../status/service-fault.ts';
+import type { ResourceInformerOptions } from './resource-informer.ts';
+import { ResourceInformer } from './resource-informer.ts';
 
 export interface RunningPod extends Pod {
   readonly spec?: Pod['spec'] & {
@@ -40,41 +40,41 @@ export type VolumeClaim = KubeObject & Claim;
 
 /** A cache of any kind, for what concerns them all. */
 export type Cache = Pick<
-  Watched<KubeObject>,
+  ResourceInformer<KubeObject>,
   'resource' | 'size' | 'hasSynced' | 'start' | 'stop' | 'synced' | 'onChange' | 'get'
 >;
 
 /** On all that belongs to a cluster. */
 const ours = clusterLabel;
 
-export class World {
-  readonly clusters: Watched<PhotonCluster>;
-  readonly pools: Watched<PhotonPool>;
-  readonly nodes: Watched<PhotonNode>;
-  readonly pods: Watched<RunningPod>;
-  readonly statefulSets: Watched<StatefulSet>;
-  readonly volumeClaims: Watched<VolumeClaim>;
-  readonly configMaps: Watched<ConfigMap>;
-  readonly services: Watched<KubeObject & SeenService>;
+export class InformerSet {
+  readonly clusters: ResourceInformer<PhotonCluster>;
+  readonly pools: ResourceInformer<PhotonPool>;
+  readonly nodes: ResourceInformer<PhotonNode>;
+  readonly pods: ResourceInformer<RunningPod>;
+  readonly statefulSets: ResourceInformer<StatefulSet>;
+  readonly volumeClaims: ResourceInformer<VolumeClaim>;
+  readonly configMaps: ResourceInformer<ConfigMap>;
+  readonly services: ResourceInformer<KubeObject & ObservedService>;
   /** Every cache, for what concerns them all. */
   readonly caches: readonly Cache[];
 
-  constructor(options: WatchedOptions) {
-    this.clusters = new Watched(resources.photonClusters, options);
-    this.pools = new Watched(resources.photonPools, options);
-    this.nodes = new Watched(resources.photonNodes, options);
-    this.pods = new Watched(resources.pods, options, ours);
-    this.statefulSets = new Watched(resources.statefulSets, options, ours);
-    this.volumeClaims = new Watched(resources.persistentVolumeClaims, options, ours);
-    this.configMaps = new Watched(resources.configMaps, options, ours);
-    this.services = new Watched(resources.services, options, ours);
+  constructor(options: ResourceInformerOptions) {
+    this.clusters = new ResourceInformer(resources.photonClusters, options);
+    this.pools = new ResourceInformer(resources.photonPools, options);
+    this.nodes = new ResourceInformer(resources.photonNodes, options);
+    this.pods = new ResourceInformer(resources.pods, options, ours);
+    this.statefulSets = new ResourceInformer(resources.statefulSets, options, ours);
+    this.volumeClaims = new ResourceInformer(resources.persistentVolumeClaims, options, ours);
+    this.configMaps = new ResourceInformer(resources.configMaps, options, ours);
+    this.services = new ResourceInformer(resources.services, options, ours);
     const plain = [
       resources.serviceAccounts,
       resources.roles,
       resources.roleBindings,
       resources.podDisruptionBudgets,
       resources.networkPolicies,
-    ].map((resource) => new Watched(resource, options, ours));
+    ].map((resource) => new ResourceInformer(resource, options, ours));
     this.caches = [
       this.clusters,
       this.pools,

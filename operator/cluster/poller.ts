@@ -10,14 +10,14 @@ import { isKubeError } from '../kube/errors.ts';
 import { resources } from '../kube/object.ts';
 
 /** A Secret of a cluster as its last reconcile saw it. */
-export interface SeenSecret {
+export interface ObservedSecret {
   readonly namespace: string;
   readonly name: string;
   /** Undefined when it was not there. */
   readonly version: string | undefined;
 }
 
-export interface LookoutOptions {
+export interface PollerOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   /** Clusters that do not serve as they should. */
@@ -35,18 +35,18 @@ const gapMs = 50;
 /** Rounds until clusters that are not ready are looked at again. */
 const unreadyRounds = 2;
 
-export class Lookout {
-  readonly #options: LookoutOptions;
+export class Poller {
+  readonly #options: PollerOptions;
   /** By the key of the cluster, then by the name of the Secret. */
-  readonly #seen = new Map<string, Map<string, SeenSecret>>();
+  readonly #seen = new Map<string, Map<string, ObservedSecret>>();
 
-  constructor(options: LookoutOptions) {
+  constructor(options: PollerOptions) {
     this.#options = options;
   }
 
   /** Notes what a reconcile has seen of a Secret of a cluster. */
-  saw(key: string, secret: SeenSecret): void {
-    const ofCluster = this.#seen.get(key) ?? new Map<string, SeenSecret>();
+  observed(key: string, secret: ObservedSecret): void {
+    const ofCluster = this.#seen.get(key) ?? new Map<string, ObservedSecret>();
     this.#seen.set(key, ofCluster);
     ofCluster.set(secret.name, secret);
   }
@@ -76,7 +76,7 @@ export class Lookout {
     }
   }
 
-  async #isSame(secret: SeenSecret, signal: AbortSignal): Promise<boolean> {
+  async #isSame(secret: ObservedSecret, signal: AbortSignal): Promise<boolean> {
     try {
       const found = await this.#options.client.find(resources.secrets, secret, { signal });
       return found?.metadata.resourceVersion === secret.version;
