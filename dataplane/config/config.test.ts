@@ -55,7 +55,27 @@ describe('the configuration', () => {
     expect(refusalOf(['--bind'])).to.contain('The option "--bind" needs a value: an address');
     expect(refusalOf(['--bind', '--web-port', '1'])).to.contain('"--bind" needs a value');
     expect(refusalOf(['--config', 'f'], {}, '- 1')).to.contain('must hold options by name');
-    expect(refusalOf(['--join', 'a'])).to.contain('no replication');
+  });
+
+  it('takes a switch with and without a value', () => {
+    expect(
+      [load([]), load(['--found']), load(['--found=false'])].map(({ found }) => found),
+    ).to.deep.equal([false, true, false]);
+    expect(load(['--found', '--bind', '::1'])).to.include({ found: true, bind: '::1' });
+    expect(refusalOf(['--found=yes'])).to.equal('--found takes true or false, not "yes".');
+  });
+
+  it('wants everything that joining needs', () => {
+    const token = 'abcdef.0123456789abcdef';
+    const hash = `sha256:${'0'.repeat(64)}`;
+    const join = ['--join', 'db-0:29015,[::1]:1'];
+    load(join);
+    load([...join, '--join-token', token, '--join-ca-hash', hash]);
+    expect(refusalOf([...join, '--join-token', token])).to.contain('both --join-token and');
+    expect(refusalOf(['--join-token', token, '--join-ca-hash', hash])).to.contain('needs --join');
+    expect(refusalOf(['--join', 'db-0'])).to.contain('each HOST:PORT');
+    expect(refusalOf([...join, '--join-token', 'abc'])).to.contain('takes a join token');
+    expect(refusalOf([...join, '--join-ca-hash', 'md5:0'])).to.contain('`sha256:` and 64');
   });
 
   it('lists all options for people, with what they take and their defaults', () => {
@@ -67,10 +87,10 @@ describe('the configuration', () => {
   });
 
   const refused: readonly [flag: string, value: string, takes: string][] = [
-    ['roles', 'cook', 'one or more of data, coordinator, consensus, each once'],
-    ['roles', 'data,cook', 'one or more of data, coordinator, consensus'],
-    ['roles', 'data,data', 'one or more of data, coordinator, consensus, each once'],
-    ['roles', '', 'one or more of data, coordinator, consensus'],
+    ['roles', 'cook', 'one or more of data, coordinator, consensus, observer, each once'],
+    ['roles', 'data,cook', 'one or more of data, coordinator, consensus, observer'],
+    ['roles', 'data,data', 'one or more of data, coordinator, consensus, observer, each once'],
+    ['roles', '', 'one or more of data, coordinator, consensus, observer'],
     ['node-name', 'a b', 'a name of at most 253 letters, digits'],
     ['node-name', '', 'a name of at most 253 letters'],
     ['node-name', '-a', 'a name of at most 253 letters'],
@@ -103,7 +123,7 @@ describe('the configuration', () => {
   it('names the file in which a value cannot be taken', () => {
     const file = 'roles: [cook]\n';
     expect(refusalOf(['--config', 'f.yaml'], {}, file)).to.equal(
-      '"roles" in f.yaml takes one or more of data, coordinator, consensus, each once, separated by commas, not "cook".',
+      '"roles" in f.yaml takes one or more of data, coordinator, consensus, observer, each once, separated by commas, not "cook".',
     );
   });
 

@@ -15,7 +15,9 @@ type ValueOf<T extends Option> = T extends { readonly type: 'integer' }
   ? number
   : T['type'] extends 'list'
     ? readonly string[]
-    : string;
+    : T['type'] extends 'boolean'
+      ? boolean
+      : string;
 export type Config = { readonly [Name in OptionName]: ValueOf<(typeof options)[Name]> };
 
 export interface ConfigSources {
@@ -33,6 +35,7 @@ const schemaOf = (option: Option): object => {
     ...(option.values === undefined ? {} : { enum: option.values }),
     ...(option.form === undefined ? {} : { pattern: option.form.pattern }),
   };
+  if (option.type === 'boolean') return { type: 'boolean' };
   if (option.type === 'string') return items;
   if (option.type === 'integer') {
     const { minimum, maximum } = option;
@@ -97,13 +100,27 @@ function checked(raw: Raw, naming: Naming, where: string): Raw {
 
 function converted(name: OptionName, text: string): unknown {
   const { type } = options[name] as Option;
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
   if (type === 'list') return text.split(',').filter(Boolean);
   return type === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
 const known = (name: string): name is OptionName => Object.hasOwn(options, name);
 
-/** `--name value` and `--name=value`; `--config` is apart. */
+/** What a flag gives, and whether that is the next argument. */
+function valueOf(
+  name: string,
+  inline: readonly string[],
+  next: string | undefined,
+): { readonly value: string; readonly isNext: boolean } {
+  if (inline.length > 0) return { value: inline.join('='), isNext: false };
+  if (known(name) && options[name].type === 'boolean') return { value: 'true', isNext: false };
+  if (next !== undefined && !next.startsWith('--')) return { value: next, isNext: true };
+  const takes = known(name) ? wordsOf(options[name]) : 'a path';
+  throw new ConfigError(`The option "--${name}" needs a value: ${takes}.`);
+}
+
+/** `--name value`, `--name=value`, and `--name` alone where it says yes; `--config` is apart. */
 function fromFlags(flags: readonly string[]): { raw: Raw; file: string | undefined } {
   const raw: Raw = {};
   let file: string | undefined;
@@ -115,11 +132,8 @@ function fromFlags(flags: readonly string[]): { raw: Raw; file: string | undefin
     if (name !== 'config' && !known(name)) {
       throw unknownOption(name, asFlag);
     }
-    const value = inline.length > 0 ? inline.join('=') : flags[(at += 1)];
-    if (value === undefined || (inline.length === 0 && value.startsWith('--'))) {
-      const takes = known(name) ? wordsOf(options[name]) : 'a path';
-      throw new ConfigError(`The option "--${name}" needs a value: ${takes}.`);
-    }
+    const { value, isNext } = valueOf(name, inline, flags[at + 1]);
+    if (isNext) at += 1;
     if (name === 'config') file = value;
     else if (known(name)) raw[name] = converted(name, value);
   }
@@ -167,14 +181,25 @@ export function loadConfig(sources: ConfigSources): Config {
     ...environment,
     ...checked(flags, asFlag, 'the flags'),
   } as Config;
-  if (config.join.length > 0)
-    throw new ConfigError('This version has no replication: leave out "--join".');
   checkPorts(config);
+  checkJoin(config);
   return Object.freeze(config);
 }
 
 /** Those that something listens at; 0 is another free one each time. */
-const listening = ['driver-port', 'http-port', 'web-port'] as const;
+const listening = ['driver-port', 'cluster-port', 'http-port', 'web-port', 'admin-port'] as const;
+
+/** A token without the hash would be sent to whoever answers. */
+function checkJoin({ join, 'join-token': token, 'join-ca-hash': hash }: Config): void {
+  if ((token === '') !== (hash === '')) {
+    throw new ConfigError(
+      'Joining needs both --join-token and --join-ca-hash: a node of the cluster prints them together.',
+    );
+  }
+  if (token !== '' && join.length === 0) {
+    throw new ConfigError('--join-token needs --join: the address of a node of the cluster.');
+  }
+}
 
 function checkPorts(config: Config): void {
   listening.forEach((name, at) => {

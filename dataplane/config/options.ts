@@ -1,7 +1,7 @@
 /** Every option of a node: one table for flags, environment, file and documentation. */
 export interface Option {
-  readonly type: 'string' | 'integer' | 'list';
-  readonly default: string | number | readonly string[];
+  readonly type: 'string' | 'integer' | 'list' | 'boolean';
+  readonly default: string | number | boolean | readonly string[];
   readonly doc: string;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -15,6 +15,10 @@ const nameForm = {
   pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$',
   words:
     'a name of at most 253 letters, digits, ".", "_" and "-" that begins and ends with a letter or a digit',
+} as const;
+const addressForm = {
+  pattern: '^([0-9A-Za-z._-]+|\\[[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?\\]):[0-9]{1,5}$',
+  words: 'HOST:PORT, with brackets around an IPv6 address',
 } as const;
 const pathForm = { pattern: '^[^\\u0000]+$', words: 'a path' } as const;
 
@@ -43,10 +47,7 @@ export const options = {
     },
   },
   'driver-port': port(28_015, 'Port for drivers.'),
-  'cluster-port': port(
-    29_015,
-    'Port for other nodes; nothing listens there while there is no replication.',
-  ),
+  'cluster-port': port(29_015, 'Port for other nodes: sessions by TCP, gossip by UDP.'),
   'http-port': port(8_080, 'Port for health and metrics.'),
   'web-port': port(8_081, 'Port for people and programs.'),
   'web-hosts': {
@@ -54,10 +55,7 @@ export const options = {
     default: [],
     doc: 'Names by which the HTTP ports of a node at a loopback address may be asked, beside `localhost` and addresses.',
   },
-  'admin-port': port(
-    8_443,
-    'Port for the operator; nothing listens there while there is no replication.',
-  ),
+  'admin-port': port(8_443, 'Port of the admin API, by mutual TLS.'),
   'node-name': {
     type: 'string',
     default: 'photondb',
@@ -74,12 +72,39 @@ export const options = {
     type: 'list',
     default: ['data', 'coordinator', 'consensus'],
     doc: 'Roles of the node, separated by commas.',
-    values: ['data', 'coordinator', 'consensus'],
+    values: ['data', 'coordinator', 'consensus', 'observer'],
+  },
+  found: {
+    type: 'boolean',
+    default: false,
+    doc: 'Found a new cluster when the data directory is empty, whatever `join` says. A node that has no node to join founds one, too.',
   },
   join: {
     type: 'list',
     default: [],
-    doc: 'Addresses of nodes to join; must be empty while there is no replication.',
+    doc: 'Addresses of nodes of the cluster, each as HOST:PORT. With an empty data directory the node joins there.',
+    form: addressForm,
+  },
+  'join-token': {
+    type: 'string',
+    default: '',
+    doc: 'Token that admits this node when it joins; a node of the cluster makes it, and it is used once.',
+    form: { pattern: '^([a-z0-9]{6}\\.[a-z0-9]{16})?$', words: 'a join token' },
+  },
+  'join-ca-hash': {
+    type: 'string',
+    default: '',
+    doc: 'Hash of the authority of the cluster to join; the token is sent to no other one.',
+    form: { pattern: '^(sha256:[0-9a-f]{64})?$', words: '`sha256:` and 64 hexadecimal digits' },
+  },
+  advertise: {
+    type: 'string',
+    default: '',
+    doc: 'Host that other nodes reach this node by. Empty: the address that it listens at, or the first one of this machine.',
+    form: {
+      pattern: '^[0-9A-Za-z._-]*$|^[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?$',
+      words: 'an address or a name of this machine, without port and brackets',
+    },
   },
   'admin-password-file': {
     type: 'string',

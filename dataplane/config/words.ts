@@ -9,7 +9,9 @@ export function wordsOf(option: Option): string {
     }
     return 'a whole number';
   }
+  if (type === 'boolean') return 'true or false';
   if (type === 'list') {
+    if (form !== undefined) return `a list separated by commas, each ${form.words}`;
     return values === undefined
       ? 'a list separated by commas'
       : `one or more of ${values.join(', ')}, each once, separated by commas`;

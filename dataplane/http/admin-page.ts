@@ -44,6 +44,12 @@ const row = (table, rate, old) => {
   );
   return made;
 };
+const member = (each) => {
+  const made = element('tr');
+  const since = each.isSelf ? 'this node' : each.reason;
+  made.append(cell(each.name), cell(each.status), cell(each.roles.join(', ')), cell(since));
+  return made;
+};
 const noTables = () => {
   const made = element('tr');
   const only = cell('No tables yet.');
@@ -74,6 +80,7 @@ async function refresh() {
       before?.tables.find((o) => o.database === table.database && o.name === table.name) ?? table;
     const rows = tables.map((table) => row(table, rate, was(table)));
     byId('tables').replaceChildren(...(rows.length ? rows : [noTables()]));
+    byId('members').replaceChildren(...status.members.map(member));
     [before, at] = [status, now];
   } catch {
     byId('cards').replaceChildren(card('state', 'unreachable'));
@@ -87,7 +94,8 @@ export const adminPage = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>PhotonDB</title><link rel="icon" href="data:,"><style>${style}</style></head>
 <body><main><header><h1><span>Photon</span>DB</h1><div id="node"></div></header><section class="cards" id="cards"></section>
-<div class="scroll"><table><thead><tr><th>Table</th><th class="n">Documents</th><th class="n">Indexes</th><th class="n">Reads/s</th><th class="n">Writes/s</th></tr></thead><tbody id="tables"></tbody></table></div></main>
+<div class="scroll"><table><thead><tr><th>Table</th><th class="n">Documents</th><th class="n">Indexes</th><th class="n">Reads/s</th><th class="n">Writes/s</th></tr></thead><tbody id="tables"></tbody></table></div>
+<h2>Nodes</h2><div class="scroll"><table><thead><tr><th>Node</th><th>State</th><th>Roles</th><th>Reason</th></tr></thead><tbody id="members"></tbody></table></div></main>
 <script>${script}</script></body></html>`;
 
 const hashOf = (text: string): string =>

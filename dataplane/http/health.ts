@@ -13,6 +13,28 @@ export interface NodeHealth {
   };
   /** None before the data is open. */
   readonly data?: DataHealth;
+  /** None before the node belongs to a cluster. */
+  readonly cluster?: ClusterHealth;
+}
+
+/** How the node sees the cluster. The readiness of a node does not depend on it. */
+interface ClusterHealth {
+  readonly clusterId: string;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly members: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly address: string;
+    readonly status: 'alive' | 'suspect' | 'dead' | 'left';
+    readonly reason: string;
+    /** ISO 8601. */
+    readonly since: string;
+    readonly roles: readonly string[];
+    readonly version: string;
+    readonly isSelf: boolean;
+    readonly isConnected: boolean;
+  }[];
 }
 
 interface DataHealth {

@@ -35,7 +35,7 @@ const health = healthServer(() => ({ state: 'Ready', message: '', replay, data }
   clock: machineClock,
 });
 const webWith = (login: WebLogin) =>
-  webServer(async () => ({ node, tables: [], connections: 0, queries: 0 }), login);
+  webServer(async () => ({ node, tables: [], members: [], connections: 0, queries: 0 }), login);
 const web = webWith(async () => ({ type: 'allowed' }));
 
 interface Reply {

@@ -22,6 +22,14 @@ export interface WebStatus {
     readonly reads: number;
     readonly writes: number;
   }[];
+  readonly members: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly status: string;
+    readonly reason: string;
+    readonly roles: readonly string[];
+    readonly isSelf: boolean;
+  }[];
   readonly connections: number;
   readonly queries: number;
 }

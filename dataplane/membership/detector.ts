@@ -10,7 +10,7 @@ import type { MembershipEvent } from '../gossip/gossip.ts';
 import { isReliable } from '../gossip/message.ts';
 import type { Message } from '../gossip/message.ts';
 import type { GossipOptions } from '../gossip/options.ts';
-import type { Opener, Refusal, Sealer } from '../security/sealed-datagram.ts';
+import type { Opener, Sealer } from '../security/sealed-datagram.ts';
 
 /**
  * The failure detector: drives the membership protocol with time, datagrams and the sessions of the mesh, and
@@ -55,11 +55,15 @@ export const localNetwork = {
 } as const satisfies Partial<GossipOptions>;
 
 /** Beside the refusals of the seal. */
-export type FrameRefusal = Refusal | 'message' | 'sender';
+type FrameRefusal = 'message' | 'sender';
 
 export class Detector {
   readonly gossip: GossipNode;
   readonly refused = new Map<FrameRefusal, number>();
+  /** Messages by type. */
+  readonly sent = new Map<string, number>();
+  /** Changes of members by their new status. */
+  readonly changes = new Map<string, number>();
   readonly #options: DetectorOptions;
 
   constructor(options: DetectorOptions) {
@@ -88,8 +92,8 @@ export class Detector {
   /** A datagram from the network. */
   receiveDatagram(datagram: Uint8Array): void {
     const opened = this.#options.opener.open(datagram);
-    if ('refused' in opened) this.#refuse(opened.refused);
-    else this.#receive(opened.payload, opened.sender);
+    // The opener counts what it refuses.
+    if (!('refused' in opened)) this.#receive(opened.payload, opened.sender);
   }
 
   /** A message through the session with a node; throws what it throws for the sender. */
@@ -116,18 +120,22 @@ export class Detector {
   }
 
   #refuse(reason: FrameRefusal): void {
-    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
+    count(this.refused, reason);
   }
 
   /** Sends what is to be sent, and hands on what has changed. */
   flush(): void {
     const { send, events } = this.gossip.ready();
     for (const { message, address } of send) this.#send(message, address);
-    for (const event of events) this.#options.changed(event);
+    for (const event of events) {
+      count(this.changes, event.status);
+      this.#options.changed(event);
+    }
   }
 
   #send(message: Message, address: string): void {
     const { sealer, sendDatagram, sendReliable } = this.#options;
+    count(this.sent, message.type);
     const payload = encodeMessage(message);
     const to = isReliable[message.type] ? undefined : parseAddress(address);
     const datagram = to === undefined ? undefined : sealer.seal(payload);
@@ -147,4 +155,8 @@ export class Detector {
       this.#options.sendReliable(to, encodeMessage(message));
     }
   }
+}
+
+function count<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import type { HostPort } from '../common/address.ts';
 
 /**
@@ -22,6 +22,7 @@ export class DatagramSocket {
   readonly #options: DatagramOptions;
   #socket: Socket | undefined;
   #pending = 0;
+  #isIpv6 = false;
   /** Datagrams that were not sent. */
   lost = 0;
   sent = 0;
@@ -35,7 +36,8 @@ export class DatagramSocket {
 
   /** Rejects when the port is in use. */
   async bind({ host, port }: HostPort): Promise<AddressInfo> {
-    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' });
+    this.#isIpv6 = isIPv6(host);
+    const socket = createSocket({ type: this.#isIpv6 ? 'udp6' : 'udp4' });
     try {
       socket.bind({ address: host, port, exclusive: true });
       await once(socket, 'listening');
@@ -61,7 +63,9 @@ export class DatagramSocket {
     }
     this.#pending += 1;
     try {
-      socket.send(datagram, port, host, (error) => this.#done(error, datagram));
+      // A socket of IPv6 reaches addresses of IPv4 in this form.
+      const to = this.#isIpv6 && isIPv4(host) ? `::ffff:${host}` : host;
+      socket.send(datagram, port, to, (error) => this.#done(error, datagram));
     } catch (error) {
       this.#done(error as Error, datagram);
     }

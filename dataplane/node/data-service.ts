@@ -1,37 +1,31 @@
-import { existsSync } from 'node:fs';
 import { assert } from '../common/assert.ts';
-import { leaveToBegin } from '../kubernetes/former-data.ts';
-import { OwnNode } from '../kubernetes/own-node.ts';
 import type { Database } from '../database/database.ts';
-import { isUnused, openDirectory } from '../storage/directory.ts';
-import type { DataDirectory } from '../storage/directory.ts';
 import { compactAtStart } from './compact-at-start.ts';
 import type { NodeContext } from './context.ts';
+import type { DirectoryService } from './directory-service.ts';
 import { diskUsage } from './disk-usage.ts';
-import { identityDirectory } from './identity.ts';
 import { openData, storeDirectoryOf } from './open-data.ts';
 import type { Service } from './services.ts';
 import { troublesOf } from './troubles.ts';
 import { settleAdmin } from './users.ts';
 
-/** The data directory and the database in it: locked, compacted, recovered, and closed at the end. */
+/** The database in the data directory: compacted, recovered, and closed at the end. */
 const mebibyte = 1_048_576;
-/** Between two questions whether an empty data directory may be begun. */
-const leavePauseMs = 1_000;
 
 export class DataService implements Service {
   readonly name = 'data';
   readonly #context: NodeContext;
-  #directory: DataDirectory | undefined;
+  readonly #directory: Pick<DirectoryService, 'id' | 'path'>;
   #database: Database | undefined;
 
-  constructor(context: NodeContext) {
+  constructor(context: NodeContext, directory: Pick<DirectoryService, 'id' | 'path'>) {
     this.#context = context;
+    this.#directory = directory;
   }
 
   /** The identity of the directory; undefined before it is known. */
   get id(): string | undefined {
-    return this.#directory?.identity.id;
+    return this.#directory.id;
   }
 
   /** Undefined before it is open and when it is closed: health and metrics are asked for all the time. */
@@ -46,12 +40,8 @@ export class DataService implements Service {
   }
 
   async start(): Promise<void> {
-    const { config, logger, progress, chance } = this.#context;
-    await this.#leaveToBegin(config['data-dir']);
-    const owner = { cluster: config['cluster-name'], node: config['node-name'] };
-    const directory = openDirectory(config['data-dir'], owner, chance);
-    this.#directory = directory;
-    const { path } = directory;
+    const { logger, progress } = this.#context;
+    const { path } = this.#directory;
     await this.#compact(storeDirectoryOf(path));
     await this.#open(path);
     logger.info('the data is open', { path, replayedBytes: progress.replay.doneBytes });
@@ -61,11 +51,7 @@ export class DataService implements Service {
     const database = this.#database;
     // Health and metrics are asked for until the end, and there is nothing to read from now on.
     this.#database = undefined;
-    try {
-      await database?.stop();
-    } finally {
-      this.#directory?.[Symbol.dispose]();
-    }
+    await database?.stop();
   }
 
   async #open(path: string): Promise<void> {
@@ -92,28 +78,6 @@ export class DataService implements Service {
     }
     if (isFresh && frozen === undefined)
       await database.change({ type: 'createDatabase', id: chance.uuid(), name: 'test' });
-  }
-
-  /** In Kubernetes, an empty directory may stand in the place of one that was lost. */
-  async #leaveToBegin(path: string): Promise<void> {
-    const { apiServer, config, logger, progress, clock, signal } = this.#context;
-    const isPodOfOperator = apiServer !== undefined && existsSync(`${identityDirectory}/token`);
-    if (!isPodOfOperator || !isUnused(path)) return;
-    const name = config['node-name'];
-    const node = new OwnNode({ apiServer, directory: identityDirectory, name });
-    await leaveToBegin({
-      read: () => node.read(),
-      waiting: (message, missingId) => {
-        progress.waited();
-        if (message === progress.message) return;
-        progress.missingId = missingId;
-        logger.warn('the node does not begin', { reason: message });
-        progress.become('Starting', message);
-      },
-      pause: () => clock.sleep(leavePauseMs, signal),
-      signal,
-    });
-    progress.missingId = undefined;
   }
 
   async #compact(store: string): Promise<void> {

@@ -11,7 +11,9 @@ import { localDrivers } from './drivers.ts';
 import { createEnvironment } from './environment.ts';
 import { queryLimitsOf } from './query-limits.ts';
 import { openPort } from './open-port.ts';
+import type { MembershipService } from './membership-service.ts';
 import type { Service } from './services.ts';
+import { withoutData } from './without-data.ts';
 import { tracedEngine } from './traced-engine.ts';
 import { loginsOf } from './users.ts';
 
@@ -21,6 +23,7 @@ export interface DriverServiceParts {
   readonly disk: DiskGate;
   readonly passwords: PasswordChecker;
   readonly logins: LoginGuard;
+  readonly membership: Pick<MembershipService, 'members'>;
   /** What the system tables show of the node; its data is open. */
   readonly report: () => NodeReport;
 }
@@ -45,17 +48,12 @@ export class DriverService implements Service {
 
   async start(): Promise<void> {
     const { config, logger, shares, clock, chance } = this.#context;
-    const { data, disk, passwords, logins, report } = this.#parts;
+    const { data, disk, passwords, logins, report, membership } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
-    const environment = createEnvironment({
-      database,
-      disk,
-      clock,
-      chance,
-      server,
-      report: report(),
-    });
+    const own = createEnvironment({ database, disk, clock, chance, server, report: report() });
+    const hasData = config.roles.includes('data');
+    const environment = hasData ? own : withoutData(own, () => membership.members);
     const engine = createQueryEngine(environment, queryLimitsOf(config, clock));
     const drivers = new DriverServer({
       engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, clock) : engine,

@@ -1,14 +1,19 @@
 import { healthServer } from '../http/health.ts';
+import { requestBucketsSeconds } from '../membership/request-times.ts';
+import { registerClusterMetrics } from '../observability/cluster-metrics.ts';
 import { nodeMetrics } from '../observability/metrics.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
+import { clusterMetricsOf } from './cluster-metrics.ts';
 import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
+import type { MembershipService } from './membership-service.ts';
 import { nodeHealth } from './node-health.ts';
 import type { Service } from './services.ts';
 
 /** Answers probes and Prometheus, from the first moment to the last. */
 export interface HealthServiceParts {
   readonly data: Pick<DataService, 'database'>;
+  readonly membership: MembershipService;
   readonly metrics: () => NodeMetrics;
   /** Before each reading of the metrics. */
   readonly refresh: () => Promise<void>;
@@ -18,12 +23,14 @@ export interface HealthServiceParts {
 
 export function healthService(context: NodeContext, parts: HealthServiceParts): Service {
   const { health, portLog, progress, clock } = context;
-  const { data, metrics, refresh, started } = parts;
+  const { data, membership, metrics, refresh, started } = parts;
   return {
     name: 'health',
     start() {
-      const now = () => nodeHealth(progress, data.database);
+      const now = () => nodeHealth(progress, data.database, membership.membership);
       const registry = nodeMetrics(metrics);
+      const clusterNow = () => clusterMetricsOf(membership);
+      registerClusterMetrics(registry, clusterNow, requestBucketsSeconds);
       const refreshed = {
         contentType: registry.contentType,
         metrics: async () => {

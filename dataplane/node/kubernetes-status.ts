@@ -1,9 +1,12 @@
 import { StatusWriter } from '../kubernetes/node-status.ts';
 import type { StatusWriterOptions } from '../kubernetes/node-status.ts';
 import type { Database } from '../database/database.ts';
+import type { Membership } from '../membership/membership.ts';
+import { authorityHash, validityOfText } from '../security/certificates.ts';
 import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
 import { identityDirectory } from './identity.ts';
+import type { MembershipService } from './membership-service.ts';
 import { conditionOf } from './node-health.ts';
 import type { Progress } from './progress.ts';
 import type { Service } from './services.ts';
@@ -12,6 +15,7 @@ import type { Service } from './services.ts';
 export function kubernetesStatusService(
   context: NodeContext,
   data: Pick<DataService, 'database' | 'id'>,
+  membership: Pick<MembershipService, 'membership' | 'onChange'>,
 ): Service {
   const { apiServer, config, logger, progress, clock, chance } = context;
   const name = 'status in Kubernetes';
@@ -23,15 +27,51 @@ export function kubernetesStatusService(
     clock,
     chance,
     failed: (message) => logger.warn('the status of this node could not be written', { message }),
-    status: (spec) => statusOf(context, data, spec),
+    status: (spec) => ({
+      ...statusOf(context, data, spec),
+      ...clusterStatusOf(membership.membership),
+    }),
   });
   return {
     name,
     start() {
       progress.onChange(() => writer.changed());
+      membership.onChange(() => writer.changed());
       void writer.run();
     },
     stop: () => writer.stop(),
+  };
+}
+
+const peersMax = 64;
+const reasonMax = 256;
+
+/** Capital first, as Kubernetes writes states. */
+const stateOf = (status: string): string => `${status.slice(0, 1).toUpperCase()}${status.slice(1)}`;
+
+/** The cluster as this node sees it; nothing before it belongs to one. */
+function clusterStatusOf(membership: Membership | undefined): object {
+  if (membership === undefined) return {};
+  const { credentials, renewal, members, clusterId } = membership;
+  const { notBefore, notAfter } = validityOfText(credentials.certificate);
+  const others = members.filter(({ isSelf }) => !isSelf);
+  const counts = Map.groupBy(others, ({ status }) => status);
+  return {
+    clusterId,
+    authorities: credentials.authorities.map(authorityHash),
+    certificate: {
+      authority: credentials.authorities.map(authorityHash)[0],
+      notBefore: new Date(notBefore).toISOString(),
+      notAfter: new Date(notAfter).toISOString(),
+      message: renewal.failure ?? null,
+    },
+    peerSummary: [...counts].map(([status, { length }]) => `${length} ${status}`).join(', '),
+    peers: others.slice(0, peersMax).map(({ id, name, status, reason }) => ({
+      id,
+      name,
+      state: stateOf(status),
+      ...(status === 'alive' ? {} : { reason: reason.slice(0, reasonMax) }),
+    })),
   };
 }
 

@@ -13,7 +13,7 @@ interface Place {
   readonly host: string;
   readonly port: number;
   readonly what: string;
-  readonly option: 'driver-port' | 'http-port' | 'web-port';
+  readonly option: 'driver-port' | 'cluster-port' | 'http-port' | 'web-port' | 'admin-port';
 }
 
 const sentences: Readonly<Record<string, (option: string) => string>> = {
@@ -24,6 +24,7 @@ const sentences: Readonly<Record<string, (option: string) => string>> = {
   ENOTFOUND: () => 'this name leads to no address: choose another with --bind',
 };
 
+/** Says which port cannot be used, why, and what to do. */
 export function listenErrorOf(error: unknown, at: Place): ListenError {
   const { code = '', message } = error as NodeJS.ErrnoException;
   return new ListenError(

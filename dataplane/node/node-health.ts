@@ -1,5 +1,6 @@
 import type { NodeHealth } from '../http/health.ts';
 import type { Database } from '../database/database.ts';
+import type { Membership } from '../membership/membership.ts';
 import type { Progress } from './progress.ts';
 import { troublesOf } from './troubles.ts';
 
@@ -26,11 +27,37 @@ export function conditionOf(
   return { state: 'Degraded', message: `serving, but: ${trouble.description}` };
 }
 
-export function nodeHealth(progress: Progress, database: Database | undefined): NodeHealth {
+export function nodeHealth(
+  progress: Progress,
+  database: Database | undefined,
+  membership: Membership | undefined,
+): NodeHealth {
   return {
     ...conditionOf(progress, database),
     replay: progress.replay,
     ...(database === undefined ? {} : { data: dataHealth(database) }),
+    ...(membership === undefined ? {} : { cluster: clusterHealth(membership) }),
+  };
+}
+
+function clusterHealth(membership: Membership): NonNullable<NodeHealth['cluster']> {
+  const { clusterId, nodeId, address, members } = membership;
+  return {
+    clusterId,
+    nodeId,
+    address,
+    members: members.map(({ since, ...member }) => ({
+      id: member.id,
+      name: member.name,
+      address: member.address,
+      status: member.status,
+      reason: member.reason,
+      since: new Date(since).toISOString(),
+      roles: member.roles,
+      version: member.version,
+      isSelf: member.isSelf,
+      isConnected: member.isConnected,
+    })),
   };
 }
 

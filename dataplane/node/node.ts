@@ -7,6 +7,7 @@ import { LoginGuard } from '../security/login-guard.ts';
 import { PasswordChecker } from '../security/password-checker.ts';
 import type { NodeContext, NodeOptions } from './context.ts';
 import { DataService } from './data-service.ts';
+import { DirectoryService } from './directory-service.ts';
 import { DiskGate } from './disk-gate.ts';
 import { diskUsage } from './disk-usage.ts';
 import { DriverService } from './driver-service.ts';
@@ -14,6 +15,7 @@ import type { DriverServiceParts } from './driver-service.ts';
 import { healthService } from './health-service.ts';
 import { kubernetesStatusService } from './kubernetes-status.ts';
 import { createExpiry, expiryService, passwordWatchService, scrubService } from './maintenance.ts';
+import { MembershipService } from './membership-service.ts';
 import { metricsOf } from './node-metrics.ts';
 import { PortLog } from './port-log.ts';
 import { Progress } from './progress.ts';
@@ -38,6 +40,7 @@ export class Node {
   readonly #stopping = new AbortController();
   readonly #started = Promise.withResolvers<void>();
   readonly #data: DataService;
+  readonly #membership: MembershipService;
   readonly #disk: DiskGate;
   readonly #expiry: Expiry;
   readonly #drivers: DriverService | WorkerDriverService;
@@ -51,7 +54,9 @@ export class Node {
     this.failed = promise;
     const context = createContext(options, this.#stopping.signal, resolve);
     this.#context = context;
-    const data = new DataService(context);
+    const directory = new DirectoryService(context);
+    this.#membership = new MembershipService(context, directory);
+    const data = new DataService(context, directory);
     this.#data = data;
     this.#disk = createDiskGate(context, data);
     this.#expiry = createExpiry(context, data, this.#disk);
@@ -61,19 +66,25 @@ export class Node {
     const logins = new LoginGuard(clock);
     const report = (): NodeReport => this.#report();
     const disk = this.#disk;
-    this.#drivers = createDriverService(context, { data, disk, passwords, logins, report });
-    const status = () => webStatus(context, data.opened, this.#drivers.drivers);
+    const membership = this.#membership;
+    const parts = { data, disk, passwords, logins, report, membership };
+    this.#drivers = createDriverService(context, parts);
+    const status = () =>
+      webStatus(context, data.opened, { drivers: this.#drivers.drivers, membership });
     this.#web = new WebService(context, { passwords, logins, status });
     const started = this.#started.promise;
     this.#services = new Services(
       [
         healthService(context, {
           data,
+          membership,
           metrics: () => this.#metrics(),
           refresh: () => this.#drivers.drivers.refresh(),
           started,
         }),
-        kubernetesStatusService(context, data),
+        kubernetesStatusService(context, data, membership),
+        directory,
+        membership,
         data,
         this.#drivers,
         this.#web,
@@ -94,12 +105,11 @@ export class Node {
   async start(): Promise<Ready> {
     const { config, health, progress } = this.#context;
     await this.#services.start();
+    const [driver, web] = [this.#drivers.address, this.#web.address];
+    this.#membership.serveDriversAt(driver);
     progress.become('Ready', 'serving');
     this.#started.resolve();
-    // NB: nothing listens for other nodes while there is no replication; the port is said for its place in the line.
-    const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind;
-    const cluster = `${host}:${config['cluster-port']}`;
-    const [driver, web] = [this.#drivers.address, this.#web.address];
+    const cluster = this.#membership.address;
     const line = `ready node=${config['node-name']} pid=${process.pid} driver=${driver} cluster=${cluster} http=${health.address} web=${web}`;
     return { line, driver, web };
   }
@@ -134,6 +144,7 @@ export class Node {
       database: this.#data.opened,
       disk: this.#disk,
       history: logger,
+      members: () => this.#membership.members,
       drivers: this.#drivers.drivers,
       web: () => this.#web.tcp,
     });
@@ -146,7 +157,8 @@ function createDriverService(
 ): DriverService | WorkerDriverService {
   const { 'query-workers': wanted } = context.config;
   const count = wanted === 'auto' ? Math.max(1, availableParallelism() - 1) : Number(wanted);
-  return count === 0
+  // Without data, queries read system tables only, which are made here.
+  return count === 0 || !context.config.roles.includes('data')
     ? new DriverService(context, parts)
     : new WorkerDriverService(context, parts, count);
 }

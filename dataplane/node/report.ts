@@ -1,11 +1,19 @@
 import { hostname, networkInterfaces } from 'node:os';
 import type { AddressInfo, Server } from 'node:net';
 import type { Clock } from '../common/clock.ts';
+import { parseAddress } from '../common/address.ts';
 import type { Config } from '../config/config.ts';
 import type { Verifier } from '../metadata/state.ts';
 import type { LogHistory } from '../observability/log-history.ts';
+import type { MemberView } from '../membership/member-view.ts';
 import { Rates } from '../observability/rates.ts';
-import type { NodeIssue, NodeReport, NodeStatistics, UserReport } from '../query/node-report.ts';
+import type {
+  MemberReport,
+  NodeIssue,
+  NodeReport,
+  NodeStatistics,
+  UserReport,
+} from '../query/node-report.ts';
 import type { Database } from '../database/database.ts';
 import { verifies } from '../security/scram.ts';
 import type { DiskGate } from './disk-gate.ts';
@@ -22,6 +30,7 @@ export interface ReportedNode {
   readonly database: Database;
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly history: LogHistory;
+  readonly members: () => readonly MemberView[];
   readonly drivers: Drivers;
   /** Undefined until it listens. */
   readonly web: () => Server | undefined;
@@ -50,6 +59,7 @@ export function nodeReport(node: ReportedNode): NodeReport {
       webPort: portOf(node.web()),
       addresses: addressesOf(config),
     }),
+    members: () => node.members().map(memberReport),
     statistics: () => statisticsOf(node, rates),
     issues: () => issuesOf(node),
     messages: () => node.history.messages,
@@ -64,6 +74,20 @@ export function nodeReport(node: ReportedNode): NodeReport {
       ),
   };
 }
+
+const memberReport = (member: MemberView): MemberReport => ({
+  id: member.id,
+  name: member.name,
+  isSelf: member.isSelf,
+  status: member.status,
+  reason: member.reason,
+  sinceMs: member.since,
+  isConnected: member.isConnected,
+  roles: [...member.roles],
+  version: member.version,
+  cluster: parseAddress(member.address),
+  driver: parseAddress(member.driver),
+});
 
 function portOf(server: Server | undefined): number | undefined {
   const address = server?.address() as AddressInfo | null | undefined;

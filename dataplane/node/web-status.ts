@@ -3,13 +3,19 @@ import { userIndexes } from '../metadata/state.ts';
 import type { Database } from '../database/database.ts';
 import type { NodeContext } from './context.ts';
 import type { Drivers } from './drivers.ts';
+import type { MembershipService } from './membership-service.ts';
 import { conditionOf } from './node-health.ts';
+
+interface WebStatusParts {
+  readonly drivers: Drivers;
+  readonly membership: Pick<MembershipService, 'members'>;
+}
 
 /** The node as the web page shows it. */
 export async function webStatus(
   { config, version, progress, startedAt, clock }: NodeContext,
   database: Database,
-  drivers: Drivers,
+  { drivers, membership }: WebStatusParts,
 ): Promise<WebStatus> {
   await drivers.refresh();
   const { databases, tables } = database.state;
@@ -33,6 +39,14 @@ export async function webStatus(
         writes: group?.counters.writes ?? 0,
       };
     }),
+    members: membership.members.map(({ id, name, status, reason, roles, isSelf }) => ({
+      id,
+      name,
+      status,
+      reason,
+      isSelf,
+      roles: [...roles],
+    })),
     connections: drivers.figures.connections,
     queries: drivers.figures.counters.queries,
   };

@@ -9,6 +9,8 @@ export interface NodeReport {
     readonly cacheBytes: number;
   };
   network(): NetworkReport;
+  /** The nodes of the cluster as this one sees them, itself among them. */
+  members(): readonly MemberReport[];
   statistics(): Promise<NodeStatistics>;
   /** Things that somebody has to look at, the first one first. */
   issues(): readonly NodeIssue[];
@@ -27,6 +29,22 @@ export interface NetworkReport {
   /** Undefined when there is none. */
   readonly webPort: number | undefined;
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
+}
+
+export interface MemberReport {
+  readonly id: string;
+  readonly name: string;
+  readonly isSelf: boolean;
+  readonly status: 'alive' | 'suspect' | 'dead' | 'left';
+  /** Why it has this status, and since when. */
+  readonly reason: string;
+  readonly sinceMs: number;
+  readonly isConnected: boolean;
+  readonly roles: readonly string[];
+  readonly version: string;
+  /** Where it listens for nodes and for drivers; undefined when that is not known. */
+  readonly cluster: { readonly host: string; readonly port: number } | undefined;
+  readonly driver: { readonly host: string; readonly port: number } | undefined;
 }
 
 /** Totals since the start, and rates of the last moments. */

@@ -44,6 +44,8 @@ interface Formed {
 export interface LockedDirectory extends Disposable {
   readonly path: string;
   readonly found: Identity | undefined;
+  /** Refuses a directory of another node or cluster, before anything is done for it. */
+  require(owner: Owner): void;
   /** Writes the identity when it is new or has changed. Refuses a directory of another node or cluster. */
   settle(owner: Owner, formed: Formed): DataDirectory;
 }
@@ -185,6 +187,7 @@ export function lockDirectory(path: string): LockedDirectory {
   return holdDirectory(path, (hold) => ({
     path,
     found: hold.found,
+    require: (owner) => requireOwner(path, hold.found, owner),
     settle(owner, { nodeId: id, clusterId }) {
       try {
         requireOwner(path, hold.found, owner);

@@ -1,12 +1,13 @@
 import { compareDatum } from '../../datum/compare.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { opFailed } from '../failure.ts';
+import type { MemberReport } from '../node-report.ts';
 import { timeDatum } from '../terms/time-value.ts';
 import { RowReader } from './row-reader.ts';
 import { entryOf } from './system-table.ts';
 import type { SystemTable, SystemView } from './system-table.ts';
 
-/** `server_config`, `server_status` and `cluster_config`: the one server that there is. */
+/** `server_config` and `cluster_config` of this server; `server_status` of all that it sees. */
 const mebibyte = 1_048_576;
 /** Nobody beats yet: the interval that drivers and tools expect to read. */
 const heartbeat = { heartbeat_timeout_secs: 10, id: 'heartbeat' };
@@ -15,6 +16,11 @@ function configRow({ environment: { server } }: SystemView): Datum {
   return { cache_size_mb: 'auto', id: server.id, name: server.name, tags: ['default'] };
 }
 
+const connectedTo = (members: readonly MemberReport[]): Datum =>
+  Object.fromEntries(
+    members.filter(({ isSelf }) => !isSelf).map(({ name, isConnected }) => [name, isConnected]),
+  );
+
 function statusRow({ environment: { server, report } }: SystemView): Datum {
   const { version, pid, argv, startedAtMs, cacheBytes } = report.process;
   const { hostname, driverPort, clusterPort, webPort, addresses } = report.network();
@@ -22,10 +28,11 @@ function statusRow({ environment: { server, report } }: SystemView): Datum {
   return {
     id: server.id,
     name: server.name,
+    status: 'alive',
     network: {
       canonical_addresses: addresses.map(({ host, port }) => ({ host, port })),
       cluster_port: clusterPort,
-      connected_to: {},
+      connected_to: connectedTo(report.members()),
       hostname,
       http_admin_port: webPort ?? '<no http admin>',
       reql_port: driverPort,
@@ -69,7 +76,34 @@ const fixed = (name: string, row: (view: SystemView) => Datum, where: string): S
 export const serverConfigTable = fixed('server_config', configRow, 'system table');
 export const clusterConfigTable = fixed('cluster_config', () => heartbeat, 'table');
 
+const placed = (place: MemberReport['driver']): Datum =>
+  place === undefined ? null : { host: place.host, port: place.port };
+
+/** What this server sees of another one, which says of itself what it likes. */
+const memberRow = (member: MemberReport): Datum => ({
+  id: member.id,
+  name: member.name,
+  status: member.status,
+  status_reason: member.reason,
+  status_since: timeDatum(member.sinceMs / 1_000),
+  roles: [...member.roles],
+  network: {
+    canonical_addresses: member.cluster === undefined ? [] : [placed(member.cluster)],
+    cluster_port: member.cluster?.port ?? null,
+    reql_port: member.driver?.port ?? null,
+  },
+  process: { version: member.version },
+});
+
+/** One row for this server, and one for each other node of the cluster, also for those that are dead. */
 export const serverStatusTable: SystemTable = {
   name: 'server_status',
-  entries: (view) => [entryOf(view.environment.server.id, () => statusRow(view))],
+  entries: (view) => {
+    const { server, report } = view.environment;
+    const others = report.members().filter(({ isSelf }) => !isSelf);
+    return [
+      entryOf(server.id, () => statusRow(view)),
+      ...others.map((member) => entryOf(member.id, () => memberRow(member))),
+    ];
+  },
 };

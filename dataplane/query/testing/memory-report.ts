@@ -1,5 +1,6 @@
 import type {
   LoggedMessage,
+  MemberReport,
   NetworkReport,
   NodeIssue,
   NodeReport,
@@ -33,6 +34,12 @@ export class MemoryReport implements NodeReport {
       webPort: this.webPort,
       addresses: [{ host: '127.0.0.1', port: 29_015 }],
     };
+  }
+
+  readonly others: MemberReport[] = [];
+
+  members(): readonly MemberReport[] {
+    return this.others;
   }
 
   async statistics(): Promise<NodeStatistics> {

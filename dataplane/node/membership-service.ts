@@ -1,0 +1,105 @@
+import { networkInterfaces } from 'node:os';
+import type { Config } from '../config/config.ts';
+import type { MemberView } from '../membership/member-view.ts';
+import { stateKeys } from '../membership/member-view.ts';
+import { Membership } from '../membership/membership.ts';
+import type { Role } from '../membership/peer-requests.ts';
+import { RequestTimes } from '../membership/request-times.ts';
+import type { NodeContext } from './context.ts';
+import type { DirectoryService } from './directory-service.ts';
+import { listenErrorOf } from './listen.ts';
+import type { Service } from './services.ts';
+
+/** The node among the other nodes of its cluster: seen by them and watching them while it runs. */
+const everywhere = new Set(['::', '0.0.0.0']);
+
+/** The host by which other nodes reach this one. */
+function advertisedHost({ bind, advertise }: Pick<Config, 'bind' | 'advertise'>): string {
+  if (advertise !== '') return advertise;
+  if (!everywhere.has(bind)) return bind;
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const others = addresses.filter(({ internal, scopeid }) => !internal && !scopeid);
+  const found = others.find(({ family }) => family === 'IPv4') ?? others[0];
+  return found?.address ?? '127.0.0.1';
+}
+
+export class MembershipService implements Service {
+  readonly name = 'membership';
+  readonly #context: NodeContext;
+  readonly #directory: DirectoryService;
+  readonly times = new RequestTimes();
+  #membership: Membership | undefined;
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(context: NodeContext, directory: DirectoryService) {
+    this.#context = context;
+    this.#directory = directory;
+  }
+
+  /** Undefined before the node is a member. */
+  get membership(): Membership | undefined {
+    return this.#membership;
+  }
+
+  /** Where the node listens for other nodes; empty before it does. */
+  get address(): string {
+    return this.#membership?.address ?? '';
+  }
+
+  get members(): readonly MemberView[] {
+    return this.#membership?.members ?? [];
+  }
+
+  /** Called at each change of the status of a member. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async start(): Promise<void> {
+    const { bind: host, 'cluster-port': port } = this.#context.config;
+    try {
+      await this.#startAt(host).catch((error: NodeJS.ErrnoException) => {
+        // A machine without IPv6 listens at every address of IPv4.
+        if (host !== '::' || error.code !== 'EAFNOSUPPORT') throw error;
+        return this.#startAt('0.0.0.0');
+      });
+    } catch (error) {
+      const isOfSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
+      if (!isOfSystem) throw error;
+      throw listenErrorOf(error, { host, port, what: 'other nodes', option: 'cluster-port' });
+    }
+  }
+
+  async #startAt(host: string): Promise<void> {
+    const { config, version, clock, chance, logger, signal, fail } = this.#context;
+    const membership = new Membership({
+      formed: this.#directory.formed,
+      files: this.#directory.files,
+      name: config['node-name'],
+      roles: config.roles as readonly Role[],
+      version,
+      listen: { host, port: config['cluster-port'] },
+      advertise: advertisedHost(config),
+      seeds: config.join,
+      clock,
+      chance,
+      log: logger,
+      measured: (name, peer, ms, outcome) => this.times.add({ name, peer, ms, outcome }),
+      changed: () => {
+        for (const listener of this.#listeners) listener();
+      },
+      failed: fail,
+    });
+    this.#membership = membership;
+    await membership.start(signal);
+  }
+
+  /** Where drivers connect to this node, told to all others. */
+  serveDriversAt(address: string): void {
+    this.#membership?.describe(stateKeys.driver, address);
+  }
+
+  async stop(): Promise<void> {
+    await this.#membership?.stop();
+  }
+}
