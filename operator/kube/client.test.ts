@@ -223,8 +223,10 @@ describe('client against a server with faults', () => {
       const kube = client({ timeouts: { objectMs: 40, listMs: 60 } });
       expect(await codeOf(kube.get(resources.configMaps, name))).to.equal('kube.timeout');
       expect(await codeOf(kube.list(resources.configMaps))).to.equal('kube.timeout');
-      expect(seen.every(({ outcome }) => outcome === 'kube.timeout')).to.equal(true);
-      expect(server.asked).to.have.length(10);
+      // As many as the client may try: on a busy machine some of them end before the server has seen them.
+      expect(seen.map(({ outcome }) => outcome)).to.deep.equal(
+        Array.from({ length: 10 }, () => 'kube.timeout'),
+      );
     });
 
     it('that answers without end costs a bounded time', async () => {
