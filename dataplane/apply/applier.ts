@@ -1,4 +1,5 @@
 import { allEnded } from '../common/all-ended.ts';
+import { decodeUtf8 } from '../common/bytes.ts';
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import type { Clock, Timer } from '../common/clock.ts';
@@ -83,8 +84,12 @@ export function writeApplied(transaction: WriteTransaction, group: number, index
   transaction.put('meta', metaKey('applied', group), new ByteWriter(16).u64(index).finish());
 }
 
+const openingBrace = 0x7b;
+const closingBrace = 0x7d;
+
 /** What was written here was checked before: this is the second wall, and costs nothing. */
-const looksLikeObject = (text: string): boolean => text.startsWith('{') && text.endsWith('}');
+const looksLikeObject = (body: Uint8Array): boolean =>
+  body[0] === openingBrace && body.at(-1) === closingBrace;
 
 const entriesUnknown = {
   message: 'it may have entries of a document that was damaged, and is built again',
@@ -345,11 +350,12 @@ export class Applier {
         for (const { keyspace } of target.indexes) failures.fail(keyspace, entriesUnknown);
       }
       written(group, change.key);
-      if (change.new === undefined) continue;
+      const { key, body } = change;
+      if (body === undefined) continue;
       const isDocument =
         origin === 'written'
-          ? looksLikeObject(change.new)
-          : problemOf(group, change.new, change.key) === undefined;
+          ? looksLikeObject(body)
+          : problemOf(group, decodeUtf8(body), key) === undefined;
       if (isDocument) continue;
       writeUnchecked(transaction, group, command.version);
       unchecked.raise(group, command.version);

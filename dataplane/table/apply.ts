@@ -2,8 +2,7 @@ import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { Entry, WriteTransaction } from '../kv/store.ts';
 import { anyVersion } from './command.ts';
 import type { Command, Operation } from './command.ts';
-import { decodeDocument, encodeEnvelope, keyspaceKey } from './envelope.ts';
-import type { StoredDocument } from './envelope.ts';
+import { encodeEnvelope, keyspaceKey, textOf, verifyEnvelope } from './envelope.ts';
 import { StorageCorruptError } from './errors.ts';
 import { indexEntryKey, indexEntryValue } from './index-entry.ts';
 import type { StatisticsChange, StatisticsChanges } from './statistics.ts';
@@ -22,9 +21,8 @@ export interface AppliedIndex {
 
 export interface Change {
   readonly key: Uint8Array;
-  /** Canonical text before and after; undefined when there was or is no document. */
-  readonly old: string | undefined;
-  readonly new: string | undefined;
+  /** Of the new document; undefined when there is none. */
+  readonly body: Uint8Array | undefined;
   /** The value before was damaged: nobody knows its index entries, nor what it was counted as. */
   readonly replacesDamage: boolean;
 }
@@ -54,16 +52,14 @@ function applyOperation(
   const statistics = target.statistics.ofTable(command.keyspace);
   const storedKey = keyspaceKey(command.keyspace, operation.key);
   const before = transaction.get('data', storedKey);
-  const stored = before === undefined ? undefined : documentOrDamage(storedKey, before);
-  const replacesDamage = stored === damaged;
-  const old = stored === damaged ? undefined : stored;
+  const version = before === undefined ? 0 : versionOrDamage(storedKey, before);
+  const replacesDamage = version === damaged;
   // Operations are in the order in which they were evaluated: what is damaged now was as expected.
   const holds =
     replacesDamage ||
     operation.expectedVersion === anyVersion ||
-    (old?.version ?? 0) === operation.expectedVersion;
+    version === operation.expectedVersion;
   if (!holds) return undefined;
-  const next = operation.body === undefined ? undefined : decodeUtf8(operation.body);
   if (before !== undefined) statistics.subtract(storedKey, before);
   if (operation.body === undefined) {
     transaction.remove('data', storedKey);
@@ -72,21 +68,19 @@ function applyOperation(
     transaction.put('data', storedKey, value);
     statistics.add(storedKey, value);
   }
-  for (const index of target.indexes) {
-    const place = { transaction, index, statistics: target.statistics.ofIndex(index.keyspace) };
-    moveEntries(place, { key: operation.key, old: old?.text, new: next });
+  const { key, body } = operation;
+  if (target.indexes.length > 0) {
+    const old = before === undefined || replacesDamage ? undefined : textOf(before);
+    moveAllEntries(target, { key, old, new: body === undefined ? undefined : decodeUtf8(body) });
   }
-  return { key: operation.key, old: old?.text, new: next, replacesDamage };
+  return { key, body, replacesDamage };
 }
 
 const damaged = Symbol('damaged');
 
-function documentOrDamage(
-  storedKey: Uint8Array,
-  value: Uint8Array,
-): StoredDocument | typeof damaged {
+function versionOrDamage(storedKey: Uint8Array, value: Uint8Array): number | typeof damaged {
   try {
-    return decodeDocument(storedKey, value);
+    return verifyEnvelope(storedKey, value);
   } catch (error) {
     if (error instanceof StorageCorruptError) return damaged;
     throw error;
@@ -99,7 +93,21 @@ interface IndexPlace {
   readonly statistics: StatisticsChange;
 }
 
-function moveEntries(place: IndexPlace, change: Omit<Change, 'replacesDamage'>): void {
+/** A document before and after: undefined when there was or is none. */
+interface Texts {
+  readonly key: Uint8Array;
+  readonly old: string | undefined;
+  readonly new: string | undefined;
+}
+
+function moveAllEntries({ transaction, indexes, statistics }: ApplyTarget, texts: Texts): void {
+  for (const index of indexes) {
+    const place = { transaction, index, statistics: statistics.ofIndex(index.keyspace) };
+    moveEntries(place, texts);
+  }
+}
+
+function moveEntries(place: IndexPlace, change: Texts): void {
   const { transaction, index, statistics } = place;
   const old = entriesOf(index, change.key, change.old);
   const next = entriesOf(index, change.key, change.new);

@@ -60,11 +60,11 @@ export interface StoredDocument {
 
 /** Throws `storage.corrupt` when the checksum or the format is wrong. */
 export function decodeDocument(storedKey: Uint8Array, value: Uint8Array): StoredDocument {
-  return {
-    version: verifyEnvelope(storedKey, value),
-    text: decodeUtf8(value, envelopeHeaderBytes),
-  };
+  return { version: verifyEnvelope(storedKey, value), text: textOf(value) };
 }
+
+/** The document of a value that was verified. */
+export const textOf = (value: Uint8Array): string => decodeUtf8(value, envelopeHeaderBytes);
 
 /** The bytes of a value; throws `storage.corrupt` when the checksum or the format is wrong. */
 export function decodeStored(storedKey: Uint8Array, value: Uint8Array): Envelope {

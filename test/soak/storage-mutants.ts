@@ -58,13 +58,13 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'index entries are committed apart from the rows',
     file: apply,
-    from: '    moveEntries(place, { key: operation.key, old: old?.text, new: next });',
-    to: `    (globalThis.late ??= []).push((later) => {
-      const ownStatistics = later.statistics.ofIndex(index.keyspace);
-      const own = { transaction: later.transaction, index, statistics: ownStatistics };
-      moveEntries(own, { key: operation.key, old: old?.text, new: next });
-    });
-  if (globalThis.late?.length > 1) for (const move of globalThis.late.splice(0)) move(target);`,
+    from: '    moveEntries(place, texts);',
+    to: `      (globalThis.late ??= []).push((later) => {
+        const ownStatistics = later.statistics.ofIndex(index.keyspace);
+        moveEntries({ transaction: later.transaction, index, statistics: ownStatistics }, texts);
+      });
+      if (globalThis.late.length > 1)
+        for (const move of globalThis.late.splice(0)) move({ transaction, statistics });`,
   },
   {
     bug: 'statistics are not in the transaction of the rows',
