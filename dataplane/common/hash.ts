@@ -6,6 +6,19 @@ export function sha1(bytes: Uint8Array): Uint8Array {
   return createHash('sha1').update(bytes).digest();
 }
 
+/** Of bytes that come in pieces. */
+export class Sha1 {
+  readonly #hash = createHash('sha1');
+
+  add(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  digest(): Uint8Array {
+    return this.#hash.digest();
+  }
+}
+
 export function sha256(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest();
 }

@@ -7,8 +7,11 @@ import { Walk } from './walk.ts';
  * A text that two values share exactly when `compareDatum` finds them equal: times of one moment in
  * different zones, binaries of the same bytes, 0 and -0.
  */
-export const equalityText = (datum: Datum): string =>
-  textOf(datum, { walk: new Walk(equalityTextMax), depth: 0 });
+export const equalityText = (datum: Datum): string => equalityPart(datum, 0);
+
+/** Of a part of a value, so many arrays and objects inside. */
+export const equalityPart = (datum: Datum, depth: number): string =>
+  textOf(datum, { walk: new Walk(equalityTextMax), depth });
 
 /** Values and characters: twice as much as the largest document has. */
 const equalityTextMax = 2 ** 27;
@@ -66,14 +69,15 @@ export class DatumMap<T> {
     return this.#plain.size + this.#others.size;
   }
 
-  get(key: Datum): T | undefined {
+  /** The text of the key is made here when the caller has none. */
+  get(key: Datum, text?: string): T | undefined {
     return typeof key === 'object' && key !== null
-      ? this.#others.get(equalityText(key))
+      ? this.#others.get(text ?? equalityText(key))
       : this.#plain.get(key);
   }
 
-  set(key: Datum, value: T): void {
-    if (typeof key === 'object' && key !== null) this.#others.set(equalityText(key), value);
+  set(key: Datum, value: T, text?: string): void {
+    if (typeof key === 'object' && key !== null) this.#others.set(text ?? equalityText(key), value);
     else this.#plain.set(key, value);
   }
 
@@ -95,14 +99,14 @@ export class DatumSet {
     return this.#map.size;
   }
 
-  has(datum: Datum): boolean {
-    return this.#map.get(datum) !== undefined;
+  has(datum: Datum, text?: string): boolean {
+    return this.#map.get(datum, text) !== undefined;
   }
 
   /** False when it was there already: the first of equal values stays. */
-  add(datum: Datum): boolean {
-    if (this.has(datum)) return false;
-    this.#map.set(datum, datum);
+  add(datum: Datum, text?: string): boolean {
+    if (this.has(datum, text)) return false;
+    this.#map.set(datum, datum, text);
     return true;
   }
 

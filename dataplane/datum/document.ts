@@ -92,8 +92,8 @@ export function documentProblem(
 export const strayLiteral =
   'Stray literal keyword found: literal is only legal inside of the object passed to merge or update and cannot nest inside other literals.';
 
-/** A value as it is answered, inside of so many others: a literal stands for nothing there. */
-export const answerText = (datum: Datum, depth = 0): string =>
+/** A part of a value as it is answered, so many arrays and objects inside: a literal stands for nothing there. */
+export const answerPart = (datum: Datum, depth: number): string =>
   checkedText(datum, answerable, depth);
 
 const answerable: ContainerChecks = {

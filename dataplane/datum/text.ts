@@ -13,6 +13,10 @@ import type { ContainerChecks } from './container-checks.ts';
  */
 export const canonicalText = (datum: Datum): string => textOf(datum, undefined, 0);
 
+/** Of a part of a value, so many arrays and objects inside. */
+export const canonicalPart = (datum: Datum, depth: number): string =>
+  textOf(datum, undefined, depth);
+
 export const checkedText = (datum: Datum, checks: ContainerChecks, depth = 0): string =>
   textOf(datum, checks, depth);
 

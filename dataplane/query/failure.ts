@@ -1,4 +1,5 @@
 import { InvalidDatumError } from '../datum/errors.ts';
+import { stringMax } from '../datum/limits.ts';
 import { errorType, RuntimeError } from './errors.ts';
 
 /** Errors of a running query, in RethinkDB's words. The term that fails adds its place. */
@@ -13,6 +14,12 @@ export const opFailed = (message: string): RuntimeError =>
 
 export const resourceLimit = (message: string): RuntimeError =>
   new RuntimeError(errorType.resourceLimit, message, []);
+
+/** A string that a query makes. */
+export function checkedLength(text: string): string {
+  if (text.length <= stringMax) return text;
+  throw resourceLimit(`String too long: a query makes strings of at most ${stringMax} characters.`);
+}
 
 /** A value that ReQL does not have, and nesting that no stack holds, are errors of the query like others. */
 export function spoken(error: unknown): unknown {

@@ -23,17 +23,29 @@ export function after<T>(
   return first === undefined ? step() : first.then(step);
 }
 
+type Step = () => boolean | Promise<boolean>;
+
 /** Steps until one answers that there is no more, with pauses between them. */
-export function inSteps(work: Work | undefined, step: () => boolean): undefined | Promise<void> {
+export function inSteps(work: Work | undefined, step: Step): undefined | Promise<void> {
   for (;;) {
-    if (work?.isDue === true) return stepsLater(work, step);
-    if (!step()) return undefined;
+    if (work?.isDue === true) return stepsLater(work, step, true);
+    const more = step();
+    if (more instanceof Promise) return stepsLater(work, step, more);
+    if (!more) return undefined;
   }
 }
 
-async function stepsLater(work: Work, step: () => boolean): Promise<void> {
-  do if (work.isDue) await work.pause();
-  while (step());
+async function stepsLater(
+  work: Work | undefined,
+  step: Step,
+  before: boolean | Promise<boolean>,
+): Promise<void> {
+  let more = await before;
+  while (more) {
+    if (work?.isDue === true) await work.pause();
+    const next = step();
+    more = next instanceof Promise ? await next : next;
+  }
 }
 
 /** Each item in order, with pauses; `step` answers true to stop. */

@@ -5,7 +5,7 @@ import type { Node, Scope } from './scope.ts';
 import type { Determinism } from './determinism.ts';
 import { CompileError, RuntimeError } from './errors.ts';
 import type { Frame } from './errors.ts';
-import { isAbout, spoken } from './failure.ts';
+import { checkedLength, isAbout, spoken } from './failure.ts';
 import { pathTo } from './path.ts';
 import type { Path } from './path.ts';
 import type { Value } from './value.ts';
@@ -96,7 +96,7 @@ function accounted(run: Node['run'], memory: QueryMemory): Node['run'] {
     const before = memory.usedBytes;
     const value = run(scope);
     if (typeof value !== 'object') {
-      if (typeof value === 'string') memory.settle(before, value.length);
+      if (typeof value === 'string') memory.settle(before, checkedLength(value).length);
       return value;
     }
     if (!(value instanceof Promise)) return made(value, before, memory);
@@ -105,7 +105,7 @@ function accounted(run: Node['run'], memory: QueryMemory): Node['run'] {
 }
 
 function made(value: Value, before: number, memory: QueryMemory): Value {
-  if (typeof value === 'string') memory.settle(before, value.length);
+  if (typeof value === 'string') memory.settle(before, checkedLength(value).length);
   else if (Array.isArray(value)) memory.charge(entryBytes * value.length);
   else if (typeof value === 'object' && value !== null) memory.charge(objectBytes);
   return value;

@@ -1,5 +1,5 @@
 import type { Datum } from '../../datum/datum.ts';
-import { binaryText, compareDatum, equalDatum } from '../../datum/compare.ts';
+import { binaryText, compareDatum } from '../../datum/compare.ts';
 import { finite } from '../../datum/input.ts';
 import { isObject, pseudoType } from '../../datum/object.ts';
 import type { Accumulator, TermCall, TermDefinition, TermEntry } from '../compiled.ts';
@@ -24,6 +24,8 @@ import {
 import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
+import { isEqualIn } from '../work/compare.ts';
+import { countCharacters } from '../work/pieces.ts';
 import { sizeOf } from '../work/size.ts';
 import { fieldFunction } from './fields.ts';
 import { byGroup, GroupingValue } from './grouping.ts';
@@ -221,13 +223,13 @@ const extremeTerm = (name: 'min' | 'max'): TermDefinition => {
   });
 };
 
-const count: Reducer = ({ args: [, by] }) => {
+const count: Reducer = ({ args: [, by], context: { work } }) => {
   const holds =
     by instanceof FunctionValue
       ? predicateOf(by)
       : by === undefined
         ? undefined
-        : (item: Item): Value => equalDatum(datumOfItem(item), datumOf(by));
+        : (item: Item) => isEqualIn(datumOfItem(item), datumOf(by), work);
   const matching = holds === undefined ? undefined : existing(holds);
   return {
     value: (item) =>
@@ -259,7 +261,7 @@ function quickCount({ args, context }: TermCall<unknown>): Value | Promise<Value
   if (target instanceof BoundArray) return target.items.length;
   if (target instanceof BoundObject) return target.fields.size;
   const datum = datumOf(target);
-  if (typeof datum === 'string') return Array.from(datum).length;
+  if (typeof datum === 'string') return countCharacters(datum, context.work);
   if (!isObject(datum)) return undefined;
   return pseudoType(datum) === 'BINARY'
     ? binaryText(datum).length

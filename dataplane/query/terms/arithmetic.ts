@@ -1,8 +1,7 @@
 import type { Datum } from '../../datum/datum.ts';
 import { wholeMilliseconds } from '../../datum/pseudo-type.ts';
-import { stringMax } from '../../datum/limits.ts';
-import { logic, resourceLimit } from '../failure.ts';
-import { overLimit } from './sequence-tools.ts';
+import { checkedLength, logic } from '../failure.ts';
+import { concatenated, overLimit } from './sequence-tools.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import {
@@ -43,11 +42,7 @@ function joined(first: string, rest: readonly Value[]): string {
   for (const value of rest) {
     const part = datumOf(value);
     if (typeof part !== 'string') throw wrongDatum('STRING', part);
-    text += part;
-    if (text.length > stringMax)
-      throw resourceLimit(
-        `String too long: a query makes strings of at most ${stringMax} characters.`,
-      );
+    text = checkedLength(text + part);
   }
   return text;
 }
@@ -57,7 +52,7 @@ function add(call: TermCall): Datum {
   const datum = datumOf(first);
   if (typeof datum === 'string') return joined(datum, rest);
   if (Array.isArray(datum))
-    return [...(datum as Datum[]), ...rest.flatMap((item) => arrayOf(item))];
+    return concatenated([datum as Datum[], ...rest.map(arrayOf)], call.context);
   const position = call.args.findIndex((arg) => isTime(datumOf(arg)));
   if (position < 0) return fold((a, b) => a + b)(call);
   const time = timeOf(call.args[position] ?? null);

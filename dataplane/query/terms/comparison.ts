@@ -3,9 +3,12 @@ import type { Datum } from '../../datum/datum.ts';
 import { compareText, emptyObject, isObject, pseudoType } from '../../datum/object.ts';
 import { Walk } from '../../datum/walk.ts';
 import type { TermCall, TermDefinition, TermEntry } from '../compiled.ts';
+import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { Term } from '../term-table.ts';
 import { BoundArray, BoundObject, BoundValue, datumOf, holdsBound, truth } from '../value.ts';
 import type { Value } from '../value.ts';
+import { compareIn } from '../work/compare.ts';
+import type { Work } from '../work/work.ts';
 
 /** Comparison in ReQL's order of all values, with the two bounds at its ends. */
 const many = Number.POSITIVE_INFINITY;
@@ -19,7 +22,7 @@ interface Where {
 }
 
 /** ReQL's order, of values that may hold bounds in any depth. */
-export function compare(left: Value, right: Value, where?: Where): number {
+function compare(left: Value, right: Value, where?: Where): number {
   if (!holdsBound(left) && !holdsBound(right)) return compareDatum(datumOf(left), datumOf(right));
   if (left === right) return 0;
   const [a, b] = [rankOf(left), rankOf(right)];
@@ -77,14 +80,44 @@ const objectParts = (fields: readonly (readonly [string, Value])[]): Parts => ({
   parts: fields.toSorted(([a], [b]) => compareText(a, b)).flat(),
 });
 
+/** The same, with pauses when both are large. */
+export const compareValues = (
+  left: Value,
+  right: Value,
+  work: Work | undefined,
+): number | Promise<number> =>
+  holdsBound(left) || holdsBound(right)
+    ? compare(left, right)
+    : compareIn(datumOf(left), datumOf(right), work);
+
 const compares = (holds: (order: number) => boolean): TermDefinition => ({
   arity: [2, many],
-  run: ({ args }) =>
-    args.slice(1).every((value, before) => holds(compare(args[before] ?? null, value))),
+  run: ({ args, context: { work } }) => {
+    // Nearly always there are two.
+    if (args.length === 2)
+      return whenDone(compareValues(args[0] ?? null, args[1] ?? null, work), holds);
+    let result = true;
+    const done = eachOf(args, work, (value, at) => {
+      if (at === 0) return false;
+      return whenDone(compareValues(args[at - 1] ?? null, value, work), (order) => {
+        result = holds(order);
+        return !result;
+      });
+    });
+    return after<boolean>(done, () => result);
+  },
 });
 
-const differs = ({ args: [first = null, ...rest] }: TermCall): Value =>
-  rest.some((value) => compare(first, value) !== 0);
+function differs({
+  args: [first = null, ...rest],
+  context: { work },
+}: TermCall): boolean | Promise<boolean> {
+  let result = false;
+  const done = eachOf(rest, work, (value) =>
+    whenDone(compareValues(first, value, work), (order) => (result = order !== 0)),
+  );
+  return after<boolean>(done, () => result);
+}
 
 export const comparisonTerms: readonly TermEntry[] = [
   [Term.EQ, compares((order) => order === 0)],

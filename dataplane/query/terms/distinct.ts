@@ -4,7 +4,7 @@ import { DatumSet } from '../../datum/datum-map.ts';
 import { fieldOf, isObject } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
-import { after } from '../maybe-async.ts';
+import { after, whenDone } from '../maybe-async.ts';
 import { define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import type { Stream } from '../stream.ts';
@@ -16,7 +16,7 @@ import type { Item } from '../item.ts';
 import { sortedBy } from '../work/merge-sort.ts';
 import { sliceStream } from './index-access.ts';
 import { indexValueOf } from './index-values.ts';
-import { spendOnKey } from './datum-sets.ts';
+import { addIn } from './datum-sets.ts';
 import { eachIn, itemsMapped, overLimit } from './sequence-tools.ts';
 import { valueOrder } from './sort-key.ts';
 
@@ -40,13 +40,10 @@ function distinct({
   if (index !== undefined) throw logic('Can only perform an indexed distinct on a TABLE.');
   const seen = new DatumSet();
   const { work } = context;
-  const add = (item: Item): void => {
-    const datum = datumOfItem(item);
-    const bytes = spendOnKey(datum, work);
-    if (!seen.add(datum)) return;
-    work?.memory.charge(bytes);
-    if (seen.size > context.arrayLimit) throw overLimit(context);
-  };
+  const add = (item: Item): void | Promise<void> =>
+    whenDone(addIn(seen, datumOfItem(item), work), () => {
+      if (seen.size > context.arrayLimit) throw overLimit(context);
+    });
   return after<Value>(eachIn(target, context, add), () =>
     sortedBy([...seen.values()], valueOrder, work),
   );

@@ -16,7 +16,7 @@ import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { RuntimeError } from '../errors.ts';
 import { about, logic, nonExistence } from '../failure.ts';
-import { whenDone } from '../maybe-async.ts';
+import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { itemwise } from '../stream.ts';
 import type { ItemStep } from '../stream.ts';
 import {
@@ -34,6 +34,7 @@ import {
 import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import { sizeOf } from '../work/size.ts';
+import type { Work } from '../work/work.ts';
 import {
   isInfinite,
   itemsMapped,
@@ -72,16 +73,24 @@ function refuseNested(name: string, item: Datum): void {
   if (Array.isArray(item)) throw logic(`Cannot perform ${name} on a sequence of sequences.`);
 }
 
+type FieldStep = (
+  object: DatumObject,
+  rest: readonly Value[],
+  work: Work | undefined,
+) => Datum | Promise<Datum>;
+
 /** Applies to an object, or to each object of a sequence. */
 export const overObjects =
-  (name: string, each: (object: DatumObject, rest: readonly Value[]) => Datum | Promise<Datum>) =>
+  (name: string, each: FieldStep) =>
   ({ args: [target = null, ...rest], context }: TermCall): Value | Promise<Value> => {
-    if (!isSequence(target)) return each(objectFor(name, target), rest);
+    const { work } = context;
+    if (!isSequence(target)) return each(objectFor(name, target), rest, work);
     const step: ItemStep = (item, results) => {
+      work?.spend(rest.length);
       const datum = datumOfItem(item);
       refuseNested(name, datum);
-      return whenDone(each(objectFor(name, datum), rest), (result) => {
-        context.work?.memory.charge(sizeOf(result));
+      return whenDone(each(objectFor(name, datum), rest, work), (result) => {
+        work?.memory.charge(sizeOf(result));
         results.push(result);
       });
     };
@@ -240,6 +249,7 @@ function hasFields({ args: [target = null, ...rest], context }: TermCall): Value
   if (!isSequence(target)) return has(objectFor('has_fields', target), patterns);
   const step: ItemStep = (item, results) => {
     const datum = datumOfItem(item);
+    context.work?.spend(patterns.length);
     refuseNested('has_fields', datum);
     if (has(objectFor('has_fields', datum), patterns)) results.push(item);
   };
@@ -257,6 +267,7 @@ function withFields({ args: [target = null, ...rest], context }: TermCall): Valu
   const patterns = rest.map(patternOf);
   if (!isSequence(target)) objectFor('has_fields', target);
   return itemsMapped(target, context, (item) => {
+    context.work?.spend(patterns.length);
     refuseNested('has_fields', item);
     const object = objectFor('has_fields', item);
     return has(object, patterns) ? picked(object, patterns) : undefined;
@@ -280,12 +291,13 @@ function values({ args: [object = null] }: TermCall): Value {
   return sortedKeys(found).map((key) => found[key] as Datum);
 }
 
-function objectTerm({ args }: TermCall): Value {
+function objectTerm({ args, context }: TermCall): Value | Promise<Value> {
   if (args.length % 2 === 1)
     throw logic(`OBJECT expects an even number of arguments (but found ${args.length}).`);
   const object = emptyObject();
-  for (let at = 0; at < args.length; at += 2) {
-    const name = textOf(args[at] ?? null);
+  const done = eachOf(args, context.work, (given, at) => {
+    if (at % 2 === 1) return;
+    const name = textOf(given);
     const value = datumOf(args[at + 1] ?? null);
     const before = fieldOf(object, name);
     if (before !== undefined)
@@ -293,8 +305,8 @@ function objectTerm({ args }: TermCall): Value {
         `Duplicate key "${name}" in object.  (got ${prettyText(before)} and ${prettyText(value)} as values)`,
       );
     object[name] = value;
-  }
-  return checkedObject(object);
+  });
+  return after<Value>(done, () => checkedObject(object));
 }
 
 const patternsOf = (rest: readonly Value[]): Datum[] => rest.map(patternOf);

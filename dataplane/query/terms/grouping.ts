@@ -21,8 +21,8 @@ import type { Group, Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import { sortedBy } from '../work/merge-sort.ts';
 import type { Order } from '../work/merge-sort.ts';
-import { entryBytes, sizeOf, sizeOfItem } from '../work/size.ts';
-import { spendOnKey } from './datum-sets.ts';
+import { entryBytes, sizeOfItem } from '../work/size.ts';
+import { keptBytes, keyTextIn } from './datum-sets.ts';
 import { indexScan } from './index-access.ts';
 import { indexValueOf } from './index-values.ts';
 import { fieldFunction } from './fields.ts';
@@ -59,22 +59,21 @@ export async function byGroup<T>(
 ): Promise<readonly { readonly key: Datum; readonly group: T }[]> {
   const { work } = context;
   const groups = new DatumMap<{ key: Datum; group: T }>();
-  const entryOf = (key: Datum): { key: Datum; group: T } => {
-    const found = groups.get(key);
+  const entryOf = (key: Datum, text: string | undefined): { key: Datum; group: T } => {
+    const found = groups.get(key, text);
     if (found !== undefined) return found;
     if (groups.size >= context.arrayLimit)
       throw resourceLimit(`Too many groups (> ${context.arrayLimit}).`);
-    work?.memory.charge(groupBytes + sizeOf(key));
+    work?.memory.charge(groupBytes + keptBytes(key, text));
     const entry = { key, group: steps.start() };
-    groups.set(key, entry);
+    groups.set(key, entry, text);
     return entry;
   };
   await eachIn(grouping.source, context, (item) =>
     whenDone<readonly Datum[], unknown>(grouping.keysOf(item), (keys) =>
-      eachOf(keys, work, (key) => {
-        spendOnKey(key, work);
-        return steps.add(entryOf(key).group, item);
-      }),
+      eachOf(keys, work, (key) =>
+        whenDone(keyTextIn(key, work), (text) => steps.add(entryOf(key, text).group, item)),
+      ),
     ),
   );
   const byKey: Order<{ readonly key: Datum }> = {

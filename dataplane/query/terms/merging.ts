@@ -13,8 +13,10 @@ import { Walk } from '../../datum/walk.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { logic } from '../failure.ts';
+import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { datumOf, FunctionValue, objectOfValue } from '../value.ts';
 import type { Value } from '../value.ts';
+import type { Work } from '../work/work.ts';
 import { overObjects } from './fields.ts';
 
 /** Laying one object over another: `merge`, and what `update` and `zip` do with it. */
@@ -95,19 +97,18 @@ function itemsOf(array: DatumArray, { walk, depth }: Where): Datum {
   return items;
 }
 
-function mergeOne(object: DatumObject, rest: readonly Value[]): Datum | Promise<Datum> {
+function mergeOne(
+  object: DatumObject,
+  rest: readonly Value[],
+  work: Work | undefined,
+): Datum | Promise<Datum> {
   let result: Datum = object;
-  for (const [position, right] of rest.entries()) {
-    const value = right instanceof FunctionValue ? right.call([result]) : right;
-    if (value instanceof Promise) {
-      const left = result;
-      return value.then((found) =>
-        mergeOne(objectOfValue(merged(left, mergeable(datumOf(found)))), rest.slice(position + 1)),
-      );
-    }
-    result = merged(objectOfValue(result), mergeable(datumOf(value)));
-  }
-  return result;
+  const done = eachOf(rest, work, (right) =>
+    whenDone(right instanceof FunctionValue ? right.call([result]) : right, (value) => {
+      result = merged(objectOfValue(result), mergeable(datumOf(value)));
+    }),
+  );
+  return after<Datum>(done, () => result);
 }
 
 function mergeable(datum: Datum): Datum {

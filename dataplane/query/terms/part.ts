@@ -17,8 +17,9 @@ import {
 import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
+import { countCharacters, partOfText } from '../work/pieces.ts';
 import { binaryDatum, bytesOf, isBinary } from './binary.ts';
-import { compare } from './comparison.ts';
+import { compareValues } from './comparison.ts';
 import { fieldTerm } from './fields.ts';
 import { typeName } from '../../datum/type-name.ts';
 import {
@@ -79,7 +80,7 @@ function positions({ from, to, leftOpen, rightClosed }: Bounds, length: number):
   return [Math.max(0, start), Math.max(0, end)];
 }
 
-function slice(call: TermCall<BoundSides>): Value {
+function slice(call: TermCall<BoundSides>): Value | Promise<Value> {
   const [target = null] = call.args;
   const bounds = boundsOf(call);
   const now = itemsNow(target);
@@ -87,8 +88,10 @@ function slice(call: TermCall<BoundSides>): Value {
   if (isSequence(target)) return streamSlice(target, bounds);
   const datum = datumOf(target);
   if (typeof datum === 'string') {
-    const letters = Array.from(datum);
-    return letters.slice(...positions(bounds, letters.length)).join('');
+    const { work } = call.context;
+    return whenDone(countCharacters(datum, work), (length) =>
+      partOfText(datum, positions(bounds, length), work),
+    );
   }
   if (!isBinary(datum)) throw noSequence(target);
   const bytes = bytesOf(datum);
@@ -167,9 +170,15 @@ function contains({ args: [target = null, ...wanted], context }: TermCall): Valu
   const { work } = context;
   const isDone = (): boolean => values.length + functions.length === 0;
   const step = (item: Item): unknown => {
-    work?.spend(values.length);
-    const at = values.findIndex((value) => compare(datumOfItem(item), value) === 0);
-    if (at >= 0) values.splice(at, 1);
+    const found = eachOf(values, work, (value, at) =>
+      whenDone(compareValues(datumOfItem(item), value, work), (order) => {
+        if (order === 0) values.splice(at, 1);
+        return order === 0;
+      }),
+    );
+    return after<unknown>(found, () => triedOn(item));
+  };
+  const triedOn = (item: Item): unknown => {
     const tried = eachOf([...functions], work, (holds) =>
       whenDone(holds(item), (value) => {
         if (!truth(value)) return false;

@@ -7,6 +7,7 @@ import { Term } from '../term-table.ts';
 import type { Row } from '../../wire/table-access.ts';
 import { DamagedDocumentError } from '../errors.ts';
 import { logic } from '../failure.ts';
+import { eachOf, whenDone } from '../maybe-async.ts';
 import { chained, streamOf } from '../stream.ts';
 import {
   BoundArray,
@@ -21,6 +22,7 @@ import {
 } from '../value.ts';
 import { StoredRow } from '../item.ts';
 import type { Value } from '../value.ts';
+import { sizeOfItem } from '../work/size.ts';
 import { boundedRange, boundKey, keyEnd, lookupKey } from './bounds.ts';
 import { indexScan, readyIndex } from './index-access.ts';
 
@@ -72,11 +74,18 @@ async function getAll({
   if (index === from.info.primaryKey) {
     const rows: StoredRow[] = [];
     // Nothing is equal to a bound.
-    for (const key of keys.filter((each) => !holdsBound(each))) {
-      const got = from.access.get(encodePrimaryKey(lookupKey(key)), context.deadline);
-      const row = got instanceof Promise ? await got : got;
-      if (row !== undefined) rows.push(new StoredRow(row));
-    }
+    await eachOf(keys, context.work, (key) => {
+      if (holdsBound(key)) return undefined;
+      return whenDone(
+        from.access.get(encodePrimaryKey(lookupKey(key)), context.deadline),
+        (row) => {
+          if (row === undefined) return;
+          const item = new StoredRow(row);
+          context.work?.memory.charge(sizeOfItem(item));
+          rows.push(item);
+        },
+      );
+    });
     return new StreamValue(streamOf(rows), from);
   }
   readyIndex(from, index);

@@ -1,4 +1,4 @@
-import type { Datum } from '../../datum/datum.ts';
+import type { Datum, DatumArray } from '../../datum/datum.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Context } from '../compiled.ts';
 import type { RuntimeError } from '../errors.ts';
@@ -219,6 +219,13 @@ export const overLimit = (context: Context): Error =>
   resourceLimit(
     `Array over size limit \`${context.arrayLimit}\`.  To raise the number of allowed elements, modify the \`array_limit\` option to \`.run\` (not available in the Data Explorer), or use an index.`,
   );
+
+/** Arrays one behind the other. */
+export function concatenated(arrays: readonly DatumArray[], context: Context): Datum[] {
+  const length = arrays.reduce((sum, array) => sum + array.length, 0);
+  if (length > context.arrayLimit) throw overLimit(context);
+  return arrays.flat<readonly DatumArray[]>();
+}
 
 /** A value as a datum, reading a sequence to its end. */
 export function settled(value: Value, context: Context): Datum | Promise<Datum> {

@@ -1,4 +1,3 @@
-import { equalDatum } from '../../datum/compare.ts';
 import { fieldOf } from '../../datum/object.ts';
 import type { Datum } from '../../datum/datum.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
@@ -25,8 +24,10 @@ import {
 import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
+import { isEqualIn } from '../work/compare.ts';
 import { sizeOf, sizeOfItem } from '../work/size.ts';
-import { datumSet } from './datum-sets.ts';
+import type { Work } from '../work/work.ts';
+import { datumSet, hasIn } from './datum-sets.ts';
 import { merged } from './merging.ts';
 import {
   checkArity,
@@ -199,7 +200,8 @@ function offsetsOf({
   args: [target = null, wanted = null],
   context,
 }: TermCall): Value | Promise<Value> {
-  const holds = wanted instanceof FunctionValue ? predicateOf(wanted) : equalTo(wanted);
+  const holds =
+    wanted instanceof FunctionValue ? predicateOf(wanted) : equalTo(wanted, context.work);
   let at = -1;
   return through(
     target,
@@ -217,9 +219,12 @@ function offsetsOf({
   );
 }
 
-const equalTo = (wanted: Value): ((item: Item) => Value) => {
+const equalTo = (
+  wanted: Value,
+  work: Work | undefined,
+): ((item: Item) => Value | Promise<Value>) => {
   const datum = datumOf(wanted);
-  return (item) => equalDatum(datumOfItem(item), datum);
+  return (item) => isEqualIn(datumOfItem(item), datum, work);
 };
 
 /** Without the items that the other sequence has. */
@@ -230,9 +235,10 @@ function difference({
   const { work } = context;
   return collected(other, context, (items) =>
     whenDone(datumSet(items.map(datumOfItem), work), (removed) => {
-      const step: ItemStep = (item, results) => {
-        if (!removed.has(datumOfItem(item))) results.push(item);
-      };
+      const step: ItemStep = (item, results) =>
+        whenDone(hasIn(removed, datumOfItem(item), work), (isThere) => {
+          if (!isThere) results.push(item);
+        });
       const now = itemsNow(target);
       if (now !== undefined)
         return whenDone(resultsOf(now, step, work), (kept) => sameForm(target, kept));

@@ -1,4 +1,4 @@
-import type { Datum } from '../../datum/datum.ts';
+import type { Datum, DatumArray } from '../../datum/datum.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
 import { after, eachOf, inSteps, whenDone } from '../maybe-async.ts';
@@ -12,7 +12,7 @@ import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import type { Work } from '../work/work.ts';
-import { isInfinite, itemsNow, streamFrom } from './sequence-tools.ts';
+import { concatenated, isInfinite, itemsNow, streamFrom } from './sequence-tools.ts';
 import { compareRows, sortKey, sortRows } from './sort-key.ts';
 import type { SortKey, SortRow } from './sort-key.ts';
 
@@ -33,7 +33,8 @@ function union({
     const keys = (interleave instanceof ListValue ? interleave.items : [interleave]).map(sortKey);
     return mergedUnion(args, keys, context.work);
   }
-  if (args.every((arg) => Array.isArray(arg))) return args.flatMap((arg) => arg as Datum[]);
+  if (args.every((arg) => Array.isArray(arg)))
+    return concatenated(args as readonly DatumArray[], context);
   const streams = args.map(streamFrom);
   const infinite = args.some(isInfinite);
   // Behind a sequence without an end nothing would ever come.

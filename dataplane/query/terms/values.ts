@@ -2,7 +2,7 @@ import type { Datum } from '../../datum/datum.ts';
 import { checkedInput, finite } from '../../datum/input.ts';
 import { emptyObject, fieldOf, isObject } from '../../datum/object.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
-import { canonicalText, parseText, prettyText } from '../../datum/text.ts';
+import { parseText, prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import { determinism } from '../determinism.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
@@ -11,7 +11,7 @@ import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import { errorType, RuntimeError } from '../errors.ts';
 import { about, logic } from '../failure.ts';
-import { whenDone } from '../maybe-async.ts';
+import { after, eachOf, mapOf, whenDone } from '../maybe-async.ts';
 import { emptyErrorMessage } from '../special-forms.ts';
 import {
   arrayOf,
@@ -27,9 +27,11 @@ import {
   truth,
 } from '../value.ts';
 import type { Value } from '../value.ts';
+import { canonicalTextIn } from '../work/answer-text.ts';
+import type { Work } from '../work/work.ts';
 import { binaryOfText, isBinary, textOfBinary } from './binary.ts';
 import { duplicateKey } from './json-keys.ts';
-import { nameUuid } from './name-uuid.ts';
+import { nameUuidIn } from './name-uuid.ts';
 import { scanNumber } from './scan-number.ts';
 import { settled } from './sequence-tools.ts';
 
@@ -129,8 +131,8 @@ function randomInteger(low: number, high: number, draw: () => number): number {
   return Number(BigInt(low) + ((range * bits) >> 64n));
 }
 
-const uuid = ({ args: [name], context }: TermCall): Datum =>
-  name === undefined ? context.environment.uuid() : nameUuid(textOf(name));
+const uuid = ({ args: [name], context }: TermCall): Datum | Promise<Datum> =>
+  name === undefined ? context.environment.uuid() : nameUuidIn(textOf(name), context.work);
 
 /** The name of a type as `coerceTo` says it: pseudo-types without their brackets. */
 const shortName = (datum: Datum): string => typeName(datum).replace(/^PTYPE<(.*)>$/, '$1');
@@ -148,7 +150,10 @@ function coerce({
     if (!isSequence(value) || !(type === 'ARRAY' || type === 'OBJECT'))
       throw refusal(value, value.typeName, type);
   }
-  return whenDone(settled(value, context), (datum) => coerced(datum, type, value));
+  const { work } = context;
+  return whenDone(settled(value, context), (datum) =>
+    coerced(datum, type, { subject: value, work }),
+  );
 }
 
 const knownTypes = new Set(
@@ -158,18 +163,28 @@ const knownTypes = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 
-/** A datum as another type; what refuses it is about `subject`. */
-export function coerced(datum: Datum, type: string, subject: Value): Datum {
+interface Coercion {
+  /** What a refusal is about. */
+  readonly subject: Value;
+  readonly work: Work | undefined;
+}
+
+/** A datum as another type. */
+export function coerced(
+  datum: Datum,
+  type: string,
+  { subject, work }: Coercion,
+): Datum | Promise<Datum> {
   if (type === shortName(datum)) return datum;
   if (type === 'BOOL') return truth(datum);
   if (isBinary(datum)) {
     if (type === 'STRING') return textOfBinary(datum);
     throw refusal(subject, shortName(datum), type);
   }
-  if (type === 'STRING') return canonicalText(datum);
+  if (type === 'STRING') return canonicalTextIn(datum, work);
   if (type === 'ARRAY' && isObject(datum) && typeName(datum) === 'OBJECT')
-    return Object.entries(datum).map(([name, field]) => [name, field]);
-  if (type === 'OBJECT' && Array.isArray(datum)) return objectOfPairs(datum as Datum[]);
+    return mapOf(Object.keys(datum), work, (name) => [name, datum[name] as Datum]);
+  if (type === 'OBJECT' && Array.isArray(datum)) return objectOfPairs(datum as Datum[], work);
   if (typeof datum === 'string' && type === 'NUMBER') return numberOfText(datum);
   if (typeof datum === 'string' && type === 'BINARY') return binaryOfText(datum);
   throw refusal(subject, shortName(datum), type);
@@ -184,9 +199,9 @@ function numberOfText(text: string): number {
   return finite(number);
 }
 
-function objectOfPairs(pairs: readonly Datum[]): Datum {
+function objectOfPairs(pairs: readonly Datum[], work: Work | undefined): Datum | Promise<Datum> {
   const object = emptyObject();
-  for (const pair of pairs) {
+  const done = eachOf(pairs, work, (pair) => {
     const parts = arrayOf(pair);
     if (parts.length !== 2) throw logic(`Expected array of size 2, but got size ${parts.length}.`);
     const name = textOf(parts[0] ?? null);
@@ -197,14 +212,17 @@ function objectOfPairs(pairs: readonly Datum[]): Datum {
         `Duplicate key ${JSON.stringify(name)} in coerced object.  (got ${prettyText(before)} and ${prettyText(value)} as values)`,
       );
     object[name] = value;
-  }
-  return checkedObject(object);
+  });
+  return after(done, () => checkedObject(object));
 }
 
 function binary({ args: [value = null] }: TermCall): Datum {
   const datum = datumOf(value);
   return isBinary(datum) ? datum : binaryOfText(textOf(value));
 }
+
+const toJson = ({ args: [value = null], context }: TermCall): Value | Promise<Value> =>
+  canonicalTextIn(datumOf(value), context.work);
 
 export const valueTerms: readonly TermEntry[] = [
   [Term.ERROR, { arity: [0, 1], run: raise }],
@@ -222,8 +240,5 @@ export const valueTerms: readonly TermEntry[] = [
   ],
   [Term.BINARY, { arity: [1, 1], run: binary }],
   [Term.UUID, { arity: [0, 1], determinism: determinism.never, run: uuid }],
-  [
-    Term.TO_JSON_STRING,
-    { arity: [1, 1], run: ({ args: [value] }) => canonicalText(datumOf(value ?? null)) },
-  ],
+  [Term.TO_JSON_STRING, { arity: [1, 1], run: toJson }],
 ];
