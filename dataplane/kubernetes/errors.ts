@@ -9,3 +9,14 @@ export class RefusedByApiServerError extends PhotonError {
     this.status = status;
   }
 }
+
+/** No certificate for now; `reason` is the operator's code, or what stands before its answer. */
+export class CertificateUnavailableError extends PhotonError {
+  readonly code = 'kubernetes.certificate_unavailable';
+  readonly reason: string;
+
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

@@ -19,6 +19,12 @@ export interface PhotonNode {
     readonly id?: string;
     /** Identities whose data was given up. */
     readonly acceptedLosses?: readonly string[];
+    /** The cluster that this node joins. */
+    readonly clusterId?: string;
+    /** True for the one node that founds the cluster. */
+    readonly founder?: boolean;
+    /** Certificate authorities that this node may trust, by their hash. */
+    readonly authorities?: readonly string[];
   };
   readonly status?: { readonly id?: string };
 }

@@ -7,7 +7,7 @@ import { spawn } from '../common/spawn.ts';
 import type { MembershipEvent } from '../gossip/gossip.ts';
 import { datagramBytesMax, Opener, Sealer } from '../security/sealed-datagram.ts';
 import { verifyCertificate } from '../security/certificates.ts';
-import type { Authority } from './authority.ts';
+import type { Admission, Authority } from './authority.ts';
 import { Admissions } from './admissions.ts';
 import { openClusterPort } from './cluster-port.ts';
 import type { ClusterPort } from './cluster-port.ts';
@@ -35,6 +35,8 @@ import type { MembershipLog } from './membership-log.ts';
  */
 export interface MembershipOptions {
   readonly formed: FormedCluster;
+  /** Signs requests of this node in place of the cluster's own authority. */
+  readonly certify?: ((request: string) => Promise<Admission>) | undefined;
   readonly files: ClusterFiles;
   readonly name: string;
   readonly roles: readonly Role[];
@@ -125,7 +127,7 @@ export class Membership {
       {
         files,
         clock,
-        certify: (request) => this.#admissions.renew(this.nodeId, request),
+        certify: options.certify ?? ((request) => this.#admissions.renew(this.nodeId, request)),
         renewed: (credentials) => this.#renewed(credentials),
         failed: ({ message }) =>
           log.warn('the certificate of this node is not renewed yet', { reason: message }),

@@ -61,10 +61,18 @@ export class Renewal {
     }
   }
 
+  /** Other authorities are trusted from now on (PEM, the newest first); the certificate stays. */
+  trust(authorities: readonly string[]): void {
+    const { files, renewed } = this.#options;
+    this.#credentials = { ...this.#credentials, authorities };
+    writeFile(files, 'credentials', this.#credentials);
+    renewed(this.#credentials);
+  }
+
   async renew(): Promise<void> {
     const { files, clock, certify, renewed } = this.#options;
     const { nodeId, clusterId } = this.#credentials;
-    const { privateKey, request } = await createRequest();
+    const { privateKey, request } = await createRequest({ identity: { clusterId, nodeId } });
     const admission = await certify(request);
     const { certificate, authorities } = admission;
     const { identity } = await verifyCertificate(certificate, authorities, clock.timeOfDay());

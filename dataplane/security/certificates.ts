@@ -286,6 +286,19 @@ async function trusted(
   );
 }
 
+/** The one of `authorities` (PEM) that signed a certificate; undefined when none of them did. */
+export async function authorityOf(
+  text: string,
+  authorities: readonly string[],
+): Promise<string | undefined> {
+  const certificate = readCertificate(text);
+  const { notBefore } = certificate;
+  for (const authority of authorities) {
+    if (await isSignedByOne(certificate, [authority], notBefore.getTime())) return authority;
+  }
+  return undefined;
+}
+
 function readCertificate(text: string): X509Certificate {
   if (text.length <= pemCharactersMax) {
     try {

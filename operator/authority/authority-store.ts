@@ -1,6 +1,6 @@
 /**
- * The authorities of clusters, read from their Secrets when they are needed. The operator may read
- * single Secrets by name; what was read is good for some seconds.
+ * The authorities of clusters, read from their Secrets when they are needed: the operator may
+ * read single Secrets by name, and watch none.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { Clock } from '../controller/clock.ts';
@@ -11,10 +11,10 @@ import { resources } from '../kube/object.ts';
 import { authoritySecretName } from '../resources/names.ts';
 import { Authority } from './authority.ts';
 import type { StoredSecret } from './authority-set.ts';
-import { readAuthoritySet, trustedCertificates } from './authority-set.ts';
+import { readAuthoritySet } from './authority-set.ts';
 import { SigningRefusal } from './refusal.ts';
 
-/** A change of the Secret takes effect within this time. */
+/** For what the endpoint shows; what is signed rests on the Secret as it is. */
 const freshMs = 5_000;
 
 /** Clusters whose authorities are kept in memory. */
@@ -25,8 +25,6 @@ export interface OpenAuthorities {
   readonly signing?: Authority;
   /** Shows the signing endpoint's own certificate: nodes trust it as soon as the one that signs. */
   readonly serving: Authority;
-  /** Every trusted certificate, PEM. */
-  readonly bundle: string;
 }
 
 interface Kept {
@@ -52,8 +50,7 @@ async function open(secret: KubeObject & StoredSecret): Promise<OpenAuthorities>
     privateKey === undefined ? undefined : await Authority.open({ certificate, privateKey });
   const serving = signing ?? (set.next === undefined ? undefined : await Authority.open(set.next));
   if (serving === undefined) throw new SigningRefusal('no_authority', 'there is no private key');
-  const bundle = trustedCertificates(set).join('');
-  return { ...(signing === undefined ? {} : { signing }), serving, bundle };
+  return { ...(signing === undefined ? {} : { signing }), serving };
 }
 
 export class AuthorityStore {
@@ -67,11 +64,18 @@ export class AuthorityStore {
     this.#clock = clock;
   }
 
-  async of(cluster: PhotonCluster, signal?: AbortSignal): Promise<OpenAuthorities> {
+  /** As they were some seconds ago, or later. */
+  async recent(cluster: PhotonCluster): Promise<OpenAuthorities> {
+    const kept = this.#kept.get(cluster.metadata.uid ?? '');
+    const isFresh = kept !== undefined && this.#clock.now() - kept.atMs < freshMs;
+    return isFresh ? kept.authorities : this.current(cluster);
+  }
+
+  /** As they are: a certificate of an authority that was replaced a moment ago would be refused. */
+  async current(cluster: PhotonCluster, signal?: AbortSignal): Promise<OpenAuthorities> {
     const { uid = '', namespace = '', name } = cluster.metadata;
     const kept = this.#kept.get(uid);
     const now = this.#clock.now();
-    if (kept !== undefined && now - kept.atMs < freshMs) return kept.authorities;
     const secret = await this.#read({ namespace, name: authoritySecretName(name) }, signal);
     if (secret === undefined || !isOwned(secret, cluster)) {
       this.#kept.delete(uid);

@@ -43,7 +43,7 @@ export class ServingCertificates {
     if (cluster === undefined) {
       throw new SigningRefusal('forbidden', 'the server name is of no PhotonCluster');
     }
-    const { serving } = await this.#store.of(cluster);
+    const { serving } = await this.#store.recent(cluster);
     const now = this.#clock.now();
     const kept = this.#kept.get(serverName);
     const isFresh = kept !== undefined && now - kept.atMs < freshMs;

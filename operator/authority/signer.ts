@@ -22,7 +22,7 @@ import type { ReviewedPod } from './token-review.ts';
 import { reviewToken } from './token-review.ts';
 
 /** A node asks once in days; one that starts again and again, or cannot keep what it gets, asks more. */
-const podLimits = Object.freeze({ ratePerSecond: 1 / 30, burst: 5 });
+const podLimits = Object.freeze({ ratePerSecond: 1 / 15, burst: 10 });
 
 /** What the signer looks up in caches. */
 export interface SignerView {
@@ -40,8 +40,6 @@ export interface SignerOptions {
 
 export interface Issued {
   readonly certificate: string;
-  /** Every certificate that the node may trust. */
-  readonly authorities: string;
   readonly pod: ReviewedPod;
   readonly identity: NodeIdentity;
 }
@@ -60,13 +58,13 @@ export class Signer {
     const { client, clock, store } = this.#options;
     const pod = await reviewToken(client, { token, audience: certificateAudience }, signal);
     if (!this.#pods.admits(pod.uid, clock.now())) {
-      const message = `pod ${pod.name} asks for certificates too often: wait half a minute`;
+      const message = `pod ${pod.name} asks for certificates too often: wait a quarter of a minute`;
       throw new SigningRefusal('rate_limited', message);
     }
     const cluster = this.#clusterOf(pod);
     const { publicKey, identity } = await readSigningRequest(requestText);
     await this.#checkIdentity(cluster, pod, identity, signal);
-    const { signing, bundle } = await store.of(cluster, signal);
+    const { signing } = await store.current(cluster, signal);
     if (signing === undefined) {
       const message =
         'the key of the certificate authority is lost, and its successor does not sign yet';
@@ -74,7 +72,7 @@ export class Signer {
     }
     const validity = { now: clock.wallMs(), lifetimeMs: certificateLifetimeMs(cluster) };
     const certificate = await signing.issueForNode(publicKey, identity, validity);
-    return { certificate, authorities: bundle, pod, identity };
+    return { certificate, pod, identity };
   }
 
   /** The account of the pods names their cluster: each cluster has its own. */

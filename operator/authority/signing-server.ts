@@ -49,7 +49,7 @@ const requestTimeoutMs = 15_000;
 const handshakeTimeoutMs = 5_000;
 
 /** Until then a node that was refused because of its rate is refused again. */
-const retryAfterSeconds = 30;
+const retryAfterSeconds = 15;
 
 function bearerOf(request: Request): string {
   const [, token = ''] = /^Bearer (\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
@@ -104,9 +104,9 @@ function application(options: SigningServerOptions): express.Express {
     const text = requestTextOf(request.body);
     const issued = await signer.sign(bearerOf(request), text, closed.signal);
     onOutcome('issued');
-    const { certificate, authorities, pod, identity } = issued;
+    const { certificate, pod, identity } = issued;
     log.info('issued a certificate', { pod: pod.name, namespace: pod.namespace, ...identity });
-    response.json({ certificate, authorities });
+    response.json({ certificate });
   });
   app.use((_request, _response, next) => {
     next(new SigningRefusal('malformed', 'the only request is POST /v1/certificates'));

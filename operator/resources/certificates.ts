@@ -3,7 +3,10 @@ import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { Manifest } from './manifest.ts';
 import { ownedMetadata, ownerReference } from './manifest.ts';
 import { clusterLabels } from './labels.ts';
-import { authorityConfigMapName, authoritySecretName } from './names.ts';
+import type { WantedNode } from './layout.ts';
+import { wantedNodes } from './layout.ts';
+import { authorityConfigMapName, authoritySecretName, nodesServiceName } from './names.ts';
+import { nodePorts } from './node-config.ts';
 
 /** Of the tokens by which nodes ask for certificates: good for nothing else. */
 export const certificateAudience = 'photondb.io/certificates';
@@ -36,6 +39,16 @@ export function clusterOfServerName(
     : { namespace, name };
 }
 
+/** Where nodes find each other at first: the names that the headless Service gives, data nodes first. */
+function seedAddresses(cluster: PhotonCluster): readonly string[] {
+  const { name, namespace = 'default' } = cluster.metadata;
+  const nodes = wantedNodes(cluster);
+  const hasData = ({ pool }: WantedNode): boolean => pool.roles.includes('data');
+  const ordered = [...nodes.filter(hasData), ...nodes.filter((node) => !hasData(node))];
+  const domain = `${nodesServiceName(name)}.${namespace}.svc`;
+  return ordered.map((node) => `${node.name}.${domain}:${nodePorts.cluster}`);
+}
+
 export interface Trust {
   /** Certificates of all trusted authorities, PEM. */
   readonly bundle: string;
@@ -43,7 +56,7 @@ export interface Trust {
   readonly endpoint?: string | undefined;
 }
 
-/** What nodes read about whom to trust; it changes while they run. */
+/** What nodes read about whom to trust and where to find each other; it changes while they run. */
 export function authorityConfigMap(
   cluster: PhotonCluster,
   { bundle, endpoint }: Trust,
@@ -55,6 +68,7 @@ export function authorityConfigMap(
     data: {
       'ca.crt': bundle,
       'server-name': signingServerName(cluster),
+      seeds: seedAddresses(cluster).join('\n'),
       ...(endpoint === undefined ? {} : { endpoint }),
     },
   };

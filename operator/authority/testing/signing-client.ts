@@ -8,7 +8,6 @@ export interface Answer {
   readonly code?: string;
   readonly message?: string;
   readonly certificate?: string;
-  readonly authorities?: string;
 }
 
 export interface Ask {

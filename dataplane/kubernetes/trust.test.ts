@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { assignmentOf, awaitAssignment } from './assignment.ts';
+import type { PhotonNode } from './own-node.ts';
+import { decideTrust } from './trust-watch.ts';
+import { seedsAt, trustedAuthorities } from './trust.ts';
+
+const pem = (text: string): string =>
+  `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`;
+
+/** In place of the hash of a key: what stands in the certificate. */
+const hashOf = (certificate: string): string => {
+  const [, text = ''] = certificate.split('\n');
+  if (text === 'damaged') throw new Error('not a certificate');
+  return text;
+};
+
+describe('the trust of a node in Kubernetes', () => {
+  let directory: string;
+  beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'photondb-trust-'))));
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  const trusted = (bundle: string | undefined, pins: readonly string[]) => {
+    if (bundle !== undefined) writeFileSync(join(directory, 'cluster-ca.crt'), bundle);
+    const read = async (): Promise<PhotonNode> => ({ spec: { authorities: pins } });
+    return trustedAuthorities({ directory, read, hashOf });
+  };
+
+  it('is in the authorities that the ConfigMap brings and the PhotonNode names', async () => {
+    const bundle = pem('A') + pem('B') + pem('damaged') + pem('C');
+    expect(await trusted(bundle, ['C', 'A', 'damaged'])).to.deep.equal([pem('A'), pem('C')]);
+  });
+
+  it('is in nobody before both are there', async () => {
+    expect(await trusted(undefined, ['A'])).to.deep.equal([]);
+    expect(await trusted(pem('A'), [])).to.deep.equal([]);
+  });
+
+  const steps: readonly (readonly [
+    about: string,
+    trusts: readonly string[],
+    certificateOf: string | undefined,
+    offered: readonly string[],
+    isAdopted: boolean,
+    isRenewed: boolean,
+  ])[] = [
+    ['stays while nothing changes', ['A'], 'A', ['A'], false, false],
+    ['stays while nothing is offered', ['A'], 'A', [], false, false],
+    ['takes up the next authority, and keeps its certificate', ['A'], 'A', ['A', 'B'], true, false],
+    ['renews when the next one signs', ['A', 'B'], 'A', ['B', 'A'], true, true],
+    ['renews until it has succeeded', ['B', 'A'], 'A', ['B', 'A'], false, true],
+    ['gives up the former one', ['B', 'A'], 'B', ['B'], true, false],
+    ['comes back from far away', ['A'], undefined, ['C'], true, true],
+  ];
+  for (const [about, trusts, certificateOf, offered, isAdopted, isRenewed] of steps) {
+    it(about, () => {
+      const step = decideTrust({ trusted: trusts, certificateOf }, offered);
+      expect(step).to.deep.equal({ isAdopted, isRenewed });
+    });
+  }
+
+  it('finds other nodes at the names that the operator gives, and never itself', async () => {
+    expect(await seedsAt(directory, 'a-main-0-0')).to.deep.equal([]);
+    const lines = ['a-main-0-0.a-nodes.x.svc:29015', ' a-main-0-01.a-nodes.x.svc:29015', ''];
+    writeFileSync(join(directory, 'cluster-seeds'), lines.join('\n'));
+    expect(await seedsAt(directory, 'a-main-0-0')).to.deep.equal([
+      'a-main-0-01.a-nodes.x.svc:29015',
+    ]);
+  });
+});
+
+describe('what the operator wants of a new node', () => {
+  it('is to join as soon as the cluster has an identity, or to found it, or to wait', () => {
+    expect(assignmentOf({})).to.deep.equal({ type: 'wait' });
+    expect(assignmentOf({ spec: { founder: true } })).to.deep.equal({ type: 'found' });
+    const joining = { spec: { founder: true, clusterId: 'c' } };
+    expect(assignmentOf(joining)).to.deep.equal({ type: 'join', clusterId: 'c' });
+  });
+
+  it('is asked for until it is known, also when the API server does not answer', async () => {
+    const answers: readonly (PhotonNode | Error)[] = [
+      new Error('no route'),
+      { spec: {} },
+      { spec: { clusterId: 'c' } },
+    ];
+    let next = 0;
+    const said: string[] = [];
+    const assignment = await awaitAssignment({
+      read: async () => {
+        const answer = answers[next];
+        next += 1;
+        if (answer instanceof Error) throw answer;
+        return answer ?? {};
+      },
+      waiting: (message) => said.push(message),
+      pause: async () => undefined,
+      signal: new AbortController().signal,
+    });
+    expect(assignment).to.deep.equal({ type: 'join', clusterId: 'c' });
+    expect(said).to.have.lengthOf(2);
+    expect(said[0]).to.contain('no route');
+    expect(said[1]).to.contain('is not founded yet');
+  });
+});

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import type { PhotonNode } from './own-node.ts';
+import { certificatesIn } from './signing-client.ts';
+
+/**
+ * Whom the node may trust: the certificates come by a ConfigMap, and the PhotonNode names them by their hash.
+ * Both have to agree, so that nobody who can write one of them alone adds an authority.
+ */
+export interface TrustSources {
+  readonly directory: string;
+  readonly read: () => Promise<PhotonNode>;
+  /** `sha256:` and the hash of the public key. Throws for what is no certificate. */
+  readonly hashOf: (certificate: string) => string;
+}
+
+async function bundleAt(directory: string): Promise<readonly string[]> {
+  try {
+    return certificatesIn(await readFile(`${directory}/cluster-ca.crt`, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** In the order of the bundle: the authority that signs is the first. Empty before there is one. */
+export async function trustedAuthorities(sources: TrustSources): Promise<readonly string[]> {
+  const { directory, read, hashOf } = sources;
+  const [bundle, node] = await Promise.all([bundleAt(directory), read()]);
+  const pinned = new Set(node.spec?.authorities ?? []);
+  return bundle.filter((certificate) => {
+    try {
+      return pinned.has(hashOf(certificate));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Addresses of other nodes, as HOST:PORT; the node's own name is left out. */
+export async function seedsAt(directory: string, name: string): Promise<readonly string[]> {
+  try {
+    const text = await readFile(`${directory}/cluster-seeds`, 'utf8');
+    const addresses = text.split('\n').map((line) => line.trim());
+    return addresses.filter((address) => address !== '' && !address.startsWith(`${name}.`));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
