@@ -15,9 +15,15 @@ export interface DriverFigures {
   readonly counters: Readonly<ProtocolCounters>;
 }
 
+export interface WorkerFigures {
+  readonly workers: number;
+  readonly workersReplaced: number;
+}
+
 export interface Drivers {
   /** As of the last `refresh`, where the clients are not those of this process. */
   readonly figures: DriverFigures;
+  readonly workerFigures: WorkerFigures;
   /** Undefined before it listens. */
   readonly port: number | undefined;
   refresh(): Promise<void>;
@@ -55,6 +61,7 @@ export function localDrivers(server: () => DriverServer | undefined): Drivers {
       const found = server();
       return found === undefined ? noFigures() : figuresOf(found);
     },
+    workerFigures: { workers: 0, workersReplaced: 0 },
     get port() {
       const address = server()?.tcp.address() as AddressInfo | null | undefined;
       return address?.port;

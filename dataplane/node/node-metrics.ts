@@ -2,7 +2,7 @@ import type { NodeMetrics } from '../observability/metrics.ts';
 import type { Database } from '../database/database.ts';
 import type { Expiry } from '../maintenance/expiry.ts';
 import { diskUsage } from './disk-usage.ts';
-import type { DriverFigures } from './drivers.ts';
+import type { DriverFigures, WorkerFigures } from './drivers.ts';
 import type { Progress } from './progress.ts';
 
 /** The metrics of a node, gathered from its parts; before a part is there, its metrics are 0. */
@@ -12,6 +12,7 @@ export interface MeasuredNode {
   readonly progress: Progress;
   readonly database: Database | undefined;
   readonly drivers: DriverFigures;
+  readonly workers: WorkerFigures;
   readonly expiry: Pick<Expiry, 'expired' | 'lagMs'> | undefined;
 }
 
@@ -59,6 +60,6 @@ export function metricsOf(node: MeasuredNode): NodeMetrics {
     expired: expiry?.expired ?? 0,
     expiryLagMs: expiry?.lagMs ?? 0,
     tables: data.tables,
-    drivers: { connections, running, openCursors, queuedBytes, ...counters },
+    drivers: { ...node.workers, connections, running, openCursors, queuedBytes, ...counters },
   };
 }

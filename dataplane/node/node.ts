@@ -129,6 +129,7 @@ export class Node {
       dataDirectory: config['data-dir'],
       database: this.#data.database,
       drivers: this.#drivers.drivers.figures,
+      workers: this.#drivers.drivers.workerFigures,
       expiry: this.#expiry,
     });
   }

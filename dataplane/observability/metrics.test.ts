@@ -4,6 +4,8 @@ import { nodeMetrics, tablesMax } from './metrics.ts';
 import type { NodeMetrics } from './metrics.ts';
 
 const drivers = {
+  workers: 2,
+  workersReplaced: 1,
   connections: 2,
   running: 1,
   openCursors: 3,

@@ -45,6 +45,10 @@ interface TableMetrics {
 }
 
 interface DriverMetrics {
+  /** Query workers that serve; 0 when queries run in the process that has the data. */
+  readonly workers: number;
+  /** Query workers that ended and were replaced. */
+  readonly workersReplaced: number;
   readonly connections: number;
   readonly running: number;
   readonly openCursors: number;
@@ -141,6 +145,7 @@ const gauges = [
     'Documents that the last scrub could not read.',
     (m) => m.documentsDamaged,
   ),
+  define<NodeMetrics>('query_workers', 'Query workers that serve.', (m) => m.drivers.workers),
   define<NodeMetrics>('connections', 'Open driver connections.', (m) => m.drivers.connections),
   define<NodeMetrics>(
     'queries_running',
@@ -227,6 +232,11 @@ const driverCounters = [
     'logins_locked_total',
     'Logins refused unseen after too many failures.',
     (m) => m.loginsLocked,
+  ),
+  define<DriverMetrics>(
+    'query_workers_replaced_total',
+    'Query workers that ended and were replaced.',
+    (m) => m.workersReplaced,
   ),
   define<DriverMetrics>(
     'connections_accepted_total',

@@ -1,4 +1,4 @@
-import type { DriverFigures, Drivers } from '../drivers.ts';
+import type { DriverFigures, Drivers, WorkerFigures } from '../drivers.ts';
 import { noFigures } from '../drivers.ts';
 import { noCounts } from '../../driver-protocol/counters.ts';
 import type { ProtocolCounters } from '../../driver-protocol/counters.ts';
@@ -14,6 +14,7 @@ const answerMsMax = 250;
 
 export interface WorkerPoolOptions {
   readonly workers: () => readonly QueryWorker[];
+  readonly replaced: () => number;
   readonly port: () => number | undefined;
   /** Aborts after so many milliseconds. */
   readonly within: (ms: number) => AbortSignal;
@@ -43,6 +44,11 @@ export class WorkerPool implements Drivers {
         this.#past,
       ),
     };
+  }
+
+  get workerFigures(): WorkerFigures {
+    const { workers, replaced } = this.#options;
+    return { workers: workers().length, workersReplaced: replaced() };
   }
 
   get port(): number | undefined {

@@ -42,6 +42,7 @@ export class WorkerDriverService implements Service {
     this.#count = count;
     this.#pool = new WorkerPool({
       workers: () => this.#supervisor?.workers ?? [],
+      replaced: () => this.#supervisor?.replaced ?? 0,
       port: () => this.#port?.port,
       within: (ms) => {
         const abort = new AbortController();
