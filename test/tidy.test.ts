@@ -26,6 +26,7 @@ const dataplane: Record<string, readonly string[]> = {
   observability: base,
   workers: base,
   kubernetes: base,
+  partition: ['common'],
   raft: ['common', 'wire'],
   gossip: ['common', 'wire'],
   table: ['common', 'datum', 'wire', 'kv', 'index', 'vector', 'timeseries'],
@@ -36,7 +37,7 @@ const dataplane: Record<string, readonly string[]> = {
   apply: [...data, 'metadata', 'replication', 'integrity'],
   shard: [...data, 'partition', 'replication', 'integrity', 'apply'],
   maintenance: [...data, 'metadata', 'replication', 'integrity', 'apply', 'shard'],
-  transfer: [...data, 'metadata', 'replication', 'integrity', 'apply', 'shard'],
+  transfer: [...data, 'partition', 'metadata', 'replication', 'integrity', 'apply', 'shard'],
   database: [...data, 'partition', 'metadata', 'replication', ...storageParts],
   'driver-protocol': ['common', 'datum', 'query'],
   http: ['common', 'datum', 'query', 'observability'],
@@ -60,9 +61,18 @@ const operator: Record<string, readonly string[]> = {
 
 /** Folders without I/O, clocks or chance: everything that they need is handed to them. */
 const pure = new Set([
-  ...['common', 'datum', 'wire', 'kv', 'raft', 'gossip', 'table', 'metadata', 'query'].map(
-    (n) => `dataplane/${n}`,
-  ),
+  ...[
+    'common',
+    'datum',
+    'wire',
+    'kv',
+    'raft',
+    'gossip',
+    'table',
+    'metadata',
+    'partition',
+    'query',
+  ].map((n) => `dataplane/${n}`),
   ...['api', 'resources', 'rollout', 'status'].map((n) => `operator/${n}`),
 ]);
 

@@ -4,18 +4,20 @@ import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import type { Clock, Timer } from '../common/clock.ts';
 import { spawn } from '../common/spawn.ts';
+import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import { writeMark } from '../integrity/damage-mark.ts';
 import type { Damage } from '../integrity/damage.ts';
 import type { IndexFailures } from '../integrity/index-failures.ts';
 import { writeUnchecked } from '../integrity/unchecked.ts';
 import type { UncheckedVersions } from '../integrity/unchecked.ts';
 import type { ApplyStore, ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import { groupsOf, importsOf } from '../metadata/shards.ts';
 import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { entryKind, metadataGroup } from '../replication/entry-kind.ts';
 import type { GroupLog } from '../replication/log.ts';
 import { applyCommand } from '../table/apply.ts';
-import type { AppliedIndex, ApplyTarget } from '../table/apply.ts';
+import type { ApplyTarget } from '../table/apply.ts';
 import { encodeAgain } from '../table/command.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import { metaKey } from '../table/meta-key.ts';
@@ -25,6 +27,7 @@ import type { ApplyItem } from './apply-queue.ts';
 import { hasRecords, readMetadata, writeMetadata } from './catalog.ts';
 import { EntryNotApplicableError, gapInStore } from './errors.ts';
 import { park, unpark } from './parked.ts';
+import type { Tables } from './tables.ts';
 import type { TouchedKeys } from './touched-keys.ts';
 
 /**
@@ -35,18 +38,12 @@ import type { TouchedKeys } from './touched-keys.ts';
 export interface ApplierOptions {
   readonly store: ApplyStore;
   readonly clock: Clock;
-  /** Indexes of a table's group now; undefined when the table was dropped. */
-  indexesOf(group: number): readonly AppliedIndex[] | undefined;
+  readonly tables: Tables;
+  readonly corruption: CorruptionRegistry;
   /** Walks that count keyspaces again at this moment. */
   readonly walks: ReadonlyMap<number, KeyspaceWalk>;
   readonly failures: IndexFailures;
   readonly unchecked: UncheckedVersions;
-  /** Why stored text is no document of the group's table; undefined for one. */
-  readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
-  /** Another document stands under the key now, or none. */
-  readonly written: (group: number, key: Uint8Array) => void;
-  /** Nobody reads or writes the table any more. Calls back `quarantine`. */
-  quarantine(group: number, damage: Damage): void;
   /** Whether writers wait until the store has what is queued; `hurry` when that begins. */
   isAwaited(): boolean;
   /** Called with what makes the node unable to go on. */
@@ -73,12 +70,6 @@ export function readApplied(transaction: ReadTransaction, group: number): number
   const bytes = transaction.get('meta', metaKey('applied', group));
   return bytes === undefined ? 0 : new ByteReader(bytes).u64();
 }
-
-/** The groups that a state of the metadata needs. */
-const groupsOf = (state: MetadataState): number[] => [
-  metadataGroup,
-  ...Object.values(state.tables).map(({ keyspace }) => keyspace),
-];
 
 export function writeApplied(transaction: WriteTransaction, group: number, index: number): void {
   transaction.put('meta', metaKey('applied', group), new ByteWriter(16).u64(index).finish());
@@ -120,7 +111,7 @@ export class Applier {
   #written: MetadataState | undefined;
   /** Groups in quarantine: their entries change no rows, and are kept. */
   readonly #quarantined = new Map<number, Damage>();
-  /** By keyspace. */
+  /** By group. */
   readonly #watches = new Map<number, Set<TouchedKeys>>();
   #isRunning = false;
   /** Ends the gathering. */
@@ -188,13 +179,13 @@ export class Applier {
     await drain.promise;
   }
 
-  /** From now on `touched` hears of every change of the keyspace, until what is answered is called. */
-  watch(keyspace: number, touched: TouchedKeys): () => void {
-    const watches = this.#watches.get(keyspace) ?? new Set();
-    this.#watches.set(keyspace, watches.add(touched));
+  /** From now on `touched` is told every change of the group, until what is returned is called. */
+  watch(group: number, touched: TouchedKeys): () => void {
+    const watches = this.#watches.get(group) ?? new Set();
+    this.#watches.set(group, watches.add(touched));
     return () => {
       watches.delete(touched);
-      if (watches.size === 0) this.#watches.delete(keyspace);
+      if (watches.size === 0) this.#watches.delete(group);
     };
   }
 
@@ -239,7 +230,7 @@ export class Applier {
       throw error;
     }
     const { group, code, message } = error;
-    this.#options.quarantine(group, { code, message });
+    this.#options.corruption.close(group, { code, message });
   }
 
   #endDrains(reached: number): void {
@@ -310,7 +301,7 @@ export class Applier {
   ): boolean {
     if (item.type === 'metadata') return true;
     const { group, index } = item;
-    const indexes = this.#options.indexesOf(group);
+    const indexes = this.#options.tables.indexesOf(group);
     if (indexes === undefined) return false;
     const isParked = item.type === 'table' && item.origin === 'parked';
     if (item.type === 'quarantined' || this.#quarantined.has(group)) {
@@ -340,25 +331,26 @@ export class Applier {
     { group, index, command, origin }: Extract<ApplyItem, { type: 'table' }>,
     target: Pick<ApplyTarget, 'indexes' | 'statistics'>,
   ): void {
-    const { failures, unchecked, problemOf, written } = this.#options;
+    const { failures, unchecked, tables, corruption } = this.#options;
+    const { keyspace, version } = command;
     for (const touched of this.#watches.get(group) ?? []) {
       touched.touch(index, command.operations);
     }
     for (const change of applyCommand(command, { transaction, ...target })) {
       if (change.replacesDamage) {
-        recountLater(transaction, group);
-        for (const { keyspace } of target.indexes) failures.fail(keyspace, entriesUnknown);
+        recountLater(transaction, keyspace);
+        for (const each of target.indexes) failures.fail(each.keyspace, entriesUnknown);
       }
-      written(group, change.key);
+      corruption.documents.replaced(keyspace, change.key);
       const { key, body } = change;
       if (body === undefined) continue;
       const isDocument =
         origin === 'written'
           ? looksLikeObject(body)
-          : problemOf(group, decodeUtf8(body), key) === undefined;
+          : tables.problemOf(keyspace, decodeUtf8(body), key) === undefined;
       if (isDocument) continue;
-      writeUnchecked(transaction, group, command.version);
-      unchecked.raise(group, command.version);
+      writeUnchecked(transaction, keyspace, version);
+      unchecked.raise(keyspace, version);
     }
   }
 
@@ -383,11 +375,16 @@ export class Applier {
     const { store } = this.#options;
     const stored = this.#stored;
     const positions = store.read(
-      (view) => new Map(groupsOf(stored).map((group) => [group, readApplied(view, group)])),
+      (view) =>
+        new Map(
+          [metadataGroup, ...groupsOf(stored)].map((group) => [group, readApplied(view, group)]),
+        ),
     );
     await store.flushed();
     // A group that is neither there nor still to come was dropped; an import may be one by now.
-    const toCome = new Set(stored.imports);
+    const toCome = new Set(
+      importsOf(stored).flatMap(({ shards }) => shards.map(({ group }) => group)),
+    );
     const dropped = (group: number): number | undefined =>
       group < stored.nextKeyspace && !toCome.has(group) ? Number.POSITIVE_INFINITY : undefined;
     await this.#log?.truncateFront({ get: (group) => positions.get(group) ?? dropped(group) });

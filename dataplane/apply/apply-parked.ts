@@ -1,5 +1,6 @@
-import type { Damage } from '../integrity/damage.ts';
+import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import type { ApplyStore } from '../kv/store.ts';
+import type { ShardRecord } from '../metadata/state.ts';
 import type { Applier } from './applier.ts';
 import { EntryNotApplicableError } from './errors.ts';
 import { parkedEntries } from './parked.ts';
@@ -9,32 +10,34 @@ import { commandOf } from './replay.ts';
 export interface Released {
   readonly store: ApplyStore;
   readonly applier: Applier;
-  readonly groups: readonly number[];
-  isQuarantined(group: number): boolean;
-  quarantine(group: number, damage: Damage): Promise<void>;
+  readonly shards: readonly Pick<ShardRecord, 'group' | 'keyspace'>[];
+  readonly corruption: CorruptionRegistry;
 }
 
 /** Entries that are in memory at a time. */
 const entriesPerRead = 100;
 
 export async function applyParked(released: Released): Promise<void> {
-  for (const group of released.groups) await applyGroup(group, released);
+  for (const shard of released.shards) await applyShard(shard, released);
 }
 
-async function applyGroup(group: number, released: Released): Promise<void> {
+async function applyShard(
+  { group, keyspace }: Pick<ShardRecord, 'group' | 'keyspace'>,
+  released: Released,
+): Promise<void> {
   const { store, applier } = released;
   const applied = (): void => undefined;
   let after = 0;
   for (;;) {
-    if (released.isQuarantined(group)) return;
+    if (released.corruption.groups.of(group) !== undefined) return;
     const place = { after, limit: entriesPerRead };
     const entries = store.read((view) => parkedEntries(view, group, place));
     for (const entry of entries) {
-      const command = commandOf({ group, ...entry });
+      const command = commandOf({ group, ...entry }, keyspace);
       if (command instanceof EntryNotApplicableError) {
         const { code, message } = command;
         await applier.drained();
-        await released.quarantine(group, { code, message });
+        await released.corruption.quarantine(group, { code, message });
         return;
       }
       const { index } = entry;

@@ -7,8 +7,8 @@ import type { ApplyStore, WriteTransaction } from '../kv/store.ts';
 import { applyMetadata } from '../metadata/apply.ts';
 import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
-import { hasRecords, readMetadata, writeMetadata } from './catalog.ts';
 import { newTable } from '../metadata/testing/new-table.ts';
+import { hasRecords, readMetadata, writeMetadata } from './catalog.ts';
 
 async function makeTables(database: Database, count: number): Promise<void> {
   stateOf(await database.change({ type: 'createDatabase', id: 'd', name: 'd' }));
@@ -105,7 +105,7 @@ describe('the metadata in the store', () => {
     const world = newWorld();
     const first = await open(world);
     await makeTables(first, 3);
-    const group = first.group('t0');
+    const group = first.table('t0')?.shards[0];
     if (group === undefined) throw new Error('no group');
     await put(group, 'k', 'x');
     await first.stop();
@@ -118,7 +118,7 @@ describe('the metadata in the store', () => {
     expect(world.store.read(hasRecords)).to.equal(false);
     const second = await open(next(world));
     expect(second.state).to.deep.equal(whole);
-    expect(second.group('t0')?.count).to.equal(1);
+    expect(second.table('t0')?.shards[0]?.count).to.equal(1);
     stateOf(await second.change({ type: 'createTable', table: newTable('new') }));
     await second.settled();
     expect(world.store.read(hasRecords)).to.equal(true);

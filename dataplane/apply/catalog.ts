@@ -1,11 +1,11 @@
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { tableChanges } from '../metadata/changes.ts';
-import { emptyState } from '../metadata/state.ts';
+import { emptyState, metadataFormat } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
 import { decodeStored, encodeEnvelope, keyspaceKey } from '../table/envelope.ts';
-import { CatalogLostError } from './errors.ts';
+import { CatalogLostError, CatalogNewerError } from './errors.ts';
 
 /**
  * The metadata in the store: a head, and a record of each table, so that a change writes what it changes.
@@ -35,6 +35,7 @@ export function readMetadata(view: ReadTransaction): MetadataState | undefined {
   const bytes = view.get('meta', headKey);
   if (bytes === undefined) return undefined;
   const stored = JSON.parse(decodeUtf8(bytes)) as Head | Whole;
+  if (stored.format > metadataFormat) throw new CatalogNewerError(stored.format, metadataFormat);
   if (isWhole(stored)) return stored;
   const { tableCount, ...head } = stored;
   const tables: Record<string, TableRecord> = {};
@@ -79,10 +80,12 @@ export function writeMetadata(
 
 function isSameHead(before: MetadataState, after: MetadataState): boolean {
   return (
+    before.format === after.format &&
     before.databases === after.databases &&
     before.users === after.users &&
     before.garbage === after.garbage &&
     before.imports === after.imports &&
+    before.importing === after.importing &&
     before.nextKeyspace === after.nextKeyspace
   );
 }

@@ -34,6 +34,16 @@ export class CatalogLostError extends PhotonError {
   }
 }
 
+/** The list of tables is of a newer release. */
+export class CatalogNewerError extends PhotonError {
+  override readonly code = 'storage.format';
+  constructor(found: number, newest: number) {
+    super(
+      `The list of tables in the storage has format ${found}; this release reads up to ${newest}. Start the release that wrote it.`,
+    );
+  }
+}
+
 /** The log holds something that the state before it does not allow. */
 export class ReplayError extends PhotonError {
   override readonly code = 'replication.replay';

@@ -1,5 +1,6 @@
 import { readMark, removeMark } from '../integrity/damage-mark.ts';
 import type { WriteTransaction } from '../kv/store.ts';
+import type { ShardRecord } from '../metadata/state.ts';
 import { EntryNotApplicableError } from './errors.ts';
 import { parkedEntries, unpark } from './parked.ts';
 import { commandOf } from './replay.ts';
@@ -14,7 +15,7 @@ const entriesMax = 1_000_000;
  */
 export function releaseGroup(
   transaction: WriteTransaction,
-  group: number,
+  { group, keyspace }: Pick<ShardRecord, 'group' | 'keyspace'>,
   discardsEntries: boolean,
 ): number {
   const mark = readMark(transaction, group);
@@ -22,7 +23,7 @@ export function releaseGroup(
   if (!discardsEntries) return 0;
   const entries = parkedEntries(transaction, group, { limit: entriesMax });
   const unreadable = entries.filter(
-    (entry) => commandOf({ group, ...entry }) instanceof EntryNotApplicableError,
+    (entry) => commandOf({ group, ...entry }, keyspace) instanceof EntryNotApplicableError,
   );
   const isFirstBad = unreadable.length === 0 && mark?.code === 'replication.not_applicable';
   const bad = isFirstBad ? entries.slice(0, 1) : unreadable;

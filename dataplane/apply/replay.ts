@@ -1,5 +1,7 @@
-import type { Damage } from '../integrity/damage.ts';
+import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import type { ApplyStore } from '../kv/store.ts';
+import { shardOfGroup } from '../metadata/lookup.ts';
+import { groupsOf } from '../metadata/shards.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { entryKind, metadataGroup } from '../replication/entry-kind.ts';
 import type { GroupLog, LogEntry } from '../replication/log.ts';
@@ -16,20 +18,19 @@ import {
 } from './errors.ts';
 import { replayMetadata } from './replay-metadata.ts';
 import { entryOverheadBytes, ReplayedEntries } from './replayed.ts';
+import type { Tables } from './tables.ts';
 
 export interface ReplayHost {
   readonly store: ApplyStore;
   readonly applier: Applier;
+  /** As far as the metadata was taken in. */
+  readonly tables: Pick<Tables, 'state'>;
+  readonly corruption: CorruptionRegistry;
   /** So much may be taken in before the store has it. */
   readonly bytesMax: number;
   /** Then entries of tables are looked at, and stay where they are. */
   readonly isForRepair: boolean;
-  /** The metadata as far as it was taken in. */
-  state(): MetadataState;
   adopt(state: MetadataState): void;
-  isQuarantined(group: number): boolean;
-  /** Nobody reads or writes the table any more. */
-  quarantine(group: number, damage: Damage): void;
 }
 
 /** More would say nothing new. */
@@ -75,7 +76,7 @@ export class Replay {
   /** In the order of the log. The next one waits for what is answered. */
   take(record: LogEntry): void | Promise<void> {
     const { group, index } = record;
-    const { nextKeyspace } = this.#host.state();
+    const { nextKeyspace } = this.#host.tables.state;
     if (group === metadataGroup && this.#frozen !== undefined) return undefined;
     if (group >= nextKeyspace) return this.#takeUnknown(group, nextKeyspace);
     const before = this.last(group);
@@ -84,13 +85,13 @@ export class Replay {
     if (group === metadataGroup) return this.#takeMetadata(record);
     this.#last.set(group, index);
     if (this.#host.isForRepair) return this.#lookAt(record);
-    if (this.#host.isQuarantined(group)) return this.#takeQuarantined(record);
+    if (this.#host.corruption.groups.of(group) !== undefined) return this.#takeQuarantined(record);
     return this.#takeCommand(record);
   }
 
   /** A log that ends before what the store has is not this store's log. */
   requireEnd({ recovery }: GroupLog): void {
-    for (const group of [metadataGroup, ...this.#tableGroups()]) {
+    for (const group of [metadataGroup, ...groupsOf(this.#host.tables.state)]) {
       const applied = this.applied(group);
       const end = recovery.lastIndex(group)?.index ?? applied;
       if (end < applied) throw logBehindStore(group, end, applied);
@@ -100,7 +101,7 @@ export class Replay {
   #takeMetadata(record: LogEntry): void {
     const { index } = record;
     try {
-      const state = replayMetadata(this.#host.state(), record);
+      const state = replayMetadata(this.#host.tables.state, record);
       this.#last.set(metadataGroup, index);
       this.#host.adopt(state);
       this.#host.applier.push({ type: 'metadata', index, state });
@@ -114,16 +115,19 @@ export class Replay {
   #takeUnknown(group: number, nextKeyspace: number): void {
     const unknown = unknownGroup(group, nextKeyspace);
     // Without any table there is nothing to serve: the store is not the one that the log is of.
-    if (this.#tableGroups().length === 0) throw unknown;
+    if (groupsOf(this.#host.tables.state).length === 0) throw unknown;
     this.#frozen ??= new MetadataFrozenError(this.last(metadataGroup) + 1, unknown.message);
   }
 
   #takeCommand(record: LogEntry): void | Promise<void> {
     const { group, index, payload } = record;
-    const command = commandOf(record);
+    const keyspace = this.#keyspaceOf(group);
+    // Of a table that was dropped nothing is left.
+    if (keyspace === undefined) return undefined;
+    const command = commandOf(record, keyspace);
     if (command instanceof EntryNotApplicableError) {
       const { code, message } = command;
-      this.#host.quarantine(group, { code, message });
+      this.#host.corruption.close(group, { code, message });
       return this.#takeQuarantined(record);
     }
     const bytes = payload.byteLength + command.operations.length * entryOverheadBytes;
@@ -135,7 +139,9 @@ export class Replay {
 
   #lookAt(record: LogEntry): void {
     if (this.notApplicable.length >= notApplicableMax) return;
-    const command = commandOf(record);
+    const keyspace = this.#keyspaceOf(record.group);
+    if (keyspace === undefined) return;
+    const command = commandOf(record, keyspace);
     if (command instanceof EntryNotApplicableError) this.notApplicable.push(command);
   }
 
@@ -153,22 +159,23 @@ export class Replay {
   }
 
   #isLive(group: number): boolean {
-    return group === metadataGroup || this.#tableGroups().includes(group);
+    return group === metadataGroup || this.#keyspaceOf(group) !== undefined;
   }
 
-  #tableGroups(): number[] {
-    return Object.values(this.#host.state().tables).map(({ keyspace }) => keyspace);
+  #keyspaceOf(group: number): number | undefined {
+    return shardOfGroup(this.#host.tables.state, group)?.shard.keyspace;
   }
 }
 
 /** The command of an entry, or why this release cannot apply it. */
 export function commandOf(
   entry: Pick<LogEntry, 'group' | 'index' | 'kind' | 'payload'>,
+  keyspace: number,
 ): Command | EntryNotApplicableError {
   const { group, index, kind, payload } = entry;
   try {
     if (kind !== entryKind.command) throw new Error(`its kind ${kind} is unknown to this release`);
-    return decodeCommand(new Uint8Array(payload), group);
+    return decodeCommand(new Uint8Array(payload), keyspace);
   } catch (error) {
     return new EntryNotApplicableError(group, index, error);
   }

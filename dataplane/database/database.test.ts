@@ -126,7 +126,7 @@ describe('the database of a node', () => {
       return never;
     });
     await Promise.race([open({ ...world, entries }, { store }), secondWrite.promise]);
-    expect((await open({ ...world, entries })).group('t')).to.equal(undefined);
+    expect((await open({ ...world, entries })).table('t')).to.equal(undefined);
   });
 
   it('keeps the entries of a dropped table while the store may not know that it was dropped', async () => {
@@ -270,7 +270,7 @@ describe('the database of a node', () => {
     await withIndex(database);
     await Promise.all(Array.from({ length: 20 }, (_, n) => put(group, `k${n}`, `v${n}`)));
     stateOf(await database.change({ type: 'dropTable', id: 't' }));
-    expect(database.group('t')).to.equal(undefined);
+    expect(database.table('t')?.shards[0]).to.equal(undefined);
     while (database.state.garbage.length > 0) await database.changed(AbortSignal.timeout(5_000));
     await database.stop();
     const left = (view: ReadTransaction): number =>

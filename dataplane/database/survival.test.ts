@@ -8,6 +8,7 @@ import { encodeUtf8 } from '../common/bytes.ts';
 import { spawn } from '../common/spawn.ts';
 import { MemoryStore } from '../kv/memory-store.ts';
 import type { ApplyStore } from '../kv/store.ts';
+import { machineClock } from '../node/clock.ts';
 import type { LogEntry } from '../replication/log.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
@@ -31,7 +32,6 @@ import {
   withTable,
 } from './testing/world.ts';
 import type { World } from './testing/world.ts';
-import { machineClock } from '../node/clock.ts';
 
 /** Whatever the log holds, and whatever an index function throws: everything else is served. */
 const key = encodeUtf8('k');
@@ -51,7 +51,7 @@ async function twoTables(world: World, store: ApplyStore = world.store): Promise
 }
 
 function otherOf(database: Database): ShardReplica {
-  const group = database.group('o');
+  const group = database.table('o')?.shards[0];
   if (group === undefined) throw new Error('the other table is gone');
   return group;
 }

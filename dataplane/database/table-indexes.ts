@@ -2,6 +2,7 @@ import { IndexFailures } from '../integrity/index-failures.ts';
 import type { IndexFailure } from '../integrity/index-failures.ts';
 import type { ApplyStore, ReadTransaction } from '../kv/store.ts';
 import type { TableChanges } from '../metadata/changes.ts';
+import { keyspacesOf, partsOf } from '../metadata/shards.ts';
 import { qualifiedName, userIndexes } from '../metadata/state.ts';
 import type { IndexRecord, MetadataState, TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex, CompileIndex } from '../table/apply.ts';
@@ -30,7 +31,7 @@ export interface IndexState extends IndexRecord {
 interface TableIndexesOptions {
   readonly store: ApplyStore;
   readonly compileIndex: CompileIndex;
-  state(): MetadataState;
+  readonly tables: { readonly state: MetadataState };
   /** Gives a failed index another keyspace; calls `ended` when that is committed, or cannot be. */
   rebuild(tableId: string, keyspace: number, ended: () => void): void;
   failed(failed: FailedIndex): void;
@@ -67,19 +68,23 @@ export class TableIndexes {
   /** Makes the compiled indexes those of the metadata, which changed so since `before`. */
   adopt({ put, removed }: TableChanges, before: MetadataState): void {
     const old = [...removed, ...put.flatMap(({ id }) => before.tables[id] ?? [])];
-    const wanted = new Set(put.flatMap(({ indexes }) => indexes.map(({ keyspace }) => keyspace)));
-    for (const { keyspace } of old.flatMap(({ indexes }) => indexes)) {
+    const wanted = new Set(put.flatMap(({ indexes }) => indexes.flatMap(keyspacesOf)));
+    for (const keyspace of old.flatMap(({ indexes }) => indexes.flatMap(keyspacesOf))) {
       if (wanted.has(keyspace)) continue;
       this.#indexes.delete(keyspace);
       this.failures.forget(keyspace);
     }
-    for (const { keyspace, definition, multi, geo } of put.flatMap(({ indexes }) => indexes)) {
-      if (this.#indexes.has(keyspace)) continue;
-      const compiled = this.failures.guarded(keyspace, (failed) =>
-        this.#options.compileIndex(definition, multi, geo, failed),
-      );
-      this.#indexes.set(keyspace, compiled);
+    for (const index of put.flatMap(({ indexes }) => indexes)) {
+      for (const keyspace of keyspacesOf(index)) this.#compile(index, keyspace);
     }
+  }
+
+  #compile({ definition, multi, geo }: IndexRecord, keyspace: number): void {
+    if (this.#indexes.has(keyspace)) return;
+    const compiled = this.failures.guarded(keyspace, (failed) =>
+      this.#options.compileIndex(definition, multi, geo, failed),
+    );
+    this.#indexes.set(keyspace, compiled);
   }
 
   /** What earlier processes found. */
@@ -87,33 +92,48 @@ export class TableIndexes {
     this.failures.read(view, this.#indexes.keys());
   }
 
-  states(table: TableRecord, progressOf: (index: IndexRecord) => number): IndexState[] {
+  states(table: TableRecord, progressOf: (keyspace: number) => number): IndexState[] {
     return userIndexes(table).map((index) => {
-      const failed = this.failures.of(index.keyspace);
-      const failedEvaluations = this.failures.failedEvaluationsOf(index.keyspace);
+      const keyspaces = keyspacesOf(index);
+      const failed = this.#failureOf(keyspaces);
+      const failedEvaluations = keyspaces.reduce(
+        (sum, keyspace) => sum + this.failures.failedEvaluationsOf(keyspace),
+        0,
+      );
       const missing = failedEvaluations === 0 ? {} : { failedEvaluations };
-      if (failed === undefined) return { ...index, ...missing, progress: progressOf(index) };
+      if (failed === undefined) {
+        const shares = partsOf(index).map((part) => (part.ready ? 1 : progressOf(part.keyspace)));
+        const progress = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+        return { ...index, ...missing, progress };
+      }
       const { message: failure, isRebuilt } = failed;
       return { ...index, ...missing, ready: false, progress: 0, failure, isRebuilt };
     });
   }
 
+  /** Of one of the parts; rather one that the node does not see to by itself. */
+  #failureOf(keyspaces: readonly number[]): IndexFailure | undefined {
+    const failures = keyspaces.flatMap((keyspace) => this.failures.of(keyspace) ?? []);
+    return failures.find(({ isRebuilt }) => !isRebuilt) ?? failures[0];
+  }
+
   failed(): readonly FailedIndex[] {
     if (this.failures.size === 0) return [];
-    const state = this.#options.state();
+    const { state } = this.#options.tables;
     return Object.values(state.tables).flatMap((table) =>
-      table.indexes.flatMap(({ keyspace, name: index }) => {
-        const failure = this.failures.of(keyspace);
+      table.indexes.flatMap((index) => {
+        const failure = this.#failureOf(keyspacesOf(index));
         if (failure === undefined) return [];
-        return [{ tableId: table.id, table: qualifiedName(state, table), index, ...failure }];
+        const place = { tableId: table.id, table: qualifiedName(state, table), index: index.name };
+        return [{ ...place, ...failure }];
       }),
     );
   }
 
   /** Builds again those of which only the entries are wrong. */
   rebuildFailed(): void {
-    for (const { id, indexes } of Object.values(this.#options.state().tables)) {
-      for (const { keyspace } of indexes) {
+    for (const { id, indexes } of Object.values(this.#options.tables.state.tables)) {
+      for (const keyspace of indexes.flatMap(keyspacesOf)) {
         if (this.failures.of(keyspace)?.isRebuilt === true) this.#rebuild(id, keyspace);
       }
     }
@@ -138,9 +158,9 @@ export class TableIndexes {
   }
 
   #placeOf(keyspace: number): PlaceOfIndex | undefined {
-    const state = this.#options.state();
+    const { state } = this.#options.tables;
     for (const table of Object.values(state.tables)) {
-      const index = table.indexes.find((each) => each.keyspace === keyspace)?.name;
+      const index = table.indexes.find((each) => keyspacesOf(each).includes(keyspace))?.name;
       if (index === undefined) continue;
       return { tableId: table.id, table: qualifiedName(state, table), index };
     }

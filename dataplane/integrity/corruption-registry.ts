@@ -1,8 +1,9 @@
 import { fromHex } from '../common/bytes.ts';
 import type { ApplyStore } from '../kv/store.ts';
+import { shardOfGroup, shardOfKeyspace } from '../metadata/lookup.ts';
+import { groupsOf, shardsOf } from '../metadata/shards.ts';
 import { qualifiedName } from '../metadata/state.ts';
-import { tableOfKeyspace } from '../metadata/lookup.ts';
-import type { MetadataState } from '../metadata/state.ts';
+import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { GroupLog } from '../replication/log.ts';
 import type { StorageCorruptError } from '../table/errors.ts';
 import { readMark, writeMark } from './damage-mark.ts';
@@ -18,7 +19,9 @@ export interface DamagedTable {
 
 interface CorruptionRegistryOptions {
   readonly store: ApplyStore;
-  state(): MetadataState;
+  readonly tables: { readonly state: MetadataState };
+  /** Called when a shard is closed. */
+  closed(group: number, damage: Damage, name: string): void;
 }
 
 /**
@@ -44,30 +47,49 @@ export class CorruptionRegistry {
   }
 
   tables(): readonly DamagedTable[] {
-    const state = this.#options.state();
     return [...this.groups.entries()].map(([group, damage]) => {
-      const table = tableOfKeyspace(state, group);
-      return { name: table === undefined ? `group ${group}` : qualifiedName(state, table), damage };
+      return { name: this.#nameOf(group), damage };
     });
+  }
+
+  /** Why shards of a table are not served, in their order. */
+  damagesOf(table: TableRecord): readonly Damage[] {
+    if (this.groups.size === 0) return [];
+    return shardsOf(table).flatMap(({ group }) => this.groups.of(group) ?? []);
   }
 
   /** Takes in what was found before this start. */
   readMarks(): ReadonlyMap<number, Damage> {
     const { store } = this.#options;
     const marks = new Map<number, Damage>();
-    for (const { keyspace } of Object.values(this.#options.state().tables)) {
-      const damage = store.read((view) => readMark(view, keyspace));
+    for (const group of groupsOf(this.#options.tables.state)) {
+      const damage = store.read((view) => readMark(view, group));
       if (damage === undefined) continue;
-      marks.set(keyspace, damage);
-      this.groups.mark(keyspace, damage);
+      marks.set(group, damage);
+      this.groups.mark(group, damage);
     }
     return marks;
   }
 
-  /** The table of a keyspace is not served any more, not after a restart either. */
-  async quarantine(keyspace: number, damage: Damage): Promise<void> {
-    this.groups.mark(keyspace, damage);
-    await this.#options.store.write((transaction) => writeMark(transaction, keyspace, damage));
+  /** The shard of a group is not served any more. Whoever parks its next entry writes the mark. */
+  close(group: number, damage: Damage): void {
+    this.groups.mark(group, damage);
+    this.#options.closed(group, damage, this.#nameOf(group));
+  }
+
+  /** The shard of a group is not served any more, not after a restart either. */
+  async quarantine(group: number, damage: Damage): Promise<void> {
+    this.close(group, damage);
+    await this.#options.store.write((transaction) => writeMark(transaction, group, damage));
+  }
+
+  #nameOf(group: number): string {
+    const { state } = this.#options.tables;
+    const found = shardOfGroup(state, group);
+    if (found === undefined) return `group ${group}`;
+    const shards = shardsOf(found.table).length;
+    const name = qualifiedName(state, found.table);
+    return shards === 1 ? name : `${name} (shard ${found.at + 1} of ${shards})`;
   }
 
   /** What recovery of the log found. Tables that were dropped need nothing any more. */
@@ -76,7 +98,7 @@ export class CorruptionRegistry {
       this.groups.mark(group, { code, message: summary });
     }
     for (const [group] of this.groups.entries()) {
-      if (tableOfKeyspace(this.#options.state(), group) === undefined) this.groups.clear(group);
+      if (shardOfGroup(this.#options.tables.state, group) === undefined) this.groups.clear(group);
     }
   }
 
@@ -95,8 +117,8 @@ export class CorruptionRegistry {
   /** The error with the name of the table that it is about. */
   named(error: StorageCorruptError): StorageCorruptError {
     if (error.table !== undefined) return error;
-    const state = this.#options.state();
-    const table = tableOfKeyspace(state, error.keyspace);
-    return table === undefined ? error : error.inTable(qualifiedName(state, table));
+    const { state } = this.#options.tables;
+    const found = shardOfKeyspace(state, error.keyspace);
+    return found === undefined ? error : error.inTable(qualifiedName(state, found.table));
   }
 }

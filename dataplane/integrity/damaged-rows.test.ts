@@ -126,7 +126,7 @@ describe('a damaged document', () => {
       isCut ? new Promise<never>(() => undefined) : undefined;
     const life = next(world);
     const killed = await open(life, { store: killable(world.store, cut) });
-    await killed.group('t')?.get(key);
+    await killed.table('t')?.shards[0]?.get(key);
     isCut = true;
     await flip(world);
     await put(groupOf(killed), 'a', 'new');

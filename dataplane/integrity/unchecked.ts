@@ -9,31 +9,31 @@ import { metaKey } from '../table/meta-key.ts';
  * it wrote, and what the log or an export held. Readers look at the text of these; a scrub that finds
  * all of them right ends that.
  */
-const unchecked = (group: number): Uint8Array => metaKey('unchecked', group);
+const unchecked = (keyspace: number): Uint8Array => metaKey('unchecked', keyspace);
 
 /** There once the documents of earlier releases are known as unchecked. */
 const knownKey = encodeUtf8('unchecked-known');
 
-export function readUnchecked(view: ReadTransaction, group: number): number {
-  const bytes = view.peek('meta', unchecked(group));
+export function readUnchecked(view: ReadTransaction, keyspace: number): number {
+  const bytes = view.peek('meta', unchecked(keyspace));
   return bytes === undefined ? 0 : new ByteReader(bytes).u64();
 }
 
 export function writeUnchecked(
   transaction: WriteTransaction,
-  group: number,
+  keyspace: number,
   version: number,
 ): void {
-  if (version > readUnchecked(transaction, group))
-    transaction.put('meta', unchecked(group), new ByteWriter(16).u64(version).finish());
+  if (version > readUnchecked(transaction, keyspace))
+    transaction.put('meta', unchecked(keyspace), new ByteWriter(16).u64(version).finish());
 }
 
-/** For each group, the last version that it may have so far. */
+/** For each keyspace, the last version that it may have so far. */
 export function markUnchecked(
   transaction: WriteTransaction,
-  versions: Iterable<readonly [group: number, version: number]>,
+  versions: Iterable<readonly [keyspace: number, version: number]>,
 ): void {
-  for (const [group, version] of versions) writeUnchecked(transaction, group, version);
+  for (const [keyspace, version] of versions) writeUnchecked(transaction, keyspace, version);
   transaction.put('meta', knownKey, Uint8Array.of(1));
 }
 
@@ -43,31 +43,31 @@ export const isUncheckedMark = (key: Uint8Array): boolean => equalBytes(key, kno
 export const areUncheckedKnown = (view: ReadTransaction): boolean =>
   view.peek('meta', knownKey) !== undefined;
 
-/** What the groups of a node compare the versions of documents with. */
+/** What the shards of a node compare the versions of documents with. */
 export class UncheckedVersions {
   readonly #versions = new Map<number, { version: number }>();
 
-  /** The same object for a group, as long as it lives. */
-  of(group: number): { version: number } {
-    const known = this.#versions.get(group) ?? { version: 0 };
-    this.#versions.set(group, known);
+  /** The same object for a keyspace, as long as it lives. */
+  of(keyspace: number): { version: number } {
+    const known = this.#versions.get(keyspace) ?? { version: 0 };
+    this.#versions.set(keyspace, known);
     return known;
   }
 
-  raise(group: number, version: number): void {
-    const known = this.of(group);
+  raise(keyspace: number, version: number): void {
+    const known = this.of(keyspace);
     known.version = Math.max(known.version, version);
   }
 
   /** All documents up to this version were checked. */
-  cleared(transaction: WriteTransaction, group: number, version: number): void {
-    const known = this.of(group);
+  cleared(transaction: WriteTransaction, keyspace: number, version: number): void {
+    const known = this.of(keyspace);
     if (known.version > version) return;
-    transaction.remove('meta', unchecked(group));
+    transaction.remove('meta', unchecked(keyspace));
     known.version = 0;
   }
 
-  forget(group: number): void {
-    this.#versions.delete(group);
+  forget(keyspace: number): void {
+    this.#versions.delete(keyspace);
   }
 }

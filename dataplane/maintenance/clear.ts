@@ -1,7 +1,9 @@
 import { copyBytes } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import type { ApplyStore, DatabaseName, WriteTransaction } from '../kv/store.ts';
+import { groupsOf, partsOf, shardsOf } from '../metadata/shards.ts';
 import type { Garbage, MetadataState } from '../metadata/state.ts';
+import { metadataGroup } from '../replication/entry-kind.ts';
 import { storedRange } from '../table/key-range.ts';
 import { metaKeysOf, parseMetaKey } from '../table/meta-key.ts';
 import type { MetaKind } from '../table/meta-key.ts';
@@ -14,11 +16,12 @@ export async function clearKeyspace(
   { clock, signal }: { readonly clock: Pick<Clock, 'now'>; readonly signal: AbortSignal },
 ): Promise<void> {
   const clear = (transaction: WriteTransaction): boolean => {
+    const { keyspace, group = keyspace } = garbage;
     if (clearSlice(transaction, garbage, clock)) return true;
     // What its log had for it in quarantine.
-    if (clearSlice(transaction, { keyspace: garbage.keyspace, database: 'chunk' }, clock))
-      return true;
-    for (const key of metaKeysOf(garbage.keyspace)) transaction.remove('meta', key);
+    if (clearSlice(transaction, { keyspace: group, database: 'chunk' }, clock)) return true;
+    for (const key of [...metaKeysOf(keyspace), ...metaKeysOf(group)])
+      transaction.remove('meta', key);
     return false;
   };
   do signal.throwIfAborted();
@@ -43,17 +46,19 @@ export function clearSlice(
  * may have ended, between a drop and the removal of the last key.
  */
 export async function removeStrays(store: ApplyStore, state: MetadataState): Promise<void> {
-  const groups = new Set([0, ...Object.values(state.tables).map(({ keyspace }) => keyspace)]);
-  const indexes = Object.values(state.tables).flatMap((table) => table.indexes);
+  const tables = Object.values(state.tables);
+  const groups = new Set([metadataGroup, ...groupsOf(state)]);
+  const rows = new Set(tables.flatMap((table) => shardsOf(table).map(({ keyspace }) => keyspace)));
+  const indexes = tables.flatMap((table) => table.indexes.flatMap(partsOf));
   const builds = new Set(indexes.filter(({ ready }) => !ready).map(({ keyspace }) => keyspace));
   const wanted: Record<MetaKind, ReadonlySet<number>> = {
     applied: groups,
-    statistics: new Set([...groups, ...indexes.map(({ keyspace }) => keyspace)]),
+    statistics: new Set([...rows, ...indexes.map(({ keyspace }) => keyspace)]),
     build: builds,
     damage: groups,
     failed: new Set(indexes.map(({ keyspace }) => keyspace)),
-    recount: groups,
-    unchecked: groups,
+    recount: rows,
+    unchecked: rows,
   };
   const strays: Uint8Array[] = [];
   store.read((view) =>

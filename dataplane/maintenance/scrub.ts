@@ -1,7 +1,9 @@
+import type { Tables } from '../apply/tables.ts';
 import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import type { ApplyStore, WriteTransaction } from '../kv/store.ts';
-import type { MetadataState, TableRecord } from '../metadata/state.ts';
+import { partsOf, shardsOf } from '../metadata/shards.ts';
+import type { TableRecord } from '../metadata/state.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { KeyspaceScrub } from '../table/keyspace-scrub.ts';
 import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
@@ -33,28 +35,22 @@ const sliceRows = 500;
 const sliceMs = 5;
 
 /** Everything that a scrub looks at: rows first, because entries of an index are seen by their documents. */
-export function scrubTargets(
-  state: MetadataState,
-  {
-    index,
-    problemOf,
-  }: {
-    readonly index: (keyspace: number) => AppliedIndex | undefined;
-    readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
-  },
-): ScrubTarget[] {
-  const tables = Object.values(state.tables);
-  const readyOf = ({ indexes }: TableRecord): AppliedIndex[] =>
-    indexes.filter(({ ready }) => ready).flatMap(({ keyspace }) => index(keyspace) ?? []);
-  const rows = tables.map((table) => {
-    const { keyspace } = table;
-    return {
-      type: 'table' as const,
-      keyspace,
-      indexes: readyOf(table),
-      problemOf: (text: string, key: Uint8Array) => problemOf(keyspace, text, key),
-    };
-  });
+export function scrubTargets(tables: Pick<Tables, 'state' | 'index' | 'problemOf'>): ScrubTarget[] {
+  const readyOf = ({ indexes }: TableRecord, at: number): AppliedIndex[] =>
+    indexes.flatMap((index) => {
+      const part = partsOf(index)[at];
+      return (part?.ready === true ? tables.index(part.keyspace) : undefined) ?? [];
+    });
+  const rows = Object.values(tables.state.tables).flatMap((table) =>
+    shardsOf(table).map(({ keyspace }, at) => {
+      return {
+        type: 'table' as const,
+        keyspace,
+        indexes: readyOf(table, at),
+        problemOf: (text: string, key: Uint8Array) => tables.problemOf(keyspace, text, key),
+      };
+    }),
+  );
   const entries = rows.flatMap(({ keyspace: tableKeyspace, indexes }) =>
     indexes.map((each) => {
       return { type: 'index' as const, keyspace: each.keyspace, tableKeyspace, index: each };

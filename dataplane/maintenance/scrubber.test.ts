@@ -20,8 +20,8 @@ import {
 } from '../database/testing/world.ts';
 import type { World } from '../database/testing/world.ts';
 import type { DatabaseName } from '../kv/store.ts';
-import { keyspaceKey } from '../table/envelope.ts';
 import { machineClock } from '../node/clock.ts';
+import { keyspaceKey } from '../table/envelope.ts';
 
 const names = Array.from({ length: 1_200 }, (_, n) => `k${String(n).padStart(4, '0')}`);
 

@@ -1,14 +1,13 @@
+import type { Tables } from '../apply/tables.ts';
 import type { Clock } from '../common/clock.ts';
 import { InTurn } from '../common/in-turn.ts';
-import type { Damage } from '../integrity/damage.ts';
-import type { DocumentDamages } from '../integrity/damaged-documents.ts';
+import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import { isUncheckedMark } from '../integrity/unchecked.ts';
 import type { UncheckedVersions } from '../integrity/unchecked.ts';
 import { databaseNames } from '../kv/store.ts';
 import type { ReadTransaction } from '../kv/store.ts';
-import { tableOfKeyspace } from '../metadata/lookup.ts';
-import type { MetadataState, TableRecord } from '../metadata/state.ts';
-import type { AppliedIndex } from '../table/apply.ts';
+import { shardOfKeyspace } from '../metadata/lookup.ts';
+import type { TableShard } from '../metadata/lookup.ts';
 import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
 import { scrubKeyspace, scrubTargets } from './scrub.ts';
 import type { Scrubbed, ScrubHost } from './scrub.ts';
@@ -19,15 +18,9 @@ import type { Scrubbed, ScrubHost } from './scrub.ts';
  */
 export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
-  state(): MetadataState;
-  /** Undefined for one that is gone or has failed. */
-  readonly index: (keyspace: number) => AppliedIndex | undefined;
-  isDamaged(group: number): boolean;
-  readonly problemOf: (group: number, text: string, key: Uint8Array) => string | undefined;
+  readonly tables: Pick<Tables, 'state' | 'index' | 'problemOf'>;
+  readonly corruption: CorruptionRegistry;
   readonly unchecked: UncheckedVersions;
-  readonly documents: DocumentDamages;
-  /** Resolves when nobody reads or writes the table any more, not after a restart either. */
-  mark(table: TableRecord, damage: Damage): Promise<void>;
   rebuildIndex(tableId: string, keyspace: number): Promise<unknown>;
 }
 
@@ -132,7 +125,7 @@ export class Scrubber {
       home === keyspace && key !== undefined ? [{ key, what }] : [],
     );
     this.counters.damagedDocuments += scrubbed.damagedDocuments;
-    this.#options.documents.found(keyspace, scrubbed.damagedDocuments, named);
+    this.#options.corruption.documents.found(keyspace, scrubbed.damagedDocuments, named);
     const areDocuments =
       scrubbed.invalidDocuments === 0 && named.length === scrubbed.findings.length;
     if (!areDocuments || uncheckedTo === 0) return;
@@ -142,37 +135,40 @@ export class Scrubber {
   }
 
   #targets(): ScrubTarget[] {
-    return scrubTargets(this.#options.state(), this.#options);
+    return scrubTargets(this.#options.tables);
   }
 
   #isWanted(target: ScrubTarget): boolean {
     const isIndex = target.type === 'index';
-    const table = this.#table(isIndex ? target.tableKeyspace : target.keyspace);
-    if (table === undefined || this.#options.isDamaged(table.keyspace)) return false;
-    return !isIndex || this.#options.index(target.keyspace) !== undefined;
+    const { tables, corruption } = this.#options;
+    const found = this.#shard(target);
+    if (found === undefined || corruption.groups.of(found.shard.group) !== undefined) return false;
+    return !isIndex || tables.index(target.keyspace) !== undefined;
   }
 
   async #seeTo(target: ScrubTarget, { findings }: Scrubbed): Promise<void> {
-    const table = this.#table(target.type === 'index' ? target.tableKeyspace : target.keyspace);
-    if (table === undefined) return;
+    const found = this.#shard(target);
+    if (found === undefined) return;
+    const { table, shard } = found;
     const ofTable = findings.find(
-      ({ keyspace, document }) => keyspace === table.keyspace && document === undefined,
+      ({ keyspace, document }) => keyspace === shard.keyspace && document === undefined,
     );
     if (ofTable !== undefined) {
       this.counters.damagedTables += 1;
-      const message = `A scrub of its stored rows (keyspace ${table.keyspace}) found that ${ofTable.what}. What is whole can be taken out with \`npm run storage -- salvage\`.`;
-      await this.#options.mark(table, { code: 'storage.corrupt', message });
+      const message = `A scrub of its stored rows (keyspace ${shard.keyspace}) found that ${ofTable.what}. What is whole can be taken out with \`npm run storage -- salvage\`.`;
+      await this.#options.corruption.quarantine(shard.group, { code: 'storage.corrupt', message });
       return;
     }
     const others = findings.filter(({ document }) => document === undefined);
     for (const keyspace of new Set(others.map((each) => each.keyspace))) {
-      if (this.#options.index(keyspace) === undefined) continue;
+      if (this.#options.tables.index(keyspace) === undefined) continue;
       this.counters.damagedIndexes += 1;
       await this.#options.rebuildIndex(table.id, keyspace);
     }
   }
 
-  #table(keyspace: number): TableRecord | undefined {
-    return tableOfKeyspace(this.#options.state(), keyspace);
+  #shard(target: ScrubTarget): TableShard | undefined {
+    const keyspace = target.type === 'index' ? target.tableKeyspace : target.keyspace;
+    return shardOfKeyspace(this.#options.tables.state, keyspace);
   }
 }

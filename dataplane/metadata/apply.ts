@@ -2,17 +2,20 @@ import { unreachable } from '../common/assert.ts';
 import { tablesWithout } from './changes.ts';
 import { applied, refused } from './command.ts';
 import type { MetadataCommand, MetadataResult, TableConfig } from './command.ts';
+import { changeImports } from './imports.ts';
 import {
   createIndex,
   dropIndex,
-  garbageOfIndex,
+  indexReady,
   rebuildIndex,
   renameIndex,
   setExpireAt,
   withTable,
 } from './indexes.ts';
-import { qualifiedName } from './state.ts';
 import { databaseByName, tableByName, tablesOf } from './lookup.ts';
+import { reshard } from './reshard.ts';
+import { drawShards, garbageOfIndex, garbageOfShards, shardsOf } from './shards.ts';
+import { qualifiedName } from './state.ts';
 import type { MetadataState, TableRecord } from './state.ts';
 
 const without = <T>(
@@ -22,8 +25,8 @@ const without = <T>(
   Object.fromEntries(Object.entries(record).filter(([key]) => !keys.has(key)));
 
 const garbageOf = (table: TableRecord): MetadataState['garbage'] => [
-  { keyspace: table.keyspace, database: 'data' },
-  ...table.indexes.map(garbageOfIndex),
+  ...garbageOfShards(shardsOf(table)),
+  ...table.indexes.flatMap(garbageOfIndex),
 ];
 
 /**
@@ -41,7 +44,7 @@ export function applyMetadata(state: MetadataState, command: MetadataCommand): M
     case 'renameDatabase':
       return renameDatabase(state, command);
     case 'createTable':
-      return createTable(state, command.table);
+      return createTable(state, command);
     case 'dropTable':
       return dropTable(state, command.id);
     case 'setVerifier':
@@ -54,7 +57,7 @@ export function applyMetadata(state: MetadataState, command: MetadataCommand): M
     case 'beginImport':
     case 'finishImport':
     case 'abandonImport':
-      return changeImports(state, command);
+      return changeImports(state, command, createTable);
     default:
       return unreachable(command);
   }
@@ -97,55 +100,24 @@ function renameDatabase(
   return applied({ ...state, databases: { ...state.databases, [id]: { id, name } } });
 }
 
+/** Without a format, from releases before tables had shards: one, whose group has the number of its keyspace. */
 function createTable(
   state: MetadataState,
-  table: Omit<TableRecord, 'keyspace' | 'indexes'>,
+  { table, format }: Omit<Extract<MetadataCommand, { readonly type: 'createTable' }>, 'type'>,
 ): MetadataResult {
   if (state.databases[table.databaseId] === undefined) return refused('The database was dropped.');
   if (tableByName(state, table.databaseId, table.name) !== undefined) {
     return refused(`Table \`${qualifiedName(state, table)}\` already exists.`);
   }
   const { expireAt, ...plain } = table;
-  const created = { ...plain, keyspace: state.nextKeyspace, indexes: [] };
-  return setExpireAt({ ...state, nextKeyspace: state.nextKeyspace + 1 }, created, expireAt);
-}
-
-type ImportCommand = Extract<
-  MetadataCommand,
-  { readonly type: 'beginImport' | 'finishImport' | 'abandonImport' }
->;
-
-function changeImports(state: MetadataState, command: ImportCommand): MetadataResult {
-  const { imports = [], nextKeyspace } = state;
-  if (command.type === 'beginImport') {
-    return applied({
-      ...state,
-      imports: [...imports, nextKeyspace],
-      nextKeyspace: nextKeyspace + 1,
-    });
+  if (format === undefined) {
+    const created = { ...plain, keyspace: state.nextKeyspace, indexes: [] };
+    return setExpireAt({ ...state, nextKeyspace: state.nextKeyspace + 1 }, created, expireAt);
   }
-  const { keyspace } = command;
-  if (!imports.includes(keyspace)) return refused('The import was abandoned.');
-  const ended = { ...state, imports: imports.filter((each) => each !== keyspace) };
-  if (command.type === 'finishImport') return finishImport(ended, command);
-  return applied({ ...ended, garbage: [...state.garbage, { keyspace, database: 'data' }] });
-}
-
-/** The table appears with its rows; its indexes are built like any new ones. */
-function finishImport(
-  state: MetadataState,
-  { keyspace, table, indexes }: Extract<ImportCommand, { readonly type: 'finishImport' }>,
-): MetadataResult {
-  // As a table of no rows it is refused or not.
-  const created = createTable(state, table);
-  if (created.type === 'refused') return created;
-  const records = indexes.map((index, at) => ({
-    ...index,
-    keyspace: state.nextKeyspace + at,
-    ready: false,
-  }));
-  const nextKeyspace = state.nextKeyspace + indexes.length;
-  return applied(withTable({ ...state, nextKeyspace }, { ...table, keyspace, indexes: records }));
+  const { shards, nextKeyspace } = drawShards(state, table.shards);
+  const { keyspace } = shards[0];
+  const created = { ...plain, keyspace, placement: { epoch: 1, shards }, indexes: [] };
+  return setExpireAt({ ...state, format: 2, nextKeyspace }, created, expireAt);
 }
 
 function dropTable(state: MetadataState, id: string): MetadataResult {
@@ -167,14 +139,9 @@ function changeTable(state: MetadataState, command: TableCommand): MetadataResul
     case 'createIndex':
       return createIndex(state, table, command.index);
     case 'indexReady':
-      return applied(
-        withTable(state, {
-          ...table,
-          indexes: table.indexes.map((index) =>
-            index.keyspace === command.keyspace ? { ...index, ready: true } : index,
-          ),
-        }),
-      );
+      return indexReady(state, table, command.keyspace);
+    case 'reshardTable':
+      return reshard(state, table, command.shards);
     case 'rebuildIndex':
       return rebuildIndex(state, table, command.keyspace);
     case 'setExpireAt':

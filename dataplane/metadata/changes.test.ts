@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { array, assert, boolean, constantFrom, integer, property, record } from 'fast-check';
 import { tableChanges, tablesWith, tablesWithout } from './changes.ts';
 import type { Tables } from './changes.ts';
+import { tableByName, shardOfKeyspace, tablesOf } from './lookup.ts';
 import { emptyState } from './state.ts';
-import { tableByName, tableOfKeyspace, tablesOf } from './lookup.ts';
 import type { MetadataState, TableRecord } from './state.ts';
 import { newTable } from './testing/new-table.ts';
 
@@ -55,7 +55,7 @@ describe('changes of tables', () => {
               expect(tableByName(state, database, table.name)).to.equal(
                 tableByName(plain, database, table.name),
               );
-              expect(tableOfKeyspace(state, table.keyspace)).to.equal(table);
+              expect(shardOfKeyspace(state, table.keyspace)?.table).to.equal(table);
             }
           }
         }

@@ -1,4 +1,5 @@
 import { PhotonError } from '../common/errors.ts';
+import { shardsMax } from '../wire/table-access.ts';
 import type { MetadataCommand } from './command.ts';
 
 /**
@@ -15,6 +16,10 @@ const text: Check = (value) => typeof value === 'string';
 const flag: Check = (value) => typeof value === 'boolean';
 const keyspace: Check = (value) => Number.isSafeInteger(value) && Number(value) > 0;
 const count: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+/** Of shards. */
+const number: Check = (value) => count(value) && Number(value) > 0 && Number(value) <= shardsMax;
+const isNothing: Check = (value) => value === undefined;
+const isTwo: Check = (value) => value === 2;
 const optional =
   (check: Check): Check =>
   (value) =>
@@ -42,7 +47,12 @@ const fieldsOf: { readonly [Type in MetadataCommand['type']]: Check } = {
   createDatabase: object({ id: text, name: text }),
   dropDatabase: object({ name: text }),
   renameDatabase: object({ id: text, name: text }),
-  createTable: object({ table }),
+  createTable: (value) =>
+    object({ format: isNothing })(value)
+      ? object({ table })(value)
+      : object({ format: isTwo, table: (each) => table(each) && object({ shards: number })(each) })(
+          value,
+        ),
   dropTable: object({ id: text }),
   createIndex: object({ tableId: text, index }),
   indexReady: object({ tableId: text, keyspace }),
@@ -54,7 +64,8 @@ const fieldsOf: { readonly [Type in MetadataCommand['type']]: Check } = {
   configureTable: object({ tableId: text, config: object(config) }),
   setVerifier: object({ user: text, verifier }),
   cleared: object({ keyspace }),
-  beginImport: object({}),
+  reshardTable: object({ tableId: text, shards: number }),
+  beginImport: object({ shards: optional(number) }),
   finishImport: object({ keyspace, table, indexes: listOf(index) }),
   abandonImport: object({ keyspace }),
 };

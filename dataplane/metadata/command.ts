@@ -6,16 +6,23 @@ import type {
   WriteHookRecord,
 } from './state.ts';
 
+type NewTable = Omit<TableRecord, 'keyspace' | 'indexes' | 'placement'>;
+
 /** Changes of the metadata, and what comes of one. */
 export type MetadataCommand =
   | { readonly type: 'createDatabase'; readonly id: string; readonly name: string }
   | { readonly type: 'dropDatabase'; readonly name: string }
-  | { readonly type: 'createTable'; readonly table: Omit<TableRecord, 'keyspace' | 'indexes'> }
+  | {
+      readonly type: 'createTable';
+      /** Of this command. Without it the table has one shard, whatever it asks for. */
+      readonly format?: 2;
+      readonly table: NewTable;
+    }
   | { readonly type: 'dropTable'; readonly id: string }
   | {
       readonly type: 'createIndex';
       readonly tableId: string;
-      readonly index: Omit<IndexRecord, 'keyspace' | 'ready' | 'system'>;
+      readonly index: Omit<IndexRecord, 'keyspace' | 'ready' | 'parts' | 'system'>;
     }
   | {
       /** `rebuildIndex`: of an index whose entries cannot be trusted. */
@@ -42,13 +49,15 @@ export type MetadataCommand =
   | { readonly type: 'renameDatabase'; readonly id: string; readonly name: string }
   | { readonly type: 'setVerifier'; readonly user: string; readonly verifier: Verifier }
   | { readonly type: 'cleared'; readonly keyspace: number }
-  /** Takes the next keyspace for rows that come in. */
-  | { readonly type: 'beginImport' }
+  /** For a table without documents. */
+  | { readonly type: 'reshardTable'; readonly tableId: string; readonly shards: number }
+  /** Takes numbers for rows that come in; without a number of shards, one for a keyspace and its group. */
+  | { readonly type: 'beginImport'; readonly shards?: number }
   | {
       readonly type: 'finishImport';
       readonly keyspace: number;
-      readonly table: Omit<TableRecord, 'keyspace' | 'indexes'>;
-      readonly indexes: readonly Omit<IndexRecord, 'keyspace' | 'ready'>[];
+      readonly table: NewTable;
+      readonly indexes: readonly Omit<IndexRecord, 'keyspace' | 'ready' | 'parts'>[];
     }
   | { readonly type: 'abandonImport'; readonly keyspace: number };
 

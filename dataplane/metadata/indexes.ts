@@ -1,18 +1,14 @@
 import { tablesWith } from './changes.ts';
 import { applied, refused } from './command.ts';
 import type { MetadataResult, Refused } from './command.ts';
+import { drawIndex, garbageOfIndex, keyspacesOf, withParts } from './shards.ts';
 import { qualifiedName, userIndexes } from './state.ts';
-import type { Garbage, IndexRecord, MetadataState, TableRecord } from './state.ts';
+import type { IndexRecord, MetadataState, TableRecord } from './state.ts';
 
 /** Changes of the indexes of a table: those of users, and that over the field of a TTL. */
 export function withTable(state: MetadataState, table: TableRecord): MetadataState {
   return { ...state, tables: tablesWith(state.tables, table) };
 }
-
-export const garbageOfIndex = ({ keyspace }: Pick<IndexRecord, 'keyspace'>): Garbage => ({
-  keyspace,
-  database: 'index',
-});
 
 /** The index over the field comes and goes with it. */
 export function setExpireAt(
@@ -24,18 +20,18 @@ export function setExpireAt(
   const { expireAt: _before, ...table } = before;
   const indexes = userIndexes(table);
   const old = table.indexes.filter(({ system }) => system !== undefined);
-  const garbage = [...state.garbage, ...old.map(garbageOfIndex)];
+  const garbage = [...state.garbage, ...old.flatMap(garbageOfIndex)];
   if (field === undefined) return applied(withTable({ ...state, garbage }, { ...table, indexes }));
+  const drawn = drawIndex(state, table);
   const index: IndexRecord = {
     name: field,
     multi: false,
     geo: false,
     definition: JSON.stringify(field),
-    keyspace: state.nextKeyspace,
-    ready: false,
+    ...drawn.index,
     system: 'expiry',
   };
-  const next = { ...state, garbage, nextKeyspace: state.nextKeyspace + 1 };
+  const next = { ...state, garbage, nextKeyspace: drawn.nextKeyspace };
   return applied(withTable(next, { ...table, expireAt: field, indexes: [...indexes, index] }));
 }
 
@@ -53,28 +49,32 @@ export function createIndex(
   if (userIndexes(table).some(({ name }) => name === index.name)) {
     return indexExists(state, table, index.name);
   }
-  const created = { ...index, keyspace: state.nextKeyspace, ready: false };
+  const drawn = drawIndex(state, table);
+  const created = { ...index, ...drawn.index };
   return applied(
     withTable(
-      { ...state, nextKeyspace: state.nextKeyspace + 1 },
+      { ...state, nextKeyspace: drawn.nextKeyspace },
       { ...table, indexes: [...table.indexes, created] },
     ),
   );
 }
 
-/** The new entries stand beside the old ones, which go as those of a dropped index. */
+/** Of one part. The new entries stand beside the old ones, which go as those of a dropped index. */
 export function rebuildIndex(
   state: MetadataState,
   table: TableRecord,
   keyspace: number,
 ): MetadataResult {
-  if (!table.indexes.some((index) => index.keyspace === keyspace)) {
+  if (!table.indexes.some((index) => keyspacesOf(index).includes(keyspace))) {
     return refused('The index was dropped.');
   }
+  const fresh = { keyspace: state.nextKeyspace, ready: false };
   const indexes = table.indexes.map((index) =>
-    index.keyspace === keyspace ? { ...index, keyspace: state.nextKeyspace, ready: false } : index,
+    keyspacesOf(index).includes(keyspace)
+      ? withParts(index, (part) => (part.keyspace === keyspace ? fresh : part))
+      : index,
   );
-  const garbage = [...state.garbage, garbageOfIndex({ keyspace })];
+  const garbage = [...state.garbage, { keyspace, database: 'index' } as const];
   const nextKeyspace = state.nextKeyspace + 1;
   return applied(withTable({ ...state, garbage, nextKeyspace }, { ...table, indexes }));
 }
@@ -82,7 +82,7 @@ export function rebuildIndex(
 export function dropIndex(state: MetadataState, table: TableRecord, name: string): MetadataResult {
   const index = userIndexes(table).find((each) => each.name === name);
   if (index === undefined) return noIndex(state, table, name);
-  const garbage = [...state.garbage, garbageOfIndex(index)];
+  const garbage = [...state.garbage, ...garbageOfIndex(index)];
   const indexes = table.indexes.filter((each) => each !== index);
   return applied(withTable({ ...state, garbage }, { ...table, indexes }));
 }
@@ -104,9 +104,25 @@ export function renameIndex(
   if (from === to) return applied(state);
   const target = userIndexes(table).find((each) => each.name === to);
   if (target !== undefined && !overwrite) return impossible;
-  const garbage = target === undefined ? state.garbage : [...state.garbage, garbageOfIndex(target)];
+  const garbage =
+    target === undefined ? state.garbage : [...state.garbage, ...garbageOfIndex(target)];
   const indexes = table.indexes
     .filter((each) => each !== target)
     .map((each) => (each === index ? { ...each, name: to } : each));
   return applied(withTable({ ...state, garbage }, { ...table, indexes }));
+}
+
+/** All entries of a part are there. */
+export function indexReady(
+  state: MetadataState,
+  table: TableRecord,
+  keyspace: number,
+): MetadataResult {
+  const ready = { keyspace, ready: true };
+  const indexes = table.indexes.map((index) =>
+    keyspacesOf(index).includes(keyspace)
+      ? withParts(index, (part) => (part.keyspace === keyspace ? ready : part))
+      : index,
+  );
+  return applied(withTable(state, { ...table, indexes }));
 }

@@ -1,26 +1,44 @@
 import { madeOf, stepTo } from './changes.ts';
 import type { TableChanges, Tables } from './changes.ts';
-import type { DatabaseRecord, MetadataState, TableRecord } from './state.ts';
+import { shardsOf } from './shards.ts';
+import type { DatabaseRecord, MetadataState, ShardRecord, TableRecord } from './state.ts';
+
+/** A shard with its table, and its place among the shards. */
+export interface TableShard {
+  readonly table: TableRecord;
+  readonly shard: ShardRecord;
+  readonly at: number;
+}
 
 /** Tables by what they are asked for. */
 interface TableLookup {
-  readonly byKeyspace: ReadonlyMap<number, TableRecord>;
+  /** Of rows. */
+  readonly byKeyspace: ReadonlyMap<number, TableShard>;
+  readonly byGroup: ReadonlyMap<number, TableShard>;
   /** By database, then by name. */
   readonly byName: ReadonlyMap<string, ReadonlyMap<string, TableRecord>>;
 }
 
 class Lookup implements TableLookup {
-  readonly byKeyspace = new Map<number, TableRecord>();
+  readonly byKeyspace = new Map<number, TableShard>();
+  readonly byGroup = new Map<number, TableShard>();
   readonly byName = new Map<string, Map<string, TableRecord>>();
 
   put(table: TableRecord): void {
-    this.byKeyspace.set(table.keyspace, table);
+    for (const [at, shard] of shardsOf(table).entries()) {
+      this.byKeyspace.set(shard.keyspace, { table, shard, at });
+      this.byGroup.set(shard.group, { table, shard, at });
+    }
     const names = this.byName.get(table.databaseId) ?? new Map<string, TableRecord>();
     this.byName.set(table.databaseId, names.set(table.name, table));
   }
 
-  remove({ keyspace, databaseId, name }: TableRecord): void {
-    this.byKeyspace.delete(keyspace);
+  remove(table: TableRecord): void {
+    for (const { keyspace, group } of shardsOf(table)) {
+      this.byKeyspace.delete(keyspace);
+      this.byGroup.delete(group);
+    }
+    const { databaseId, name } = table;
     this.byName.get(databaseId)?.delete(name);
   }
 
@@ -67,8 +85,13 @@ export function tablesOf(state: MetadataState, databaseId: string): TableRecord[
   return [...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-export function tableOfKeyspace(state: MetadataState, keyspace: number): TableRecord | undefined {
+/** By the keyspace of rows. */
+export function shardOfKeyspace(state: MetadataState, keyspace: number): TableShard | undefined {
   return lookupOf(state.tables).byKeyspace.get(keyspace);
+}
+
+export function shardOfGroup(state: MetadataState, group: number): TableShard | undefined {
+  return lookupOf(state.tables).byGroup.get(group);
 }
 
 export function tableByName(

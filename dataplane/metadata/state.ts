@@ -1,3 +1,5 @@
+import type { SlotRange } from '../partition/hash-slots.ts';
+
 /**
  * What the cluster knows of databases, tables, indexes and users: the state that the metadata log
  * builds. Plain data, so that a snapshot of it is its JSON text.
@@ -7,14 +9,37 @@ export interface DatabaseRecord {
   readonly name: string;
 }
 
+/** A part of a table: its group in the log, the keyspace of its rows, and the slots whose keys it has. */
+export interface ShardRecord {
+  readonly group: number;
+  readonly keyspace: number;
+  readonly slots: readonly SlotRange[];
+}
+
+/** The map of a table's shards. Its epoch grows with each change of it. */
+export interface Placement {
+  readonly epoch: number;
+  readonly shards: readonly ShardRecord[];
+}
+
+/** The entries of an index for the rows of one shard. */
+export interface IndexPart {
+  readonly keyspace: number;
+  readonly ready: boolean;
+}
+
 export interface IndexRecord {
   readonly name: string;
   readonly multi: boolean;
   readonly geo: boolean;
   /** The index function as JSON text of its term. */
   readonly definition: string;
+  /** Of the first part. */
   readonly keyspace: number;
+  /** Whether all parts are. */
   readonly ready: boolean;
+  /** In the order of the table's shards; absent with one shard. */
+  readonly parts?: readonly IndexPart[];
   /** Of an index that the node keeps for itself, and users do not see: what it is for. */
   readonly system?: 'expiry';
 }
@@ -33,12 +58,15 @@ export interface TableRecord {
   readonly databaseId: string;
   readonly primaryKey: string;
   readonly durability: 'hard' | 'soft';
+  /** As it was asked for; `placement` says how many there are. */
   readonly shards: number;
   readonly replicas: number;
   readonly replication: 'sync' | 'semi-sync' | 'async';
   readonly partition: 'hash' | 'range' | 'hybrid';
-  /** Of its rows; also the number of its group in the log. Never used again. */
+  /** Of the rows of its first shard. Never used again. */
   readonly keyspace: number;
+  /** Absent from a table that was made before tables had shards: its only group has the number of its keyspace. */
+  readonly placement?: Placement;
   readonly indexes: readonly IndexRecord[];
   /** The field whose time ends a document; none without it. An index of the system is over it. */
   readonly expireAt?: string | undefined;
@@ -59,18 +87,27 @@ export interface Verifier {
 export interface Garbage {
   readonly keyspace: number;
   readonly database: 'data' | 'index';
+  /** The group that ended with it, when it had another number. */
+  readonly group?: number;
 }
 
 export interface MetadataState {
-  readonly format: 1;
+  /** 2 since a table has a placement: releases before cannot read that. */
+  readonly format: 1 | 2;
   readonly databases: Readonly<Record<string, DatabaseRecord>>;
   readonly tables: Readonly<Record<string, TableRecord>>;
   readonly users: Readonly<Record<string, Verifier>>;
   readonly garbage: readonly Garbage[];
   /** Keyspaces whose rows come in and belong to no table yet; absent in states of before. */
   readonly imports?: readonly number[];
+  /** As `imports`, of several shards or of groups with numbers of their own. */
+  readonly importing?: readonly { readonly shards: readonly ShardRecord[] }[];
+  /** The next number of a keyspace or a group. */
   readonly nextKeyspace: number;
 }
+
+/** The newest that this release reads. */
+export const metadataFormat = 2;
 
 /** Keyspace 0 is the metadata log's own group. */
 export const emptyState: MetadataState = {

@@ -1,11 +1,15 @@
+import { MetadataFrozenError } from '../apply/errors.ts';
 import { fromHex } from '../common/bytes.ts';
 import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
+import type { Database } from '../database/database.ts';
 import { shownKey } from '../datum/shown-key.ts';
+import { TableDamagedError } from '../integrity/errors.ts';
 import { KeyOrderError } from '../kv/errors.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
-import { userIndexes } from '../metadata/state.ts';
 import { databaseByName, tableByName, tablesOf } from '../metadata/lookup.ts';
+import { keyspacesOf, shardsOf } from '../metadata/shards.ts';
+import { userIndexes } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type {
   Catalog,
@@ -16,14 +20,9 @@ import type {
 } from '../query/environment.ts';
 import { DamagedDocumentError, errorType, RuntimeError } from '../query/errors.ts';
 import { failedIndex } from '../query/terms/index-access.ts';
-import type { BatchLimit, BatchSource } from '../wire/table-access.ts';
-import type { Database } from '../database/database.ts';
-import { MetadataFrozenError } from '../apply/errors.ts';
 import { isRefusal } from '../replication/errors.ts';
-import { TableDamagedError } from '../integrity/errors.ts';
-import { IndexScan } from '../shard/index-scan.ts';
-import { TableScan } from '../shard/scan.ts';
 import { StorageCorruptError } from '../table/errors.ts';
+import type { BatchLimit, BatchSource } from '../wire/table-access.ts';
 import type { DiskGate, WriteKind } from './disk-gate.ts';
 
 export interface EnvironmentParts extends Pick<NodeEnvironment, 'server' | 'report'> {
@@ -58,7 +57,8 @@ export function infoOf(database: Database, table: TableRecord): TableInfo {
   return {
     ...table,
     database: { id: table.databaseId, name: home?.name ?? '' },
-    isDamaged: database.corruption.groups.of(table.keyspace) !== undefined,
+    shards: shardsOf(table).length,
+    isDamaged: database.corruption.damagesOf(table).length > 0,
     indexes: database.indexStates(table),
   };
 }
@@ -103,7 +103,10 @@ function catalogOf({ database, chance }: EnvironmentParts, requireRoom: RequireR
     },
     createTable: async (databaseId, name, options, id = chance.uuid()) => {
       requireRoom();
-      return changeTable({ type: 'createTable', table: { id, name, databaseId, ...options } }, id);
+      return changeTable(
+        { type: 'createTable', format: 2, table: { id, name, databaseId, ...options } },
+        id,
+      );
     },
     setExpireAt: async (tableId, field) => {
       if (field !== undefined) requireRoom();
@@ -126,7 +129,7 @@ function catalogOf({ database, chance }: EnvironmentParts, requireRoom: RequireR
     },
     createIndex: async (tableId, index) => {
       requireRoom();
-      await shown(() => database.group(tableId)?.requireIntact());
+      await shown(() => database.table(tableId)?.requireIntact());
       return changeTable({ type: 'createIndex', tableId, index }, tableId);
     },
     dropIndex: (tableId, name) => changeTable({ type: 'dropIndex', tableId, name }, tableId),
@@ -151,7 +154,7 @@ async function indexesReady(
     return own.some(({ ready }) => !ready);
   };
   while (building()) {
-    await shown(() => database.group(wanted.tableId)?.requireIntact());
+    await shown(() => database.table(wanted.tableId)?.requireIntact());
     await database.changed(signal);
   }
 }
@@ -192,39 +195,40 @@ function tableAccess(
   requireRoom: (kind?: WriteKind) => void,
 ): TableAccess | undefined {
   const table = database.state.tables[id];
-  const group = database.group(id);
-  if (table === undefined || group === undefined) return undefined;
+  const served = database.table(id);
+  if (table === undefined || served === undefined) return undefined;
   return {
     // The path of most reads: no promise more than it needs.
     get: (key) => {
       try {
-        const row = group.get(key);
+        const row = served.get(key);
         return row instanceof Promise ? shown(() => row) : row;
       } catch (error) {
         throw inWordsOfDrivers(error);
       }
     },
-    scan: (range, order) => shownScan(new TableScan(group, range, order)),
+    scan: (range, order) => shownScan(served.scan(range, order)),
     scanIndex: (name, range, order) => {
       const now = database.state.tables[id];
       const record =
         now === undefined ? undefined : userIndexes(now).find((index) => index.name === name);
-      const index = record === undefined ? undefined : database.index(record.keyspace);
-      if (index === undefined) {
+      const keyspaces = record === undefined ? [] : keyspacesOf(record);
+      const parts = keyspaces.flatMap((keyspace) => database.index(keyspace) ?? []);
+      if (parts.length < served.shards.length) {
         const info = infoOf(database, table);
         const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
         throw new RuntimeError(errorType.opFailed, words, []);
       }
-      return shownScan(new IndexScan(group, { index, range, order }));
+      return shownScan(served.scanIndex(parts, range, order));
     },
     count: () =>
       shown(async () => {
-        await group.readable();
-        return group.count;
+        await served.readable();
+        return served.count;
       }),
     edit: async (edits, durability, signal) => {
       requireRoom(edits.every(({ deletes }) => deletes) ? 'deletion' : 'write');
-      const outcomes = await shown(() => group.edit(edits, durability, signal));
+      const outcomes = await shown(() => served.edit(edits, durability, signal));
       // Most often there is none.
       if (!outcomes.some(({ error }) => error instanceof StorageCorruptError)) return outcomes;
       return outcomes.map((outcome) =>
@@ -235,8 +239,8 @@ function tableAccess(
     },
     sync: () =>
       shown(() => {
-        group.requireIntact();
-        return group.sync();
+        served.requireIntact();
+        return served.sync();
       }),
   };
 }

@@ -15,7 +15,7 @@ import { machineClock } from './clock.ts';
 import { machineChance } from './chance.ts';
 
 /** One table whose documents are replaced again and again, with its indexes kept up to date. */
-async function loading(database: Database): Promise<Load> {
+async function loading(database: Database, shards: number): Promise<Load> {
   const { server, report } = new MemoryEnvironment();
   const disk = { refusal: () => undefined };
   const engine = createQueryEngine(
@@ -32,7 +32,7 @@ async function loading(database: Database): Promise<Load> {
   const run = async (term: unknown): Promise<unknown> =>
     wholeAnswer(await engine.run(term, {}, session), signal);
   await run([Term.DB_CREATE, ['test']]);
-  await run([Term.TABLE_CREATE, ['t']]);
+  await run([Term.TABLE_CREATE, ['t'], { shards }]);
   for (const term of indexTerms(table)) await run(term);
   await run([Term.INDEX_WAIT, [table]]);
   return async (rows) => {
@@ -47,24 +47,26 @@ async function loading(database: Database): Promise<Load> {
 
 describe('a database', () => {
   // A memtable that is full makes every write wait for the store: fewer rounds take as long.
-  for (const [what, memtableBytesMax, numRuns] of [
-    ['in its memtable', 1_000_000, 60],
-    ['in its store', 1, 10],
+  for (const [what, shards, memtableBytesMax, numRuns] of [
+    ['in its memtable', 1, 1_000_000, 60],
+    ['in its store', 1, 1, 10],
+    ['in the memtables of four shards', 4, 1_000_000, 60],
+    ['in the stores of four shards', 4, 1, 10],
   ] as const)
     it(`answers what a model answers, of documents ${what}`, async function () {
       this.timeout(60_000);
       const database = await open(newWorld(), { compileIndex, memtableBytesMax });
       try {
-        await fc.assert(differential(await loading(database)), { numRuns });
+        await fc.assert(differential(await loading(database, shards)), { numRuns });
       } finally {
         await database.stop();
       }
     });
 
-  it('keeps the order of an index beyond the length of its keys', async () => {
+  const keepsOrder = async (shards: number): Promise<void> => {
     const database = await open(newWorld(), { compileIndex });
     try {
-      const load = await loading(database);
+      const load = await loading(database, shards);
       const start = 'x'.repeat(3_000);
       const ends = ['c', 'a', 'b', 'a', '', 'd'];
       const run = await load([
@@ -89,5 +91,9 @@ describe('a database', () => {
     } finally {
       await database.stop();
     }
-  });
+  };
+
+  for (const shards of [1, 4])
+    it(`keeps the order of an index beyond the length of its keys, over ${shards} shards`, () =>
+      keepsOrder(shards));
 });

@@ -1,8 +1,9 @@
-import { hostname, networkInterfaces } from 'node:os';
 import type { AddressInfo, Server } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
 import type { Clock } from '../common/clock.ts';
 import { parseAddress } from '../common/address.ts';
 import type { Config } from '../config/config.ts';
+import type { Database } from '../database/database.ts';
 import type { Verifier } from '../metadata/state.ts';
 import type { LogHistory } from '../observability/log-history.ts';
 import type { MemberView } from '../membership/member-view.ts';
@@ -14,7 +15,6 @@ import type {
   NodeStatistics,
   UserReport,
 } from '../query/node-report.ts';
-import type { Database } from '../database/database.ts';
 import { verifies } from '../security/scram.ts';
 import type { DiskGate } from './disk-gate.ts';
 import type { Drivers } from './drivers.ts';
@@ -116,7 +116,7 @@ async function statisticsOf(
   const { connections, running, counters } = drivers.figures;
   const { queries } = counters;
   const tables = Object.values(database.state.tables).map(({ id }) => {
-    const { reads, writes } = database.group(id)?.counters ?? { reads: 0, writes: 0 };
+    const { reads, writes } = database.table(id)?.counters ?? { reads: 0, writes: 0 };
     return { id, reads, writes };
   });
   const perSecond = rates.read(

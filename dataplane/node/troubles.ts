@@ -1,7 +1,7 @@
-import { qualifiedName } from '../metadata/state.ts';
-import { tableOfKeyspace } from '../metadata/lookup.ts';
-import type { NodeIssue } from '../query/node-report.ts';
 import type { Database } from '../database/database.ts';
+import { shardsOf } from '../metadata/shards.ts';
+import { qualifiedName } from '../metadata/state.ts';
+import type { NodeIssue } from '../query/node-report.ts';
 
 /** What is wrong with a node's data while it serves everything else, the worst first. */
 export function troublesOf(database: Database): NodeIssue[] {
@@ -17,10 +17,14 @@ export function troublesOf(database: Database): NodeIssue[] {
 }
 
 function closedTables({ corruption, state }: Database): NodeIssue[] {
-  return [...corruption.groups.entries()].flatMap(([group, damage]) => {
-    const table = tableOfKeyspace(state, group);
-    if (table === undefined) return [];
-    const description = `Table \`${qualifiedName(state, table)}\` is not served: ${damage.message}`;
+  if (corruption.groups.size === 0) return [];
+  return Object.values(state.tables).flatMap((table) => {
+    const damages = corruption.damagesOf(table);
+    if (damages.length === 0) return [];
+    const shards = shardsOf(table).length;
+    const which = shards === 1 ? 'is' : `has ${shards} shards, ${damages.length} of them are`;
+    const why = damages.map(({ message }) => message).join(' ');
+    const description = `Table \`${qualifiedName(state, table)}\` ${which} not served: ${why}`;
     return [{ type: 'table_availability' as const, description, tableId: table.id }];
   });
 }
@@ -40,11 +44,14 @@ function failedIndexes(database: Database): NodeIssue[] {
 
 function damagedDocuments({ corruption, state }: Database): NodeIssue[] {
   return Object.values(state.tables).flatMap((table) => {
-    const damage = corruption.documents.of(table.keyspace);
-    if (damage === undefined) return [];
+    const damages = shardsOf(table).flatMap(
+      ({ keyspace }) => corruption.documents.of(keyspace) ?? [],
+    );
+    if (damages.length === 0) return [];
     const name = qualifiedName(state, table);
-    const [first = 'none of them is named'] = damage.sentences;
-    const description = `${damage.count} documents of table \`${name}\` cannot be read, the first one: ${first}. Replace or delete them by their primary keys, or restore them from a backup.`;
+    const count = damages.reduce((sum, each) => sum + each.count, 0);
+    const [first = 'none of them is named'] = damages.flatMap(({ sentences }) => sentences);
+    const description = `${count} documents of table \`${name}\` cannot be read, the first one: ${first}. Replace or delete them by their primary keys, or restore them from a backup.`;
     return [{ type: 'documents_damaged' as const, description, tableId: table.id }];
   });
 }

@@ -1,6 +1,6 @@
+import type { Database } from '../database/database.ts';
 import type { WebStatus } from '../http/web.ts';
 import { userIndexes } from '../metadata/state.ts';
-import type { Database } from '../database/database.ts';
 import type { NodeContext } from './context.ts';
 import type { Drivers } from './drivers.ts';
 import type { MembershipService } from './membership-service.ts';
@@ -29,14 +29,14 @@ export async function webStatus(
       storeBytes: database.metrics().store.fileBytes,
     },
     tables: Object.values(tables).map((table) => {
-      const group = database.group(table.id);
+      const served = database.table(table.id);
       return {
         database: databases[table.databaseId]?.name ?? '',
         name: table.name,
-        documents: group?.count ?? 0,
+        documents: served?.count ?? 0,
         indexes: userIndexes(table).length,
-        reads: group?.counters.reads ?? 0,
-        writes: group?.counters.writes ?? 0,
+        reads: served?.counters.reads ?? 0,
+        writes: served?.counters.writes ?? 0,
       };
     }),
     members: membership.members.map(({ id, name, status, reason, roles, isSelf }) => ({

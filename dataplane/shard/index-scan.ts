@@ -2,8 +2,13 @@ import { compareBytes, nameOfBytes, startsWith, successorOfPrefix } from '../com
 import type { AppliedIndex } from '../table/apply.ts';
 import { decodeIndexEntry, indexKeyBytesMax, isCut } from '../table/index-entry.ts';
 import { rangeAfter, storedRange } from '../table/key-range.ts';
-import type { EncodedRange, Order } from '../wire/table-access.ts';
-import type { BatchLimit, BatchSource, IndexRow } from '../wire/table-access.ts';
+import type {
+  BatchLimit,
+  BatchSource,
+  EncodedRange,
+  IndexRow,
+  Order,
+} from '../wire/table-access.ts';
 import { BatchFill, walkWithChanges } from './scan.ts';
 import type { ShardReplica } from './shard-replica.ts';
 

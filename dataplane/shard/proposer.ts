@@ -18,6 +18,8 @@ import { Proposal, Proposals } from './proposal.ts';
 
 export interface ProposerOptions {
   readonly group: number;
+  /** Of the rows. */
+  readonly keyspace: number;
   readonly store: ApplyStore;
   readonly log: GroupLog;
   readonly applier: Applier;
@@ -50,7 +52,7 @@ export class Proposer {
     const applied = options.store.read((view) => readApplied(view, options.group));
     this.#nextIndex =
       Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;
-    this.#count = options.store.read((view) => readStatistics(view, options.group)).count;
+    this.#count = options.store.read((view) => readStatistics(view, options.keyspace)).count;
     for (const entry of options.replayed) if (entry.index > applied) this.#takeReplayed(entry);
   }
 
@@ -128,8 +130,8 @@ export class Proposer {
     const { index, operations } = staged;
     assert(index === this.#nextIndex, 'what is staged is proposed before anything else happens');
     this.#nextIndex += 1;
-    const { group, log, budget } = this.#options;
-    const command = { keyspace: group, version: index, operations };
+    const { group, keyspace, log, budget } = this.#options;
+    const command = { keyspace, version: index, operations };
     budget.take(staged.bytes);
     this.#writes += operations.length;
     const payload = encodeCommand(command);

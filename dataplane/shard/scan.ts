@@ -2,8 +2,7 @@ import { compareBytes } from '../common/bytes.ts';
 import type { DatabaseName, KeyRange, ReadTransaction } from '../kv/store.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { rangeAfter, storedRange } from '../table/key-range.ts';
-import type { EncodedRange, Order } from '../wire/table-access.ts';
-import type { BatchLimit, BatchSource, Row } from '../wire/table-access.ts';
+import type { BatchLimit, BatchSource, EncodedRange, Order, Row } from '../wire/table-access.ts';
 import type { ShardReplica } from './shard-replica.ts';
 
 interface Interleaved<T> {
@@ -104,7 +103,7 @@ export class TableScan implements BatchSource<Row> {
   #merge(visit: (row: Row) => boolean): void {
     const { memtable, options } = this.#group;
     const order = this.#order;
-    const range = storedRange(options.group, this.#range, order);
+    const range = storedRange(options.keyspace, this.#range, order);
     options.store.read((view) =>
       walkWithChanges(
         view,

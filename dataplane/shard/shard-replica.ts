@@ -22,6 +22,10 @@ import { WritePath } from './write-path.ts';
  */
 export interface ShardReplicaOptions {
   readonly group: number;
+  /** Of the rows. */
+  readonly keyspace: number;
+  /** Among the table's shards. */
+  readonly place: { readonly at: number; readonly of: number };
   /** `database.table`, for sentences. */
   readonly name: string;
   /** The field of a document that holds its key. */
@@ -63,7 +67,7 @@ export class ShardReplica {
   constructor(options: ShardReplicaOptions) {
     this.options = options;
     const { memtable } = this;
-    this.documents = new ShardDocuments({ ...options, keyspace: options.group }, memtable);
+    this.documents = new ShardDocuments(options, memtable);
     this.#proposer = new Proposer({ ...options, memtable });
     this.#writes = new WritePath({
       ...options,
@@ -84,10 +88,10 @@ export class ShardReplica {
 
   /** Throws when the shard is damaged. */
   requireIntact(): void {
-    const { damagedGroups, group, name } = this.options;
+    const { damagedGroups, group, name, place } = this.options;
     if (damagedGroups.size === 0) return;
     const damage = damagedGroups.of(group);
-    if (damage !== undefined) throw new TableDamagedError(name, damage);
+    if (damage !== undefined) throw new TableDamagedError(name, damage, place);
   }
 
   /** Waits until every write acknowledged so far can be read. */

@@ -76,8 +76,8 @@ function decodeOperation(reader: ByteReader): Operation {
   throw new CommandFormatError(`an operation of kind ${kind} is unknown to this release`);
 }
 
-/** An entry of a group's log. Throws `table.command_format` for one that cannot be applied to it. */
-export function decodeCommand(bytes: Uint8Array, group: number): Command {
+/** An entry of the log of a keyspace. Throws `table.command_format` for one that cannot be applied to it. */
+export function decodeCommand(bytes: Uint8Array, wanted: number): Command {
   try {
     const reader = new ByteReader(bytes);
     const format = reader.u8();
@@ -87,8 +87,8 @@ export function decodeCommand(bytes: Uint8Array, group: number): Command {
       );
     }
     const [keyspace, version] = [reader.u32(), reader.u64()];
-    if (keyspace !== group) {
-      throw new CommandFormatError(`a command for keyspace ${keyspace} is in the log of ${group}`);
+    if (keyspace !== wanted) {
+      throw new CommandFormatError(`a command for keyspace ${keyspace} is in the log of ${wanted}`);
     }
     reader.prefixed();
     reader.u64();

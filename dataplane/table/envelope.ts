@@ -33,6 +33,14 @@ export function keyInKeyspace(storedKey: Uint8Array): Uint8Array {
   return key;
 }
 
+/** Of a stored key. */
+export const keyspaceOf = (storedKey: Uint8Array): number =>
+  (((storedKey[0] ?? 0) << 24) |
+    ((storedKey[1] ?? 0) << 16) |
+    ((storedKey[2] ?? 0) << 8) |
+    (storedKey[3] ?? 0)) >>>
+  0;
+
 /** `storedKey` is the whole key, keyspace included. Version and body stand side by side behind the CRC. */
 function checksum(storedKey: Uint8Array, value: Uint8Array): number {
   return crc32(value, crc32(value, crc32(storedKey), 0, 2), 6);
@@ -87,7 +95,7 @@ export function verifyEnvelope(storedKey: Uint8Array, value: Uint8Array): number
 
 function damaged(storedKey: Uint8Array, what: string): StorageCorruptError {
   const place = {
-    keyspace: new DataView(storedKey.buffer, storedKey.byteOffset).getUint32(0),
+    keyspace: keyspaceOf(storedKey),
     keyHex: toHex(storedKey.subarray(keyspaceBytes)),
   };
   return new StorageCorruptError(place, what);

@@ -4,7 +4,7 @@ import { keyspaceKey, verifyEnvelope } from '../table/envelope.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import { storedKeyBytesMax } from '../table/index-entry.ts';
 import type { KeyspaceStatistics } from '../table/row-sum.ts';
-import { decodeHeader, decodeRows, decodeTrailer } from './content.ts';
+import { decodeHeader, decodeRows, decodeTrailer, sourceKeyspaces } from './content.ts';
 import type { TransferHeader, TransferRow, TransferTrailer } from './content.ts';
 import { TransferDamagedError } from './errors.ts';
 import { readFrames } from './frame-reader.ts';
@@ -47,6 +47,7 @@ export async function* checkedParts(
 
 class StreamCheck {
   #header: TransferHeader | undefined;
+  #keyspaceOf: (key: Uint8Array) => number = () => 0;
   #lastKey: Uint8Array | undefined;
   #records = 0;
   #versionMax = 0;
@@ -56,6 +57,7 @@ class StreamCheck {
       const header = kind === frameKind.header ? decodeHeader(body) : undefined;
       if (header === undefined) throw new TransferDamagedError(offset, 'its header is none');
       this.#header = header;
+      this.#keyspaceOf = sourceKeyspaces(header);
       return { type: 'header', header };
     }
     if (kind === frameKind.rows || kind === frameKind.changes) {
@@ -74,7 +76,7 @@ class StreamCheck {
   }
 
   #checked(row: TransferRow, offset: number): CheckedRow {
-    const sourceKey = keyspaceKey(this.#header?.keyspace ?? 0, row.key);
+    const sourceKey = keyspaceKey(this.#keyspaceOf(row.key), row.key);
     if (sourceKey.byteLength > storedKeyBytesMax) {
       throw new TransferDamagedError(offset, 'a key is too long');
     }

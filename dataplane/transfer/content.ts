@@ -1,20 +1,22 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
-import type { IndexRecord, TableRecord } from '../metadata/state.ts';
+import type { IndexRecord, Placement, TableRecord } from '../metadata/state.ts';
+import { SlotMap } from '../partition/hash-slots.ts';
 import type { KeyspaceStatistics } from '../table/row-sum.ts';
+import { shardsMax } from '../wire/table-access.ts';
 
 /** What stands in the frames of an export. */
 
 type ExportedTable = Omit<TableRecord, 'id' | 'databaseId' | 'keyspace' | 'indexes'>;
-type ExportedIndex = Omit<IndexRecord, 'keyspace' | 'ready'>;
+type ExportedIndex = Omit<IndexRecord, 'keyspace' | 'ready' | 'parts'>;
 
 /** JSON text. */
 export interface TransferHeader {
   readonly database: string;
   readonly table: ExportedTable;
   readonly indexes: readonly ExportedIndex[];
-  /** Of the rows where they come from: their checksums cover it. */
+  /** Of the rows where they come from, but for those of a placement: their checksums cover it. */
   readonly keyspace: number;
   /** The last log entry that the source had applied when the export began. */
   readonly position: number;
@@ -52,6 +54,49 @@ const isIndex = (value: unknown): boolean =>
 const isHook = (value: unknown): boolean =>
   isObject(value) && typeof value['format'] === 'number' && typeof value['definition'] === 'string';
 
+const isSlots = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((range) => Array.isArray(range) && range.length === 2);
+
+const isPlacement = (value: unknown): value is Placement =>
+  isObject(value) &&
+  Number.isSafeInteger(value['epoch']) &&
+  Array.isArray(value['shards']) &&
+  value['shards'].length > 0 &&
+  value['shards'].length <= shardsMax &&
+  value['shards'].every(
+    (shard) =>
+      isObject(shard) && Number.isSafeInteger(shard['keyspace']) && isSlots(shard['slots']),
+  ) &&
+  isMap(value as unknown as Placement);
+
+/** Whether each slot has one owner. */
+function isMap({ epoch, shards }: Placement): boolean {
+  try {
+    return (
+      new SlotMap(
+        epoch,
+        shards.map(({ slots }) => slots),
+      ).shards > 0
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** The keyspace that a row of an export has where it comes from. */
+export function sourceKeyspaces({
+  keyspace,
+  table: { placement },
+}: Pick<TransferHeader, 'keyspace' | 'table'>): (key: Uint8Array) => number {
+  if (placement === undefined) return () => keyspace;
+  const { epoch, shards } = placement;
+  const map = new SlotMap(
+    epoch,
+    shards.map(({ slots }) => slots),
+  );
+  return (key) => shards[map.shardOf(key)]?.keyspace ?? keyspace;
+}
+
 const isTable = (value: unknown): boolean =>
   isObject(value) &&
   isName(value['name']) &&
@@ -59,7 +104,8 @@ const isTable = (value: unknown): boolean =>
   ['hard', 'soft'].includes(String(value['durability'])) &&
   ['string', 'undefined'].includes(typeof value['expireAt']) &&
   ['single', 'majority', undefined].includes(value['writeAcks'] as undefined) &&
-  (value['writeHook'] === undefined || isHook(value['writeHook']));
+  (value['writeHook'] === undefined || isHook(value['writeHook'])) &&
+  (value['placement'] === undefined || isPlacement(value['placement']));
 
 /** Undefined for a text that is no header. */
 export function decodeHeader(body: Uint8Array): TransferHeader | undefined {

@@ -3,11 +3,12 @@ import { successor } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import type { DocumentCodec } from '../datum/document-codec.ts';
 import type { ApplyStore, ReadTransaction } from '../kv/store.ts';
+import type { ShardRecord } from '../metadata/state.ts';
 import { decodeDocument, keyInKeyspace, verifyEnvelope } from '../table/envelope.ts';
 import { StorageCorruptError } from '../table/errors.ts';
-import { storedRange } from '../table/key-range.ts';
-import { readStatistics } from '../table/statistics.ts';
+import { walkMerged } from '../table/merged-walk.ts';
 import { RowSum } from '../table/row-sum.ts';
+import { readStatistics } from '../table/statistics.ts';
 import { encodeHeader, encodeTrailer, RowsBody } from './content.ts';
 import type { TransferHeader } from './content.ts';
 import { encodePreface, frameBodyBytes, frameKind, FrameWriter } from './frame.ts';
@@ -24,6 +25,7 @@ export interface SalvageSource {
   readonly store: Pick<ApplyStore, 'read'>;
   readonly clock: Pick<Clock, 'yield'>;
   readonly codec: DocumentCodec;
+  readonly shards: readonly Pick<ShardRecord, 'group' | 'keyspace'>[];
   /** Of a table that nobody writes to. */
   readonly header: Omit<TransferHeader, 'position'>;
   readonly signal: AbortSignal;
@@ -34,13 +36,15 @@ export interface SalvageSource {
  * What is damaged or lost is not in it, and counted in `salvaged`.
  */
 export async function* salvageTable(
-  { store, clock, codec, header, signal }: SalvageSource,
+  { store, clock, codec, shards, header, signal }: SalvageSource,
   salvaged: Salvaged,
 ): AsyncGenerator<Uint8Array> {
-  const { keyspace } = header;
-  const { start, end } = storedRange(keyspace, {}, 'ascending');
-  const position = store.read((view) => readApplied(view, keyspace));
-  salvaged.counted = store.read((view) => readStatistics(view, keyspace)).count;
+  const position = store.read((view) =>
+    Math.max(...shards.map(({ group }) => readApplied(view, group))),
+  );
+  salvaged.counted = store.read((view) =>
+    shards.reduce((sum, { keyspace }) => sum + readStatistics(view, keyspace).count, 0),
+  );
   const preface = encodePreface();
   const frames = new FrameWriter(preface);
   yield preface;
@@ -51,12 +55,13 @@ export async function* salvageTable(
     const { text } = decodeDocument(storedKey, value);
     return codec.problemOf(text, { key: keyInKeyspace(storedKey), primaryKey }) === undefined;
   };
-  for (let cursor: Uint8Array | undefined = start; cursor !== undefined;) {
+  const keyspaces = shards.map(({ keyspace }) => keyspace);
+  for (let cursor: Uint8Array | undefined = new Uint8Array(); cursor !== undefined;) {
     await clock.yield();
     signal.throwIfAborted();
-    const range: { readonly start: Uint8Array; readonly end: Uint8Array } = { start: cursor, end };
+    const start: Uint8Array = cursor;
     const { body, next } = store.read((view) =>
-      wholeRows(view, range, { sum, salvaged, isDocument }),
+      wholeRows(view, { keyspaces, start }, { sum, salvaged, isDocument }),
     );
     if (body.count > 0) yield frames.frame(frameKind.rows, body.finish());
     cursor = next;
@@ -68,7 +73,7 @@ export async function* salvageTable(
 /** Those of one piece; `next` is where the one behind it begins, if there is one. */
 function wholeRows(
   view: ReadTransaction,
-  range: { readonly start: Uint8Array; readonly end: Uint8Array },
+  { keyspaces, start }: { readonly keyspaces: readonly number[]; readonly start: Uint8Array },
   {
     sum,
     salvaged,
@@ -81,13 +86,13 @@ function wholeRows(
 ): { readonly body: RowsBody; readonly next: Uint8Array | undefined } {
   const body = new RowsBody(frameBodyBytes);
   let next: Uint8Array | undefined;
-  view.walk('data', range, (storedKey, value) => {
+  walkMerged(view, keyspaces, start, (storedKey, value) => {
     if (isWhole(storedKey, value) && isDocument(storedKey, value)) {
       sum.row(storedKey, value, 1);
       body.add(keyInKeyspace(storedKey), value);
       salvaged.rows += 1;
     } else salvaged.damaged.push(keyInKeyspace(storedKey));
-    if (body.byteLength >= frameBodyBytes) next = successor(storedKey);
+    if (body.byteLength >= frameBodyBytes) next = successor(keyInKeyspace(storedKey));
     return next === undefined;
   });
   return { body, next };

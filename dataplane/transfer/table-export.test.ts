@@ -3,13 +3,13 @@ import { writeApplied } from '../apply/applier.ts';
 import { TouchedKeys } from '../apply/touched-keys.ts';
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import { MemoryStore } from '../kv/memory-store.ts';
+import { newTable } from '../metadata/testing/new-table.ts';
+import { machineClock } from '../node/clock.ts';
 import { encodeEnvelope, keyspaceKey } from '../table/envelope.ts';
 import { StatisticsChange } from '../table/statistics.ts';
 import { checkedParts } from './checked-parts.ts';
 import { frameBodyBytes } from './frame.ts';
 import { exportTable } from './table-export.ts';
-import { machineClock } from '../node/clock.ts';
-import { newTable } from '../metadata/testing/new-table.ts';
 
 const { signal } = new AbortController();
 const keyspace = 3;
@@ -38,7 +38,7 @@ function open(store: MemoryStore, touched: TouchedKeys): AsyncGenerator<Uint8Arr
     clock: machineClock,
     name: 'd.t',
     header,
-    touched,
+    shards: [{ group: keyspace, keyspace, touched }],
     check: () => undefined,
     signal,
   });

@@ -3,9 +3,12 @@ import type { TouchedKeys } from '../apply/touched-keys.ts';
 import { compareBytes, successor } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import type { ApplyStore, ReadTransaction } from '../kv/store.ts';
-import { keyspaceKey, verifyEnvelope } from '../table/envelope.ts';
-import { storedRange } from '../table/key-range.ts';
-import { readStatistics, StatisticsChange } from '../table/statistics.ts';
+import type { ShardRecord } from '../metadata/state.ts';
+import { keyspaceKey, keyspaceOf, verifyEnvelope } from '../table/envelope.ts';
+import { walkMerged } from '../table/merged-walk.ts';
+import { RowSum } from '../table/row-sum.ts';
+import type { KeyspaceStatistics } from '../table/row-sum.ts';
+import { readStatistics } from '../table/statistics.ts';
 import { encodeHeader, encodeTrailer, RowsBody } from './content.ts';
 import type { TransferHeader, TransferTrailer } from './content.ts';
 import { ExportBehindError, ExportIncompleteError } from './errors.ts';
@@ -22,11 +25,16 @@ export interface ExportSource {
   /** `database.table`, for sentences. */
   readonly name: string;
   readonly header: Omit<TransferHeader, 'position'>;
-  /** Hears of the keyspace's changes since before the first look at the store. */
-  readonly touched: TouchedKeys;
+  readonly shards: readonly ExportShard[];
   /** Asked before each piece; throws when the table may not be read any more. */
   check(): void;
   readonly signal: AbortSignal;
+}
+
+/** One of the table's. */
+interface ExportShard extends Pick<ShardRecord, 'group' | 'keyspace'> {
+  /** Is told its changes since before the first look at the store. */
+  readonly touched: TouchedKeys;
 }
 
 /** At the end all changes go in one view, so this bounds the memory of an export. */
@@ -66,59 +74,69 @@ export async function* exportTable(source: ExportSource): AsyncGenerator<Uint8Ar
 
 class ExportWalk {
   readonly #source: ExportSource;
-  readonly #keyspace: number;
-  readonly #sent: StatisticsChange;
+  readonly #keyspaces: readonly number[];
+  /** By keyspace: what the walk has sent. */
+  readonly #sent: ReadonlyMap<number, RowSum>;
   /** The first key that was not walked over yet; undefined behind the last one. */
-  #cursor: Uint8Array | undefined;
+  #cursor: Uint8Array | undefined = new Uint8Array();
   #hasChanges = false;
   #catchUps = 0;
 
   constructor(source: ExportSource) {
     this.#source = source;
-    this.#keyspace = source.header.keyspace;
-    this.#sent = new StatisticsChange(this.#keyspace);
-    this.#cursor = keyspaceKey(this.#keyspace, new Uint8Array());
+    this.#keyspaces = source.shards.map(({ keyspace }) => keyspace);
+    this.#sent = new Map(this.#keyspaces.map((keyspace) => [keyspace, new RowSum()]));
   }
 
   get position(): number {
-    return this.#source.store.read((view) => readApplied(view, this.#keyspace));
+    return this.#source.store.read((view) => this.#positionIn(view));
+  }
+
+  #positionIn(view: ReadTransaction): number {
+    return Math.max(...this.#source.shards.map(({ group }) => readApplied(view, group)));
   }
 
   next(): Piece {
     return this.#source.store.read((view) => {
-      const position = readApplied(view, this.#keyspace);
-      const { changes, areAll } = this.#changes(view, position);
+      const position = this.#positionIn(view);
+      const { changes, areAll } = this.#changes(view);
       const rows = this.#rows(view);
       const isWhole = areAll && this.#cursor === undefined;
       if (!isWhole) return { changes, rows, trailer: undefined };
-      const statistics = readStatistics(view, this.#keyspace);
-      this.#compare(statistics);
-      return { changes, rows, trailer: { position, ...statistics } };
+      const total = new RowSum();
+      for (const keyspace of this.#keyspaces) {
+        const statistics = readStatistics(view, keyspace);
+        this.#compare(keyspace, statistics);
+        total.add(statistics);
+      }
+      return { changes, rows, trailer: { position, ...total.total } };
     });
   }
 
   /** Rows that were walked over and have changed, as they are now; those to come are seen by the walk. */
-  #changes(
-    view: ReadTransaction,
-    position: number,
-  ): { readonly changes: readonly RowsBody[]; readonly areAll: boolean } {
-    const { touched } = this.#source;
-    if (touched.isOverflown)
-      throw new ExportBehindError('too many keys changed between two pieces');
+  #changes(view: ReadTransaction): {
+    readonly changes: readonly RowsBody[];
+    readonly areAll: boolean;
+  } {
     const bytesMax = this.#cursor === undefined ? lastChangesBytesMax : frameBodyBytes;
     const bodies: RowsBody[] = [];
     let bytes = 0;
-    for (const touch of touched.all()) {
-      const storedKey = keyspaceKey(this.#keyspace, touch.key);
-      if (this.#cursor === undefined || compareBytes(storedKey, this.#cursor) < 0) {
-        if (bytes >= bytesMax) {
-          this.#countCatchUp();
-          return { changes: bodies, areAll: false };
+    for (const { group, keyspace, touched } of this.#source.shards) {
+      if (touched.isOverflown)
+        throw new ExportBehindError('too many keys changed between two pieces');
+      const position = readApplied(view, group);
+      for (const touch of touched.all()) {
+        if (this.#cursor === undefined || compareBytes(touch.key, this.#cursor) < 0) {
+          if (bytes >= bytesMax) {
+            this.#countCatchUp();
+            return { changes: bodies, areAll: false };
+          }
+          const storedKey = keyspaceKey(keyspace, touch.key);
+          bytes += addTo(bodies, touch.key, this.#valueOf(view, storedKey));
         }
-        bytes += addTo(bodies, touch.key, this.#valueOf(view, storedKey));
+        // A change that this view does not show yet is looked at again.
+        if (touch.index <= position) touched.forget(touch);
       }
-      // A change that this view does not show yet is looked at again.
-      if (touch.index <= position) touched.forget(touch);
     }
     return { changes: bodies, areAll: true };
   }
@@ -139,13 +157,13 @@ class ExportWalk {
   #rows(view: ReadTransaction): RowsBody {
     const body = new RowsBody(this.#cursor === undefined ? 0 : frameBodyBytes);
     if (this.#cursor === undefined) return body;
-    const { end } = storedRange(this.#keyspace, {}, 'ascending');
     let next: Uint8Array | undefined;
-    view.walk('data', { start: this.#cursor, end }, (storedKey, value) => {
+    walkMerged(view, this.#keyspaces, this.#cursor, (storedKey, value) => {
       verifyEnvelope(storedKey, value);
-      this.#sent.add(storedKey, value);
-      body.add(storedKey.subarray(4), value);
-      if (body.byteLength >= frameBodyBytes) next = successor(storedKey);
+      this.#sent.get(keyspaceOf(storedKey))?.row(storedKey, value, 1);
+      const key = storedKey.subarray(4);
+      body.add(key, value);
+      if (body.byteLength >= frameBodyBytes) next = successor(key);
       return next === undefined;
     });
     this.#cursor = next;
@@ -153,13 +171,10 @@ class ExportWalk {
   }
 
   /** A row that was sent twice was counted once, as it was: only a table at rest can be compared. */
-  #compare(counted: {
-    readonly count: number;
-    readonly bytes: number;
-    readonly hash: number;
-  }): void {
-    if (this.#hasChanges) return;
-    const { count, bytes, hash } = this.#sent.total;
+  #compare(keyspace: number, counted: KeyspaceStatistics): void {
+    const sent = this.#sent.get(keyspace);
+    if (this.#hasChanges || sent === undefined) return;
+    const { count, bytes, hash } = sent.total;
     if (count === counted.count && bytes === counted.bytes && hash === counted.hash) return;
     throw new ExportIncompleteError(
       this.#source.name,

@@ -1,12 +1,14 @@
 import { writeApplied } from '../apply/applier.ts';
+import type { MetadataLog } from '../apply/tables.ts';
 import { allEnded } from '../common/all-ended.ts';
 import { assert } from '../common/assert.ts';
 import { toHex } from '../common/bytes.ts';
 import type { DocumentCodec } from '../datum/document-codec.ts';
 import type { ApplyStore, WriteTransaction } from '../kv/store.ts';
-import type { MetadataCommand, Refused } from '../metadata/command.ts';
+import type { Refused } from '../metadata/command.ts';
 import { databaseByName, tableByName } from '../metadata/lookup.ts';
-import type { DatabaseRecord, MetadataState, TableRecord } from '../metadata/state.ts';
+import type { DatabaseRecord, MetadataState, ShardRecord, TableRecord } from '../metadata/state.ts';
+import { SlotMap } from '../partition/hash-slots.ts';
 import type { CompileIndex } from '../table/apply.ts';
 import { decodeDocument, keyspaceKey, moveEnvelope } from '../table/envelope.ts';
 import { StatisticsChange } from '../table/statistics.ts';
@@ -22,8 +24,8 @@ import { ImportRefusedError } from './errors.ts';
  */
 export interface ImportHome {
   readonly store: ApplyStore;
-  state(): MetadataState;
-  change(command: MetadataCommand): Promise<MetadataState | Refused>;
+  readonly tables: { readonly state: MetadataState };
+  readonly metadata: MetadataLog;
   /** Makes the rows of an import garbage; whatever goes wrong, somebody sees to it. */
   abandon(keyspace: number): Promise<void>;
   readonly compileIndex: CompileIndex;
@@ -63,7 +65,8 @@ class TableImport {
   readonly #home: ImportHome;
   #header: TransferHeader | undefined;
   /** While the rows belong to no table. */
-  #keyspace: number | undefined;
+  #shards: readonly ShardRecord[] = [];
+  #map: SlotMap | undefined;
   /** What the rows are where they come from: the sum that the trailer has, too. */
   #total = new StatisticsChange(0);
   #isFinished = false;
@@ -83,15 +86,16 @@ class TableImport {
   }
 
   table(): TableRecord {
-    const table = this.#home.state().tables[this.#request.id];
+    const table = this.#home.tables.state.tables[this.#request.id];
     if (table === undefined) throw new ImportRefusedError('The table was dropped meanwhile.');
     return table;
   }
 
   /** The rows that are there go as those of a dropped table do. */
   async abandon(): Promise<void> {
-    if (this.#keyspace === undefined || this.#isFinished) return;
-    await this.#home.abandon(this.#keyspace);
+    const [first] = this.#shards;
+    if (first === undefined || this.#isFinished) return;
+    await this.#home.abandon(first.keyspace);
   }
 
   async #begin(header: TransferHeader): Promise<void> {
@@ -101,15 +105,20 @@ class TableImport {
     for (const { definition, multi, geo } of header.indexes) {
       this.#home.compileIndex(definition, multi, geo);
     }
-    const state = accepted(await this.#home.change({ type: 'beginImport' }));
-    this.#keyspace = state.imports?.at(-1);
+    const shards = header.table.placement?.shards.length ?? 1;
+    const state = accepted(await this.#home.metadata.change({ type: 'beginImport', shards }));
+    this.#shards = state.importing?.at(-1)?.shards ?? [];
+    this.#map = new SlotMap(
+      0,
+      this.#shards.map(({ slots }) => slots),
+    );
     this.#total = new StatisticsChange(header.keyspace);
   }
 
   /** Where the table goes. */
   #database(): DatabaseRecord {
     const { database: name, table } = this.#names();
-    const state = this.#home.state();
+    const state = this.#home.tables.state;
     const database = databaseByName(state, name);
     if (database === undefined) {
       throw new ImportRefusedError(`Database \`${name}\` does not exist: create it first.`);
@@ -151,9 +160,13 @@ class TableImport {
   }
 
   #put(transaction: WriteTransaction, rows: readonly CheckedRow[], areNew: boolean): void {
-    const keyspace = this.#keyspace ?? 0;
-    const statistics = new StatisticsChange(keyspace);
+    const sums = new Map(
+      this.#shards.map(({ keyspace }) => [keyspace, new StatisticsChange(keyspace)]),
+    );
     for (const { key, value, sourceKey } of rows) {
+      const keyspace = this.#shards[this.#map?.shardOf(key) ?? 0]?.keyspace ?? 0;
+      const statistics = sums.get(keyspace);
+      assert(statistics !== undefined, 'rows come when the shards are there');
       const targetKey = keyspaceKey(keyspace, key);
       const before = areNew ? undefined : transaction.get('data', targetKey);
       if (before !== undefined) {
@@ -169,23 +182,28 @@ class TableImport {
       statistics.add(targetKey, moved);
       this.#total.add(sourceKey, value);
     }
-    statistics.write(transaction);
+    for (const statistics of sums.values()) statistics.write(transaction);
   }
 
   async #finish(end: Extract<TransferPart, { readonly type: 'end' }>): Promise<void> {
     compareTotals(this.#total.total, end);
     const { store } = this.#home;
     const { id } = this.#request;
-    const keyspace = this.#keyspace ?? 0;
     const { position } = end.trailer;
     // Versions go on above those that came in.
-    await store.write((transaction) => writeApplied(transaction, keyspace, position));
+    await store.write((transaction) => {
+      for (const { group } of this.#shards) writeApplied(transaction, group, position);
+    });
     // After a power cut the log would know of a table whose rows are not on the medium.
     await store.flushed();
     assert(this.#header !== undefined, 'the header comes first');
-    const { table, indexes } = this.#header;
+    const { placement: _placement, ...table } = this.#header.table;
+    const { indexes } = this.#header;
+    const keyspace = this.#shards[0]?.keyspace ?? 0;
     const record = { ...table, id, databaseId: this.#database().id, name: this.#names().table };
-    accepted(await this.#home.change({ type: 'finishImport', keyspace, table: record, indexes }));
+    accepted(
+      await this.#home.metadata.change({ type: 'finishImport', keyspace, table: record, indexes }),
+    );
     this.#isFinished = true;
   }
 }

@@ -10,6 +10,8 @@ import type { Datum } from '../datum/datum.ts';
 import { documentProblem, validDocument } from '../datum/document.ts';
 import { encodeKey } from '../datum/key.ts';
 import { parseText } from '../datum/text.ts';
+import { importsOf } from '../metadata/shards.ts';
+import { machineClock } from '../node/clock.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
 import { keyspaceKey } from '../table/envelope.ts';
 import { readStatistics } from '../table/statistics.ts';
@@ -31,7 +33,6 @@ import {
   textsOf,
 } from './testing/home.ts';
 import type { Home } from './testing/home.ts';
-import { machineClock } from '../node/clock.ts';
 
 const exported = (database: Database): Promise<Uint8Array> =>
   collected(database.transfers.export(tableOf(database), signal));
@@ -342,7 +343,7 @@ describe('an import that cannot be finished', () => {
     expect((await failureOf(imported(target, broken()))).message).to.equal('EIO');
     await cleared(target);
     expect(target.state.tables).to.deep.equal({});
-    expect(target.state.imports).to.deep.equal([]);
+    expect(importsOf(target.state)).to.deep.equal([]);
   });
 
   it('is given up by the next start when the node ended in the middle', async () => {
@@ -355,13 +356,13 @@ describe('an import that cannot be finished', () => {
       yield await never.promise;
     };
     const importing = failureOf(imported(target, half()));
-    while ((target.state.imports ?? []).length === 0) await nextTurn();
+    while (importsOf(target.state).length === 0) await nextTurn();
     await target.stop();
     expect(await importing).to.include({ code: 'replication.stopped' });
     const again = await openHome(home);
     await cleared(again);
     expect(again.state.tables).to.deep.equal({});
-    expect(again.state.imports).to.deep.equal([]);
+    expect(importsOf(again.state)).to.deep.equal([]);
     expect(storedKeys(home)).to.equal(0);
   });
 });

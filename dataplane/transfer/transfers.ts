@@ -1,7 +1,9 @@
 import type { Applier } from '../apply/applier.ts';
 import { TouchedKeys } from '../apply/touched-keys.ts';
+import type { Clock } from '../common/clock.ts';
+import { importsOf, shardsOf } from '../metadata/shards.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
-import type { ShardReplica } from '../shard/shard-replica.ts';
+import type { ShardedTable } from '../shard/sharded-table.ts';
 import type { TransferHeader } from './content.ts';
 import { ExportRefusedError } from './errors.ts';
 import { salvageTable } from './salvage.ts';
@@ -9,16 +11,13 @@ import type { Salvaged } from './salvage.ts';
 import { exportTable } from './table-export.ts';
 import { importTable } from './table-import.ts';
 import type { ImportHome, ImportRequest } from './table-import.ts';
-import type { Clock } from '../common/clock.ts';
 
 /** Tables that leave a node and come into it as streams. */
 export interface TransfersOptions extends ImportHome {
   readonly clock: Pick<Clock, 'yield'>;
   readonly applier: Applier;
   /** Undefined when it was dropped. */
-  group(tableId: string): ShardReplica | undefined;
-  /** Resolves when the store has what was committed before the call. */
-  settled(): Promise<void>;
+  table(id: string): ShardedTable | undefined;
 }
 
 /** Keys that may change while the reader of an export takes one piece. */
@@ -40,29 +39,30 @@ export class Transfers {
   async *export(table: TableRecord, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const { applier, store, clock } = this.#options;
     const header = this.#headerOf(table);
-    const { keyspace } = table;
     const name = `${header.database}.${table.name}`;
-    const group = (): ShardReplica => {
-      const found = this.#options.group(table.id);
+    const served = (): ShardedTable => {
+      const found = this.#options.table(table.id);
       if (found === undefined) throw new ExportRefusedError(`Table \`${name}\` was dropped.`);
       return found;
     };
-    await group().readable();
-    const touched = new TouchedKeys(touchedKeysMax);
-    const unwatch = applier.watch(keyspace, touched);
+    await served().readable();
+    const shards = shardsOf(table).map((shard) => {
+      return { ...shard, touched: new TouchedKeys(touchedKeysMax) };
+    });
+    const unwatch = shards.map(({ group, touched }) => applier.watch(group, touched));
     try {
-      await this.#options.settled();
+      await this.#options.metadata.settled();
       yield* exportTable({
         store,
         clock,
         name,
         header,
-        touched,
-        check: () => group().requireIntact(),
+        shards,
+        check: () => served().requireIntact(),
         signal: AbortSignal.any([signal, this.#options.signal]),
       });
     } finally {
-      unwatch();
+      for (const each of unwatch) each();
     }
   }
 
@@ -75,18 +75,21 @@ export class Transfers {
     salvaged: Salvaged,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    await this.#options.settled();
+    await this.#options.metadata.settled();
     const header = this.#headerOf(table);
     const { store, clock, codec } = this.#options;
-    yield* salvageTable({ store, clock, codec, header, signal }, salvaged);
+    yield* salvageTable({ store, clock, codec, shards: shardsOf(table), header, signal }, salvaged);
   }
 
   #headerOf(table: TableRecord): Omit<TransferHeader, 'position'> {
-    const { id: _id, databaseId, keyspace, indexes, ...rest } = table;
+    const { id: _id, databaseId, keyspace, indexes, placement, ...rest } = table;
+    const isPlaced = placement !== undefined && placement.shards.length > 1;
     return {
-      database: this.#options.state().databases[databaseId]?.name ?? '',
-      table: rest,
-      indexes: indexes.map(({ keyspace: _keyspace, ready: _ready, ...index }) => index),
+      database: this.#options.tables.state.databases[databaseId]?.name ?? '',
+      table: { ...rest, ...(isPlaced ? { placement } : {}) },
+      indexes: indexes.map(
+        ({ keyspace: _keyspace, ready: _ready, parts: _parts, ...index }) => index,
+      ),
       keyspace,
     };
   }
@@ -108,7 +111,11 @@ export class Transfers {
 
   /** Nobody goes on with what a process before this one began. */
   async abandonOld(state: MetadataState): Promise<void> {
-    for (const keyspace of state.imports ?? []) await this.#options.abandon(keyspace);
+    for (const {
+      shards: [first],
+    } of importsOf(state)) {
+      if (first !== undefined) await this.#options.abandon(first.keyspace);
+    }
   }
 
   /** Resolves when no import writes any more; the signal must have been aborted. */

@@ -46,6 +46,9 @@ export interface Abortable {
   readonly signal: AbortSignal;
 }
 
+/** Of a table. */
+export const shardsMax = 64;
+
 export interface TableAccess {
   /** Rejects with a `damagedDocument` failure for a document that cannot be read; so do scans. */
   get(key: Uint8Array, query: Abortable): Row | undefined | Promise<Row | undefined>;

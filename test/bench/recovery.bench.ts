@@ -146,7 +146,7 @@ async function readMicros(
 
 function groupOf(database: Database): ShardReplica {
   const table = Object.values(database.state.tables).find(({ name }) => name === tableName);
-  const group = table === undefined ? undefined : database.group(table.id);
+  const group = table === undefined ? undefined : database.table(table.id)?.shards[0];
   if (group === undefined) throw new Error('the table is gone');
   return group;
 }

@@ -72,7 +72,7 @@ async function makeTable(database: Database): Promise<ShardReplica> {
   await database.change({ type: 'createTable', table: newTable('t') });
   const index = { name: 'parity', multi: false, geo: false, definition: '' };
   await database.change({ type: 'createIndex', tableId: 't', index });
-  const group = database.group('t');
+  const group = database.table('t')?.shards[0];
   if (group === undefined) throw new Error('the table is gone');
   return group;
 }

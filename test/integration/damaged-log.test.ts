@@ -45,7 +45,7 @@ function withoutRelease(log: GroupLog): GroupLog {
 
 async function insertInto(database: Database, name: string, first: number): Promise<void> {
   const table = Object.values(database.state.tables).find((each) => each.name === name);
-  const group = table === undefined ? undefined : database.group(table.id);
+  const group = table === undefined ? undefined : database.table(table.id)?.shards[0];
   if (group === undefined) throw new Error(`no table ${name}`);
   for (let count = first; count < first + documentsPerTurn; count += 1) {
     const id = String(count);

@@ -6,7 +6,8 @@ import type { Mutant, MutantSuite } from './mutants.ts';
  */
 const acknowledgement = 'dataplane/shard/acknowledgement.ts';
 const applier = 'dataplane/apply/applier.ts';
-const background = 'dataplane/maintenance/background.ts';
+const backgroundWork = 'dataplane/maintenance/background-work.ts';
+const collector = 'dataplane/maintenance/garbage-collector.ts';
 const database = 'dataplane/database/database.ts';
 const proposal = 'dataplane/shard/proposal.ts';
 const replay = 'dataplane/apply/replay.ts';
@@ -128,8 +129,8 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'an index is built before the store knows of it',
-    file: background,
-    from: '        await this.#options.settled();\n',
+    file: backgroundWork,
+    from: '        await this.#options.metadata.settled();\n',
     to: '',
   },
   {
@@ -141,10 +142,10 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'what was dropped is called removed before it is on the medium',
-    file: background,
+    file: collector,
     from: `      await store.flushed();
-      await this.#change({ type: 'cleared'`,
-    to: `      await this.#change({ type: 'cleared'`,
+      await work.change({ type: 'cleared'`,
+    to: `      await work.change({ type: 'cleared'`,
   },
   {
     bug: 'a hard write is acknowledged like a soft one',
@@ -251,6 +252,7 @@ export const storageSuite: MutantSuite = {
     'disk',
     'kv',
     'metadata',
+    'partition',
     'replication',
     'integrity',
     'apply',
@@ -261,6 +263,7 @@ export const storageSuite: MutantSuite = {
     'storage',
     'table',
     'wal',
+    'wire',
     'node/clock.ts',
   ],
   testFiles: [

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { decodeUtf8, encodeUtf8, toHex } from '../../common/bytes.ts';
 import type { ApplyStore, Entry, ReadTransaction } from '../../kv/store.ts';
+import { keyspacesOf, shardsOf } from '../../metadata/shards.ts';
 import type { TableRecord } from '../../metadata/state.ts';
-import { TableScan } from '../../shard/scan.ts';
 import { decodeDocument, envelopeHash } from '../../table/envelope.ts';
 import { indexEntryKey } from '../../table/index-entry.ts';
 import { storedRange } from '../../table/key-range.ts';
-import { readStatistics } from '../../table/statistics.ts';
 import type { KeyspaceStatistics } from '../../table/row-sum.ts';
+import { readStatistics } from '../../table/statistics.ts';
 import type { Database } from '../database.ts';
 import type { Rows, SchemaModel } from './model.ts';
 import { quiet } from './workload.ts';
@@ -39,16 +39,16 @@ export async function checkDatabase(
 }
 
 async function rowsOf(database: Database, id: string): Promise<Rows> {
-  const group = database.group(id);
-  if (group === undefined) throw new Error(`no group of ${id}`);
-  const scan = new TableScan(group, {}, 'ascending');
+  const table = database.table(id);
+  if (table === undefined) throw new Error(`no shards of ${id}`);
+  const scan = table.scan({}, 'ascending');
   const rows: Rows = new Map();
   for (;;) {
     const batch = await scan.next(limit, signal);
     if (batch === undefined) break;
     for (const { key, text } of batch) rows.set(decodeUtf8(key), text);
   }
-  expect(group.count, id).to.equal(rows.size);
+  expect(table.count, id).to.equal(rows.size);
   return rows;
 }
 
@@ -56,7 +56,15 @@ async function rowsOf(database: Database, id: string): Promise<Rows> {
 function checkStore(view: ReadTransaction, tables: readonly TableRecord[], about: string): void {
   const rows = new Set<string>();
   const entries = new Set<string>();
-  for (const { keyspace, id, indexes } of tables) {
+  const shards = tables.flatMap((table) =>
+    shardsOf(table).map(({ keyspace }, at) => {
+      const indexes = table.indexes.map((index) => {
+        return { name: index.name, keyspace: keyspacesOf(index)[at] ?? 0 };
+      });
+      return { id: table.id, keyspace, indexes };
+    }),
+  );
+  for (const { keyspace, id, indexes } of shards) {
     const data = [...view.entries('data', storedRange(keyspace, {}, 'ascending'))];
     for (const { key, value } of data) {
       const { v } = JSON.parse(decodeDocument(key, value).text) as Document;

@@ -3,15 +3,15 @@ import { encodeUtf8 } from '../../common/bytes.ts';
 import { InTurn } from '../../common/in-turn.ts';
 import type { Prng } from '../../common/prng.ts';
 import type { Datum } from '../../datum/datum.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 import { isRefusal } from '../../replication/errors.ts';
-import type { ShardReplica } from '../../shard/shard-replica.ts';
+import type { ShardedTable } from '../../shard/sharded-table.ts';
 import type { Database } from '../database.ts';
 import { SchemaModel } from './model.ts';
 import type { Schema } from './model.ts';
 import { RefusableTable } from './refusable-table.ts';
 import type { SentWrite } from './refusable-table.ts';
 import type { Document, Life } from './workload.ts';
-import { newTable } from '../../metadata/testing/new-table.ts';
 
 /**
  * Large edits of many documents, side by side, over a log and a memtable that are full most of the time, and a
@@ -87,7 +87,8 @@ export class CrowdedWorkload {
     this.tables.set(id, new RefusableTable());
     await this.#change(database, isOver, new Map([...this.schema.newest, [id, []]]), {
       type: 'createTable',
-      table: newTable(id),
+      format: 2,
+      table: newTable(id, { shards: this.#prng.pick([1, 4]) }),
     });
     if (isOver()) return;
     const index = { name: 'v', multi: false, geo: false, definition: 'v' };
@@ -111,9 +112,9 @@ export class CrowdedWorkload {
   }
 
   async #edit({ database, isOver }: Life, id: string, durability: 'hard' | 'soft'): Promise<void> {
-    const group = database.group(id);
+    const served = database.table(id);
     const table = this.tables.get(id);
-    if (group === undefined || table === undefined) return;
+    if (served === undefined || table === undefined) return;
     const writes: (SentWrite | undefined)[] = [];
     const edits = this.#keys().map((key, at) => ({
       key: encodeUtf8(key),
@@ -126,7 +127,7 @@ export class CrowdedWorkload {
         return text === undefined ? null : (JSON.parse(text) as Datum);
       },
     }));
-    const errors = await errorsOf(group, edits, durability);
+    const errors = await errorsOf(served, edits, durability);
     if (isOver()) return;
     const written = { table, writes: edits.map((_, at) => writes[at]) };
     this.#judge(written, errors, { id, durability });
@@ -150,11 +151,11 @@ export class CrowdedWorkload {
 
   /** What was acknowledged softly is durable now, or the sync says that something is not. */
   async #sync({ database, isOver }: Life, id: string): Promise<void> {
-    const group = database.group(id);
+    const served = database.table(id);
     const table = this.tables.get(id);
     const writes = this.#soft.get(id) ?? [];
-    if (group === undefined || table === undefined) return;
-    const [synced] = await Promise.allSettled([group.sync()]);
+    if (served === undefined || table === undefined) return;
+    const [synced] = await Promise.allSettled([served.sync()]);
     if (isOver()) return;
     if (synced.status === 'fulfilled') {
       for (const write of writes) table.durable(write);
@@ -184,12 +185,12 @@ export class CrowdedWorkload {
 
 /** For each edit why it was refused; undefined for one that was acknowledged. */
 async function errorsOf(
-  group: ShardReplica,
-  edits: Parameters<ShardReplica['edit']>[0],
+  served: ShardedTable,
+  edits: Parameters<ShardedTable['edit']>[0],
   durability: 'hard' | 'soft',
 ): Promise<(Error | undefined)[]> {
   try {
-    return (await group.edit(edits, durability, signal)).map(({ error }) => error);
+    return (await served.edit(edits, durability, signal)).map(({ error }) => error);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     return edits.map(() => error);

@@ -10,8 +10,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ApplyStore, ReadTransaction, WriteTransaction } from '../../kv/store.ts';
-import { LmdbStore } from '../../storage/lmdb-store.ts';
 import { machineClock } from '../../node/clock.ts';
+import { LmdbStore } from '../../storage/lmdb-store.ts';
 
 const mapBytes = 64 * 1_048_576;
 const chunkBytes = 1_048_576;

@@ -3,6 +3,8 @@ import type { Prng } from '../../common/prng.ts';
 import type { MemoryDisk } from '../../disk/memory-disk.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { MetadataCommand } from '../../metadata/command.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
+import { machineClock } from '../../node/clock.ts';
 import type { GroupLog } from '../../replication/log.ts';
 import { TableScan } from '../../shard/scan.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
@@ -10,8 +12,6 @@ import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { Database } from '../database.ts';
 import { plainCodec } from './plain-codec.ts';
-import { machineClock } from '../../node/clock.ts';
-import { newTable } from '../../metadata/testing/new-table.ts';
 
 export const signal = new AbortController().signal;
 
@@ -80,7 +80,7 @@ export async function createTable(database: Database, id: string): Promise<Shard
 }
 
 export function groupOf(database: Database, id: string): ShardReplica {
-  const group = database.group(id);
+  const group = database.table(id)?.shards[0];
   if (group === undefined) throw new Error(`no table ${id}`);
   return group;
 }

@@ -2,6 +2,7 @@ import { encodeUtf8 } from '../../common/bytes.ts';
 import { Prng } from '../../common/prng.ts';
 import { spawn } from '../../common/spawn.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
+import { machineClock } from '../../node/clock.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { Database } from '../database.ts';
@@ -12,7 +13,6 @@ import type { StoreImage } from './imaged-store.ts';
 import { surprising } from './over-log.ts';
 import { plainCodec } from './plain-codec.ts';
 import { Workload } from './workload.ts';
-import { machineClock } from '../../node/clock.ts';
 
 /** Small enough for a workload to go through several. */
 const segmentBytes = 8_192;

@@ -3,11 +3,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import type { Prng } from '../../common/prng.ts';
 import type { MetadataCommand } from '../../metadata/command.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
 import type { ManualClock } from '../../wal/testing/manual-clock.ts';
 import type { Database } from '../database.ts';
-import { SchemaModel, TableModel } from './model.ts';
-import type { Change, Schema } from './model.ts';
-import { newTable } from '../../metadata/testing/new-table.ts';
+import { SchemaModel } from './model.ts';
+import type { Schema } from './model.ts';
+import { ShardedChange, ShardedModel } from './sharded-model.ts';
 
 /** What a step works on: a database that runs until its power goes. */
 export interface Life {
@@ -45,7 +46,7 @@ export async function quiet(database: Database): Promise<void> {
 /** Steps of a random workload over all that a database does, and a model of what it may have. */
 export class Workload {
   readonly schema = new SchemaModel();
-  readonly tables = new Map<string, TableModel>();
+  readonly tables = new Map<string, ShardedModel>();
   readonly #prng: Prng;
   #number = 0;
   #changing: Promise<unknown> = Promise.resolve();
@@ -112,10 +113,10 @@ export class Workload {
     { count, durability }: { readonly count: number; readonly durability: 'hard' | 'soft' },
   ): Promise<void> {
     const id = this.#one([...this.schema.newest.keys()]);
-    const group = id === undefined ? undefined : database.group(id);
+    const table = id === undefined ? undefined : database.table(id);
     const model = id === undefined ? undefined : this.tables.get(id);
-    if (group === undefined || model?.isKnown !== true) return;
-    let change: Change | undefined;
+    if (table === undefined || model?.isKnown !== true) return;
+    const change = new ShardedChange();
     const edits = this.#keys(count).map((key) => {
       const text = this.#prng.next() < 0.25 ? undefined : this.#document(key);
       const evaluate = (old: unknown): never => {
@@ -125,16 +126,15 @@ export class Workload {
         }
         // What changes nothing is no entry of the log.
         if (text === undefined && old === null) return old as never;
-        change ??= model.begin();
         model.set(change, key, text);
         return (text === undefined ? null : JSON.parse(text)) as never;
       };
       return { key: encodeUtf8(key), evaluate };
     });
-    for (const { error } of await group.edit(edits, durability, signal)) {
+    for (const { error } of await table.edit(edits, durability, signal)) {
       if (error !== undefined) throw error;
     }
-    if (durability === 'hard' && change !== undefined && !isOver()) model.acknowledged(change);
+    if (durability === 'hard' && !isOver()) model.acknowledged(change);
   }
 
   /** One change of tables and indexes after the other: each builds on the one before. */
@@ -184,8 +184,12 @@ export class Workload {
   #createTable(schema: Schema): readonly [MetadataCommand, Schema] | undefined {
     if (schema.size >= tablesMax) return undefined;
     const id = `t${(this.#number += 1)}`;
-    this.tables.set(id, new TableModel());
-    return [{ type: 'createTable', table: newTable(id) }, new Map([...schema, [id, []]])];
+    const shards = this.#prng.pick([1, 1, 2, 4]);
+    this.tables.set(id, new ShardedModel(shards));
+    return [
+      { type: 'createTable', format: 2, table: newTable(id, { shards }) },
+      new Map([...schema, [id, []]]),
+    ];
   }
 
   #dropTable(schema: Schema): readonly [MetadataCommand, Schema] | undefined {

@@ -1,9 +1,12 @@
 import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
+import type { Clock } from '../../common/clock.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { isUncheckedMark } from '../../integrity/unchecked.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { ApplyStore } from '../../kv/store.ts';
 import type { IndexRecord, MetadataState } from '../../metadata/state.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
+import { machineClock } from '../../node/clock.ts';
 import type { GroupLog, LogEntry } from '../../replication/log.ts';
 import { IndexScan } from '../../shard/index-scan.ts';
 import { TableScan } from '../../shard/scan.ts';
@@ -11,9 +14,6 @@ import type { ShardReplica } from '../../shard/shard-replica.ts';
 import type { CompileIndex } from '../../table/apply.ts';
 import { Database } from '../database.ts';
 import { plainCodec } from './plain-codec.ts';
-import { machineClock } from '../../node/clock.ts';
-import type { Clock } from '../../common/clock.ts';
-import { newTable } from '../../metadata/testing/new-table.ts';
 
 /** A database with one table over a store and a log in memory, which outlive it. */
 export const { signal } = new AbortController();
@@ -165,7 +165,7 @@ export async function withTable(database: Database, expireAt?: string): Promise<
 }
 
 export function groupOf(database: Database): ShardReplica {
-  const group = database.group('t');
+  const group = database.table('t')?.shards[0];
   if (group === undefined) throw new Error('the table is gone');
   return group;
 }

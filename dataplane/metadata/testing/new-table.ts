@@ -1,7 +1,7 @@
 import type { TableRecord } from '../state.ts';
 
 /** What `createTable` needs of a table in the database `d`, with the settings that a table has by default. */
-type NewTable = Omit<TableRecord, 'keyspace' | 'indexes'>;
+type NewTable = Omit<TableRecord, 'keyspace' | 'indexes' | 'placement'>;
 
 export const newTable = (id: string, settings: Partial<NewTable> = {}): NewTable => ({
   id,

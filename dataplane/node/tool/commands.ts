@@ -36,8 +36,8 @@ export interface Command {
 class DamageFoundError extends Error {}
 
 async function indexesBuilt(database: Database, signal: AbortSignal): Promise<void> {
-  const isBuilding = ({ keyspace, indexes }: TableRecord): boolean =>
-    database.corruption.groups.of(keyspace) === undefined && indexes.some(({ ready }) => !ready);
+  const isBuilding = (table: TableRecord): boolean =>
+    database.corruption.damagesOf(table).length === 0 && table.indexes.some(({ ready }) => !ready);
   while (Object.values(database.state.tables).some(isBuilding)) await database.changed(signal);
 }
 
@@ -48,7 +48,7 @@ const exportTable: Command = {
     return withDatabase(directory, signal, async (database) => {
       const table = tableNamed(database, tableName(name));
       await writeStream(file, database.transfers.export(table, signal), signal);
-      return `${name}: ${database.group(table.id)?.count ?? 0} documents were exported`;
+      return `${name}: ${database.table(table.id)?.count ?? 0} documents were exported`;
     });
   },
 };
@@ -92,7 +92,7 @@ const importTable: Command = {
       const table = await database.transfers.import(readStream(file), request, signal);
       await indexesBuilt(database, signal);
       const into = database.state.databases[table.databaseId]?.name;
-      return `${into}.${table.name}: ${database.group(table.id)?.count ?? 0} documents were imported`;
+      return `${into}.${table.name}: ${database.table(table.id)?.count ?? 0} documents were imported`;
     });
   },
 };

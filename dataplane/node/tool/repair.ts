@@ -1,5 +1,6 @@
 import type { TableRecord } from '../../metadata/state.ts';
 import { qualifiedName } from '../../metadata/state.ts';
+import { shardOfGroup } from '../../metadata/lookup.ts';
 import type { Database } from '../../database/database.ts';
 import { withMetadata } from './offline.ts';
 import { tableName, tableNamed, UsageError } from './names.ts';
@@ -49,7 +50,7 @@ const release: Repair = {
   does: 'brings a table back into service; --discard: without the entries of its log that cannot be applied',
   async run(database, [name = ''], { discard }) {
     const table = tableNamed(database, tableName(name));
-    if (database.corruption.groups.of(table.keyspace) === undefined)
+    if (database.corruption.damagesOf(table).length === 0)
       return `Table \`${name}\` is not in quarantine; nothing was changed.`;
     const discarded = await database.release(table.id, { discardEntries: discard });
     const without = discarded === 0 ? '' : ` without ${discarded} entries of its log`;
@@ -75,7 +76,7 @@ function listed(database: Database): string {
       return `index ${index} of table ${table}: ${message}`;
     }),
     ...database.notApplicable.map(({ group, message }) => {
-      const table = tables.find(({ keyspace }) => keyspace === group);
+      const table = shardOfGroup(state, group)?.table;
       return `log of ${table === undefined ? `group ${group}` : `table ${nameOf(table)}`}: ${message}`;
     }),
   ];

@@ -1,6 +1,7 @@
-import type { Datum } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
+import type { Datum } from '../../datum/datum.ts';
 import { prettyText } from '../../datum/text.ts';
+import { shardsMax } from '../../wire/table-access.ts';
 import type { DatabaseInfo, TableInfo, TableSettings } from '../environment.ts';
 import { opFailed } from '../failure.ts';
 import { tableConfig, tableStatus, writeHookDatum } from '../terms/table-report.ts';
@@ -15,7 +16,6 @@ import type { SystemChange, SystemEntry, SystemTable, SystemView } from './syste
  */
 const wrongFormat =
   "The change you're trying to make to `rethinkdb.table_config` has the wrong format. ";
-export const shardsMax = 64;
 
 const userTables = ({ environment: { catalog } }: SystemView): readonly TableInfo[] =>
   catalog.databases().flatMap(({ id }) => catalog.tables(id));

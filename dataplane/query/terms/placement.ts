@@ -1,11 +1,11 @@
-import { isObject } from '../../datum/object.ts';
-import { typeName } from '../../datum/type-name.ts';
-import { prettyText } from '../../datum/text.ts';
 import type { Datum } from '../../datum/datum.ts';
+import { isObject } from '../../datum/object.ts';
+import { prettyText } from '../../datum/text.ts';
+import { typeName } from '../../datum/type-name.ts';
+import { shardsMax } from '../../wire/table-access.ts';
 import { about, logic, opFailed } from '../failure.ts';
 import { atLeast, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
-import { shardsMax } from '../system/table-config.ts';
 import { arrayOf, datumOf, integerOf, textOf } from '../value.ts';
 import type { Value } from '../value.ts';
 

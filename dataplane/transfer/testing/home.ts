@@ -1,19 +1,19 @@
 import { encodeUtf8 } from '../../common/bytes.ts';
-import type { DocumentCodec } from '../../datum/document-codec.ts';
+import { Database } from '../../database/database.ts';
+import { plainCodec } from '../../database/testing/plain-codec.ts';
 import type { Datum } from '../../datum/datum.ts';
+import type { DocumentCodec } from '../../datum/document-codec.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
+import type { ApplyStore } from '../../kv/store.ts';
 import type { MetadataCommand } from '../../metadata/command.ts';
 import type { TableRecord } from '../../metadata/state.ts';
-import { openWal } from '../../wal/open-wal.ts';
-import { ManualClock } from '../../wal/testing/manual-clock.ts';
-import type { ApplyStore } from '../../kv/store.ts';
-import { Database } from '../../database/database.ts';
+import { newTable } from '../../metadata/testing/new-table.ts';
+import { machineClock } from '../../node/clock.ts';
 import { TableScan } from '../../shard/scan.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
-import { plainCodec } from '../../database/testing/plain-codec.ts';
-import { machineClock } from '../../node/clock.ts';
-import { newTable } from '../../metadata/testing/new-table.ts';
+import { openWal } from '../../wal/open-wal.ts';
+import { ManualClock } from '../../wal/testing/manual-clock.ts';
 
 /** Databases in memory, over the real log, that tables are moved between. */
 export const { signal } = new AbortController();
@@ -79,7 +79,7 @@ export function tableOf(database: Database, id = 't'): TableRecord {
 }
 
 export function groupOf(database: Database, id = 't'): ShardReplica {
-  const group = database.group(id);
+  const group = database.table(id)?.shards[0];
   if (group === undefined) throw new Error(`no table ${id}`);
   return group;
 }

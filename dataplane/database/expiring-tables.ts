@@ -1,0 +1,21 @@
+import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
+import type { ExpiringTable } from '../maintenance/expiry.ts';
+import { keyspacesOf } from '../metadata/shards.ts';
+import type { LiveTables } from './live-tables.ts';
+
+/** Shards of tables with a document TTL that are served, with their part of the index over it. */
+export function expiringTables(
+  tables: LiveTables,
+  { groups }: Pick<CorruptionRegistry, 'groups'>,
+): ExpiringTable[] {
+  return Object.values(tables.state.tables).flatMap(({ id, expireAt: field, indexes }) => {
+    const record = indexes.find(({ system }) => system === 'expiry');
+    if (field === undefined || record === undefined) return [];
+    const parts = keyspacesOf(record);
+    return (tables.table(id)?.shards ?? []).flatMap((group, at) => {
+      const index = parts[at];
+      if (index === undefined || tables.index(index) === undefined) return [];
+      return groups.of(group.options.group) === undefined ? [{ group, field, index }] : [];
+    });
+  });
+}

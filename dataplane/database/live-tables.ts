@@ -1,0 +1,163 @@
+import type { Applier } from '../apply/applier.ts';
+import type { Replay } from '../apply/replay.ts';
+import type { Tables } from '../apply/tables.ts';
+import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
+import { readUnchecked } from '../integrity/unchecked.ts';
+import type { UncheckedVersions } from '../integrity/unchecked.ts';
+import { tableChanges } from '../metadata/changes.ts';
+import type { TableChanges } from '../metadata/changes.ts';
+import { shardOfGroup, shardOfKeyspace } from '../metadata/lookup.ts';
+import { partsOf, placementOf, shardsOf } from '../metadata/shards.ts';
+import { emptyState, qualifiedName } from '../metadata/state.ts';
+import type { MetadataState, ShardRecord, TableRecord } from '../metadata/state.ts';
+import { SlotMap } from '../partition/hash-slots.ts';
+import type { GroupLog } from '../replication/log.ts';
+import type { DocumentCache } from '../shard/document-cache.ts';
+import type { MemtableBudget } from '../shard/memtable-budget.ts';
+import { ShardReplica } from '../shard/shard-replica.ts';
+import { ShardedTable } from '../shard/sharded-table.ts';
+import { commandBytesMaxDefault } from '../shard/write-path.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import type { DatabaseOptions } from './options.ts';
+import type { TableIndexes } from './table-indexes.ts';
+
+/** What the shards of a node share. */
+export interface SharedParts {
+  readonly options: DatabaseOptions;
+  readonly corruption: CorruptionRegistry;
+  readonly unchecked: UncheckedVersions;
+  readonly budget: MemtableBudget;
+  readonly cache: DocumentCache;
+  readonly applier: Applier;
+  readonly replay: Replay;
+}
+
+/** The tables of a node as the metadata has them, and their shards while they are served. */
+export class LiveTables implements Tables {
+  #state: MetadataState = emptyState;
+  /** Of which the tables have shards. */
+  #served: MetadataState = emptyState;
+  readonly #replicas = new Map<number, ShardReplica>();
+  /** By identifier. */
+  readonly #tables = new Map<string, ShardedTable>();
+  readonly #options: Pick<DatabaseOptions, 'codec'>;
+  #indexes: TableIndexes | undefined;
+
+  constructor(options: Pick<DatabaseOptions, 'codec'>) {
+    this.#options = options;
+  }
+
+  get state(): MetadataState {
+    return this.#state;
+  }
+
+  /** Served shards. */
+  get replicas(): Iterable<ShardReplica> {
+    return this.#replicas.values();
+  }
+
+  table(id: string): ShardedTable | undefined {
+    return this.#tables.get(id);
+  }
+
+  index(keyspace: number): AppliedIndex | undefined {
+    return this.#indexes?.of(keyspace);
+  }
+
+  indexesOf(group: number): readonly AppliedIndex[] | undefined {
+    const found = shardOfGroup(this.#state, group);
+    return found?.table.indexes.flatMap((index) => {
+      const part = partsOf(index)[found.at];
+      return (part === undefined ? undefined : this.index(part.keyspace)) ?? [];
+    });
+  }
+
+  problemOf(keyspace: number, text: string, key: Uint8Array): string | undefined {
+    const table = shardOfKeyspace(this.#state, keyspace)?.table;
+    if (table === undefined) return undefined;
+    return this.#options.codec.problemOf(text, { key, primaryKey: table.primaryKey });
+  }
+
+  /** Makes the compiled indexes those of the metadata. */
+  adopt(state: MetadataState, indexes: TableIndexes): void {
+    const before = this.#state;
+    this.#indexes = indexes;
+    this.#state = state;
+    indexes.adopt(tableChanges(before, state), before);
+  }
+
+  /** Makes the served shards those of the metadata; resolves to what has changed since the last call. */
+  serve(log: GroupLog, shared: SharedParts): TableChanges {
+    const before = this.#served;
+    const changes = tableChanges(before, this.#state);
+    this.#served = this.#state;
+    const kept = new Set(changes.put.flatMap((table) => shardsOf(table).map(({ group }) => group)));
+    const old = [...changes.removed, ...changes.put.flatMap(({ id }) => before.tables[id] ?? [])];
+    for (const shard of old.flatMap(shardsOf)) if (!kept.has(shard.group)) this.#end(shard, shared);
+    for (const { id } of changes.removed) this.#tables.delete(id);
+    for (const table of changes.put) this.#serve(table, log, shared);
+    return changes;
+  }
+
+  #end({ group, keyspace }: ShardRecord, { corruption, unchecked }: SharedParts): void {
+    this.#replicas.get(group)?.options.cache.forget();
+    this.#replicas.delete(group);
+    corruption.groups.clear(group);
+    corruption.documents.forget(keyspace);
+    unchecked.forget(keyspace);
+  }
+
+  #serve(table: TableRecord, log: GroupLog, shared: SharedParts): void {
+    const { epoch, shards } = placementOf(table);
+    if (this.#tables.get(table.id)?.map.epoch === epoch) return;
+    const [first, ...others] = shards.map((shard, at) =>
+      this.#replicaOf(table, { shard, place: { at, of: shards.length } }, { log, ...shared }),
+    );
+    if (first === undefined) return;
+    const map = new SlotMap(
+      epoch,
+      shards.map(({ slots }) => slots),
+    );
+    this.#tables.set(table.id, new ShardedTable(map, [first, ...others]));
+  }
+
+  #replicaOf(
+    table: TableRecord,
+    {
+      shard,
+      place,
+    }: { readonly shard: ShardRecord; readonly place: ShardReplica['options']['place'] },
+    shared: SharedParts & { readonly log: GroupLog },
+  ): ShardReplica {
+    const { group, keyspace } = shard;
+    const { options, corruption, unchecked, replay, cache, log, applier, budget } = shared;
+    const name = qualifiedName(this.#state, table);
+    unchecked.raise(
+      keyspace,
+      options.store.read((view) => readUnchecked(view, keyspace)),
+    );
+    const replica = new ShardReplica({
+      group,
+      keyspace,
+      place,
+      name,
+      primaryKey: table.primaryKey,
+      store: options.store,
+      codec: options.codec,
+      commandBytesMax: options.commandBytesMax ?? commandBytesMaxDefault,
+      log,
+      applier,
+      budget,
+      damagedGroups: corruption.groups,
+      unchecked: unchecked.of(keyspace),
+      problemOf: (text, key) => this.problemOf(keyspace, text, key),
+      cache: cache.group(),
+      indexes: () => this.indexesOf(group) ?? [],
+      replayed: replay.entries.of(group),
+      damaged: (error) => corruption.report(error),
+      softRefused: (refusal) => options.softRefused?.(name, refusal),
+    });
+    this.#replicas.set(group, replica);
+    return replica;
+  }
+}

@@ -1,0 +1,72 @@
+import type { MetadataLog } from '../apply/tables.ts';
+import type { Clock } from '../common/clock.ts';
+import type { MetadataCommand } from '../metadata/command.ts';
+import { isRefusal } from '../replication/errors.ts';
+
+export interface BackgroundWorkOptions {
+  readonly metadata: MetadataLog;
+  readonly clock: Pick<Clock, 'sleep'>;
+  failed(error: Error): void;
+  readonly signal: AbortSignal;
+}
+
+/** What the log refused is asked for again. */
+const againAfterMs = 1_000;
+
+/**
+ * Work that the metadata asks for beside the requests. Guarded invariant: one piece of work for each keyspace at a
+ * time. After a restart each goes on where the store stands.
+ */
+export class BackgroundWork {
+  readonly #options: BackgroundWorkOptions;
+  readonly #running = new Map<number, Promise<void>>();
+
+  constructor(options: BackgroundWorkOptions) {
+    this.#options = options;
+  }
+
+  get signal(): AbortSignal {
+    return this.#options.signal;
+  }
+
+  /** Resolves when all of it has ended. */
+  async stopped(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+
+  /** Nobody else would ask again: it waits for room in the log. */
+  async change(command: MetadataCommand): Promise<void> {
+    for (;;) {
+      try {
+        await this.#options.metadata.change(command);
+        return;
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+      await this.#options.clock.sleep(againAfterMs, this.signal);
+    }
+  }
+
+  /**
+   * It begins when the store has the change that asks for it, and what was written before: replay
+   * would apply that without knowing of an index, or for one that is gone, beside what the work has
+   * left in the store. Nothing begins while there is such work already.
+   */
+  begin(keyspace: number, work: () => Promise<void>, ended: () => void = () => undefined): void {
+    const { signal } = this;
+    if (signal.aborted || this.#running.has(keyspace)) return;
+    const run = async (): Promise<void> => {
+      try {
+        await this.#options.metadata.settled();
+        await work();
+      } catch (error) {
+        // Stopping is no failure.
+        if (!signal.aborted) this.#options.failed(error as Error);
+      } finally {
+        this.#running.delete(keyspace);
+      }
+      ended();
+    };
+    this.#running.set(keyspace, run());
+  }
+}

@@ -1,0 +1,62 @@
+import type { MetadataLog, Tables } from '../apply/tables.ts';
+import type { Clock } from '../common/clock.ts';
+import type { ApplyStore } from '../kv/store.ts';
+import type { Garbage } from '../metadata/state.ts';
+import { isRefusal } from '../replication/errors.ts';
+import type { BackgroundWork } from './background-work.ts';
+import { clearKeyspace } from './clear.ts';
+
+export interface GarbageCollectorOptions {
+  readonly store: ApplyStore;
+  readonly tables: Pick<Tables, 'state'>;
+  readonly metadata: MetadataLog;
+  readonly work: BackgroundWork;
+  readonly clock: Pick<Clock, 'now'>;
+  failed(error: Error): void;
+}
+
+/** Removes what was dropped. */
+export class GarbageCollector {
+  readonly #options: GarbageCollectorOptions;
+
+  constructor(options: GarbageCollectorOptions) {
+    this.#options = options;
+  }
+
+  collect(): void {
+    for (const piece of this.#options.tables.state.garbage) this.#clear(piece);
+  }
+
+  /** Of a keyspace, when it is garbage by now. */
+  collectIf(keyspace: number): void {
+    const { garbage } = this.#options.tables.state;
+    const piece = garbage.find((each) => each.keyspace === keyspace);
+    if (piece !== undefined) this.#clear(piece);
+  }
+
+  /**
+   * The rows of an import become garbage: at once, or as soon as the log takes the change. When the node stops
+   * before, its next start asks again.
+   */
+  async abandon(keyspace: number): Promise<void> {
+    const { metadata, work } = this.#options;
+    const command = { type: 'abandonImport', keyspace } as const;
+    try {
+      await metadata.change(command);
+    } catch (error) {
+      const ended = (): void => this.collectIf(keyspace);
+      if (isRefusal(error)) work.begin(keyspace, () => work.change(command), ended);
+      else if (!work.signal.aborted) this.#options.failed(error as Error);
+    }
+  }
+
+  #clear(piece: Garbage): void {
+    const { store, clock, work } = this.#options;
+    work.begin(piece.keyspace, async () => {
+      await clearKeyspace(store, piece, { clock, signal: work.signal });
+      // After a power cut the log would know of a removal that the medium does not have.
+      await store.flushed();
+      await work.change({ type: 'cleared', keyspace: piece.keyspace });
+    });
+  }
+}

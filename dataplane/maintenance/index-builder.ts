@@ -1,0 +1,112 @@
+import type { Tables } from '../apply/tables.ts';
+import type { Clock } from '../common/clock.ts';
+import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
+import type { IndexFailures } from '../integrity/index-failures.ts';
+import type { ApplyStore } from '../kv/store.ts';
+import type { TableChanges } from '../metadata/changes.ts';
+import { partsOf, shardsOf } from '../metadata/shards.ts';
+import type { ShardRecord, TableRecord } from '../metadata/state.ts';
+import type { BackgroundWork } from './background-work.ts';
+import type { GarbageCollector } from './garbage-collector.ts';
+import { buildIndex, readProgress, removeProgress } from './index-build.ts';
+
+export interface IndexBuilderOptions {
+  readonly store: ApplyStore;
+  readonly tables: Tables;
+  readonly corruption: CorruptionRegistry;
+  readonly failures: IndexFailures;
+  readonly collector: GarbageCollector;
+  readonly work: BackgroundWork;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** Builds the indexes that are not ready, each part of one over the rows of its shard. */
+export class IndexBuilder {
+  readonly #options: IndexBuilderOptions;
+  /** By identifier: tables with an index that is not ready. */
+  readonly #unbuilt = new Map<string, TableRecord>();
+  /** How far the builds of this process are for certain: no crash takes anything of it back. */
+  readonly #progress = new Map<number, number>();
+
+  constructor(options: IndexBuilderOptions) {
+    this.#options = options;
+  }
+
+  /** Begins what the metadata asks for, which changed so since the last call. */
+  start({ put, removed }: TableChanges): void {
+    for (const { id } of removed) this.#unbuilt.delete(id);
+    for (const table of put) {
+      if (table.indexes.every(({ ready }) => ready)) this.#unbuilt.delete(table.id);
+      else this.#unbuilt.set(table.id, table);
+    }
+    for (const table of this.#unbuilt.values()) {
+      for (const [at, shard] of shardsOf(table).entries()) {
+        if (this.#options.corruption.groups.of(shard.group) === undefined)
+          this.#startBuilds(table, shard, at);
+      }
+    }
+  }
+
+  /** The share of a shard that the build of a part has done. */
+  progressOf(keyspace: number): number {
+    return this.#progress.get(keyspace) ?? this.#storedProgress(keyspace);
+  }
+
+  #storedProgress(keyspace: number): number {
+    return this.#options.store.read((view) => readProgress(view, keyspace)?.share ?? 0);
+  }
+
+  #startBuilds(table: TableRecord, shard: ShardRecord, at: number): void {
+    const { work, collector } = this.#options;
+    for (const index of table.indexes) {
+      const part = partsOf(index)[at];
+      if (part === undefined || part.ready) continue;
+      const { keyspace } = part;
+      const build = { tableId: table.id, rows: shard.keyspace, keyspace };
+      // An index that was dropped while it was built is garbage by then.
+      work.begin(
+        keyspace,
+        () => this.#build(build),
+        () => collector.collectIf(keyspace),
+      );
+    }
+  }
+
+  async #build({
+    tableId,
+    rows,
+    keyspace,
+  }: {
+    readonly tableId: string;
+    readonly rows: number;
+    readonly keyspace: number;
+  }): Promise<void> {
+    const { store, clock, tables, corruption, failures, work } = this.#options;
+    const index = tables.index(keyspace);
+    if (index === undefined) return;
+    const isWanted = (): boolean => tables.index(keyspace) !== undefined;
+    const flushed = (): void => {
+      this.#progress.set(keyspace, this.#storedProgress(keyspace));
+    };
+    // What an earlier process has left was flushed, or it would not be here.
+    flushed();
+    try {
+      // After a power cut the log would call an index ready whose entries are not on the medium.
+      await buildIndex(store, {
+        keyspace: rows,
+        index,
+        clock,
+        isWanted,
+        flushed,
+        saveFailures: (transaction) => failures.save(transaction),
+        damagedDocument: (error) => corruption.report(corruption.named(error)),
+        signal: work.signal,
+      });
+      if (!isWanted()) return;
+      await work.change({ type: 'indexReady', tableId, keyspace });
+      await store.write((transaction) => removeProgress(transaction, keyspace));
+    } finally {
+      this.#progress.delete(keyspace);
+    }
+  }
+}

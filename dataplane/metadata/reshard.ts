@@ -1,0 +1,30 @@
+import { applied } from './command.ts';
+import type { MetadataResult } from './command.ts';
+import { withTable } from './indexes.ts';
+import { drawIndex, drawShards, garbageOfIndex, garbageOfShards, placementOf } from './shards.ts';
+import type { IndexRecord, MetadataState, TableRecord } from './state.ts';
+
+/** Gives a table without documents another number of shards. Whoever asks has made sure that nothing is written. */
+export function reshard(state: MetadataState, table: TableRecord, count: number): MetadataResult {
+  const { epoch, shards: old } = placementOf(table);
+  const { shards, ...numbers } = drawShards(state, count);
+  let { nextKeyspace } = numbers;
+  const placed: TableRecord = {
+    ...table,
+    shards: count,
+    keyspace: shards[0].keyspace,
+    placement: { epoch: epoch + 1, shards },
+  };
+  const indexes = table.indexes.map((index): IndexRecord => {
+    const { parts: _parts, ...plain } = index;
+    const drawn = drawIndex({ nextKeyspace }, placed);
+    ({ nextKeyspace } = drawn);
+    return { ...plain, ...drawn.index };
+  });
+  const garbage = [
+    ...state.garbage,
+    ...garbageOfShards(old),
+    ...table.indexes.flatMap(garbageOfIndex),
+  ];
+  return applied(withTable({ ...state, format: 2, garbage, nextKeyspace }, { ...placed, indexes }));
+}

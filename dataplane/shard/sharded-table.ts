@@ -1,0 +1,159 @@
+import { allEnded } from '../common/all-ended.ts';
+import { TableDamagedError } from '../integrity/errors.ts';
+import type { SlotMap } from '../partition/hash-slots.ts';
+import { isRefusal } from '../replication/errors.ts';
+import type { AppliedIndex } from '../table/apply.ts';
+import { keyInKeyspace } from '../table/envelope.ts';
+import { indexEntryKey } from '../table/index-entry.ts';
+import type { BatchSource, EncodedRange, IndexRow, Order, Row } from '../wire/table-access.ts';
+import type { Edit, EditOutcome } from './contract.ts';
+import { IndexScan } from './index-scan.ts';
+import { MergedScan } from './merged-scan.ts';
+import { TableScan } from './scan.ts';
+import type { ShardReplica } from './shard-replica.ts';
+
+/** Where a row stands in an index: among entries of all shards, whatever their keyspaces. */
+const positionInIndex = ({ indexKey, key }: IndexRow): Uint8Array =>
+  keyInKeyspace(indexEntryKey(0, indexKey, key));
+
+/**
+ * A table as its shards, at one epoch of its map: keys go to the shard that has their slot, scans are merged in order.
+ * Guarded invariant: whoever asks cannot tell how many shards there are, but for a damaged one.
+ */
+export class ShardedTable {
+  readonly map: SlotMap;
+  readonly shards: readonly ShardReplica[];
+  readonly #first: ShardReplica;
+
+  constructor(map: SlotMap, shards: readonly [ShardReplica, ...ShardReplica[]]) {
+    this.map = map;
+    this.shards = shards;
+    this.#first = shards[0];
+  }
+
+  /** The shard of a key. */
+  of(key: Uint8Array): ShardReplica {
+    return this.shards[this.map.shardOf(key)] ?? this.#first;
+  }
+
+  /** Throws when a shard is damaged. */
+  requireIntact(): void {
+    for (const shard of this.shards) shard.requireIntact();
+  }
+
+  /** Waits until every write acknowledged so far can be read. */
+  async readable(): Promise<void> {
+    await allEnded(this.shards.map((shard) => shard.readable()));
+  }
+
+  /** Documents, with those that are committed and wait for the store. */
+  get count(): number {
+    return this.shards.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  get counters(): { readonly reads: number; readonly writes: number } {
+    const all = this.shards.map(({ counters }) => counters);
+    return {
+      reads: all.reduce((sum, { reads }) => sum + reads, 0),
+      writes: all.reduce((sum, { writes }) => sum + writes, 0),
+    };
+  }
+
+  get(key: Uint8Array): Row | undefined | Promise<Row | undefined> {
+    return this.of(key).get(key);
+  }
+
+  scan(range: EncodedRange, order: Order): BatchSource<Row> {
+    if (this.shards.length === 1) return new TableScan(this.#first, range, order);
+    const scans = this.shards.map((shard) => new TableScan(shard, range, order));
+    return new MergedScan(scans, { positionOf: ({ key }) => key, order });
+  }
+
+  /** `parts`: of the index, in the order of the shards. */
+  scanIndex(
+    parts: readonly AppliedIndex[],
+    range: EncodedRange,
+    order: Order,
+  ): BatchSource<IndexRow> {
+    const scans = this.shards.flatMap((shard, at) => {
+      const index = parts[at];
+      return index === undefined ? [] : [new IndexScan(shard, { index, range, order })];
+    });
+    const [only] = scans;
+    if (scans.length === 1 && only !== undefined) return only;
+    return new MergedScan(scans, { positionOf: positionInIndex, order });
+  }
+
+  /**
+   * Evaluates and commits edits; those of a key in their order. An edit that a shard refused has the refusal as its
+   * outcome; rejects with it when no shard took any.
+   */
+  edit(
+    edits: readonly Edit[],
+    durability: 'hard' | 'soft',
+    signal: AbortSignal,
+  ): Promise<EditOutcome[]> {
+    if (this.shards.length === 1) return this.#first.edit(edits, durability, signal);
+    return this.#editShards(edits, durability, signal);
+  }
+
+  async #editShards(
+    edits: readonly Edit[],
+    durability: 'hard' | 'soft',
+    signal: AbortSignal,
+  ): Promise<EditOutcome[]> {
+    const byShard = new Map<ShardReplica, number[]>();
+    for (const [at, { key }] of edits.entries()) {
+      const shard = this.of(key);
+      const places = byShard.get(shard);
+      if (places === undefined) byShard.set(shard, [at]);
+      else places.push(at);
+    }
+    const parts = [...byShard].map(([shard, places]) => ({
+      places,
+      answer: shard.edit(
+        places.map((at) => edits[at] as Edit),
+        durability,
+        signal,
+      ),
+    }));
+    const settled = await Promise.allSettled(parts.map(({ answer }) => answer));
+    return joined(
+      parts.map(({ places }) => places),
+      settled,
+    );
+  }
+
+  /**
+   * Resolves when every write so far is on the medium; rejects when the log refused one that was acknowledged
+   * softly since the last call.
+   */
+  async sync(): Promise<void> {
+    await allEnded(this.shards.map((shard) => shard.sync()));
+  }
+}
+
+/** Outcomes in the order of the edits. What fails for all edits of a shard fails for each of them. */
+function joined(
+  places: readonly (readonly number[])[],
+  settled: readonly PromiseSettledResult<EditOutcome[]>[],
+): EditOutcome[] {
+  const outcomes: EditOutcome[] = [];
+  let first: Error | undefined;
+  for (const [part, result] of settled.entries()) {
+    const own = places[part] ?? [];
+    if (result.status === 'rejected') {
+      const error = result.reason as Error;
+      first ??= error;
+      if (!isOfShard(error)) throw error;
+      for (const at of own) outcomes[at] = { old: null, new: null, error };
+    } else {
+      for (const [nth, at] of own.entries()) outcomes[at] = result.value[nth] as EditOutcome;
+    }
+  }
+  if (first !== undefined && settled.every(({ status }) => status === 'rejected')) throw first;
+  return outcomes;
+}
+
+/** The others may have taken theirs. */
+const isOfShard = (error: Error): boolean => error instanceof TableDamagedError || isRefusal(error);
