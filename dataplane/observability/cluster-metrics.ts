@@ -53,29 +53,39 @@ const define = (
 
 const definitions: readonly Definition[] = [
   {
-    ...define('gauge', 'cluster_members', 'Members as this node sees them.', (m) => m.members),
+    ...define(
+      'gauge',
+      'cluster_members',
+      'Cluster members, as this node sees them.',
+      (m) => m.members,
+    ),
     label: 'state',
   },
   define(
     'gauge',
     'cluster_members_connected',
-    'Other nodes that a session stands with.',
+    'Other nodes with an open session.',
     (m) => m.connected,
   ),
   define(
     'gauge',
     'gossip_local_health',
-    'How slow the node believes itself to be; 0 is well.',
+    'Health awareness score of the failure detector; 0 is healthy.',
     (m) => m.localHealth,
   ),
   {
-    ...define('counter', 'gossip_messages_total', 'Messages of gossip sent.', (m) => m.messages),
+    ...define('counter', 'gossip_messages_total', 'Gossip messages sent.', (m) => m.messages),
     label: 'type',
   },
   define('counter', 'gossip_suspicions_total', 'Members that became suspect.', (m) => m.suspicions),
   define('counter', 'gossip_deaths_total', 'Members that were declared dead.', (m) => m.deaths),
   define('counter', 'gossip_datagrams_sent_total', 'Datagrams sent.', (m) => m.datagrams.sent),
-  define('counter', 'gossip_sent_bytes_total', 'Bytes of them.', (m) => m.datagrams.sentBytes),
+  define(
+    'counter',
+    'gossip_sent_bytes_total',
+    'Bytes of these datagrams.',
+    (m) => m.datagrams.sentBytes,
+  ),
   define(
     'counter',
     'gossip_datagrams_received_total',
@@ -85,7 +95,7 @@ const definitions: readonly Definition[] = [
   define(
     'counter',
     'gossip_received_bytes_total',
-    'Bytes of them.',
+    'Bytes of these datagrams.',
     (m) => m.datagrams.receivedBytes,
   ),
   define(

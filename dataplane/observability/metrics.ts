@@ -81,63 +81,67 @@ const define = <T>(name: string, help: string, read: (from: T) => number): Defin
 });
 
 const gauges = [
-  define<NodeMetrics>('ready', '1 when the node serves.', (m) => Number(m.isReady)),
-  define<NodeMetrics>('integrity_ok', '0 after damage of stored data was met.', (m) =>
+  define<NodeMetrics>('ready', '1 while the node serves requests.', (m) => Number(m.isReady)),
+  define<NodeMetrics>('integrity_ok', '0 after corruption of stored data was detected.', (m) =>
     Number(m.isIntact),
   ),
   define<NodeMetrics>(
     'wal_replayed_bytes',
-    'Bytes of the log read at the start.',
+    'Bytes of the log that were replayed at startup.',
     (m) => m.replayedBytes,
   ),
   define<NodeMetrics>(
     'wal_replay_size_bytes',
-    'Bytes of the log to read at the start.',
+    'Bytes of the log to replay at startup.',
     (m) => m.replayTotalBytes,
   ),
   define<NodeMetrics>(
     'memtable_bytes',
-    'Committed writes that wait for the store.',
+    'Size of the memtable: committed writes that are not in the store yet.',
     (m) => m.memtableBytes,
   ),
-  define<NodeMetrics>('cache_bytes', 'Documents kept in memory.', (m) => m.cache.bytes),
+  define<NodeMetrics>('cache_bytes', 'Size of the document cache.', (m) => m.cache.bytes),
   define<NodeMetrics>(
     'apply_queue_entries',
-    'Committed entries that wait for the store.',
+    'Committed log entries that are not in the store yet.',
     (m) => m.applyQueue,
   ),
   define<NodeMetrics>('store_bytes', 'Size of the data file.', (m) => m.store.fileBytes),
-  define<NodeMetrics>('store_used_bytes', 'Of the data file, in use.', (m) => m.store.usedBytes),
+  define<NodeMetrics>('store_used_bytes', 'Used space in the data file.', (m) => m.store.usedBytes),
   define<NodeMetrics>(
     'store_free_bytes',
-    'Of the data file, free for new entries before it grows.',
+    'Free space in the data file, reused before the file grows.',
     (m) => m.store.freeBytes,
   ),
   define<NodeMetrics>(
     'store_max_bytes',
-    'The largest size that the data file may have.',
+    'Maximum size of the data file.',
     (m) => m.store.fileBytesMax,
   ),
   define<NodeMetrics>(
     'store_oldest_reader_seconds',
-    'How long the oldest snapshot is held.',
+    'Age of the oldest open snapshot.',
     (m) => m.store.oldestReaderMs / 1_000,
   ),
-  define<NodeMetrics>('disk_free_bytes', 'Free on the disk of the data.', (m) => m.diskFreeBytes),
+  define<NodeMetrics>(
+    'disk_free_bytes',
+    'Free space on the disk of the data directory.',
+    (m) => m.diskFreeBytes,
+  ),
   define<NodeMetrics>(
     'expiry_lag_seconds',
-    'Since when the oldest document is due that is still there.',
+    'Time since the oldest document that is not deleted yet expired.',
     (m) => m.expiryLagMs / 1_000,
   ),
-  define<NodeMetrics>('tables', 'Tables.', (m) => m.tables.length),
+  define<NodeMetrics>('tables', 'Number of tables.', (m) => m.tables.length),
   define<NodeMetrics>(
     'tables_damaged',
-    'Tables that are not served because of damage.',
+    'Tables that are not served because they are damaged.',
     (m) => m.tablesDamaged,
   ),
   define<NodeMetrics>(
     'indexes_failed',
-    'Indexes that are neither kept nor read any more.',
+    'Failed indexes, which are neither maintained nor read.',
     (m) => m.indexesFailed,
   ),
   define<NodeMetrics>(
@@ -147,19 +151,11 @@ const gauges = [
   ),
   define<NodeMetrics>('query_workers', 'Query workers that serve.', (m) => m.drivers.workers),
   define<NodeMetrics>('connections', 'Open driver connections.', (m) => m.drivers.connections),
-  define<NodeMetrics>(
-    'queries_running',
-    'Queries without an answer yet.',
-    (m) => m.drivers.running,
-  ),
-  define<NodeMetrics>(
-    'cursors_open',
-    'Cursors that clients may continue.',
-    (m) => m.drivers.openCursors,
-  ),
+  define<NodeMetrics>('queries_running', 'Queries that are running.', (m) => m.drivers.running),
+  define<NodeMetrics>('cursors_open', 'Open cursors.', (m) => m.drivers.openCursors),
   define<NodeMetrics>(
     'answers_queued_bytes',
-    'Answers that clients have not taken yet.',
+    'Size of answers that clients have not received yet.',
     (m) => m.drivers.queuedBytes,
   ),
 ];
@@ -167,70 +163,74 @@ const gauges = [
 const nodeCounters = [
   define<NodeMetrics>(
     'index_evaluations_failed_total',
-    'Evaluations of index functions that left a document out of an index.',
+    'Evaluations of index functions that failed, so that a document is not in the index.',
     (m) => m.indexEvaluationsFailed,
   ),
-  define<NodeMetrics>('scrub_passes_total', 'Scrubs of all data.', (m) => m.scrub.passes),
-  define<NodeMetrics>('scrub_rows_total', 'Rows and entries scrubbed.', (m) => m.scrub.rows),
-  define<NodeMetrics>('scrub_bytes_total', 'Bytes scrubbed.', (m) => m.scrub.bytes),
+  define<NodeMetrics>('scrub_passes_total', 'Completed scrubs.', (m) => m.scrub.passes),
+  define<NodeMetrics>(
+    'scrub_rows_total',
+    'Rows and index entries that were scrubbed.',
+    (m) => m.scrub.rows,
+  ),
+  define<NodeMetrics>('scrub_bytes_total', 'Bytes that were scrubbed.', (m) => m.scrub.bytes),
   define<NodeMetrics>(
     'scrub_damaged_tables_total',
-    'Tables that a scrub found damaged.',
+    'Damaged tables found by scrubs.',
     (m) => m.scrub.damagedTables,
   ),
   define<NodeMetrics>(
     'scrub_damaged_documents_total',
-    'Documents that scrubs could not read.',
+    'Damaged documents found by scrubs.',
     (m) => m.scrub.damagedDocuments,
   ),
   define<NodeMetrics>(
     'scrub_damaged_indexes_total',
-    'Indexes that a scrub found damaged and had built anew.',
+    'Damaged indexes found by scrubs and rebuilt.',
     (m) => m.scrub.damagedIndexes,
   ),
   define<NodeMetrics>(
     'cache_hits_total',
-    'Reads by key that the cache answered.',
+    'Reads by key that hit the document cache.',
     (m) => m.cache.hits,
   ),
   define<NodeMetrics>(
     'cache_misses_total',
-    'Reads by key that went to the store.',
+    'Reads by key that missed the document cache.',
     (m) => m.cache.misses,
   ),
-  define<NodeMetrics>(
-    'documents_expired_total',
-    'Documents deleted because their time was over.',
-    (m) => m.expired,
-  ),
+  define<NodeMetrics>('documents_expired_total', 'Documents deleted by the TTL.', (m) => m.expired),
 ];
 
 const driverCounters = [
   define<DriverMetrics>('queries_total', 'Queries started.', (m) => m.queries),
   define<DriverMetrics>(
     'queries_aborted_total',
-    'Queries whose client went away before the answer.',
+    'Queries aborted because the client disconnected.',
     (m) => m.queriesAborted,
   ),
   define<DriverMetrics>(
     'frames_malformed_total',
-    'Frames that were no query.',
+    'Malformed query frames.',
     (m) => m.framesMalformed,
   ),
   define<DriverMetrics>(
     'handshakes_malformed_total',
-    'Handshakes that were no handshake.',
+    'Malformed handshakes.',
     (m) => m.handshakesMalformed,
   ),
   define<DriverMetrics>(
     'handshakes_timed_out_total',
-    'Handshakes that took too long.',
+    'Handshakes that timed out.',
     (m) => m.handshakesTimedOut,
   ),
-  define<DriverMetrics>('logins_failed_total', 'Wrong passwords.', (m) => m.loginsFailed),
+  define<DriverMetrics>(
+    'logins_failed_total',
+    'Logins that failed because of a wrong password.',
+    (m) => m.loginsFailed,
+  ),
   define<DriverMetrics>(
     'logins_locked_total',
-    'Logins refused unseen after too many failures.',
+    'Logins refused because of too many failed logins.',
     (m) => m.loginsLocked,
   ),
   define<DriverMetrics>(
@@ -245,12 +245,12 @@ const driverCounters = [
   ),
   define<DriverMetrics>(
     'connections_refused_total',
-    'Driver connections beyond the maximum.',
+    'Driver connections refused because of the connection limit.',
     (m) => m.connectionsRefused,
   ),
   define<DriverMetrics>(
     'connections_stalled_total',
-    'Driver connections closed because nothing moved.',
+    'Driver connections closed because they stalled.',
     (m) => m.connectionsStalled,
   ),
 ];
@@ -259,12 +259,12 @@ const tableGauges = [
   define<TableMetrics>('table_documents', 'Documents of a table.', (m) => m.documents),
   define<TableMetrics>(
     'table_bytes',
-    'Keys and values of a table, without indexes.',
+    'Size of the keys and values of a table, without indexes.',
     (m) => m.bytes,
   ),
   define<TableMetrics>(
     'table_applied_index',
-    'Last log entry in the store.',
+    'Index of the last log entry in the store.',
     (m) => m.appliedIndex,
   ),
 ];

@@ -39,19 +39,19 @@ export function createMetrics(): Metrics {
     registry,
     reconciles: new Counter({
       name: `${prefix}reconciles_total`,
-      help: 'Reconciles by what they came to',
+      help: 'Reconciliations by result',
       labelNames: ['outcome'],
       registers,
     }),
     reconcileSeconds: new Histogram({
       name: `${prefix}reconcile_seconds`,
-      help: 'Duration of reconciles',
+      help: 'Duration of reconciliations',
       buckets: [0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
       registers,
     }),
     requests: new Counter({
       name: `${prefix}requests_total`,
-      help: 'Attempts of requests to the API server',
+      help: 'Requests to the API server, each attempt',
       labelNames: ['verb', 'resource', 'outcome'],
       registers,
     }),
@@ -64,29 +64,33 @@ export function createMetrics(): Metrics {
     }),
     cacheEvents: new Counter({
       name: `${prefix}cache_events_total`,
-      help: 'What the caches went through',
+      help: 'Events of the informer caches',
       labelNames: ['resource', 'type'],
       registers,
     }),
     cacheMisses: new Counter({
       name: `${prefix}cache_misses_total`,
-      help: 'Objects that a watch failed to bring',
+      help: 'Objects that a watch did not deliver',
       labelNames: ['resource'],
       registers,
     }),
     events: new Counter({
       name: `${prefix}events_total`,
-      help: 'Events for people, sent or dropped',
+      help: 'Kubernetes events, sent or dropped',
       labelNames: ['outcome'],
       registers,
     }),
     certificates: new Counter({
       name: `${prefix}certificates_total`,
-      help: 'Requests for certificates of nodes by what they came to',
+      help: 'Certificate requests of nodes by result',
       labelNames: ['outcome'],
       registers,
     }),
-    isLeader: new Gauge({ name: `${prefix}leader`, help: '1 while this process leads', registers }),
+    isLeader: new Gauge({
+      name: `${prefix}leader`,
+      help: '1 while this process is the leader',
+      registers,
+    }),
   };
 }
 
@@ -95,19 +99,19 @@ export function registerGauges({ registry }: Metrics, gauges: Gauges): void {
   // A gauge registers itself; it reads its value when it is collected.
   const depth: Gauge = new Gauge({
     name: `${prefix}queue_depth`,
-    help: 'Clusters that wait to be reconciled',
+    help: 'Clusters in the work queue',
     registers,
     collect: (): void => depth.set(gauges.queueDepth()),
   });
   const oldest: Gauge = new Gauge({
     name: `${prefix}queue_oldest_seconds`,
-    help: 'How long the first of them waits',
+    help: 'Age of the oldest item in the work queue',
     registers,
     collect: (): void => oldest.set(gauges.queueOldestSeconds()),
   });
   const objects = new Gauge({
     name: `${prefix}cached_objects`,
-    help: 'Objects in the caches',
+    help: 'Objects in the informer caches',
     labelNames: ['resource'],
     registers,
     collect() {
