@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { editAll, evaluatedOutside } from './testing/edits.ts';
 import { expect } from 'chai';
 import { setImmediate as turn } from 'node:timers/promises';
 import { readApplied } from '../apply/applier.ts';
@@ -161,15 +163,21 @@ describe('the database of a node', () => {
     expect(last?.get(1)).to.equal(Number.POSITIVE_INFINITY);
   });
 
-  it('evaluates concurrent edits of one key one after the other, asynchronous ones too', async () => {
+  it('loses none of the concurrent edits of one key, whoever evaluates them', async () => {
     const database = await open(newWorld());
     const group = await withTable(database);
     const increment = async (slow: boolean): Promise<void> => {
-      const evaluate = (old: Datum): Datum | Promise<Datum> => {
-        const next = { id: 'n', v: Number((old as DatumObject | null)?.['v'] ?? 0) + 1 };
-        return slow ? new Promise((resolve) => setImmediate(() => resolve(next))) : next;
+      const key = encodeUtf8('n');
+      const evaluate = (old: Datum): Datum => ({
+        id: 'n',
+        v: Number((old as DatumObject | null)?.['v'] ?? 0) + 1,
+      });
+      const later = async (old: Datum): Promise<Datum> => {
+        await nextTurn();
+        return evaluate(old);
       };
-      await group.edit([{ key: encodeUtf8('n'), evaluate }], 'hard', signal);
+      if (slow) await evaluatedOutside(group, key, later);
+      else await editAll(group, [{ key, evaluate }], 'hard', signal);
     };
     await Promise.all(Array.from({ length: 40 }, (_, n) => increment(n % 3 === 0)));
     expect((await group.get(encodeUtf8('n')))?.text).to.equal('{"id":"n","v":40}');
@@ -182,7 +190,8 @@ describe('the database of a node', () => {
     const refuse = (): Datum => {
       throw new Error('no');
     };
-    const [outcome] = await group.edit(
+    const [outcome] = await editAll(
+      group,
       [{ key: encodeUtf8('a'), evaluate: refuse }],
       'hard',
       signal,
@@ -197,7 +206,7 @@ describe('the database of a node', () => {
     await put(group, 'a', '1');
     const before = world.entries.length;
     await put(group, 'a', '1');
-    await group.edit([{ key: encodeUtf8('a'), evaluate: (old) => old }], 'hard', signal);
+    await editAll(group, [{ key: encodeUtf8('a'), evaluate: (old) => old }], 'hard', signal);
     expect(world.entries.length).to.equal(before);
   });
 

@@ -121,7 +121,7 @@ export class Database implements MetadataLog {
       table: (id) => this.table(id),
       abandon: (keyspace) => this.#maintenance.collector.abandon(keyspace),
       compileIndex: options.compileIndex,
-      codec: options.codec,
+      documents: options.documents,
       signal,
     });
   }

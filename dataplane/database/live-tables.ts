@@ -40,10 +40,10 @@ export class LiveTables implements Tables {
   readonly #replicas = new Map<number, ShardReplica>();
   /** By identifier. */
   readonly #tables = new Map<string, ShardedTable>();
-  readonly #options: Pick<DatabaseOptions, 'codec'>;
+  readonly #options: Pick<DatabaseOptions, 'documents'>;
   #indexes: TableIndexes | undefined;
 
-  constructor(options: Pick<DatabaseOptions, 'codec'>) {
+  constructor(options: Pick<DatabaseOptions, 'documents'>) {
     this.#options = options;
   }
 
@@ -75,7 +75,7 @@ export class LiveTables implements Tables {
   problemOf(keyspace: number, text: string, key: Uint8Array): string | undefined {
     const table = shardOfKeyspace(this.#state, keyspace)?.table;
     if (table === undefined) return undefined;
-    return this.#options.codec.problemOf(text, { key, primaryKey: table.primaryKey });
+    return this.#options.documents.problemOf(text, { key, primaryKey: table.primaryKey });
   }
 
   /** Makes the compiled indexes those of the metadata. */
@@ -143,7 +143,7 @@ export class LiveTables implements Tables {
       name,
       primaryKey: table.primaryKey,
       store: options.store,
-      codec: options.codec,
+      edits: options.edits,
       commandBytesMax: options.commandBytesMax ?? commandBytesMaxDefault,
       log,
       applier,

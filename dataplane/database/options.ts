@@ -1,17 +1,19 @@
 import type { Clock } from '../common/clock.ts';
-import type { DocumentCodec } from '../datum/document-codec.ts';
+import type { DocumentCheck } from '../datum/document-check.ts';
 import type { Damage } from '../integrity/damage.ts';
 import type { ApplyStore, StoreStatistics } from '../kv/store.ts';
 import type { ScrubCounters } from '../maintenance/scrubber.ts';
 import type { GroupLog, LogReplay } from '../replication/log.ts';
 import type { CompileIndex } from '../table/apply.ts';
+import type { EditEngine } from '../wire/table-edit.ts';
 import type { FailedIndex, PlaceOfIndex } from './table-indexes.ts';
 
 export interface DatabaseOptions {
   readonly store: ApplyStore;
   readonly clock: Clock;
   openLog(replay: LogReplay): Promise<GroupLog>;
-  readonly codec: DocumentCodec;
+  readonly documents: DocumentCheck;
+  readonly edits: EditEngine;
   readonly compileIndex: CompileIndex;
   /** Bytes of writes that may wait for the store. */
   readonly memtableBytesMax: number;

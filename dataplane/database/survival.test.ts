@@ -1,3 +1,4 @@
+import { editAll } from './testing/edits.ts';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -182,7 +183,7 @@ describe('a node whose log holds what cannot be applied', () => {
       const database = await open(life);
       expect((await database.scrub()).map(({ what }) => what).join()).to.contain('no document');
       const replaced = { key, replacesDamage: true, evaluate: () => null };
-      await groupOf(database).edit([replaced], 'hard', new AbortController().signal);
+      await editAll(groupOf(database), [replaced], 'hard', new AbortController().signal);
       await database.settled();
       expect(await database.scrub()).to.deep.equal([]);
       await scan(groupOf(database));

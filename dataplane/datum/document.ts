@@ -36,6 +36,12 @@ export interface DocumentPlace {
 
 /** A document as it is stored. Throws an InvalidDatumError that says what is wrong with it. */
 export function validDocument(document: Datum, place: DocumentPlace): ValidDocument {
+  const text = documentText(document, place);
+  return { text, bytes: documentBytes(text) };
+}
+
+/** Its canonical text. */
+export function documentText(document: Datum, place: DocumentPlace): string {
   const { key, primaryKey, old } = place;
   if (!isObject(document) || pseudoType(document) !== undefined) {
     throw new InvalidDatumError(
@@ -54,14 +60,22 @@ export function validDocument(document: Datum, place: DocumentPlace): ValidDocum
     );
   }
   const text = checkedText(document, storable);
-  const bytes = encodeUtf8(text);
-  if (bytes.byteLength > documentBytesMax) {
-    throw new InvalidDatumError(
-      `A document of ${bytes.byteLength} bytes is too large: ${documentBytesMax} bytes at most.`,
-    );
-  }
-  return { text, bytes: bytes as DocumentBytes };
+  requireStorableSize(text);
+  return text;
 }
+
+/** UTF-8 has at most three bytes for a unit of a string. */
+function requireStorableSize(text: string): void {
+  if (text.length * 3 <= documentBytesMax) return;
+  const { byteLength } = encodeUtf8(text);
+  if (byteLength <= documentBytesMax) return;
+  throw new InvalidDatumError(
+    `A document of ${byteLength} bytes is too large: ${documentBytesMax} bytes at most.`,
+  );
+}
+
+/** The bytes of what `documentText` made, and of nothing else. */
+export const documentBytes = (text: string): DocumentBytes => encodeUtf8(text) as DocumentBytes;
 
 /**
  * Why stored text is no document of its key, as the end of a sentence; undefined for one. For text that

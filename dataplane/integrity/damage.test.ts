@@ -1,3 +1,4 @@
+import { evaluatedOutside } from '../database/testing/edits.ts';
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { Database } from '../database/database.ts';
@@ -59,15 +60,11 @@ describe('a damaged table', () => {
     const scan = new TableScan(sick, {}, 'ascending');
     await scan.next({ rows: 1, bytes: 999 }, signal);
     const waits = Promise.withResolvers<Datum>();
-    const edit = sick.edit(
-      [{ key: encodeUtf8('a'), evaluate: () => waits.promise }],
-      'hard',
-      signal,
-    );
+    const edit = evaluatedOutside(sick, encodeUtf8('a'), () => waits.promise);
+    await Promise.resolve();
     database.corruption.groups.mark(sick.options.group, damage);
     waits.resolve({ id: 'a', v: 1 });
-    const [outcome] = await edit.catch((error: Error) => [{ error }]);
-    expect(outcome?.error).to.include({ code: 'replication.table_damaged' });
+    expect(await failureOf(edit)).to.include({ code: 'replication.table_damaged' });
     const failure = await failureOf(scan.next({ rows: 1, bytes: 999 }, signal));
     expect(failure.code).to.equal('replication.table_damaged');
     await database.stop();

@@ -1,3 +1,5 @@
+import type { ScriptedEdit } from '../database/testing/edits.ts';
+import { editAll } from '../database/testing/edits.ts';
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { Database } from '../database/database.ts';
@@ -18,7 +20,6 @@ import {
   withTable,
 } from '../database/testing/world.ts';
 import type { World } from '../database/testing/world.ts';
-import type { Edit } from '../shard/contract.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import { keyspaceKey } from '../table/envelope.ts';
 
@@ -34,8 +35,8 @@ async function flip(world: World, at = 20): Promise<void> {
   });
 }
 
-const edit = (group: ShardReplica, change: Omit<Edit, 'key'>) =>
-  group.edit([{ key, ...change }], 'hard', signal).then(([outcome]) => outcome);
+const edit = (group: ShardReplica, change: Omit<ScriptedEdit, 'key'>) =>
+  editAll(group, [{ key, ...change }], 'hard', signal).then(([outcome]) => outcome);
 
 /** Nothing is wrong, and nobody has to count again. */
 async function isWhole(database: Database): Promise<void> {
@@ -96,7 +97,7 @@ describe('a damaged document', () => {
       const group = groupOf(database);
       const outcome = await edit(group, { replacesDamage: true, evaluate: () => null });
       expect(outcome).to.deep.include({ old: null, new: null });
-      expect(outcome?.damage?.message).to.match(said);
+      expect(outcome?.damage).to.match(said);
       expect(group.count).to.equal(1);
       await isWhole(database);
       expect(database.corruption.documents.of(1)).to.equal(undefined);

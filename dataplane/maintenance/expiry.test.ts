@@ -1,3 +1,4 @@
+import { batchOf, written } from '../database/testing/edits.ts';
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { Prng } from '../common/prng.ts';
@@ -21,7 +22,8 @@ import type { Datum } from '../datum/datum.ts';
 import { encodeKey, numberOfKey } from '../datum/key.ts';
 import { compileIndex } from '../query/index-function.ts';
 import { ManualClock } from '../wal/testing/manual-clock.ts';
-import { Expiry, isDue } from './expiry.ts';
+import { isDue } from '../datum/due.ts';
+import { Expiry } from './expiry.ts';
 
 const timeOf = (seconds: number): Datum => ({
   $reql_type$: 'TIME',
@@ -68,9 +70,9 @@ class Ending {
   async put(documents: Readonly<Record<string, Datum | undefined>>): Promise<void> {
     const edits = Object.entries(documents).map(([id, ends]) => ({
       key: encodeUtf8(id),
-      evaluate: () => (ends === undefined ? { id } : { id, ends }),
+      change: written(ends === undefined ? { id } : { id, ends }),
     }));
-    await groupOf(this.database).edit(edits, 'hard', signal);
+    await groupOf(this.database).edit(batchOf(edits), signal);
   }
 
   /** What is there after one look at what the store has. */

@@ -1,13 +1,12 @@
 import { successor } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
-import type { Datum } from '../datum/datum.ts';
 import { numberOfKey, timeKeys } from '../datum/key.ts';
-import { fieldOf, isObject, pseudoType } from '../datum/object.ts';
-import type { Edit } from '../shard/contract.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import { decodeIndexEntry } from '../table/index-entry.ts';
 import { storedRange } from '../table/key-range.ts';
+import type { Change, Edit } from '../wire/table-edit.ts';
+import { TableError } from '../wire/table-failure.ts';
 
 /**
  * Removes documents whose time is over. The index says which may be due; the deletion is an ordinary
@@ -33,6 +32,13 @@ export interface ExpiryOptions {
   delayed(table: string, error: Error): void;
 }
 
+const deletion = {
+  durability: 'hard',
+  context: { nowMs: 0, arrayLimit: 0 },
+  hook: undefined,
+  documents: 'none',
+} as const;
+
 /** Documents in one edit: a pause of a few milliseconds for everybody else. */
 const batchDocuments = 100;
 /** Edits of a table before they are waited for, and the other tables have their turn. */
@@ -53,15 +59,6 @@ interface Found {
   /** When the next document is due; undefined when none is known, or there may be more due now. */
   readonly nextMs: number | undefined;
   readonly isMore: boolean;
-}
-
-/** Whether a document is over: its field holds a time that has come. */
-export function isDue(document: Datum, field: string, nowMs: number): boolean {
-  const time = document !== null && isObject(document) ? fieldOf(document, field) : undefined;
-  if (time === undefined || time === null || !isObject(time)) return false;
-  if (pseudoType(time) !== 'TIME') return false;
-  const seconds = fieldOf(time, 'epoch_time');
-  return typeof seconds === 'number' && seconds * 1_000 <= nowMs;
 }
 
 export class Expiry {
@@ -167,15 +164,13 @@ export class Expiry {
     keys: readonly Uint8Array[],
     signal: AbortSignal,
   ): Promise<Error | undefined> {
-    const evaluate = (old: Datum): Datum =>
-      isDue(old, field, this.#options.clock.timeOfDay()) ? null : old;
-    const edits = keys.map((key): Edit => ({ key, evaluate }));
+    const change: Change = { type: 'expire', field, nowMs: this.#options.clock.timeOfDay() };
+    const edits = keys.map((key): Edit => ({ key, change }));
     try {
-      const outcomes = await group.edit(edits, 'hard', signal);
-      for (const { old, new: next, error } of outcomes) {
-        if (error === undefined && old !== null && next === null) this.#expired += 1;
-      }
-      return outcomes.find(({ error }) => error !== undefined)?.error;
+      const outcomes = await group.edit({ ...deletion, edits }, signal);
+      for (const { result } of outcomes) if (result === 'deleted') this.#expired += 1;
+      const failure = outcomes.find(({ error }) => error !== undefined)?.error;
+      return failure === undefined ? undefined : new TableError(failure);
     } catch (error) {
       return error as Error;
     }

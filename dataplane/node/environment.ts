@@ -11,18 +11,15 @@ import { databaseByName, tableByName, tablesOf } from '../metadata/lookup.ts';
 import { keyspacesOf, shardsOf } from '../metadata/shards.ts';
 import { userIndexes } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
-import type {
-  Catalog,
-  NodeEnvironment,
-  Refusal,
-  TableAccess,
-  TableInfo,
-} from '../query/environment.ts';
+import type { Catalog, NodeEnvironment, Refusal, TableInfo } from '../query/environment.ts';
+import type { TableAccess } from '../wire/table-access.ts';
 import { DamagedDocumentError, errorType, RuntimeError } from '../query/errors.ts';
 import { failedIndex } from '../query/terms/index-access.ts';
 import { isRefusal } from '../replication/errors.ts';
-import { StorageCorruptError } from '../table/errors.ts';
+import { StorageCorruptError, storageCorruptCode } from '../table/errors.ts';
 import type { BatchLimit, BatchSource } from '../wire/table-access.ts';
+import { isDeletion } from '../wire/edit-decision.ts';
+import type { EditOutcome } from '../wire/table-edit.ts';
 import type { DiskGate, WriteKind } from './disk-gate.ts';
 
 export interface EnvironmentParts extends Pick<NodeEnvironment, 'server' | 'report'> {
@@ -169,7 +166,8 @@ async function shown<T>(work: () => T | Promise<T>): Promise<T> {
 }
 
 function inWordsOfDrivers(error: unknown): unknown {
-  if (error instanceof StorageCorruptError) return new DamagedDocumentError(adviceFor(error));
+  if (error instanceof StorageCorruptError)
+    return new DamagedDocumentError(adviceFor(error.message, fromHex(error.keyHex)));
   const isKnown =
     error instanceof TableDamagedError ||
     error instanceof MetadataFrozenError ||
@@ -178,8 +176,16 @@ function inWordsOfDrivers(error: unknown): unknown {
   return isKnown ? new RuntimeError(errorType.opFailed, error.message, []) : error;
 }
 
-function adviceFor({ message, keyHex }: StorageCorruptError): string {
-  const key = shownKey(fromHex(keyHex));
+const isCorrupt = ({ error }: EditOutcome): boolean => error?.code === storageCorruptCode;
+
+function withAdvice(outcome: EditOutcome, bytes: Uint8Array | undefined): EditOutcome {
+  const { code, message } = outcome.error ?? { code: storageCorruptCode, message: '' };
+  if (bytes === undefined) return outcome;
+  return { ...outcome, error: { code, message: adviceFor(message, bytes) } };
+}
+
+function adviceFor(message: string, bytes: Uint8Array): string {
+  const key = shownKey(bytes);
   const which = key === undefined ? 'by its primary key' : `by its primary key ${key}`;
   return `${message} Replace it or delete it ${which}, or restore it from a backup.`;
 }
@@ -226,15 +232,14 @@ function tableAccess(
         await served.readable();
         return served.count;
       }),
-    edit: async (edits, durability, signal) => {
-      requireRoom(edits.every(({ deletes }) => deletes) ? 'deletion' : 'write');
-      const outcomes = await shown(() => served.edit(edits, durability, signal));
+    edit: async (batch, signal) => {
+      const { edits } = batch;
+      requireRoom(edits.every(({ change }) => isDeletion(change)) ? 'deletion' : 'write');
+      const outcomes = await shown(() => served.edit(batch, signal));
       // Most often there is none.
-      if (!outcomes.some(({ error }) => error instanceof StorageCorruptError)) return outcomes;
-      return outcomes.map((outcome) =>
-        outcome.error instanceof StorageCorruptError
-          ? { ...outcome, error: new DamagedDocumentError(adviceFor(outcome.error)) }
-          : outcome,
+      if (!outcomes.some(isCorrupt)) return outcomes;
+      return outcomes.map((outcome, at) =>
+        isCorrupt(outcome) ? withAdvice(outcome, edits[at]?.key) : outcome,
       );
     },
     sync: () =>

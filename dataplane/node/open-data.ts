@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
-import { documentProblem, validDocument } from '../datum/document.ts';
-import { parseText } from '../datum/text.ts';
+import { documentProblem } from '../datum/document.ts';
 import { RealDisk } from '../disk/real-disk.ts';
 import type { Logger } from '../observability/logger.ts';
+import { createEditEngine } from '../query/edit-engine.ts';
 import { compileIndex } from '../query/index-function.ts';
 import { Database } from '../database/database.ts';
 import type { DatabaseOptions } from '../database/options.ts';
@@ -39,7 +39,8 @@ export function openData(all: OpenDataOptions): Promise<Database> {
       signal: options.signal,
     }),
     openLog: ({ isFirst, ...replay }) => openLog(isFirst, replay, all),
-    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
+    documents: { problemOf: documentProblem },
+    edits: createEditEngine(),
     compileIndex: options.isForRepair === true ? () => () => [] : compileIndex,
     tableQuarantined: (table, { code, message }) =>
       logger.error('a table is not served any more', { table, code, reason: message }),

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { createQueryEngine } from '../query/create-engine.ts';
+import { createEditEngine } from '../query/edit-engine.ts';
 import { compileIndex } from '../query/index-function.ts';
 import { Term } from '../query/term-table.ts';
 import { differential, table } from '../query/testing/differential.ts';
@@ -45,6 +46,8 @@ async function loading(database: Database, shards: number): Promise<Load> {
   };
 }
 
+const edits = createEditEngine();
+
 describe('a database', () => {
   // A memtable that is full makes every write wait for the store: fewer rounds take as long.
   for (const [what, shards, memtableBytesMax, numRuns] of [
@@ -55,7 +58,7 @@ describe('a database', () => {
   ] as const)
     it(`answers what a model answers, of documents ${what}`, async function () {
       this.timeout(60_000);
-      const database = await open(newWorld(), { compileIndex, memtableBytesMax });
+      const database = await open(newWorld(), { compileIndex, edits, memtableBytesMax });
       try {
         await fc.assert(differential(await loading(database, shards)), { numRuns });
       } finally {
@@ -64,7 +67,7 @@ describe('a database', () => {
     });
 
   const keepsOrder = async (shards: number): Promise<void> => {
-    const database = await open(newWorld(), { compileIndex });
+    const database = await open(newWorld(), { compileIndex, edits });
     try {
       const load = await loading(database, shards);
       const start = 'x'.repeat(3_000);

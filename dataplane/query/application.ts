@@ -1,3 +1,4 @@
+import { determinism } from './determinism.ts';
 import type { Context, TermCall, TermDefinition } from './compiled.ts';
 import type { Node, Scope } from './scope.ts';
 import type { Path } from './path.ts';
@@ -131,14 +132,17 @@ export function spread(values: readonly Value[], nodes: readonly Node[]): readon
 /** What is written in place of a function: evaluated at each call. */
 export function deferred(node: Node): Node {
   if (node.term === Term.FUNC) return node;
-  const { pure, determinism } = node;
-  const shape = { arity: 1, pure, determinism, term: undefined };
-  const run = (scope: Scope): Value =>
-    new FunctionValue(shape, (args) => {
+  const { pure } = node;
+  const shape = { arity: 1, pure, determinism: node.determinism, term: undefined };
+  const isConstant = pure && node.determinism !== determinism.never;
+  const run = (scope: Scope): Value => {
+    const call = (args: readonly Value[]): Value | Promise<Value> => {
       const called = (value: Value): Value | Promise<Value> =>
         value instanceof FunctionValue ? value.call(args) : value;
       const value = node.run(scope);
       return value instanceof Promise ? value.then(called) : called(value);
-    });
+    };
+    return new FunctionValue(shape, call, isConstant ? () => node.run(scope) : undefined);
+  };
   return { ...node, pure: true, run };
 }

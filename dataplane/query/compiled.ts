@@ -21,6 +21,8 @@ export interface Context {
   readonly nowMs: number;
   /** Options of terms that were given for the whole query, by name. */
   readonly termOptions: ReadonlyMap<string, Node>;
+  /** Whether one of those options changes what functions of documents answer. */
+  readonly reachesFunctions: boolean;
   /** The values of an index for a document. */
   readonly indexValues: (
     definition: string,

@@ -3,6 +3,7 @@ import { compile } from './compile.ts';
 import { noScope } from './scope.ts';
 import type { Context } from './compiled.ts';
 import { StreamCursor } from './cursor.ts';
+import { createEditEngine } from './edit-engine.ts';
 import type { GlobalOptions, Outcome, QueryEngine, QueryOrigin } from './engine.ts';
 import type { Environment, NodeEnvironment } from './environment.ts';
 import { logic, spoken } from './failure.ts';
@@ -46,7 +47,7 @@ export function createQueryEngine(
   environment: NodeEnvironment,
   limits: QueryLimits = queryLimits,
 ): QueryEngine {
-  return createEngine(withSystemDatabase(environment), limits);
+  return createEngine(withSystemDatabase(environment, createEditEngine()), limits);
 }
 
 /** Over an environment that has the system database already. */
@@ -108,7 +109,7 @@ function contextOf(
 ): Context | Promise<Context> {
   const work = new Work(scheduler, memory, deadline);
   // Each query makes one: plain fields are much quicker than to join objects of them.
-  const contextWith = ({ arrayLimit, database, termOptions }: QueryOptions): Context => ({
+  const contextWith = (read: QueryOptions): Context => ({
     environment,
     work,
     deadline,
@@ -116,9 +117,10 @@ function contextOf(
     nowMs: environment.now(),
     indexValues: compileIndexValues,
     compileFunction,
-    arrayLimit,
-    database,
-    termOptions,
+    arrayLimit: read.arrayLimit,
+    database: read.database,
+    termOptions: read.termOptions,
+    reachesFunctions: read.reachesFunctions,
   });
   return whenDone(queryOptions(options, contextWith), contextWith);
 }

@@ -1,5 +1,4 @@
-import type { Datum } from '../datum/datum.ts';
-import type { TableAccess as ShardAccess } from '../wire/table-access.ts';
+import type { TableAccess } from '../wire/table-access.ts';
 import type { NodeReport } from './node-report.ts';
 
 /**
@@ -140,45 +139,4 @@ export interface Catalog {
     indexes: readonly string[] | undefined,
     signal: AbortSignal,
   ): Promise<void>;
-}
-
-/**
- * One write to one key. `evaluate` is called once with the newest proposed document (null when
- * there is none), and answers what shall be there (null deletes); the same object means unchanged.
- * An exception leaves the key alone and becomes `error` of the outcome. When it answers a promise,
- * other writers of the key wait for it.
- */
-export interface Edit {
-  readonly key: Uint8Array;
-  /** The client left the key of a new document to the database. */
-  readonly isKeyGenerated?: boolean;
-  /** It never leaves anything but less: not refused where only room is lacking. */
-  readonly deletes?: boolean;
-  /**
-   * It may stand in place of a document that cannot be read, which counts as null then; any other edit
-   * of such a document fails.
-   */
-  readonly replacesDamage?: boolean;
-  evaluate(old: Datum): Datum | Promise<Datum>;
-}
-
-export interface EditOutcome {
-  readonly old: Datum;
-  readonly new: Datum;
-  /** What `evaluate` threw, or what the engine refused (a key or document too large). */
-  readonly error?: Error;
-  /** There was a document, and nobody could read it: why. `old` is null. */
-  readonly damage?: Error;
-}
-
-export interface TableAccess extends Omit<ShardAccess, 'edit'> {
-  /**
-   * Edits in order; one outcome for each. Resolves when all are committed: after the log's sync
-   * (`hard`), or before it (`soft`).
-   */
-  edit(
-    edits: readonly Edit[],
-    durability: 'hard' | 'soft',
-    signal: AbortSignal,
-  ): Promise<readonly EditOutcome[]>;
 }

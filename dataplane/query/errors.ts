@@ -52,3 +52,11 @@ export class DamagedDocumentError extends RuntimeError {
     super(errorType.opFailed, message, []);
   }
 }
+
+/** A function that came as data and that only the query itself can evaluate. */
+export class NotEvaluableError extends PhotonError {
+  override readonly code = 'query.not_evaluable';
+  constructor(reason: string) {
+    super(`The function cannot be evaluated apart from its query: ${reason}.`);
+  }
+}

@@ -18,13 +18,13 @@ export class OutOfFuelError extends PhotonError {
 }
 
 /**
- * For an index function on one document: about five milliseconds of one core, and more for a larger document.
+ * For an index function, or the function of an edit, on one document: about five milliseconds of one core, and more for a larger document.
  * A command of the log holds some hundred documents or a megabyte of them, and is applied in one go.
  */
-const indexFuel = { base: 50_000, perCharacter: 4, most: 10_000_000 } as const;
+const documentFuel = { base: 50_000, perCharacter: 4, most: 10_000_000 } as const;
 
-export const indexFuelOf = (characters: number): number =>
-  Math.min(indexFuel.most, indexFuel.base + indexFuel.perCharacter * characters);
+export const documentFuelOf = (characters: number): number =>
+  Math.min(documentFuel.most, documentFuel.base + documentFuel.perCharacter * characters);
 
 /** Characters that cost as much as the evaluation of a node. */
 const charactersPerUnit = 16;

@@ -126,6 +126,13 @@ const termOptionNames: ReadonlySet<string> = new Set(
   ),
 );
 
+/** Options of terms that functions of documents may have: those that neither read nor write. */
+const functionOptionNames: ReadonlySet<string> = new Set(
+  [...definitions.values()].flatMap(({ options, effects }) =>
+    options === undefined || effects === true ? [] : Object.keys(options.table),
+  ),
+);
+
 export type SessionOptions = OptionValues<typeof sessionOptions>;
 
 const absentOptions = Object.freeze(
@@ -159,6 +166,8 @@ export interface QueryOptions {
   readonly database: string;
   /** Given for the whole query, for every term that has an option of this name. */
   readonly termOptions: ReadonlyMap<string, Node>;
+  /** Whether one of them changes what functions of documents answer. */
+  readonly reachesFunctions: boolean;
 }
 
 const secondsName = 'max_query_seconds';
@@ -178,7 +187,12 @@ export function queryOptions(
   contextWith: (options: QueryOptions) => Context,
 ): QueryOptions | Promise<QueryOptions> {
   const database = databaseName(given['db']);
-  const plain = { arrayLimit: arrayLimitDefault, database, termOptions: noTermOptions };
+  const plain = {
+    arrayLimit: arrayLimitDefault,
+    database,
+    termOptions: noTermOptions,
+    reachesFunctions: false,
+  };
   const names = Object.keys(given);
   if (names.length === 0 || (names.length === 1 && names[0] === 'db')) return plain;
   return optionsGiven(given, plain, contextWith(plain));
@@ -209,7 +223,8 @@ function optionsGiven(
   });
   return after(read, () => {
     const { array_limit: arrayLimit } = values as EngineValues;
-    return { arrayLimit, database, termOptions };
+    const reachesFunctions = [...termOptions.keys()].some((name) => functionOptionNames.has(name));
+    return { arrayLimit, database, termOptions, reachesFunctions };
   });
 }
 

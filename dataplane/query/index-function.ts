@@ -8,7 +8,7 @@ import { noScope } from './scope.ts';
 import type { Context } from './compiled.ts';
 import { InvalidDatumError } from '../datum/errors.ts';
 import { RuntimeError } from './errors.ts';
-import { Fuel, indexFuelOf, OutOfFuelError } from './fuel.ts';
+import { Fuel, documentFuelOf, OutOfFuelError } from './fuel.ts';
 import { datumOf, FunctionValue } from './value.ts';
 
 /**
@@ -28,7 +28,7 @@ export function compileIndex(
   const keysOf = indexKeys(definition, multi);
   return (text) => {
     try {
-      const keys = keysOf(parseText(text), indexFuelOf(text.length));
+      const keys = keysOf(parseText(text), documentFuelOf(text.length));
       // One is like no other.
       return keys.length === 1 ? [encodeKey(keys[0] as Datum)] : distinct(keys).map(encodeKey);
     } catch (error) {
@@ -59,7 +59,7 @@ export function compileIndexValues(
   const keysOf = indexKeys(definition, multi);
   return (document) => {
     try {
-      return distinct(keysOf(document, indexFuelOf(Number.POSITIVE_INFINITY)));
+      return distinct(keysOf(document, documentFuelOf(Number.POSITIVE_INFINITY)));
     } catch {
       return [];
     }
@@ -89,7 +89,7 @@ function keyFunction(definition: string): (document: Datum, units: number) => Da
   const term = JSON.parse(definition) as unknown;
   if (typeof term === 'string')
     return (document) => (isObject(document) ? fieldOf(document, term) : undefined);
-  const fuel = new Fuel(indexFuelOf(0));
+  const fuel = new Fuel(documentFuelOf(0));
   const context = {
     deadline: { signal: nothingWaits },
     arrayLimit: 100_000,

@@ -1,10 +1,11 @@
+import type { TableAccess } from '../wire/table-access.ts';
+import type { EditEngine } from '../wire/table-edit.ts';
 import type {
   Catalog,
   DatabaseInfo,
   Environment,
   NodeEnvironment,
   Refusal,
-  TableAccess,
   TableInfo,
 } from './environment.ts';
 import { opFailed } from './failure.ts';
@@ -65,7 +66,7 @@ const homeOf = (table: SystemTable): Home => ({
   },
 });
 
-export function withSystemDatabase(environment: NodeEnvironment): Environment {
+export function withSystemDatabase(environment: NodeEnvironment, engine: EditEngine): Environment {
   const homes = [...readFromNode, scratchTable()].map(homeOf);
   const views = viewsOf(homes);
   const turn = exclusive();
@@ -74,7 +75,7 @@ export function withSystemDatabase(environment: NodeEnvironment): Environment {
     if (found === undefined) return undefined;
     const { home, isUuid } = found;
     const view = { environment, identifiers: isUuid ? 'uuid' : 'name' } as const;
-    return systemAccess(home.table, { view, turn });
+    return systemAccess(home.table, { view, turn, engine });
   };
   return withSystemTables(environment, homes, systemTable);
 }

@@ -3,8 +3,8 @@ import { isObject } from '../datum/object.ts';
 import { prettyText } from '../datum/text.ts';
 import { typeName } from '../datum/type-name.ts';
 import type { Determinism } from './determinism.ts';
-import type { DatabaseInfo, TableAccess, TableInfo } from './environment.ts';
-import type { EncodedRange } from '../wire/table-access.ts';
+import type { DatabaseInfo, TableInfo } from './environment.ts';
+import type { EncodedRange, TableAccess } from '../wire/table-access.ts';
 import { DamagedDocumentError } from './errors.ts';
 import type { RuntimeError } from './errors.ts';
 import { about, logic, nonExistence } from './failure.ts';
@@ -138,6 +138,11 @@ export class RowValue extends Special {
     this.#row = row;
   }
 
+  /** Whether it is there and cannot be read: asking for it throws. */
+  get isDamaged(): boolean {
+    return this.#row instanceof DamagedDocumentError;
+  }
+
   get row(): StoredRow | undefined {
     if (this.#row instanceof DamagedDocumentError) throw this.#row;
     return this.#row;
@@ -198,14 +203,18 @@ export class FunctionValue extends Special {
   readonly isPattern: boolean;
   /** The values of the parameters of the functions around it, by their numbers. */
   readonly captured: () => ReadonlyMap<number, Value>;
+  /** What stands in its place, when that is the same for all arguments. */
+  readonly constant: (() => Value | Promise<Value>) | undefined;
   constructor(
     shape: Pick<FunctionValue, 'arity' | 'pure' | 'determinism' | 'term'> &
       Partial<Pick<FunctionValue, 'captured' | 'isPattern'>>,
     call: FunctionValue['call'],
+    constant?: () => Value | Promise<Value>,
   ) {
     super();
     this.isPattern = shape.isPattern ?? false;
     this.captured = shape.captured ?? (() => new Map());
+    this.constant = constant;
     this.arity = shape.arity;
     this.pure = shape.pure;
     this.determinism = shape.determinism;

@@ -1,5 +1,6 @@
 import type { Datum } from '../datum/datum.ts';
 import { fieldOf, isObject } from '../datum/object.ts';
+import type { TermFunction } from '../wire/table-edit.ts';
 import type { Context } from './compiled.ts';
 import type { TableInfo, WriteHook } from './environment.ts';
 import { RuntimeError } from './errors.ts';
@@ -17,19 +18,36 @@ import type { FunctionValue, Value } from './value.ts';
 export const writeHookFormat = 1;
 
 /** Hooks run in surroundings of their own: the limits of a query are not theirs. */
-const arrayLimit = 100_000;
+export const hookArrayLimit = 100_000;
 
 export type Hooked = (old: Datum, proposed: Datum) => Datum | Promise<Datum>;
 
+export interface AppliedHook {
+  readonly apply: Hooked;
+  /** As data; undefined when only the query can evaluate it. */
+  readonly asData: TermFunction | undefined;
+}
+
 /** Undefined for a table that has none. */
-export function writeHookOf(info: TableInfo, context: Context): Hooked | undefined {
+export function writeHookOf(info: TableInfo, context: Context): AppliedHook | undefined {
   const { writeHook: hook, primaryKey } = info;
   if (hook === undefined) return undefined;
   const run = hookFunction(hook, info, context);
-  const timestamp = timeDatum(context.nowMs / 1000);
+  return {
+    apply: hookedBy((args) => run.call(args), { nowMs: context.nowMs, primaryKey }),
+    asData: run.pure ? { term: hook.definition, captured: [] } : undefined,
+  };
+}
+
+/** A hook by the function that it is, which is called with a context, the old and the new document. */
+export function hookedBy(
+  call: (args: readonly Datum[]) => Value | Promise<Value>,
+  { nowMs, primaryKey }: { readonly nowMs: number; readonly primaryKey: string },
+): Hooked {
+  const timestamp = timeDatum(nowMs / 1000);
   return (old, proposed) => {
     const key = keyOf(proposed, primaryKey) ?? keyOf(old, primaryKey) ?? null;
-    const result = evaluated(() => run.call([{ primary_key: key, timestamp }, old, proposed]));
+    const result = evaluated(() => call([{ primary_key: key, timestamp }, old, proposed]));
     return result instanceof Promise
       ? result.then((datum) => keptKind(proposed, datum))
       : keptKind(proposed, result);
@@ -50,7 +68,7 @@ function hookFunction(hook: WriteHook, info: TableInfo, context: Context): Funct
   try {
     return context.compileFunction(JSON.parse(hook.definition), {
       ...context,
-      arrayLimit,
+      arrayLimit: hookArrayLimit,
       termOptions: new Map(),
     }).value;
   } catch (error) {

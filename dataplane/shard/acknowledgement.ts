@@ -1,5 +1,7 @@
 import { isRefusal } from '../replication/errors.ts';
-import type { EditOutcome } from './contract.ts';
+import { failedOutcome } from '../wire/edit-decision.ts';
+import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
+import { failureOf as dataOf } from '../wire/table-failure.ts';
 import { Proposal } from './proposal.ts';
 import type { Proposals } from './proposal.ts';
 
@@ -13,13 +15,19 @@ export class Acknowledgement {
   /** By outcome: what it wrote, or what it read that was not committed then. */
   readonly #proposals: (Proposal | Error | undefined)[] = [];
 
+  readonly #documents: EditBatch['documents'];
+
+  constructor(documents: EditBatch['documents']) {
+    this.#documents = documents;
+  }
+
   get length(): number {
     return this.#outcomes.length;
   }
 
   /** The log has no room for the next `count` edits: nothing of them was staged. */
   refuse(count: number, refusal: Error): void {
-    for (let left = count; left > 0; left -= 1) this.add({ old: null, new: null }, refusal);
+    for (let left = count; left > 0; left -= 1) this.add({ result: 'failed' }, refusal);
   }
 
   add(outcome: EditOutcome, proposal: Proposal | Error | undefined): void {
@@ -56,7 +64,7 @@ export class Acknowledgement {
       first ??= error;
       refused += 1;
       const { old } = this.#outcomes[at] as EditOutcome;
-      this.#outcomes[at] = { old, new: old, error };
+      this.#outcomes[at] = failedOutcome(dataOf(error), old, this.#documents);
     }
     if (first !== undefined && refused === this.#outcomes.length) throw first;
     return this.#outcomes;

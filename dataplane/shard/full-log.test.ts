@@ -1,3 +1,7 @@
+import { evaluatedOutside } from '../database/testing/edits.ts';
+import type { ScriptedOutcome } from '../database/testing/edits.ts';
+import type { EditOutcome } from '../wire/table-edit.ts';
+import { editAll } from '../database/testing/edits.ts';
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { Prng } from '../common/prng.ts';
@@ -16,7 +20,6 @@ import { MemoryDisk } from '../disk/memory-disk.ts';
 import { MemoryStore } from '../kv/memory-store.ts';
 import { failureOf, segmentBytes } from '../wal/testing/log.ts';
 import { ManualClock } from '../wal/testing/manual-clock.ts';
-import type { EditOutcome } from './contract.ts';
 import type { ShardReplica } from './shard-replica.ts';
 
 interface World {
@@ -90,7 +93,7 @@ describe('a table whose log has no room', () => {
     const world = await open();
     const { group } = world;
     const increment = (): Promise<unknown> =>
-      group.edit([{ key: encodeUtf8('n'), evaluate: plusOne }], 'hard', signal);
+      editAll(group, [{ key: encodeUtf8('n'), evaluate: plusOne }], 'hard', signal);
     let acknowledged = 0;
     for (let isFull = false; !isFull;) {
       const outcomes = await Promise.allSettled(Array.from({ length: 9 }, increment));
@@ -108,23 +111,29 @@ describe('a table whose log has no room', () => {
     const world = await open();
     const { group } = world;
     const filler = 'x'.repeat(2_000);
-    let last: PromiseSettledResult<unknown>[] = [];
+    let first: PromiseSettledResult<unknown> | undefined;
+    let rounds = 0;
     const waits = Promise.withResolvers<void>();
-    let latched = Promise.resolve<readonly { readonly error?: Error }[]>([]);
-    for (let round = 0; !last.some(({ status }) => status === 'rejected'); round += 1) {
+    const built: string[] = [];
+    let late: Promise<EditOutcome> | undefined;
+    for (; first?.status !== 'rejected'; rounds += 1) {
+      const round = rounds;
       const key = encodeUtf8(`k${round}`);
-      const first = group.edit([{ key, evaluate: () => ({ filler }) }], 'hard', signal);
-      const late = async (old: Datum): Promise<Datum> => {
+      const written = editAll(group, [{ key, evaluate: () => ({ filler }) }], 'hard', signal);
+      late = evaluatedOutside(group, key, async (old) => {
+        built.push(`${round} on ${old === null ? 'nothing' : 'its document'}`);
         await waits.promise;
         return { built: old };
-      };
-      latched = group.edit([{ key, evaluate: late }], 'hard', signal);
-      last = await Promise.allSettled([first]);
+      });
+      [first] = await Promise.allSettled([written]);
     }
     await makeRoom(world);
     waits.resolve();
-    const [outcome] = await latched;
-    expect(outcome?.error).to.include({ code: 'wal.disk_full' });
+    // The index of the refused document is given out again, to what is written now.
+    expect(await late).to.deep.include({ result: 'inserted', new: '{"built":null}' });
+    const last = rounds - 1;
+    expect(built.slice(-1)).to.deep.equal([`${last} on nothing`]);
+    expect(built).to.include(`${last} on its document`);
     await put(group, 'next');
     expect((await keysOf(group)).at(-1)).to.equal('next');
     await world.database.stop();
@@ -137,7 +146,7 @@ describe('a table whose log has no room', () => {
     const soft = Array.from({ length: 400 }, (_, at) => `soft/${at}`);
     for (const key of soft) {
       const edit = { key: encodeUtf8(key), evaluate: (): Datum => ({ id: key }) };
-      await world.group.edit([edit], 'soft', signal).catch(() => undefined);
+      await editAll(world.group, [edit], 'soft', signal).catch(() => undefined);
     }
     const found = await keysOf(world.group);
     expect(found.filter((key) => !key.startsWith('soft'))).to.deep.equal([...written].sort());
@@ -167,17 +176,20 @@ const putLarge = (
   group: ShardReplica,
   keys: readonly string[],
   durability: 'hard' | 'soft' = 'hard',
-): Promise<EditOutcome[]> => {
+): Promise<ScriptedOutcome[]> => {
   const edits = keys.map((id) => ({
     key: encodeUtf8(id),
     evaluate: (): Datum => ({ id, large: large.slice(0, 300 + (id.length % 7) * 100) }),
   }));
-  return group.edit(edits, durability, signal);
+  return editAll(group, edits, durability, signal);
 };
 
 /** Keys whose edits were acknowledged, and refused; everything else that an edit can come to fails. */
 async function judged(
-  writes: readonly { readonly keys: readonly string[]; readonly edit: Promise<EditOutcome[]> }[],
+  writes: readonly {
+    readonly keys: readonly string[];
+    readonly edit: Promise<ScriptedOutcome[]>;
+  }[],
 ): Promise<{ readonly acknowledged: string[]; readonly refused: string[] }> {
   const found = { acknowledged: [] as string[], refused: [] as string[] };
   const edits = await Promise.allSettled(writes.map(({ edit }) => edit));
@@ -243,15 +255,15 @@ describe('a table whose log does not keep up', () => {
 
   it('refuses what an edit came to because of a document that was refused', async () => {
     const { database, group } = await openScarce({ surprise: { next: () => 1 } });
-    const insert = (id: string, document: Datum): Promise<EditOutcome[]> => {
+    const insert = (id: string, document: Datum): Promise<ScriptedOutcome[]> => {
       const evaluate = (old: Datum): Datum => {
         if (old !== null) throw new Error(`duplicate of ${id}`);
         return document;
       };
-      return group.edit([{ key: encodeUtf8(id), evaluate }], 'hard', signal);
+      return editAll(group, [{ key: encodeUtf8(id), evaluate }], 'hard', signal);
     };
-    const unchanged = (id: string): Promise<EditOutcome[]> =>
-      group.edit([{ key: encodeUtf8(id), evaluate: (old) => old }], 'hard', signal);
+    const unchanged = (id: string): Promise<ScriptedOutcome[]> =>
+      editAll(group, [{ key: encodeUtf8(id), evaluate: (old) => old }], 'hard', signal);
     // The first fills the log.
     const [first, refused, duplicate, same] = await Promise.allSettled([
       insert('a', { large }),
@@ -270,8 +282,8 @@ describe('a table whose log does not keep up', () => {
 
   it('shows soft writes that wait for the disk, though one behind them was refused', async () => {
     const { database, group } = await openScarce();
-    const write = (id: string): Promise<EditOutcome[]> =>
-      group.edit([{ key: encodeUtf8(id), evaluate: () => ({ id, large }) }], 'soft', signal);
+    const write = (id: string): Promise<ScriptedOutcome[]> =>
+      editAll(group, [{ key: encodeUtf8(id), evaluate: () => ({ id, large }) }], 'soft', signal);
     for (let round = 0; round < 5; round += 1) {
       const ids = ['a', 'b', 'c'].map((name) => `${name}${round}`);
       const outcomes = await Promise.allSettled(ids.map(write));

@@ -45,6 +45,7 @@ export class Proposer {
   #count: number;
   /** Documents that were written since the start. */
   #writes = 0;
+  #generation = 1;
 
   constructor(options: ProposerOptions) {
     this.#options = options;
@@ -59,6 +60,11 @@ export class Proposer {
   /** Documents of the shard, with those that are committed and wait for the store. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Another one whenever proposals were withdrawn: indexes of theirs are given out again. */
+  get generation(): number {
+    return this.#generation;
   }
 
   get writes(): number {
@@ -157,6 +163,7 @@ export class Proposer {
     const withdrawn = this.#proposals.withdraw(from, refusal);
     if (withdrawn.length === 0) return;
     this.#nextIndex = from.index;
+    this.#generation += 1;
     for (const { bytes, operations } of withdrawn) {
       this.#options.budget.give(bytes);
       this.#writes -= operations.length;

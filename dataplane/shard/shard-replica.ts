@@ -1,6 +1,5 @@
 import type { Applier } from '../apply/applier.ts';
 import type { ReplayedEntry } from '../apply/replayed.ts';
-import type { DocumentCodec } from '../datum/document-codec.ts';
 import type { DamagedGroups } from '../integrity/damage.ts';
 import { TableDamagedError } from '../integrity/errors.ts';
 import type { ApplyStore } from '../kv/store.ts';
@@ -8,7 +7,7 @@ import type { GroupLog } from '../replication/log.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { StorageCorruptError } from '../table/errors.ts';
 import type { Row } from '../wire/table-access.ts';
-import type { Edit, EditOutcome } from './contract.ts';
+import type { EditBatch, EditEngine, EditOutcome } from '../wire/table-edit.ts';
 import type { GroupDocuments } from './document-cache.ts';
 import { ShardDocuments } from './documents.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
@@ -36,7 +35,7 @@ export interface ShardReplicaOptions {
   readonly budget: MemtableBudget;
   /** Documents that were read by their key. */
   readonly cache: GroupDocuments;
-  readonly codec: DocumentCodec;
+  readonly edits: EditEngine;
   /** A command is closed when it holds so many bytes. */
   readonly commandBytesMax: number;
   /** Asked before anything of the group is read or written. */
@@ -124,11 +123,7 @@ export class ShardReplica {
    * Evaluates and commits edits, in order. Soft: resolves when they are proposed. An edit that the log refused
    * has the refusal as its outcome; rejects with it when none was taken.
    */
-  edit(
-    edits: readonly Edit[],
-    durability: 'hard' | 'soft',
-    signal: AbortSignal,
-  ): Promise<EditOutcome[]> {
-    return this.#writes.edit(edits, durability, signal);
+  edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+    return this.#writes.edit(batch, signal);
   }
 }

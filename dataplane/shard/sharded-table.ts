@@ -6,7 +6,8 @@ import type { AppliedIndex } from '../table/apply.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { indexEntryKey } from '../table/index-entry.ts';
 import type { BatchSource, EncodedRange, IndexRow, Order, Row } from '../wire/table-access.ts';
-import type { Edit, EditOutcome } from './contract.ts';
+import type { Edit, EditBatch, EditOutcome } from '../wire/table-edit.ts';
+import { failureOf } from '../wire/table-failure.ts';
 import { IndexScan } from './index-scan.ts';
 import { MergedScan } from './merged-scan.ts';
 import { TableScan } from './scan.ts';
@@ -88,20 +89,13 @@ export class ShardedTable {
    * Evaluates and commits edits; those of a key in their order. An edit that a shard refused has the refusal as its
    * outcome; rejects with it when no shard took any.
    */
-  edit(
-    edits: readonly Edit[],
-    durability: 'hard' | 'soft',
-    signal: AbortSignal,
-  ): Promise<EditOutcome[]> {
-    if (this.shards.length === 1) return this.#first.edit(edits, durability, signal);
-    return this.#editShards(edits, durability, signal);
+  edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+    if (this.shards.length === 1) return this.#first.edit(batch, signal);
+    return this.#editShards(batch, signal);
   }
 
-  async #editShards(
-    edits: readonly Edit[],
-    durability: 'hard' | 'soft',
-    signal: AbortSignal,
-  ): Promise<EditOutcome[]> {
+  async #editShards(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+    const { edits } = batch;
     const byShard = new Map<ShardReplica, number[]>();
     for (const [at, { key }] of edits.entries()) {
       const shard = this.of(key);
@@ -111,11 +105,7 @@ export class ShardedTable {
     }
     const parts = [...byShard].map(([shard, places]) => ({
       places,
-      answer: shard.edit(
-        places.map((at) => edits[at] as Edit),
-        durability,
-        signal,
-      ),
+      answer: shard.edit({ ...batch, edits: places.map((at) => edits[at] as Edit) }, signal),
     }));
     const settled = await Promise.allSettled(parts.map(({ answer }) => answer));
     return joined(
@@ -146,7 +136,7 @@ function joined(
       const error = result.reason as Error;
       first ??= error;
       if (!isOfShard(error)) throw error;
-      for (const at of own) outcomes[at] = { old: null, new: null, error };
+      for (const at of own) outcomes[at] = { result: 'failed', error: failureOf(error) };
     } else {
       for (const [nth, at] of own.entries()) outcomes[at] = result.value[nth] as EditOutcome;
     }

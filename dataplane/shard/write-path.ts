@@ -1,17 +1,24 @@
 import { nameOfBytes } from '../common/bytes.ts';
-import type { Datum } from '../datum/datum.ts';
 import { isRefusal } from '../replication/errors.ts';
+import { decideEdit, failedOutcome, outcomeOf } from '../wire/edit-decision.ts';
+import type { Edit, EditBatch, EditEngine, EditOutcome, EditRun } from '../wire/table-edit.ts';
+import { failureOf } from '../wire/table-failure.ts';
 import { Acknowledgement } from './acknowledgement.ts';
-import type { Edit, EditOutcome } from './contract.ts';
+import type { ShardDocuments } from './documents.ts';
 import { currentOf, stage } from './evaluation.ts';
-import type { Evaluated, EvaluationParts, Result } from './evaluation.ts';
+import type { Result } from './evaluation.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
-import type { MemtableEntry } from './memtable.ts';
+import type { Memtable, MemtableEntry } from './memtable.ts';
 import type { Proposal } from './proposal.ts';
 import type { Proposer } from './proposer.ts';
 
 /** What the writes of a shard need. */
-export interface WritePathOptions extends EvaluationParts {
+export interface WritePathOptions {
+  readonly documents: ShardDocuments;
+  readonly memtable: Memtable;
+  readonly edits: EditEngine;
+  /** The field of a document that holds its key. */
+  readonly primaryKey: string;
   readonly proposer: Proposer;
   readonly budget: MemtableBudget;
   /** A command is closed when it holds so many bytes. */
@@ -25,19 +32,22 @@ export const commandBytesMaxDefault = 1_048_576;
 
 /** One `edit` call while its edits are evaluated. */
 interface EditCall {
+  readonly batch: EditBatch;
+  readonly run: EditRun;
   readonly signal: AbortSignal;
   readonly acknowledgement: Acknowledgement;
   /** What is staged and not proposed; there is none while the call waits for anything. */
   staged: Proposal | undefined;
+  /** Keys of edits that were returned to the query: those behind them are, too. */
+  returned: Set<string> | undefined;
 }
 
 /**
  * The writes of a shard: edits are evaluated on the newest document of their key, staged, and proposed. Guarded
- * invariant: writers of a key follow one another.
+ * invariant: writers of a key follow one another, and none of them waits for another while it is evaluated.
  */
 export class WritePath {
   readonly #options: WritePathOptions;
-  readonly #latches = new Map<string, Promise<Result>>();
 
   constructor(options: WritePathOptions) {
     this.#options = options;
@@ -47,37 +57,28 @@ export class WritePath {
    * Evaluates and commits edits, in order. Soft: resolves when they are proposed. An edit that the log refused
    * has the refusal as its outcome; rejects with it when none was taken.
    */
-  async edit(
-    edits: readonly Edit[],
-    durability: 'hard' | 'soft',
-    signal: AbortSignal,
-  ): Promise<EditOutcome[]> {
+  async edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+    const { proposer, edits, primaryKey } = this.#options;
     this.#options.requireIntact();
     signal.throwIfAborted();
-    const acknowledgement = new Acknowledgement();
-    await this.#evaluateAll(edits, { signal, acknowledgement, staged: undefined });
-    const { proposer } = this.#options;
-    return durability === 'hard' ? acknowledgement.hard() : acknowledgement.soft(proposer);
+    const acknowledgement = new Acknowledgement(batch.documents);
+    const run = edits.begin(batch, { primaryKey });
+    const call = { batch, run, signal, acknowledgement, staged: undefined, returned: undefined };
+    await this.#evaluateAll(call);
+    return batch.durability === 'hard' ? acknowledgement.hard() : acknowledgement.soft(proposer);
   }
 
-  async #evaluateAll(edits: readonly Edit[], call: EditCall): Promise<void> {
+  async #evaluateAll(call: EditCall): Promise<void> {
     const { signal, acknowledgement } = call;
+    const { edits } = call.batch;
     for (const edit of edits) {
       try {
-        const name = nameOfBytes(edit.key);
         // Asked in the same turn in which the edit is staged: others may have taken the room meanwhile.
-        while (this.#isCrowded || this.#latches.has(name)) {
+        while (this.#isCrowded) {
           this.#flush(call);
-          await this.#latches.get(name);
           await this.#room(signal);
         }
-        const result = this.#evaluate(edit, name, call);
-        if (result instanceof Promise) {
-          this.#flush(call);
-          acknowledgement.add(...(await result));
-          signal.throwIfAborted();
-          this.#options.requireIntact();
-        } else acknowledgement.add(...result);
+        acknowledgement.add(...this.#evaluate(edit, call));
         if ((call.staged?.bytes ?? 0) >= this.#options.commandBytesMax) this.#flush(call);
       } catch (error) {
         // There is no room for the rest of them; those before are on their way.
@@ -111,20 +112,35 @@ export class WritePath {
   }
 
   /** Evaluates one edit on the newest document of its key, and stages what comes of it. */
-  #evaluate(edit: Edit, name: string, call: EditCall): Result | Promise<Result> {
-    let old: Datum = null;
+  #evaluate(edit: Edit, call: EditCall): Result {
+    const { memtable, documents, proposer } = this.#options;
+    const wanted = call.batch.documents;
+    const name = nameOfBytes(edit.key);
     let basis: Proposal | undefined;
     try {
-      const entry = this.#options.memtable.newest(name);
+      const entry = memtable.newest(name);
       if (entry !== undefined) basis = this.#proposalOf(entry, call);
-      const current = currentOf(this.#options.documents, edit, name, entry);
-      if (current.text !== undefined) old = this.#options.codec.parse(current.text);
-      const next = edit.evaluate(old);
-      const evaluated = { edit, name, current, old, basis };
-      if (next instanceof Promise) return this.#evaluateLatched(evaluated, next, call.signal);
-      return this.#stage(evaluated, next, call);
+      const current = currentOf(documents, edit, name, entry);
+      const document = {
+        text: current.text,
+        version: current.version,
+        generation: proposer.generation,
+        isCommitted: basis === undefined,
+        damage: current.damage?.message,
+      };
+      const decision =
+        call.returned?.has(name) === true ? returned : decideEdit(edit, document, call.run);
+      const outcome = outcomeOf(decision, document, wanted);
+      if (decision.type === 'returned') {
+        (call.returned ??= new Set()).add(name);
+        return [outcome, undefined];
+      }
+      if (decision.type !== 'write') return [outcome, basis];
+      const staged = (call.staged ??= proposer.begin());
+      stage(memtable, { key: edit.key, name, current, text: decision.text }, staged);
+      return [outcome, staged];
     } catch (error) {
-      return [{ old, new: old, error: error as Error }, basis];
+      return [failedOutcome(failureOf(error), undefined, wanted), basis];
     }
   }
 
@@ -132,45 +148,6 @@ export class WritePath {
   #proposalOf({ index }: MemtableEntry, { staged }: EditCall): Proposal | undefined {
     return index === staged?.index ? staged : this.#options.proposer.at(index);
   }
-
-  /** An edit whose function must wait: other writers of the key wait until it is proposed. */
-  #evaluateLatched(
-    evaluated: Evaluated,
-    pending: Promise<Datum>,
-    signal: AbortSignal,
-  ): Promise<Result> {
-    const { name, old, basis } = evaluated;
-    const stage = async (): Promise<Result> => {
-      try {
-        const next = await pending;
-        do await this.#room(signal);
-        while (this.#isCrowded);
-        // The document that it was evaluated on never came to be.
-        if (basis?.failure !== undefined) throw basis.failure;
-        const call = { signal, acknowledgement: new Acknowledgement(), staged: undefined };
-        const result = this.#stage(evaluated, next, call);
-        this.#flush(call);
-        return result;
-      } catch (error) {
-        return [
-          { old, new: old, error: error as Error },
-          basis?.failure === error ? undefined : basis,
-        ];
-      } finally {
-        this.#latches.delete(name);
-      }
-    };
-    const result = stage();
-    this.#latches.set(name, result);
-    return result;
-  }
-
-  #stage(evaluated: Evaluated, next: Datum, call: EditCall): Result {
-    return stage(
-      this.#options,
-      evaluated,
-      next,
-      () => (call.staged ??= this.#options.proposer.begin()),
-    );
-  }
 }
+
+const returned = { type: 'returned' } as const;

@@ -1,8 +1,10 @@
 import { PhotonError } from '../common/errors.ts';
 
+export const storageCorruptCode = 'storage.corrupt';
+
 /** A stored value whose checksum is wrong, or that cannot be read: never answered, always reported. */
 export class StorageCorruptError extends PhotonError {
-  override readonly code = 'storage.corrupt';
+  override readonly code = storageCorruptCode;
   readonly keyspace: number;
   readonly keyHex: string;
   readonly what: string;

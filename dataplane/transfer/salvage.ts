@@ -1,7 +1,7 @@
 import { readApplied } from '../apply/applier.ts';
 import { successor } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
-import type { DocumentCodec } from '../datum/document-codec.ts';
+import type { DocumentCheck } from '../datum/document-check.ts';
 import type { ApplyStore, ReadTransaction } from '../kv/store.ts';
 import type { ShardRecord } from '../metadata/state.ts';
 import { decodeDocument, keyInKeyspace, verifyEnvelope } from '../table/envelope.ts';
@@ -24,7 +24,7 @@ export interface Salvaged {
 export interface SalvageSource {
   readonly store: Pick<ApplyStore, 'read'>;
   readonly clock: Pick<Clock, 'yield'>;
-  readonly codec: DocumentCodec;
+  readonly documents: DocumentCheck;
   readonly shards: readonly Pick<ShardRecord, 'group' | 'keyspace'>[];
   /** Of a table that nobody writes to. */
   readonly header: Omit<TransferHeader, 'position'>;
@@ -36,7 +36,7 @@ export interface SalvageSource {
  * What is damaged or lost is not in it, and counted in `salvaged`.
  */
 export async function* salvageTable(
-  { store, clock, codec, shards, header, signal }: SalvageSource,
+  { store, clock, documents, shards, header, signal }: SalvageSource,
   salvaged: Salvaged,
 ): AsyncGenerator<Uint8Array> {
   const position = store.read((view) =>
@@ -53,7 +53,7 @@ export async function* salvageTable(
   const { primaryKey } = header.table;
   const isDocument = (storedKey: Uint8Array, value: Uint8Array): boolean => {
     const { text } = decodeDocument(storedKey, value);
-    return codec.problemOf(text, { key: keyInKeyspace(storedKey), primaryKey }) === undefined;
+    return documents.problemOf(text, { key: keyInKeyspace(storedKey), primaryKey }) === undefined;
   };
   const keyspaces = shards.map(({ keyspace }) => keyspace);
   for (let cursor: Uint8Array | undefined = new Uint8Array(); cursor !== undefined;) {

@@ -3,7 +3,7 @@ import type { MetadataLog } from '../apply/tables.ts';
 import { allEnded } from '../common/all-ended.ts';
 import { assert } from '../common/assert.ts';
 import { toHex } from '../common/bytes.ts';
-import type { DocumentCodec } from '../datum/document-codec.ts';
+import type { DocumentCheck } from '../datum/document-check.ts';
 import type { ApplyStore, WriteTransaction } from '../kv/store.ts';
 import type { Refused } from '../metadata/command.ts';
 import { databaseByName, tableByName } from '../metadata/lookup.ts';
@@ -29,7 +29,7 @@ export interface ImportHome {
   /** Makes the rows of an import garbage; whatever goes wrong, somebody sees to it. */
   abandon(keyspace: number): Promise<void>;
   readonly compileIndex: CompileIndex;
-  readonly codec: DocumentCodec;
+  readonly documents: DocumentCheck;
   readonly signal: AbortSignal;
 }
 
@@ -151,7 +151,7 @@ class TableImport {
     assert(this.#header !== undefined, 'the header comes first');
     const { primaryKey } = this.#header.table;
     const { text } = decodeDocument(sourceKey, value);
-    const problem = this.#home.codec.problemOf(text, { key, primaryKey });
+    const problem = this.#home.documents.problemOf(text, { key, primaryKey });
     if (problem === undefined) return;
     throw new ImportRefusedError(
       `The row with the key ${toHex(key)} is no document, ${problem}. Export what is whole of the table ` +

@@ -1,3 +1,4 @@
+import { batchOf, editAll, written } from '../database/testing/edits.ts';
 import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,9 +8,8 @@ import { encodeUtf8 } from '../common/bytes.ts';
 import { Prng } from '../common/prng.ts';
 import type { Database } from '../database/database.ts';
 import type { Datum } from '../datum/datum.ts';
-import { documentProblem, validDocument } from '../datum/document.ts';
+import { documentProblem } from '../datum/document.ts';
 import { encodeKey } from '../datum/key.ts';
-import { parseText } from '../datum/text.ts';
 import { importsOf } from '../metadata/shards.ts';
 import { machineClock } from '../node/clock.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
@@ -248,7 +248,7 @@ describe('the transfer of a table', () => {
       key: encodeUtf8(`k${n}`),
       evaluate: () => ({ id: `k${n}` }),
     }));
-    await groupOf(database).edit(edits, 'hard', signal);
+    await editAll(groupOf(database), edits, 'hard', signal);
     await database.settled();
     const behind = await failureOf(collected(stream));
     expect(behind).to.include({ code: 'replication.export_behind' });
@@ -299,7 +299,7 @@ describe('an import that cannot be finished', () => {
   });
 
   it('refuses rows that are no documents, which a salvage leaves out', async () => {
-    const strict = { parse: parseText, validate: validDocument, problemOf: documentProblem };
+    const strict = { problemOf: documentProblem };
     const home = newHome();
     const source = await openWithTable(home);
     const documents: readonly [Datum, string][] = [
@@ -310,9 +310,9 @@ describe('an import that cannot be finished', () => {
     ];
     const edits = documents.map(([document, id]) => ({
       key: encodeKey(id),
-      evaluate: () => document,
+      change: written(document),
     }));
-    await groupOf(source).edit(edits, 'hard', signal);
+    await groupOf(source).edit(batchOf(edits), signal);
     await source.settled();
     const target = await openHome(newHome(), strict);
     await change(target, { type: 'createDatabase', id: 'd', name: 'd' });

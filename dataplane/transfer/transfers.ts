@@ -77,8 +77,11 @@ export class Transfers {
   ): AsyncGenerator<Uint8Array> {
     await this.#options.metadata.settled();
     const header = this.#headerOf(table);
-    const { store, clock, codec } = this.#options;
-    yield* salvageTable({ store, clock, codec, shards: shardsOf(table), header, signal }, salvaged);
+    const { store, clock, documents } = this.#options;
+    yield* salvageTable(
+      { store, clock, documents, shards: shardsOf(table), header, signal },
+      salvaged,
+    );
   }
 
   #headerOf(table: TableRecord): Omit<TransferHeader, 'position'> {

@@ -1,3 +1,5 @@
+import type { TableFailure } from './table-failure.ts';
+
 /**
  * Edits as data. A shard compiles the function of an edit with the engine that it is given, evaluates it on the
  * newest document of the key, and commits the result. What a shard must not evaluate (a function that reads
@@ -7,46 +9,51 @@
 type Durability = 'hard' | 'soft';
 
 /** A function of a query that stands by itself. */
-interface TermFunction {
+export interface TermFunction {
   /** JSON text of a FUNC term: its shape, by which shards cache the compiled function. */
   readonly term: string;
   /** The values of its free variables. They are arguments, not part of the shape. */
   readonly captured: readonly CapturedValue[];
 }
 
-interface CapturedValue {
+/** A value as canonical JSON. */
+export interface ValueText {
+  readonly text: string;
+}
+
+export interface CapturedValue {
   /** The number of the variable. */
   readonly variable: number;
-  /** Canonical JSON. */
-  readonly text: string;
+  readonly value: ValueText;
   /** Whether it is a selection of one document, which some terms tell from its document. */
   readonly isSelection: boolean;
 }
 
-/** The canonical JSON text of a value, or a function of the document. */
-type EditValue = string | TermFunction;
+/** A value, or a function of the document. */
+export type EditValue = ValueText | TermFunction;
 
 /** What happens to a document whose key exists already. */
-type Conflict = 'error' | 'replace' | 'update' | TermFunction;
+export type Conflict = 'error' | 'replace' | 'update' | TermFunction;
 
 /**
  * A document as text. `isChecked`: whoever made it has validated it (`datum/document.ts`) for its key. Nobody
  * believes that of bytes from another node.
  */
-interface DocumentText {
-  readonly text: string;
+export interface DocumentText extends ValueText {
   readonly isChecked: boolean;
 }
 
 /** The version of a document that a query was given. */
-interface EditBasis {
-  /** 0: there is none. `Number.MAX_SAFE_INTEGER`: there is one, and nobody can read it. */
+export interface EditBasis {
+  /** 0: there is none. `damagedVersion`: there is one, and nobody can read it. */
   readonly version: number;
   /** Of a document that was not committed yet: a withdrawn version may be given out again in a later generation. */
   readonly generation: number;
 }
 
-type Change =
+export const damagedVersion = Number.MAX_SAFE_INTEGER;
+
+export type Change =
   | {
       readonly type: 'insert';
       readonly document: DocumentText;
@@ -68,13 +75,13 @@ type Change =
     };
 
 /** One write to one key. Edits of one batch may share a change. */
-interface Edit {
+export interface Edit {
   readonly key: Uint8Array;
   readonly change: Change;
 }
 
 /** What functions of the edits see of their query. */
-interface EditContext {
+export interface EditContext {
   /** `r.now()` of the query. */
   readonly nowMs: number;
   readonly arrayLimit: number;
@@ -101,14 +108,7 @@ const editResults = [
   'failed',
   'returned',
 ] as const;
-type EditResult = (typeof editResults)[number];
-
-/** What can happen to a request or to one of its edits. */
-interface TableFailure {
-  readonly code: string;
-  /** What the client sees. */
-  readonly message: string;
-}
+export type EditResult = (typeof editResults)[number];
 
 export interface EditOutcome {
   readonly result: EditResult;
@@ -122,3 +122,21 @@ export interface EditOutcome {
   /** Of `returned`: the version of `old`. */
   readonly basis?: EditBasis;
 }
+
+/** What evaluates edits for a shard. Compiled functions are cached by their shape. */
+export interface EditEngine {
+  begin(batch: EditBatch, table: { readonly primaryKey: string }): EditRun;
+}
+
+/** The edits of one batch. */
+export interface EditRun {
+  /** `old`: the document that is there, undefined for none. */
+  evaluate(edit: Edit, old: string | undefined): Evaluation;
+}
+
+export type Evaluation =
+  /** The document that is to be there, undefined for none. `isEqual`: though its text differs, it counts as unchanged. */
+  | { readonly type: 'done'; readonly text: string | undefined; readonly isEqual: boolean }
+  | { readonly type: 'failed'; readonly error: TableFailure }
+  /** The query must evaluate it. */
+  | { readonly type: 'returned' };

@@ -1,10 +1,10 @@
+import { createEditEngine } from '../../dataplane/query/edit-engine.ts';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { documentProblem, validDocument } from '../../dataplane/datum/document.ts';
-import { parseText } from '../../dataplane/datum/text.ts';
+import { documentProblem } from '../../dataplane/datum/document.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
 import { Database } from '../../dataplane/database/database.ts';
@@ -109,7 +109,8 @@ async function openDatabase(directory: string, cacheMib: number): Promise<Databa
         clock: machineClock,
         random: () => Math.random(),
       }),
-    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
+    documents: { problemOf: documentProblem },
+    edits: createEditEngine(),
     compileIndex: () => () => [],
     memtableBytesMax: mebibyte,
     cacheBytesMax: cacheMib * mebibyte,

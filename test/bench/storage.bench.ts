@@ -1,12 +1,13 @@
+import { batchOf } from '../../dataplane/database/testing/edits.ts';
+import { createEditEngine } from '../../dataplane/query/edit-engine.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { encodeUtf8 } from '../../dataplane/common/bytes.ts';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { documentProblem, validDocument } from '../../dataplane/datum/document.ts';
+import { documentProblem } from '../../dataplane/datum/document.ts';
 import { encodeKey } from '../../dataplane/datum/key.ts';
-import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
 import { Database } from '../../dataplane/database/database.ts';
@@ -55,7 +56,8 @@ async function openDatabase(directory: string): Promise<Database> {
         clock: machineClock,
         random: () => Math.random(),
       }),
-    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
+    documents: { problemOf: documentProblem },
+    edits: createEditEngine(),
     compileIndex: () => (text) => [
       encodeUtf8(String((JSON.parse(text) as { parity: number }).parity)),
     ],
@@ -90,7 +92,10 @@ async function openOurs(directory: string): Promise<Measured> {
   return {
     name: 'PhotonDB',
     async write({ key, text }) {
-      await group.edit([{ key: encodeKey(key), evaluate: () => parseText(text) }], 'hard', signal);
+      await group.edit(
+        batchOf([{ key: encodeKey(key), change: { type: 'replace', by: { text } } }]),
+        signal,
+      );
     },
     get: (key) => group.get(encodeKey(key)),
     async scan() {

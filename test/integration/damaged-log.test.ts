@@ -1,3 +1,4 @@
+import { batchOf, written } from '../../dataplane/database/testing/edits.ts';
 import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,11 +8,11 @@ import { expect } from 'chai';
 import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
 import { loadConfig } from '../../dataplane/config/config.ts';
-import { documentProblem, validDocument } from '../../dataplane/datum/document.ts';
+import { documentProblem } from '../../dataplane/datum/document.ts';
 import { encodeKey } from '../../dataplane/datum/key.ts';
-import { parseText } from '../../dataplane/datum/text.ts';
 import { RealDisk } from '../../dataplane/disk/real-disk.ts';
 import { machineClock } from '../../dataplane/node/clock.ts';
+import { createEditEngine } from '../../dataplane/query/edit-engine.ts';
 import { compileIndex } from '../../dataplane/query/index-function.ts';
 import type { GroupLog } from '../../dataplane/replication/log.ts';
 import { Database } from '../../dataplane/database/database.ts';
@@ -50,7 +51,7 @@ async function insertInto(database: Database, name: string, first: number): Prom
   for (let count = first; count < first + documentsPerTurn; count += 1) {
     const id = String(count);
     const document = { filling, id };
-    await group.edit([{ key: encodeKey(id), evaluate: () => document }], 'soft', signal);
+    await group.edit(batchOf([{ key: encodeKey(id), change: written(document) }], 'soft'), signal);
   }
   await group.sync();
 }
@@ -86,7 +87,8 @@ async function prepare(path: string): Promise<void> {
           random: Math.random,
         }),
       ),
-    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
+    documents: { problemOf: documentProblem },
+    edits: createEditEngine(),
     compileIndex,
     memtableBytesMax: 16 * 1_048_576,
     cacheBytesMax: 0,

@@ -1,8 +1,9 @@
+import { batchOf, written } from '../../dataplane/database/testing/edits.ts';
 import { createHash } from 'node:crypto';
 import { Prng } from '../../dataplane/common/prng.ts';
-import { documentProblem, validDocument } from '../../dataplane/datum/document.ts';
+import { documentProblem } from '../../dataplane/datum/document.ts';
 import { encodeKey } from '../../dataplane/datum/key.ts';
-import { parseText } from '../../dataplane/datum/text.ts';
+import { createEditEngine } from '../../dataplane/query/edit-engine.ts';
 import { compileIndex } from '../../dataplane/query/index-function.ts';
 import type { BatchSource, Row } from '../../dataplane/wire/table-access.ts';
 import type { GroupLog } from '../../dataplane/replication/log.ts';
@@ -34,7 +35,8 @@ export function openOver(store: LmdbStore): Promise<Database> {
     clock: machineClock,
     store,
     openLog: () => Promise.resolve(forgetful),
-    codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
+    documents: { problemOf: documentProblem },
+    edits: createEditEngine(),
     compileIndex,
     memtableBytesMax: 1 << 24,
     cacheBytesMax: 0,
@@ -67,9 +69,9 @@ export async function fill(store: LmdbStore, seed: number): Promise<void> {
           const tags = Array.from({ length: prng.below(4) }, () => `tag ${prng.below(50)}`);
           const document = { id, group: prng.below(100), tags, text: 'x'.repeat(size) };
           const next = round === 2 && prng.next() < 0.3 ? null : document;
-          return { key: encodeKey(id), evaluate: () => next };
+          return { key: encodeKey(id), change: written(next) };
         });
-      await group.edit(edits, 'hard', signal);
+      await group.edit(batchOf(edits), signal);
       await database.settled();
     }
   }

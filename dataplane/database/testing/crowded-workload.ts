@@ -1,3 +1,7 @@
+import { editAll, isRefused } from './edits.ts';
+import type { ScriptedEdit } from './edits.ts';
+import { failureOf } from '../../wire/table-failure.ts';
+import type { TableFailure } from '../../wire/table-failure.ts';
 import { setImmediate as turn } from 'node:timers/promises';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import { InTurn } from '../../common/in-turn.ts';
@@ -135,12 +139,12 @@ export class CrowdedWorkload {
 
   #judge(
     { table, writes }: Written,
-    errors: readonly (Error | undefined)[],
+    errors: readonly (TableFailure | undefined)[],
     { id, durability }: { readonly id: string; readonly durability: 'hard' | 'soft' },
   ): void {
     for (const [at, write] of writes.entries()) {
       const error = errors[at];
-      if (error !== undefined && !isRefusal(error)) throw error as Error;
+      if (error !== undefined && !isRefused(error)) throw new Error(error.message);
       this.counts[error === undefined ? 'acknowledged' : 'refused'] += 1;
       if (write === undefined) continue;
       if (error !== undefined) table.refused(write);
@@ -186,13 +190,14 @@ export class CrowdedWorkload {
 /** For each edit why it was refused; undefined for one that was acknowledged. */
 async function errorsOf(
   served: ShardedTable,
-  edits: Parameters<ShardedTable['edit']>[0],
+  edits: readonly ScriptedEdit[],
   durability: 'hard' | 'soft',
-): Promise<(Error | undefined)[]> {
+): Promise<(TableFailure | undefined)[]> {
   try {
-    return (await served.edit(edits, durability, signal)).map(({ error }) => error);
+    return (await editAll(served, edits, durability, signal)).map(({ error }) => error);
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    return edits.map(() => error);
+    const failure = failureOf(error);
+    return edits.map(() => failure);
   }
 }

@@ -1,3 +1,4 @@
+import { editAll, plainEdits } from './edits.ts';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import type { Prng } from '../../common/prng.ts';
 import type { MemoryDisk } from '../../disk/memory-disk.ts';
@@ -11,7 +12,7 @@ import type { ShardReplica } from '../../shard/shard-replica.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { Database } from '../database.ts';
-import { plainCodec } from './plain-codec.ts';
+import { plainDocuments } from './plain-documents.ts';
 
 export const signal = new AbortController().signal;
 
@@ -48,7 +49,8 @@ export function openOver({
       });
       return surprise === undefined ? log : surprising(log, surprise);
     },
-    codec: plainCodec,
+    documents: plainDocuments,
+    edits: plainEdits,
     compileIndex: () => () => [],
     memtableBytesMax: 100_000,
     ...limits,
@@ -86,7 +88,7 @@ export function groupOf(database: Database, id: string): ShardReplica {
 }
 
 export const put = (group: ShardReplica, key: string): Promise<unknown> =>
-  group.edit([{ key: encodeUtf8(key), evaluate: () => ({ id: key }) }], 'hard', signal);
+  editAll(group, [{ key: encodeUtf8(key), evaluate: () => ({ id: key }) }], 'hard', signal);
 
 export async function keysOf(group: ShardReplica): Promise<string[]> {
   const rows = await new TableScan(group, {}, 'ascending').next(

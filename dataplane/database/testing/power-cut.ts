@@ -11,7 +11,8 @@ import { CrowdedWorkload } from './crowded-workload.ts';
 import { ImagedStore } from './imaged-store.ts';
 import type { StoreImage } from './imaged-store.ts';
 import { surprising } from './over-log.ts';
-import { plainCodec } from './plain-codec.ts';
+import { plainEdits } from './edits.ts';
+import { plainDocuments } from './plain-documents.ts';
 import { Workload } from './workload.ts';
 
 /** Small enough for a workload to go through several. */
@@ -65,7 +66,8 @@ async function open(
       if (queueBytesMax === undefined) return openWal({ ...replay, ...place });
       return surprising(await openWal({ ...replay, ...place, queueBytesMax }), surprise);
     },
-    codec: plainCodec,
+    documents: plainDocuments,
+    edits: plainEdits,
     compileIndex: (field) => (text) => [
       encodeUtf8((JSON.parse(text) as Record<string, string>)[field] ?? ''),
     ],

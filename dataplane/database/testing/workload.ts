@@ -1,3 +1,4 @@
+import { editAll } from './edits.ts';
 import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { encodeUtf8 } from '../../common/bytes.ts';
@@ -131,8 +132,8 @@ export class Workload {
       };
       return { key: encodeUtf8(key), evaluate };
     });
-    for (const { error } of await table.edit(edits, durability, signal)) {
-      if (error !== undefined) throw error;
+    for (const { error } of await editAll(table, edits, durability, signal)) {
+      if (error !== undefined) throw new Error(error.message);
     }
     if (durability === 'hard' && !isOver()) model.acknowledged(change);
   }

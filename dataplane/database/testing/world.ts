@@ -1,5 +1,7 @@
+import { editAll, plainEdits } from './edits.ts';
 import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
 import type { Clock } from '../../common/clock.ts';
+import type { EditEngine } from '../../wire/table-edit.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { isUncheckedMark } from '../../integrity/unchecked.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
@@ -13,7 +15,7 @@ import { TableScan } from '../../shard/scan.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
 import type { CompileIndex } from '../../table/apply.ts';
 import { Database } from '../database.ts';
-import { plainCodec } from './plain-codec.ts';
+import { plainDocuments } from './plain-documents.ts';
 
 /** A database with one table over a store and a log in memory, which outlive it. */
 export const { signal } = new AbortController();
@@ -92,6 +94,7 @@ export async function open(
     /** Called for each document of which an index wants the keys. */
     visited = () => undefined,
     compileIndex = keysOf,
+    edits = plainEdits,
     memtableBytesMax = 100_000,
     clock = machineClock,
   }: {
@@ -99,6 +102,7 @@ export async function open(
     replayed?: () => Promise<void>;
     visited?: () => unknown;
     compileIndex?: CompileIndex;
+    edits?: EditEngine;
     memtableBytesMax?: number;
     clock?: Clock;
   } = {},
@@ -115,7 +119,8 @@ export async function open(
       world.log = new TestLog(world.entries);
       return world.log;
     },
-    codec: plainCodec,
+    documents: plainDocuments,
+    edits,
     compileIndex: (definition, multi, geo) => {
       const keys = compileIndex(definition, multi, geo);
       return (text) => {
@@ -208,7 +213,8 @@ export const next = (world: World): World => ({ ...world, entries: [...world.ent
 
 /** Documents by key and value, in one go. */
 export const putMany = (group: ShardReplica, rows: readonly (readonly [string, string])[]) =>
-  group.edit(
+  editAll(
+    group,
     rows.map(([id, v]) => ({ key: encodeUtf8(id), evaluate: () => ({ id, v }) })),
     'hard',
     signal,
@@ -220,7 +226,8 @@ export const put = (
   v: Datum,
   durability: 'hard' | 'soft' = 'hard',
 ) =>
-  group.edit(
+  editAll(
+    group,
     [{ key: encodeUtf8(key), evaluate: () => (v === null ? null : { id: key, v }) }],
     durability,
     signal,

@@ -1,3 +1,4 @@
+import { batchOf, written } from '../../database/testing/edits.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,8 +27,8 @@ async function fill(path: string): Promise<void> {
     await change(database, { type: 'createTable', table: newTable('t') });
     const index = { name: 'v', multi: false, geo: false, definition: '"v"' };
     await change(database, { type: 'createIndex', tableId: 't', index });
-    const edits = ['a', 'b'].map((id) => ({ key: encodeKey(id), evaluate: () => ({ id, v: id }) }));
-    await groupOf(database).edit(edits, 'hard', signal);
+    const edits = ['a', 'b'].map((id) => ({ key: encodeKey(id), change: written({ id, v: id }) }));
+    await groupOf(database).edit(batchOf(edits), signal);
     await indexesReady(database, 't');
   });
 }

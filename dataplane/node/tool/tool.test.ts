@@ -1,3 +1,4 @@
+import { batchOf, written } from '../../database/testing/edits.ts';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -52,9 +53,9 @@ async function fill(path: string): Promise<void> {
     await change(database, { type: 'createTable', table: newTable('t') });
     const edits = Array.from({ length: documents }, (_, n) => {
       const id = `k${String(n).padStart(5, '0')}`;
-      return { key: encodeKey(id), evaluate: () => ({ id, v: 'x'.repeat(n % 700) }) };
+      return { key: encodeKey(id), change: written({ id, v: 'x'.repeat(n % 700) }) };
     });
-    await groupOf(database).edit(edits, 'hard', signal);
+    await groupOf(database).edit(batchOf(edits), signal);
   });
 }
 

@@ -53,8 +53,8 @@ export class CoreService implements WorkerService {
 
   constructor(options: CoreServiceOptions) {
     this.#options = options;
-    const { logins, worker } = options;
-    const tables = new CoreTables({ table: options.tables, channel: () => worker.channel });
+    const { logins } = options;
+    const tables = new CoreTables({ table: options.tables });
     this.#tables = tables;
     this.#requests = {
       get: (fields, request) => tables.get(fields, request),

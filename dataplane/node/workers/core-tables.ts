@@ -1,11 +1,9 @@
-import { canonicalText, parseText } from '../../datum/text.ts';
-import type { Datum } from '../../datum/datum.ts';
-import type { Edit, EditOutcome, Environment, TableAccess } from '../../query/environment.ts';
+import type { Environment } from '../../query/environment.ts';
 import { errorType, RuntimeError } from '../../query/errors.ts';
-import type { BatchSource, IndexRow, Row } from '../../wire/table-access.ts';
-import type { Channel, ServedRequest } from '../../workers/channel.ts';
-import { errorOf, failureOf } from './failures.ts';
-import { Fields } from './fields.ts';
+import type { BatchSource, IndexRow, Row, TableAccess } from '../../wire/table-access.ts';
+import type { EditBatch } from '../../wire/table-edit.ts';
+import type { ServedRequest } from '../../workers/channel.ts';
+import type { Fields } from './fields.ts';
 
 /** The tables of the node as one query worker reaches them. What is kept for it ends with it. */
 type Scan = BatchSource<Row | IndexRow>;
@@ -15,7 +13,6 @@ const scansMax = 65_536;
 
 export interface CoreTablesOptions {
   readonly table: Environment['table'];
-  readonly channel: () => Channel;
 }
 
 export class CoreTables {
@@ -74,22 +71,9 @@ export class CoreTables {
     this.#end(fields.number());
   }
 
-  async edit(tableId: string, fields: Fields, request: ServedRequest): Promise<unknown> {
-    const table = this.#open(tableId);
-    const durability = fields.oneOf(['hard', 'soft'] as const);
-    const id = fields.number();
-    const edits = fields.array().map((each, position) => {
-      const edit = new Fields(each);
-      return {
-        key: edit.bytes(),
-        isKeyGenerated: edit.flag(),
-        deletes: edit.flag(),
-        replacesDamage: edit.flag(),
-        evaluate: (old) => this.#evaluate({ id, position }, old),
-      } satisfies Edit;
-    });
-    const outcomes = await table.edit(edits, durability, request.signal);
-    return outcomes.map(outcomeAsData);
+  edit(tableId: string, fields: Fields, request: ServedRequest): Promise<unknown> {
+    // A worker runs the code of this node: what it sends is a batch.
+    return this.#open(tableId).edit(fields.any() as EditBatch, request.signal);
   }
 
   /** The worker is gone. */
@@ -119,26 +103,6 @@ export class CoreTables {
       throw error;
     }
   }
-
-  async #evaluate(
-    { id, position }: { readonly id: number; readonly position: number },
-    old: Datum,
-  ): Promise<Datum> {
-    const text = old === null ? null : canonicalText(old);
-    const answer = new Fields(
-      await this.#options.channel().request(['evaluate', id, position, text]),
-    );
-    switch (answer.oneOf(['same', 'new', 'failed', 'gone'])) {
-      case 'same':
-        return old;
-      case 'new':
-        return answer.optional((all) => parseText(all.text())) ?? null;
-      case 'failed':
-        throw errorOf(answer.any());
-      case 'gone':
-        throw new RuntimeError(errorType.opFailed, 'The query has ended.', []);
-    }
-  }
 }
 
 const textOf = (row: Row | undefined): string | null => row?.text ?? null;
@@ -147,15 +111,4 @@ function flatOf(rows: readonly (Row | IndexRow)[]): unknown[] {
   const flat: unknown[] = [];
   for (const row of rows) flat.push(row.key, row.text, 'indexKey' in row ? row.indexKey : null);
   return flat;
-}
-
-/** Null: as the worker has evaluated it. */
-function outcomeAsData({ old, new: next, error, damage }: EditOutcome): unknown {
-  if (error === undefined && damage === undefined) return null;
-  return [
-    old === null ? null : canonicalText(old),
-    next === null ? null : canonicalText(next),
-    error === undefined ? null : failureOf(error),
-    damage?.message ?? null,
-  ];
 }

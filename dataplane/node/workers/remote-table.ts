@@ -1,34 +1,19 @@
-import type { Datum } from '../../datum/datum.ts';
-import { canonicalText, parseText } from '../../datum/text.ts';
-import type { Edit, EditOutcome, TableAccess } from '../../query/environment.ts';
 import type {
   BatchLimit,
   BatchSource,
   EncodedRange,
   IndexRow,
   Order,
+  TableAccess,
 } from '../../wire/table-access.ts';
+import type { EditOutcome } from '../../wire/table-edit.ts';
 import type { Channel } from '../../workers/channel.ts';
-import { errorOf, failureOf, thrownHere } from './failures.ts';
+import { thrownHere } from './failures.ts';
 import { Fields } from './fields.ts';
-
-/** What an edit of this worker has been evaluated to; the core has the same as text. */
-interface Evaluated {
-  readonly old: Datum;
-  readonly new: Datum;
-  readonly error?: Error;
-}
-
-interface RunningEdit {
-  readonly edits: readonly Edit[];
-  readonly evaluated: (Evaluated | undefined)[];
-}
 
 /** Tables of the core as a query worker reads and writes them. */
 export class RemoteTables {
   readonly #channel: Channel;
-  readonly #editing = new Map<number, RunningEdit>();
-  #nextEdit = 1;
 
   constructor(channel: Channel) {
     this.#channel = channel;
@@ -45,70 +30,13 @@ export class RemoteTables {
       scanIndex: (index, range, order) =>
         new RemoteScan(this.#channel, id, { index, range, order }),
       count: async () => Number(await ask('count', id)),
-      edit: (edits, durability, signal) => this.#edit(id, { edits, durability }, signal),
+      edit: async (batch, signal) => {
+        const asked = thrownHere(this.#channel.request(['edit', id, batch], signal));
+        return (await asked) as readonly EditOutcome[];
+      },
       sync: async () => void (await ask('sync', id)),
     };
   }
-
-  /** The core has the document that an edit of this worker is about. */
-  async evaluate(editId: number, position: number, oldText: string | undefined): Promise<unknown> {
-    const running = this.#editing.get(editId);
-    const edit = running?.edits[position];
-    // The query was aborted meanwhile.
-    if (running === undefined || edit === undefined) return ['gone'];
-    const old = oldText === undefined ? null : parseText(oldText);
-    try {
-      const next = await edit.evaluate(old);
-      running.evaluated[position] = { old, new: next };
-      if (next === old) return ['same'];
-      return ['new', next === null ? null : canonicalText(next)];
-    } catch (error) {
-      running.evaluated[position] = { old, new: old, error: error as Error };
-      return ['failed', failureOf(error)];
-    }
-  }
-
-  async #edit(
-    table: string,
-    { edits, durability }: { readonly edits: readonly Edit[]; readonly durability: string },
-    signal: AbortSignal,
-  ): Promise<readonly EditOutcome[]> {
-    const id = this.#nextEdit;
-    this.#nextEdit += 1;
-    const running: RunningEdit = { edits, evaluated: [] };
-    this.#editing.set(id, running);
-    const sent = edits.map(({ key, isKeyGenerated, deletes, replacesDamage }) => [
-      key,
-      isKeyGenerated ?? false,
-      deletes ?? false,
-      replacesDamage ?? false,
-    ]);
-    try {
-      const body = ['edit', table, durability, id, sent];
-      const outcomes = new Fields([await thrownHere(this.#channel.request(body, signal))]).array();
-      return outcomes.map((outcome, at) => outcomeOf(outcome, running.evaluated[at]));
-    } finally {
-      this.#editing.delete(id);
-    }
-  }
-}
-
-/** Null: as it was evaluated. */
-function outcomeOf(outcome: unknown, evaluated: Evaluated | undefined): EditOutcome {
-  if (outcome === null && evaluated !== undefined) return evaluated;
-  const fields = new Fields(outcome);
-  const old = fields.optional((all) => parseText(all.text())) ?? null;
-  const next = fields.optional((all) => parseText(all.text())) ?? null;
-  const failure = fields.optional((all) => errorOf(all.any()));
-  const damage = fields.optional((all) => new Error(all.text()));
-  // The worker's own error knows its place in the query.
-  const error = failure === undefined ? undefined : (evaluated?.error ?? failure);
-  return {
-    old,
-    new: next,
-    ...(error === undefined ? {} : { error }),
-    ...(damage === undefined ? {} : { damage }),
-  };
 }
 
 interface ScanOf {

@@ -56,12 +56,6 @@ export class WorkerNode {
       case 'catalog':
         this.#replica.apply(fields.any() as CatalogChange);
         return null;
-      case 'evaluate':
-        return this.#tables.evaluate(
-          fields.number(),
-          fields.number(),
-          fields.optional((all) => all.text()),
-        );
       case 'how':
         return this.#how();
       case 'queries':

@@ -1,3 +1,4 @@
+import { createEditEngine } from '../../query/edit-engine.ts';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../../common/assert.ts';
 import { withSystemDatabase } from '../../query/system-database.ts';
@@ -91,7 +92,7 @@ export class WorkerDriverService implements Service {
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
     const inner = createEnvironment({ database, disk, clock, chance, server, report: report() });
-    const environment = withSystemDatabase(inner);
+    const environment = withSystemDatabase(inner, createEditEngine());
     const places = new ConnectionPlaces(shares.driverConnections);
     const common = {
       tables: (id: string) => environment.table(id),

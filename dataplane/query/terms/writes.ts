@@ -1,10 +1,30 @@
 import type { Datum } from '../../datum/datum.ts';
-import { compareDatum } from '../../datum/compare.ts';
-import { fieldOf, isObject, objectOf, pseudoType, withField } from '../../datum/object.ts';
+import { documentText } from '../../datum/document.ts';
+import { InvalidDatumError } from '../../datum/errors.ts';
+import { fieldOf, isObject, pseudoType, withField } from '../../datum/object.ts';
 import { encodePrimaryKey } from '../../datum/primary-key.ts';
-import { prettyText } from '../../datum/text.ts';
+import { canonicalText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
+import { replacesDamage } from '../../wire/edit-decision.ts';
+import type {
+  Change,
+  Conflict,
+  DocumentText,
+  Edit,
+  EditBatch,
+  EditOutcome,
+  EditValue,
+} from '../../wire/table-edit.ts';
+import { failureOf } from '../../wire/table-failure.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import {
+  conflictArguments,
+  duplicateKey,
+  replaced,
+  storable,
+  updated,
+} from '../document-change.ts';
+import { logic } from '../failure.ts';
 import {
   bool,
   define,
@@ -16,25 +36,28 @@ import {
   returnChanges,
 } from '../options.ts';
 import type { OptionValues } from '../options.ts';
-import { Term } from '../term-table.ts';
-import type { Edit, EditOutcome } from '../environment.ts';
-import { logic, opFailed } from '../failure.ts';
 import { determinism } from '../determinism.ts';
 import { whenDone } from '../maybe-async.ts';
+import { confirmed } from '../returned-edits.ts';
+import type { PlannedEdit } from '../returned-edits.ts';
 import { batchesOf } from '../stream.ts';
+import { termFunctionOf } from '../term-function.ts';
+import { Term } from '../term-table.ts';
 import {
   BoundArray,
   BoundObject,
   datumOf,
   FunctionValue,
-  holdsBound,
   isSequence,
   RowValue,
   wrongValue,
 } from '../value.ts';
 import { StoredRow } from '../item.ts';
 import type { TableValue, Value } from '../value.ts';
-import { sizeOf } from '../work/size.ts';
+import { writeHookOf } from '../write-hook.ts';
+import type { AppliedHook } from '../write-hook.ts';
+import { textOfValue } from '../value-text.ts';
+import { WriteTally } from '../write-tally.ts';
 import { merged, refuseLiterals } from './merging.ts';
 import {
   checkArity,
@@ -44,8 +67,6 @@ import {
   streamFrom,
   tableOf,
 } from './sequence-tools.ts';
-import { writeHookOf } from '../write-hook.ts';
-import type { Hooked } from '../write-hook.ts';
 import { expectTable } from './select.ts';
 
 /** Terms that write. Each answers the counts of what happened to its documents. */
@@ -85,7 +106,7 @@ const deleteOptions = {
 
 type ChangeCall = TermCall<OptionValues<typeof changeOptions>>;
 
-type Conflict = 'error' | 'replace' | 'update' | FunctionValue;
+type GivenConflict = 'error' | 'replace' | 'update' | FunctionValue;
 
 const named = oneOf(
   ['error', 'replace', 'update'],
@@ -95,7 +116,7 @@ const named = oneOf(
 
 const insertOptions = {
   ...writeOptions,
-  conflict: option<Conflict>(
+  conflict: option<GivenConflict>(
     {
       allowed: `${named.allowed}, a function of the key, the old and the new document`,
       read: (value, name) => (value instanceof FunctionValue ? value : named.read(value, name)),
@@ -109,144 +130,76 @@ type InsertCall = TermCall<OptionValues<typeof insertOptions>>;
 /** Edits that go to the log together. */
 const editsPerBatch = 200;
 
-interface Tally {
-  deleted: number;
-  errors: number;
-  inserted: number;
-  replaced: number;
-  skipped: number;
-  unchanged: number;
-  firstError: string | undefined;
-  readonly warnings: string[];
-  readonly changes: Datum[];
-  /** Beyond the array limit. */
-  changesLeftOut: number;
-  readonly generatedKeys: string[];
-  /** Beyond the array limit. */
-  keysLeftOut: number;
-}
-
-const newTally = (): Tally => ({
-  deleted: 0,
-  errors: 0,
-  inserted: 0,
-  replaced: 0,
-  skipped: 0,
-  unchanged: 0,
-  firstError: undefined,
-  warnings: [],
-  changes: [],
-  changesLeftOut: 0,
-  generatedKeys: [],
-  keysLeftOut: 0,
-});
-
 interface Writing {
   readonly table: TableValue;
   readonly context: Context;
   readonly durability: 'hard' | 'soft';
-  readonly returnChanges: boolean | 'always';
-  readonly hook: Hooked | undefined;
-  readonly tally: Tally;
+  readonly documents: EditBatch['documents'];
+  readonly hook: AppliedHook | undefined;
+  readonly tally: WriteTally;
 }
 
 function writing(table: TableValue, { options, context }: WriteCall): Writing {
   const info = context.environment.catalog.tableById(table.info.id) ?? table.info;
+  const changes = options.return_changes;
   return {
     table,
     context,
     durability: options.durability ?? info.durability,
     hook: options.ignore_write_hook ? undefined : writeHookOf(info, context),
-    returnChanges: options.return_changes,
-    tally: newTally(),
+    documents: changes === 'always' ? 'all' : changes ? 'changed' : 'none',
+    tally: new WriteTally(changes, context),
   };
 }
 
-type Kind = 'errors' | 'deleted' | 'inserted' | 'replaced' | 'skipped' | 'unchanged';
-
-/** What an edit counts as. */
-function kindOf({ old, new: next, error, damage }: EditOutcome): Kind {
-  if (error !== undefined) return 'errors';
-  if (damage !== undefined) return next === null ? 'deleted' : 'replaced';
-  if (old === null) return next === null ? 'skipped' : 'inserted';
-  if (next === null) return 'deleted';
-  return compareDatum(old, next) === 0 ? 'unchanged' : 'replaced';
+/** Writes, and answers an outcome for each edit. */
+async function committed(
+  write: Writing,
+  edits: readonly PlannedEdit[],
+): Promise<readonly EditOutcome[]> {
+  if (edits.length === 0) return [];
+  const { hook, context, durability, documents, table } = write;
+  const { nowMs, arrayLimit } = context;
+  const { signal } = context.deadline;
+  const send = (sent: readonly Edit[]): Promise<readonly EditOutcome[]> => {
+    const batch: EditBatch = {
+      edits: sent,
+      durability,
+      context: { nowMs, arrayLimit },
+      hook: hook?.asData,
+      documents,
+    };
+    return table.access.edit(batch, signal);
+  };
+  const isForQuery = hook !== undefined && hook.asData === undefined;
+  const outcomes = await send(
+    isForQuery ? edits.map(({ key, change }) => ({ key, change: fetched(change) })) : edits,
+  );
+  // Most often there is none.
+  if (!outcomes.some(({ result }) => result === 'returned')) return outcomes;
+  const { primaryKey } = table.info;
+  return confirmed(withHook(edits, hook), outcomes, { primaryKey, context, send });
 }
 
-/** Of documents that could not be read and were replaced; the first ones say enough. */
-const warningsMax = 10;
+const fetched = (change: Change): Change => ({
+  type: 'fetch',
+  replacesDamage: replacesDamage(change),
+});
 
-function count(write: Writing, outcome: EditOutcome): void {
-  const { tally, returnChanges } = write;
-  const { old, new: next, error, damage } = outcome;
-  if (damage !== undefined && tally.warnings.length < warningsMax)
-    tally.warnings.push(`The document before could not be read: ${damage.message}`);
-  if (error !== undefined) tally.firstError ??= error.message;
-  tally[kindOf(outcome)] += 1;
-  const moved = error === undefined && (damage !== undefined || compareDatum(old, next) !== 0);
-  if (returnChanges === 'always' || (returnChanges && moved)) {
-    const failed = error === undefined ? [] : [['error', error.message] as const];
-    if (tally.changes.length >= write.context.arrayLimit) tally.changesLeftOut += 1;
-    else {
-      const change = objectOf([...failed, ['new_val', next], ['old_val', old]]);
-      write.context.work?.memory.charge(sizeOf(change));
-      tally.changes.push(change);
-    }
-  }
-}
-
-/** An array of the answer that is longer than the query allows is cut, and the answer says so. */
-function warningsOf({ tally, context: { arrayLimit } }: Writing): string[] {
-  const { keysLeftOut, generatedKeys } = tally;
-  return [
-    ...tally.warnings,
-    ...(tally.changesLeftOut > 0 ? [`Too many changes, array truncated to ${arrayLimit}.`] : []),
-    ...(keysLeftOut > 0
-      ? [
-          `Too many generated keys (${keysLeftOut + generatedKeys.length}), array truncated to ${generatedKeys.length}.`,
-        ]
-      : []),
-  ];
-}
-
-function summary(write: Writing): Datum {
-  const { tally, returnChanges } = write;
-  const warnings = warningsOf(write);
-  return objectOf([
-    ...(returnChanges !== false ? [['changes', tally.changes] as const] : []),
-    ['deleted', tally.deleted],
-    ['errors', tally.errors],
-    ...(tally.firstError === undefined ? [] : [['first_error', tally.firstError] as const]),
-    ...(tally.generatedKeys.length === 0 ? [] : [['generated_keys', tally.generatedKeys] as const]),
-    ['inserted', tally.inserted],
-    ['replaced', tally.replaced],
-    ['skipped', tally.skipped],
-    ['unchanged', tally.unchanged],
-    ...(warnings.length === 0 ? [] : [['warnings', warnings] as const]),
-  ]);
-}
-
-async function commit(write: Writing, edits: readonly Edit[]): Promise<void> {
-  for (const outcome of await committed(write, edits)) count(write, outcome);
-}
-
-async function committed(write: Writing, edits: readonly Edit[]): Promise<readonly EditOutcome[]> {
-  const { hook } = write;
-  const hooked =
-    hook === undefined
-      ? edits
-      : edits.map((edit) => ({
-          ...edit,
-          evaluate: (old: Datum) => then(edit.evaluate(old), (next) => hook(old, next)),
-        }));
-  const { signal } = write.context.deadline;
-  return write.table.access.edit(hooked, write.durability, signal);
-}
+const withHook = (
+  edits: readonly PlannedEdit[],
+  hook: AppliedHook | undefined,
+): readonly PlannedEdit[] =>
+  hook === undefined
+    ? edits
+    : edits.map((edit) => ({
+        ...edit,
+        evaluate: (old) => whenDone(edit.evaluate(old), (next) => hook.apply(old, next)),
+      }));
 
 const failedEdit = (error: unknown): EditOutcome => ({
-  old: null,
-  new: null,
-  error: error as Error,
+  result: 'failed',
+  error: failureOf(error),
 });
 
 function withKey(document: Datum, write: Writing): Datum {
@@ -254,8 +207,7 @@ function withKey(document: Datum, write: Writing): Datum {
   if (!isObject(document) || pseudoType(document) !== undefined) return document;
   if (fieldOf(document, primaryKey) !== undefined) return document;
   const key = write.context.environment.uuid();
-  if (write.tally.generatedKeys.length >= write.context.arrayLimit) write.tally.keysLeftOut += 1;
-  else write.tally.generatedKeys.push(key);
+  write.tally.keyGenerated(key);
   return withField(document, primaryKey, key);
 }
 
@@ -267,33 +219,45 @@ function keyOfNew(document: Datum, primaryKey: string): Uint8Array {
 }
 
 /** What is written when there is a document with the key of a new one. */
-type Resolution = (old: Datum, document: Datum) => Datum | Promise<Datum>;
+interface Resolution {
+  readonly evaluate: (old: Datum, document: Datum) => Datum | Promise<Datum>;
+  /** Undefined when only the query can evaluate it. */
+  readonly asData: Conflict | undefined;
+}
 
-function conflictOf({ options: { conflict } }: InsertCall, primaryKey: string): Resolution {
+function conflictOf(
+  { options: { conflict }, context }: InsertCall,
+  primaryKey: string,
+): Resolution {
   if (conflict instanceof FunctionValue) {
     if (conflict.determinism === determinism.never)
       throw logic('The conflict function passed to `insert` must be deterministic.');
     if (conflict.arity !== 0 && conflict.arity !== 3)
       throw logic('The conflict function passed to `insert` should expect 3 arguments.');
-    return (old, document) => {
-      const key = isObject(document) ? (fieldOf(document, primaryKey) ?? null) : null;
-      return whenDone(conflict.call([key, old, document]), datumOf);
+    return {
+      evaluate: (old, document) =>
+        whenDone(conflict.call(conflictArguments(old, document, primaryKey)), datumOf),
+      asData: termFunctionOf(conflict, context),
     };
   }
-  if (conflict === 'replace') return (_, document) => document;
-  if (conflict === 'update') return merged;
-  return (old, document) => {
-    throw opFailed(
-      `Duplicate primary key \`${primaryKey}\`:\n${prettyText(old)}\n${prettyText(document)}`,
-    );
+  if (conflict === 'replace') return { evaluate: (_, document) => document, asData: conflict };
+  if (conflict === 'update') return { evaluate: merged, asData: conflict };
+  return {
+    evaluate: (old, document) => {
+      throw duplicateKey(old, document, primaryKey);
+    },
+    asData: conflict,
   };
 }
 
-/** A value that is to be written: bounds are for queries. */
-function storable(value: Value | StoredRow): Datum {
-  if (value instanceof StoredRow) return value.datum;
-  if (holdsBound(value)) throw logic('`r.minval` and `r.maxval` cannot be written to disk.');
-  return datumOf(value);
+/** What cannot be stored may still meet a conflict that says otherwise: the shard decides. */
+function textOfNew(document: Datum, key: Uint8Array, primaryKey: string): DocumentText {
+  try {
+    return { text: documentText(document, { key, primaryKey, old: null }), isChecked: true };
+  } catch (error) {
+    if (!(error instanceof InvalidDatumError)) throw error;
+    return { text: canonicalText(document), isChecked: false };
+  }
 }
 
 async function insert(call: InsertCall): Promise<Value> {
@@ -301,40 +265,51 @@ async function insert(call: InsertCall): Promise<Value> {
   const table = expectTable(target);
   const write = writing(table, call);
   const { primaryKey } = table.info;
-  const conflict = conflictOf(call, primaryKey);
-  const replacesDamage = call.options.conflict === 'replace';
+  const { evaluate, asData: conflict } = conflictOf(call, primaryKey);
+  const planned = (item: Value | StoredRow): PlannedEdit => {
+    const given = storable(item);
+    const document = withKey(given, write);
+    const key = keyOfNew(document, primaryKey);
+    const change: Change =
+      conflict === undefined
+        ? { type: 'fetch', replacesDamage: false }
+        : {
+            type: 'insert',
+            document: textOfNew(document, key, primaryKey),
+            isKeyGenerated: document !== given,
+            conflict,
+          };
+    return {
+      key,
+      change,
+      evaluate: (old) => (old === null ? document : evaluate(old, document)),
+    };
+  };
   const flush = async (batch: readonly (Value | StoredRow)[]): Promise<void> => {
-    const edits: Edit[] = [];
+    const edits: PlannedEdit[] = [];
     /** By the position in the batch: what cannot be written. */
     const failed = new Map<number, EditOutcome>();
     for (const [position, item] of batch.entries()) {
       try {
-        const given = storable(item);
-        const document = withKey(given, write);
-        const key = keyOfNew(document, primaryKey);
-        const evaluate: Edit['evaluate'] = (old) =>
-          old === null ? document : conflict(old, document);
-        edits.push({ key, isKeyGenerated: document !== given, replacesDamage, evaluate });
+        edits.push(planned(item));
       } catch (error) {
         const outcome = failedEdit(error);
         failed.set(position, outcome);
-        // It comes before those that writing meets.
-        write.tally.firstError ??= outcome.error?.message;
+        // As in RethinkDB: what cannot be written at all comes before what has a conflict.
+        write.tally.failed(outcome.error?.message);
       }
     }
-    // As in RethinkDB: what cannot be written at all comes before what has a conflict.
-    for (const { error } of failed.values()) write.tally.firstError ??= error?.message;
     const outcomes = (await committed(write, edits)).values();
     for (const position of batch.keys()) {
       const outcome = failed.get(position) ?? outcomes.next().value;
-      if (outcome !== undefined) count(write, outcome);
+      if (outcome !== undefined) write.tally.count(outcome);
     }
   };
   for await (const batch of documentsIn(documents, call.context)) {
     for (let at = 0; at < batch.length; at += editsPerBatch)
       await flush(batch.slice(at, at + editsPerBatch));
   }
-  return summary(write);
+  return write.tally.summary();
 }
 
 /** One document, or a sequence of them. */
@@ -355,7 +330,7 @@ async function* documentsIn(
   }
 }
 
-type Change = Omit<Edit, 'key'>;
+type ChangeOfAll = Omit<PlannedEdit, 'key'>;
 
 /** Of a key in memory, beside its bytes. */
 const keyBytes = 128;
@@ -371,52 +346,38 @@ async function keysOf(target: Value, context: Context): Promise<readonly Uint8Ar
   return keys;
 }
 
-/** One document or every document of a selection, through `change`. */
-async function overSelection(call: WriteCall, change: Change): Promise<Value> {
+/** One document or every document of a selection, through the same change. */
+async function overSelection(call: WriteCall, change: ChangeOfAll): Promise<Value> {
   const [target = null] = call.args;
-  if (target instanceof RowValue) {
-    const write = writing(target.table, call);
-    await commit(write, [{ key: target.key, ...change }]);
-    return summary(write);
-  }
-  const table = tableOf(target);
+  const table = target instanceof RowValue ? target.table : tableOf(target);
   if (table === undefined) throw wrongValue('SELECTION', target);
   const write = writing(table, call);
+  const commit = async (keys: readonly Uint8Array[]): Promise<void> => {
+    const edits = keys.map((key) => ({ key, ...change }));
+    for (const outcome of await committed(write, edits)) write.tally.count(outcome);
+  };
+  if (target instanceof RowValue) {
+    await commit([target.key]);
+    return write.tally.summary();
+  }
   // Read to the end before the first write: a selection must not meet its own changes.
   const keys = await keysOf(target, call.context);
   for (let at = 0; at < keys.length; at += editsPerBatch) {
     call.context.deadline.signal.throwIfAborted();
-    await commit(
-      write,
-      keys.slice(at, at + editsPerBatch).map((key) => ({ key, ...change })),
-    );
+    await commit(keys.slice(at, at + editsPerBatch));
   }
-  return summary(write);
+  return write.tally.summary();
 }
 
-function keepKey(old: Datum, next: Datum, table: TableValue): Datum {
-  if (!isObject(next) || pseudoType(next) !== undefined) {
-    throw logic(`Inserted value must be an OBJECT (got ${typeName(next)}):\n${prettyText(next)}`);
-  }
-  const { primaryKey } = table.info;
-  const [before, after] = [
-    isObject(old) ? fieldOf(old, primaryKey) : undefined,
-    fieldOf(next, primaryKey),
-  ];
-  if (after === undefined)
-    throw logic(`Inserted object must have primary key \`${primaryKey}\`:\n${prettyText(next)}`);
-  if (before !== undefined && compareDatum(before, after) !== 0) {
-    throw logic(
-      `Primary key \`${primaryKey}\` cannot be changed (\`${prettyText(old)}\` -> \`${prettyText(next)}\`).`,
-    );
-  }
-  return next;
+/** What `update` or `replace` computes for a document. */
+interface Computed {
+  readonly evaluate: (old: Datum) => Datum | Promise<Datum>;
+  /** Undefined when only the query can evaluate it. */
+  readonly asData: EditValue | undefined;
+  readonly primaryKey: string;
 }
 
-function changeBy(call: ChangeCall): {
-  change: (old: Datum) => Datum | Promise<Datum>;
-  table: TableValue;
-} {
+function changeBy(call: ChangeCall): Computed | Promise<Computed> {
   const [target = null, by = null] = call.args;
   const table = target instanceof RowValue ? target.table : tableOf(target);
   if (table === undefined) throw wrongValue('SELECTION', target);
@@ -425,35 +386,64 @@ function changeBy(call: ChangeCall): {
       'Could not prove argument deterministic.  Maybe you want to use the non_atomic flag?',
     );
   }
-  if (!(by instanceof FunctionValue)) return { change: () => storable(by), table };
+  const { primaryKey } = table.info;
+  if (!(by instanceof FunctionValue)) return { ...constantChange(by), primaryKey };
   checkArity(by, 1);
-  return { change: (old) => whenDone(by.call([old]), storable), table };
+  // What stands in place of a function is the same for all documents; a failure is one of each document.
+  return whenDone(orUndefined(by.constant), (constant) => {
+    if (constant !== undefined && !(constant instanceof FunctionValue))
+      return { ...constantChange(constant), primaryKey };
+    return {
+      evaluate: (old: Datum) => whenDone(by.call([old]), storable),
+      asData: termFunctionOf(constant ?? by, call.context),
+      primaryKey,
+    };
+  });
 }
 
-const then = (
-  value: Datum | Promise<Datum>,
-  continued: (datum: Datum) => Datum | Promise<Datum>,
-): Datum | Promise<Datum> => (value instanceof Promise ? value.then(continued) : continued(value));
-
-function update(call: ChangeCall): Promise<Value> {
-  const { change, table } = changeBy(call);
-  const evaluate: Edit['evaluate'] = (old) =>
-    old === null
-      ? null
-      : then(change(old), (patch) => {
-          if (patch === null) return old;
-          if (!isObject(patch)) throw wrongValue('OBJECT', patch);
-          return keepKey(old, merged(old, patch), table);
-        });
-  return overSelection(call, { evaluate });
+function orUndefined(
+  compute: FunctionValue['constant'],
+): Value | undefined | Promise<Value | undefined> {
+  try {
+    const value = compute?.();
+    return value instanceof Promise ? value.catch(() => undefined) : value;
+  } catch {
+    return undefined;
+  }
 }
 
-function replace(call: ChangeCall): Promise<Value> {
-  const { change, table } = changeBy(call);
-  const evaluate: Edit['evaluate'] = (old) =>
-    then(change(old), (next) => (next === null ? null : keepKey(old, next, table)));
-  return overSelection(call, { replacesDamage: true, evaluate });
+function constantChange(by: Value): Pick<Computed, 'evaluate' | 'asData'> {
+  const evaluate = (): Datum => storable(by);
+  try {
+    return { evaluate, asData: textOfValue(evaluate()) };
+  } catch {
+    // It fails for each document that is there.
+    return { evaluate, asData: undefined };
+  }
 }
+
+const update = (call: ChangeCall): Promise<Value> | Value =>
+  whenDone(changeBy(call), ({ evaluate, asData, primaryKey }) =>
+    overSelection(call, {
+      change:
+        asData === undefined
+          ? { type: 'fetch', replacesDamage: false }
+          : { type: 'update', by: asData },
+      evaluate: (old) =>
+        old === null ? null : whenDone(evaluate(old), (patch) => updated(old, patch, primaryKey)),
+    }),
+  );
+
+const replace = (call: ChangeCall): Promise<Value> | Value =>
+  whenDone(changeBy(call), ({ evaluate, asData, primaryKey }) =>
+    overSelection(call, {
+      change:
+        asData === undefined
+          ? { type: 'fetch', replacesDamage: true }
+          : { type: 'replace', by: asData },
+      evaluate: (old) => whenDone(evaluate(old), (next) => replaced(old, next, primaryKey)),
+    }),
+  );
 
 export const writeTerms: readonly TermEntry[] = [
   [
@@ -466,8 +456,7 @@ export const writeTerms: readonly TermEntry[] = [
       arity: [1, 1],
       options: deleteOptions,
       effects: true,
-      run: (call) =>
-        overSelection(call, { deletes: true, replacesDamage: true, evaluate: () => null }),
+      run: (call) => overSelection(call, { change: { type: 'delete' }, evaluate: () => null }),
     }),
   ],
   [Term.REPLACE, define({ arity: [2, 2], options: changeOptions, effects: true, run: replace })],

@@ -1,18 +1,16 @@
 import { compareBytes } from '../../common/bytes.ts';
-import type { Datum } from '../../datum/datum.ts';
-import { validDocument } from '../../datum/document.ts';
-import { parseText } from '../../datum/text.ts';
+import { decideEdit, outcomeOf } from '../../wire/edit-decision.ts';
+import type { Edit, EditBatch, EditOutcome, EditRun } from '../../wire/table-edit.ts';
+import { createEditEngine } from '../edit-engine.ts';
 import type {
   Catalog,
   DatabaseInfo,
-  Edit,
-  EditOutcome,
   Environment,
   IndexInfo,
   Refusal,
-  TableAccess,
   TableInfo,
 } from '../environment.ts';
+import type { TableAccess } from '../../wire/table-access.ts';
 import type { EncodedRange, Row } from '../../wire/table-access.ts';
 import { compileIndex } from '../index-function.ts';
 import { MemoryReport } from './memory-report.ts';
@@ -22,6 +20,7 @@ export class MemoryEnvironment implements Environment {
   readonly catalog: Catalog = catalogOf(this);
   readonly server = { id: '00000000-0000-4000-8000-000000000000', name: 'here' };
   readonly report = new MemoryReport();
+  readonly edits = createEditEngine();
   readonly databases: DatabaseInfo[] = [{ id: 'd-test', name: 'test' }];
   readonly tables = new Map<string, MemoryTable>();
   /** Documents that scans handed out so far. */
@@ -58,7 +57,8 @@ export class MemoryEnvironment implements Environment {
 class MemoryTable implements TableAccess {
   info: TableInfo;
   readonly #environment: MemoryEnvironment;
-  #rows: Row[] = [];
+  #rows: (Row & { readonly version: number })[] = [];
+  #version = 0;
 
   constructor(info: TableInfo, environment: MemoryEnvironment) {
     this.info = info;
@@ -94,32 +94,32 @@ class MemoryTable implements TableAccess {
     return Promise.resolve(this.#rows.length);
   }
 
-  async edit(edits: readonly Edit[], durability: 'hard' | 'soft'): Promise<readonly EditOutcome[]> {
-    this.#environment.lastDurability = durability;
-    const outcomes: EditOutcome[] = [];
-    for (const edit of edits) outcomes.push(await this.#edit(edit));
-    return outcomes;
+  edit(batch: EditBatch): Promise<readonly EditOutcome[]> {
+    this.#environment.lastDurability = batch.durability;
+    const run = this.#environment.edits.begin(batch, this.info);
+    return Promise.resolve(batch.edits.map((edit) => this.#edit(edit, run, batch.documents)));
   }
 
   sync(): Promise<void> {
     return Promise.resolve();
   }
 
-  async #edit(edit: Edit): Promise<EditOutcome> {
+  #edit(edit: Edit, run: EditRun, documents: EditBatch['documents']): EditOutcome {
     const { key } = edit;
     const at = this.#rows.findIndex((row) => compareBytes(row.key, key) === 0);
-    const old: Datum = at < 0 ? null : parseText(this.#rows[at]?.text ?? 'null');
-    try {
-      const next = await edit.evaluate(old);
-      const { primaryKey } = this.info;
-      const stored = next === null ? undefined : validDocument(next, { key, primaryKey, old });
-      if (at >= 0) this.#rows.splice(at, 1);
-      if (stored !== undefined) this.#rows.push({ key, text: stored.text });
-      this.#rows.sort((a, b) => compareBytes(a.key, b.key));
-      return { old, new: next };
-    } catch (error) {
-      return { old, new: old, error: error as Error };
-    }
+    const { text, version = 0 } = this.#rows[at] ?? {};
+    const current = { text, version, generation: 0, isCommitted: true };
+    const decision = decideEdit(edit, current, run);
+    if (decision.type === 'write') this.#put(key, decision.text);
+    return outcomeOf(decision, current, documents);
+  }
+
+  #put(key: Uint8Array, text: string | undefined): void {
+    this.#rows = this.#rows.filter((row) => compareBytes(row.key, key) !== 0);
+    if (text === undefined) return;
+    this.#version += 1;
+    this.#rows.push({ key, text, version: this.#version });
+    this.#rows.sort((a, b) => compareBytes(a.key, b.key));
   }
 
   #source<T extends Row>(rows: readonly T[], order: 'ascending' | 'descending') {

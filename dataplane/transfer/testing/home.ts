@@ -1,8 +1,9 @@
+import { batchOf, plainEdits, written } from '../../database/testing/edits.ts';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import { Database } from '../../database/database.ts';
-import { plainCodec } from '../../database/testing/plain-codec.ts';
+import { plainDocuments } from '../../database/testing/plain-documents.ts';
+import type { DocumentCheck } from '../../datum/document-check.ts';
 import type { Datum } from '../../datum/datum.ts';
-import type { DocumentCodec } from '../../datum/document-codec.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
 import type { ApplyStore } from '../../kv/store.ts';
@@ -36,7 +37,7 @@ function compileIndex(field: string): (text: string) => Uint8Array[] {
 
 export function openHome(
   { store, disk }: Home,
-  codec: DocumentCodec = plainCodec,
+  documents: DocumentCheck = plainDocuments,
 ): Promise<Database> {
   return Database.open({
     clock: machineClock,
@@ -50,7 +51,8 @@ export function openHome(
         clock: new ManualClock(),
         random: () => 0.25,
       }),
-    codec,
+    documents,
+    edits: plainEdits,
     compileIndex,
     memtableBytesMax: 8_000_000,
     cacheBytesMax: 0,
@@ -85,13 +87,9 @@ export function groupOf(database: Database, id = 't'): ShardReplica {
 }
 
 export async function put(database: Database, key: string, v: Datum, id = 't'): Promise<void> {
-  const evaluate = (): Datum => (v === null ? null : { id: key, v });
-  const [outcome] = await groupOf(database, id).edit(
-    [{ key: encodeUtf8(key), evaluate }],
-    'hard',
-    signal,
-  );
-  if (outcome?.error !== undefined) throw outcome.error;
+  const edit = { key: encodeUtf8(key), change: written(v === null ? null : { id: key, v }) };
+  const [outcome] = await groupOf(database, id).edit(batchOf([edit]), signal);
+  if (outcome?.error !== undefined) throw new Error(outcome.error.message);
 }
 
 export async function textsOf(database: Database, id = 't'): Promise<string[]> {

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { documentProblem, validDocument } from '../../../dataplane/datum/document.ts';
-import { parseText } from '../../../dataplane/datum/text.ts';
+import { documentProblem } from '../../../dataplane/datum/document.ts';
 import { Database } from '../../../dataplane/database/database.ts';
 import type { MemoryDisk } from '../../../dataplane/disk/memory-disk.ts';
 import type { MemoryStore } from '../../../dataplane/kv/memory-store.ts';
@@ -9,6 +8,7 @@ import { Prng } from '../../../dataplane/common/prng.ts';
 import { Expiry } from '../../../dataplane/maintenance/expiry.ts';
 import { createEnvironment } from '../../../dataplane/node/environment.ts';
 import { createQueryEngine } from '../../../dataplane/query/create-engine.ts';
+import { createEditEngine } from '../../../dataplane/query/edit-engine.ts';
 import type { QueryEngine } from '../../../dataplane/query/engine.ts';
 import { compileIndex } from '../../../dataplane/query/index-function.ts';
 import { MemoryReport } from '../../../dataplane/query/testing/memory-report.ts';
@@ -78,7 +78,8 @@ export class DataOfNode {
           segmentBytes: 16384,
           random: () => chance.next(),
         }),
-      codec: { parse: parseText, validate: validDocument, problemOf: documentProblem },
+      documents: { problemOf: documentProblem },
+      edits: createEditEngine(),
       compileIndex,
       memtableBytesMax: mebibyte,
       cacheBytesMax: mebibyte,

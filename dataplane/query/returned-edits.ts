@@ -1,0 +1,108 @@
+import { compareDatum } from '../datum/compare.ts';
+import type { Datum } from '../datum/datum.ts';
+import { documentText } from '../datum/document.ts';
+import { parseText } from '../datum/text.ts';
+import type { Change, DocumentText, Edit, EditOutcome } from '../wire/table-edit.ts';
+import { failureOf } from '../wire/table-failure.ts';
+import type { TableFailure } from '../wire/table-failure.ts';
+import type { Context } from './compiled.ts';
+
+/**
+ * Edits that a shard returned with their documents: the query evaluates them, and writes what comes of it if the
+ * document is still the same. Guarded invariant: an outcome rests on a document that was the newest one when the
+ * shard confirmed it, errors included.
+ */
+
+/** An edit as the query can evaluate it. */
+export interface PlannedEdit extends Edit {
+  readonly evaluate: (old: Datum) => Datum | Promise<Datum>;
+}
+
+/** How often a document may change while its next one is evaluated. */
+const editAttemptsMax = 100;
+
+export interface ReturnedEdits {
+  readonly primaryKey: string;
+  readonly context: Context;
+  /** Sends edits to the shards, as those before. */
+  send(edits: readonly Edit[]): Promise<readonly EditOutcome[]>;
+}
+
+/** What the query made of a document. */
+interface Result {
+  readonly document: DocumentText | null | undefined;
+  /** Though its text differs, it counts as unchanged. */
+  readonly isEqual: boolean;
+  readonly error?: TableFailure;
+}
+
+/** The outcomes of all edits: those that were returned are evaluated until they are confirmed. */
+export async function confirmed(
+  edits: readonly PlannedEdit[],
+  outcomes: readonly EditOutcome[],
+  by: ReturnedEdits,
+): Promise<readonly EditOutcome[]> {
+  const all = [...outcomes];
+  const positions = [...all.keys()].filter((at) => all[at]?.result === 'returned');
+  // Together at first; those that lost a race alone, so that little time passes between reading and writing.
+  await attempt(edits, all, positions, by);
+  for (const at of positions) {
+    for (let count = 1; all[at]?.result === 'returned' && count < editAttemptsMax; count += 1)
+      await attempt(edits, all, [at], by);
+    if (all[at]?.result === 'returned') all[at] = { result: 'failed', error: contended };
+  }
+  return all;
+}
+
+const contended: TableFailure = {
+  code: 'query.contended',
+  message: `The document changed ${editAttemptsMax} times while its new value was evaluated: others write it too often. Run the query again, or use a function that the table can evaluate itself (deterministic, without reading other tables, and with less work).`,
+};
+
+async function attempt(
+  edits: readonly PlannedEdit[],
+  outcomes: EditOutcome[],
+  positions: readonly number[],
+  by: ReturnedEdits,
+): Promise<void> {
+  const results: Result[] = [];
+  for (const at of positions)
+    results.push(await resultOf(edits[at] as PlannedEdit, outcomes[at] as EditOutcome, by));
+  const sent = positions.map((at, number): Edit => {
+    const expected = outcomes[at]?.basis ?? noDocument;
+    const { document } = results[number] as Result;
+    const change: Change = { type: 'compareAndSet', expected, document };
+    return { key: (edits[at] as Edit).key, change };
+  });
+  for (const [number, outcome] of (await by.send(sent)).entries())
+    outcomes[positions[number] as number] = judged(outcome, results[number] as Result);
+}
+
+const noDocument = { version: 0, generation: 0 };
+
+function judged(outcome: EditOutcome, { error, isEqual }: Result): EditOutcome {
+  if (outcome.result === 'returned' || outcome.result === 'failed') return outcome;
+  if (error !== undefined) return { ...outcome, result: 'failed', error };
+  return isEqual ? { ...outcome, result: 'unchanged' } : outcome;
+}
+
+async function resultOf(
+  { key, evaluate }: PlannedEdit,
+  { old: oldText }: EditOutcome,
+  { primaryKey, context }: ReturnedEdits,
+): Promise<Result> {
+  if (context.work?.isDue === true) await context.work.pause();
+  try {
+    const old = oldText === undefined ? null : parseText(oldText);
+    const next = await evaluate(old);
+    if (next === old) return { document: undefined, isEqual: false };
+    if (next === null) return { document: null, isEqual: false };
+    const text = documentText(next, { key, primaryKey, old });
+    if (text === oldText) return { document: undefined, isEqual: false };
+    const isEqual = old !== null && compareDatum(old, next) === 0;
+    return { document: { text, isChecked: true }, isEqual };
+  } catch (error) {
+    context.deadline.signal.throwIfAborted();
+    return { document: undefined, isEqual: false, error: failureOf(error) };
+  }
+}
