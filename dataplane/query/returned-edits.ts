@@ -13,10 +13,8 @@ import type { Context } from './compiled.ts';
  * shard confirmed it, errors included.
  */
 
-/** An edit as the query can evaluate it. */
-export interface PlannedEdit extends Edit {
-  readonly evaluate: (old: Datum) => Datum | Promise<Datum>;
-}
+/** How the query evaluates its edits: what the one at a position makes of a document, null for none. */
+export type EvaluateEdit = (position: number, old: Datum) => Datum | Promise<Datum>;
 
 /** How often a document may change while its next one is evaluated. */
 const editAttemptsMax = 100;
@@ -24,6 +22,7 @@ const editAttemptsMax = 100;
 export interface ReturnedEdits {
   readonly primaryKey: string;
   readonly context: Context;
+  readonly evaluate: EvaluateEdit;
   /** Sends edits to the shards, as those before. */
   send(edits: readonly Edit[]): Promise<readonly EditOutcome[]>;
 }
@@ -38,7 +37,7 @@ interface Result {
 
 /** The outcomes of all edits: those that were returned are evaluated until they are confirmed. */
 export async function confirmed(
-  edits: readonly PlannedEdit[],
+  edits: readonly Edit[],
   outcomes: readonly EditOutcome[],
   by: ReturnedEdits,
 ): Promise<readonly EditOutcome[]> {
@@ -60,14 +59,14 @@ const contended: TableFailure = {
 };
 
 async function attempt(
-  edits: readonly PlannedEdit[],
+  edits: readonly Edit[],
   outcomes: EditOutcome[],
   positions: readonly number[],
   by: ReturnedEdits,
 ): Promise<void> {
   const results: Result[] = [];
   for (const at of positions)
-    results.push(await resultOf(edits[at] as PlannedEdit, outcomes[at] as EditOutcome, by));
+    results.push(await resultOf(edits[at] as Edit, at, outcomes[at]?.old, by));
   const sent = positions.map((at, number): Edit => {
     const expected = outcomes[at]?.basis ?? noDocument;
     const { document } = results[number] as Result;
@@ -87,14 +86,15 @@ function judged(outcome: EditOutcome, { error, isEqual }: Result): EditOutcome {
 }
 
 async function resultOf(
-  { key, evaluate }: PlannedEdit,
-  { old: oldText }: EditOutcome,
-  { primaryKey, context }: ReturnedEdits,
+  { key }: Edit,
+  position: number,
+  oldText: string | undefined,
+  { primaryKey, context, evaluate }: ReturnedEdits,
 ): Promise<Result> {
   if (context.work?.isDue === true) await context.work.pause();
   try {
     const old = oldText === undefined ? null : parseText(oldText);
-    const next = await evaluate(old);
+    const next = await evaluate(position, old);
     if (next === old) return { document: undefined, isEqual: false };
     if (next === null) return { document: null, isEqual: false };
     const text = documentText(next, { key, primaryKey, old });

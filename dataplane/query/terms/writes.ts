@@ -39,7 +39,7 @@ import type { OptionValues } from '../options.ts';
 import { determinism } from '../determinism.ts';
 import { whenDone } from '../maybe-async.ts';
 import { confirmed } from '../returned-edits.ts';
-import type { PlannedEdit } from '../returned-edits.ts';
+import type { EvaluateEdit } from '../returned-edits.ts';
 import { batchesOf } from '../stream.ts';
 import { termFunctionOf } from '../term-function.ts';
 import { Term } from '../term-table.ts';
@@ -155,7 +155,8 @@ function writing(table: TableValue, { options, context }: WriteCall): Writing {
 /** Writes, and answers an outcome for each edit. */
 async function committed(
   write: Writing,
-  edits: readonly PlannedEdit[],
+  edits: readonly Edit[],
+  evaluate: EvaluateEdit,
 ): Promise<readonly EditOutcome[]> {
   if (edits.length === 0) return [];
   const { hook, context, durability, documents, table } = write;
@@ -178,7 +179,8 @@ async function committed(
   // Most often there is none.
   if (!outcomes.some(({ result }) => result === 'returned')) return outcomes;
   const { primaryKey } = table.info;
-  return confirmed(withHook(edits, hook), outcomes, { primaryKey, context, send });
+  const returned = { primaryKey, context, send, evaluate: withHook(evaluate, hook) };
+  return confirmed(edits, outcomes, returned);
 }
 
 const fetched = (change: Change): Change => ({
@@ -186,16 +188,10 @@ const fetched = (change: Change): Change => ({
   replacesDamage: replacesDamage(change),
 });
 
-const withHook = (
-  edits: readonly PlannedEdit[],
-  hook: AppliedHook | undefined,
-): readonly PlannedEdit[] =>
+const withHook = (evaluate: EvaluateEdit, hook: AppliedHook | undefined): EvaluateEdit =>
   hook === undefined
-    ? edits
-    : edits.map((edit) => ({
-        ...edit,
-        evaluate: (old) => whenDone(edit.evaluate(old), (next) => hook.apply(old, next)),
-      }));
+    ? evaluate
+    : (position, old) => whenDone(evaluate(position, old), (next) => hook.apply(old, next));
 
 const failedEdit = (error: unknown): EditOutcome => ({
   result: 'failed',
@@ -260,13 +256,19 @@ function textOfNew(document: Datum, key: Uint8Array, primaryKey: string): Docume
   }
 }
 
+/** A new document, and its edit. */
+interface Planned {
+  readonly document: Datum;
+  readonly edit: Edit;
+}
+
 async function insert(call: InsertCall): Promise<Value> {
   const [target, documents = null] = call.args;
   const table = expectTable(target);
   const write = writing(table, call);
   const { primaryKey } = table.info;
   const { evaluate, asData: conflict } = conflictOf(call, primaryKey);
-  const planned = (item: Value | StoredRow): PlannedEdit => {
+  const planned = (item: Value | StoredRow): Planned => {
     const given = storable(item);
     const document = withKey(given, write);
     const key = keyOfNew(document, primaryKey);
@@ -279,19 +281,18 @@ async function insert(call: InsertCall): Promise<Value> {
             isKeyGenerated: document !== given,
             conflict,
           };
-    return {
-      key,
-      change,
-      evaluate: (old) => (old === null ? document : evaluate(old, document)),
-    };
+    return { document, edit: { key, change } };
   };
   const flush = async (batch: readonly (Value | StoredRow)[]): Promise<void> => {
-    const edits: PlannedEdit[] = [];
+    const edits: Edit[] = [];
+    const written: Datum[] = [];
     /** By the position in the batch: what cannot be written. */
     const failed = new Map<number, EditOutcome>();
     for (const [position, item] of batch.entries()) {
       try {
-        edits.push(planned(item));
+        const { document, edit } = planned(item);
+        edits.push(edit);
+        written.push(document);
       } catch (error) {
         const outcome = failedEdit(error);
         failed.set(position, outcome);
@@ -299,7 +300,11 @@ async function insert(call: InsertCall): Promise<Value> {
         write.tally.failed(outcome.error?.message);
       }
     }
-    const outcomes = (await committed(write, edits)).values();
+    const evaluated: EvaluateEdit = (position, old) => {
+      const document = written[position] ?? null;
+      return old === null ? document : evaluate(old, document);
+    };
+    const outcomes = (await committed(write, edits, evaluated)).values();
     for (const position of batch.keys()) {
       const outcome = failed.get(position) ?? outcomes.next().value;
       if (outcome !== undefined) write.tally.count(outcome);
@@ -330,7 +335,11 @@ async function* documentsIn(
   }
 }
 
-type ChangeOfAll = Omit<PlannedEdit, 'key'>;
+/** The change of each document of a selection, and how the query evaluates it. */
+interface ChangeOfAll {
+  readonly change: Change;
+  readonly evaluate: (old: Datum) => Datum | Promise<Datum>;
+}
 
 /** Of a key in memory, beside its bytes. */
 const keyBytes = 128;
@@ -347,14 +356,15 @@ async function keysOf(target: Value, context: Context): Promise<readonly Uint8Ar
 }
 
 /** One document or every document of a selection, through the same change. */
-async function overSelection(call: WriteCall, change: ChangeOfAll): Promise<Value> {
+async function overSelection(call: WriteCall, { change, evaluate }: ChangeOfAll): Promise<Value> {
   const [target = null] = call.args;
   const table = target instanceof RowValue ? target.table : tableOf(target);
   if (table === undefined) throw wrongValue('SELECTION', target);
   const write = writing(table, call);
   const commit = async (keys: readonly Uint8Array[]): Promise<void> => {
-    const edits = keys.map((key) => ({ key, ...change }));
-    for (const outcome of await committed(write, edits)) write.tally.count(outcome);
+    const edits = keys.map((key): Edit => ({ key, change }));
+    const outcomes = await committed(write, edits, (_, old) => evaluate(old));
+    for (const outcome of outcomes) write.tally.count(outcome);
   };
   if (target instanceof RowValue) {
     await commit([target.key]);
