@@ -72,7 +72,7 @@ describe('the operator as a program', function () {
     await at.remove();
   });
 
-  it('ends with 2 and one sentence when it is told what it does not know', async () => {
+  it('exits with 2 and one sentence for an unknown option', async () => {
     const program = start(['--watch-namespace', 'a']);
     expect(await program.exitCode()).to.equal(2);
     expect(program.errors).to.equal('unknown flag --watch-namespace: --help lists what there is\n');

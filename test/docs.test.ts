@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { avoidedIn, languagePaths } from './language.ts';
 import { parseAllDocuments } from 'yaml';
 
 /**
@@ -154,5 +155,19 @@ describe('the documents', () => {
       (file) => !list.includes(file),
     );
     expect(unlisted).to.deep.equal([]);
+  });
+
+  it('and sources avoid private dialect and former names', () => {
+    const found = languagePaths().flatMap((path) =>
+      avoidedIn(path, readFileSync(join(root, path), 'utf8')),
+    );
+    expect(found).to.deep.equal([]);
+  });
+
+  it('are refused an expression to avoid, with its line and what to write instead', () => {
+    expect(avoidedIn('x.md', 'One line.\nAn index is built anew.')).to.deep.equal([
+      'x.md:2: "anew"; write again, or a verb with re-: rebuild, recreate, recompute',
+    ]);
+    expect(avoidedIn('x.ts', '// It is rebuilt.')).to.deep.equal([]);
   });
 });

@@ -179,7 +179,7 @@ export class Applier {
     await drain.promise;
   }
 
-  /** From now on `touched` is told every change of the group, until what is returned is called. */
+  /** From now on `touched` receives every change of the group, until the returned function is called. */
   watch(group: number, touched: TouchedKeys): () => void {
     const watches = this.#watches.get(group) ?? new Set();
     this.#watches.set(group, watches.add(touched));

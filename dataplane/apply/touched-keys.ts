@@ -2,9 +2,9 @@ import { nameOfBytes } from '../common/bytes.ts';
 import type { Operation } from '../table/command.ts';
 
 /**
- * The keys of a keyspace that change while somebody walks over it. A key is told when the change is
+ * The keys of a keyspace that change while somebody walks over it. A key is added when the change is
  * made, before the store shows it; so whoever sees the store at a log position, and looks again at
- * every key that was told, has exactly the state at that position.
+ * every key that was added, has exactly the state at that position.
  */
 export interface Touch {
   readonly key: Uint8Array;

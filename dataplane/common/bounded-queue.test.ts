@@ -39,7 +39,7 @@ describe('a bounded queue', () => {
     expect(await Promise.all(takes)).to.deep.equal(['a', 'b']);
   });
 
-  it('stops waiting when it is told to, and loses nothing by that', async () => {
+  it('stops waiting when aborted, and loses nothing', async () => {
     const queue = new BoundedQueue<number>(1);
     const [pusher, taker] = [new AbortController(), new AbortController()];
     const take = queue.take(taker.signal);

@@ -59,7 +59,7 @@ export const options = {
   'node-name': {
     type: 'string',
     default: 'photondb',
-    doc: 'Name of the node; its data directory belongs to it for ever.',
+    doc: 'Name of the node; its data directory belongs to it permanently.',
     form: nameForm,
   },
   'cluster-name': {

@@ -310,7 +310,7 @@ describe('the database of a node', () => {
     expect(database.metrics().memtableBytes).to.be.lessThan(1_000_000);
   });
 
-  it('says that the node cannot go on when the log fails', async () => {
+  it('reports a failure of the log as fatal', async () => {
     const world = newWorld();
     const database = await open(world);
     const group = await withTable(database);
@@ -356,7 +356,7 @@ describe('the database of a node', () => {
     expect((await scan(groupOf(await open(next(world))))).length).to.equal(301);
   });
 
-  it('says that the node cannot go on when a commit of the store fails', async () => {
+  it('reports a failed commit of the store as fatal', async () => {
     const world = newWorld();
     let isBroken = false;
     const broken = (): Promise<never> => Promise.reject(new Error('input/output error'));
@@ -380,7 +380,7 @@ describe('the database of a node', () => {
     await withTable(database);
     const [checkpoint] = await Promise.allSettled([database.checkpoint()]);
     expect(checkpoint?.status).to.equal('rejected');
-    // By itself, too, and then the node ends.
+    // On its own, too, and then the node ends.
     expect((await database.failed).message).to.equal('input/output error');
     expect(world.log.releases).to.deep.equal([]);
   });

@@ -267,7 +267,7 @@ export class Database implements MetadataLog {
     return this.#applier.drained();
   }
 
-  /** Truncates the front of the log up to what the store has now, as happens by itself from time to time. */
+  /** Truncates the front of the log up to what the store has now, as happens periodically. */
   checkpoint(): Promise<void> {
     return this.#applier.checkpoint();
   }

@@ -27,11 +27,11 @@ export interface DatabaseOptions {
    * Tables cannot be read or written, but dropped, and so can their indexes.
    */
   readonly isForRepair?: boolean;
-  /** Hears of each table that goes into quarantine while the database is open or opens. */
+  /** Called with each table that goes into quarantine while the database is open or opens. */
   tableQuarantined?(table: string, damage: Damage): void;
-  /** Hears of each index that fails. */
+  /** Called with each index that fails. */
   indexFailed?(failed: FailedIndex): void;
-  /** Hears of the first document that an index was evaluated on in vain. */
+  /** Called with the first document that an index function failed on. */
   documentLeftOut?(place: PlaceOfIndex, why: string): void;
   /** Called when a table loses a write that was acknowledged softly; once until a `sync` of the table reports it. */
   softRefused?(table: string, refusal: Error): void;

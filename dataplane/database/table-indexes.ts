@@ -22,7 +22,7 @@ export interface IndexState extends IndexRecord {
   readonly failure?: string;
   /** Evaluations since the start that left a document out of it, if there were any. */
   readonly failedEvaluations?: number;
-  /** The node is about to build it again by itself. */
+  /** The node is about to rebuild it. */
   readonly isRebuilt?: boolean;
   /** How much of it is there: from 0 to 1, and 1 only when it is ready. */
   readonly progress: number;
@@ -35,7 +35,7 @@ interface TableIndexesOptions {
   /** Gives a failed index another keyspace; calls `ended` when that is committed, or cannot be. */
   rebuild(tableId: string, keyspace: number, ended: () => void): void;
   failed(failed: FailedIndex): void;
-  /** Hears of the first document that an index was evaluated on in vain. */
+  /** Called with the first document that an index function failed on. */
   leftOut(place: PlaceOfIndex, why: string): void;
   notSaved(error: Error): void;
   /** Whether the store has the metadata: before that, a mark would be of an index that nobody knows. */
@@ -111,7 +111,7 @@ export class TableIndexes {
     });
   }
 
-  /** Of one of the parts; rather one that the node does not see to by itself. */
+  /** Of one of the parts; rather one that the node does not repair. */
   #failureOf(keyspaces: readonly number[]): IndexFailure | undefined {
     const failures = keyspaces.flatMap((keyspace) => this.failures.of(keyspace) ?? []);
     return failures.find(({ isRebuilt }) => !isRebuilt) ?? failures[0];

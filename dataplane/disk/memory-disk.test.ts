@@ -83,7 +83,7 @@ describe('the disk in memory when the power goes', () => {
 });
 
 describe('the disk in memory with faults', () => {
-  it('fails what it is told to fail, without any effect', async () => {
+  it('fails the operations that a fault selects, without any effect', async () => {
     const disk = await emptyDisk();
     const file = await disk.open(`${directory}/a`, 'create');
     disk.failBy((operation, path) => {

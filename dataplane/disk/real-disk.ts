@@ -87,7 +87,7 @@ class RealFile implements DiskFile {
       writeAll(durable, offset, bytes.subarray(0, middle)),
       writeAll(durable, offset + middle, bytes.subarray(middle)),
     ]);
-    // Both are over before a failure is told: the caller may close the file then.
+    // Both have ended before a failure is reported: the caller may close the file then.
     for (const half of halves) if (half.status === 'rejected') throw half.reason;
   }
 

@@ -381,7 +381,7 @@ describe('a client that does not read', () => {
     }
   }
 
-  /** Asks for rows for ever and takes none. */
+  /** Asks for rows without end and takes none. */
   async function flooded(): Promise<{ client: Client; cursor: FakeCursor }> {
     const cursor = new FakeCursor(async () => ({ rows: [row, row, row, row], done: false }));
     port = await Port.open(

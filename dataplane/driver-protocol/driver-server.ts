@@ -8,7 +8,7 @@ import type { ProtocolCounters } from './counters.ts';
 import type { Logins } from './handshake.ts';
 import { RunningQueries } from './running-queries.ts';
 
-/** The port for drivers: every connection, how many there may be, and what a client beyond them is told. */
+/** The port for drivers: every connection, their limit, and the error for a client beyond it. */
 export interface DriverServerOptions extends Omit<ConnectionOptions, 'counters' | 'queries'> {
   readonly chance: Pick<Chance, 'uuid'>;
   readonly connectionsMax: number;

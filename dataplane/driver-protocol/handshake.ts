@@ -103,7 +103,7 @@ const tooMany = (user: string, waitMs: number): string =>
 
 const tooManyAtOnce = 'Too many logins at once: try again in a second';
 
-/** A password that is told apart from a faulty message, and counts. */
+/** A wrong password, as opposed to a malformed message; it counts. */
 const isGuess = ({ code }: Refusal): boolean => code === 12 || code === 17;
 
 export class Handshake {

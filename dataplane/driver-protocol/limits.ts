@@ -25,7 +25,7 @@ export interface ProtocolLimits {
   readonly stalledMs: number;
   /** Bytes that are written at once: progress is seen after each. */
   readonly sliceBytes: number;
-  /** Connections beyond the maximum that are told so at the same time; others are cut. */
+  /** Connections beyond the maximum that get an error message at a time; others are closed. */
   readonly refusingMax: number;
   /** How long a refused client has for reading why. */
   readonly lingerMs: number;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Writable } from 'node:stream';
 import { Outbox } from './outbox.ts';
 
-/** A socket whose system takes what it is told to take. */
+/** A socket whose system takes as much as the test allows. */
 class System {
   readonly written: string[] = [];
   /** Of writes that the system holds back. */

@@ -56,7 +56,7 @@ export class QuerySession {
   readonly #starting = new Map<bigint, StartedQuery>();
   /** From the request to its answer, without the batches of open cursors. */
   readonly #starts = new Set<Promise<void>>();
-  /** Batches and waits; those of feeds, which may take for ever, do not count. */
+  /** Batches and waits; those of feeds, which may wait indefinitely, do not count. */
   #answering = 0;
   #closed = false;
 
@@ -202,7 +202,7 @@ export class QuerySession {
     const { cursor, query } = open;
     const { token, own } = query;
     const wanted = batchLimits(own, limits, isFirst);
-    // A feed may wait for ever, and keeps nothing from others by that.
+    // A feed may wait indefinitely without blocking others.
     const room = cursor.notes.length > 0 ? 0 : wanted.maxBytes;
     const waiting = reserve(room);
     if (waiting !== undefined) await waiting;

@@ -360,7 +360,7 @@ export class GossipNode {
     if (member !== undefined) this.#say(member, body);
   }
 
-  /** Buddy system: who is suspected or dead hears of it in each message, to refute it (Lifeguard, IV.C). */
+  /** Buddy system: a suspected or dead member learns it from each message, to refute it (Lifeguard, IV.C). */
   #accusationOf(id: NodeId): Update | undefined {
     const known = this.#members.get(id);
     if (known === undefined || known.status === 'alive') return undefined;

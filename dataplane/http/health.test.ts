@@ -41,7 +41,7 @@ describe('the health of a node', () => {
     expect(await statusOf(health('Ready', 0), '/nothing')).to.equal(404);
   });
 
-  it('lets the startup probe wait for the end of the start, which it hears of at once', async () => {
+  it('holds the startup probe until the start has ended, and answers at once then', async () => {
     const { promise: over, resolve } = Promise.withResolvers<void>();
     let now = health('Starting', 100);
     const app = healthServer(() => now, new Registry(), {

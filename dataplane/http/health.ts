@@ -55,7 +55,7 @@ const stuckMs = 60_000;
 
 /**
  * How long the startup probe waits for the start of the node. An ordinary start is over by then, so that no
- * probe of it fails, nor does the first one for readiness; the kubelet hears of it as soon as it is.
+ * probe of it fails, nor does the first one for readiness; the kubelet gets its answer at that moment.
  */
 const startupHoldMs = 8_000;
 

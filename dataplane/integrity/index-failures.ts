@@ -10,12 +10,12 @@ import { metaKey } from '../table/meta-key.ts';
  */
 export interface IndexFailure {
   readonly message: string;
-  /** The function is fine: the node builds the index again by itself. */
+  /** The function is fine: the node rebuilds the index. */
   readonly isRebuilt: boolean;
 }
 
 interface IndexFailuresOptions {
-  /** Hears of each failure once. */
+  /** Called once with each failure. */
   failed(keyspace: number, failure: IndexFailure): void;
   /** Hears why a first document was left out of an index. */
   leftOut(keyspace: number, why: string): void;

@@ -1,7 +1,7 @@
 import type { PhotonNode } from './own-node.ts';
 
 /**
- * Keeps a node that has had data from beginning anew on an empty directory: Kubernetes gives a pod
+ * Keeps a node that has had data from starting again on an empty directory: Kubernetes gives a pod
  * whose volume claim was lost another claim of the same name, and an empty database would look like
  * the former one. The PhotonNode outlives the pod and remembers the identity. A directory that has an
  * identity needs no leave, so a node with its data starts without the API server.

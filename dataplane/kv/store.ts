@@ -42,7 +42,7 @@ export interface WriteTransaction extends ReadTransaction {
   remove(database: DatabaseName, key: Uint8Array): boolean;
 }
 
-/** A view that does not change; must be released, and expires by itself (a pinned reader makes the file grow). */
+/** A view that does not change; must be released, and expires (a pinned reader makes the file grow). */
 export interface Snapshot extends ReadTransaction, Disposable {
   readonly expired: boolean;
 }

@@ -67,7 +67,7 @@ export class Expiry {
   readonly #positions = new Map<number, Uint8Array>();
   /** By index: when the oldest document was due that is still there. */
   readonly #oldestMs = new Map<number, number>();
-  /** Tables of which `delayed` was told, by index. */
+  /** Tables that were reported to `delayed`, by index. */
   readonly #delayed = new Set<number>();
   #expired = 0;
 

@@ -100,7 +100,7 @@ describe('the build of an index', () => {
     expect(world.entries.length).to.be.greaterThan(0);
   });
 
-  it('begins anew when its progress is of another release', async () => {
+  it('restarts when its progress is of another release', async () => {
     const store = new CutStore();
     const [world, database] = await filled(store, rowsMax);
     store.cutAfter(3);

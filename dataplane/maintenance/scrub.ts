@@ -12,7 +12,7 @@ import { recounted } from '../table/statistics.ts';
 
 /**
  * Scrubs keyspaces of a store that is in use. Each slice is one write of the store, though it mostly
- * writes nothing: so it stands between two applied commands, and changes between slices are told to the
+ * writes nothing: so it stands between two applied commands, and changes between slices are passed to the
  * walk by those who make them.
  */
 export interface ScrubHost {

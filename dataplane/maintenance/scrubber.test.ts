@@ -75,7 +75,7 @@ describe('the scrub of a database', () => {
     expect(database.corruption.first).to.equal(undefined);
   });
 
-  it('builds an index anew that lacks an entry or has one too many', async () => {
+  it('rebuilds an index that lacks an entry or has one too many', async () => {
     const { keyspace } = indexOf(database);
     const whole = await scanIndex(database);
     const entry = keyspaceKey(keyspace, encodeUtf8('vk0007k0007'));

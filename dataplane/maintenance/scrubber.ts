@@ -13,8 +13,8 @@ import { scrubKeyspace, scrubTargets } from './scrub.ts';
 import type { Scrubbed, ScrubHost } from './scrub.ts';
 
 /**
- * Scrubs all of a node's data from time to time, and sees to what it finds: a damaged index is built
- * anew, because its table has everything that it needs; a damaged table is not served any more.
+ * Scrubs all of a node's data periodically, and reacts to what it finds: a damaged index is rebuilt, because its
+ * table has everything that it needs; a damaged table goes into quarantine.
  */
 export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
   readonly clock: Pick<Clock, 'now' | 'sleep'>;

@@ -27,7 +27,7 @@ describe('the formation of a cluster', () => {
       {},
       { type: 'founding', nodeId: undefined },
     ],
-    'founds from an empty directory that is told to, whatever it may join': [
+    'founds from an empty directory when asked to, whatever it may join': [
       { found: true, join, hasBootstrap: true },
       { type: 'founding', nodeId: undefined },
     ],
@@ -43,7 +43,7 @@ describe('the formation of a cluster', () => {
       member,
       { type: 'rejoining', nodeId, clusterId },
     ],
-    'rejoins also when it is told to found: a cluster is founded once': [
+    'rejoins also when it is asked to found: a cluster is founded once': [
       { ...member, found: true },
       { type: 'rejoining', nodeId, clusterId },
     ],

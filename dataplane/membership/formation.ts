@@ -4,7 +4,7 @@ import { FormationError } from './errors.ts';
  * How a node comes to its cluster: it founds one, joins one, or rejoins the one that it belongs to. Pure: a
  * decision from what the data directory holds and what the operator of the node asked for. Guarded
  * invariants: a directory with a cluster ID never founds and never changes its cluster; an empty directory
- * founds only when no node to join was named, or when it was told to.
+ * founds only when no node to join was named, or when it was asked to.
  */
 export interface FormationFacts {
   /** Shown in messages. */

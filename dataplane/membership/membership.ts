@@ -412,7 +412,7 @@ export class Membership {
     const { seeds } = this.#options;
     const members = this.#detector?.gossip.members ?? [];
     const known = new Set(members.map(({ id }) => id));
-    // Who has left comes back by itself.
+    // A node that has left returns on its own.
     const wanted = members.filter(({ status }) => status !== 'left');
     const stored =
       this.#detector === undefined ? this.#peers : this.#peers.filter(({ id }) => !known.has(id));

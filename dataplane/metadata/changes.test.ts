@@ -24,7 +24,7 @@ const step = record({
 const stateOf = (tables: Tables): MetadataState => ({ ...emptyState, tables });
 
 /** The same tables, of which nobody knows how they came to be. */
-const anew = ({ tables }: MetadataState): MetadataState => stateOf({ ...tables });
+const copied = ({ tables }: MetadataState): MetadataState => stateOf({ ...tables });
 
 describe('changes of tables', () => {
   it('are those that a comparison finds, for one step and for many', () => {
@@ -44,11 +44,11 @@ describe('changes of tables', () => {
         const last = states.at(-1) ?? emptyState;
         for (const before of states) {
           expect(tableChanges(before, last)).to.deep.include(
-            tableChanges(anew(before), anew(last)),
+            tableChanges(copied(before), copied(last)),
           );
         }
         for (const state of [...states, ...states.toReversed()]) {
-          const plain = anew(state);
+          const plain = copied(state);
           for (const database of ['x', 'y']) {
             expect(tablesOf(state, database)).to.deep.equal(tablesOf(plain, database));
             for (const table of Object.values(state.tables)) {

@@ -174,7 +174,7 @@ export class Session {
     );
   }
 
-  /** Ends the session; the peer is told why. */
+  /** Ends the session; the peer receives the reason. */
   close(reason: Error): void {
     if (this.#reason !== undefined) return;
     const code = reason instanceof PhotonError ? reason.code : 'net.closed';

@@ -72,7 +72,7 @@ async function failureOf(promise: Promise<unknown>): Promise<Error> {
   throw new Error('it was accepted');
 }
 
-/** A test that waits for ever ends by its own time limit. */
+/** A test that waits indefinitely ends by its own time limit. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await sleep(5);
 }
@@ -169,7 +169,7 @@ describe('sessions over mutual TLS', () => {
     }
   });
 
-  it('go on when certificates are renewed, and new ones use the new certificate', async () => {
+  it('continue when certificates are renewed, and new ones use the new certificate', async () => {
     const { server, port } = await serve();
     const client = keep(transport(bob, await credentialsOf(authority, bob)));
     const before = await client.dial('127.0.0.1', port, alice.nodeId);

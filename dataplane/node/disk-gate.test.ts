@@ -39,7 +39,7 @@ describe('the gate before a full disk', () => {
     expect(changes).to.deep.equal([]);
   });
 
-  it('refuses writes by a sentence with the figures, and lets them go on by itself', () => {
+  it('refuses writes with a sentence that has the figures, and resumes them automatically', () => {
     expect(refusalAt(255)).to.contain(
       '255 MiB free, 0 MiB to be used again in the data file, 0 MiB to come into it, 256 MiB are kept',
     );

@@ -1,7 +1,7 @@
 /**
  * Refuses writes before the disk is full, so that there is always room to bring what was acknowledged
  * from the log into the store, and for recovery. Reads go on; deletions go on for longer, because they
- * make room inside of the data file; writes go on by themselves when there is room again.
+ * make room inside of the data file; writes resume automatically when there is space again.
  */
 export interface DiskUsage {
   readonly freeBytes: number;
@@ -30,7 +30,7 @@ const reserveBytesMax = 256 * mebibyte;
 const reserveShare = 1 / 8;
 /** How old a look at the disk may be: so much can be written unseen, and the reserve has room for it. */
 const lookEveryMs = 100;
-/** Writes go on when so much more than the reserve is free: no flicker at the edge. */
+/** Writes resume when so much more than the reserve is free: hysteresis. */
 const hysteresis = 1.125;
 /**
  * Of the reserve: so much must be free on the disk itself, for the log, whatever is free inside of the

@@ -4,7 +4,7 @@ import type { QueryLimits } from '../query/work/limits.ts';
 
 const mebibyte = 1_048_576;
 
-/** Bounds of queries as the node is told, and its clock for their slices. */
+/** Bounds of queries from the configuration, and the node's clock for their slices. */
 export const queryLimitsOf = (config: Config, clock: Clock): QueryLimits => ({
   clock,
   queryBytesMax: config['query-memory-mib'] * mebibyte,

@@ -59,7 +59,7 @@ export async function run(options: RunOptions): Promise<void> {
   say(guideText({ version, driver, web, dataDirectory, hasPassword: password !== '' }));
 }
 
-/** Aborted as soon as the node is told to stop. */
+/** Aborted as soon as the node receives a signal to stop. */
 function stopAtSignals(node: Node, logger: Logger): AbortSignal {
   const stopping = new AbortController();
   let interruptedAt: number | undefined;
@@ -69,7 +69,7 @@ function stopAtSignals(node: Node, logger: Logger): AbortSignal {
     node.stop().then(() => process.exit(exitCode.stopped), fail);
   };
   process.on('SIGTERM', () => {
-    logger.info('stopping: the node was told to (SIGTERM)', { running: node.running });
+    logger.info('stopping: received SIGTERM', { running: node.running });
     stop();
   });
   process.on('SIGINT', () => {

@@ -8,7 +8,7 @@ import type { PasswordChecker } from '../security/password-checker.ts';
 import { checkProof, makeVerifier, verifies } from '../security/scram.ts';
 
 const admin = 'admin';
-/** When who was told `busy` may come again. */
+/** When a client that got `busy` may retry. */
 const busyMs = 1_000;
 
 export interface UsersParts {

@@ -93,7 +93,7 @@ describe('the metrics of a node', () => {
     }
   });
 
-  it('are read anew at each scrape, and forget dropped tables', async () => {
+  it('are read again at each scrape, and forget dropped tables', async () => {
     let now = node;
     const registry = nodeMetrics(() => now);
     await registry.metrics();

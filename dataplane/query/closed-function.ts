@@ -37,7 +37,7 @@ const depthMax = 500;
 const dataPartsMax = 1_000_000;
 
 /**
- * The term of a function that stands by itself, in the one form that stored functions have: data are
+ * The term of a self-contained function, in the one form that stored functions have: data are
  * written as terms, and objects as objects. Throws when a variable is no datum.
  */
 export function closedTerm(given: FunctionValue): unknown {

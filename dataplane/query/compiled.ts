@@ -35,7 +35,7 @@ export interface Context {
   readonly work?: Work;
 }
 
-/** A function that is stored by itself, outside of any query. */
+/** A function that is stored outside of any query. */
 export interface CompiledFunction {
   readonly value: FunctionValue;
   readonly determinism: Determinism;

@@ -116,7 +116,7 @@ export interface Catalog {
     options: TableOptions,
     id?: string,
   ): Promise<TableInfo | Refusal>;
-  /** Undefined: documents do not end by themselves any more. */
+  /** Undefined: documents do not expire any more. */
   setExpireAt(id: string, field: string | undefined): Promise<TableInfo | Refusal>;
   /** Undefined: the table has no hook any more. */
   setWriteHook(id: string, hook: WriteHook | undefined): Promise<TableInfo | Refusal>;

@@ -21,7 +21,7 @@ export function compileIndex(
   definition: string,
   multi: boolean,
   geo: boolean,
-  /** Hears of each evaluation that ended otherwise than by a value or a refusal of the function. */
+  /** Called with each evaluation that ended in neither a value nor a refusal of the function. */
   failed: (error: unknown) => void = () => undefined,
 ): (documentText: string) => readonly Uint8Array[] {
   if (geo) return () => [];

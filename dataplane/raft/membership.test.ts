@@ -39,7 +39,7 @@ describe('reads (thesis 6.4)', () => {
 });
 
 describe('members (thesis 4)', () => {
-  it('change through a joint configuration that is left by itself', () => {
+  it('change through a joint configuration that is left automatically', () => {
     const machines = new Machines(['a', 'b', 'c', 'd'], {
       voters: ['a', 'b', 'c'],
       learners: ['d'],

@@ -300,8 +300,8 @@ export class Raft {
   }
 
   /**
-   * A leader of an older term hears of the newer one, so that a node which campaigned alone cannot stay
-   * outside for ever; an old candidate gets a refusal.
+   * A leader of an older term learns the newer one, so that a node which campaigned alone cannot stay
+   * outside permanently; an old candidate gets a refusal.
    */
   #answerOldTerm({ type, from }: Message): void {
     if (type === 'append' || type === 'heartbeat' || type === 'snapshot') {
@@ -331,7 +331,7 @@ export class Raft {
     return this.#timer.isSticky(this.leaderId !== undefined);
   }
 
-  /** A member that missed the end of a quiescent group's heartbeats is told by a new one. */
+  /** A member that missed the end of a quiescent group's heartbeats gets a new one. */
   #refuseWhileLed(from: NodeId): false {
     if (this.isQuiescent && this.configuration.voters.includes(from)) this.wake();
     return false;
@@ -414,7 +414,7 @@ export class Raft {
   /**
    * Begins a change of the members: one at a time, and only after an entry of this term is committed
    * (thesis 4.1, and the correction of 2015). Members that are to vote must have been learners that
-   * have caught up. The group leaves the joint phase by itself.
+   * have caught up. The group leaves the joint phase automatically.
    */
   reconfigure(target: MembershipTarget): { readonly index: number } | Refusal {
     const leader = this.#leader;

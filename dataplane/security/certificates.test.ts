@@ -42,7 +42,7 @@ describe('certificates of nodes', () => {
     return issueCertificate(authority, request, { identity, now: at, lifetimeMs });
   };
 
-  it('prove the identity that the authority was told', async () => {
+  it('prove the identity that the authority was given', async () => {
     const verified = await verifyCertificate(await issue(), [authority.certificate], now);
     expect(verified.identity).to.deep.equal(identity);
     expect(verified.notAfter).to.equal(now + 7 * day);
@@ -58,7 +58,7 @@ describe('certificates of nodes', () => {
     expect(long.notAfter).to.equal(now + 3_650 * day);
   });
 
-  it('of another cluster, or signed by themselves, prove nothing', async () => {
+  it('of another cluster, or self-signed, prove nothing', async () => {
     const other = await createAuthority(clusterId, now, 3_650 * day);
     const text = await issue();
     expect(await codeOf(verifyCertificate(text, [other.certificate], now))).to.equal(

@@ -23,7 +23,7 @@ import type { AdminIdentity, NodeIdentity } from './node-identity.ts';
 /**
  * Certificates of nodes: X.509, ECDSA P-256, one identity in each. A node makes its key and sends a request
  * (PKCS #10); the private key never leaves it. Guarded invariant: what is signed names the identity that
- * the authority was told, never one that the request asks for.
+ * the authority was given, never one that the request asks for.
  */
 cryptoProvider.set(webcrypto);
 

@@ -74,7 +74,7 @@ async function expectKeys(world: World, keys: readonly string[]): Promise<void> 
 }
 
 describe('a table whose log has no room', () => {
-  it('refuses writes, serves reads, and goes on when there is room', async () => {
+  it('refuses writes, serves reads, and resumes when there is space', async () => {
     const world = await open();
     const written = await fill(world);
     expect(written.length).to.be.greaterThan(20);

@@ -48,7 +48,7 @@ export interface ShardReplicaOptions {
   readonly unchecked: { readonly version: number };
   /** Why stored text is no document of its key, as the end of a sentence; undefined for one. */
   problemOf(text: string, key: Uint8Array): string | undefined;
-  /** Hears of every damaged value that somebody read. */
+  /** Called with every damaged value that a read met. */
   damaged(error: StorageCorruptError): void;
   /** Called with the first refusal of a soft write since the last `sync`. */
   softRefused(refusal: Error): void;

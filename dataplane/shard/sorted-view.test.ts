@@ -66,7 +66,7 @@ describe('the sorted view of what comes', () => {
     );
   });
 
-  it('begins anew when much came and nobody looked, and keeps nothing meanwhile', () => {
+  it('restarts when much came without a read, and keeps nothing meanwhile', () => {
     const { view, add, remove, looks } = viewOf();
     add('a');
     expect(namesOf(view.range({}, 'ascending'))).to.deep.equal(['a']);

@@ -15,7 +15,7 @@ export interface SortedViewOptions<S, T> {
   readonly isLive: (item: T) => boolean;
 }
 
-/** Sources since the last look; after more of them, the next look begins anew. */
+/** Sources since the last look; after more of them, the next look starts over. */
 const addedMax = 8_192;
 /** The short list is merged into the long one when it has so many items, and this share of its. */
 const shortMin = 256;

@@ -37,7 +37,7 @@ export interface CompactionResult {
   readonly bytesAfter: number;
 }
 
-/** How often progress is told while the library copies. */
+/** How often progress is reported while the library copies. */
 const lookEveryMs = 500;
 /** So long entries are compared before others get their turn. */
 const sliceMs = 10;

@@ -18,7 +18,7 @@ describe('the data directory', () => {
 
   afterEach(() => rmSync(path, { recursive: true, force: true }));
 
-  it('belongs to the node that opened it first, for ever', () => {
+  it('belongs permanently to the node that opened it first', () => {
     const first = openDirectory(path, { cluster: 'c', node: 'n' }, machineChance);
     first[Symbol.dispose]();
     using again = openDirectory(path, { cluster: 'c', node: 'n' }, machineChance);

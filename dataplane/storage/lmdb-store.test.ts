@@ -95,7 +95,7 @@ describe('LMDB behind the contract', () => {
     await store.close();
   });
 
-  it('lets a snapshot expire, so that it cannot pin old pages for ever', async () => {
+  it('lets a snapshot expire, so that it cannot pin old pages', async () => {
     const store = new LmdbStore({
       clock: machineClock,
       directory: nextDirectory(),

@@ -7,7 +7,7 @@ import { StorageQuarantinedError, StorageUnavailableError } from './errors.ts';
 /**
  * LMDB maps its file: damage in a page can end the process instead of throwing. A file beside the
  * storage counts the openings that never returned; after two in a row the storage is left alone, so
- * that a node does not crash for ever and nothing makes the damage worse.
+ * that a node does not crash in a loop and nothing makes the damage worse.
  */
 const crashesMax = 2;
 

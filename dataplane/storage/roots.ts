@@ -12,8 +12,8 @@ import { RootsDamagedError } from './errors.ts';
 
 /**
  * LMDB believes the two pages that name the roots of its trees: they have no checksum, and one flipped
- * bit can name a root of long ago, below which everything is whole and old. Each commit writes both roots
- * anew, so they must bear the number of the commit that was opened, and entries of their tree: free pages
+ * bit can name a root of long ago, below which everything is whole and old. Each commit rewrites both
+ * roots, so they must have the number of the commit that was opened, and entries of their tree: free pages
  * by the commit that freed them, and databases by name. A file has no fewer pages than at the commit
  * before: pages that are in use would be handed out again. And half a page behind the first of the two, the
  * last commit that was synced is named once more: none before it is ever the last.
@@ -99,7 +99,7 @@ export function checkRoots(file: string, { pageSize, lastTxnId }: Opened): void 
     const commits = metas.map((meta) => meta.readBigUInt64LE(inMeta.commit));
     const meta = metas[commits.indexOf(commit)];
     if (meta === undefined) return;
-    // All pages of a compacted copy bear one number, until the next commit.
+    // All pages of a compacted copy have one number, until the next commit.
     const writtenBy = commits.includes(0n) ? 1n : commit;
     const isOfFreePages = ({ key }: Node): boolean =>
       key.length === 8 && key.readBigUInt64LE() <= commit;

@@ -141,6 +141,6 @@ export type CompileIndex = (
   definition: string,
   multi: boolean,
   geo: boolean,
-  /** Hears of each document that has no entry because the function could not be evaluated on it. */
+  /** Called with each document that has no entry because the function could not be evaluated on it. */
   failed?: (error: unknown) => void,
 ) => IndexFunction;

@@ -5,7 +5,7 @@ import type { KeyspaceStatistics } from './row-sum.ts';
 /**
  * Counts a keyspace again while it is walked from its first key to its last, in slices between which
  * it changes. Invariant: the sum is that of the keys up to the last that was taken, as they are now:
- * changes behind it will be met, changes before it are told.
+ * changes behind it will be met, changes before it are reported to it.
  */
 export class KeyspaceWalk {
   #last: Uint8Array | undefined;
@@ -28,7 +28,7 @@ export class KeyspaceWalk {
     return true;
   }
 
-  /** Whether a change of this key must be told. */
+  /** Whether a change of this key must be reported. */
   covers(storedKey: Uint8Array): boolean {
     return this.#last !== undefined && compareBytes(storedKey, this.#last) <= 0;
   }

@@ -41,7 +41,7 @@ class ByteSource implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A source that has nothing to give may not hear of its end either.
+    // A source without data may not notice its end either.
     if (!this.#signal.aborted) await this.#pieces.return?.();
   }
 }

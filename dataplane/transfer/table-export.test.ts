@@ -83,7 +83,7 @@ describe('the stream of a table', () => {
 
   const operation = (name: string) => ({ key: key(name), expectedVersion: 0, body: undefined });
 
-  it('has a change that the store shows only some pieces after it was told', async () => {
+  it('has a change that the store shows only some pieces after it was reported', async () => {
     touched.touch(3, [operation('a')]);
     read.push((await stream.next()).value as Uint8Array);
     await put(store, 'a', 3, 10);

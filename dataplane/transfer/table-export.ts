@@ -33,7 +33,7 @@ export interface ExportSource {
 
 /** One of the table's. */
 interface ExportShard extends Pick<ShardRecord, 'group' | 'keyspace'> {
-  /** Is told its changes since before the first look at the store. */
+  /** Receives its changes since before the first read of the store. */
   readonly touched: TouchedKeys;
 }
 

@@ -121,7 +121,7 @@ function readBatch(segment: Uint8Array, offset: number, frame: SegmentFrame): Ba
 
 /**
  * Whether a batch was begun here: one of the fields that only this place can have is right. So a torn
- * write, or a batch with a flipped byte, is told from what stood in the room before.
+ * write, or a batch with a flipped byte, is distinguished from former content of recycled space.
  */
 export function resemblesBatch(
   segment: Uint8Array,

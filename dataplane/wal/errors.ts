@@ -154,7 +154,7 @@ export class RetentionHoldLostError extends PhotonError {
   ) {
     super(
       `${name} may no longer hold the write-ahead log: it held ${bytes} bytes (${bytesMax} at most) ` +
-        `for ${Math.round(ageMs)} ms (${ageMsMax} at most). It must begin anew from a snapshot.`,
+        `for ${Math.round(ageMs)} ms (${ageMsMax} at most). It must start again from a snapshot.`,
     );
   }
 }

@@ -130,7 +130,7 @@ describe('a log whose disk is full', () => {
     expect(await disk.list(directory)).to.deep.equal([]);
   });
 
-  it('refuses what waits, without having taken it, and goes on when there is room again', async () => {
+  it('refuses what waits, without having taken it, and resumes when there is space again', async () => {
     const disk = new MemoryDisk(3 * segmentBytes);
     const { wal, clock } = await openLog(disk);
     const last = await fillDisk(wal);
@@ -209,7 +209,7 @@ describe('a log whose disk is full', () => {
     expect(await wal.failed).to.include({ code: 'wal.sync_failed' });
   });
 
-  it('goes on when room was made before the next segment is due', async () => {
+  it('continues when space was freed before the next segment is due', async () => {
     const disk = new MemoryDisk(2 * segmentBytes);
     const other = await disk.makeDirectory('/other').then(() => disk.open('/other/a', 'create'));
     await other.write(0, new Uint8Array(segmentBytes - 100));

@@ -26,7 +26,7 @@ import type { ScannedSegment, ScanOptions } from './scanned-segment.ts';
 import { defaultSegmentBytes, segmentBytesMin } from './wal.ts';
 import type { Recovery, Wal, WalOptions } from './wal.ts';
 
-/** Progress within a segment is told each time so much was handed out. */
+/** Progress within a segment is reported each time so much was read. */
 const progressBytes = 1_048_576;
 
 /** Errors of the system say what failed, but not what it means: that is added here. */

@@ -156,7 +156,7 @@ describe('a log of the release before', () => {
   });
 });
 
-/** Writes both copies of a finished segment's index anew, without one group. */
+/** Rewrites both copies of a finished segment's index, without one group. */
 function withoutGroup(segment: Uint8Array, group: number): void {
   const header = decodeHeader(segment);
   if (header === undefined) throw new Error('no header');

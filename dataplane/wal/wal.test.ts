@@ -153,7 +153,7 @@ describe('the write-ahead log', () => {
     await again.wal.close();
   });
 
-  it('stops opening when it is told to', async () => {
+  it('stops opening when it is aborted', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     const { message } = await failureOf(openLog(await writtenLog(100), { signal }));
     expect(message).to.equal('enough');

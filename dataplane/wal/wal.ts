@@ -77,7 +77,7 @@ export interface HoldOptions {
 }
 
 export interface RetentionHold {
-  /** Why nothing is held any more; a holder that is lost must begin anew. */
+  /** Why nothing is held any more; a holder that is lost must start over. */
   readonly lost: RetentionHoldLostError | undefined;
   /** The group's entries up to `index` are not needed any more. Throws `wal.hold_lost`. */
   advance(group: number, index: number): void;

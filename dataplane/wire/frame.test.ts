@@ -96,7 +96,7 @@ describe('frames between nodes', () => {
     expect(() => [...new FrameReader().push(new Uint8Array(4))]).to.throw(/announces a frame of 0/);
   });
 
-  it('of something that is no node are told apart at the first one', () => {
+  it('of something that is no node are detected at the first one', () => {
     const http = new TextEncoder().encode('GET / HTTP/1.1\r\n\r\n');
     expect(() => [...new FrameReader().push(http)]).to.throw(/announces a frame of/);
   });

@@ -8,7 +8,7 @@ import type { TableFailure } from './table-failure.ts';
  */
 type Durability = 'hard' | 'soft';
 
-/** A function of a query that stands by itself. */
+/** A self-contained function of a query. */
 export interface TermFunction {
   /** JSON text of a FUNC term: its shape, by which shards cache the compiled function. */
   readonly term: string;

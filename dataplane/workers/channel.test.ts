@@ -150,7 +150,7 @@ describe('a channel between the core and a query worker', () => {
     expect(await failure(worker.channel.request('y'))).to.be.instanceOf(ChannelClosedError);
   });
 
-  it('holds requests of a side that does not read its answers, and goes on when it does', async () => {
+  it('holds requests of a side that does not read its answers, and continues when it does', async () => {
     let begun = 0;
     const core = side(() => ((begun += 1), 'x'.repeat(600)));
     core.takes = false;

@@ -55,7 +55,7 @@ export const reasons = Object.freeze({
   nodesReady: 'NodesReady',
   /** A node has no pod, or its pod is not ready: it reports nothing that counts. */
   nodesStarting: 'NodesStarting',
-  /** Not heard of for three refreshes. */
+  /** No report for three heartbeat periods. */
   nodesUnknown: 'NodesUnknown',
   /** Not serving, or not as it should. */
   nodesUnhealthy: 'NodesUnhealthy',

@@ -9,7 +9,7 @@ export interface Trouble {
   readonly reason: Reason;
   /** What happened, why, and what to do. */
   readonly message: string;
-  /** It does not pass by itself: somebody has to change something. */
+  /** Permanent: a user has to change something. */
   readonly isCertain: boolean;
 }
 
@@ -70,7 +70,7 @@ export interface NodeView {
   /** Why its pod is not ready, or not there. */
   readonly trouble?: Trouble;
   readonly report?: NodeReport;
-  /** False when the node has reported before, and then missed three refreshes. */
+  /** False when the node has reported before, and then missed three heartbeat periods. */
   readonly isHeard: boolean;
 }
 

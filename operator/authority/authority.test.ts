@@ -67,7 +67,7 @@ describe('the authority of a cluster', () => {
     expect(certificate.subjectAltName).to.not.contain('URI:');
   });
 
-  it('is told from every other by its hash and by its name', async () => {
+  it('is distinguished from every other by its hash and by its name', async () => {
     const other = await createAuthority(tenYears);
     expect(authorityHash(pair.certificate)).to.match(/^sha256:[0-9a-f]{64}$/);
     expect(authorityHash(other.certificate)).to.not.equal(authorityHash(pair.certificate));

@@ -102,7 +102,7 @@ describe('the formation of a cluster, against a real control plane', function ()
     const annotations = { 'photondb.io/accept-data-loss': 'a' };
     const at = { namespace: stage.namespace, name: 'shop' };
     await stage.client.mergePatch(resources.photonClusters, at, { metadata: { annotations } });
-    await eventually('the node to be told to found', async () => {
+    await eventually('the node to be asked to found', async () => {
       return (await nodeOf(founder))?.spec.founder === true;
     });
     await stage.kubelet.report(founder, { id: 'b', clusterId: 'c2', missingId: null });

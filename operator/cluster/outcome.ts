@@ -1,6 +1,6 @@
 /**
- * What the tasks of a reconcile came to, as the status tells it. Failures of the API server may pass
- * by themselves; those that last are told as what they are: nothing goes on without a person. Pure.
+ * The outcome of the tasks of a reconcile, as the status reports it. Failures of the API server may be
+ * transient; permanent ones are reported as such: a user has to act. Pure.
  */
 import { reasons } from '../api/conditions.ts';
 import type { KubeError } from '../kube/errors.ts';

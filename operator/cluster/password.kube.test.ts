@@ -75,7 +75,7 @@ describe('the password of a cluster, against a real control plane', function () 
     expect(status?.passwordSecret).to.equal('fresh-admin');
   });
 
-  it('may be edited by the user: the pod is told of it, and not replaced', async () => {
+  it('may be edited by the user: the pod receives it, and is not replaced', async () => {
     const pod = await stage.settled('edited');
     const before = await stage.kubelet.pod(pod);
     await eventually('the pod to know the version', async () => (await noted(pod)) !== undefined);

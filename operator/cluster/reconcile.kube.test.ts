@@ -356,7 +356,7 @@ describe('a reconcile, against a real control plane', function () {
     const set = await find(resources.statefulSets, 'growing-main-0');
 
     await apply('growing', { pool: { storage: { size: '2Gi', className } } });
-    await eventually('the StatefulSet to be made anew', async () => {
+    await eventually('the StatefulSet to be recreated', async () => {
       const now = await find(resources.statefulSets, 'growing-main-0');
       return now !== undefined && now.metadata.uid !== set?.metadata.uid;
     });

@@ -29,7 +29,7 @@ import { labelPods, runPods } from './tasks/pods.ts';
 import { replaceOutdatedPods } from './tasks/rollout.ts';
 import { growClaims, renewClaimTemplates } from './tasks/volumes.ts';
 
-/** Without these a pod would start in vain, or without what protects it. */
+/** Without these a pod would fail to start, or start without protection. */
 const beforePods: readonly Task[] = [
   checkManifest,
   providePassword,

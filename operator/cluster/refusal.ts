@@ -1,6 +1,6 @@
 /**
  * What the API server refuses for a reason in the request: a schema, an admission policy, a quota, a
- * missing permission. Trying again does not help, so a person has to be told, with the object.
+ * missing permission. A retry does not help, so the status names the object and the reason.
  */
 import type { Reason } from '../api/conditions.ts';
 import { reasons } from '../api/conditions.ts';
@@ -8,7 +8,7 @@ import { isKubeError } from '../kube/errors.ts';
 import { namesQuota } from '../status/trouble.ts';
 import type { TaskResult } from './task-result.ts';
 
-/** Undefined for errors that may pass by themselves. `what` names the object. */
+/** Undefined for errors that may be transient. `what` names the object. */
 export function refusalOf(error: unknown, what?: string): TaskResult | undefined {
   if (!isKubeError(error, 'kube.invalid', 'kube.forbidden', 'kube.bad_request', 'kube.rejected')) {
     return undefined;

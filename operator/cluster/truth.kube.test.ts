@@ -58,7 +58,7 @@ describe('the status of a cluster in a world that is not as it should be', funct
     await stage.conditionIs('orders', 'Ready', 'True');
   });
 
-  it('goes on when a quota is raised', async () => {
+  it('continues when a quota is raised', async () => {
     const metadata = at('small');
     const quota = {
       apiVersion: 'v1',
@@ -76,7 +76,7 @@ describe('the status of a cluster in a world that is not as it should be', funct
     expect(await stage.said('orders', 'Stalled')).to.include({ status: 'False' });
   });
 
-  it('tells of a webhook that fails, and goes on when it is gone', async () => {
+  it('reports a webhook that fails, and continues when it is gone', async () => {
     const name = `broken-${stage.namespace}`;
     const gate = {
       apiVersion: 'admissionregistration.k8s.io/v1',

@@ -32,7 +32,7 @@ export interface ControllerOptions {
   readonly keys: () => Iterable<string>;
   readonly clock: Clock;
   readonly workers?: number;
-  /** After this time a reconcile is told to end by its signal, and counted as failed. */
+  /** After this time the signal of a reconcile is aborted, and it counts as failed. */
   readonly reconcileMs?: number;
   readonly observe?: (observation: ReconcileObservation) => void;
 }

@@ -89,7 +89,7 @@ describe('event recorder', () => {
     expect(rig.counted.at(-1)?.count).to.equal(120);
   });
 
-  it('writes a counted event anew when the server has forgotten it', async () => {
+  it('creates a counted event again when the server has expired it', async () => {
     const rig = new Rig();
     rig.emit();
     await rig.clock.advance(31_000);
@@ -100,7 +100,7 @@ describe('event recorder', () => {
     expect(rig.created[1]?.metadata.name).not.to.equal(rig.created[0]?.metadata.name);
   });
 
-  it('writes the same event anew after ten quiet minutes', async () => {
+  it('creates the same event again after ten quiet minutes', async () => {
     const rig = new Rig();
     rig.emit();
     await rig.clock.advance(601_000);

@@ -95,7 +95,7 @@ interface Known {
   count: number;
   lastMs: number;
   lastWallMs: number;
-  /** What the server has been told. */
+  /** What was sent to the server. */
   toldCount: number;
   toldMs: number;
   isPending: boolean;

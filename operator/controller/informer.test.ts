@@ -89,7 +89,7 @@ describe('informer', () => {
     await informer.stop();
   });
 
-  it('goes on for ever after lost connections, each time a little later', async () => {
+  it('retries indefinitely after lost connections, each time a little later', async () => {
     const made = await synced();
     const { clock, source, informer } = made;
     for (let loss = 0; loss < 50; loss += 1) {
@@ -153,7 +153,7 @@ describe('informer', () => {
     await informer.stop();
   });
 
-  it('takes an object that was deleted and made anew while nobody watched for two', async () => {
+  it('takes an object that was deleted and recreated while nobody watched for two', async () => {
     const { clock, source, informer, changes } = await synced();
     source.listing = { items: [object('a', 'u2', '20')], resourceVersion: '21' };
     source.current.send(new ScriptedError('gone', false));

@@ -1,7 +1,7 @@
 /**
- * Keeps a cache of all objects of one kind true, for ever: lists, then watches from the listing's
+ * Keeps a cache of all objects of one kind up to date: lists, then watches from the listing's
  * version, resumes a watch that ends, and lists again when the watch cannot be trusted any more.
- * No answer of the server ends the loop; only `stop` does. Handlers are told of changes after the
+ * No answer of the server ends the loop; only `stop` does. Handlers are called with changes after the
  * cache shows them; they only note keys, and what they throw hurts nobody.
  *
  * Invariant: one loop at most touches the cache. A loop that was stopped, and is still waiting
@@ -57,7 +57,7 @@ const relistDefaultMs = 30 * 60_000;
 
 const backoffLimits = { firstMs: 200, maxMs: 30_000 };
 
-/** A watch that fails so often in a row without an event is not resumed but listed anew. */
+/** A watch that fails so often in a row without an event is not resumed; the informer lists again. */
 const resumesMax = 3;
 
 /** A watch that ends sooner without an event counts as a failure: else the loop would run hot. */
@@ -102,7 +102,7 @@ export class Informer<T extends CachedObject> {
     return this.#hasSynced;
   }
 
-  /** Milliseconds since the server was last heard of: an event, a bookmark, a listing. */
+  /** Milliseconds since the last sign of life of the server: an event, a bookmark, a listing. */
   get contactAgeMs(): number {
     return this.#options.clock.now() - this.#contactAt;
   }

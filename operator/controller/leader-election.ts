@@ -99,7 +99,7 @@ export class LeaderElection {
   /**
    * Waits for leadership, then runs `lead` until the outer signal is aborted ('stopped') or the
    * lease is lost ('lost'). In both cases lead's signal is aborted and its end awaited; when it
-   * ends or fails by itself the lease is released too.
+   * ends or fails on its own, the lease is released, too.
    */
   async run(
     lead: (signal: AbortSignal) => Promise<void>,

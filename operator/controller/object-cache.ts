@@ -82,7 +82,7 @@ export class ObjectCache<T extends CachedObject> {
     return this.#pick(this.#byOwner.get(uid));
   }
 
-  /** Only for the labels that the cache was told to index. */
+  /** Only for the labels that the cache indexes. */
   labelled(name: string, value: string): readonly T[] {
     if (!this.#labels.includes(name)) throw new Error(`label ${name} is not indexed`);
     return this.#pick(this.#byLabel.get(name + separator + value));

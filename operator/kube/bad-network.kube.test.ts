@@ -22,7 +22,7 @@ describe('caches behind a bad network', () => {
   let near: KubeClient;
   let informers: Informer<KubeObject>[] = [];
   let configMaps: Informer<ConfigMap>;
-  /** What the handlers were told, played into a map: it must equal the cache. */
+  /** What the handlers received, replayed into a map: it must equal the cache. */
   const told = new Map<string, string>();
 
   before(async () => {
@@ -62,7 +62,7 @@ describe('caches behind a bad network', () => {
     await place.remove();
   });
 
-  /** Changes behind the informers' back: one object is new, one changes, one is made anew. */
+  /** Changes behind the informers' back: one object is new, one changes, one is recreated. */
   async function change(round: number): Promise<void> {
     const { client, namespace } = place;
     const write = (name: string): Promise<KubeObject> =>
@@ -72,8 +72,8 @@ describe('caches behind a bad network', () => {
         metadata: { namespace, name },
         data: { round: String(round) },
       } as KubeObject);
-    await client.remove(resources.configMaps, { namespace, name: 'anew' });
-    await Promise.all([write(`round-${round}`), write('same'), write('anew')]);
+    await client.remove(resources.configMaps, { namespace, name: 'recreated' });
+    await Promise.all([write(`round-${round}`), write('same'), write('recreated')]);
     await client.remove(resources.configMaps, { namespace, name: `round-${round - 2}` });
   }
 

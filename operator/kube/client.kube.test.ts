@@ -36,7 +36,7 @@ const definitions: Resource = {
 async function eventually(holds: () => Promise<boolean>): Promise<void> {
   const endsAt = performance.now() + 10_000;
   while (!(await holds())) {
-    if (performance.now() > endsAt) throw new Error('in vain');
+    if (performance.now() > endsAt) throw new Error('timed out');
     await new Promise((resolve) => {
       setTimeout(resolve, 50);
     });
@@ -108,7 +108,7 @@ describe('client against a real API server', () => {
     expect(again.metadata.resourceVersion).to.equal(applied.metadata.resourceVersion);
   });
 
-  it('is told when it applies a field that the server does not know', async () => {
+  it('gets an error when it applies a field that the server does not know', async () => {
     const wrong = { ...configMap('strict', {}), notAField: true };
     expect(await codeOf(client.apply(resources.configMaps, wrong))).to.equal('kube.invalid');
     expect(await client.find(resources.configMaps, named('strict'))).to.equal(undefined);
@@ -157,7 +157,7 @@ describe('client against a real API server', () => {
     };
     const set = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: named('scaled'), spec };
     await client.apply(resources.statefulSets, set);
-    // The controller writes its first status by itself: from then on the set stands still.
+    // The controller writes its first status on its own: from then on the set does not change.
     const observed = async (): Promise<unknown> => {
       const found = await client.get(resources.statefulSets, named('scaled'));
       return (found as { status?: { observedGeneration?: number } }).status?.observedGeneration;
@@ -239,7 +239,7 @@ describe('client against a real API server', () => {
     await quick.close();
   });
 
-  it('is told when a watch begins before what the server remembers', async () => {
+  it('gets an error when a watch begins before what the server remembers', async () => {
     // A kind that is younger than version 1: nobody remembers it so far back.
     const group = `${namespace}.test`;
     const things = { group, version: 'v1', plural: 'things', kind: 'Thing', namespaced: true };

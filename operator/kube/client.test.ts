@@ -72,7 +72,7 @@ describe('client against a server with faults', () => {
       expect(server.connections).to.be.at.most(8);
     });
 
-    it('are made anew when one was closed under an idle client', async () => {
+    it('are reopened when one was closed under an idle client', async () => {
       const kube = client();
       await kube.get(resources.configMaps, name);
       server.cut();
@@ -415,7 +415,7 @@ describe('client against a server with faults', () => {
       }
     });
 
-    it('begin again when a page has expired, and not for ever', async () => {
+    it('restart when a page has expired, and a bounded number of times', async () => {
       let expirations = 1;
       server.answer = (asked, response) => {
         if (!asked.query.has('continue')) {

@@ -33,7 +33,7 @@ export const fieldManager = 'photondb-operator';
 /** One page of a list; small enough that no page comes near a time limit. */
 const pageItems = 500;
 
-/** A list restarts when its continue token expires; more often than this the caller is told. */
+/** A list restarts when its continue token expires; more often than this is an error for the caller. */
 const listRestartsMax = 3;
 
 /** A cache of more objects than this would not fit the operator's memory. */

@@ -255,7 +255,7 @@ describe('informer on a server with faults', () => {
         sendStatus(response, 410, { reason: 'Gone' });
       else serve(asked, response);
     };
-    await until('both are told', () => changes.length === 2);
+    await until('both have a change', () => changes.length === 2);
     expect(changes).to.deep.equal(['deleted:u1@5', 'added:u9@40']);
   });
 

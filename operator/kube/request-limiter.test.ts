@@ -104,7 +104,7 @@ describe('retry', () => {
     for (const code of answers) expect(delay(code, true)).to.equal(undefined);
   });
 
-  it('waits as long as it is asked, but not for ever', () => {
+  it('waits as long as it is asked, up to a bound', () => {
     expect(delay('kube.throttled', true, 3000)).to.equal(3000);
     expect(delay('kube.throttled', true, 60_000)).to.equal(undefined);
   });

@@ -1,5 +1,5 @@
 /**
- * HTTP to one API server over one pool of connections. A pool is made anew only when the
+ * HTTP to one API server over one pool of connections. A pool is replaced only when the
  * authority or the client certificate has changed; a token is read again every minute, and at
  * once when the server refuses it. HTTP/1.1 on purpose: a dead HTTP/2 connection would silence
  * all watches together.

@@ -4,7 +4,7 @@ export const clusterLabel = 'photondb.io/cluster';
 const poolLabel = 'photondb.io/pool';
 const zoneIndexLabel = 'photondb.io/zone-index';
 export const revisionAnnotation = 'photondb.io/revision';
-/** On a pod: the version of the Secret with the password that it has been told of. */
+/** On a pod: the version of the Secret with the password that the pod has seen. */
 export const passwordVersionAnnotation = 'photondb.io/password-version';
 
 /** Written into the template of a StatefulSet by `kubectl rollout restart`. */

@@ -152,7 +152,7 @@ export function overlayComplaints(pool: Pool): readonly string[] {
   return complaints;
 }
 
-/** The field by which the elements of a list are told apart; undefined when it is replaced whole. */
+/** The field that identifies the elements of a list; undefined when it is replaced whole. */
 function keyOf(field: string, list: readonly unknown[]): string | undefined {
   if (field === 'volumeMounts') return 'mountPath';
   return list.every((each) => isObject(each) && typeof each['name'] === 'string')

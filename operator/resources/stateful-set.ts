@@ -17,7 +17,7 @@ export interface StatefulSetManifest extends Manifest {
 
 /**
  * `storageSize` is what the claim templates ask for: they cannot change, so an existing StatefulSet
- * keeps its size until it is made anew.
+ * keeps its size until it is recreated.
  */
 export function statefulSet(
   at: { readonly cluster: PhotonCluster; readonly pool: Pool; readonly zone: Zone },

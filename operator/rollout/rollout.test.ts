@@ -46,7 +46,7 @@ describe('the roller', () => {
       nodeWith({ report: { health: 'Degraded', message: 'a slow disk' } }),
       'reports Degraded: a slow disk',
     ],
-    ['a node that has gone silent', nodeWith({ isHeard: false }), 'has not been heard of'],
+    ['a node that has gone silent', nodeWith({ isHeard: false }), 'has not reported'],
   ];
   for (const [about, node, words] of waits) {
     it(`touches nothing else while it waits for ${about}`, () => {
@@ -84,7 +84,7 @@ describe('the roller', () => {
       'a node that is silent',
       nodeWith({ pod: overdue, isHeard: false }),
       'NodesUnknown',
-      'has not been heard of',
+      'has not reported',
     ],
   ];
   for (const [about, node, reason, words] of stops) {

@@ -35,7 +35,7 @@ function lackOf(node: NodeView): string {
     return `pod ${name} is not ready${detail === undefined ? '' : `: ${detail}`}`;
   }
   if (report === undefined) return `node ${name} has not reported yet`;
-  if (!isHeard) return `node ${name} has not been heard of for three refreshes`;
+  if (!isHeard) return `node ${name} has not reported for three heartbeat periods`;
   if (report.revision !== wantedRevision)
     return `node ${name} has not reported its new revision yet`;
   const detail = report.message ? `: ${report.message}` : '';

@@ -25,7 +25,7 @@ export interface AuthorityFacts {
 /** An authority that ends sooner is to be replaced by a person. */
 const authorityWarningMs = 90 * 86_400_000;
 
-/** Nodes renew at half of the lifetime: at this share of it they have tried for long, in vain. */
+/** Nodes renew at half of the lifetime: at this share of it they have failed for a long time. */
 const expiringShare = 0.25;
 
 const messageLengthMax = 1024;

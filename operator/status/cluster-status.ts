@@ -1,4 +1,4 @@
-/** The status of a cluster and of its pools, computed anew from what is seen. Pure. */
+/** The status of a cluster and of its pools, computed from what is observed. Pure. */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { PhotonPool } from '../api/generated/photon-pool.ts';
 import type { NodeView } from '../api/node-view.ts';

@@ -1,5 +1,5 @@
 /**
- * When each node was last heard of, by this process's own clock: a node's clock may be wrong, so
+ * When each node last reported, by this process's own clock: a node's clock may be wrong, so
  * its heartbeat only counts by being another one than before. Pure: the time is handed in.
  */
 

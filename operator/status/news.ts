@@ -59,7 +59,7 @@ export function newsOf(
     if (!isNews(conditionOf(before, condition.type), condition)) return [];
     return [{ type, reason: condition.reason, note: condition.message }];
   });
-  // The status keeps what was told already, over restarts of the operator.
+  // The status records what was reported already, over restarts of the operator.
   const known = conditionOf(before, 'Degraded')?.message ?? '';
   const reason: Reason = reasons.outOfMemory;
   const incidents = nodes.flatMap(({ name, pod }): News[] =>

@@ -116,7 +116,7 @@ describe('the conditions of a cluster', () => {
     });
   });
 
-  it('are stalled by trouble that does not pass by itself, and tell it', () => {
+  it('are stalled by permanent trouble, and report it', () => {
     const trouble = troubleWith('quota', { reason: reasons.quotaExceeded, isCertain: true });
     const status = statusOf(waiting, [nodeWith({ pod: null, trouble })]);
     expect(said(status)).to.include({

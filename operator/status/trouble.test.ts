@@ -353,7 +353,7 @@ describe('the trouble of a pod', () => {
     ],
   ];
   for (const [about, given, reason, words, isCertain] of told) {
-    it(`is told when ${about}`, () => {
+    it(`is reported when ${about}`, () => {
       const trouble = troubleOf(given);
       expect(trouble).to.include({ reason, isCertain });
       for (const each of words) expect(trouble?.message).to.contain(each);
@@ -402,7 +402,7 @@ describe('the trouble of a pod', () => {
       },
     ],
     [
-      'answers by itself what it lacks',
+      'reports what it lacks',
       {
         nodeName: 'm1',
         status: running,

@@ -147,7 +147,7 @@ function silentTrouble(pod: Pod, evidence: Evidence): Trouble | undefined {
     return { reason: reasons.nodesUnknown, message, isCertain: false };
   }
   const probe = newestOf(evidence, 'Pod', ['Unhealthy']);
-  // A node that answers with an error reports by itself what it lacks; a start takes its time.
+  // A node that answers with an error reports what it lacks; a start takes time.
   const isHanging =
     probe !== undefined && probe.ageMs <= probeAgeMaxMs && !/^Startup|statuscode/.test(probe.note);
   if (!isHanging) return undefined;

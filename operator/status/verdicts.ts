@@ -170,7 +170,7 @@ function degraded(nodes: readonly NodeView[]): Verdict {
   const unknown = nodes.filter(({ isHeard }) => !isHeard);
   if (unknown.length > 0) {
     const names = unknown.map(({ name }) => name).join(', ');
-    const message = `no report for three refreshes: ${names}; look at the machine of the pod, and at the network between pods and the API server`;
+    const message = `no report for three heartbeat periods: ${names}; check the machine of the pod, and the network between pods and the API server`;
     return { status: 'True', reason: reasons.nodesUnknown, message };
   }
   const sick = nodes.flatMap((node) => sickness(node) ?? []);

@@ -27,7 +27,7 @@ export function* postgresPreparation(): Generator<Statement> {
   for (const batch of batches()) {
     for (const target of ['documents', 'others']) yield inserting(target, batch);
   }
-  // What a server of some age has done by itself.
+  // What a long-running server has done automatically.
   yield bare('vacuum analyze documents');
   yield bare('vacuum analyze others');
 }

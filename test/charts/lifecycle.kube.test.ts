@@ -149,7 +149,7 @@ describe('the life of the charts', function () {
     await expectKept();
   });
 
-  it('removes a cluster with its release, unless it is told to keep it', async () => {
+  it('removes a cluster with its release, unless asked to keep it', async () => {
     await plane.mustHelm(words`uninstall orders --namespace db --wait`);
     const gone = await plane.kubectl(words`get photoncluster orders --namespace db`);
     expect(gone.stderr).to.contain('not found');

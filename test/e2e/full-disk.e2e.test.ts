@@ -88,7 +88,7 @@ describe('a node on a small disk', function onSmallDisk() {
   const count = (connection: Connection): Promise<number> =>
     r.db('test').table('t').count().run(connection);
 
-  it('refuses writes before it is full, reads on, and writes on by itself when there is room', async () => {
+  it('refuses writes before it is full, serves reads, and resumes writes when there is space', async () => {
     mkdirSync(directory);
     const ballast = join(mount, 'ballast');
     writeFileSync(ballast, Buffer.alloc(80 * mebibyte));

@@ -125,7 +125,7 @@ describe('certificates of nodes in Kubernetes', function () {
     const { port } = signer.server;
     await signer.server.close();
     const obtained = founder.obtain();
-    await eventually('an attempt in vain', async () =>
+    await eventually('a failed attempt', async () =>
       founder.waited.some((message) => message.includes('The operator cannot be reached')),
     );
     signer = await startSigner(stage);
@@ -259,7 +259,7 @@ describe('certificates of nodes in Kubernetes', function () {
       await stage.conditionIs('orders', 'Stalled', 'False');
     });
 
-    it('is told when it is damaged, without the key', async () => {
+    it('is reported when it is damaged, without the key', async () => {
       await formed();
       const at = { ...secret, namespace: stage.namespace };
       const patch = { data: { 'signing.key': Buffer.from('secret').toString('base64') } };

@@ -178,7 +178,7 @@ describe('a node whose log is damaged', function node() {
 
   afterEach(() => removeDirectory(directory));
 
-  it('serves every table but the damaged one, says so, and goes on when that is dropped', async () => {
+  it('serves every table but the damaged one, reports it, and is healthy when that is dropped', async () => {
     const { name } = damageSick(directory);
     for (let start = 0; start < 2; start += 1) {
       const served = await serve(directory);

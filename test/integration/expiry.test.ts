@@ -37,7 +37,7 @@ const message = async (asked: Promise<unknown>): Promise<string> => {
   return outcome?.status === 'rejected' ? (outcome.reason as { msg: string }).msg : 'accepted';
 };
 
-describe('documents that end by themselves', function ending() {
+describe('the document TTL', function ending() {
   this.timeout(90_000);
   let directory: string;
 
@@ -131,7 +131,7 @@ describe('documents that end by themselves', function ending() {
   });
 });
 
-/** Documents that end so many seconds from now. */
+/** Documents that expire so many seconds from now. */
 async function fill(ask: Ask, count: number, seconds: number): Promise<void> {
   const batch = 2_000;
   for (let first = 0; first < count; first += batch) {

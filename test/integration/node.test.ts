@@ -178,7 +178,7 @@ describe('a node', function node() {
     expect(served.log()).to.contain(`http://${served.webUrl}/_admin`);
     const connection = await connect(served);
     const exit = once(served.process, 'exit');
-    // This one is answered after the node was told to stop.
+    // This one is answered after the signal to stop.
     const running = counting(3_000_000).run(connection);
     await until(async () => /photondb_queries_total [1-9]/.test(await metricsOf(served)));
     served.process.kill('SIGINT');

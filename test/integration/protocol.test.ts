@@ -25,7 +25,7 @@ class Wire {
   async until(done: (bytes: Buffer) => boolean): Promise<Buffer> {
     const deadline = Date.now() + 10_000;
     while (!done(this.#bytes)) {
-      if (Date.now() > deadline) throw new Error(`waited in vain; got ${this.#bytes.toString()}`);
+      if (Date.now() > deadline) throw new Error(`timed out; got ${this.#bytes.toString()}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     return this.#bytes;

@@ -108,7 +108,7 @@ describe('the system tables of a node', function systemTables() {
     const victim = await connect();
     const increment = (n: Query): Query => from(n, ['add', 1]);
     const ended = run(chain(['range', 1e12], ['map', increment], ['count']), victim).then(
-      () => 'ended by itself',
+      () => 'ended on its own',
       (error: unknown) => (error as { msg: string }).msg,
     );
     const isVictim = (job: Query): Query =>

@@ -20,7 +20,7 @@ describe('a simulated cluster of gossiping nodes under faults', () => {
   }
 
   // Found by the simulation: each seed stays as the test of what it found.
-  it('survives seed 1471: nodes that met through a seed which is gone for ever', () => {
+  it('survives seed 1471: nodes that met through a seed which is gone permanently', () => {
     runGossip(1471);
   });
 

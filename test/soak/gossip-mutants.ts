@@ -79,7 +79,7 @@ const gossipMutants: readonly Mutant[] = [
     to: '',
   },
   {
-    bug: 'news are passed on for ever',
+    bug: 'updates are disseminated indefinitely',
     file: 'dataplane/gossip/broadcast-queue.ts',
     from: 'if (queued.sent >= sendsMax) this.#queued.delete(queued.update.id);',
     to: '',

@@ -13,7 +13,7 @@ import type { Version } from './write-ledger.ts';
 
 /**
  * A real node that writers, on connections of their own, keep under load until it is killed; and what
- * they were told, kept outside of it.
+ * were acknowledged, kept outside of it.
  */
 const connectionsMax = 4;
 const writersPerConnection = 4;
@@ -90,7 +90,7 @@ export class KilledNode {
     this.killsAtStart += 1;
   }
 
-  /** Everything is looked at once more, and the node stops by itself. */
+  /** Everything is read once more, and the node stops on its own. */
   async finish(): Promise<number> {
     const served = await this.#start();
     const { ask } = await connect(served);

@@ -5,7 +5,7 @@ import { raftSuite } from './raft-mutants.ts';
 import { storageSuite } from './storage-mutants.ts';
 
 describe('the mutants of the log, of the storage, of Raft and of gossip', () => {
-  it('have their place in the sources: whoever changes it writes the mutant anew', async () => {
+  it('have their place in the sources: a change there needs a new mutant', async () => {
     for (const mutant of [
       ...walSuite.mutants,
       ...storageSuite.mutants,

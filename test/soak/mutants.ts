@@ -219,7 +219,7 @@ const walMutants: readonly Mutant[] = [
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** How often the place of a mutant is found; anything but once means that it has to be written anew. */
+/** How often the place of a mutant is found; anything but once means that it has to be rewritten. */
 export async function placesOf({ file, from }: Mutant): Promise<number> {
   const text = await readFile(join(root, file), 'utf8');
   return text.split(from).length - 1;

@@ -52,7 +52,7 @@ async function rowsOf(database: Database, id: string): Promise<Rows> {
   return rows;
 }
 
-/** Rows, index entries and counters against each other, each computed anew from the rows alone. */
+/** Rows, index entries and counters against each other, each recomputed from the rows alone. */
 function checkStore(view: ReadTransaction, tables: readonly TableRecord[], about: string): void {
   const rows = new Set<string>();
   const entries = new Set<string>();

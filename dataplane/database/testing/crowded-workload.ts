@@ -39,7 +39,7 @@ export class CrowdedWorkload {
   readonly tables = new Map<string, RefusableTable>();
   readonly counts = { acknowledged: 0, refused: 0, lost: 0 };
   readonly #prng: Prng;
-  /** One sync at a time: the next one is told what was lost. */
+  /** One sync at a time: the next one reports what was lost. */
   readonly #syncs = new InTurn();
   /** By table: what was acknowledged softly since the last sync that was answered. */
   readonly #soft = new Map<string, SentWrite[]>();

@@ -95,7 +95,7 @@ export class CutDatabase {
 
   /**
    * Opens what the cut before has left, looks at all of it, works for so many steps, and says whether
-   * the cut was reached; when it was not, the database has stopped by itself. It may survive a failure.
+   * the cut was reached; when it was not, the database has stopped on its own. It may survive a failure.
    */
   async live(steps: number, cut: Cut, about: string): Promise<boolean> {
     this.#lives += 1;

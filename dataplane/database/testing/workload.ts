@@ -15,7 +15,7 @@ import { ShardedChange, ShardedModel } from './sharded-model.ts';
 export interface Life {
   readonly database: Database;
   readonly clock: ManualClock;
-  /** From the cut on nobody is told anything any more. */
+  /** From the cut on nothing is acknowledged. */
   readonly isOver: () => boolean;
 }
 

@@ -135,7 +135,7 @@ export async function open(
   });
 }
 
-/** A store whose writes `before` hears of, and may hold up for ever. */
+/** A store that calls `before` with each write, which may block it indefinitely. */
 export function killable(
   store: ApplyStore,
   before: () => Promise<never> | undefined | void,

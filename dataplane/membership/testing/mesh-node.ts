@@ -155,7 +155,7 @@ export async function meshNode(
   return node;
 }
 
-/** A test that waits for ever ends by its own time limit. */
+/** A test that waits indefinitely ends by its own time limit. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await sleep(5);
 }

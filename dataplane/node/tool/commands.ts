@@ -109,7 +109,7 @@ const verify: Command = {
 
 const scrub: Command = {
   takes: ['DIRECTORY'],
-  does: 'looks at every document and index entry; builds damaged indexes anew, closes damaged tables',
+  does: 'reads every document and index entry; rebuilds damaged indexes, quarantines damaged tables',
   run({ positionals: [directory = ''], signal }) {
     return withDatabase(directory, signal, async (database) => {
       // What the log has and the store has not is looked at, too.

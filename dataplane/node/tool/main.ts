@@ -5,7 +5,7 @@ import { UsageError } from './names.ts';
 import { repairUsage } from './repair.ts';
 
 /**
- * `npm run storage -- COMMAND`: works on the data directory of a node that does not run. What it has to
+ * `npm run storage -- COMMAND`: works on the data directory of a stopped node. What it has to
  * say goes to standard error, for standard output may be a table. Ends with 0 when all is well, 1 when
  * something is damaged or was not possible, 2 when it was called wrongly.
  */
@@ -16,7 +16,7 @@ const usageText = [
     ([name, { takes, does }]) => `npm run storage -- ${name} ${takes.join(' ')}: ${does}`,
   ),
   ...repairUsage,
-  'DIRECTORY is the data directory of a node that does not run (its --data-dir).',
+  'DIRECTORY is the data directory of a stopped node (its --data-dir).',
   'FILE may be -, for standard input or output; use npm --silent then.',
   '-h, --help prints this text.',
 ].join('\n');

@@ -22,7 +22,7 @@ import { remoteCatalog } from './remote-catalog.ts';
 import { remoteLogins } from './remote-logins.ts';
 import { RemoteTables } from './remote-table.ts';
 
-/** What a worker is told when it starts. */
+/** What a worker receives when it starts. */
 export interface Welcome {
   readonly server: Environment['server'];
   readonly connectionsMax: number;

@@ -7,7 +7,7 @@ import type { Work } from '../work/work.ts';
 
 /** Sets of values, which keep a text for each object and array in them. */
 
-/** What a value is found by in a set: scalars by themselves. */
+/** What a value is found by in a set: scalars by their value. */
 type KeyText = string | undefined;
 
 const bytesPerUnit = 32;

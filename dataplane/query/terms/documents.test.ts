@@ -118,7 +118,7 @@ describe('terms over documents', () => {
   const deterministic =
     'Could not prove argument deterministic.  Maybe you want to use the non_atomic flag?';
 
-  it('leave no write to chance unless they are told to', async () => {
+  it('leave no write to chance unless asked to', async () => {
     const update = (by: unknown, options = {}): unknown => [53, [[16, [table, 1]], by], options];
     for (const by of [
       { x: [151, []] },

@@ -121,7 +121,7 @@ describe('terms by an index', () => {
     );
   });
 
-  it('are told when there is no such index', async () => {
+  it('get an error when there is no such index', async () => {
     for (const term of [Term.GROUP, Term.MIN, Term.MAX, Term.DISTINCT, Term.ORDER_BY])
       expect(await bench.failure([term, [table], index('none')])).to.include(
         'Index `none` was not found on table `test.t`.',

@@ -189,7 +189,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
     'MINVAL MAXVAL SUB DIV MOD FLOOR CEIL ROUND RANDOM ERROR',
     'BIT_AND BIT_OR BIT_XOR BIT_NOT BIT_SAL BIT_SAR LITERAL ASC DESC',
   ),
-  'bounded by itself': ['MATCH', 'UNGROUP', 'BINARY', 'JSON'],
+  'bounded on its own': ['MATCH', 'UNGROUP', 'BINARY', 'JSON'],
   'a time': words(
     'ISO8601 TO_ISO8601 EPOCH_TIME TO_EPOCH_TIME NOW IN_TIMEZONE DURING',
     'DATE TIME_OF_DAY TIMEZONE YEAR MONTH DAY DAY_OF_WEEK DAY_OF_YEAR',

@@ -55,7 +55,7 @@ export const command = (index: number, term: number, text = `${index}`): Entry =
   payload: new TextEncoder().encode(text),
 });
 
-/** Several machines, a network that delivers in order, and a medium that syncs when it is told. */
+/** Several machines, a network that delivers in order, and a medium that syncs on request. */
 export class Machines {
   readonly all = new Map<string, Raft>();
   readonly applied = new Map<string, Entry[]>();

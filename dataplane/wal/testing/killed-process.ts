@@ -44,7 +44,7 @@ export class KilledProcess {
       if (seen === count) child.kill('SIGKILL');
     }
     const [, signal] = (await ended) as [number | null, NodeJS.Signals | null];
-    expect(signal, 'the process ended by itself').to.equal('SIGKILL');
+    expect(signal, 'the process exited on its own').to.equal('SIGKILL');
   }
 
   /** Opens the log: everything acknowledged is there, each entry with its own content, none missing. */
@@ -65,7 +65,7 @@ export class KilledProcess {
     for (const [group, index] of this.ledger) {
       expect(lasts.get(group), `${about}, group ${group}`).to.be.within(index, index + 1);
     }
-    // What recovery handed out must stay, although nobody was told when it was written.
+    // What recovery handed out must stay, although it was not acknowledged when it was written.
     for (const [group, last] of lasts) this.ledger.set(group, last);
     await wal.close();
   }

@@ -6,7 +6,7 @@ import { lostBehind, scanSegment } from '../segment-scan.ts';
 import type { ScannedSegment } from '../scanned-segment.ts';
 
 /**
- * The log of a node that does not run, or a copy of one, looked at without changing anything: files are
+ * The log of a stopped node, or a copy of one, read without changing anything: files are
  * opened for reading only. Guarded invariant: it judges by the code that recovery judges by.
  */
 export type ReadOnlyDisk = Pick<Disk, 'list' | 'open'>;

@@ -62,7 +62,7 @@ function readArguments(args: readonly string[]): Request {
   return { isHelp: false, command, directory, filter, isLiveCopy: values['live-copy'] };
 }
 
-/** The log lies in a folder of the data directory, which is what the other commands are told. */
+/** The log lies in a folder of the data directory, which the other commands take as an argument. */
 async function logDirectoryOf(disk: RealDisk, directory: string): Promise<string> {
   for (const each of [directory, join(directory, 'wal')]) {
     if ((await segmentsIn(disk, each)).length > 0) return each;

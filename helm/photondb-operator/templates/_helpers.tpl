@@ -24,7 +24,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
 
-{{/* Helm adds managed-by itself, so that plain manifests made from this chart do not lie about it. */}}
+{{/* Helm adds managed-by on install, so that plain manifests rendered from this chart do not claim it. */}}
 {{- define "photondb-operator.labels" -}}
 {{ include "photondb-operator.selector" . }}
 app.kubernetes.io/part-of: photondb

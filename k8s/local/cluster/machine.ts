@@ -172,7 +172,7 @@ export function makeCgroup(name: string): void {
   for (const root of cgroupRoots()) {
     const path = join(root, name);
     mkdirSync(path, { recursive: true });
-    // A new cpuset has no processors until it is told (version 1; version 2 inherits them).
+    // A new cpuset has no processors until they are set (version 1; version 2 inherits them).
     for (const file of ['cpuset.mems', 'cpuset.cpus']) {
       if (isUnified() || !existsSync(join(path, file))) continue;
       writeFileSync(join(path, file), readFileSync(join(root, file)));

@@ -148,7 +148,7 @@ function packagesLayer(root: string): Promise<Layer> {
   return cachedLayer('packages', key, () => ({ folder: root, paths, target: 'app' }));
 }
 
-/** Always made anew: it is small, and its content is what tells whether it has changed. */
+/** Always rebuilt: it is small, and its content shows whether it has changed. */
 async function sourcesLayer(root: string): Promise<Layer> {
   const paths = ['package.json', 'dataplane', 'operator', 'crds'];
   const content = { folder: root, paths, target: 'app', exclude: testFiles };

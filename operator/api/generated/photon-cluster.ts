@@ -198,7 +198,7 @@ export interface PhotonCluster {
     };
   };
   /**
-   * What the operator sees and does. It can be computed anew at any time.
+   * State observed by the operator. It can be recomputed at any time.
    */
   status?: {
     /**
@@ -222,7 +222,7 @@ export interface PhotonCluster {
        */
       wanted?: number;
       /**
-       * Nodes that have not been heard of for three refreshes.
+       * Nodes that have not reported for three heartbeat periods.
        */
       unknown?: number;
       /**

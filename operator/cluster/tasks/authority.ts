@@ -1,6 +1,6 @@
 /**
  * The certificate authority of a cluster: made once, kept when it is there, and replaced only when a
- * person asks for it. A lost one is told, and never replaced in silence: nodes trust it.
+ * person asks for it. A lost one is reported, and never replaced silently: nodes trust it.
  */
 import type { AuthorityPair } from '../../authority/authority.ts';
 import { authorityHash, createAuthority, expiryOf } from '../../authority/authority.ts';

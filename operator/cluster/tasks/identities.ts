@@ -1,4 +1,4 @@
-/** Nodes are those that they were: one that comes back without its data is never ready by itself. */
+/** Nodes keep their identity: one that returns without its data does not become ready automatically. */
 import { reasons } from '../../api/conditions.ts';
 import { acceptedLosses, dataLoss } from '../../rollout/identity.ts';
 import { observeNodes } from '../observe-nodes.ts';

@@ -28,7 +28,7 @@ const kinds: Readonly<Record<string, Resource>> = Object.fromEntries(
 
 const deadlineMs = 30_000;
 
-/** Waits until a question is answered with yes; a test that waits in vain fails with its name. */
+/** Waits until a question is answered with yes; a test that times out fails with its name. */
 export async function eventually(
   what: string,
   holds: () => Promise<boolean>,
@@ -36,7 +36,7 @@ export async function eventually(
 ): Promise<void> {
   const endsAt = performance.now() + limitMs;
   while (!(await holds())) {
-    if (performance.now() > endsAt) throw new Error(`in vain: ${what}`);
+    if (performance.now() > endsAt) throw new Error(`timed out: ${what}`);
     await new Promise((resolve) => {
       setTimeout(resolve, 20);
     });

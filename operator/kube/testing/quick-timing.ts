@@ -20,11 +20,11 @@ export class QuickTiming implements Timing {
   }
 }
 
-/** Waits until a condition holds; a test that waits in vain fails with the condition's name. */
+/** Waits until a condition holds; a test that times out fails with the condition's name. */
 export async function until(what: string, holds: () => boolean, deadlineMs = 8000): Promise<void> {
   const endsAt = performance.now() + deadlineMs;
   while (!holds()) {
-    if (performance.now() > endsAt) throw new Error(`in vain: ${what}`);
+    if (performance.now() > endsAt) throw new Error(`timed out: ${what}`);
     await new Promise((resolve) => {
       setTimeout(resolve, 5);
     });

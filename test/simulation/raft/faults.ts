@@ -1,6 +1,6 @@
 import type { Group } from './group.ts';
 
-/** Faults as data: each is begun at random and ends by itself; several may be under way at once. */
+/** Faults as data: each starts at random and ends on its own; several may be active at once. */
 interface Fault {
   readonly name: string;
   readonly weight: number;
