@@ -9,6 +9,7 @@ import type { MetadataLog } from '../apply/tables.ts';
 import { allEnded } from '../common/all-ended.ts';
 import { assert } from '../common/assert.ts';
 import { PhotonError } from '../common/errors.ts';
+import { InTurn } from '../common/in-turn.ts';
 import { spawn } from '../common/spawn.ts';
 import { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import type { Damage } from '../integrity/damage.ts';
@@ -42,6 +43,7 @@ import { MetadataGroup } from './metadata-group.ts';
 import { MetadataWatch } from './metadata-watch.ts';
 import { stored, tableMetrics } from './metrics.ts';
 import type { DatabaseMetrics, DatabaseOptions } from './options.ts';
+import { reshard } from './reshard.ts';
 import { TableIndexes } from './table-indexes.ts';
 import type { FailedIndex, IndexState } from './table-indexes.ts';
 
@@ -67,6 +69,7 @@ export class Database implements MetadataLog {
   readonly #cache: DocumentCache;
   readonly #unchecked = new UncheckedVersions();
   readonly #watch = new MetadataWatch();
+  readonly #resharding = new InTurn();
   readonly #stopping = new AbortController();
   #metadata: MetadataGroup | undefined;
   #log: GroupLog | undefined;
@@ -207,6 +210,11 @@ export class Database implements MetadataLog {
     }
     if (this.frozen !== undefined) return Promise.reject(this.frozen);
     return this.#metadata.change(command);
+  }
+
+  /** Gives a table without documents another number of shards. */
+  reshard(tableId: string, shards: number): Promise<MetadataState | Refused> {
+    return this.#resharding.run(() => reshard(this, tableId, shards));
   }
 
   /** Resolves at the next change of the metadata; rejects when the signal says so. */

@@ -118,7 +118,9 @@ export class LiveTables implements Tables {
       epoch,
       shards.map(({ slots }) => slots),
     );
-    this.#tables.set(table.id, new ShardedTable(map, [first, ...others]));
+    const served = new ShardedTable(map, [first, ...others]);
+    this.#tables.get(table.id)?.succeededBy(served);
+    this.#tables.set(table.id, served);
   }
 
   #replicaOf(

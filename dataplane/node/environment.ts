@@ -110,11 +110,11 @@ function catalogOf({ database, chance }: EnvironmentParts, requireRoom: RequireR
       return changeTable({ type: 'setExpireAt', tableId, field }, tableId);
     },
     setWriteHook: (tableId, hook) => changeTable({ type: 'setWriteHook', tableId, hook }, tableId),
-    configureTable: (tableId, { database: { id: databaseId }, ...settings }) =>
-      changeTable(
-        { type: 'configureTable', tableId, config: { ...settings, databaseId } },
-        tableId,
-      ),
+    configureTable: async (tableId, { database: { id: databaseId }, ...settings }) => {
+      const refusal = await placed(database, tableId, settings.shards);
+      const config = { ...settings, databaseId };
+      return refusal ?? changeTable({ type: 'configureTable', tableId, config }, tableId);
+    },
     renameDatabase: async (id, name) => {
       const result = await change({ type: 'renameDatabase', id, name });
       return 'type' in result ? result : { id, name };
@@ -134,6 +134,18 @@ function catalogOf({ database, chance }: EnvironmentParts, requireRoom: RequireR
       changeTable({ type: 'renameIndex', tableId, ...names }, tableId),
     ready: (tableId, names, signal) => indexesReady(database, { tableId, names }, signal),
   };
+}
+
+/** Gives a table that many shards; answers why it cannot have them. */
+async function placed(
+  database: Database,
+  tableId: string,
+  shards: number,
+): Promise<Refusal | undefined> {
+  const table = database.state.tables[tableId];
+  if (table === undefined || shardsOf(table).length === shards) return undefined;
+  const result = await shown(() => database.reshard(tableId, shards));
+  return 'type' in result ? result : undefined;
 }
 
 async function indexesReady(
@@ -220,7 +232,7 @@ function tableAccess(
         now === undefined ? undefined : userIndexes(now).find((index) => index.name === name);
       const keyspaces = record === undefined ? [] : keyspacesOf(record);
       const parts = keyspaces.flatMap((keyspace) => database.index(keyspace) ?? []);
-      if (parts.length < served.shards.length) {
+      if (parts.length < served.shardCount) {
         const info = infoOf(database, table);
         const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
         throw new RuntimeError(errorType.opFailed, words, []);

@@ -1,11 +1,9 @@
-import { evaluatedOutside } from '../database/testing/edits.ts';
-import type { ScriptedOutcome } from '../database/testing/edits.ts';
-import type { EditOutcome } from '../wire/table-edit.ts';
-import { editAll } from '../database/testing/edits.ts';
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { Prng } from '../common/prng.ts';
 import type { Database } from '../database/database.ts';
+import { editAll, evaluatedOutside } from '../database/testing/edits.ts';
+import type { ScriptedOutcome } from '../database/testing/edits.ts';
 import {
   change,
   createTable,
@@ -20,6 +18,7 @@ import { MemoryDisk } from '../disk/memory-disk.ts';
 import { MemoryStore } from '../kv/memory-store.ts';
 import { failureOf, segmentBytes } from '../wal/testing/log.ts';
 import { ManualClock } from '../wal/testing/manual-clock.ts';
+import type { EditOutcome } from '../wire/table-edit.ts';
 import type { ShardReplica } from './shard-replica.ts';
 
 interface World {

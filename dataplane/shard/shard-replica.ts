@@ -13,6 +13,7 @@ import { ShardDocuments } from './documents.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
 import { Memtable } from './memtable.ts';
 import { Proposer } from './proposer.ts';
+import type { WriteGate } from './write-gate.ts';
 import { WritePath } from './write-path.ts';
 
 /**
@@ -105,6 +106,11 @@ export class ShardReplica {
    */
   sync(): Promise<void> {
     return this.#proposer.sync();
+  }
+
+  /** What lets edits in. */
+  get gate(): WriteGate {
+    return this.#writes.gate;
   }
 
   /** At once, unless soft writes wait for the log: most reads need no promise. */

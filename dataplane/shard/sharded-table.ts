@@ -12,6 +12,7 @@ import { IndexScan } from './index-scan.ts';
 import { MergedScan } from './merged-scan.ts';
 import { TableScan } from './scan.ts';
 import type { ShardReplica } from './shard-replica.ts';
+import { ShardMovedError } from './write-gate.ts';
 
 /** Where a row stands in an index: among entries of all shards, whatever their keyspaces. */
 const positionInIndex = ({ indexKey, key }: IndexRow): Uint8Array =>
@@ -25,6 +26,8 @@ export class ShardedTable {
   readonly map: SlotMap;
   readonly shards: readonly ShardReplica[];
   readonly #first: ShardReplica;
+  /** The table with other shards, when it got some. */
+  #successor: ShardedTable | undefined;
 
   constructor(map: SlotMap, shards: readonly [ShardReplica, ...ShardReplica[]]) {
     this.map = map;
@@ -32,24 +35,39 @@ export class ShardedTable {
     this.#first = shards[0];
   }
 
+  /** Whoever has this table reads and writes those shards from now on. */
+  succeededBy(successor: ShardedTable): void {
+    this.#successor = successor;
+  }
+
+  get #newest(): ShardedTable {
+    return this.#successor === undefined ? this : this.#successor.#newest;
+  }
+
   /** The shard of a key. */
   of(key: Uint8Array): ShardReplica {
+    if (this.#successor !== undefined) return this.#newest.of(key);
     return this.shards[this.map.shardOf(key)] ?? this.#first;
   }
 
   /** Throws when a shard is damaged. */
   requireIntact(): void {
-    for (const shard of this.shards) shard.requireIntact();
+    for (const shard of this.#newest.shards) shard.requireIntact();
   }
 
   /** Waits until every write acknowledged so far can be read. */
   async readable(): Promise<void> {
-    await allEnded(this.shards.map((shard) => shard.readable()));
+    await allEnded(this.#newest.shards.map((shard) => shard.readable()));
+  }
+
+  /** How many there are now. */
+  get shardCount(): number {
+    return this.#newest.shards.length;
   }
 
   /** Documents, with those that are committed and wait for the store. */
   get count(): number {
-    return this.shards.reduce((sum, { count }) => sum + count, 0);
+    return this.#newest.shards.reduce((sum, { count }) => sum + count, 0);
   }
 
   get counters(): { readonly reads: number; readonly writes: number } {
@@ -65,6 +83,7 @@ export class ShardedTable {
   }
 
   scan(range: EncodedRange, order: Order): BatchSource<Row> {
+    if (this.#successor !== undefined) return this.#newest.scan(range, order);
     if (this.shards.length === 1) return new TableScan(this.#first, range, order);
     const scans = this.shards.map((shard) => new TableScan(shard, range, order));
     return new MergedScan(scans, { positionOf: ({ key }) => key, order });
@@ -76,7 +95,7 @@ export class ShardedTable {
     range: EncodedRange,
     order: Order,
   ): BatchSource<IndexRow> {
-    const scans = this.shards.flatMap((shard, at) => {
+    const scans = this.#newest.shards.flatMap((shard, at) => {
       const index = parts[at];
       return index === undefined ? [] : [new IndexScan(shard, { index, range, order })];
     });
@@ -89,9 +108,18 @@ export class ShardedTable {
    * Evaluates and commits edits; those of a key in their order. An edit that a shard refused has the refusal as its
    * outcome; rejects with it when no shard took any.
    */
-  edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
-    if (this.shards.length === 1) return this.#first.edit(batch, signal);
-    return this.#editShards(batch, signal);
+  async edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+    for (;;) {
+      const table = this.#newest;
+      const [only] = table.shards;
+      try {
+        return table.shards.length === 1 && only !== undefined
+          ? await only.edit(batch, signal)
+          : await table.#editShards(batch, signal);
+      } catch (error) {
+        if (!(error instanceof ShardMovedError) || table === this.#newest) throw error;
+      }
+    }
   }
 
   async #editShards(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
@@ -119,7 +147,17 @@ export class ShardedTable {
    * softly since the last call.
    */
   async sync(): Promise<void> {
-    await allEnded(this.shards.map((shard) => shard.sync()));
+    await allEnded(this.#newest.shards.map((shard) => shard.sync()));
+  }
+
+  /** Edits wait from now on. Resolves when none is under way, in any shard. */
+  async closeWrites(): Promise<void> {
+    await Promise.all(this.shards.map(({ gate }) => gate.close()));
+  }
+
+  /** Ends `closeWrites`. With `isMoved` edits go on in the shards that the table has by now. */
+  openWrites(isMoved: boolean): void {
+    for (const { gate } of this.shards) gate.open(isMoved);
   }
 }
 

@@ -11,6 +11,7 @@ import type { MemtableBudget } from './memtable-budget.ts';
 import type { Memtable, MemtableEntry } from './memtable.ts';
 import type { Proposal } from './proposal.ts';
 import type { Proposer } from './proposer.ts';
+import { WriteGate } from './write-gate.ts';
 
 /** What the writes of a shard need. */
 export interface WritePathOptions {
@@ -48,6 +49,7 @@ interface EditCall {
  */
 export class WritePath {
   readonly #options: WritePathOptions;
+  readonly gate = new WriteGate();
 
   constructor(options: WritePathOptions) {
     this.#options = options;
@@ -59,13 +61,20 @@ export class WritePath {
    */
   async edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
     const { proposer, edits, primaryKey } = this.#options;
+    if (!this.gate.isOpen) await this.gate.opened();
     this.#options.requireIntact();
     signal.throwIfAborted();
     const acknowledgement = new Acknowledgement(batch.documents);
     const run = edits.begin(batch, { primaryKey });
     const call = { batch, run, signal, acknowledgement, staged: undefined, returned: undefined };
-    await this.#evaluateAll(call);
-    return batch.durability === 'hard' ? acknowledgement.hard() : acknowledgement.soft(proposer);
+    this.gate.enter();
+    try {
+      await this.#evaluateAll(call);
+      const isHard = batch.durability === 'hard';
+      return await (isHard ? acknowledgement.hard() : acknowledgement.soft(proposer));
+    } finally {
+      this.gate.leave();
+    }
   }
 
   async #evaluateAll(call: EditCall): Promise<void> {
