@@ -150,8 +150,8 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'a hard write is acknowledged like a soft one',
     file: writePath,
-    from: "durability === 'hard' ? acknowledgement.hard()",
-    to: "durability !== 'hard' ? acknowledgement.hard()",
+    from: 'isHard ? acknowledgement.hard()',
+    to: '!isHard ? acknowledgement.hard()',
   },
   {
     bug: 'an edit of several commands is acknowledged by what became of the last one',
