@@ -24,6 +24,8 @@ export interface ConnectionOptions {
   readonly counters: ProtocolCounters;
   readonly queries: RunningQueries;
   readonly clock: Clock;
+  /** A query is about to run: its text as the client sent it. */
+  readonly taken?: (text: string) => void;
   /** Something that no client can cause. */
   readonly internalError: (error: unknown) => void;
 }
@@ -231,8 +233,10 @@ export class Connection {
   }
 
   #take(frame: FrameEvent, session: QuerySession): void {
-    if (frame.type === 'query') session.accept(frame.token, frame.text);
-    else if (frame.type === 'oversized') this.#tooLarge(frame);
+    if (frame.type === 'query') {
+      this.#options.taken?.(frame.text ?? '');
+      session.accept(frame.token, frame.text);
+    } else if (frame.type === 'oversized') this.#tooLarge(frame);
     else this.#end();
   }
 

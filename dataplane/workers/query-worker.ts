@@ -17,6 +17,13 @@ export interface WorkerService {
   ended(): void;
 }
 
+/** What a worker leaves behind: the last queries that it took, the newest first. */
+export interface WorkerRecorder {
+  readonly descriptor: number;
+  read(): readonly string[];
+  close(): void;
+}
+
 export interface WorkerEnd {
   readonly pid: number | undefined;
   readonly hasServed: boolean;
@@ -26,6 +33,7 @@ export interface WorkerEnd {
   readonly lastWords: string;
   /** What it answered last when it was asked how it is. */
   readonly lastReport: unknown;
+  readonly lastQueries: readonly string[];
 }
 
 export interface QueryWorkerOptions {
@@ -34,6 +42,8 @@ export interface QueryWorkerOptions {
   readonly heapMebibytesMax: number;
   readonly watch: WatchLimits;
   readonly limits: ChannelLimits;
+  /** Of a new worker, which inherits its descriptor; undefined when there cannot be one. */
+  readonly recorder: () => WorkerRecorder | undefined;
   /** From the start of the process until it serves. */
   readonly startMsMax: number;
   readonly clock: Pick<Clock, 'now' | 'timer'>;
@@ -52,6 +62,7 @@ export class QueryWorker {
   readonly #options: QueryWorkerOptions;
   readonly #process: WorkerProcess;
   readonly #service: WorkerService;
+  readonly #recorder: WorkerRecorder | undefined;
   readonly #watch: WorkerWatch;
   readonly #startedAt: number;
   readonly #ended = Promise.withResolvers<WorkerEnd>();
@@ -65,9 +76,11 @@ export class QueryWorker {
     this.#options = options;
     this.#startedAt = clock.now();
     this.#watch = new WorkerWatch(watch, this.#startedAt);
+    this.#recorder = options.recorder();
     this.#process = new WorkerProcess({
       entry: options.entry,
       listenDescriptor: options.listenDescriptor,
+      descriptors: [this.#recorder?.descriptor ?? 'ignore'],
       heapMebibytesMax: options.heapMebibytesMax,
       received: (chunk) => this.channel.received(chunk),
       drained: () => this.channel.drained(),
@@ -147,12 +160,17 @@ export class QueryWorker {
     this.#reason ??= how;
     this.channel.lost();
     this.#service.ended();
-    const { pid, hasServed, lastReport } = {
+    const lastQueries = this.#recorder?.read() ?? [];
+    this.#recorder?.close();
+    this.#ended.resolve({
       pid: this.pid,
       hasServed: this.#hasServed,
       lastReport: this.#lastReport,
-    };
-    this.#ended.resolve({ pid, hasServed, reason, how, lastWords, lastReport });
+      lastQueries,
+      reason,
+      how,
+      lastWords,
+    });
   }
 }
 

@@ -1,6 +1,8 @@
 import { BoundSocket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { removeDirectory, temporaryDirectory } from '../../test/drivers/serve.ts';
+import { FlightRecorder } from '../node/workers/flight-recorder.ts';
 import { machineClock } from '../node/clock.ts';
 import { RemoteFailure } from './errors.ts';
 import type { WorkerEnd } from './query-worker.ts';
@@ -16,6 +18,7 @@ interface Supervised {
   readonly next: () => Promise<{ readonly end: WorkerEnd; readonly successor: QueryWorker }>;
 }
 
+const directory = temporaryDirectory();
 const bound = new BoundSocket({ host: '127.0.0.1' });
 const supervisors: Supervisor[] = [];
 
@@ -29,6 +32,7 @@ function supervise(welcome = 'hello', silentMsMax = 60_000): Supervised {
     heapMebibytesMax: 64,
     watch: { periodMs: 50, silentMsMax, residentBytesMax: 400 * mebibyte },
     limits: testLimits,
+    recorder: () => new FlightRecorder(directory, 'worker'),
     startMsMax: 60_000,
     clock: machineClock,
     chance: { next: () => 0.5 },
@@ -75,6 +79,7 @@ describe('the supervisor of query workers', function () {
   after(async () => {
     await Promise.all(supervisors.map((each) => each.stop()));
     bound.close();
+    removeDirectory(directory);
   });
 
   for (const fault of faults) {

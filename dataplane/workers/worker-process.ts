@@ -14,6 +14,8 @@ export interface WorkerProcessOptions {
   /** The program. */
   readonly entry: string;
   readonly listenDescriptor: number;
+  /** Inherited behind it, from 5 on. */
+  readonly descriptors: readonly (number | 'ignore')[];
   /** Of the heap; the runtime ends the process at it. */
   readonly heapMebibytesMax: number;
   readonly received: (chunk: Buffer) => void;
@@ -28,42 +30,39 @@ const lastWordsMax = 2_000;
 export class WorkerProcess {
   readonly pid: number | undefined;
   readonly pipe: ChannelPipe;
-  readonly #child: ChildProcess;
+  readonly #child: ChildProcess | undefined;
   #lastWords = '';
 
   constructor(options: WorkerProcessOptions) {
-    const { entry, heapMebibytesMax } = options;
-    const child = spawn(process.execPath, [`--max-old-space-size=${heapMebibytesMax}`, entry], {
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', options.listenDescriptor],
-    });
-    this.#child = child;
-    this.pid = child.pid;
-    const socket = child.stdio[channelDescriptor] as Socket;
-    this.pipe = {
-      write: (bytes) => socket.destroyed || socket.write(bytes),
-      close: () => socket.destroy(),
-    };
-    socket.on('data', options.received);
-    socket.on('drain', options.drained);
-    // What ends the channel is seen as the end of the process.
-    socket.on('error', () => this.kill());
-    socket.on('close', () => this.kill());
-    child.stderr?.on('data', (text: Buffer) => {
-      this.#lastWords = `${this.#lastWords}${text.toString()}`.slice(-lastWordsMax);
-    });
     let isEnded = false;
     const end = (how: string): void => {
       if (isEnded) return;
       isEnded = true;
       options.ended(how, this.#lastWords.trim());
     };
-    child.on('error', (error) => end(error.message));
-    child.on('close', (code, signal) => end(signal ?? `exit code ${code}`));
+    const child = started(options, end);
+    const socket = child?.stdio?.[channelDescriptor] as Socket | undefined;
+    this.#child = child;
+    this.pid = child?.pid;
+    this.pipe = {
+      write: (bytes) => socket === undefined || socket.destroyed || socket.write(bytes),
+      close: () => socket?.destroy(),
+    };
+    child?.on('error', (error) => end(error.message));
+    child?.on('close', (code, signal) => end(signal ?? `exit code ${code}`));
+    child?.stderr?.on('data', (text: Buffer) => {
+      this.#lastWords = `${this.#lastWords}${text.toString()}`.slice(-lastWordsMax);
+    });
+    socket?.on('data', options.received);
+    socket?.on('drain', options.drained);
+    // What ends the channel is seen as the end of the process.
+    socket?.on('error', () => this.kill());
+    socket?.on('close', () => this.kill());
   }
 
   /** At once: nothing that a query does keeps a process from it. */
   kill(): void {
-    this.#child.kill('SIGKILL');
+    this.#child?.kill('SIGKILL');
   }
 
   /** Resident memory; 0 where the system does not say it. */
@@ -74,6 +73,21 @@ export class WorkerProcess {
     } catch {
       return 0;
     }
+  }
+}
+
+/** Undefined when the system has no room for another process or descriptor; `failed` is called then. */
+function started(
+  { entry, heapMebibytesMax, listenDescriptor, descriptors }: WorkerProcessOptions,
+  failed: (how: string) => void,
+): ChildProcess | undefined {
+  try {
+    return spawn(process.execPath, [`--max-old-space-size=${heapMebibytesMax}`, entry], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', listenDescriptor, ...descriptors],
+    });
+  } catch (error) {
+    queueMicrotask(() => failed((error as Error).message));
+    return undefined;
   }
 }
 

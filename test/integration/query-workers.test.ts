@@ -138,6 +138,7 @@ describe('a node with query workers', function () {
     expect(acknowledged.filter((id) => !found.has(id))).to.deep.equal([]);
     expect(await metric('photondb_query_workers_replaced_total')).to.equal(3);
     await until(() => (node.log().match(/a query worker has ended/g) ?? []).length === 3);
+    expect(node.log()).to.match(/"lastQueries":\["\[1,/);
     // Log and files agree with it.
     expect(await end(node)).to.equal(0);
     await serveWith();

@@ -18,9 +18,12 @@ import type { CatalogChange } from './catalog-feed.ts';
 import { CatalogReplica } from './catalog-replica.ts';
 import { thrownHere } from './failures.ts';
 import { Fields } from './fields.ts';
+import { FlightLog } from './flight-recorder.ts';
 import { remoteCatalog } from './remote-catalog.ts';
 import { remoteLogins } from './remote-logins.ts';
 import { RemoteTables } from './remote-table.ts';
+
+const recorderDescriptor = 5;
 
 /** What a worker receives when it starts. */
 export interface Welcome {
@@ -74,6 +77,7 @@ export class WorkerNode {
     this.#replica.apply(catalog);
     const channel = this.#channel;
     const logger = this.#logger();
+    const flights = new FlightLog(recorderDescriptor);
     const engine = createEngine(this.#environment(identity), queryLimitsOf(options, machineClock));
     const server = new DriverServer({
       engine: isTraced ? tracedEngine(engine, logger, machineClock) : engine,
@@ -87,6 +91,7 @@ export class WorkerNode {
         enter: async () => (await thrownHere(channel.request(['enter']))) === true,
         left: () => channel.notify(['left']),
       },
+      taken: (text) => flights.taken(text),
       internalError: (error) =>
         logger.error('a query failed by a fault of the node', {
           error: String((error as Error).stack),

@@ -17,6 +17,7 @@ import { CatalogFeed } from './catalog-feed.ts';
 import { CoreLogins } from './core-logins.ts';
 import { ConnectionPlaces, CoreService } from './core-service.ts';
 import { errorOf, failureOf } from './failures.ts';
+import { FlightRecorder } from './flight-recorder.ts';
 import { channelLimits, startMsMax, watchLimits } from './limits.ts';
 import type { Welcome } from './worker-node.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -110,6 +111,7 @@ export class WorkerDriverService implements Service {
       heapMebibytesMax: memory,
       watch: { ...watchLimits, residentBytesMax: memory * mebibyte },
       limits: channelLimits,
+      recorder: () => this.#recorder(),
       startMsMax,
       clock,
       chance,
@@ -135,6 +137,18 @@ export class WorkerDriverService implements Service {
         }),
       lost: (end) => this.#lost(end),
     });
+  }
+
+  #recorder(): FlightRecorder | undefined {
+    const { config, chance, logger } = this.#context;
+    try {
+      return new FlightRecorder(config['data-dir'], `worker-${chance.uuid()}`);
+    } catch (error) {
+      logger.warn('the last queries of a query worker are not recorded', {
+        reason: (error as Error).message,
+      });
+      return undefined;
+    }
   }
 
   #welcome(server: Welcome['server']): unknown {
@@ -163,13 +177,14 @@ export class WorkerDriverService implements Service {
     return failure;
   }
 
-  #lost({ pid, reason, how, lastWords, lastReport }: WorkerEnd): void {
+  #lost({ pid, reason, how, lastWords, lastReport, lastQueries }: WorkerEnd): void {
     const { longest } = (lastReport ?? {}) as { readonly longest?: unknown };
     this.#context.logger.error('a query worker has ended; its clients lost their connections', {
       pid,
       reason: reason ?? how,
       how,
-      queries: Array.isArray(longest) ? longest.map(String) : [],
+      running: Array.isArray(longest) ? longest.map(String) : [],
+      lastQueries,
       ...(lastWords === '' ? {} : { lastWords }),
     });
   }
