@@ -19,6 +19,8 @@ export interface BootstrapOptions {
   readonly identity: { readonly clusterId: string; readonly nodeId: string };
   /** PKCS #10, PEM, with the identity in it. */
   readonly request: string;
+  /** Rejects a certificate that does not prove the identity. */
+  readonly check: (signed: SignedCertificate) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -39,7 +41,9 @@ export async function askForCertificate(options: BootstrapOptions): Promise<Sign
     );
   }
   const certificate = await requestCertificate({ directory, authorities, request, signal });
-  return { certificate, authorities };
+  const signed = { certificate, authorities };
+  await options.check(signed);
+  return signed;
 }
 
 export interface ObtainOptions extends BootstrapOptions {

@@ -50,13 +50,13 @@ export class TrustWatch {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, failed } = this.#options;
     for (;;) {
-      await clock.sleep(lookMs, signal);
       try {
         await this.look();
       } catch (error) {
         signal.throwIfAborted();
         failed((error as Error).message);
       }
+      await clock.sleep(lookMs, signal);
     }
   }
 

@@ -5,7 +5,8 @@ import { expect } from 'chai';
 import { assignmentOf, awaitAssignment } from './assignment.ts';
 import type { PhotonNode } from './own-node.ts';
 import { decideTrust } from './trust-watch.ts';
-import { seedsAt, trustedAuthorities } from './trust.ts';
+import { listedNodesAt } from './nodes-file.ts';
+import { trustedAuthorities } from './trust.ts';
 
 const pem = (text: string): string =>
   `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`;
@@ -61,12 +62,26 @@ describe('the trust of a node in Kubernetes', () => {
     });
   }
 
-  it('finds other nodes at the names that the operator gives, and never itself', async () => {
-    expect(await seedsAt(directory, 'a-main-0-0')).to.deep.equal([]);
-    const lines = ['a-main-0-0.a-nodes.x.svc:29015', ' a-main-0-01.a-nodes.x.svc:29015', ''];
-    writeFileSync(join(directory, 'cluster-seeds'), lines.join('\n'));
-    expect(await seedsAt(directory, 'a-main-0-0')).to.deep.equal([
-      'a-main-0-01.a-nodes.x.svc:29015',
+  it('knows the nodes that the operator lists, their addresses and roles', () => {
+    expect(listedNodesAt(directory)).to.deep.equal([]);
+    const lines = [
+      'a-main-0-0 a-main-0-0.a-nodes.x.svc:29015 data,consensus',
+      'half a line',
+      'a-query-0-0 a-query-0-0.a-nodes.x.svc:29015 coordinator',
+      '',
+    ];
+    writeFileSync(join(directory, 'cluster-nodes'), lines.join('\n'));
+    expect(listedNodesAt(directory)).to.deep.equal([
+      {
+        name: 'a-main-0-0',
+        address: 'a-main-0-0.a-nodes.x.svc:29015',
+        roles: ['data', 'consensus'],
+      },
+      {
+        name: 'a-query-0-0',
+        address: 'a-query-0-0.a-nodes.x.svc:29015',
+        roles: ['coordinator'],
+      },
     ]);
   });
 });

@@ -35,15 +35,3 @@ export async function trustedAuthorities(sources: TrustSources): Promise<readonl
     }
   });
 }
-
-/** Addresses of other nodes, as HOST:PORT; the node's own name is left out. */
-export async function seedsAt(directory: string, name: string): Promise<readonly string[]> {
-  try {
-    const text = await readFile(`${directory}/cluster-seeds`, 'utf8');
-    const addresses = text.split('\n').map((line) => line.trim());
-    return addresses.filter((address) => address !== '' && !address.startsWith(`${name}.`));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}

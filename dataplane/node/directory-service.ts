@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '../common/assert.ts';
-import { leaveToBegin } from '../kubernetes/former-data.ts';
-import { OwnNode } from '../kubernetes/own-node.ts';
+import type { OwnNode } from '../kubernetes/own-node.ts';
 import { formCluster } from '../membership/form-cluster.ts';
 import type { FormedCluster, FormOptions } from '../membership/form-cluster.ts';
 import type { FormationFacts } from '../membership/formation.ts';
@@ -12,17 +10,19 @@ import { isUnused, lockDirectory } from '../storage/directory.ts';
 import type { DataDirectory, LockedDirectory } from '../storage/directory.ts';
 import { TextFiles } from '../storage/text-files.ts';
 import type { NodeContext } from './context.ts';
-import { identityDirectory } from './identity.ts';
+import { podOf } from './pod.ts';
+import { awaitLeave, formInPod, identify } from './pod-formation.ts';
+import type { PodFormationOptions } from './pod-formation.ts';
 import type { Service } from './services.ts';
 
 /**
  * Whose data directory it is, and which cluster its node belongs to: locked, founded or joined when it is
  * new, and held until the end. What belongs to the cluster is on the medium before the identity says so.
  */
-/** Between two questions whether an empty data directory may be begun. */
-const leavePauseMs = 1_000;
 const joinTimeoutMs = 10_000;
 const certificateLifetimeMs = 7 * 86_400_000;
+
+type Owner = Parameters<LockedDirectory['require']>[0];
 
 const steps: Readonly<Record<FormedCluster['type'], string>> = {
   founding: 'founding a cluster',
@@ -66,16 +66,54 @@ export class DirectoryService implements Service {
   async start(): Promise<void> {
     const { config, logger } = this.#context;
     const path = config['data-dir'];
-    await this.#leaveToBegin(path);
+    const node = podOf(this.#context);
+    const pod = node === undefined ? undefined : this.#podOptions(node);
+    if (pod !== undefined && isUnused(path)) await awaitLeave(pod);
+    this.#context.progress.missingId = undefined;
     const locked = lockDirectory(path);
     this.#locked = locked;
     const owner = { cluster: config['cluster-name'], node: config['node-name'] };
     locked.require(owner);
-    const formed = await formCluster(this.#formOptions(locked));
+    const formed =
+      pod === undefined ? await this.#form(locked, owner) : await this.#formIn(pod, locked, owner);
     const { nodeId, clusterId } = formed.credentials;
-    this.#directory = locked.settle(owner, { nodeId, clusterId });
     this.#formed = formed;
     logger.info('the node belongs to its cluster', { formation: formed.type, nodeId, clusterId });
+  }
+
+  async #form(locked: LockedDirectory, owner: Owner): Promise<FormedCluster> {
+    const formed = await formCluster(this.#formOptions(locked));
+    this.#directory = locked.settle(owner, formed.credentials);
+    return formed;
+  }
+
+  async #formIn(
+    pod: PodFormationOptions,
+    locked: LockedDirectory,
+    owner: Owner,
+  ): Promise<FormedCluster> {
+    const identified = await identify(pod, locked);
+    this.#directory = locked.settle(owner, identified.identity);
+    this.#context.progress.step(steps[identified.isFounder ? 'founding' : 'rejoining']);
+    return formInPod(pod, identified);
+  }
+
+  #podOptions(node: OwnNode): PodFormationOptions {
+    return {
+      context: this.#context,
+      node,
+      files: this.files,
+      waiting: (message, missingId) => this.#waits(message, missingId),
+    };
+  }
+
+  #waits(message: string, missingId?: string): void {
+    const { logger, progress } = this.#context;
+    progress.waited();
+    if (message === progress.message) return;
+    progress.missingId = missingId;
+    logger.warn('the node waits for its cluster', { reason: message });
+    progress.become('Starting', message);
   }
 
   stop(): void {
@@ -128,28 +166,6 @@ export class DirectoryService implements Service {
       },
       signal,
     });
-  }
-
-  /** In Kubernetes, an empty directory may stand in the place of one that was lost. */
-  async #leaveToBegin(path: string): Promise<void> {
-    const { apiServer, config, logger, progress, clock, signal } = this.#context;
-    const isPodOfOperator = apiServer !== undefined && existsSync(`${identityDirectory}/token`);
-    if (!isPodOfOperator || !isUnused(path)) return;
-    const name = config['node-name'];
-    const node = new OwnNode({ apiServer, directory: identityDirectory, name });
-    await leaveToBegin({
-      read: () => node.read(),
-      waiting: (message, missingId) => {
-        progress.waited();
-        if (message === progress.message) return;
-        progress.missingId = missingId;
-        logger.warn('the node does not begin', { reason: message });
-        progress.become('Starting', message);
-      },
-      pause: () => clock.sleep(leavePauseMs, signal),
-      signal,
-    });
-    progress.missingId = undefined;
   }
 }
 

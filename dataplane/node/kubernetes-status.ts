@@ -2,7 +2,7 @@ import { StatusWriter } from '../kubernetes/node-status.ts';
 import type { StatusWriterOptions } from '../kubernetes/node-status.ts';
 import type { Database } from '../database/database.ts';
 import type { Membership } from '../membership/membership.ts';
-import { authorityHash, validityOfText } from '../security/certificates.ts';
+import { authorityHash, authorityOf, validityOfText } from '../security/certificates.ts';
 import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
 import { identityDirectory } from './identity.ts';
@@ -54,13 +54,14 @@ function clusterStatusOf(membership: Membership | undefined): object {
   if (membership === undefined) return {};
   const { credentials, renewal, members, clusterId } = membership;
   const { notBefore, notAfter } = validityOfText(credentials.certificate);
+  const issuer = authorityOf(credentials.certificate, credentials.authorities);
   const others = members.filter(({ isSelf }) => !isSelf);
   const counts = Map.groupBy(others, ({ status }) => status);
   return {
     clusterId,
     authorities: credentials.authorities.map(authorityHash),
     certificate: {
-      authority: credentials.authorities.map(authorityHash)[0],
+      authority: issuer === undefined ? null : authorityHash(issuer),
       notBefore: new Date(notBefore).toISOString(),
       notAfter: new Date(notAfter).toISOString(),
       message: renewal.failure ?? null,

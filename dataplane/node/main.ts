@@ -8,8 +8,10 @@ import { protocolLimits } from '../driver-protocol/limits.ts';
 import { HttpPort } from '../http/http-port.ts';
 import { httpLimits } from '../http/limits.ts';
 import type { HostNames } from '../http/request-rules.ts';
+import { listedNodesAt } from '../kubernetes/nodes-file.ts';
 import { descriptorLimit, shareDescriptors } from './descriptors.ts';
 import { exitCode } from './exit-code.ts';
+import { identityDirectory } from './identity.ts';
 import { listen } from './listen.ts';
 import { readPassword } from './password-file.ts';
 import type { HealthPort } from './context.ts';
@@ -30,6 +32,13 @@ function apiServerOf({
 }: NodeJS.ProcessEnv): string | undefined {
   if (host === undefined) return undefined;
   return `https://${host.includes(':') ? `[${host}]` : host}:${port ?? '443'}`;
+}
+
+/** In a pod the operator says which roles the node has: pods of different roles share one configuration. */
+function withRolesOfPod(config: Config): Config {
+  const nodes = listedNodesAt(identityDirectory);
+  const roles = nodes.find(({ name }) => name === config['node-name'])?.roles;
+  return roles === undefined ? config : Object.freeze({ ...config, roles });
 }
 
 /** A node at a loopback address may have no password, so what a browser asks of it is looked at. */
@@ -60,11 +69,13 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
     process.stdout.write(`PhotonDB ${version}\n`);
     return;
   }
-  const config = loadConfig({
+  const apiServer = apiServerOf(environment);
+  const loaded = loadConfig({
     flags: args,
     environment,
     readFile: (path) => readFileSync(path, 'utf8'),
   });
+  const config = apiServer === undefined ? loaded : withRolesOfPod(loaded);
   const password = readPassword(config['admin-password-file']);
   checkPassword(config, password);
   const shares = shareDescriptors(descriptorLimit(), {
@@ -83,7 +94,7 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
     shares,
     health,
     hosts: hostsOf(config),
-    apiServer: apiServerOf(environment),
+    apiServer,
     argv: process.argv,
   };
   const { run } = await import('./run.ts');

@@ -6,6 +6,10 @@ import { Membership } from '../membership/membership.ts';
 import type { Role } from '../membership/peer-requests.ts';
 import { RequestTimes } from '../membership/request-times.ts';
 import type { NodeContext } from './context.ts';
+import { listedNodesAt } from '../kubernetes/nodes-file.ts';
+import { identityDirectory } from './identity.ts';
+import { podOf } from './pod.ts';
+import { certifyInPod } from './pod-formation.ts';
 import type { DirectoryService } from './directory-service.ts';
 import { listenErrorOf } from './listen.ts';
 import type { Service } from './services.ts';
@@ -50,7 +54,12 @@ export class MembershipService implements Service {
     return this.#membership?.members ?? [];
   }
 
-  /** Called at each change of the status of a member. */
+  /** What the node reports of itself has changed. */
+  touch(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Called at each change of the status of a member, and of what the node reports of itself. */
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
   }
@@ -72,15 +81,31 @@ export class MembershipService implements Service {
 
   async #startAt(host: string): Promise<void> {
     const { config, version, clock, chance, logger, signal, fail } = this.#context;
+    const { formed } = this.#directory;
+    const { clusterId, nodeId } = formed.credentials;
+    const node = podOf(this.#context);
+    const listed = node === undefined ? [] : listedNodesAt(identityDirectory);
+    const others = listed.filter(({ name }) => name !== config['node-name']);
     const membership = new Membership({
-      formed: this.#directory.formed,
+      formed,
+      certify:
+        node === undefined
+          ? undefined
+          : async (request) => ({
+              clusterId,
+              ...(await certifyInPod(
+                { context: this.#context, node },
+                { clusterId, nodeId },
+                request,
+              )),
+            }),
       files: this.#directory.files,
       name: config['node-name'],
       roles: config.roles as readonly Role[],
       version,
       listen: { host, port: config['cluster-port'] },
       advertise: advertisedHost(config),
-      seeds: config.join,
+      seeds: [...config.join, ...others.map(({ address }) => address)],
       clock,
       chance,
       log: logger,

@@ -17,6 +17,7 @@ import { kubernetesStatusService } from './kubernetes-status.ts';
 import { createExpiry, expiryService, passwordWatchService, scrubService } from './maintenance.ts';
 import { MembershipService } from './membership-service.ts';
 import { metricsOf } from './node-metrics.ts';
+import { podTrustService } from './pod-trust-service.ts';
 import { PortLog } from './port-log.ts';
 import { Progress } from './progress.ts';
 import { nodeReport } from './report.ts';
@@ -85,6 +86,7 @@ export class Node {
         kubernetesStatusService(context, data, membership),
         directory,
         membership,
+        podTrustService(context, membership),
         data,
         this.#drivers,
         this.#web,

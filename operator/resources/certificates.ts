@@ -39,14 +39,20 @@ export function clusterOfServerName(
     : { namespace, name };
 }
 
-/** Where nodes find each other at first: the names that the headless Service gives, data nodes first. */
-function seedAddresses(cluster: PhotonCluster): readonly string[] {
+/**
+ * One line for each node: its name, the address that the headless Service gives it, and its roles. Nodes
+ * with data come first, since others find their cluster there.
+ */
+function nodeLines(cluster: PhotonCluster): readonly string[] {
   const { name, namespace = 'default' } = cluster.metadata;
   const nodes = wantedNodes(cluster);
   const hasData = ({ pool }: WantedNode): boolean => pool.roles.includes('data');
   const ordered = [...nodes.filter(hasData), ...nodes.filter((node) => !hasData(node))];
   const domain = `${nodesServiceName(name)}.${namespace}.svc`;
-  return ordered.map((node) => `${node.name}.${domain}:${nodePorts.cluster}`);
+  return ordered.map(
+    (node) =>
+      `${node.name} ${node.name}.${domain}:${nodePorts.cluster} ${node.pool.roles.join(',')}\n`,
+  );
 }
 
 export interface Trust {
@@ -68,7 +74,7 @@ export function authorityConfigMap(
     data: {
       'ca.crt': bundle,
       'server-name': signingServerName(cluster),
-      seeds: seedAddresses(cluster).join('\n'),
+      nodes: nodeLines(cluster).join(''),
       ...(endpoint === undefined ? {} : { endpoint }),
     },
   };

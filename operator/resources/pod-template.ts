@@ -135,7 +135,7 @@ function volumes(cluster: string, facts: PodFacts): V1Volume[] {
               optional: true,
               items: [
                 { key: 'ca.crt', path: 'cluster-ca.crt' },
-                { key: 'seeds', path: 'cluster-seeds' },
+                { key: 'nodes', path: 'cluster-nodes' },
                 { key: 'endpoint', path: 'certificate-endpoint' },
                 { key: 'server-name', path: 'certificate-server-name' },
               ],

@@ -168,6 +168,8 @@ describe('the configuration of the nodes', () => {
     'compact-at-start-percent',
     'scrub-hours',
     'connections-max',
+    'query-workers',
+    'query-worker-mib',
   ];
   const map = configMap(clusterWith({ config: { 'log-level': 'debug' } }), hash);
   const file = parse(map.data['config.yaml'] ?? '') as Record<string, unknown>;
@@ -182,8 +184,9 @@ describe('the configuration of the nodes', () => {
   });
 
   it('leaves every option of the data plane to somebody: to the user, the file, or the pod', () => {
-    // A pod listens beyond loopback, where any host may be asked for.
-    const ofPod = ['node-name', 'revision', 'roles', 'join', 'web-hosts'];
+    // The operator says over the PhotonNode and a mounted file how the cluster forms. A pod listens beyond loopback, where any host may be asked for.
+    const ofFormation = ['found', 'join', 'join-token', 'join-ca-hash', 'advertise', 'roles'];
+    const ofPod = ['node-name', 'revision', 'web-hosts', ...ofFormation];
     expect([...Object.keys(file), ...own, ...ofPod]).to.include.members(Object.keys(options));
   });
 

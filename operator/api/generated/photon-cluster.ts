@@ -195,6 +195,14 @@ export interface PhotonCluster {
        * Driver connections at once.
        */
       'connections-max'?: number;
+      /**
+       * Processes that serve drivers and run queries beside the one that has the data; a number, or auto for one less than the cores.
+       */
+      'query-workers'?: string;
+      /**
+       * MiB of memory of each query worker.
+       */
+      'query-worker-mib'?: number;
     };
   };
   /**

@@ -110,6 +110,9 @@ export class NodeInAPod {
       hashOf: authorityHash,
       identity: this.identity,
       request,
+      check: async ({ certificate, authorities }: SignedCertificate) => {
+        await verifyCertificate(certificate, authorities, Date.now());
+      },
       signal: this.#stopping.signal,
     };
   }
@@ -133,7 +136,7 @@ export class NodeInAPod {
   /** What a running node says of its certificate and its trust. */
   async report(): Promise<void> {
     const { certificate, authorities } = this.held;
-    const issuer = await authorityOf(certificate, authorities);
+    const issuer = authorityOf(certificate, authorities);
     const { notBefore, notAfter } = validityOfText(certificate);
     const node = await this.#own();
     await node.report({
@@ -156,7 +159,7 @@ export class NodeInAPod {
       clock,
       current: async () => {
         const { certificate, authorities } = this.held;
-        const issuer = await authorityOf(certificate, authorities);
+        const issuer = authorityOf(certificate, authorities);
         return {
           trusted: authorities.map(authorityHash),
           certificateOf: issuer === undefined ? undefined : authorityHash(issuer),

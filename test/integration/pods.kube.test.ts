@@ -1,0 +1,190 @@
+import { expect } from 'chai';
+import type { PhotonCluster } from '../../operator/api/generated/photon-cluster.ts';
+import type { PhotonNode } from '../../operator/api/generated/photon-node.ts';
+import { eventually } from '../../operator/cluster/testing/api-types.ts';
+import type { RunningSigner } from '../../operator/cluster/testing/signing-stage.ts';
+import { startSigner } from '../../operator/cluster/testing/signing-stage.ts';
+import { Stage } from '../../operator/cluster/testing/stage.ts';
+import { resources } from '../../operator/kube/object.ts';
+import { PodProcess } from './testing/pod-process.ts';
+
+/** Real nodes as pods, with the real operator and API server: only the kubelet is the test. */
+const data = { name: 'main', roles: ['data', 'consensus'], storage: { size: '1Gi' } };
+const query = { name: 'query', roles: ['coordinator'], replicas: 2, storage: { size: '1Gi' } };
+const names = ['orders-main-0-0', 'orders-query-0-0', 'orders-query-0-1'];
+const formedMs = 60_000;
+
+describe('nodes as pods of a cluster', function () {
+  this.timeout(180_000);
+  let stage: Stage;
+  let signer: RunningSigner;
+  let pods: PodProcess[] = [];
+  let addresses: Map<string, string>;
+
+  beforeEach(async () => {
+    stage = await Stage.open('pods');
+    signer = await startSigner(stage);
+    addresses = new Map();
+    await stage.apply('orders', { spec: { pools: [data, query] } });
+  });
+  afterEach(async () => {
+    await Promise.all(pods.map((pod) => pod.remove()));
+    pods = [];
+    await signer.server.close();
+    await stage.close();
+  });
+
+  const nodeOf = (name: string): Promise<PhotonNode | undefined> =>
+    stage.find<PhotonNode>(resources.photonNodes, name);
+  const statusOf = async (): Promise<PhotonCluster['status']> =>
+    (await stage.clusterOf('orders'))?.status;
+  const mountAll = async (): Promise<void> => {
+    for (const pod of pods) await pod.mount(signer.server.port);
+  };
+
+  async function podOf(name: string): Promise<PodProcess> {
+    await stage.podIs(name);
+    const pod = new PodProcess(stage, { cluster: 'orders', name, addresses });
+    pods.push(pod);
+    await pod.mount(signer.server.port);
+    return pod;
+  }
+
+  /** Starts the data node and the coordinators, in the order in which the operator lets them. */
+  async function started(): Promise<readonly [PodProcess, PodProcess, PodProcess]> {
+    const founder = await podOf(names[0] ?? '');
+    await founder.start();
+    await founder.whenReady();
+    const [first, second] = [await podOf(names[1] ?? ''), await podOf(names[2] ?? '')];
+    await first.start();
+    await second.start();
+    await first.whenReady();
+    await second.whenReady();
+    return [founder, first, second];
+  }
+
+  const sees = (name: string, summary: string): Promise<void> =>
+    eventually(
+      `${name} to see ${summary}`,
+      async () => (await nodeOf(name))?.status?.peerSummary === summary,
+      formedMs,
+    );
+
+  async function formed(): Promise<readonly [PodProcess, PodProcess, PodProcess]> {
+    const all = await started();
+    for (const name of names) await sees(name, '2 alive');
+    return all;
+  }
+
+  it('form one mesh with certificates that the operator has issued, and report it', async () => {
+    await formed();
+    const { clusterId, certificates } = (await statusOf()) ?? {};
+    const [authority] = certificates?.authorities ?? [];
+    for (const [at, name] of names.entries()) {
+      const node = (await nodeOf(name)) as PhotonNode & { readonly status: object };
+      const { id, certificate, peers = [], ...status } = node.status;
+      expect(status.clusterId, name).to.equal(clusterId);
+      expect(certificate?.authority, name).to.equal(authority?.hash);
+      expect(status.roles, name).to.deep.equal(at === 0 ? data.roles : query.roles);
+      expect(node.spec.id, name).to.equal(id);
+      const states = peers.map(({ state }) => state);
+      expect(states, name).to.deep.equal(['Alive', 'Alive']);
+    }
+    await stage.conditionIs('orders', 'Ready', 'True');
+    await stage.conditionSays('orders', 'CertificatesExpiring', '3 certificates are valid');
+  });
+
+  it('found one cluster, also when the founder is killed before it has a certificate', async () => {
+    const founder = await podOf(names[0] ?? '');
+    await signer.server.close();
+    await founder.start();
+    await founder.says(/The operator cannot be reached/);
+    await eventually('the identity', async () => (await statusOf())?.clusterId !== undefined);
+    const { clusterId } = (await statusOf()) ?? {};
+    const { id } = (await nodeOf(founder.name))?.status ?? {};
+    await founder.stop('SIGKILL');
+    signer = await startSigner(stage);
+    await founder.mount(signer.server.port);
+    await founder.start();
+    await founder.whenReady();
+    const { status } = (await nodeOf(founder.name)) ?? {};
+    expect([status?.clusterId, status?.id]).to.deep.equal([clusterId, id]);
+    expect((await statusOf())?.clusterId).to.equal(clusterId);
+  });
+
+  it('come back as the nodes that they were, while there is no operator', async () => {
+    const [founder, first] = await formed();
+    const before = [
+      (await nodeOf(founder.name))?.status?.id,
+      (await nodeOf(first.name))?.status?.id,
+    ];
+    await signer.server.close();
+    await stage.operator?.stop();
+    await first.stop('SIGKILL');
+    await sees(founder.name, '1 alive, 1 dead');
+    await first.start();
+    await first.whenReady();
+    await sees(founder.name, '2 alive');
+    await founder.stop('SIGKILL');
+    await founder.start();
+    await founder.whenReady();
+    await sees(founder.name, '2 alive');
+    const after = [
+      (await nodeOf(founder.name))?.status?.id,
+      (await nodeOf(first.name))?.status?.id,
+    ];
+    expect(after).to.deep.equal(before);
+    signer = await startSigner(stage);
+  });
+
+  it('come back as new nodes when their volume was lost and that is accepted', async () => {
+    const [founder, first] = await formed();
+    const lost = (await nodeOf(first.name))?.status?.id ?? '';
+    await first.stop('SIGKILL');
+    first.loseData();
+    await first.start();
+    await first.says(/had the identity/);
+    await stage.conditionSays('orders', 'Stalled', `photondb.io/accept-data-loss=${lost}`);
+    await stage.client.mergePatch(
+      resources.photonClusters,
+      { namespace: stage.namespace, name: 'orders' },
+      { metadata: { annotations: { 'photondb.io/accept-data-loss': lost } } },
+    );
+    await first.whenReady();
+    await eventually('another identity', async () => {
+      const id = (await nodeOf(first.name))?.status?.id;
+      return id !== undefined && id !== lost;
+    });
+    await eventually('the founder to see it', async () => {
+      const id = (await nodeOf(first.name))?.status?.id;
+      const peers = (await nodeOf(founder.name))?.status?.peers ?? [];
+      return peers.some((peer) => peer.id === id && peer.state === 'Alive');
+    });
+  });
+
+  it('follow another certificate authority, and see each other throughout', async () => {
+    await formed();
+    const [former] = (await statusOf())?.certificates?.authorities ?? [];
+    await stage.client.mergePatch(
+      resources.photonClusters,
+      { namespace: stage.namespace, name: 'orders' },
+      { metadata: { annotations: { 'photondb.io/rotate-authority': 'first' } } },
+    );
+    await eventually(
+      'the replacement to end',
+      async () => {
+        await mountAll();
+        for (const name of names) {
+          expect((await nodeOf(name))?.status?.peerSummary, name).to.equal('2 alive');
+        }
+        const { rotation, phase } = (await statusOf())?.certificates ?? {};
+        return rotation === 'first' && phase === 'Stable';
+      },
+      120_000,
+    );
+    const [signing, ...others] = (await statusOf())?.certificates?.authorities ?? [];
+    expect(others).to.deep.equal([]);
+    expect(signing?.hash).to.not.equal(former?.hash);
+    for (const pod of pods) expect(pod.output).to.not.match(/a node is (suspect|dead)/);
+  });
+});
