@@ -21,7 +21,7 @@ import { identityDirectory } from './identity.ts';
 
 /**
  * How a node in a pod comes to its cluster: the operator says whether it founds or joins, and signs its
- * certificates. Guarded invariants: the identity is on the medium before anybody hears of it, so that a node
+ * certificates. Guarded invariants: the identity is on the medium before it is reported, so that a node
  * which is killed at any moment comes back as the same one; a node with a valid certificate needs neither
  * the operator nor the API server.
  */
