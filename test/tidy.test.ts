@@ -42,7 +42,7 @@ const dataplane: Record<string, readonly string[]> = {
   'driver-protocol': ['common', 'datum', 'query'],
   http: ['common', 'datum', 'query', 'observability'],
   membership: [...base, 'gossip', 'net', 'security'],
-  admin: ['common', 'config', 'gossip', 'metadata', 'database'],
+  admin: ['common', 'config', 'gossip', 'metadata', 'database', 'membership', 'net', 'security'],
   node: ['*'],
 };
 

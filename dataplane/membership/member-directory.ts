@@ -51,9 +51,9 @@ export class MemberDirectory {
       case 'suspect':
         return `does not answer the probes of ${by}`;
       case 'dead':
-        return `has not refuted that it does not answer, as ${by} found`;
+        return `does not answer, and was declared dead by ${by}`;
       case 'left':
-        return 'has stopped in an orderly way';
+        return 'was stopped in an orderly way';
     }
   }
 
@@ -88,6 +88,7 @@ export class MemberDirectory {
       isSelf: id === this.#gossip.id,
       isConnected: this.#mesh.peer(id) !== undefined,
       isAuthority: get(stateKeys.authority) === 'true',
+      isDraining: get(stateKeys.draining) === 'true',
       certificateExpiresAt: this.#keys.notAfterOf(id),
       ring: get(stateKeys.ring),
     };

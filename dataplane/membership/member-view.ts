@@ -21,6 +21,7 @@ export interface MemberView {
   readonly isConnected: boolean;
   /** Holds the authority of the cluster. */
   readonly isAuthority: boolean;
+  readonly isDraining: boolean;
   /** Milliseconds since 1970; undefined while unknown. */
   readonly certificateExpiresAt: number | undefined;
   /** The version and digest of its gossip keys. */
@@ -36,4 +37,5 @@ export const stateKeys = {
   statement: 'statement',
   authority: 'authority',
   ring: 'ring',
+  draining: 'draining',
 } as const;

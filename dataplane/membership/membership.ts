@@ -50,6 +50,8 @@ export interface MembershipOptions {
   readonly chance: Chance;
   readonly log: MembershipLog;
   readonly measured: (name: PeerRequestName, peerId: string, ms: number, outcome: string) => void;
+  /** The node has a new certificate. */
+  readonly renewed: (credentials: StoredCredentials) => void;
   /** The status of a member has changed. */
   readonly changed: (event: MembershipEvent & { readonly reason: string }) => void;
   /** The node cannot go on. */
@@ -167,6 +169,10 @@ export class Membership {
 
   get renewal(): Renewal {
     return this.#renewal;
+  }
+
+  get ringVersion(): number {
+    return this.#ring?.stored.version ?? 0;
   }
 
   get keyIds(): readonly string[] {
@@ -525,6 +531,7 @@ export class Membership {
     this.#credentials = credentials;
     this.#statement = statementOf(credentials, this.#spki);
     this.#port?.transport.renew(credentials);
+    this.#options.renewed(credentials);
     this.#options.log.info('the certificate of this node is renewed');
     spawn(
       async () => {

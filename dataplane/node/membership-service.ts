@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import type { Config } from '../config/config.ts';
+import type { StoredCredentials } from '../membership/cluster-files.ts';
 import type { MemberView } from '../membership/member-view.ts';
 import { stateKeys } from '../membership/member-view.ts';
 import { Membership } from '../membership/membership.ts';
@@ -33,6 +34,7 @@ export class MembershipService implements Service {
   readonly #directory: DirectoryService;
   readonly times = new RequestTimes();
   #membership: Membership | undefined;
+  readonly #renewals: ((credentials: StoredCredentials) => void)[] = [];
   readonly #listeners: (() => void)[] = [];
 
   constructor(context: NodeContext, directory: DirectoryService) {
@@ -62,6 +64,11 @@ export class MembershipService implements Service {
   /** Called at each change of the status of a member, and of what the node reports of itself. */
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Called with each new certificate of the node. */
+  onRenewal(listener: (credentials: StoredCredentials) => void): void {
+    this.#renewals.push(listener);
   }
 
   async start(): Promise<void> {
@@ -110,6 +117,9 @@ export class MembershipService implements Service {
       chance,
       log: logger,
       measured: (name, peer, ms, outcome) => this.times.add({ name, peer, ms, outcome }),
+      renewed: (credentials) => {
+        for (const listener of this.#renewals) listener(credentials);
+      },
       changed: () => {
         for (const listener of this.#listeners) listener();
       },

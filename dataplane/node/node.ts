@@ -5,6 +5,7 @@ import type { NodeReport } from '../query/node-report.ts';
 import type { Expiry } from '../maintenance/expiry.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import { PasswordChecker } from '../security/password-checker.ts';
+import { AdminService } from './admin-service.ts';
 import type { NodeContext, NodeOptions } from './context.ts';
 import { DataService } from './data-service.ts';
 import { DirectoryService } from './directory-service.ts';
@@ -90,6 +91,7 @@ export class Node {
         data,
         this.#drivers,
         this.#web,
+        new AdminService(context, directory, membership),
         expiryService(context, this.#expiry),
         scrubService(context, data),
         passwordWatchService(context, data),

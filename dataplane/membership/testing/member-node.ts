@@ -99,6 +99,7 @@ export async function startMember(disk: Disk, options: MemberOptions): Promise<M
     chance: machineChance,
     log: { info: add, warn: add },
     measured: () => undefined,
+    renewed: () => undefined,
     changed: () => undefined,
     failed: (error) => failures.push(error),
   });

@@ -1,0 +1,102 @@
+/**
+ * The requests of the admin API: one table for the server, which validates by it, and for the OpenAPI document
+ * (docs/reference/admin-api.json). Paths begin with `/admin/v1`.
+ */
+export interface Route {
+  readonly method: 'get' | 'post' | 'put';
+  readonly path: string;
+  readonly summary: string;
+  /** JSON schema of the body; none when there is no body. */
+  readonly request?: object;
+  readonly response: object;
+}
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+const time = { type: 'string', format: 'date-time' } as const;
+
+const object = (
+  properties: Readonly<Record<string, object>>,
+  optional: readonly string[] = [],
+) => ({
+  type: 'object',
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+  properties,
+  additionalProperties: false,
+});
+
+const member = object({
+  id: text,
+  name: text,
+  address: text,
+  status: { enum: ['alive', 'suspect', 'dead', 'left'] },
+  reason: text,
+  since: time,
+  roles: { type: 'array', items: text },
+  version: text,
+  driver: text,
+  isSelf: flag,
+  isConnected: flag,
+  isAuthority: flag,
+  isDraining: flag,
+});
+
+export const routes = {
+  members: {
+    method: 'get',
+    path: '/members',
+    summary: 'The members of the cluster as this node sees them.',
+    response: object({ clusterId: text, nodeId: text, members: { type: 'array', items: member } }),
+  },
+  createJoinToken: {
+    method: 'post',
+    path: '/join-tokens',
+    summary: 'Makes a token that admits one node within ten minutes.',
+    response: object({
+      token: text,
+      authorityHash: text,
+      address: text,
+      expiresInSeconds: { type: 'integer' },
+    }),
+  },
+  gossipKeys: {
+    method: 'get',
+    path: '/gossip-keys',
+    summary: 'The identifiers of the gossip keys of this node; the first one encrypts.',
+    response: object({ version: { type: 'integer' }, keys: { type: 'array', items: text } }),
+  },
+  rotateGossipKeys: {
+    method: 'post',
+    path: '/gossip-keys/rotate',
+    summary: 'Replaces the gossip key on every member, in three steps without loss.',
+    response: object({ version: { type: 'integer' }, keys: { type: 'array', items: text } }),
+  },
+  certificate: {
+    method: 'get',
+    path: '/certificate',
+    summary: 'The certificate of this node.',
+    response: object(
+      { authorityHash: text, notBefore: time, notAfter: time, renewalFailure: text },
+      ['renewalFailure'],
+    ),
+  },
+  renewCertificate: {
+    method: 'post',
+    path: '/certificate/renew',
+    summary: 'Renews the certificate of this node now.',
+    response: object({ notAfter: time }),
+  },
+  drain: {
+    method: 'put',
+    path: '/drain',
+    summary: 'Says whether this node is draining. The other nodes learn it.',
+    request: object({ isDraining: flag }),
+    response: object({ isDraining: flag }),
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
+export type RouteName = keyof typeof routes;
+export const basePath = '/admin/v1';
+
+/** Of every refusal. */
+export const errorSchema = object({ code: text, message: text });

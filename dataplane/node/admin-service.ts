@@ -1,0 +1,127 @@
+import { assert } from '../common/assert.ts';
+import { AdminServer } from '../admin/admin-server.ts';
+import type { AdminHandlers } from '../admin/admin-server.ts';
+import { stateKeys } from '../membership/member-view.ts';
+import type { Membership } from '../membership/membership.ts';
+import { authorityHash, validityOfText } from '../security/certificates.ts';
+import { verifyAdminCertificate } from '../security/certificates.ts';
+import { CertificateRefusedError } from '../security/errors.ts';
+import { joinTokenLimits } from '../security/join-tokens.ts';
+import type { NodeContext } from './context.ts';
+import type { DirectoryService } from './directory-service.ts';
+import { listen } from './listen.ts';
+import type { MembershipService } from './membership-service.ts';
+import type { Service } from './services.ts';
+
+/** The admin API of the node; where it listens is left in the data directory for `npm run admin`. */
+export class AdminService implements Service {
+  readonly name = 'admin API';
+  readonly #context: NodeContext;
+  readonly #directory: DirectoryService;
+  readonly #service: MembershipService;
+  #server: AdminServer | undefined;
+
+  constructor(context: NodeContext, directory: DirectoryService, service: MembershipService) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#service = service;
+  }
+
+  async start(): Promise<void> {
+    const { config, clock, logger } = this.#context;
+    const membership = this.#membership;
+    const server = new AdminServer({
+      handlers: handlersOf(membership),
+      credentials: membership.credentials,
+      identify: async (certificate) => {
+        const { authorities, clusterId } = membership.credentials;
+        const found = await verifyAdminCertificate(certificate, authorities, clock.timeOfDay());
+        if (found.clusterId === clusterId) return found.admin;
+        throw new CertificateRefusedError(`The certificate is of cluster ${found.clusterId}.`);
+      },
+      log: (message, fields) => logger.info(message, fields),
+    });
+    this.#server = server;
+    this.#service.onRenewal((credentials) => server.renew(credentials));
+    const address = await listen(server.tcp, {
+      host: config.bind,
+      port: config['admin-port'],
+      what: 'the admin API',
+      option: 'admin-port',
+    });
+    this.#directory.files.write('admin.json', `${JSON.stringify({ address })}\n`);
+  }
+
+  get #membership(): Membership {
+    const { membership } = this.#service;
+    assert(membership !== undefined, 'the node is a member');
+    return membership;
+  }
+
+  drain(): void {
+    this.#server?.tcp.close();
+  }
+
+  stop(): void {
+    this.#server?.tcp.close();
+    this.#server?.tcp.closeAllConnections();
+  }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+function handlersOf(membership: Membership): AdminHandlers {
+  const keys = () => ({ version: membership.ringVersion, keys: [...membership.keyIds] });
+  const certificate = () => validityOfText(membership.credentials.certificate);
+  return {
+    members: () => ({
+      clusterId: membership.clusterId,
+      nodeId: membership.nodeId,
+      members: membership.members.map((member) => ({
+        id: member.id,
+        name: member.name,
+        address: member.address,
+        status: member.status,
+        reason: member.reason,
+        since: iso(member.since),
+        roles: member.roles,
+        version: member.version,
+        driver: member.driver,
+        isSelf: member.isSelf,
+        isConnected: member.isConnected,
+        isAuthority: member.isAuthority,
+        isDraining: member.isDraining,
+      })),
+    }),
+    createJoinToken: async () => ({
+      ...(await membership.admissions.createToken()),
+      address: membership.address,
+      expiresInSeconds: joinTokenLimits.lifetimeMs / 1_000,
+    }),
+    gossipKeys: keys,
+    rotateGossipKeys: async () => {
+      await membership.rotateKeys();
+      return keys();
+    },
+    certificate: () => {
+      const { notBefore, notAfter } = certificate();
+      const { failure } = membership.renewal;
+      const [authority = ''] = membership.credentials.authorities;
+      return {
+        authorityHash: authorityHash(authority),
+        notBefore: iso(notBefore),
+        notAfter: iso(notAfter),
+        ...(failure === undefined ? {} : { renewalFailure: failure }),
+      };
+    },
+    renewCertificate: async () => {
+      await membership.renewal.renew();
+      return { notAfter: iso(certificate().notAfter) };
+    },
+    drain: (body) => {
+      const { isDraining } = body as { readonly isDraining: boolean };
+      membership.describe(stateKeys.draining, String(isDraining));
+      return { isDraining };
+    },
+  };
+}

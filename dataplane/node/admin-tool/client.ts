@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { parseAddress } from '../../common/address.ts';
+import { PhotonError } from '../../common/errors.ts';
+import { Authority } from '../../membership/authority.ts';
+import { createRequest, verifyCertificate } from '../../security/certificates.ts';
+import { pemOf } from '../../net/join-exchange.ts';
+import { TextFiles } from '../../storage/text-files.ts';
+import { machineChance } from '../chance.ts';
+import { machineClock } from '../clock.ts';
+import type { TLSSocket } from 'node:tls';
+
+/**
+ * Asks a node through its admin API, as an administrator: whoever may read the data directory of the node that
+ * founded the cluster has its authority, and makes a certificate for the one request.
+ */
+class AdminError extends PhotonError {
+  readonly code = 'node.admin';
+}
+
+const certificateMs = 10 * 60_000;
+const timeoutMs = 60_000;
+
+export interface AdminRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: object;
+}
+
+/** `address`: of the admin port; undefined for the node of the directory. */
+export async function askAdmin(
+  directory: string,
+  address: string | undefined,
+  asked: AdminRequest,
+): Promise<Readonly<Record<string, unknown>>> {
+  const files = new TextFiles(join(directory, 'cluster'));
+  const stored = files.read('authority.json');
+  if (stored === undefined) {
+    throw new AdminError(
+      existsSync(join(directory, 'IDENTITY'))
+        ? `The node of ${directory} did not found its cluster, so it has no authority. Name the data directory of the node that did.`
+        : `${directory} is no data directory of a node. Name one with --data-dir.`,
+    );
+  }
+  const { clusterId } = JSON.parse(stored) as { readonly clusterId: string };
+  const options = {
+    files,
+    clock: machineClock,
+    chance: machineChance,
+    certificateLifetimeMs: certificateMs,
+  };
+  const authority = Authority.open(options, clusterId) as Authority;
+  const { privateKey, request: csr } = await createRequest();
+  const certificate = await authority.issueAdmin('local', csr, certificateMs);
+  const at = parseAddress(address ?? addressIn(files, directory));
+  if (at === undefined) throw new AdminError(`"${address}" is no HOST:PORT.`);
+  const tls = { key: privateKey, cert: certificate, ca: authority.certificate };
+  return send({ ...at, ...tls }, asked, authority.certificate);
+}
+
+function addressIn(files: TextFiles, directory: string): string {
+  const text = files.read('admin.json');
+  if (text !== undefined) return (JSON.parse(text) as { readonly address: string }).address;
+  throw new AdminError(`The node of ${directory} has not served yet. Start it, or give --address.`);
+}
+
+interface Connection {
+  readonly host: string;
+  readonly port: number;
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+function send(
+  connection: Connection,
+  { method, path, body }: AdminRequest,
+  authority: string,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Readonly<Record<string, unknown>>>();
+  const fail = ({ message }: Error): void =>
+    reject(new AdminError(`${connection.host}:${connection.port} cannot be asked: ${message}.`));
+  const asked = request(
+    {
+      ...connection,
+      method,
+      path,
+      agent: false,
+      minVersion: 'TLSv1.3',
+      timeout: timeoutMs,
+      // The certificate names a node of the cluster, not an address.
+      checkServerIdentity: () => undefined,
+      headers: { 'content-type': 'application/json' },
+    },
+    (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', fail);
+      response.on('end', () => {
+        const answer = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>;
+        if (response.statusCode === 200) resolve(answer);
+        else reject(new AdminError(String(answer['message'])));
+      });
+    },
+  );
+  asked.on('timeout', () => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+  asked.on('error', fail);
+  asked.on('socket', (socket) => {
+    socket.on('secureConnect', () => {
+      const shown = pemOf((socket as TLSSocket).getPeerCertificate().raw);
+      verifyCertificate(shown, [authority], machineClock.timeOfDay()).then(
+        () => asked.end(body === undefined ? undefined : JSON.stringify(body)),
+        (error: unknown) => asked.destroy(error as Error),
+      );
+    });
+  });
+  return promise;
+}

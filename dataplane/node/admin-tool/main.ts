@@ -1,0 +1,119 @@
+import { PhotonError } from '../../common/errors.ts';
+import { exitCode } from '../exit-code.ts';
+import { askAdmin } from './client.ts';
+import type { AdminRequest } from './client.ts';
+
+/** `npm run admin -- COMMAND`: the admin API of a node, for people. */
+interface Command {
+  readonly doc: string;
+  readonly request: AdminRequest;
+  /** Lines for people. */
+  show(answer: Readonly<Record<string, unknown>>): readonly string[];
+}
+
+interface ShownMember {
+  readonly name: string;
+  readonly id: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly roles: readonly string[];
+  readonly address: string;
+  readonly isSelf: boolean;
+}
+
+const json = (answer: object): readonly string[] => [JSON.stringify(answer, undefined, 2)];
+
+const commands: Readonly<Record<string, Command>> = {
+  members: {
+    doc: 'The members of the cluster as the node sees them.',
+    request: { method: 'GET', path: '/admin/v1/members' },
+    show: ({ members }) =>
+      (members as readonly ShownMember[]).map(({ name, status, roles, id, address, ...more }) => {
+        const why = more.isSelf ? 'this node' : more.reason;
+        return `${name}\t${status}\t${roles.join(',')}\t${address}\t${id}\t${why}`;
+      }),
+  },
+  token: {
+    doc: 'Makes a join token, and prints the options that a new node needs.',
+    request: { method: 'POST', path: '/admin/v1/join-tokens' },
+    show: ({ token, authorityHash, address }) => [
+      `--join ${String(address)} --join-token ${String(token)} --join-ca-hash ${String(authorityHash)}`,
+    ],
+  },
+  keys: {
+    doc: 'The identifiers of the gossip keys; the first one encrypts.',
+    request: { method: 'GET', path: '/admin/v1/gossip-keys' },
+    show: json,
+  },
+  'rotate-keys': {
+    doc: 'Replaces the gossip key on every member.',
+    request: { method: 'POST', path: '/admin/v1/gossip-keys/rotate' },
+    show: json,
+  },
+  certificate: {
+    doc: 'The certificate of the node.',
+    request: { method: 'GET', path: '/admin/v1/certificate' },
+    show: json,
+  },
+  'renew-certificate': {
+    doc: 'Renews the certificate of the node now.',
+    request: { method: 'POST', path: '/admin/v1/certificate/renew' },
+    show: json,
+  },
+  drain: {
+    doc: 'Says that the node is draining.',
+    request: { method: 'PUT', path: '/admin/v1/drain', body: { isDraining: true } },
+    show: json,
+  },
+  undrain: {
+    doc: 'Says that the node is not draining any more.',
+    request: { method: 'PUT', path: '/admin/v1/drain', body: { isDraining: false } },
+    show: json,
+  },
+};
+
+const help = [
+  'Asks a node of PhotonDB: npm run admin -- COMMAND --data-dir DIR [--address HOST:PORT]',
+  '',
+  '  --data-dir DIR       of the node that founded the cluster; it holds the authority. Default: data.',
+  '  --address HOST:PORT  of the admin port of another node.',
+  '',
+  ...Object.entries(commands).map(([name, { doc }]) => `  ${name.padEnd(18)} ${doc}`),
+].join('\n');
+
+/** Ends with 2: it is called in a wrong way. */
+class UsageError extends PhotonError {
+  readonly code = 'node.usage';
+}
+
+function optionsOf(args: readonly string[]): ReadonlyMap<string, string> {
+  const given = new Map<string, string>();
+  for (let at = 0; at < args.length; at += 2) {
+    const [name = '', value] = args.slice(at, at + 2);
+    if (!['--data-dir', '--address'].includes(name) || value === undefined) {
+      throw new UsageError(`Unexpected argument "${name}".\n\n${help}`);
+    }
+    given.set(name, value);
+  }
+  return given;
+}
+
+async function main([name = '--help', ...args]: readonly string[]): Promise<void> {
+  if (name === '--help' || name === '-h') {
+    process.stdout.write(`${help}\n`);
+    return;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw new UsageError(`Unknown command "${name}".\n\n${help}`);
+  const options = optionsOf(args);
+  const directory = options.get('--data-dir') ?? 'data';
+  const answer = await askAdmin(directory, options.get('--address'), command.request);
+  process.stdout.write(`${command.show(answer).join('\n')}\n`);
+}
+
+await main(process.argv.slice(2)).catch((error: unknown) => {
+  const { message, stack } = error as Error;
+  const text = error instanceof PhotonError ? message : String(stack);
+  const code = error instanceof UsageError ? exitCode.configuration : exitCode.failed;
+  process.stderr.write(`${text}\n`, () => process.exit(code));
+});

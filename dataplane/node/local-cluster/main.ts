@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { PhotonError } from '../../common/errors.ts';
+import { askAdmin } from '../admin-tool/client.ts';
+import { exitCode } from '../exit-code.ts';
+import { NodeProcess } from './node-process.ts';
+import { clusterHelp, clusterOptionsOf, nameOf, portFlags, UsageError } from './options.ts';
+import type { ClusterOptions } from './options.ts';
+
+/**
+ * `npm run cluster`: nodes on this machine that form one cluster. The first one founds it and has the data; the
+ * others join with tokens of their own. A node that ends is left as it is.
+ */
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+class LocalCluster {
+  readonly #options: ClusterOptions;
+  readonly #processes: NodeProcess[] = [];
+  #isStopping = false;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when all nodes serve. */
+  async start(): Promise<void> {
+    const { nodes, only } = this.#options;
+    const indexes = Array.from({ length: nodes }, (_, index) => index);
+    const wanted = indexes.filter((index) => only === undefined || nameOf(index) === only);
+    const [first, ...others] = wanted;
+    if (first === 0) {
+      await this.#launch(0, []).ready;
+      await Promise.all(others.map((index) => this.#join(index)));
+    } else {
+      await Promise.all(wanted.map((index) => this.#join(index)));
+    }
+    for (const { line } of this.#processes) process.stdout.write(`${line}\n`);
+  }
+
+  #directoryOf(index: number): string {
+    return join(this.#options.directory, nameOf(index));
+  }
+
+  async #join(index: number): Promise<void> {
+    const [founder] = this.#processes;
+    const isMember = existsSync(join(this.#directoryOf(index), 'IDENTITY'));
+    const seeds = founder === undefined ? [] : ['--join', founder.address('cluster')];
+    if (isMember) {
+      await this.#launch(index, seeds).ready;
+      return;
+    }
+    const answer = await askAdmin(this.#directoryOf(0), undefined, {
+      method: 'POST',
+      path: '/admin/v1/join-tokens',
+    });
+    const [address, token, hash] = [answer['address'], answer['token'], answer['authorityHash']];
+    const flags = ['--join', address, '--join-token', token, '--join-ca-hash', hash].map(String);
+    await this.#launch(index, flags).ready;
+  }
+
+  #launch(index: number, flags: readonly string[]): NodeProcess {
+    const name = nameOf(index);
+    const { directory, ports, nodes } = this.#options;
+    const roles = index === 0 ? 'data,coordinator,consensus' : 'coordinator,consensus';
+    const own = ['--data-dir', this.#directoryOf(index), '--roles', roles];
+    const all = [...own, ...portFlags(index, ports), ...flags, ...this.#options.flags];
+    const node = new NodeProcess(name, all, say);
+    this.#processes.push(node);
+    void node.ended.then((sentence) => {
+      if (this.#isStopping) return;
+      say(
+        `${sentence}. Start it again: npm run cluster -- --nodes ${nodes} --data-dir ${directory} --only ${name}`,
+      );
+    });
+    return node;
+  }
+
+  /** Resolves when every node has ended. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#processes.map(({ ended }) => ended));
+  }
+
+  /** The first one, which has the data, last. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const [first, ...others] = this.#processes;
+    for (const node of others) node.stop();
+    await Promise.all(others.map(({ ended }) => ended));
+    first?.stop();
+    await first?.ended;
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(`${clusterHelp}\n`);
+    return;
+  }
+  const cluster = new LocalCluster(clusterOptionsOf(args));
+  let isStopping = false;
+  const stop = (): void => {
+    if (isStopping) return;
+    isStopping = true;
+    void cluster.stop().then(() => process.exit(exitCode.stopped));
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  try {
+    await cluster.start();
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  await cluster.ended();
+  if (!isStopping) process.exit(exitCode.failed);
+}
+
+await main(process.argv.slice(2)).catch((error: unknown) => {
+  const { message, stack } = error as Error;
+  const text = error instanceof PhotonError ? message : String(stack);
+  const code = error instanceof UsageError ? exitCode.configuration : exitCode.failed;
+  process.stderr.write(`${text}\n`, () => process.exit(code));
+});

@@ -1,0 +1,43 @@
+import { expect } from 'chai';
+import { clusterOptionsOf, portFlags } from './options.ts';
+
+describe('the options of a local cluster', () => {
+  it('are its own, and those of each node', () => {
+    expect(clusterOptionsOf([])).to.deep.equal({
+      nodes: 3,
+      directory: 'data',
+      only: undefined,
+      ports: 'fixed',
+      flags: [],
+    });
+    const args = '--nodes 5 --data-dir=/d --only node5 --ports free --log-level warn'.split(' ');
+    expect(clusterOptionsOf(args)).to.deep.equal({
+      nodes: 5,
+      directory: '/d',
+      only: 'node5',
+      ports: 'free',
+      flags: ['--log-level', 'warn'],
+    });
+  });
+
+  it('are refused when they cannot be', () => {
+    for (const [args, words] of [
+      ['--nodes 0', '1 to 16'],
+      ['--nodes 17', '1 to 16'],
+      ['--nodes x', '1 to 16'],
+      ['--nodes', 'needs a value'],
+      ['--only node4', 'one of node1, node2, node3'],
+      ['--ports some', 'fixed or free'],
+    ] as const) {
+      expect(() => clusterOptionsOf(args.split(' ')), args).to.throw(words);
+    }
+  });
+
+  it('give each node numbers that no other has', () => {
+    const numbers = Array.from({ length: 16 }, (_, index) =>
+      portFlags(index, 'fixed').filter((_flag, at) => at % 2 === 1),
+    ).flat();
+    expect(new Set(numbers).size).to.equal(numbers.length);
+    expect(portFlags(0, 'fixed').slice(0, 2)).to.deep.equal(['--driver-port', '28015']);
+  });
+});

@@ -1,0 +1,313 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import r from 'rethinkdb';
+import { askAdmin } from '../../dataplane/node/admin-tool/client.ts';
+import { removeDirectory, start, temporaryDirectory } from '../drivers/serve.ts';
+
+/** Clusters of real processes on loopback, as a user starts them. */
+interface Shown {
+  readonly name: string;
+  readonly id: string;
+  readonly status: string;
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  /** The ready lines so far. */
+  readonly lines: string[];
+  readonly log: () => string;
+}
+
+const program = 'dataplane/node/local-cluster/main.ts';
+
+function launch(directory: string, ...args: readonly string[]): Started {
+  const own = ['--nodes', '3', '--data-dir', directory, '--ports', 'free'];
+  const child = spawn(process.execPath, [program, ...own, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  let log = '';
+  createInterface({ input: child.stdout }).on('line', (line) => void lines.push(line));
+  child.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-262_144)));
+  return { child, lines, log: () => log };
+}
+
+/** The time limit of the test ends a wait without success. */
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await sleep(100);
+}
+
+const fieldOf = (line: string | undefined, name: string): string =>
+  new RegExp(` ${name}=(\\S+)`).exec(line ?? '')?.[1] ?? '';
+
+async function ended({ child }: { readonly child: ChildProcess }): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code;
+}
+
+async function healthOf(line: string | undefined): Promise<Readonly<Record<string, Shown>>> {
+  const response = await fetch(`http://${fieldOf(line, 'http')}/health`);
+  const { cluster } = (await response.json()) as {
+    readonly cluster: { readonly members: readonly Shown[] };
+  };
+  return Object.fromEntries(cluster.members.map((member) => [member.name, member]));
+}
+
+const statusesIn = async (line: string | undefined): Promise<string> => {
+  const members = await healthOf(line);
+  return ['node1', 'node2', 'node3'].map((name) => members[name]?.status ?? 'unknown').join(' ');
+};
+
+const connect = (line: string | undefined): Promise<r.Connection> => {
+  const [host = '', port = ''] = fieldOf(line, 'driver').split(':');
+  return r.connect({ host, port: Number(port), user: 'admin', password: '' });
+};
+
+describe('a local cluster of three processes', function cluster() {
+  this.timeout(120_000);
+  let directory: string;
+  let all: Started;
+  const others: ChildProcess[] = [];
+
+  before(async () => {
+    directory = temporaryDirectory();
+    all = launch(directory);
+    await until(() => all.lines.length === 3 || all.child.exitCode !== null);
+    expect(all.child.exitCode, all.log()).to.equal(null);
+    for (const line of all.lines) await until(async () => (await statusesIn(line)) === alive);
+  });
+
+  after(async () => {
+    for (const child of others) child.kill('SIGKILL');
+    all.child.kill('SIGTERM');
+    await ended(all);
+    removeDirectory(directory);
+  });
+
+  const alive = 'alive alive alive';
+  const nodeDirectory = (index: number): string => join(directory, `node${index}`);
+
+  it('prints one line for each node, at ports of their own', () => {
+    expect(all.lines.map((line) => fieldOf(line, 'node'))).to.deep.equal([
+      'node1',
+      'node2',
+      'node3',
+    ]);
+    for (const field of ['pid', 'driver', 'cluster', 'http', 'web']) {
+      expect(new Set(all.lines.map((line) => fieldOf(line, field))).size, field).to.equal(3);
+    }
+  });
+
+  it('has the data on the first node; the others say so, and where it is', async () => {
+    const data = await connect(all.lines[0]);
+    await r.db('test').tableCreate('t').run(data);
+    expect(await r.db('test').table('t').insert({ id: 1 }).run(data)).to.include({ inserted: 1 });
+    await data.close();
+    const other = await connect(all.lines[1]);
+    for (const query of [
+      r.db('test').table('t').get('1'),
+      r.dbList(),
+      r.db('x').tableCreate('y'),
+    ]) {
+      let failure = 'none';
+      try {
+        await query.run(other);
+      } catch (error) {
+        failure = `${(error as Error).name}: ${(error as Error).message}`;
+      }
+      expect(failure).to.contain('ReqlOpFailedError: Node `node2` has no data');
+      expect(failure).to.contain(`node1 at ${fieldOf(all.lines[0], 'driver')}`);
+    }
+    expect(await r.expr(1).add(2).run(other)).to.equal(3);
+    await other.close();
+  });
+
+  it('reports a killed node as dead everywhere, and as alive under its ID when it is back', async () => {
+    const before = (await healthOf(all.lines[0]))['node3'];
+    process.kill(Number(fieldOf(all.lines[2], 'pid')), 'SIGKILL');
+    for (const line of all.lines.slice(0, 2)) {
+      await until(async () => (await statusesIn(line)) === 'alive alive dead');
+      const connection = await connect(line);
+      const rows = (await (
+        await r.db('rethinkdb').table('server_status').run(connection)
+      ).toArray()) as unknown as readonly Shown[];
+      await connection.close();
+      expect(rows.map(({ name, status }) => `${name} ${status}`).sort()).to.deep.equal([
+        'node1 alive',
+        'node2 alive',
+        'node3 dead',
+      ]);
+      const metrics = await (await fetch(`http://${fieldOf(line, 'http')}/_metrics`)).text();
+      expect(metrics).to.contain('photondb_cluster_members{state="dead"} 1');
+      const page = await fetch(`http://${fieldOf(line, 'web')}/api/v1/status`, {
+        headers: { authorization: `Basic ${Buffer.from('admin:').toString('base64')}` },
+      });
+      const { members } = (await page.json()) as { readonly members: readonly Shown[] };
+      expect(members.find(({ name }) => name === 'node3')?.status).to.equal('dead');
+    }
+    expect(all.log()).to.contain('node3 has ended by SIGKILL. Start it again');
+    const again = launch(directory, '--only', 'node3');
+    others.push(again.child);
+    await until(() => again.lines.length === 1 || again.child.exitCode !== null);
+    expect(again.child.exitCode, again.log()).to.equal(null);
+    for (const line of all.lines.slice(0, 2)) {
+      await until(async () => (await statusesIn(line)) === alive);
+      expect((await healthOf(line))['node3']?.id).to.equal(before?.id);
+    }
+    // An orderly stop needs no suspicion.
+    again.child.kill('SIGTERM');
+    expect(await ended(again)).to.equal(0);
+    for (const line of all.lines.slice(0, 2)) {
+      await until(async () => (await statusesIn(line)) === 'alive alive left');
+    }
+  });
+
+  const token = async (): Promise<readonly string[]> => {
+    const answer = await askAdmin(nodeDirectory(1), undefined, {
+      method: 'POST',
+      path: '/admin/v1/join-tokens',
+    });
+    const { address, token: secret, authorityHash } = answer;
+    return ['--join', address, '--join-token', secret, '--join-ca-hash', authorityHash].map(String);
+  };
+
+  /** What a node says that does not come to serve. */
+  async function refusalOf(path: string, flags: readonly string[]): Promise<string> {
+    const roles = ['--roles', 'coordinator', '--node-name', 'fourth'];
+    const starting = start(path, [...roles, ...flags]);
+    others.push(starting.process);
+    try {
+      await starting.serving;
+    } catch (error) {
+      expect(await ended({ child: starting.process })).to.equal(1);
+      return (error as Error).message;
+    }
+    throw new Error('it was accepted');
+  }
+
+  it('refuses a node without a token', async () => {
+    const path = temporaryDirectory();
+    const at = fieldOf(all.lines[0], 'cluster');
+    expect(await refusalOf(path, ['--join', at])).to.contain('there is no credential');
+    removeDirectory(path);
+  });
+
+  it('refuses a node with a used token, and both sides log the reason', async () => {
+    const flags = await token();
+    const [first, second] = [temporaryDirectory(), temporaryDirectory()];
+    const joining = start(first, ['--roles', 'coordinator', '--node-name', 'third', ...flags]);
+    others.push(joining.process);
+    const joined = await joining.serving;
+    expect(await refusalOf(second, flags)).to.contain('wrong, used or expired');
+    await until(() => /"a connection of a node is refused".*wrong, used or/.test(all.log()));
+    joined.process.kill('SIGTERM');
+    await once(joined.process, 'exit');
+    for (const path of [first, second]) removeDirectory(path);
+  });
+
+  it('refuses a node with the certificate of another cluster, and both sides log the reason', async () => {
+    const path = temporaryDirectory();
+    const founding = start(path, ['--node-name', 'fourth', '--roles', 'coordinator']);
+    others.push(founding.process);
+    const founded = await founding.serving;
+    founded.process.kill('SIGTERM');
+    await once(founded.process, 'exit');
+    const at = fieldOf(all.lines[1], 'cluster');
+    const stranger = start(path, ['--node-name', 'fourth', '--roles', 'coordinator', '--join', at]);
+    others.push(stranger.process);
+    const served = await stranger.serving;
+    await until(() => served.log().includes('not signed by an authority of this cluster'));
+    await until(() =>
+      /"node":"node2"[^\n]*not signed by an authority of this cluster/.test(all.log()),
+    );
+    served.process.kill('SIGTERM');
+    await once(served.process, 'exit');
+    removeDirectory(path);
+  });
+
+  it('refuses a copy of the data directory of a member that runs, and both sides log the reason', async () => {
+    const path = temporaryDirectory();
+    for (const name of ['IDENTITY', 'cluster']) {
+      spawn('cp', ['-r', join(nodeDirectory(2), name), path]).unref();
+    }
+    await until(() => {
+      try {
+        return readFileSync(join(path, 'cluster', 'peers.json'), 'utf8').length > 0;
+      } catch {
+        return false;
+      }
+    });
+    const flags = ['--node-name', 'node2', '--roles', 'coordinator'];
+    const copied = start(path, flags);
+    others.push(copied.process);
+    let refusal = '';
+    await copied.serving.catch((error: Error) => (refusal = error.message));
+    expect(refusal).to.contain('has the same node ID');
+    await until(() => /"a node is refused".*has the same node ID/.test(all.log()));
+    removeDirectory(path);
+  });
+
+  it('answers administrators of the cluster alone', async () => {
+    const { address } = JSON.parse(
+      readFileSync(join(nodeDirectory(1), 'cluster', 'admin.json'), 'utf8'),
+    ) as { readonly address: string };
+    const { privateKey, certificate } = JSON.parse(
+      readFileSync(join(nodeDirectory(2), 'cluster', 'credentials.json'), 'utf8'),
+    ) as { readonly privateKey: string; readonly certificate: string };
+    const ask = (tls: object): Promise<string> => {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const url = `https://${address}/admin/v1/members`;
+      const asked = request(
+        url,
+        { ...tls, rejectUnauthorized: false, agent: false },
+        (response) => {
+          response.resume();
+          resolve(String(response.statusCode));
+        },
+      );
+      asked.on('error', () => resolve('refused'));
+      asked.end();
+      return promise;
+    };
+    expect(await ask({})).to.equal('refused');
+    expect(await ask({ key: privateKey, cert: certificate })).to.equal('403');
+    const members = await askAdmin(nodeDirectory(1), undefined, {
+      method: 'GET',
+      path: '/admin/v1/members',
+    });
+    expect((members['members'] as readonly Shown[]).map(({ name }) => name)).to.include.members([
+      'node1',
+      'node2',
+    ]);
+    await askAdmin(nodeDirectory(1), undefined, {
+      method: 'PUT',
+      path: '/admin/v1/drain',
+      body: { isDraining: true },
+    });
+    for (const body of [{ isDraining: 'yes' }, {}, { isDraining: true, more: 1 }]) {
+      let refusal = 'none';
+      await askAdmin(nodeDirectory(1), undefined, {
+        method: 'PUT',
+        path: '/admin/v1/drain',
+        body,
+      }).catch((error: Error) => (refusal = error.message));
+      expect(refusal).to.contain('The body is not valid');
+    }
+  });
+
+  it('stops all nodes in an orderly way', async () => {
+    all.child.kill('SIGINT');
+    expect(await ended(all)).to.equal(0);
+    for (const line of all.lines.slice(0, 2)) {
+      expect(() => process.kill(Number(fieldOf(line, 'pid')), 0)).to.throw(/ESRCH/);
+    }
+  });
+});
