@@ -16,6 +16,7 @@ import type { Place } from './node.ts';
 import { branch, fallback, isSpread, logical, spreadBranch } from './special-forms.ts';
 import { checkOptions, listNode, termOptions } from './term-options.ts';
 import type { TermOptions } from './term-options.ts';
+import { readFieldsOf } from './read-fields.ts';
 import { specialTerms } from './special-terms.ts';
 import { termParts, wellFormed } from './term-parts.ts';
 import type { Fields, TermParts } from './term-parts.ts';
@@ -271,6 +272,7 @@ class Compiler {
       determinism,
       term: [Term.FUNC, args],
       isPattern: node.term === Term.MAKE_OBJ || node.isConstant === true,
+      readFields: readFieldsOf(list, body),
     };
     const called = calledBody(node, this.#context.work);
     const run = (outer: Scope): Value =>

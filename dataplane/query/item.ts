@@ -1,4 +1,6 @@
 import type { Datum } from '../datum/datum.ts';
+import { fieldOfText } from '../datum/field-of-text.ts';
+import type { FieldName } from '../datum/field-of-text.ts';
 import { parseText } from '../datum/text.ts';
 import type { Row } from '../wire/table-access.ts';
 
@@ -21,8 +23,24 @@ export class StoredRow {
     this.#datum ??= parseText(this.text);
     return this.#datum;
   }
+
+  /** An object of these fields of the document alone; all of it when they are not all found in its text. */
+  part(fields: readonly FieldName[]): Datum {
+    if (this.#datum !== undefined) return this.#datum;
+    const part: Record<string, Datum> = {};
+    for (const field of fields) {
+      const value = fieldOfText(this.text, field);
+      if (value === undefined) return this.datum;
+      part[field.name] = value;
+    }
+    return part;
+  }
 }
 
 export type Item = Datum | StoredRow;
+
+/** What a function is called with, which reads no other fields of a document than those. */
+export const argumentOf = (item: Item, fields: readonly FieldName[] | undefined): Datum =>
+  item instanceof StoredRow && fields !== undefined ? item.part(fields) : datumOfItem(item);
 
 export const datumOfItem = (item: Item): Datum => (item instanceof StoredRow ? item.datum : item);

@@ -1,4 +1,5 @@
 import type { Datum, DatumArray, DatumObject } from '../datum/datum.ts';
+import type { FieldName } from '../datum/field-of-text.ts';
 import { isObject } from '../datum/object.ts';
 import { prettyText } from '../datum/text.ts';
 import { typeName } from '../datum/type-name.ts';
@@ -201,18 +202,21 @@ export class FunctionValue extends Special {
   readonly term: unknown;
   /** Whether it is written as an object, which `filter` takes for a pattern. */
   readonly isPattern: boolean;
+  /** All that it reads of a document that it is called with; undefined when that is not known. */
+  readonly readFields: readonly FieldName[] | undefined;
   /** The values of the parameters of the functions around it, by their numbers. */
   readonly captured: () => ReadonlyMap<number, Value>;
   /** What stands in its place, when that is the same for all arguments. */
   readonly constant: (() => Value | Promise<Value>) | undefined;
   constructor(
     shape: Pick<FunctionValue, 'arity' | 'pure' | 'determinism' | 'term'> &
-      Partial<Pick<FunctionValue, 'captured' | 'isPattern'>>,
+      Partial<Pick<FunctionValue, 'captured' | 'isPattern' | 'readFields'>>,
     call: FunctionValue['call'],
     constant?: () => Value | Promise<Value>,
   ) {
     super();
     this.isPattern = shape.isPattern ?? false;
+    this.readFields = shape.readFields;
     this.captured = shape.captured ?? (() => new Map());
     this.constant = constant;
     this.arity = shape.arity;

@@ -8,6 +8,7 @@ import {
   pseudoType,
   sortedKeys,
 } from '../../datum/object.ts';
+import { fieldName } from '../../datum/field-of-text.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
 import { canonicalText, prettyText } from '../../datum/text.ts';
 import { Walk } from '../../datum/walk.ts';
@@ -31,7 +32,7 @@ import {
   StreamValue,
   textOf,
 } from '../value.ts';
-import { datumOfItem } from '../item.ts';
+import { argumentOf, datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import { sizeOf } from '../work/size.ts';
 import type { Work } from '../work/work.ts';
@@ -201,9 +202,11 @@ function getField(target: Value, name: string, term = 'get_field'): Value {
 
 /** A field's name as a function: its errors stand where the name does. What is no text is refused by a call. */
 export function fieldFunction(by: Value): ItemFunction {
+  const field = typeof by === 'string' ? fieldName(by) : undefined;
+  const fields = field === undefined ? undefined : [field];
   return (item) => {
     try {
-      return getField(datumOfItem(item), textOf(by));
+      return getField(argumentOf(item, fields), textOf(by));
     } catch (error) {
       throw error instanceof RuntimeError ? about(error, by) : error;
     }

@@ -5,7 +5,7 @@ import { Walk } from '../../datum/walk.ts';
 import { nonExistence } from '../failure.ts';
 import { whenDone } from '../maybe-async.ts';
 import { datumOf, FunctionValue, Special } from '../value.ts';
-import { datumOfItem } from '../item.ts';
+import { argumentOf, datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import { isLiteral } from './merging.ts';
@@ -36,7 +36,8 @@ function matches(document: Datum, pattern: Datum, walk = new Walk()): boolean {
 export function predicateOf(predicate: Value): (item: Item) => Value | Promise<Value> {
   if (predicate instanceof FunctionValue) {
     checkArity(predicate, 1);
-    const called = (item: Item): Value | Promise<Value> => predicate.call([datumOfItem(item)]);
+    const called = (item: Item): Value | Promise<Value> =>
+      predicate.call([argumentOf(item, predicate.readFields)]);
     if (!predicate.isPattern) return called;
     return (item) =>
       whenDone(called(item), (value) =>

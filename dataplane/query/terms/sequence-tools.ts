@@ -19,7 +19,7 @@ import {
   TableValue,
   wrongValue,
 } from '../value.ts';
-import { datumOfItem, StoredRow } from '../item.ts';
+import { argumentOf, datumOfItem, StoredRow } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import { entryBytes, sizeOf, sizeOfItem } from '../work/size.ts';
@@ -245,7 +245,7 @@ export function expectFunction(value: Value): FunctionValue {
 export function itemFunction(value: Value): ItemFunction {
   const called = expectFunction(value);
   checkArity(called, 1);
-  return (item) => called.call([datumOfItem(item)]);
+  return (item) => called.call([argumentOf(item, called.readFields)]);
 }
 
 export function checkArity({ arity }: FunctionValue, found: number): void {
