@@ -2,173 +2,173 @@
 import type { Metadata } from '../object.ts';
 
 /**
- * A PhotonDB database. The operator makes what the manifest says, and says in the status what it does.
+ * A PhotonDB database cluster. The operator creates what the spec describes, and reports its actions in the status.
  */
 export interface PhotonCluster {
   apiVersion: string;
   kind: 'PhotonCluster';
   metadata: Metadata;
   /**
-   * What the cluster shall be.
+   * Desired state of the cluster.
    */
   spec: {
     /**
-     * The version of PhotonDB. An upgrade is a change of this line.
+     * Version of PhotonDB. Change it to upgrade the cluster.
      */
     version: string;
     /**
-     * The image of the nodes.
+     * Container image of the nodes.
      */
     image: {
       /**
-       * Registry and name of the image, without tag and digest.
+       * Registry and name of the image, without tag or digest.
        */
       repository: string;
       /**
-       * The tag; spec.version when it is left out.
+       * Tag of the image. Defaults to spec.version.
        */
       tag?: string;
       /**
-       * The digest, such as sha256:0123...; it wins over the tag.
+       * Digest of the image, such as sha256:0123.... It takes precedence over the tag.
        */
       digest?: string;
       /**
-       * When the kubelet pulls the image.
+       * Pull policy of the image.
        */
       pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
       /**
-       * Names of Secrets of this namespace, for a private registry.
+       * Names of Secrets in this namespace with the credentials of a private registry.
        */
       pullSecrets?: string[];
     };
     /**
-     * Groups of equal nodes. This version takes one pool with the role data, of one node; pools without that role have as many nodes as they need.
+     * Groups of identical nodes. This version supports one pool with the role data, with one node; pools without that role can have several nodes.
      *
-     * Items: Nodes of the same roles and size.
+     * Items: A group of nodes with the same roles and resources.
      */
     pools: {
       /**
-       * At most 12 lower-case letters and digits.
+       * Name of the pool. At most 12 lower-case letters and digits.
        */
       name: string;
       /**
-       * What the nodes do. data keeps documents, coordinator answers clients, consensus votes.
+       * Roles of the nodes. data stores documents, coordinator serves clients, consensus votes.
        */
       roles: string[];
       /**
-       * The number of nodes; 1 in this version where the roles include data.
+       * Number of nodes. Must be 1 in this version if the roles include data.
        */
       replicas: number;
       /**
-       * The zone (label topology.kubernetes.io/zone) of the nodes; left out, the scheduler chooses.
+       * Zone of the nodes (label topology.kubernetes.io/zone). If not set, the scheduler chooses it.
        */
       zones?: string[];
       /**
-       * The volume of each node.
+       * Volume of each node.
        */
       storage: {
         /**
-         * Such as 10Gi. It may grow, where the class allows it, and never shrinks.
+         * Size of the volume, such as 10Gi. It can grow if the StorageClass allows expansion, but not shrink.
          */
         size: string;
         /**
-         * A StorageClass; the cluster's default class when left out.
+         * Name of the StorageClass. Defaults to the default class of the Kubernetes cluster.
          */
         className?: string;
       };
       /**
-       * Requests and limits of the database's container, as in Kubernetes.
+       * Resource requests and limits of the database container.
        */
       resources?: {
         /**
-         * Amounts by resource, such as cpu and memory. Fractions are texts or thousandths, such as "0.5" or 500m.
+         * Quantities by resource name, such as cpu and memory. Write fractions as strings or in thousandths, such as "0.5" or 500m.
          */
         requests?: {
           [k: string]: string | number;
         };
         /**
-         * Amounts by resource, such as cpu and memory. Fractions are texts or thousandths, such as "0.5" or 500m.
+         * Quantities by resource name, such as cpu and memory. Write fractions as strings or in thousandths, such as "0.5" or 500m.
          */
         limits?: {
           [k: string]: string | number;
         };
       };
       /**
-       * Laid over the pod template that the operator makes, for what the fields above do not say.
+       * Overlay for the pod template that the operator creates, for fields that the pool does not define.
        */
       template?: {
         /**
-         * Labels and annotations to add.
+         * Labels and annotations to add to the pods.
          */
         metadata?: {
           /**
-           * Texts by key; keys of photondb.io and app.kubernetes.io are the operator's.
+           * Values by key. Keys of photondb.io and app.kubernetes.io are reserved.
            */
           labels?: {
             [k: string]: string;
           };
           /**
-           * Texts by key; keys of photondb.io and app.kubernetes.io are the operator's.
+           * Values by key. Keys of photondb.io and app.kubernetes.io are reserved.
            */
           annotations?: {
             [k: string]: string;
           };
         };
         /**
-         * Fields of a PodSpec. Lists of named things are merged by name; what the operator needs is refused, and Stalled says so.
+         * Fields of a PodSpec. Lists of named elements are merged by name. Fields that the operator manages are refused, and the condition Stalled reports it.
          */
         spec?: Readonly<Record<string, unknown>>;
       };
     }[];
     /**
-     * Who may come in.
+     * Security settings.
      */
     security?: {
       /**
-       * Whether a NetworkPolicy closes the ports between nodes to everybody else; ports of clients and metrics stay open. Without it, write one of your own.
+       * Whether the operator creates a NetworkPolicy that restricts the ports between nodes to the nodes of the cluster. Client and metrics ports stay open. Disable it if you write a policy of your own.
        */
       networkPolicy: boolean;
       /**
-       * The certificates by which the nodes know each other. The operator issues them.
+       * Certificates by which the nodes authenticate each other. The operator issues them.
        */
       certificates?: {
         /**
-         * How long a certificate is valid, in hours or minutes; a node renews it at half of that time.
+         * Lifetime of a certificate, in hours or minutes. A node renews its certificate at half of its lifetime.
          */
         lifetime: string;
       };
       /**
-       * A Secret of this namespace whose key password is the password of the user admin. Left out, the operator makes the Secret CLUSTER-admin.
+       * Name of a Secret in this namespace with the password of the user admin in its key password. If not set, the operator creates the Secret CLUSTER-admin.
        */
       passwordSecret?: string;
     };
     /**
-     * What becomes of the volumes.
+     * Retention of the volumes.
      */
     volumes: {
       /**
-       * When the cluster is deleted.
+       * Policy for volumes when the cluster is deleted.
        */
       whenDeleted: 'Retain' | 'Delete';
       /**
-       * When a node is taken away.
+       * Policy for volumes when a node is removed.
        */
       whenScaled: 'Retain' | 'Delete';
     };
     /**
-     * Options of the nodes, as in docs/reference/configuration.md. Those that the operator sets itself (ports, paths, names) are not among them.
+     * Options of the nodes (docs/reference/configuration.md), except those that the operator sets (ports, paths, names).
      */
     config?: {
       /**
-       * Least severe messages to log.
+       * Lowest severity of messages to log.
        */
       'log-level'?: 'error' | 'warn' | 'info' | 'debug';
       /**
-       * MiB of committed writes that may wait for the store.
+       * Size in MiB of the memtable, which holds committed writes that are not in the store yet.
        */
       'memtable-mib'?: number;
       /**
-       * MiB of documents that are kept in memory because they were read by their key.
+       * Size of the document cache in MiB.
        */
       'cache-mib'?: number;
       /**
@@ -210,23 +210,23 @@ export interface PhotonCluster {
    */
   status?: {
     /**
-     * The generation of the manifest that this status speaks of.
+     * Generation of the spec that this status describes.
      */
     observedGeneration?: number;
     /**
-     * The version that every node runs; absent while they differ.
+     * Version that every node runs. Absent while versions differ.
      */
     version?: string;
     /**
-     * Nodes of all pools.
+     * Node counts over all pools.
      */
     nodes?: {
       /**
-       * Nodes that serve this revision.
+       * Ready nodes of the current revision.
        */
       ready?: number;
       /**
-       * Nodes that the manifest asks for.
+       * Nodes that the spec asks for.
        */
       wanted?: number;
       /**
@@ -234,46 +234,46 @@ export interface PhotonCluster {
        */
       unknown?: number;
       /**
-       * ready/wanted, for people.
+       * Ready and desired nodes as text, for printing.
        */
       summary?: string;
     };
     /**
-     * The same by pool.
+     * Status of each pool.
      */
     pools?: {
       name: string;
       /**
-       * Pods that there are.
+       * Number of pods.
        */
       replicas?: number;
       /**
-       * Nodes that serve.
+       * Number of ready nodes.
        */
       readyReplicas?: number;
       /**
-       * Pods of the wanted revision.
+       * Number of pods of the current revision.
        */
       updatedReplicas?: number;
       /**
-       * The wanted revision of the pods.
+       * Current revision of the pods.
        */
       revision?: string;
     }[];
     /**
-     * The identity of the cluster, made by the node that founded it. From then on, nodes join, and none founds.
+     * Identity of the cluster, created by the founding node. Once it is set, nodes join, and none founds.
      */
     clusterId?: string;
     /**
-     * The authority that signs the certificates of the nodes.
+     * Certificate authority that signs the certificates of the nodes.
      */
     certificates?: {
       /**
-       * Stable; Distributing while nodes take a new authority into their trust; Renewing while they get certificates of the new one, and still trust the former one.
+       * Stable, or a phase of a replacement. Distributing while nodes add the new authority to their trust; Renewing while they get certificates of the new one and still trust the former one.
        */
       phase?: 'Stable' | 'Distributing' | 'Renewing';
       /**
-       * What a replacement of the authority waits for.
+       * What the replacement of the authority waits for.
        */
       message?: string;
       /**
@@ -282,54 +282,54 @@ export interface PhotonCluster {
       authorities?: {
         hash: string;
         /**
-         * Signing signs certificates; Trusted only proves them.
+         * Signing if it signs certificates, Trusted if it only verifies them.
          */
         use?: 'Signing' | 'Trusted';
         /**
-         * When it expires.
+         * Expiry time.
          */
         notAfter?: string;
       }[];
       /**
-       * The value of the annotation photondb.io/rotate-authority that was carried out last.
+       * Last value of the annotation photondb.io/rotate-authority that was processed.
        */
       rotation?: string;
       /**
-       * When the first certificate of a node expires, unless the node renews it.
+       * Earliest expiry time of the nodes' certificates. Nodes renew their certificates before.
        */
       earliestExpiry?: string;
     };
     /**
-     * The Secret with the password of the user admin, once it is there.
+     * Secret with the password of the user admin, once it exists.
      */
     passwordSecret?: string;
     /**
-     * The identity of each node, made with its data directory. A node that comes back with another one has lost its data, and does not serve before that is accepted by the annotation photondb.io/accept-data-loss.
+     * Identity of each node, created with its data directory. A node that returns with another identity has lost its data. It does not serve until the annotation photondb.io/accept-data-loss accepts the loss.
      */
     members?: {
       name: string;
       id: string;
     }[];
     /**
-     * Volume claims of this cluster that no node uses, such as after a StatefulSet was scaled by hand. The operator never deletes them.
+     * Volume claims of this cluster that no node uses, for example after a manual change of a StatefulSet. The operator never deletes them.
      */
     unusedClaims?: string[];
     /**
-     * Each says one thing, with the generation of which it is true.
+     * Conditions of the cluster, each with the observed generation.
      */
     conditions?: {
       type: string;
       status: 'True' | 'False' | 'Unknown';
       /**
-       * Why, in one CamelCase word.
+       * Reason in CamelCase.
        */
       reason: string;
       /**
-       * The sentence for people.
+       * Human-readable message.
        */
       message: string;
       /**
-       * When the status of this condition changed last.
+       * Last transition of this condition.
        */
       lastTransitionTime: string;
       observedGeneration: number;

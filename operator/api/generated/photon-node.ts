@@ -2,169 +2,169 @@
 import type { Metadata } from '../object.ts';
 
 /**
- * A node of a PhotonCluster, named as its pod.
+ * A node of a PhotonCluster, with the name of its pod.
  */
 export interface PhotonNode {
   apiVersion: string;
   kind: 'PhotonNode';
   metadata: Metadata;
   /**
-   * What the node shall be; written by the operator alone.
+   * Desired state of the node. Only the operator writes it.
    */
   spec: {
     /**
-     * The cluster that the node belongs to.
+     * Cluster that the node belongs to.
      */
     clusterName: string;
     /**
-     * The pool that the node belongs to.
+     * Pool that the node belongs to.
      */
     pool: string;
     /**
-     * The zone that the node is bound to; absent when the scheduler chose one.
+     * Zone that the node is bound to. Absent if the scheduler chooses it.
      */
     zone?: string;
     /**
-     * The identity that the node has had; a data directory without it is not taken for its own.
+     * Recorded identity of the node. The node does not use a data directory with another identity.
      */
     id?: string;
     /**
-     * The identity of the cluster that the node joins; absent until the cluster is founded.
+     * Identity of the cluster that the node joins. Absent until the cluster is founded.
      */
     clusterId?: string;
     /**
-     * True for the one node that founds the cluster when its data directory is empty; absent once the cluster has an identity.
+     * True for the node that founds the cluster if its data directory is empty. Absent once the cluster has an identity.
      */
     founder?: boolean;
     /**
-     * The certificate authorities that the node may trust, each as sha256 of its public key.
+     * Certificate authorities that the node may trust, each as the SHA-256 of its public key.
      */
     authorities?: string[];
     /**
-     * Identities whose data was given up, from the annotation photondb.io/accept-data-loss of the cluster.
+     * Identities whose loss of data was accepted by the annotation photondb.io/accept-data-loss of the cluster.
      */
     acceptedLosses?: string[];
     /**
-     * What the node does; its pod carries a label photondb.io/role-ROLE for each.
+     * Roles of the node. Its pod has a label photondb.io/role-ROLE for each.
      */
     roles: string[];
   };
   /**
-   * What the node says of itself. The pod writes it on change, else about once a minute.
+   * Observed state, reported by the node. The pod writes it on change, and about once a minute.
    */
   status?: {
     /**
-     * The generation of the intent that is in effect.
+     * Generation of the spec that is in effect.
      */
     observedGeneration?: number;
     /**
-     * Ready serves; Degraded serves, but not as it should.
+     * Ready and Degraded nodes serve requests; Degraded nodes have damage or another fault.
      */
     health?: 'Starting' | 'Ready' | 'Degraded' | 'Stopping';
     /**
-     * The sentence for people.
+     * Human-readable message.
      */
     message?: string;
     /**
-     * The roles in effect.
+     * Roles in effect.
      */
     roles?: string[];
     /**
-     * The version of the program.
+     * Version of the program.
      */
     version?: string;
     /**
-     * The revision of the pod, from its annotation photondb.io/revision.
+     * Revision of the pod, from its annotation photondb.io/revision.
      */
     revision?: string;
     /**
-     * The identity of the data directory, made with it and never changed.
+     * Identity of the data directory, created with it. It never changes.
      */
     id?: string;
     /**
-     * The identity that this node has had and that its data directory does not have. It does not serve.
+     * Recorded identity that the data directory of this node does not have. The node does not serve.
      */
     missingId?: string;
     /**
-     * The identity of the cluster that the data directory belongs to.
+     * Identity of the cluster that the data directory belongs to.
      */
     clusterId?: string;
     /**
-     * The certificate authorities that the node trusts, each as sha256 of its public key.
+     * Certificate authorities that the node trusts, each as the SHA-256 of its public key.
      */
     authorities?: string[];
     /**
-     * The certificate that the node shows to others.
+     * Certificate that the node presents to other nodes.
      */
     certificate?: {
       /**
-       * The authority that signed it, as sha256 of its public key.
+       * Authority that signed it, as the SHA-256 of its public key.
        */
       authority?: string;
       notBefore?: string;
       /**
-       * When it expires; the node renews it at half of its lifetime.
+       * Expiry time. The node renews the certificate at half of its lifetime.
        */
       notAfter?: string;
       /**
-       * Why the last attempt to renew it failed; absent when it did not fail.
+       * Error of the last attempt to renew it. Absent if it succeeded.
        */
       message?: string;
     };
     /**
-     * How many other nodes are in which state, for people, such as "2 alive, 1 dead".
+     * Number of other nodes by state as text, such as "2 alive, 1 dead".
      */
     peerSummary?: string;
     /**
-     * How the node sees each other node.
+     * State of each other node, as this node sees it.
      */
     peers?: {
       /**
-       * The identity of its data directory.
+       * Identity of its data directory.
        */
       id: string;
       name?: string;
       state?: 'Alive' | 'Suspect' | 'Dead' | 'Left' | 'Quarantined';
       /**
-       * Why it is not alive.
+       * Reason why it is not alive.
        */
       reason?: string;
     }[];
     /**
-     * When the process started.
+     * Start time of the process.
      */
     startedAt?: string;
     /**
-     * When the pod wrote this, by its own clock.
+     * Time of this report, by the clock of the pod.
      */
     heartbeatAt?: string;
     /**
-     * The write-ahead log.
+     * State of the write-ahead log.
      */
     wal?: {
       /**
-       * Recovering while it is replayed; Corrupt when a proven part is damaged.
+       * Recovering during replay; Corrupt if a proven part is damaged.
        */
       state?: 'Ok' | 'Corrupt' | 'Recovering';
       /**
-       * Replayed since the process started.
+       * Bytes replayed since the process started.
        */
       replayedBytes?: number;
       /**
-       * To be replayed.
+       * Bytes to replay.
        */
       totalBytes?: number;
     };
     /**
-     * Groups that the node is a member of.
+     * Replication groups that the node is a member of.
      */
     replication?: {
       /**
-       * Their number.
+       * Number of groups.
        */
       groups?: number;
       /**
-       * How far the slowest of them is behind its leader.
+       * Lag of the slowest group behind its leader, in entries.
        */
       maxLagEntries?: number;
     };

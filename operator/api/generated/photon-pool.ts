@@ -2,52 +2,52 @@
 import type { Metadata } from '../object.ts';
 
 /**
- * A pool of a PhotonCluster. The operator writes it; it is no place for settings.
+ * A pool of a PhotonCluster. The operator manages it; change the PhotonCluster instead.
  */
 export interface PhotonPool {
   apiVersion: string;
   kind: 'PhotonPool';
   metadata: Metadata;
   /**
-   * The intent, as the cluster's manifest says it.
+   * Desired state, derived from the PhotonCluster.
    */
   spec: {
     /**
-     * The cluster that the pool belongs to.
+     * Cluster that the pool belongs to.
      */
     clusterName: string;
     /**
-     * Its name within the cluster.
+     * Name of the pool within the cluster.
      */
     pool: string;
     /**
-     * What the nodes do.
+     * Roles of the nodes.
      */
     roles: string[];
     /**
-     * The desired number of nodes; 1 in this version where the roles include data.
+     * Desired number of nodes. Must be 1 in this version if the roles include data.
      */
     replicas: number;
   };
   /**
-   * Counters of the pool, as of a StatefulSet.
+   * Observed counters of the pool, like those of a StatefulSet.
    */
   status?: {
     observedGeneration?: number;
     /**
-     * Pods that there are.
+     * Number of pods.
      */
     replicas?: number;
     /**
-     * Nodes that serve.
+     * Number of ready nodes.
      */
     readyReplicas?: number;
     /**
-     * Pods of the wanted revision.
+     * Number of pods of the current revision.
      */
     updatedReplicas?: number;
     /**
-     * Selects the pods, for autoscalers.
+     * Label selector of the pods, for autoscalers.
      */
     selector?: string;
   };
