@@ -6,7 +6,7 @@
 {{- $name -}}
 {{- end }}
 
-{{/* Empty values are left out: the API server fills in its own defaults. */}}
+{{/* Omits empty values: the API server applies its defaults. */}}
 {{- define "photondb-cluster.spec" -}}
 version: {{ default .Chart.AppVersion .Values.version | quote }}
 {{- range $field := list "image" "pools" "security" "volumes" "config" }}

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The release's name, and the chart's in front of nothing when the release already carries it. */}}
+{{/* The name of the release, followed by that of the chart unless the release name contains it. */}}
 {{- define "photondb-operator.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
@@ -13,7 +13,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Cluster-scoped names carry the namespace: two operators in two namespaces must not share them. */}}
+{{/* Cluster-scoped names contain the namespace, so that operators in two namespaces do not share them. */}}
 {{- define "photondb-operator.clusterName" -}}
 {{- printf "%s:%s" .Release.Namespace (include "photondb-operator.fullname" .) }}
 {{- end }}

@@ -16,27 +16,27 @@ docs/internals/operator.md says which.
 - apiGroups: [photondb.io]
   resources: [photonpools, photonnodes]
   verbs: [get, list, watch, create, patch, delete]
-# Never used by the operator itself (the admission policy would refuse it): RBAC lets nobody
-# grant what he does not hold, and the operator grants this to each pod for its own node.
+# Not used by the operator itself (the admission policy would refuse it). RBAC allows a subject to grant
+# only permissions that it has, and the operator grants this one to each pod for its own node.
 - apiGroups: [photondb.io]
   resources: [photonnodes/status]
   verbs: [get, patch]
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch, delete]
-# What the controller of a StatefulSet knows of its template, before a pod is replaced.
+# Validates the template of a StatefulSet before a pod is replaced.
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [list]
-# delete: what cannot be changed (an address, a role that is bound) is made again.
+# delete: immutable fields (an address, a bound role) require a new object.
 - apiGroups: [""]
   resources: [services, configmaps]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [serviceaccounts]
   verbs: [get, list, watch, create, patch]
-# No list and no watch: the operator reads the Secrets that a cluster names, and no others. patch: a
-# certificate authority that is replaced.
+# No list and no watch: the operator reads only the Secrets that a cluster names. patch: to replace a
+# certificate authority.
 {{- with .Values.rbac.secretNames }}
 - apiGroups: [""]
   resources: [secrets]
@@ -51,7 +51,7 @@ docs/internals/operator.md says which.
   resources: [secrets]
   verbs: [get, create, patch]
 {{- end }}
-# create: the pod that tries a new image before the one that serves is replaced.
+# create: the pod that tests a new image before a serving pod is replaced.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, create, patch, delete]
@@ -70,7 +70,7 @@ docs/internals/operator.md says which.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch]
-# list: what a quota, a sandbox or a volume lacks stands in events about the pod alone.
+# list: only the events of a pod report problems with quotas, sandboxes and volumes.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, list, patch]
