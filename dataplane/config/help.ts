@@ -17,7 +17,7 @@ export const helpText = (): string =>
     'One node of PhotonDB, in the foreground: npm run serve -- [--OPTION VALUE]...',
     '',
     'Each option may also be given as PHOTONDB_OPTION in the environment, or in the YAML file of --config.',
-    'Ctrl-C stops the node when it has answered its queries; a second one ends it at once.',
+    'Ctrl-C stops the node after its running queries; a second Ctrl-C stops it immediately.',
     '',
     ...Object.entries<Option>(options).map(([name, option]) => {
       const takes = `Takes ${wordsOf(option)}.`;

@@ -65,7 +65,7 @@ describe('compaction at the start', () => {
     mkdirSync(`${directory}-copy`);
     expect(await start(50)).to.be.above(4_000_000);
     expect(said).to.deep.equal([
-      'the compaction at the last start did not end: this start goes on without one',
+      'the compaction at the last start did not finish: this start skips it',
     ]);
     expect(await start(50)).to.be.below(200_000);
   });

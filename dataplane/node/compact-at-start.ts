@@ -29,14 +29,14 @@ export async function compactAtStart(options: CompactAtStartOptions): Promise<vo
   if (percent === 0) return;
   if (existsSync(copyDirectoryOf(directory))) {
     // Whatever ended the process, it does not become a circle.
-    logger.warn('the compaction at the last start did not end: this start goes on without one');
+    logger.warn('the compaction at the last start did not finish: this start skips it');
     return;
   }
   const freePercent = await freePercentOf(directory, clock);
   if (freePercent < percent) return;
   const { freeBytes, totalBytes } = options.usage();
   const reserveBytes = reserveBytesOf({ freeBytes, totalBytes });
-  logger.info('the data file is compacted before this node serves', { freePercent });
+  logger.info('compacting the data file before serving', { freePercent });
   try {
     const result = await compactStore({ ...options, freeBytes, reserveBytes });
     logger.info('the data file was compacted', { ...result });

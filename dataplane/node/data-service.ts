@@ -72,9 +72,9 @@ export class DataService implements Service {
     const isFresh = Object.keys(database.state.users).length === 0;
     const { frozen } = database;
     if (frozen === undefined) await settleAdmin(database, password, chance);
-    else logger.error('the metadata stays as it is', { error: frozen.message });
+    else logger.error('the metadata cannot be changed', { error: frozen.message });
     for (const { type, description } of troublesOf(database)) {
-      logger.error('the data is damaged, and everything else is served', { type, description });
+      logger.error('data is damaged; everything else is served', { type, description });
     }
     if (isFresh && frozen === undefined)
       await database.change({ type: 'createDatabase', id: chance.uuid(), name: 'test' });

@@ -64,7 +64,7 @@ export class DriverService implements Service {
       connectionsMax: shares.driverConnections,
       loginsOf: loginsOf({ database, passwords, logins, chance }),
       internalError: (error) =>
-        logger.error('a query failed by a fault of the node', {
+        logger.error('a query failed because of an internal error', {
           error: String((error as Error).stack),
         }),
     });

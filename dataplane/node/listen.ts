@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { PhotonError } from '../common/errors.ts';
 
-/** A port that cannot be had; the sentence says which and why. */
+/** A port that cannot be used; the sentence says which and why. */
 class ListenError extends PhotonError {
   override readonly code = 'node.listen';
 }

@@ -23,7 +23,7 @@ export function createExpiry(
     isRefused: () => disk.refusal('deletion') !== undefined,
     clock,
     delayed: (table, error) =>
-      logger.warn('documents that are due stay for now', { table, reason: error.message }),
+      logger.warn('expired documents could not be deleted', { table, reason: error.message }),
   });
 }
 
@@ -43,7 +43,7 @@ export function scrubService(context: NodeContext, data: Pick<DataService, 'open
     for (const { keyspace, what } of found) {
       logger.error('a scrub found damage', { keyspace, what });
     }
-    logger.info('all data was scrubbed', { ...data.opened.metrics().scrub });
+    logger.info('scrub completed', { ...data.opened.metrics().scrub });
   };
   return backgroundService(context, {
     name: 'scrub',

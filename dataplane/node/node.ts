@@ -189,7 +189,7 @@ function createDiskGate({ config, logger, clock }: NodeContext, data: DataServic
     now: () => clock.now(),
     changed: (isFull, usage) => {
       if (isFull) logger.error('the disk is almost full: writes are refused', usage);
-      else logger.info('the disk has room again: writes go on', usage);
+      else logger.info('the disk has space again: writes resume', usage);
     },
   });
 }

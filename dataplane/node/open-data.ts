@@ -43,7 +43,11 @@ export function openData(all: OpenDataOptions): Promise<Database> {
     edits: createEditEngine(),
     compileIndex: options.isForRepair === true ? () => () => [] : compileIndex,
     tableQuarantined: (table, { code, message }) =>
-      logger.error('a table is not served any more', { table, code, reason: message }),
+      logger.error('a table went into quarantine and is not served', {
+        table,
+        code,
+        reason: message,
+      }),
     indexFailed: ({ table, index, message, isRebuilt }) =>
       logger.error('an index has failed, and its table is served without it', {
         table,
@@ -66,9 +70,9 @@ export function openData(all: OpenDataOptions): Promise<Database> {
 }
 
 function sayWaiting(logger: Logger, missingBytes: number): void {
-  if (missingBytes === 0) logger.info('the disk has room: the storage goes on', {});
+  if (missingBytes === 0) logger.info('the disk has space: the storage resumes', {});
   else
-    logger.error('the disk is full: the storage waits for room, and reads go on', { missingBytes });
+    logger.error('the disk is full: the storage waits for space, reads continue', { missingBytes });
 }
 
 async function openLog(
@@ -87,7 +91,7 @@ async function openLog(
   });
   const { cut } = log.recovery;
   if (cut !== undefined) {
-    logger.warn('a torn tail of the log was cut: no write in it had been acknowledged', cut);
+    logger.warn('truncated a torn tail of the log: no write in it had been acknowledged', cut);
   }
   for (const damage of new Set(log.damaged.values())) {
     const said = 'the log is damaged: tables that lost entries are not served';

@@ -39,7 +39,9 @@ export class PasswordWatch {
       await this.#options.clock.sleep(pollMs, signal);
       const complaint = await this.#look();
       if (complaint !== undefined && complaint !== this.#complaint) {
-        this.#options.logger.warn('the admin keeps the former password', { reason: complaint });
+        this.#options.logger.warn('the password of the admin was not changed', {
+          reason: complaint,
+        });
       }
       this.#complaint = complaint;
     }
@@ -57,7 +59,7 @@ export class PasswordWatch {
       const isNew = await settle(password);
       this.#settled = password;
       if (isNew) {
-        logger.info('the password of the admin was changed; connections that are open stay', {});
+        logger.info('the password of the admin was changed; open connections are kept', {});
       }
       return undefined;
     } catch (error) {

@@ -45,7 +45,7 @@ export function podTrustService(
     failed(message) {
       if (message === said) return;
       said = message;
-      logger.warn('the certificate authorities cannot be followed', { reason: message });
+      logger.warn('the certificate authorities could not be read', { reason: message });
     },
   });
   return {

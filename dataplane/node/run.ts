@@ -31,7 +31,7 @@ export async function run(options: RunOptions): Promise<void> {
   logger.debug('the configuration', config);
   if (shares.driverConnections < config['connections-max']) {
     logger.warn(
-      'the limit of open files (ulimit -n) allows fewer driver connections than asked for',
+      'the limit of open files (ulimit -n) allows fewer driver connections than configured',
       {
         connectionsMax: config['connections-max'],
         allowed: shares.driverConnections,
@@ -41,7 +41,7 @@ export async function run(options: RunOptions): Promise<void> {
   const node = new Node({ ...options, logger, clock: machineClock, chance: machineChance });
   const stopping = stopAtSignals(node, logger);
   void node.failed.then((error) => {
-    logger.error('the node cannot go on', { error: error.message });
+    logger.error('fatal error: the node stops', { error: error.message });
     process.exit(exitCode.failed);
   });
   let ready: Awaited<ReturnType<Node['start']>>;

@@ -36,7 +36,7 @@ function failedIndexes(database: Database): NodeIssue[] {
     const own = failed.filter((each) => each.tableId === tableId);
     const sentences = own.map(
       ({ table, index, message, isRebuilt }) =>
-        `Index \`${index}\` of table \`${table}\` is not read any more: ${message}.${isRebuilt ? '' : ' Drop it, and create it again.'}`,
+        `Index \`${index}\` of table \`${table}\` is not read: ${message}.${isRebuilt ? '' : ' Drop it, and create it again.'}`,
     );
     return { type: 'index_failed' as const, description: sentences.join(' '), tableId };
   });

@@ -106,7 +106,7 @@ describe('the compaction of a store', () => {
   it('refuses when the disk has no room for a second file, and says how much is missing', async () => {
     const failure = await failureOf(compactStore(options({ freeBytes: 2e6 })));
     expect(failure).to.include({ code: 'storage.no_room' });
-    expect(failure.message).to.match(/make room for \d+ bytes more/);
+    expect(failure.message).to.match(/free \d+ more bytes/);
     expect((await contentOf(directory)).length).to.be.above(8_000);
   });
 

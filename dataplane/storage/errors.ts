@@ -25,7 +25,7 @@ export class MetaCorruptError extends PhotonError {
   override readonly code = 'storage.corrupt';
   constructor(key: string) {
     super(
-      `The storage is damaged: its value \`${key}\` is not as it was written. Restore the data directory from a snapshot.`,
+      `The storage is damaged: its value \`${key}\` is corrupt. Restore the data directory from a snapshot.`,
     );
   }
 }
@@ -35,7 +35,7 @@ export class RootsDamagedError extends PhotonError {
   override readonly code = 'storage.corrupt';
   constructor(what: string) {
     super(
-      `The storage is damaged where its roots are named: ${what}. Restore the data directory from a snapshot.`,
+      `The root pages of the storage are damaged: ${what}. Restore the data directory from a snapshot.`,
     );
   }
 }
@@ -45,7 +45,7 @@ export class StorageQuarantinedError extends PhotonError {
   override readonly code = 'storage.quarantined';
   constructor(directory: string, crashes: number, file: string) {
     super(
-      `The storage in ${directory} made this process crash ${crashes} times while it was opened, and is left as it is: restore the volume from a snapshot, or remove ${file} to try again.`,
+      `The storage in ${directory} made this process crash ${crashes} times while it was opened, and is left unchanged: restore the volume from a snapshot, or remove ${file} to try again.`,
     );
   }
 }
@@ -54,7 +54,7 @@ export class StorageQuarantinedError extends PhotonError {
 export class CompactionError extends PhotonError {
   override readonly code = 'storage.compaction';
   constructor(what: string, options?: { cause: unknown }) {
-    super(`The data file was not compacted, and is as it was: ${what}.`, options);
+    super(`The data file was not compacted, and is unchanged: ${what}.`, options);
   }
 }
 
@@ -65,7 +65,7 @@ export class NoRoomToCompactError extends PhotonError {
   constructor(neededBytes: number, freeBytes: number) {
     const missingBytes = neededBytes - freeBytes;
     super(
-      `Compaction needs ${neededBytes} bytes of the disk, and ${freeBytes} are free: make room for ${missingBytes} bytes more.`,
+      `Compaction needs ${neededBytes} bytes of the disk, and ${freeBytes} are free: free ${missingBytes} more bytes.`,
     );
     this.missingBytes = missingBytes;
   }
@@ -76,7 +76,7 @@ export class NoRoomToCommitError extends PhotonError {
   override readonly code = 'storage.no_room';
   constructor(missingBytes: number) {
     super(
-      `The disk is full: ${missingBytes} bytes are missing to bring the last writes from the log into the data file. They are in the log, and the next start goes on with them.`,
+      `The disk is full: ${missingBytes} bytes are missing to apply the last writes of the log to the data file. They are in the log, and the next start applies them.`,
     );
   }
 }
@@ -85,6 +85,6 @@ export class NoRoomToCommitError extends PhotonError {
 export class SnapshotExpiredError extends PhotonError {
   override readonly code = 'storage.snapshot_expired';
   constructor() {
-    super('The snapshot has expired: begin again.');
+    super('The snapshot has expired: start again.');
   }
 }

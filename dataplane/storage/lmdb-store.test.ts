@@ -62,7 +62,7 @@ describe('LMDB behind the contract', () => {
     writeFileSync(file, bytes);
     const second = new LmdbStore({ clock: machineClock, directory, mapBytes: 1 << 26 });
     const read = (): unknown => second.read((view) => view.get('meta', key('applied/1')));
-    expect(read).to.throw(MetaCorruptError, '`applied/1` is not as it was written');
+    expect(read).to.throw(MetaCorruptError, '`applied/1` is corrupt');
     await second.close();
   });
 

@@ -13,9 +13,9 @@ export interface LogPlace {
 const namedGroupsMax = 20;
 
 function touched(groups: ReadonlySet<number> | undefined): string {
-  if (groups === undefined) return 'any group may be touched';
+  if (groups === undefined) return 'any group may be affected';
   const named = [...groups].slice(0, namedGroupsMax).join(', ');
-  return `it may touch ${groups.size} groups (${named}${groups.size > namedGroupsMax ? ', …' : ''})`;
+  return `it may affect ${groups.size} groups (${named}${groups.size > namedGroupsMax ? ', …' : ''})`;
 }
 
 /** Damage before a position that is proven durable: nothing was cut, nothing may be skipped. */
@@ -32,7 +32,7 @@ export class WalCorruptError extends PhotonError {
       `The write-ahead log is damaged in segment ${place.segment} at offset ${place.offset} ` +
       `(position ${place.position}): ${what}.`;
     super(
-      `${summary} Data that was acknowledged may be unreadable, so nothing was cut; ` +
+      `${summary} Acknowledged data may be unreadable, so nothing was truncated; ` +
         `${touched(groups)}. Restore this node from a backup or a peer.`,
     );
     this.summary = summary;
@@ -89,7 +89,7 @@ export class WalDiskFullError extends WalBlockedError {
   constructor(room: { wantedBytes: number; freeBytes: number }, cause?: unknown) {
     super(
       `The disk of the write-ahead log is full: the next segment needs ${room.wantedBytes} bytes ` +
-        `and ${room.freeBytes} are free. Make room on the volume or enlarge it.`,
+        `and ${room.freeBytes} are free. Free space on the volume or enlarge it.`,
       { cause },
     );
     this.wantedBytes = room.wantedBytes;
@@ -103,7 +103,7 @@ export class WalDescriptorsError extends WalBlockedError {
 
   constructor(cause: unknown) {
     super(
-      'The write-ahead log cannot begin its next segment: no file descriptor is left. ' +
+      'The write-ahead log cannot start its next segment: no file descriptor is left. ' +
         'Close connections, or raise the limit of open files (ulimit -n).',
       { cause },
     );
@@ -116,9 +116,7 @@ export class WalFullError extends PhotonError {
   readonly isRefusal = true;
 
   constructor(waitingBytes: number) {
-    super(
-      `The write-ahead log takes no more for now: ${waitingBytes} bytes wait for the disk. Try again later.`,
-    );
+    super(`The write-ahead log is busy: ${waitingBytes} bytes wait for the disk. Try again later.`);
   }
 }
 
@@ -165,7 +163,7 @@ export class WalEntriesGoneError extends PhotonError {
 
   constructor(group: number, index: number) {
     super(
-      `Entry ${index} of group ${group} is no longer in the write-ahead log; begin from a snapshot.`,
+      `Entry ${index} of group ${group} is no longer in the write-ahead log; start from a snapshot.`,
     );
   }
 }
@@ -175,6 +173,6 @@ export class WalTooManyError extends PhotonError {
   override readonly code = 'wal.too_many';
 
   constructor(what: string, max: number) {
-    super(`The write-ahead log has ${max} ${what} already, and takes no more.`);
+    super(`The write-ahead log has ${max} ${what} already, which is the limit.`);
   }
 }

@@ -168,7 +168,7 @@ describe('recovery of a damaged log', () => {
       code: 'wal.corrupt',
       place: { segment: '0000000000000002.wal', offset: 4_096, position: segmentBytes + 4_096 },
     });
-    expect(failure.message).to.contain('offset 4096').and.contain('nothing was cut');
+    expect(failure.message).to.contain('offset 4096').and.contain('nothing was truncated');
   });
 
   it('refuses a newer format by naming both versions', async () => {

@@ -267,6 +267,6 @@ describe('damage in a finished segment', () => {
     bytes[4_200] = (bytes[4_200] ?? 0) ^ 2;
     const failure = await failureOf(openLog(disk));
     expect(failure).to.deep.include({ code: 'wal.corrupt', groups: undefined });
-    expect(failure.message).to.contain('any group may be touched');
+    expect(failure.message).to.contain('any group may be affected');
   });
 });

@@ -98,7 +98,7 @@ export class FullNode {
     try {
       await ask((r.table(table) as unknown as Syncable).sync());
     } catch (error) {
-      expect((error as Error).message).to.contain('takes no more for now');
+      expect((error as Error).message).to.contain('The write-ahead log is busy');
       return;
     }
     for (const id of this.#possible) this.#certain.add(id);

@@ -43,7 +43,7 @@ async function indexesBuilt(database: Database, signal: AbortSignal): Promise<vo
 
 const exportTable: Command = {
   takes: ['DIRECTORY', 'DATABASE.TABLE', 'FILE'],
-  does: 'writes a table into a file',
+  does: 'exports a table to a file',
   run({ positionals: [directory = '', name = '', file = ''], signal }) {
     return withDatabase(directory, signal, async (database) => {
       const table = tableNamed(database, tableName(name));
@@ -58,7 +58,7 @@ const keysNamedMax = 20;
 
 const salvage: Command = {
   takes: ['DIRECTORY', 'DATABASE.TABLE', 'FILE'],
-  does: 'writes what is whole of a damaged table into such a file',
+  does: 'exports the intact documents of a damaged table to a file',
   run({ positionals: [directory = '', name = '', file = ''], signal }) {
     return withDatabase(directory, signal, async (database) => {
       const table = tableNamed(database, tableName(name));
@@ -74,7 +74,7 @@ const salvage: Command = {
 
 const importTable: Command = {
   takes: ['DIRECTORY', 'FILE'],
-  does: 'makes a table of such a file; --as DATABASE.TABLE: under another name',
+  does: 'imports such a file as a table; --as DATABASE.TABLE: under another name',
   run({ positionals: [directory = '', file = ''], as, signal }) {
     return withDatabase(directory, signal, async (database) => {
       const gate = new DiskGate({
@@ -99,7 +99,7 @@ const importTable: Command = {
 
 const verify: Command = {
   takes: ['FILE'],
-  does: 'whether every byte of such a file is as it was written',
+  does: 'verifies the checksums of such a file',
   async run({ positionals: [file = ''], signal }) {
     const { header, trailer, isAddedUp } = await verifyTransfer(readStream(file), signal);
     const sum = isAddedUp ? '' : '; it changed meanwhile, so only an import adds its rows up';
@@ -122,14 +122,14 @@ const scrub: Command = {
       ];
       if (words.length > 0) throw new DamageFoundError(words.join('\n'));
       const { rows } = database.metrics().scrub;
-      return `${rows} documents and index entries are as they were written`;
+      return `${rows} documents and index entries are intact`;
     });
   },
 };
 
 const compact: Command = {
   takes: ['DIRECTORY'],
-  does: 'gives the free room of the data file back to the disk',
+  does: 'compacts the data file',
   async run({ positionals: [path = ''], signal }) {
     using directory = openExistingDirectory(path);
     const usage = diskUsage(directory.path);
@@ -148,7 +148,7 @@ const compact: Command = {
 const repairCommand: Command = {
   takes: ['DIRECTORY'],
   takesMore: true,
-  does: 'lists what is damaged, without reading documents; with an action, mends it:',
+  does: 'lists damage, without reading documents; with an action, repairs it:',
   run: ({ positionals, discard, signal }) => repair(positionals, { discard }, signal),
 };
 

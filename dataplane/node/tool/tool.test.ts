@@ -136,7 +136,7 @@ describe('the tool for a data directory, as a process', () => {
     await fill(path);
     expect(await run('scrub', path)).to.deep.include({
       code: 0,
-      said: `${documents} documents and index entries are as they were written\n`,
+      said: `${documents} documents and index entries are intact\n`,
     });
     const store = new LmdbStore({ clock: machineClock, directory: storeDirectoryOf(path) });
     await store.write((transaction) => {

@@ -93,7 +93,7 @@ export class WorkerNode {
       },
       taken: (text) => flights.taken(text),
       internalError: (error) =>
-        logger.error('a query failed by a fault of the node', {
+        logger.error('a query failed because of an internal error', {
           error: String((error as Error).stack),
         }),
     });

@@ -170,7 +170,7 @@ export class WorkerDriverService implements Service {
   #failure(error: unknown): unknown {
     const failure = failureOf(error);
     if (failure.kind === 'other' && !this.#context.signal.aborted) {
-      this.#context.logger.error('a query failed by a fault of the node', {
+      this.#context.logger.error('a query failed because of an internal error', {
         error: String((error as Error).stack),
       });
     }

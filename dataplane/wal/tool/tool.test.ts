@@ -88,7 +88,7 @@ describe('the tool for the write-ahead log, as a process', () => {
       const { code, stderr } = await run(command, directory);
       expect(code, command).to.equal(1);
       expect(stderr).to.contain(names[0]).and.contain(names[1]);
-      expect(stderr).to.contain('it may touch 2 groups (1, 2)');
+      expect(stderr).to.contain('it may affect 2 groups (1, 2)');
     }
     expect((await run('dump', directory)).code).to.equal(1);
     await rm(join(directory, names[1] ?? ''));

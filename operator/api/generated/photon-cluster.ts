@@ -172,27 +172,27 @@ export interface PhotonCluster {
        */
       'cache-mib'?: number;
       /**
-       * MiB that one query may hold (groups, sorts, arrays, strings, answers). Beyond, it ends with an error.
+       * Memory limit of a query in MiB (groups, sorts, arrays, strings, answers). A query that exceeds it fails.
        */
       'query-memory-mib'?: number;
       /**
-       * MiB that all queries of the node may hold together. Beyond, those that need more end with an error.
+       * Memory limit of all queries of the node in MiB. Queries that exceed it fail.
        */
       'queries-memory-mib'?: number;
       /**
-       * Seconds that a query may run, without the time in which it waits for its client; 0 for no limit. A query may ask for less by `max_query_seconds`.
+       * Time limit of a query in seconds, without the time in which it waits for its client; 0 for none. The query option `max_query_seconds` can lower it.
        */
       'max-query-seconds'?: number;
       /**
-       * Share of the data file that must be free for it to be compacted before the node serves; 0 for never.
+       * Free share of the data file in percent from which the node compacts it at startup; 0 for never.
        */
       'compact-at-start-percent'?: number;
       /**
-       * Hours from the end of a scrub of all data to the next one; 0 for never.
+       * Hours between the end of a scrub and the start of the next one; 0 for never.
        */
       'scrub-hours'?: number;
       /**
-       * Driver connections at once.
+       * Maximum number of driver connections.
        */
       'connections-max'?: number;
       /**
