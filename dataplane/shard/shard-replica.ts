@@ -15,6 +15,7 @@ import { Memtable } from './memtable.ts';
 import { Proposer } from './proposer.ts';
 import type { WriteGate } from './write-gate.ts';
 import { WritePath } from './write-path.ts';
+import type { ProposedEdits } from './write-path.ts';
 
 /**
  * One shard of a table on this node: reads by key, writes, and what scans need. Nothing of a damaged shard is read
@@ -129,7 +130,13 @@ export class ShardReplica {
    * Evaluates and commits edits, in order. Soft: resolves when they are proposed. An edit that the log refused
    * has the refusal as its outcome; rejects with it when none was taken.
    */
-  edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
-    return this.#writes.edit(batch, signal);
+  async edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+    const proposed = await this.#writes.propose(batch, signal);
+    return batch.durability === 'hard' ? proposed.hard() : proposed.soft();
+  }
+
+  /** The first part of `edit`: what it answers is to be acknowledged. */
+  propose(batch: EditBatch, signal: AbortSignal): Promise<ProposedEdits> {
+    return this.#writes.propose(batch, signal);
   }
 }

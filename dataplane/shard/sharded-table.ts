@@ -13,6 +13,7 @@ import { MergedScan } from './merged-scan.ts';
 import { TableScan } from './scan.ts';
 import type { ShardReplica } from './shard-replica.ts';
 import { ShardMovedError } from './write-gate.ts';
+import type { ProposedEdits } from './write-path.ts';
 
 /** Where a row stands in an index: among entries of all shards, whatever their keyspaces. */
 const positionInIndex = ({ indexKey, key }: IndexRow): Uint8Array =>
@@ -131,15 +132,11 @@ export class ShardedTable {
       if (places === undefined) byShard.set(shard, [at]);
       else places.push(at);
     }
-    const parts = [...byShard].map(([shard, places]) => ({
-      places,
-      answer: shard.edit({ ...batch, edits: places.map((at) => edits[at] as Edit) }, signal),
-    }));
-    const settled = await Promise.allSettled(parts.map(({ answer }) => answer));
-    return joined(
-      parts.map(({ places }) => places),
-      settled,
+    const proposed = [...byShard].map(([shard, places]) =>
+      shard.propose({ ...batch, edits: places.map((at) => edits[at] as Edit) }, signal),
     );
+    const answer = batch.durability === 'hard' ? hardAnswer : softAnswer;
+    return joined([...byShard.values()], await answer(proposed));
   }
 
   /**
@@ -159,6 +156,29 @@ export class ShardedTable {
   openWrites(isMoved: boolean): void {
     for (const { gate } of this.shards) gate.open(isMoved);
   }
+}
+
+/** Of each shard. */
+type Answers = readonly PromiseSettledResult<EditOutcome[]>[];
+type Proposed = readonly Promise<ProposedEdits>[];
+
+const hardAnswer = (proposed: Proposed): Promise<Answers> =>
+  Promise.allSettled(proposed.map(async (one) => (await one).hard()));
+
+/**
+ * All shards are acknowledged in one turn: what one of them refuses while another waits for room is no part of the
+ * answer, and a `sync` of somebody else may have reported it already.
+ */
+async function softAnswer(proposed: Proposed): Promise<Answers> {
+  const settled = await Promise.allSettled(proposed);
+  return settled.map((one) => {
+    if (one.status === 'rejected') return one;
+    try {
+      return { status: 'fulfilled', value: one.value.soft() };
+    } catch (reason) {
+      return { status: 'rejected', reason };
+    }
+  });
 }
 
 /** Outcomes in the order of the edits. What fails for all edits of a shard fails for each of them. */

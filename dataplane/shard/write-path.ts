@@ -43,6 +43,37 @@ interface EditCall {
   returned: Set<string> | undefined;
 }
 
+/** Edits of one shard that are proposed. An edit that the log refuses has the refusal as its outcome. */
+export class ProposedEdits {
+  readonly #acknowledgement: Acknowledgement;
+  readonly #proposer: Proposer;
+  readonly #gate: WriteGate;
+
+  constructor(acknowledgement: Acknowledgement, proposer: Proposer, gate: WriteGate) {
+    this.#acknowledgement = acknowledgement;
+    this.#proposer = proposer;
+    this.#gate = gate;
+  }
+
+  /** Waits until all of them are committed or refused; rejects with the refusal when none was taken. */
+  async hard(): Promise<EditOutcome[]> {
+    try {
+      return await this.#acknowledgement.hard();
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  /** What is refused from now on, the next `sync` reports. Throws the refusal when none was taken. */
+  soft(): EditOutcome[] {
+    try {
+      return this.#acknowledgement.soft(this.#proposer);
+    } finally {
+      this.#gate.leave();
+    }
+  }
+}
+
 /**
  * The writes of a shard: edits are evaluated on the newest document of their key, staged, and proposed. Guarded
  * invariant: writers of a key follow one another, and none of them waits for another while it is evaluated.
@@ -56,10 +87,10 @@ export class WritePath {
   }
 
   /**
-   * Evaluates and commits edits, in order. Soft: resolves when they are proposed. An edit that the log refused
-   * has the refusal as its outcome; rejects with it when none was taken.
+   * Evaluates edits, in order, and proposes what they come to. Whoever calls acknowledges them then: until that
+   * they count as under way.
    */
-  async edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+  async propose(batch: EditBatch, signal: AbortSignal): Promise<ProposedEdits> {
     const { proposer, edits, primaryKey } = this.#options;
     if (!this.gate.isOpen) await this.gate.opened();
     this.#options.requireIntact();
@@ -69,34 +100,42 @@ export class WritePath {
     const call = { batch, run, signal, acknowledgement, staged: undefined, returned: undefined };
     this.gate.enter();
     try {
-      await this.#evaluateAll(call);
-      const isHard = batch.durability === 'hard';
-      return await (isHard ? acknowledgement.hard() : acknowledgement.soft(proposer));
-    } finally {
+      const at = this.#evaluateFrom(call, 0);
+      if (at < batch.edits.length) await this.#evaluateCrowded(call, at);
+    } catch (error) {
       this.gate.leave();
+      throw error;
     }
+    return new ProposedEdits(acknowledgement, proposer, this.gate);
   }
 
-  async #evaluateAll(call: EditCall): Promise<void> {
-    const { signal, acknowledgement } = call;
-    const { edits } = call.batch;
-    for (const edit of edits) {
+  /** Until there is no room for the next edit: its position. */
+  #evaluateFrom(call: EditCall, first: number): number {
+    const { acknowledgement, batch } = call;
+    for (let at = first; at < batch.edits.length; at += 1) {
+      // Asked in the same turn in which the edit is staged: others may have taken the room meanwhile.
+      if (this.#isCrowded) return at;
+      acknowledgement.add(...this.#evaluate(batch.edits[at] as Edit, call));
+      if ((call.staged?.bytes ?? 0) >= this.#options.commandBytesMax) this.#flush(call);
+    }
+    this.#flush(call);
+    return batch.edits.length;
+  }
+
+  /** The rest of the edits, each when there is room for it. */
+  async #evaluateCrowded(call: EditCall, first: number): Promise<void> {
+    const { signal, acknowledgement, batch } = call;
+    for (let at = first; at < batch.edits.length; at = this.#evaluateFrom(call, at)) {
+      this.#flush(call);
       try {
-        // Asked in the same turn in which the edit is staged: others may have taken the room meanwhile.
-        while (this.#isCrowded) {
-          this.#flush(call);
-          await this.#room(signal);
-        }
-        acknowledgement.add(...this.#evaluate(edit, call));
-        if ((call.staged?.bytes ?? 0) >= this.#options.commandBytesMax) this.#flush(call);
+        await this.#room(signal);
       } catch (error) {
         // There is no room for the rest of them; those before are on their way.
         if (!isRefusal(error)) throw error;
-        acknowledgement.refuse(edits.length - acknowledgement.length, error);
+        acknowledgement.refuse(batch.edits.length - acknowledgement.length, error);
         return;
       }
     }
-    this.#flush(call);
   }
 
   #flush(call: EditCall): void {

@@ -149,9 +149,19 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'a hard write is acknowledged like a soft one',
-    file: writePath,
-    from: 'isHard ? acknowledgement.hard()',
-    to: '!isHard ? acknowledgement.hard()',
+    file: 'dataplane/shard/shard-replica.ts',
+    from: "batch.durability === 'hard' ? proposed.hard()",
+    to: "batch.durability !== 'hard' ? proposed.hard()",
+  },
+  {
+    bug: 'a shard acknowledges its soft writes while another one waits for room',
+    file: 'dataplane/shard/sharded-table.ts',
+    from: '  const settled = await Promise.allSettled(proposed);',
+    to: `  const early = proposed.map(async (one) => {
+    const value = (await one).soft();
+    return { soft: () => value };
+  });
+  const settled = await Promise.allSettled(early);`,
   },
   {
     bug: 'an edit of several commands is acknowledged by what became of the last one',
