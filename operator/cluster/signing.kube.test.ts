@@ -13,7 +13,7 @@ import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/object.ts';
 import { certificateAudience, signingServerName } from '../resources/certificates.ts';
-import { tokenOfAccount } from './testing/accounts.ts';
+import { expired, tokenOfAccount } from './testing/accounts.ts';
 import { eventually } from './testing/api-types.ts';
 import type { RunningSigner } from './testing/signing-stage.ts';
 import { startSigner } from './testing/signing-stage.ts';
@@ -128,6 +128,13 @@ describe('the signing endpoint, against a real control plane', function () {
       401,
       'unauthenticated',
       'does not accept the token',
+    ],
+    [
+      'a token that has expired',
+      async () => ({ token: expired(await tokenOf()) }),
+      401,
+      'unauthenticated',
+      'expired',
     ],
     [
       'a token that nobody made',

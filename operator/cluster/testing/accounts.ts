@@ -1,4 +1,7 @@
 /** Clients with the tokens that pods really get: of a service account, bound to a pod or to nothing. */
+import { createPrivateKey, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { KubeClient } from '../../kube/client.ts';
 import { resources } from '../../kube/object.ts';
 import { controlPlaneConfig } from '../../kube/testing/control-plane.ts';
@@ -44,4 +47,23 @@ export async function clientOfAccount(admin: KubeClient, account: Account): Prom
     ...(ca === undefined ? {} : { ca }),
   });
   return new KubeClient({ ...config, credentials });
+}
+
+/** The token as it is when its time has passed, signed by the control plane's own key. */
+export function expired(token: string): string {
+  const folder = dirname(process.env['PHOTONDB_TEST_KUBECONFIG'] ?? '');
+  const key = createPrivateKey(readFileSync(join(folder, 'pki', 'tls.key')));
+  const [header = '', payload = ''] = token.split('.');
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as {
+    readonly iat: number;
+  };
+  const past = {
+    ...claims,
+    iat: claims.iat - 7_200,
+    nbf: claims.iat - 7_200,
+    exp: claims.iat - 60,
+  };
+  const signed = `${header}.${Buffer.from(JSON.stringify(past)).toString('base64url')}`;
+  const signature = sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' });
+  return `${signed}.${signature.toString('base64url')}`;
 }
