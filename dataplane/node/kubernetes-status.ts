@@ -45,6 +45,7 @@ export function kubernetesStatusService(
 
 const peersMax = 64;
 const reasonMax = 256;
+const summaryOrder = ['alive', 'suspect', 'dead', 'left', 'quarantined'] as const;
 
 /** Capital first, as Kubernetes writes states. */
 const stateOf = (status: string): string => `${status.slice(0, 1).toUpperCase()}${status.slice(1)}`;
@@ -56,7 +57,10 @@ function clusterStatusOf(membership: Membership | undefined): object {
   const { notBefore, notAfter } = validityOfText(credentials.certificate);
   const issuer = authorityOf(credentials.certificate, credentials.authorities);
   const others = members.filter(({ isSelf }) => !isSelf);
-  const counts = Map.groupBy(others, ({ status }) => status);
+  const counts = summaryOrder.flatMap((status) => {
+    const { length } = others.filter((member) => member.status === status);
+    return length === 0 ? [] : `${length} ${status}`;
+  });
   return {
     clusterId,
     authorities: credentials.authorities.map(authorityHash),
@@ -66,7 +70,7 @@ function clusterStatusOf(membership: Membership | undefined): object {
       notAfter: new Date(notAfter).toISOString(),
       message: renewal.failure ?? null,
     },
-    peerSummary: [...counts].map(([status, { length }]) => `${length} ${status}`).join(', '),
+    peerSummary: counts.join(', '),
     peers: others.slice(0, peersMax).map(({ id, name, status, reason }) => ({
       id,
       name,
