@@ -32,6 +32,9 @@ export interface ConnectionOptions {
 
 const framesPerTurn = 16;
 
+/** Of a long text, for the log of queries. */
+const shownBytes = 1_024;
+
 export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
@@ -236,6 +239,9 @@ export class Connection {
     if (frame.type === 'query') {
       this.#options.taken?.(frame.text ?? '');
       session.accept(frame.token, frame.text);
+    } else if (frame.type === 'long') {
+      this.#options.taken?.(frame.bytes.toString('utf8', 0, shownBytes));
+      session.acceptLong(frame.token, frame.bytes);
     } else if (frame.type === 'oversized') this.#tooLarge(frame);
     else this.#end();
   }

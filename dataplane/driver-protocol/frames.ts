@@ -7,11 +7,16 @@ import { isUtf8 } from 'node:buffer';
 export type FrameEvent =
   /** No text: the bytes are no UTF-8. */
   | { readonly type: 'query'; readonly token: bigint; readonly text: string | undefined }
+  /** A text that takes so long to be read that it is read in steps. */
+  | { readonly type: 'long'; readonly token: bigint; readonly bytes: Buffer }
   | { readonly type: 'oversized'; readonly token: bigint; readonly length: number }
   /** What was oversized has gone by; nothing else comes. */
   | { readonly type: 'end' };
 
 const headBytes = 12;
+
+/** JSON.parse takes a millisecond or two for so many bytes. */
+const shortBytes = 262_144;
 
 export class FrameReader {
   readonly #queryBytesMax: number;
@@ -62,7 +67,9 @@ export class FrameReader {
     }
     if (this.#bytes < length) return undefined;
     this.#head = undefined;
-    return { type: 'query', token, text: textOf(this.#take(length)) };
+    const body = this.#take(length);
+    if (length > shortBytes) return { type: 'long', token, bytes: body };
+    return { type: 'query', token, text: textOf(body) };
   }
 
   #drop(left: number): FrameEvent | undefined {

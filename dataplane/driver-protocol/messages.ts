@@ -27,6 +27,11 @@ const unparsed = (reason: string): ClientQuery =>
 export function parseQuery(text: string | undefined): ClientQuery {
   const query = text === undefined ? undefined : jsonOf(text);
   if (query === undefined) return refused('Client is buggy (failed to deserialize query).');
+  return queryOf(query);
+}
+
+/** The value of the text of a query. */
+export function queryOf(query: unknown): ClientQuery {
   if (!Array.isArray(query)) {
     return unparsed(`Expected a query to be an array, but found ${typeName(query)}.`);
   }

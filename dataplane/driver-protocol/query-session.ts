@@ -1,5 +1,6 @@
-import type { Cursor, GlobalOptions, Outcome, QueryEngine } from '../query/engine.ts';
-import { errorType, RuntimeError } from '../query/errors.ts';
+import type { Cursor, Outcome, QueryEngine } from '../query/engine.ts';
+import { errorType, MalformedQueryError, RuntimeError } from '../query/errors.ts';
+import type { QueryMemory } from '../query/work/memory.ts';
 import type { ProtocolCounters } from './counters.ts';
 import type { SessionStart } from './handshake.ts';
 import type { ProtocolLimits } from './limits.ts';
@@ -12,11 +13,13 @@ import {
   clientErrorText,
   internalErrorText,
   parseQuery,
+  queryOf,
   queryErrorText,
   serverInfoText,
   stoppedText,
   waitCompleteText,
 } from './messages.ts';
+import type { ClientQuery } from './messages.ts';
 
 /**
  * The queries of one client that has logged in: those that run, and the cursors that stay open between
@@ -58,6 +61,8 @@ export class QuerySession {
   readonly #starts = new Set<Promise<void>>();
   /** Batches and waits; those of feeds, which may wait indefinitely, do not count. */
   #answering = 0;
+  /** Of the long text that is read now; there is one at a time. */
+  #reading: AbortController | undefined;
   #closed = false;
 
   constructor(options: QuerySessionOptions) {
@@ -65,7 +70,7 @@ export class QuerySession {
   }
 
   get running(): number {
-    return this.#starting.size + this.#answering;
+    return this.#starting.size + this.#answering + (this.#reading === undefined ? 0 : 1);
   }
 
   get openCursors(): number {
@@ -75,6 +80,7 @@ export class QuerySession {
   /** Nothing more may be accepted now. */
   get isFull(): boolean {
     const { limits, start } = this.#options;
+    if (this.#reading !== undefined) return true;
     return this.running >= (start.sequential ? 1 : limits.queriesMax);
   }
 
@@ -87,6 +93,7 @@ export class QuerySession {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#reading?.abort(gone());
     const busy = [...this.#cursors.values()].filter(({ isBusy }) => isBusy).length;
     this.#options.counters.queriesAborted += this.#starting.size + busy;
     for (const query of this.#starting.values()) query.abort(gone());
@@ -95,11 +102,42 @@ export class QuerySession {
   }
 
   accept(token: bigint, text: string | undefined): void {
+    this.#accept(token, parseQuery(text), undefined);
+  }
+
+  /** A text that the engine reads with pauses. Nothing else is accepted before it has. */
+  acceptLong(token: bigint, bytes: Uint8Array): void {
+    const reading = new AbortController();
+    this.#reading = reading;
+    const start = this.#options.engine
+      .read(bytes, reading.signal)
+      .then(
+        ({ value, memory }) => {
+          this.#reading = undefined;
+          if (this.#closed) memory.close();
+          else this.#accept(token, queryOf(value), memory);
+        },
+        (error: unknown) => this.#readFailed(token, error),
+      )
+      .finally(() => {
+        this.#reading = undefined;
+        this.#starts.delete(start);
+        this.#options.ended();
+      });
+    this.#starts.add(start);
+  }
+
+  #readFailed(token: bigint, error: unknown): void {
+    if (error instanceof MalformedQueryError) this.#options.counters.framesMalformed += 1;
+    this.#failed(token, error, false);
+  }
+
+  #accept(token: bigint, query: ClientQuery, memory: QueryMemory | undefined): void {
     const { send, server, counters } = this.#options;
-    const query = parseQuery(text);
+    if (query.type !== 'start') memory?.close();
     switch (query.type) {
       case 'start':
-        return this.#start(token, query.term, query.options);
+        return this.#start(token, query, memory);
       case 'continue':
         return this.#continue(token);
       case 'stop':
@@ -114,14 +152,19 @@ export class QuerySession {
     }
   }
 
-  #start(token: bigint, term: unknown, options: GlobalOptions): void {
+  #start(
+    token: bigint,
+    { term, options }: Extract<ClientQuery, { type: 'start' }>,
+    memory: QueryMemory | undefined,
+  ): void {
     const { send, counters, queries, start, client, reserve } = this.#options;
     if (this.#cursors.has(token) || this.#starting.has(token)) {
+      memory?.close();
       send(token, clientErrorText(`ERROR: duplicate token ${token}`));
       return;
     }
     counters.queries += 1;
-    const query = new StartedQuery({ token, term, options, user: start.user, client });
+    const query = new StartedQuery({ token, term, options, user: start.user, client, memory });
     this.#starting.set(token, query);
     // Until what it answers is called, the query can be seen and ended.
     const end = queries.begin(query);

@@ -13,6 +13,7 @@ function shown(term: unknown): string {
 
 export function tracedEngine(engine: QueryEngine, logger: Logger, clock: Clock): QueryEngine {
   return {
+    read: (bytes, signal) => engine.read(bytes, signal),
     async run(term, options, session) {
       const since = clock.now();
       const ended = (outcome: string): void => {

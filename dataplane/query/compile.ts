@@ -4,13 +4,14 @@ import { compareText, emptyObject } from '../datum/object.ts';
 import { checkedObject } from '../datum/pseudo-type.ts';
 import { apply, checkArguments, deferred, guarded, spread } from './application.ts';
 import { determinism } from './determinism.ts';
-import type { Context, TermDefinition } from './compiled.ts';
+import type { CompileScope, Context, TermDefinition } from './compiled.ts';
 import type { Node, Scope } from './scope.ts';
 import type { Determinism } from './determinism.ts';
 import { cutsOf, isLongChain, joined, slotOf } from './chain.ts';
 import { captured } from './closed-function.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
+import type { Survey } from './large-term.ts';
 import { at, calledBody, constant, implicit, strict, variable, withPlace } from './node.ts';
 import type { Place } from './node.ts';
 import { branch, fallback, isSpread, logical, spreadBranch } from './special-forms.ts';
@@ -44,9 +45,10 @@ import { refuseNestedWrite, refusesWrites } from './write-nesting.ts';
  * unknown optional arguments; every node adds its place to an error that has none.
  */
 export function compile(term: unknown, context: Context): Node {
-  const root = { path: [], depth: 0, scope: undefined, readOnly: false };
-  return new Compiler(context).node(term, root);
+  return new Compiler(context).node(term, rootPlace);
 }
+
+export const rootPlace: Place = { path: [], depth: 0, scope: undefined, readOnly: false };
 
 /** Deeper nesting would overflow the stack. */
 const depthMax = 500;
@@ -89,23 +91,69 @@ function checkCount(args: readonly unknown[], wanted: number, { path }: Place): 
   throw new CompileError(`Expected ${wanted} ${noun} but found ${args.length}.`, path);
 }
 
+/** Where an argument of an ordinary term stands; the sequence that it is applied to may hold writes. */
+export function placeOfArgument(number: number, place: Place, position: number): Place {
+  const inside = at(place, position);
+  if (specialTerms.has(number)) return inside;
+  const readOnly = place.readOnly || (position > 0 && refusesWrites(number));
+  return { ...inside, takesOrder: orderingTerms.has(number), readOnly };
+}
+
+/** Where the body of a function stands. */
+export function placeOfBody(
+  args: readonly unknown[],
+  place: Place,
+): Place & { readonly scope: CompileScope } {
+  const [parameters] = args;
+  const list: unknown =
+    Array.isArray(parameters) && parameters[0] === Term.MAKE_ARRAY
+      ? (parameters[1] ?? [])
+      : parameters;
+  const isList = Array.isArray(list) && list.every((id) => typeof id === 'number');
+  if (!isList || args.length !== 2)
+    throw new CompileError('Expected an array of parameters and a body.', place.path);
+  return { ...at(place, 1), scope: { parameters: list, outer: place.scope } };
+}
+
 const noValues: readonly Value[] = [];
+
+/** Fields of an object that is made, for the price of a unit. */
+const fieldsPerUnit = 8;
 
 /** Data without parts. */
 const isScalar = (data: unknown): data is Exclude<Datum, object> =>
   typeof data !== 'object' || data === null;
 
-class Compiler {
+export class Compiler {
   readonly #context: Context;
   /** By term, what stands for the segments of chains that are compiled already. */
   #slots: Map<unknown, Node> | undefined;
+  /** Of a large term, what is known of its parts, and those that are compiled already. */
+  readonly #survey: Survey | undefined;
+  readonly #prepared = new Map<unknown, Node>();
 
-  constructor(context: Context) {
+  constructor(context: Context, survey?: Survey) {
     this.#context = context;
+    this.#survey = survey;
+  }
+
+  /** Compiles a part that `node` will come to. */
+  prepare(term: unknown, place: Place): void {
+    this.#prepared.set(term, this.node(term, place));
+  }
+
+  /** A part of a large term, when it is done. */
+  #known(term: unknown, { data }: Survey): Node | undefined {
+    if (typeof term !== 'object' || term === null) return undefined;
+    const datum = data.get(term);
+    if (datum === undefined) return this.#prepared.get(term);
+    return { ...constant(datum), term: Array.isArray(term) ? Term.MAKE_ARRAY : Term.MAKE_OBJ };
   }
 
   node(term: unknown, place: Place): Node {
     if (place.depth > depthMax) throw new CompileError('Query too deeply nested.', []);
+    const done = this.#survey === undefined ? undefined : this.#known(term, this.#survey);
+    if (done !== undefined) return done;
     if (!Array.isArray(term)) return this.#data(term, place);
     const slots = this.#slots;
     const known = slots?.get(term);
@@ -159,9 +207,9 @@ class Compiler {
         place.path,
       );
     }
-    const node = constant(null);
-    const run = (): Value => checkedInput(term[1] as Datum);
-    return withPlace({ ...node, run }, Term.DATUM, place.path);
+    let value: Datum | undefined;
+    const run = (): Value => (value ??= checkedInput(term[1] as Datum));
+    return withPlace({ ...constant(null), run }, Term.DATUM, place.path);
   }
 
   #object(fields: Fields, place: Place): Node {
@@ -173,6 +221,11 @@ class Compiler {
     const order = names
       .map((name, position) => ({ name, position }))
       .sort((left, right) => compareText(left.name, right.name));
+    const { work } = this.#context;
+    const run = (values: readonly Value[]): Value | Promise<Value> => {
+      work?.spend(1 + values.length / fieldsPerUnit);
+      return work?.isDue === true ? work.pause().then(() => make(values)) : make(values);
+    };
     const make = (values: readonly Value[]): Value => {
       if (values.some(holdsBound))
         return new BoundObject(new Map(values.map((value, at) => [names[at] as string, value])));
@@ -182,7 +235,7 @@ class Compiler {
       return checkedObject(object);
     };
     const fieldNodes = nodes.map(([, node]) => node);
-    const node = strict(fieldNodes, make, { term: Term.MAKE_OBJ, work: this.#context.work });
+    const node = strict(fieldNodes, run, { term: Term.MAKE_OBJ, work });
     return this.#metered(withPlace(node, Term.MAKE_OBJ, place.path), Term.MAKE_OBJ);
   }
 
@@ -225,16 +278,10 @@ class Compiler {
 
   /** Arguments of a term that may refuse writes, but for the sequence that it is applied to. */
   #arguments({ number, args }: TermParts, place: Place): Node[] {
-    const readOnly = place.readOnly || refusesWrites(number);
-    const takesOrder = orderingTerms.has(number);
     return args.map((arg, position) =>
       isScalar(arg)
         ? constant(wellFormed(arg))
-        : this.node(arg, {
-            ...at(place, position),
-            takesOrder,
-            readOnly: position === 0 ? place.readOnly : readOnly,
-          }),
+        : this.node(arg, placeOfArgument(number, place, position)),
     );
   }
 
@@ -254,25 +301,16 @@ class Compiler {
   }
 
   #function(args: readonly unknown[], place: Place): Node {
-    const [parameters, body] = args;
-    const list =
-      Array.isArray(parameters) && parameters[0] === Term.MAKE_ARRAY
-        ? (parameters[1] ?? [])
-        : parameters;
-    const isList = Array.isArray(list) && list.every((id) => typeof id === 'number');
-    if (!isList || args.length !== 2) {
-      throw new CompileError('Expected an array of parameters and a body.', place.path);
-    }
-    const scope = { parameters: list, outer: place.scope };
-    const node = this.node(body, { ...at(place, 1), scope });
+    const inside = placeOfBody(args, place);
+    const node = this.node(args[1], inside);
     const { pure, determinism } = node;
     const shape = {
-      arity: list.length,
+      arity: inside.scope.parameters.length,
       pure,
       determinism,
       term: [Term.FUNC, args],
       isPattern: node.term === Term.MAKE_OBJ || node.isConstant === true,
-      readFields: readFieldsOf(list, body),
+      readFields: readFieldsOf(inside.scope.parameters, args[1]),
     };
     const called = calledBody(node, this.#context.work);
     const run = (outer: Scope): Value =>

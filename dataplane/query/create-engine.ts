@@ -1,5 +1,5 @@
 import { canonicalText } from '../datum/text.ts';
-import { compile } from './compile.ts';
+import { compileAny } from './compile-large.ts';
 import { noScope } from './scope.ts';
 import type { Context } from './compiled.ts';
 import { StreamCursor } from './cursor.ts';
@@ -11,6 +11,7 @@ import { compileFunction } from './function-term.ts';
 import { queryOptions, secondsOf } from './global-options.ts';
 import type { QueryOptions } from './global-options.ts';
 import { compileIndexValues } from './index-function.ts';
+import { readInSteps } from './long-text.ts';
 import { mapOf, whenDone } from './maybe-async.ts';
 import { withSystemDatabase } from './system-database.ts';
 import {
@@ -62,8 +63,18 @@ export function createEngine(environment: Environment, limits: QueryLimits): Que
     limits,
   };
   return {
-    run(term, options, origin): Outcome | Promise<Outcome> {
+    async read(bytes, signal) {
       const memory = new QueryMemory(shared.budget);
+      const work = new Work(shared.scheduler, memory, { signal });
+      try {
+        return { value: await readInSteps(bytes, work), memory };
+      } catch (error) {
+        memory.close();
+        throw spoken(error);
+      }
+    },
+    run(term, options, origin): Outcome | Promise<Outcome> {
+      const memory = origin.memory ?? new QueryMemory(shared.budget);
       const failed = (error: unknown): never => {
         memory.close();
         throw spoken(error);
@@ -77,8 +88,8 @@ export function createEngine(environment: Environment, limits: QueryLimits): Que
         const session = { user: origin.user, deadline, memory };
         const outcome = deadline.run(() =>
           whenDone(contextOf(shared, options, session), (context) =>
-            whenDone(compile(term, context).run(noScope), (value) =>
-              outcomeOf(value, context, deadline),
+            whenDone(compileAny(term, context), (node) =>
+              whenDone(node.run(noScope), (value) => outcomeOf(value, context, deadline)),
             ),
           ),
         );

@@ -1,3 +1,5 @@
+import type { QueryMemory } from './work/memory.ts';
+
 /**
  * What the query engine offers to those who speak to clients (driver-protocol, http). A query comes
  * as its parsed JSON term; answers go out as JSON text, so that whole documents are copied and
@@ -31,7 +33,15 @@ export type Outcome =
   | { readonly type: 'atom'; readonly json: string; readonly profile?: string }
   | { readonly type: 'sequence'; readonly cursor: Cursor; readonly profile?: string };
 
+/** What a long text of a query says; the memory is that of the query. */
+interface LongText {
+  readonly value: unknown;
+  readonly memory: QueryMemory;
+}
+
 export interface QueryEngine {
+  /** Reads a text that takes long, with pauses for others. Rejects with a QueryError. */
+  read(bytes: Uint8Array, signal: AbortSignal): Promise<LongText>;
   /**
    * Compiles and starts a query. Answers at once when nothing in it waits. Throws or rejects with a
    * QueryError (query/errors.ts) for everything that the client did wrong or that could not be had; any
@@ -43,6 +53,8 @@ export interface QueryEngine {
 /** Who asks, and until when. */
 export interface QueryOrigin {
   readonly user: string;
+  /** Of a query whose text was read by the engine. */
+  readonly memory?: QueryMemory | undefined;
   /** Asked for by what waits only: a signal costs as much as a small query. */
   readonly signal: AbortSignal;
 }

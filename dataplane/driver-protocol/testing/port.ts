@@ -6,6 +6,8 @@ import type { ScramVerifier } from '../../security/scram.ts';
 import { LoginGuard } from '../../security/login-guard.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import type { Batch, Cursor, GlobalOptions, Outcome, QueryEngine } from '../../query/engine.ts';
+import { createQueryEngine } from '../../query/create-engine.ts';
+import { MemoryEnvironment } from '../../query/testing/memory-environment.ts';
 import { DriverServer } from '../driver-server.ts';
 import type { Credentials } from '../handshake.ts';
 import { protocolLimits } from '../limits.ts';
@@ -85,7 +87,11 @@ export class Port {
     run: Run,
     { connectionsMax = 100, ...limits }: Partial<ProtocolLimits> & { connectionsMax?: number },
   ) {
+    const environment = new MemoryEnvironment();
+    environment.pause = () => new Promise((resolve) => setImmediate(resolve));
+    const reader = createQueryEngine(environment);
     const engine: QueryEngine = {
+      read: (bytes, signal) => reader.read(bytes, signal),
       run: (term, options, { signal }) => run(term, signal, options),
     };
     const guard = new LoginGuard(this.clock);
