@@ -67,7 +67,7 @@ function scanIndex(database: Database, id: string, order: Order, range = {}): Ba
   const [index] = recordOf(database, id).indexes;
   const keyspaces = index === undefined ? [] : keyspacesOf(index);
   const parts = keyspaces.flatMap((keyspace) => database.index(keyspace) ?? []);
-  return tableOf(database, id).scanIndex(parts, range, order);
+  return tableOf(database, id).scanIndex(parts, { range, order });
 }
 
 const failureOf = async (work: Promise<unknown>): Promise<Error & { code?: string }> => {

@@ -226,7 +226,7 @@ function tableAccess(
       }
     },
     scan: (range, order) => shownScan(served.scan(range, order)),
-    scanIndex: (name, range, order) => {
+    scanIndex: (name, range, order, after) => {
       const now = database.state.tables[id];
       const record =
         now === undefined ? undefined : userIndexes(now).find((index) => index.name === name);
@@ -237,7 +237,7 @@ function tableAccess(
         const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
         throw new RuntimeError(errorType.opFailed, words, []);
       }
-      return shownScan(served.scanIndex(parts, range, order));
+      return shownScan(served.scanIndex(parts, { range, order, after }));
     },
     count: () =>
       shown(async () => {

@@ -11,24 +11,49 @@ import { data, indexTerms } from '../query/testing/index-term.ts';
 import { wholeAnswer } from '../query/testing/run.ts';
 import type { Database } from '../database/database.ts';
 import { newWorld, open, signal } from '../database/testing/world.ts';
+import type { NodeEnvironment } from '../query/environment.ts';
+import { remoteTable } from '../wire/remote-table.ts';
+import { answerTableRequest } from '../wire/table-service.ts';
 import { createEnvironment } from './environment.ts';
 import { machineClock } from './clock.ts';
 import { machineChance } from './chance.ts';
 
+interface Way {
+  readonly shards: number;
+  /** Whether each call of a table crosses as bytes. */
+  readonly isBehindLink: boolean;
+}
+
+function behindLink(environment: NodeEnvironment): NodeEnvironment {
+  const to = { table: 't', shard: 0, epoch: 1 };
+  return {
+    ...environment,
+    table: (id) => {
+      const inner = environment.table(id);
+      if (inner === undefined) return undefined;
+      const service = { shard: () => inner, believesChecks: false };
+      const link = {
+        request: (bytes: Uint8Array, asked: AbortSignal) =>
+          answerTableRequest(bytes.slice(), service, asked),
+      };
+      return remoteTable(to, link, signal);
+    },
+  };
+}
+
 /** One table whose documents are replaced again and again, with its indexes kept up to date. */
-async function loading(database: Database, shards: number): Promise<Load> {
+async function loading(database: Database, { shards, isBehindLink }: Way): Promise<Load> {
   const { server, report } = new MemoryEnvironment();
   const disk = { refusal: () => undefined };
-  const engine = createQueryEngine(
-    createEnvironment({
-      database,
-      disk,
-      clock: machineClock,
-      chance: machineChance,
-      server,
-      report,
-    }),
-  );
+  const environment = createEnvironment({
+    database,
+    disk,
+    clock: machineClock,
+    chance: machineChance,
+    server,
+    report,
+  });
+  const engine = createQueryEngine(isBehindLink ? behindLink(environment) : environment);
   const session = { user: 'admin', signal };
   const run = async (term: unknown): Promise<unknown> =>
     wholeAnswer(await engine.run(term, {}, session), signal);
@@ -55,12 +80,18 @@ describe('a database', () => {
     ['in its store', 1, 1, 10],
     ['in the memtables of four shards', 4, 1_000_000, 60],
     ['in the stores of four shards', 4, 1, 10],
+    ['that cross as bytes', 4, 1_000_000, 30],
   ] as const)
     it(`answers what a model answers, of documents ${what}`, async function () {
       this.timeout(60_000);
       const database = await open(newWorld(), { compileIndex, edits, memtableBytesMax });
       try {
-        await fc.assert(differential(await loading(database, shards)), { numRuns });
+        await fc.assert(
+          differential(
+            await loading(database, { shards, isBehindLink: what === 'that cross as bytes' }),
+          ),
+          { numRuns },
+        );
       } finally {
         await database.stop();
       }
@@ -69,7 +100,7 @@ describe('a database', () => {
   const keepsOrder = async (shards: number): Promise<void> => {
     const database = await open(newWorld(), { compileIndex, edits });
     try {
-      const load = await loading(database, shards);
+      const load = await loading(database, { shards, isBehindLink: false });
       const start = 'x'.repeat(3_000);
       const ends = ['c', 'a', 'b', 'a', '', 'd'];
       const run = await load([

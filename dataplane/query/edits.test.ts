@@ -305,7 +305,7 @@ describe('the engine of edits', () => {
       });
     expect(evaluated(by(fn(() => [12, ['no']])), '{"id":1}')).to.deep.equal({
       type: 'failed',
-      error: { code: 'query.runtime', message: 'no' },
+      error: { code: 'query.runtime', message: 'no', type: 5_000_000 },
     });
     expect(evaluated({ type: 'fetch', replacesDamage: false }, undefined)).to.deep.equal({
       type: 'returned',

@@ -34,9 +34,11 @@ export class MalformedQueryError extends PhotonError {
   }
 }
 
+export const damagedDocumentCode = 'query.damaged_document';
+
 /** A query that failed while it ran. */
 export class RuntimeError extends PhotonError {
-  override readonly code = 'query.runtime';
+  override readonly code: 'query.runtime' | typeof damagedDocumentCode = 'query.runtime';
   readonly type: ErrorType;
   readonly backtrace: readonly Frame[];
   constructor(type: ErrorType, message: string, backtrace: readonly Frame[]) {
@@ -48,6 +50,7 @@ export class RuntimeError extends PhotonError {
 
 /** A document that is stored and cannot be read. Its key says which one, so it may be replaced or deleted. */
 export class DamagedDocumentError extends RuntimeError {
+  override readonly code = damagedDocumentCode;
   constructor(message: string) {
     super(errorType.opFailed, message, []);
   }

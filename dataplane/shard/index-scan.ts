@@ -47,12 +47,20 @@ export class IndexScan implements BatchSource<IndexRow> {
 
   constructor(
     group: ShardReplica,
-    walk: { readonly index: AppliedIndex; readonly range: EncodedRange; readonly order: Order },
+    walk: {
+      readonly index: AppliedIndex;
+      readonly range: EncodedRange;
+      readonly order: Order;
+      /** The position behind which it goes on. */
+      readonly behind?: Uint8Array | undefined;
+    },
   ) {
     this.#group = group;
     this.#index = walk.index;
     this.#wanted = walk.range;
-    this.#range = cutRange(walk.range);
+    const { behind } = walk;
+    const range = cutRange(walk.range);
+    this.#range = behind === undefined ? range : rangeAfter(range, behind, walk.order);
     this.#order = walk.order;
   }
 

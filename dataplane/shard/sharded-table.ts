@@ -5,7 +5,14 @@ import { isRefusal } from '../replication/errors.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { indexEntryKey } from '../table/index-entry.ts';
-import type { BatchSource, EncodedRange, IndexRow, Order, Row } from '../wire/table-access.ts';
+import type {
+  BatchSource,
+  EncodedRange,
+  IndexPosition,
+  IndexRow,
+  Order,
+  Row,
+} from '../wire/table-access.ts';
 import type { Edit, EditBatch, EditOutcome } from '../wire/table-edit.ts';
 import { failureOf } from '../wire/table-failure.ts';
 import { IndexScan } from './index-scan.ts';
@@ -16,8 +23,15 @@ import { ShardMovedError } from './write-gate.ts';
 import type { ProposedEdits } from './write-path.ts';
 
 /** Where a row stands in an index: among entries of all shards, whatever their keyspaces. */
-const positionInIndex = ({ indexKey, key }: IndexRow): Uint8Array =>
+const positionInIndex = ({ indexKey, key }: IndexPosition): Uint8Array =>
   keyInKeyspace(indexEntryKey(0, indexKey, key));
+
+interface IndexWalk {
+  readonly range: EncodedRange;
+  readonly order: Order;
+  /** The row behind which it goes on. */
+  readonly after?: IndexPosition | undefined;
+}
 
 /**
  * A table as its shards, at one epoch of its map: keys go to the shard that has their slot, scans are merged in order.
@@ -93,12 +107,12 @@ export class ShardedTable {
   /** `parts`: of the index, in the order of the shards. */
   scanIndex(
     parts: readonly AppliedIndex[],
-    range: EncodedRange,
-    order: Order,
+    { range, order, after }: IndexWalk,
   ): BatchSource<IndexRow> {
+    const behind = after === undefined ? undefined : positionInIndex(after);
     const scans = this.#newest.shards.flatMap((shard, at) => {
       const index = parts[at];
-      return index === undefined ? [] : [new IndexScan(shard, { index, range, order })];
+      return index === undefined ? [] : [new IndexScan(shard, { index, range, order, behind })];
     });
     const [only] = scans;
     if (scans.length === 1 && only !== undefined) return only;

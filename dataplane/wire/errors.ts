@@ -4,3 +4,11 @@ import { PhotonError } from '../common/errors.ts';
 export class FrameError extends PhotonError {
   readonly code = 'wire.frame';
 }
+
+/** Bytes that are no request to a shard and no answer of one. */
+export class TableMessageError extends PhotonError {
+  readonly code = 'wire.table_message';
+  constructor(reason: string) {
+    super(`A message between a query and a shard cannot be read. ${reason}`);
+  }
+}

@@ -19,6 +19,9 @@ export interface IndexRow extends Row {
   readonly indexKey: Uint8Array;
 }
 
+/** Where a row stands in an index. */
+export type IndexPosition = Pick<IndexRow, 'key' | 'indexKey'>;
+
 /** A half-open range of encoded keys; a missing bound is open. */
 export interface EncodedRange {
   readonly start?: Uint8Array;
@@ -53,7 +56,13 @@ export interface TableAccess {
   /** Rejects with a `damagedDocument` failure for a document that cannot be read; so do scans. */
   get(key: Uint8Array, query: Abortable): Row | undefined | Promise<Row | undefined>;
   scan(range: EncodedRange, order: Order): BatchSource<Row>;
-  scanIndex(index: string, range: EncodedRange, order: Order): BatchSource<IndexRow>;
+  /** `after`: the row of an earlier scan behind which this one goes on. */
+  scanIndex(
+    index: string,
+    range: EncodedRange,
+    order: Order,
+    after?: IndexPosition,
+  ): BatchSource<IndexRow>;
   /** Of the whole table, without reading it. */
   count(): Promise<number>;
   /**

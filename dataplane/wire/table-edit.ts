@@ -99,7 +99,7 @@ export interface EditBatch {
   readonly session?: { readonly id: string; readonly sequence: number };
 }
 
-const editResults = [
+export const editResults = [
   'inserted',
   'replaced',
   'deleted',

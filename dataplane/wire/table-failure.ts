@@ -6,12 +6,19 @@ export interface TableFailure {
   readonly code: string;
   /** What the client sees. */
   readonly message: string;
+  /** Of an error with a type in the driver protocol: its number. */
+  readonly type?: number;
 }
 
-export const failureOf = (error: unknown): TableFailure => ({
-  code: error instanceof PhotonError ? error.code : 'internal',
-  message: error instanceof Error ? error.message : String(error),
-});
+export function failureOf(error: unknown): TableFailure {
+  if (error instanceof TableError) return error.failure;
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof PhotonError)) return { code: 'internal', message };
+  const { code } = error;
+  return 'type' in error && typeof error.type === 'number'
+    ? { code, message, type: error.type }
+    : { code, message };
+}
 
 /** A failure that ends more than the edit that it is of. */
 export class TableError extends PhotonError {

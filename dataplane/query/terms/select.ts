@@ -6,7 +6,7 @@ import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import type { Row } from '../../wire/table-access.ts';
 import { DamagedDocumentError } from '../errors.ts';
-import { logic } from '../failure.ts';
+import { logic, spoken } from '../failure.ts';
 import { eachOf, whenDone } from '../maybe-async.ts';
 import { chained, streamOf } from '../stream.ts';
 import {
@@ -49,8 +49,9 @@ function get({ args: [target, key = null], context }: TermCall): Value | Promise
     );
   /** A selection of a document that cannot be read can be written to. */
   const damaged = (error: unknown): Value => {
-    if (!(error instanceof DamagedDocumentError)) throw error;
-    return new RowValue(from, { key: bytes, primaryKey }, error);
+    const said = spoken(error);
+    if (!(said instanceof DamagedDocumentError)) throw said;
+    return new RowValue(from, { key: bytes, primaryKey }, said);
   };
   try {
     const row = from.access.get(bytes, context.deadline);

@@ -10,8 +10,7 @@ import type {
   Refusal,
   TableInfo,
 } from '../environment.ts';
-import type { TableAccess } from '../../wire/table-access.ts';
-import type { EncodedRange, Row } from '../../wire/table-access.ts';
+import type { EncodedRange, IndexPosition, Row, TableAccess } from '../../wire/table-access.ts';
 import { compileIndex } from '../index-function.ts';
 import { MemoryReport } from './memory-report.ts';
 
@@ -80,14 +79,18 @@ class MemoryTable implements TableAccess {
     name: string,
     range: EncodedRange,
     order: 'ascending' | 'descending',
+    after?: IndexPosition,
   ): ReturnType<TableAccess['scanIndex']> {
     const index = this.info.indexes.find((each) => each.name === name) as IndexInfo;
     const keysOf = compileIndex(index.definition, index.multi, false);
     const entries = this.#rows
       .flatMap((row) => keysOf(row.text).map((indexKey) => ({ ...row, indexKey })))
       .filter(({ indexKey }) => within(indexKey, range))
-      .sort((a, b) => compareBytes(a.indexKey, b.indexKey) || compareBytes(a.key, b.key));
-    return this.#source(entries, order);
+      .sort(comparePositions);
+    const sign = order === 'ascending' ? 1 : -1;
+    const isBehind = (entry: IndexPosition): boolean =>
+      after === undefined || sign * comparePositions(entry, after) > 0;
+    return this.#source(entries.filter(isBehind), order);
   }
 
   count(): Promise<number> {
@@ -134,6 +137,9 @@ class MemoryTable implements TableAccess {
     };
   }
 }
+
+const comparePositions = (a: IndexPosition, b: IndexPosition): number =>
+  compareBytes(a.indexKey, b.indexKey) || compareBytes(a.key, b.key);
 
 const within = (key: Uint8Array, { start, end }: EncodedRange): boolean =>
   (start === undefined || compareBytes(key, start) >= 0) &&

@@ -1,0 +1,195 @@
+import { ByteReader } from '../common/byte-reader.ts';
+import { ByteWriter } from '../common/byte-writer.ts';
+import {
+  readBatch,
+  readFailure,
+  readOutcomes,
+  writeBatch,
+  writeFailure,
+  writeOutcomes,
+} from './edit-codec.ts';
+import type { Trust } from './edit-codec.ts';
+import { TableMessageError } from './errors.ts';
+import { countOf, flagOf, oneOf, optional, textOf, writeOptional } from './table-fields.ts';
+import type { IndexRow, Order, Row } from './table-access.ts';
+import type {
+  ScanAnswer,
+  ScanRequest,
+  TableAnswer,
+  TableMessageKind,
+  TableMessages,
+  TableRequest,
+} from './table-messages.ts';
+
+/**
+ * Requests to shards and their answers as bytes: a u8 format, then the fields; numbers are little endian, texts and
+ * keys have a u32 length. Guarded invariant: any bytes give a message or a typed error, and nothing is allocated for
+ * what they only announce.
+ */
+const format = 1;
+/** A document of the largest size with its surroundings. */
+export const tableMessageBytesMax = 2 * 64 * 1_048_576 + 1_048_576;
+const rowsMax = 1_000_000;
+
+interface Half<T> {
+  readonly write: (writer: ByteWriter, body: T) => unknown;
+  readonly read: (reader: ByteReader, trust: Trust) => T;
+}
+
+/** Every kind of message is written and read: the table has each of them. */
+const codecs: {
+  readonly [K in TableMessageKind]: {
+    readonly number: number;
+    readonly request: Half<TableMessages[K]['request']>;
+    readonly answer: Half<TableMessages[K]['answer']>;
+  };
+} = {
+  get: {
+    number: 1,
+    request: {
+      write: (writer, { key }) => writer.prefixed(key),
+      read: (reader) => ({ key: reader.prefixed() }),
+    },
+    answer: {
+      write: (writer, { text }) => writeOptional(writer, text, (to, value) => to.text(value)),
+      read: (reader) => ({ text: optional(reader, textOf) }),
+    },
+  },
+  edit: {
+    number: 2,
+    request: { write: writeBatch, read: readBatch },
+    answer: { write: writeOutcomes, read: readOutcomes },
+  },
+  scan: {
+    number: 3,
+    request: { write: writeScan, read: readScan },
+    answer: { write: writeRows, read: readRows },
+  },
+  count: {
+    number: 4,
+    request: { write: () => undefined, read: () => undefined },
+    answer: {
+      write: (writer, { count }) => writer.u64(count),
+      read: (reader) => ({ count: reader.u64() }),
+    },
+  },
+  sync: {
+    number: 5,
+    request: { write: () => undefined, read: () => undefined },
+    answer: { write: () => undefined, read: () => undefined },
+  },
+};
+
+const kinds = new Map(
+  (Object.keys(codecs) as TableMessageKind[]).map((kind) => [codecs[kind].number, kind]),
+);
+
+const orders = ['ascending', 'descending'] as const satisfies readonly Order[];
+const bytesOf = (reader: ByteReader): Uint8Array => reader.prefixed();
+const writeBytes = (writer: ByteWriter, bytes: Uint8Array): unknown => writer.prefixed(bytes);
+
+function writeScan(
+  writer: ByteWriter,
+  { index, range, order, after, rows, bytes }: ScanRequest,
+): void {
+  writeOptional(writer, index, (to, name) => to.text(name));
+  writeOptional(writer, range.start, writeBytes);
+  writeOptional(writer, range.end, writeBytes);
+  writer.u8(orders.indexOf(order));
+  writeOptional(writer, after, (to, { indexKey, key }) => to.prefixed(indexKey).prefixed(key));
+  writer.u64(rows).u64(bytes);
+}
+
+function readScan(reader: ByteReader): ScanRequest {
+  const index = optional(reader, textOf);
+  const [start, end] = [optional(reader, bytesOf), optional(reader, bytesOf)];
+  const order = oneOf(orders, reader.u8(), 'order');
+  const after = optional(reader, (from) => ({ indexKey: from.prefixed(), key: from.prefixed() }));
+  const range = {
+    ...(start === undefined ? {} : { start }),
+    ...(end === undefined ? {} : { end }),
+  };
+  return { index, range, order, after, rows: reader.u64(), bytes: reader.u64() };
+}
+
+function writeRows(writer: ByteWriter, rows: ScanAnswer): void {
+  writer.u8(rows === undefined ? 0 : 1);
+  if (rows === undefined) return;
+  writer.u32(rows.length);
+  for (const row of rows) {
+    writer.prefixed(row.key).text(row.text);
+    writeOptional(writer, 'indexKey' in row ? row.indexKey : undefined, writeBytes);
+  }
+}
+
+function readRows(reader: ByteReader): ScanAnswer {
+  if (!flagOf(reader)) return undefined;
+  const rows: (Row | IndexRow)[] = [];
+  for (let left = countOf(reader, rowsMax, rowBytesMin); left > 0; left -= 1) {
+    const [key, text] = [reader.prefixed(), textOf(reader)];
+    const indexKey = optional(reader, bytesOf);
+    rows.push(indexKey === undefined ? { key, text } : { key, text, indexKey });
+  }
+  return rows;
+}
+
+const rowBytesMin = 9;
+
+export function encodeTableRequest(request: TableRequest): Uint8Array {
+  const { to, kind, body } = request;
+  const writer = new ByteWriter();
+  writer.u8(format).u8(codecs[kind].number);
+  writer.text(to.table).u32(to.shard).u64(to.epoch);
+  (codecs[kind].request as Half<unknown>).write(writer, body);
+  return writer.finish();
+}
+
+export function decodeTableRequest(bytes: Uint8Array, trust: Trust): TableRequest {
+  const reader = readerOf(bytes);
+  const number = reader.u8();
+  const kind = kinds.get(number);
+  if (kind === undefined) throw new TableMessageError(`No request has the number ${number}.`);
+  const to = { table: textOf(reader), shard: reader.u32(), epoch: reader.u64() };
+  const body = codecs[kind].request.read(reader, trust);
+  requireEnd(reader);
+  return { to, kind, body } as TableRequest;
+}
+
+export function encodeTableAnswer<K extends TableMessageKind>(
+  kind: K,
+  answer: TableAnswer<K>,
+): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(format).u8(answer.type === 'done' ? 1 : 0);
+  if (answer.type === 'failed') writeFailure(writer, answer.failure);
+  else codecs[kind].answer.write(writer, answer.body);
+  return writer.finish();
+}
+
+export function decodeTableAnswer<K extends TableMessageKind>(
+  kind: K,
+  bytes: Uint8Array,
+): TableAnswer<K> {
+  const reader = readerOf(bytes);
+  const answer: TableAnswer<K> = flagOf(reader)
+    ? { type: 'done', body: codecs[kind].answer.read(reader, { believesChecks: false }) }
+    : { type: 'failed', failure: readFailure(reader) };
+  requireEnd(reader);
+  return answer;
+}
+
+function readerOf(bytes: Uint8Array): ByteReader {
+  if (bytes.byteLength > tableMessageBytesMax)
+    throw new TableMessageError(
+      `It has ${bytes.byteLength} bytes: ${tableMessageBytesMax} at most.`,
+    );
+  const reader = new ByteReader(bytes);
+  const found = reader.u8();
+  if (found !== format)
+    throw new TableMessageError(`It has format ${found}, and this release reads ${format}.`);
+  return reader;
+}
+
+function requireEnd({ remaining }: ByteReader): void {
+  if (remaining > 0) throw new TableMessageError(`It has ${remaining} bytes behind its end.`);
+}

@@ -1,0 +1,71 @@
+import { PhotonError } from '../common/errors.ts';
+import type { Trust } from './edit-codec.ts';
+import type { TableAccess } from './table-access.ts';
+import { decodeTableRequest, encodeTableAnswer } from './table-codec.ts';
+import { failureOf } from './table-failure.ts';
+import type {
+  ScanAnswer,
+  ScanRequest,
+  ShardAddress,
+  TableMessageKind,
+  TableMessages,
+  TableRequest,
+} from './table-messages.ts';
+
+/** Answers the requests of other nodes, and of whatever sends bytes. */
+export interface TableServiceOptions extends Trust {
+  /** The shard; throws a TableError for one that is not here, or has another epoch. */
+  shard(to: ShardAddress): TableAccess;
+}
+
+export async function answerTableRequest(
+  bytes: Uint8Array,
+  options: TableServiceOptions,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const request = decodeTableRequest(bytes, options);
+  try {
+    const body = await answerOf(request, options.shard(request.to), signal);
+    return encodeTableAnswer(request.kind, { type: 'done', body } as never);
+  } catch (error) {
+    // Anything else is a fault of this node.
+    if (!(error instanceof PhotonError)) throw error;
+    return encodeTableAnswer(request.kind, { type: 'failed', failure: failureOf(error) });
+  }
+}
+
+type AnyAnswer = TableMessages[TableMessageKind]['answer'];
+
+async function answerOf(
+  request: TableRequest,
+  table: TableAccess,
+  signal: AbortSignal,
+): Promise<AnyAnswer> {
+  switch (request.kind) {
+    case 'get':
+      return { text: (await table.get(request.body.key, { signal }))?.text };
+    case 'edit':
+      return table.edit(request.body, signal);
+    case 'scan':
+      return batchOf(request.body, table, signal);
+    case 'count':
+      return { count: await table.count() };
+    case 'sync':
+      await table.sync();
+      return undefined;
+  }
+}
+
+async function batchOf(
+  { index, range, order, after, rows, bytes }: ScanRequest,
+  table: TableAccess,
+  signal: AbortSignal,
+): Promise<ScanAnswer> {
+  const scan =
+    index === undefined ? table.scan(range, order) : table.scanIndex(index, range, order, after);
+  try {
+    return await scan.next({ rows, bytes }, signal);
+  } finally {
+    scan.close();
+  }
+}
