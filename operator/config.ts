@@ -129,7 +129,7 @@ export type ParsedConfig =
   /** One sentence that says what is wrong, and where. */
   | { readonly type: 'wrong'; readonly message: string };
 
-/** Informers are made for each namespace and kind: a longer list is better served by all of them. */
+/** There are informers for each namespace and kind: for a longer list, watch all namespaces. */
 const namespacesMax = 50;
 
 const namespacePattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

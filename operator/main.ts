@@ -84,7 +84,7 @@ function createOperator(
     onCache({ plural: resource }, observation) {
       metrics.cacheEvents.inc({ resource, type: observation.type });
       if (observation.type === 'failed') {
-        log.warn('a cache failed and goes on', { resource, ...errorFields(observation.error) });
+        log.warn('an informer failed and retries', { resource, ...errorFields(observation.error) });
       }
       if (observation.type === 'listed' && observation.missed > 0) {
         metrics.cacheMisses.inc({ resource }, observation.missed);
@@ -98,7 +98,7 @@ function createOperator(
 /** Requests for certificates: apart from the work of the leader, so that neither holds up the other. */
 const signingLimits = Object.freeze({ ratePerSecond: 50, burst: 200, inFlightMax: 16 });
 
-/** Every replica signs, whoever leads: nodes need no leader to get their certificates. */
+/** Every replica signs: nodes need no leader to get their certificates. */
 async function startSigning(
   config: Config,
   kubeConfig: KubeConfig,
@@ -174,7 +174,7 @@ async function lead(
   }
   const election = new LeaderElection({
     store: new KubeLeaseStore(at.client, { namespace: at.namespace, name: leaseName }),
-    // A restarted container has its predecessor's name: the suffix tells them apart.
+    // A restarted container has its predecessor's name: the suffix distinguishes them.
     identity: `${config.podName ?? hostname()}_${randomBytes(4).toString('hex')}`,
     clock: systemClock,
     random,

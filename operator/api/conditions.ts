@@ -24,13 +24,13 @@ export const reasons = Object.freeze({
   fulfilled: 'Fulfilled',
   /** The manifest asks for what cannot be done. */
   invalidSpec: 'InvalidSpec',
-  /** An object of the wanted name exists and belongs to somebody else. */
+  /** An object of the desired name exists and has another owner. */
   foreignObject: 'ForeignObject',
   /** The API server refused an object. */
   refused: 'Refused',
-  /** A pod does not come back; the rollout has stopped at it. */
+  /** A pod does not become ready; the rollout has stopped at it. */
   rolloutStopped: 'RolloutStopped',
-  /** Something that somebody else must provide is missing. */
+  /** Something that the user must provide is missing. */
   missing: 'Missing',
   /** A volume claim of the expected name exists, and no pod can run on it. */
   claimRefused: 'ClaimRefused',

@@ -1,6 +1,6 @@
 /**
  * A wanted node as the operator sees it: its pod, as the kubelet reports it, and what the node
- * reports of itself. Decisions are made on these, never on raw objects.
+ * reports of itself. Decisions are based on these, never on raw objects.
  */
 import type { Reason } from './conditions.ts';
 
@@ -15,7 +15,7 @@ export interface Trouble {
 
 export interface PodView {
   readonly uid: string;
-  /** From its annotation; absent on a pod that somebody else has made. */
+  /** From its annotation; absent on a pod that was not created by a StatefulSet of the cluster. */
   readonly revision?: string;
   /** When a restart was asked for that this pod has behind it, as kubectl writes it. */
   readonly restart?: string;
@@ -60,7 +60,7 @@ export interface NodeView {
   readonly pool: string;
   readonly roles: readonly string[];
   readonly wantedRevision: string;
-  /** When somebody last asked for a restart, by `kubectl rollout restart`. */
+  /** The last restart request by `kubectl rollout restart`. */
   readonly wantedRestart?: string;
   /** The version that the manifest names. */
   readonly wantedVersion: string;

@@ -71,7 +71,7 @@ export class AuthorityStore {
     return isFresh ? kept.authorities : this.current(cluster);
   }
 
-  /** As they are: a certificate of an authority that was replaced a moment ago would be refused. */
+  /** Uncached: a certificate of an authority that was just replaced would be refused. */
   async current(cluster: PhotonCluster, signal?: AbortSignal): Promise<OpenAuthorities> {
     const { uid = '', namespace = '', name } = cluster.metadata;
     const kept = this.#kept.get(uid);

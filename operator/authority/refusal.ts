@@ -8,7 +8,7 @@ export type RefusalCode =
   | 'too_large'
   /** No token, or one that the API server does not accept for this audience. */
   | 'unauthenticated'
-  /** A token of somebody who is not a node of a cluster. */
+  /** The token does not belong to a node of a cluster. */
   | 'forbidden'
   /** The signing request asks for what the authority does not sign. */
   | 'request_refused'

@@ -149,7 +149,7 @@ export async function startSigningServer(options: SigningServerOptions): Promise
     options.onOutcome('rate_limited');
     socket.destroy();
   });
-  // The handshake of somebody who trusts another authority, or speaks no TLS.
+  // A handshake of a client that trusts another authority, or does not speak TLS.
   server.on('tlsClientError', (error, socket) => {
     log.debug('a handshake failed', { reason: error.message });
     socket.destroy();

@@ -17,9 +17,9 @@ import { hasForeignFields, replacement } from './ownership.ts';
 import type { InformerSet } from './informer-set.ts';
 
 export type Applied =
-  /** `repair` says what was put right, when it was more than a change of the manifest. */
+  /** `repair` describes the reverted drift, if it was more than a change of the manifest. */
   | { readonly type: 'ours'; readonly repair?: string }
-  /** Belongs to somebody else. */
+  /** Has another owner. */
   | { readonly type: 'foreign'; readonly message: string }
   /** Is on its way out: it was ours, or of a cluster of this name before. */
   | { readonly type: 'leaving'; readonly message: string };
@@ -29,7 +29,7 @@ interface Memory {
   readonly resourceVersion: string;
 }
 
-/** An object to be written, and what stands under its name. */
+/** An object to be written, and the existing one of its name. */
 interface Write {
   readonly resource: Resource;
   readonly manifest: Manifest;
@@ -101,7 +101,7 @@ export class Applier {
       const repair = `took out of ${what} what does not belong to it`;
       return { type: 'written', object: replaced, ...(isChanged ? { repair } : {}) };
     } catch (error) {
-      // Added to what somebody else wrote into the object, the manifest may be invalid.
+      // Merged with foreign fields of the object, the manifest may be invalid.
       if (existing === undefined || !isKubeError(error, 'kube.invalid')) throw error;
       return this.#overcome(write, existing, what);
     }
@@ -129,7 +129,7 @@ export class Applier {
       const { uid = '' } = existing.metadata;
       const removal = { uid, propagationPolicy: 'Orphan', signal } as const;
       await this.#client.remove(resource, manifest.metadata, removal);
-      const message = `${what} cannot become what it should be and is made again: ${error.message}`;
+      const message = `${what} cannot be updated and is recreated: ${error.message}`;
       return { type: 'leaving', message };
     }
   }

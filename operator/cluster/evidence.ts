@@ -25,7 +25,7 @@ interface EventObject extends KubeObject {
 /** What was read is good for this time: a pod that starts changes several times a second. */
 const freshMs = 2_000;
 
-/** Nodes that are explained at once; the first ones tell enough. */
+/** Nodes that are explained at a time; more add no information. */
 const nodesMax = 8;
 
 /** Objects whose events are remembered. */
@@ -126,7 +126,7 @@ async function read(
     const scope = { namespace, fieldSelector };
     return (await client.list<EventObject>(resources.events, scope, { signal })).items;
   } catch (error) {
-    // A courtesy: without it, the status says less, and the work goes on.
+    // Optional: without it, the status has less detail, and the reconcile continues.
     if (isKubeError(error) && !signal.aborted) return [];
     throw error;
   }

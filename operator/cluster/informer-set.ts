@@ -1,6 +1,6 @@
 /**
- * What the operator sees: a cache for each kind that belongs to clusters. Secrets are not among
- * them: it reads the ones that a cluster names, and no others.
+ * The informers of all kinds that belong to clusters. Secrets are not among them: the operator reads only the
+ * ones that a cluster names.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { PhotonNode } from '../api/generated/photon-node.ts';
@@ -38,13 +38,13 @@ interface ConfigMap extends KubeObject {
 
 export type VolumeClaim = KubeObject & Claim;
 
-/** A cache of any kind, for what concerns them all. */
+/** An informer of any kind, for operations on all of them. */
 export type Cache = Pick<
   ResourceInformer<KubeObject>,
   'resource' | 'size' | 'hasSynced' | 'start' | 'stop' | 'synced' | 'onChange' | 'get'
 >;
 
-/** On all that belongs to a cluster. */
+/** On every object of a cluster. */
 const ours = clusterLabel;
 
 export class InformerSet {
@@ -56,7 +56,7 @@ export class InformerSet {
   readonly volumeClaims: ResourceInformer<VolumeClaim>;
   readonly configMaps: ResourceInformer<ConfigMap>;
   readonly services: ResourceInformer<KubeObject & ObservedService>;
-  /** Every cache, for what concerns them all. */
+  /** All informers, for operations on all of them. */
   readonly caches: readonly Cache[];
 
   constructor(options: ResourceInformerOptions) {
@@ -88,7 +88,7 @@ export class InformerSet {
     ];
   }
 
-  /** Tells the key of the cluster that each change concerns. */
+  /** Calls the handler with the key of the cluster that each change concerns. */
   onChange(handler: (clusterKey: string) => void): void {
     for (const cache of this.caches) {
       const isCluster = cache.resource === resources.photonClusters;

@@ -33,7 +33,7 @@ export function observeFormation({
   return formationOf(cluster, nodes);
 }
 
-/** With evidence, the nodes also tell what pods alone do not. */
+/** With evidence, the views also contain what the pods do not show. */
 export function observeNodes(
   context: Context,
   evidence: ReadonlyMap<string, Evidence> = new Map(),

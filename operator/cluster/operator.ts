@@ -94,7 +94,7 @@ export class Operator {
     return this.#informers.clusters.all();
   }
 
-  /** What the signing endpoint looks up: every replica has it, whoever leads. */
+  /** Lookups of the signing endpoint: every replica has them, not only the leader. */
   signerView(): SignerView {
     return {
       cluster: (at) => this.#informers.clusters.get(keyOf(at)),

@@ -15,7 +15,7 @@ function isLag({ code }: KubeError): boolean {
   return code === 'kube.conflict' || code === 'kube.not_found';
 }
 
-/** Undefined when there is nothing to tell yet. `failingMs` is how long each attempt has failed. */
+/** Undefined when there is nothing to report yet. `failingMs` is how long each attempt has failed. */
 export function outcomeOf(
   result: TaskResult,
   error: KubeError | undefined,
@@ -26,7 +26,7 @@ export function outcomeOf(
     const isLasting = failingMs > patienceMs;
     if (isLag(error) && !isLasting) return undefined;
     const reason = reasons.apiServerFails;
-    const message = `the API server fails: ${error.message}; look at it, and at the webhooks that it calls`;
+    const message = `the API server fails: ${error.message}; check it, and the webhooks that it calls`;
     return { type: isLasting ? 'fail' : 'wait', reason, message };
   }
   return result.type === 'retry' ? { type: 'wait', message: result.message } : result;
@@ -36,7 +36,7 @@ export function outcomeOf(
 export class Failures {
   readonly #since = new Map<string, number>();
 
-  /** Notes an attempt, and tells how long they have failed. */
+  /** Records an attempt, and returns how long attempts have failed. */
   note(key: string, hasFailed: boolean, nowMs: number): number {
     if (!hasFailed) {
       this.#since.delete(key);

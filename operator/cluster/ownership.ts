@@ -1,5 +1,5 @@
 /**
- * What of an existing object is the operator's: everything that its manifest says beside metadata, as
+ * Which part of an existing object the operator owns: everything that its manifest contains except metadata, as
  * a whole. Server-side apply alone leaves what others add to that (a container, a port, a variable),
  * so it is found by its managers and taken away. Metadata is shared: annotations and labels with the
  * prefix of another tool stay. Pure.
@@ -49,7 +49,7 @@ function ownedFields(manifest: Manifest): readonly string[] {
 const isOurKey = (key: string): boolean =>
   ownedKeyPrefixes.some((prefix) => key.startsWith(prefix));
 
-/** A key without a prefix belongs to whoever owns the object; tools write under their own prefix. */
+/** A key without a prefix belongs to the owner of the object; tools use their own prefix. */
 const isOurLabel = (key: string): boolean => !key.includes('/') || isOurKey(key);
 
 function surplusKeys(
@@ -60,7 +60,7 @@ function surplusKeys(
   return Object.keys(actual).filter((key) => isOurs(key) && !Object.hasOwn(wanted, key));
 }
 
-/** Whether somebody else has a hand in what is ours: `written` is the answer of an apply. */
+/** Whether another field manager changed what is ours: `written` is the response of an apply. */
 export function hasForeignFields(written: Written, manifest: Manifest, manager: string): boolean {
   const { labels, annotations, managedFields = [] } = written.metadata;
   if (surplusKeys(manifest.metadata.labels, labels, isOurLabel).length > 0) return true;
@@ -104,7 +104,7 @@ export function replacement(existing: Written, manifest: Manifest): readonly Jso
   const remove = (path: string) => ({ op: 'remove', path }) as const;
   return [
     { op: 'test', path: '/metadata/uid', value: metadata.uid },
-    // Another version than the one that was looked at is a conflict.
+    // Another version than the observed one is a conflict.
     { op: 'replace', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
     ...surplusKeys(manifest.metadata.labels, labels, isOurLabel).map((key) =>
       remove(`/metadata/labels/${pointer(key)}`),

@@ -1,7 +1,6 @@
 /**
- * Looks at what is not watched, and wakes the clusters that it concerns: its Secrets, of
- * which the operator may read single ones by name and watch none; and the events about nodes that
- * do not run.
+ * Polls what the operator does not watch, and triggers reconciles of the clusters concerned: Secrets, which
+ * the operator may only read by name, and the events of nodes that are not running.
  */
 import type { Clock } from '../controller/clock.ts';
 import { sleep } from '../controller/clock.ts';
@@ -32,7 +31,7 @@ const roundMs = 3_000;
 /** Between two reads: many clusters take longer, and do not crowd out the work. */
 const gapMs = 50;
 
-/** Rounds until clusters that are not ready are looked at again. */
+/** Rounds until clusters that are not ready are reconciled again. */
 const unreadyRounds = 2;
 
 export class Poller {
@@ -81,7 +80,7 @@ export class Poller {
       const found = await this.#options.client.find(resources.secrets, secret, { signal });
       return found?.metadata.resourceVersion === secret.version;
     } catch (error) {
-      // The next round may see more; the reconcile tells what is wrong.
+      // The next round may succeed; the reconcile reports the error.
       if (isKubeError(error)) return true;
       throw error;
     }

@@ -1,7 +1,7 @@
 /**
- * One reconcile of one cluster: an ordered list of tasks. Each looks at the world as it is, so a
+ * One reconcile of one cluster: an ordered list of tasks. Each starts from the observed state, so a
  * reconcile that was cut off anywhere is simply begun again. A task that is not complete holds back
- * those that need it, and the status tells what it waits for.
+ * those that depend on it, and the status reports what it waits for.
  */
 import type { ReconcileResult } from '../controller/controller.ts';
 import { Failures, outcomeOf } from './outcome.ts';
@@ -67,7 +67,7 @@ const steps: readonly Step[] = [
   { task: clearUp, needs: [replaceOutdatedPods] },
 ];
 
-/** How often a cluster is looked at although nothing has changed: for nodes that are silent. */
+/** How often an unchanged cluster is reconciled: to detect nodes that stopped reporting. */
 const resyncPeriodMs = 30_000;
 
 /** Drops what was remembered of a cluster that is gone. */

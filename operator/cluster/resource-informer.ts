@@ -1,4 +1,4 @@
-/** All objects of one kind that the operator looks at: a cache for each namespace, or one for all. */
+/** Informers of one kind: one for each watched namespace, or one for all namespaces. */
 import type { Clock } from '../controller/clock.ts';
 import type { Change } from '../controller/object-cache.ts';
 import type { InformerObservation } from '../controller/informer.ts';

@@ -48,7 +48,7 @@ export class StatusWriter {
     );
   }
 
-  /** Writes what a reconcile came to, and what is seen of the nodes now. */
+  /** Writes the outcome of a reconcile, and the observed state of the nodes. */
   async conclude(context: Context, outcome: Outcome): Promise<void> {
     const { cluster } = context;
     const before = this.#before(cluster);

@@ -32,7 +32,7 @@ async function carryOut(task: Task, context: Context): Promise<TaskResult | Kube
 
 type Incomplete = Exclude<TaskResult, { readonly type: 'complete' }>;
 
-/** What all tasks together came to: what has to be changed by somebody first, then what is awaited. */
+/** The combined outcome of all tasks: manual action first, then what is pending. */
 export function combined(results: readonly TaskResult[]): TaskResult {
   const open = results.filter((each): each is Incomplete => each.type !== 'complete');
   const [first, ...others] = open.filter(({ type }) => type === 'fail');

@@ -65,7 +65,7 @@ export type Task = (context: Context) => Promise<TaskResult>;
 /** How soon to look again at what leaves without an event. */
 const leavingMs = 2_000;
 
-/** Applies all; the first thing in the way decides. */
+/** Applies all; the first obstacle decides. */
 export async function applyAll(
   context: Context,
   wanted: readonly (readonly [Resource, Manifest])[],

@@ -11,7 +11,7 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void;
 }
 
-/** A longer timer of the runtime fires at once. Early is harmless: whoever wakes looks again. */
+/** A longer timer of the runtime fires at once. Waking early is harmless: callers check again. */
 const timerMaxMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
@@ -23,7 +23,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves after delayMs, or at once when the signal is aborted: callers look at the signal. */
+/** Resolves after delayMs, or at once when the signal is aborted: callers check the signal. */
 export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {

@@ -1,6 +1,6 @@
 /**
- * Workers that take keys from a queue and call one reconcile function, whatever it does: an
- * exception is a failure of that key alone, and comes again later. The function looks at caches,
+ * Workers that take keys from a queue and call a reconcile function: an
+ * exception is a failure of that key only, which is retried later. The function reads caches,
  * not at events, so it does not matter how often or why it is called.
  */
 import type { Clock } from './clock.ts';

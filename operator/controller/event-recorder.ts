@@ -170,7 +170,7 @@ export class EventRecorder {
     this.#enqueue(fresh);
   }
 
-  /** Sends what is left, counters too, for a short time; then gives up. */
+  /** Sends the remaining events and counters, with a time limit. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const known of this.#known.values()) {
@@ -245,7 +245,7 @@ export class EventRecorder {
         await this.#tell(known, signal);
         return true;
       } catch {
-        // The recorder's caller cannot help, and the counter of dropped events tells.
+        // The caller cannot act on it; the counter of dropped events shows it.
         await sleep(clock, backoffMs(backoffLimits, attempt, random), signal);
       }
     }

@@ -2,7 +2,7 @@
  * Keeps a cache of all objects of one kind up to date: lists, then watches from the listing's
  * version, resumes a watch that ends, and lists again when the watch cannot be trusted any more.
  * No answer of the server ends the loop; only `stop` does. Handlers are called with changes after the
- * cache shows them; they only note keys, and what they throw hurts nobody.
+ * cache contains them; they only enqueue keys, and their exceptions are contained.
  *
  * Invariant: one loop at most touches the cache. A loop that was stopped, and is still waiting
  * for an answer, finds its own signal aborted and touches nothing.
@@ -24,9 +24,9 @@ export interface ListWatch<T extends CachedObject> {
   list(
     signal: AbortSignal,
   ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }>;
-  /** The changes after a version. A normal end means: go on from the last version seen. */
+  /** The changes after a version. A normal end means: resume from the last observed version. */
   watch(resourceVersion: string, signal: AbortSignal): AsyncIterable<SourceEvent<T>>;
-  /** Whether a watch that failed so may go on from its last version, and the pause asked for. */
+  /** Whether a watch that failed this way can resume from its last version, and the requested delay. */
   recovery(error: unknown): { readonly resume: boolean; readonly pauseMs: number };
 }
 
@@ -193,7 +193,7 @@ export class Informer<T extends CachedObject> {
     return resourceVersion;
   }
 
-  /** Changes that happened before the point up to which the watch said that it had told all. */
+  /** Changes from before the last bookmark of the watch. */
   #countMissed(changes: readonly Change<T>[]): number {
     const watchedTo = Number(this.#watchedTo);
     return changes.filter(
@@ -239,7 +239,7 @@ export class Informer<T extends CachedObject> {
     }
   }
 
-  /** Takes an event into the cache; the version to go on from, when it names one. */
+  /** Applies an event to the cache; returns the version to resume from, if there is one. */
   #accept(event: SourceEvent<T>): string | undefined {
     this.#contactAt = this.#options.clock.now();
     this.#isWatchAlive = true;

@@ -9,7 +9,7 @@ import { sleep } from './clock.ts';
 import type { Lease, ObservedLease, LeaseSpec } from './lease.ts';
 import { decideLease, releasedLease, observeLease } from './lease.ts';
 
-/** Where the lease is kept. Writes fail when somebody else has written meanwhile. */
+/** Storage of the lease. Writes fail after a concurrent write. */
 export interface LeaseStore {
   read(signal: AbortSignal): Promise<Lease | undefined>;
   create(spec: LeaseSpec, signal: AbortSignal): Promise<Lease>;
@@ -91,7 +91,7 @@ export class LeaderElection {
     return this.#options.clock.now() - this.#renewedAt < this.#timings.renewDeadlineMs;
   }
 
-  /** Who held the lease when it was last read; empty when nobody did. */
+  /** The holder of the lease when it was last read; empty if there was none. */
   get holder(): string {
     return this.#holder;
   }
@@ -185,7 +185,7 @@ export class LeaderElection {
   async #tryOnce(signal: AbortSignal): Promise<boolean> {
     const { store, clock, identity } = this.#options;
     const startedAt = clock.now();
-    // A leader knows its lease: when the write fails, somebody knows better, and it reads again.
+    // A leader uses its cached lease; when the write conflicts, it reads the lease again.
     this.#lease = (this.isLeader ? this.#lease : undefined) ?? (await store.read(signal));
     this.#observed = observeLease(this.#lease, this.#observed, clock.now());
     const decision = decideLease(this.#lease, this.#observed, {

@@ -74,7 +74,7 @@ export function decideLease(
   };
 }
 
-/** A lease that its holder gives up: free for whoever looks next. */
+/** A lease that its holder releases: available to the next candidate. */
 export function releasedLease(previous: LeaseSpec, wallMs: number): LeaseSpec {
   const time = microTime(wallMs);
   return {

@@ -107,7 +107,7 @@ export class ObjectCache<T extends CachedObject> {
     return [{ type: 'deleted', key, object }];
   }
 
-  /** A complete listing: whatever it lacks is gone. */
+  /** A complete listing: objects that it does not contain are deleted. */
   replace(objects: readonly T[]): readonly Change<T>[] {
     const listed = new Set(objects.map((object) => keyOf(object.metadata)));
     const changes: Change<T>[] = [];

@@ -2,7 +2,7 @@
 export class TokenBucket {
   readonly #intervalMs: number;
   readonly #burst: number;
-  /** When the next token is due; a time in the past is burst that nobody has used yet. */
+  /** When the next token is available; a time in the past is unused burst. */
   #nextAt = Number.NEGATIVE_INFINITY;
 
   constructor(limits: { readonly ratePerSecond: number; readonly burst: number }) {

@@ -1,6 +1,6 @@
 /**
  * Keys that wait to be reconciled. A key waits at most once; while it is being processed it is
- * given to nobody else, and when it is added meanwhile it comes again afterwards. So each object
+ * given to no other worker, and when it is added meanwhile it is queued again afterwards. So each object
  * has one worker at a time, and no change after the start of its work goes unseen.
  */
 import type { Clock } from './clock.ts';
@@ -10,7 +10,7 @@ export interface WorkQueueLimits {
   /** Pause after the first failure of a key; doubles with each further one. */
   readonly retryFirstMs: number;
   readonly retryMaxMs: number;
-  /** All failed keys together come back at this rate, so that a lost server is not stormed. */
+  /** Rate limit of the retries of all failed keys, so that a recovering server is not overloaded. */
   readonly retriesPerSecond: number;
   readonly retryBurst: number;
   /** Keys that wait, now or later. Beyond it nothing is stored: the owner lists all keys again. */
@@ -60,7 +60,7 @@ export class WorkQueue {
     return this.#waiting.size + this.#again.size;
   }
 
-  /** Keys that come back later. */
+  /** Keys with a delay. */
   get delayed(): number {
     return this.#later.size;
   }

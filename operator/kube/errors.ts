@@ -12,7 +12,7 @@ export type KubeErrorCode =
   | 'kube.conflict'
   /** A resource version or continue token that the server has forgotten: list again. */
   | 'kube.expired'
-  /** An error in the middle of a watch: nobody knows what it has left out, so list again. */
+  /** An error in the middle of a watch: changes may be missing, so list again. */
   | 'kube.watch_failed'
   /** The schema, a CEL rule or an admission policy refused the object. */
   | 'kube.invalid'

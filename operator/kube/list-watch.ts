@@ -8,7 +8,7 @@ import type { KubeObject, Resource } from './object.ts';
 import type { Scope } from './options.ts';
 import type { WatchEvent } from './watch-events.ts';
 
-/** `managedFields` is half of an object, and nobody reads it here. */
+/** `managedFields` is about half of an object and is not used here. */
 function slim<T extends KubeObject>(object: T): T {
   if (!('managedFields' in object.metadata)) return object;
   const { managedFields: _dropped, ...metadata } = object.metadata as T['metadata'] & {

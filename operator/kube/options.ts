@@ -73,7 +73,7 @@ export interface Scope {
 
 export interface KubeList<T extends KubeObject> {
   readonly items: readonly T[];
-  /** Where a watch goes on from. */
+  /** The version from which a watch continues. */
   readonly resourceVersion: string;
 }
 

@@ -19,7 +19,7 @@ export const defaultRequestLimits: RequestLimits = {
   inFlightMax: 8,
 };
 
-/** At the default rate this is 24 s of waiting; whoever comes later fails and tries again. */
+/** At the default rate this is 24 s of waiting; later requests fail and are retried. */
 const waitingMax = 1200;
 
 export class RequestLimiter {
@@ -77,7 +77,7 @@ export class RequestLimiter {
     };
   }
 
-  /** Waits until somebody who leaves hands over the place. */
+  /** Waits until a completed request hands over its slot. */
   #place(signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiting >= waitingMax) {
       throw new KubeError('kube.throttled', 'too many requests wait for the API server');

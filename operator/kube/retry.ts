@@ -5,7 +5,7 @@
  */
 import type { KubeError } from './errors.ts';
 
-/** With the delays below a call gives up after about 4 s of waiting, plus its own time limits. */
+/** With the delays below a call fails after about 4 s of waiting, plus its own time limits. */
 export const attemptsMax = 5;
 
 const delayFirstMs = 250;

@@ -29,7 +29,7 @@ export interface HttpAnswer {
 /** Kubernetes rewrites a mounted token at 80 % of an hour; a minute's delay is far within that. */
 const credentialsMs = 60_000;
 
-/** A failing connection may be a rotated authority: the files are looked at, but not at each try. */
+/** A failing connection may mean a rotated authority: the files are read again, but not at each attempt. */
 const credentialsHurryMs = 1_000;
 
 const connectMs = 5_000;
@@ -135,7 +135,7 @@ export class Transport {
     this.#basePath = url.pathname.replace(/\/+$/, '');
   }
 
-  /** Sends a request and reads the whole answer, whatever its status. */
+  /** Sends a request and reads the whole response of any status. */
   async send(request: HttpRequest): Promise<HttpAnswer> {
     const deadline = new Deadline(request.signal, request.timeoutMs);
     try {
@@ -175,7 +175,7 @@ export class Transport {
       throw errorOf(error, deadline, request);
     } finally {
       deadline.stop();
-      // An aborted body reports its own abortion as an error: nobody waits for that.
+      // An aborted body reports its own abortion as an error, which is ignored.
       body?.on('error', () => undefined);
       body?.destroy();
     }

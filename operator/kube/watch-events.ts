@@ -9,7 +9,7 @@ import { apiVersionOf } from './object.ts';
 
 export type WatchEvent<T extends KubeObject> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
-  /** Nothing happened up to this version: a heartbeat, and a place to go on from. */
+  /** No change up to this version: a heartbeat, and a version to resume from. */
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
 
 /** etcd takes 1.5 MB for an object; as JSON, with its managed fields, it can be twice that. */
@@ -93,7 +93,7 @@ export function parseWatchEvent<T extends KubeObject>(
   return { type, object: complete(object, resource) as T };
 }
 
-/** Items of a list carry neither kind nor version; both belong to an object that stands alone. */
+/** Items of a list have neither kind nor version, which a single object has. */
 export function complete(object: object, resource: Resource): KubeObject {
   const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
   return { ...type, ...object } as KubeObject;

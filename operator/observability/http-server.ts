@@ -19,7 +19,7 @@ export interface HttpServer {
 /** A client that sends its headers slower than this is none of ours. */
 const headersTimeoutMs = 5_000;
 
-/** Probes and one or two scrapers; nobody needs more connections. */
+/** Enough for probes and one or two scrapers. */
 const connectionsMax = 100;
 
 function listening(server: Server): Promise<number> {

@@ -16,7 +16,7 @@ export interface Metrics {
   readonly isLeader: Gauge;
 }
 
-/** What is read only when somebody asks for the metrics. */
+/** Values that are read when the metrics are scraped. */
 export interface Gauges {
   readonly queueDepth: () => number;
   readonly queueOldestSeconds: () => number;

@@ -1,5 +1,5 @@
 /**
- * The Secret with the password of the user admin. It is made once and never changed, and nobody
+ * The Secret with the password of the user admin. It is created once and never changed, and nothing
  * owns it: volumes that outlive the cluster are of no use without the password. Pure.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';

@@ -28,7 +28,7 @@ export function signingServerName({ metadata }: PhotonCluster): string {
   return `${metadata.name}.${metadata.namespace ?? 'default'}${serverNameSuffix}`;
 }
 
-/** The cluster that a server name stands for; undefined for another name. */
+/** The cluster of a server name; undefined for another name. */
 export function clusterOfServerName(
   serverName: string,
 ): { readonly namespace: string; readonly name: string } | undefined {

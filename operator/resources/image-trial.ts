@@ -1,5 +1,5 @@
 /**
- * A pod that tries new images beside the pod that serves, on the same machine: the database starts
+ * A pod that tests new images next to the serving pod, on the same machine: the database starts
  * on an empty directory with the configuration that it is going to have, and stops; other images
  * are only pulled. What does not start there must not take the place of what serves. Pure.
  */

@@ -5,7 +5,7 @@ import { clusterLabels } from './labels.ts';
 
 export type Pool = PhotonCluster['spec']['pools'][number];
 
-/** An object to be applied; what stands beside metadata is the kind's own. */
+/** An object to be applied; fields other than metadata depend on the kind. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -41,7 +41,7 @@ export function ownedMetadata(
   };
 }
 
-/** One text for equal values, whatever the order of their keys: the input of hashes. */
+/** One text for equal values, independent of the order of their keys: the input of hashes. */
 export function canonicalText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
   if (typeof value === 'object' && value !== null) {

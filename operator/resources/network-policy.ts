@@ -1,6 +1,6 @@
 /**
  * Who may reach the nodes, where the network of the cluster enforces policies: everybody the ports
- * for clients and for metrics, which ask for a password or tell nothing; only nodes of the same
+ * for clients and for metrics, which need a password or reveal nothing; only nodes of the same
  * cluster those between nodes. What nodes may reach is not restricted. Pure.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';

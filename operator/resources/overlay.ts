@@ -113,7 +113,7 @@ function* nullComplaints(value: unknown, path: string): Generator<string> {
   }
 }
 
-/** What a container beside the database may not have of it. */
+/** What an additional container must not share with the database. */
 function* sidecarComplaints(container: Json, path: string): Generator<string> {
   for (const { name } of objectsIn(container['volumeMounts'])) {
     if (privateVolumes.includes(String(name))) {

@@ -23,7 +23,7 @@ export function photonPool(cluster: PhotonCluster, pool: Pool): PhotonPool {
   };
 }
 
-/** What the operator tells a node of its data, of its cluster, and of whom it may trust. */
+/** What a node receives about its data, its cluster, and its trusted authorities. */
 export interface NodeHistory {
   readonly id?: string | undefined;
   readonly acceptedLosses?: readonly string[];

@@ -27,7 +27,7 @@ const tokenSeconds = 3600;
 /** To finish queries, flush and seal the log. */
 const terminationSeconds = 60;
 
-/** What the template depends on beside the manifest. */
+/** Inputs of the template in addition to the manifest. */
 export interface PodFacts {
   readonly configMapName: string;
   readonly passwordSecret: string;

@@ -29,7 +29,7 @@ const writableModes: readonly string[] = ['ReadWriteOnce', 'ReadWriteOncePod', '
 /** Why the data would not outlive the pod that uses the claim; undefined when it would. */
 export function lossAtStop(claimName: string, claim: Claim | undefined): string | undefined {
   if (claim === undefined) {
-    return `volume claim ${claimName} is not there, and a pod that is made again starts without data: copy the data away, or make the claim again for its volume`;
+    return `volume claim ${claimName} is missing, and a recreated pod would start without data: copy the data, or recreate the claim for its volume`;
   }
   const { spec, status, metadata } = claim;
   const volume = spec?.volumeName ?? 'of the claim';

@@ -26,7 +26,7 @@ export interface Formation {
 
 /**
  * The identity as the status of the cluster has it, or else the intent of a node: each of them may have
- * been deleted. It is void when the data of all members was given up: nobody is left who knows it.
+ * been deleted. It is void when the data of all members was given up.
  */
 function recordedId(
   { status }: PhotonCluster,

@@ -1,6 +1,6 @@
 /**
  * Which node is which: by the identity that was made with its data directory, never by its name. A
- * node that has had one and comes back with another, or with none, has lost its data. Pure.
+ * node that has had one and returns with another, or with none, has lost its data. Pure.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { PhotonNode } from '../api/generated/photon-node.ts';

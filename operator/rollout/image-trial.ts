@@ -1,4 +1,4 @@
-/** What the trial of new images came to, from the pod that tries them. Pure. */
+/** The outcome of an image trial, from its pod. Pure. */
 import type { Metadata } from '../api/object.ts';
 
 interface ContainerState {
@@ -31,7 +31,7 @@ export interface Trial {
 export type TrialVerdict =
   | { readonly type: 'passed' }
   | { readonly type: 'running'; readonly message: string }
-  /** The kubelet goes on trying to pull. */
+  /** The kubelet retries the pull. */
   | { readonly type: 'unavailable'; readonly message: string }
   /** It does not start, or is not what the manifest says. */
   | { readonly type: 'unfit'; readonly message: string }
@@ -48,7 +48,7 @@ const pullReasons: readonly string[] = [
   'SignatureValidationFailed',
 ];
 
-/** Longer words of Kubernetes than this help nobody. */
+/** Longer messages of Kubernetes are truncated. */
 const wordsMax = 400;
 
 function wordsOf(...words: readonly (string | undefined)[]): string {
@@ -83,7 +83,7 @@ function verdictOf({ image, isDatabase, version, state, isPulled }: Tried): Tria
   return { type: 'running', message: `image ${image} is being tried${detail}` };
 }
 
-/** What the start of the database came to: its last words, or the version that it has left. */
+/** The outcome of starting the database: its termination message, or the version that it reported. */
 function startVerdict(
   image: string,
   version: string,

@@ -1,6 +1,6 @@
 /**
- * Whether the controller of a StatefulSet knows a template: a pod that is deleted before comes back
- * as it was. Its status cannot tell: when a StatefulSet is made again while its controller writes
+ * Whether the controller of a StatefulSet has observed a template: a pod that is deleted earlier is recreated
+ * from the former one. The status does not show it: when a StatefulSet is made again while its controller writes
  * the status of the former one, that status lands on the new object and stays. The controller's own
  * revisions can: it makes or takes over one for this very object, by UID, before it makes pods. Pure.
  */

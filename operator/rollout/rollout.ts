@@ -12,7 +12,7 @@ export type RolloutDecision =
   | { readonly type: 'settled' }
   | { readonly type: 'replace'; readonly node: NodeView; readonly message: string }
   | { readonly type: 'wait'; readonly node: NodeView; readonly message: string }
-  /** A node of the wanted revision does not serve, and is not expected to without a person. */
+  /** A node of the desired revision does not serve, and is not expected to without manual action. */
   | {
       readonly type: 'stopped';
       readonly node: NodeView;
@@ -20,16 +20,16 @@ export type RolloutDecision =
       readonly message: string;
     };
 
-/** A pod that is not serving after this time is not expected to, whatever it still tries. */
+/** A pod that does not serve after this time is not expected to. */
 const patienceMs = 10 * 60_000;
 
-/** What a node that is neither outdated nor current still lacks. */
+/** Why a node is neither outdated nor current. */
 function lackOf(node: NodeView): string {
   const { name, pod, report, isHeard, wantedRevision, trouble } = node;
   if (pod === undefined) return `pod ${name} is not there yet`;
   if (pod.isTerminating) return `pod ${name} is stopping`;
   if (!pod.isReady) {
-    // A node that starts tells how far it is.
+    // A starting node reports its progress.
     const own = report?.revision === pod.revision ? report?.message : undefined;
     const detail = trouble?.message ?? own;
     return `pod ${name} is not ready${detail === undefined ? '' : `: ${detail}`}`;
@@ -42,12 +42,12 @@ function lackOf(node: NodeView): string {
   return `node ${name} reports ${report.health ?? 'nothing'}${detail}`;
 }
 
-/** A pod that serves nobody goes first, so that a repair reaches it; then the last of the pool. */
+/** A pod that does not serve is replaced first, so that a repair reaches it; then the last pod of the pool. */
 function nextOf(outdated: readonly NodeView[]): NodeView | undefined {
   return outdated.find(({ pod }) => pod?.isReady !== true) ?? outdated.at(-1);
 }
 
-/** Why nothing goes on: a pod that does not come up is a matter of the rollout, others of the node. */
+/** Why the rollout does not continue: a pod that does not become ready concerns the rollout, other faults the node. */
 function stopReasonOf({ pod, report, isHeard, trouble }: NodeView): Reason {
   if (trouble !== undefined) return trouble.reason;
   if (pod?.isReady !== true) return reasons.rolloutStopped;

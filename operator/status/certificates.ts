@@ -22,7 +22,7 @@ export interface AuthorityFacts {
   }[];
 }
 
-/** An authority that ends sooner is to be replaced by a person. */
+/** An authority that expires sooner has to be replaced by the user. */
 const authorityWarningMs = 90 * 86_400_000;
 
 /** Nodes renew at half of the lifetime: at this share of it they have failed for a long time. */

@@ -38,7 +38,7 @@ function counters(nodes: readonly NodeView[]): {
   };
 }
 
-/** The identities that the nodes have had: what tells a node that was there from an empty one. */
+/** The recorded identities of the nodes: they distinguish a known node from an empty one. */
 function membersOf(nodes: readonly NodeView[]): Pick<ClusterStatus, 'members'> {
   const members = nodes.flatMap(({ name, recordedId }) =>
     recordedId === undefined ? [] : [{ name, id: recordedId }],

@@ -1,5 +1,5 @@
 /**
- * The conditions of a cluster, from what its reconcile came to and from its nodes. A condition's
+ * The conditions of a cluster, from the outcome of its reconcile and from its nodes. A condition's
  * transition time changes only with its status. Pure.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';

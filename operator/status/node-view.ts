@@ -1,4 +1,4 @@
-/** Raw objects as the views that decisions are made on. Pure. */
+/** Converts raw objects to the views on which decisions are based. Pure. */
 import type { CertificateView, NodeReport, NodeView, PodView, Trouble } from '../api/node-view.ts';
 import type { PhotonNode } from '../api/generated/photon-node.ts';
 import { memoryIncident } from './container-trouble.ts';
@@ -26,7 +26,7 @@ function podView(facts: PodFacts, names: Conventions): PodView {
 
 type Status = NonNullable<PhotonNode['status']>;
 
-/** Undefined when a part is missing: a pod wrote it, and only the schema has looked at it. */
+/** Undefined when a part is missing: the pod wrote it, and only the schema has validated it. */
 function certificateOf({ status }: PhotonNode, elapsedMs: ElapsedMs): CertificateView | undefined {
   const { authority, notBefore, notAfter, message } = status?.certificate ?? {};
   if (authority === undefined || notBefore === undefined || notAfter === undefined) {
@@ -75,7 +75,7 @@ export interface NodeObjects {
   readonly pod?: Pod | undefined;
   readonly node?: PhotonNode | undefined;
   readonly isHeard: boolean;
-  /** What events and claims say; without it, trouble is what the pod alone tells. */
+  /** Evidence from events and claims; without it, only the pod is considered. */
   readonly evidence?: Evidence | undefined;
 }
 

@@ -72,11 +72,11 @@ interface SeenClaim {
   readonly phase?: string;
 }
 
-/** What is known of a node beside its pod and its report. */
+/** What is known of a node in addition to its pod and its report. */
 export interface Evidence {
   readonly events: readonly SeenEvent[];
   readonly claim?: SeenClaim;
 }
 
-/** Time since a moment that Kubernetes wrote down, in RFC 3339; handed in, for this is pure. */
+/** Time since a timestamp of Kubernetes in RFC 3339; passed as an argument, since this is pure. */
 export type ElapsedMs = (since: string) => number;

@@ -10,7 +10,7 @@ import type { Containers } from './container-trouble.ts';
 import type { Evidence, Pod, SeenEvent } from './observed.ts';
 import { shortened } from './sentence.ts';
 
-/** Older events tell of something that is over; controllers repeat them within this time. */
+/** Older events are obsolete; controllers repeat current ones within this time. */
 const eventAgeMaxMs = 20 * 60_000;
 
 /** A pod that was evicted longer ago is not the reason why its successor does not run. */
@@ -49,7 +49,7 @@ function claimTrouble(evidence: Evidence): Trouble | undefined {
   if (event === undefined) return undefined;
   const remedy = event.note.includes('no storage class is set')
     ? 'set storage.className of the pool in a new cluster, or mark a StorageClass as default'
-    : 'the StorageClass, its provisioner or its quota has to be put right';
+    : 'the StorageClass, its provisioner or its quota has to be fixed';
   const message = `volume claim ${claim.name} has no volume: ${shortened(event.note)}; ${remedy}`;
   // What the provisioner tries again may work; a class that does not exist is not tried.
   const isCertain = /not found|no storage class is set/.test(event.note);

@@ -1,7 +1,7 @@
 /**
- * What each condition says, from what a reconcile came to, from the nodes and from the Service for
+ * The verdict of each condition, from the outcome of a reconcile, from the nodes and from the Service for
  * clients. One judgement decides Ready, Reconciling and Stalled, so that they cannot contradict each
- * other: exactly one of them is True. Ready needs Available, and no trouble that Degraded tells of. Pure.
+ * other: exactly one of them is True. Ready requires Available, and no trouble that Degraded reports. Pure.
  */
 import type { ConditionType, Reason } from '../api/conditions.ts';
 import { reasons } from '../api/conditions.ts';
@@ -10,12 +10,12 @@ import type { AuthorityFacts } from './certificates.ts';
 import { certificatesVerdict } from './certificates.ts';
 import { isCurrent, isOutdated, reportsNow } from '../api/node-view.ts';
 
-/** What a reconcile came to. */
+/** The outcome of a reconcile. */
 export type Outcome =
   | { readonly type: 'complete' }
   /** Something has to happen first; the cluster comes again when it has. */
   | { readonly type: 'wait'; readonly message: string; readonly reason?: Reason }
-  /** The user, or somebody else, has to change something. */
+  /** The user has to change something. */
   | { readonly type: 'fail'; readonly reason: Reason; readonly message: string };
 
 export interface Observed {
@@ -43,7 +43,7 @@ function sentenceOf({ name, trouble }: NodeView): string {
   return `${name}: ${trouble?.message ?? 'no trouble is known'}`;
 }
 
-/** Nodes in trouble, those first that need somebody; an outdated pod is replaced, whatever it lacks. */
+/** Nodes in trouble, permanent trouble first; an outdated pod is replaced in any case. */
 function inTrouble(
   nodes: readonly NodeView[],
 ): readonly (NodeView & { readonly trouble: Trouble })[] {
@@ -53,7 +53,7 @@ function inTrouble(
     .toSorted((a, b) => Number(b.trouble.isCertain) - Number(a.trouble.isCertain));
 }
 
-/** A message of the reconcile, with the troubles that it does not tell of already. */
+/** A message of the reconcile, followed by the troubles that it does not contain. */
 function withTroubles(message: string, nodes: readonly NodeView[]): string {
   const more = inTrouble(nodes).filter(({ trouble }) => !message.includes(trouble.message));
   return [message, ...more.map(sentenceOf)].join('; ');
@@ -132,7 +132,7 @@ function reconciling(judgement: Judgement): Verdict {
     case 'working':
       return { status: 'True', reason: reasons.progressing, message: judgement.message };
     case 'stuck': {
-      const message = `the operator waits for a person: ${judgement.message}`;
+      const message = `manual action is needed: ${judgement.message}`;
       return { status: 'False', reason: reasons.stalled, message };
     }
   }
@@ -141,9 +141,9 @@ function reconciling(judgement: Judgement): Verdict {
 function stalled(judgement: Judgement): Verdict {
   switch (judgement.type) {
     case 'fulfilled':
-      return { status: 'False', reason: reasons.fulfilled, message: 'nothing is in the way' };
+      return { status: 'False', reason: reasons.fulfilled, message: 'nothing blocks the operator' };
     case 'working': {
-      const message = `the operator goes on without a person: ${judgement.message}`;
+      const message = `the operator continues: ${judgement.message}`;
       return { status: 'False', reason: reasons.progressing, message };
     }
     case 'stuck':

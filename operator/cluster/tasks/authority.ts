@@ -36,7 +36,7 @@ const authorityLifetimeMs = 3_650 * 86_400_000;
 /** Names the authority that is lost, by its hash: a new one may take its place. */
 const replaceAnnotation = 'photondb.io/replace-authority';
 
-/** How soon to look at a Secret that somebody else has made or changed meanwhile. */
+/** How soon to read a Secret again that was created or changed concurrently. */
 const againMs = 500;
 const again: TaskResult = Object.freeze({
   type: 'retry',
@@ -134,7 +134,7 @@ async function goOn(context: Context, secret: Secret, set: AuthoritySet): Promis
   return complete;
 }
 
-/** At the version that was looked at: false when somebody was faster. */
+/** At the observed version: false after a concurrent change. */
 async function write(context: Context, secret: Secret, set: AuthoritySet): Promise<boolean> {
   const { annotations, data } = secretContents(set);
   const { uid, resourceVersion } = secret.metadata;
@@ -191,7 +191,7 @@ function remembered(context: Context): string | undefined {
   return trusted[0];
 }
 
-/** Nodes trust an authority whose key is gone: nothing is done before a person says so. */
+/** Nodes trust an authority whose key is lost: it is replaced only on request. */
 async function replaceLost(
   context: Context,
   lost: { readonly hash: string; readonly why: string; readonly secret?: Secret },
@@ -203,7 +203,7 @@ async function replaceLost(
     const end = until === undefined ? '' : `, the first of which expires at ${until}`;
     const at = metadata.namespace === undefined ? '' : ` --namespace ${metadata.namespace}`;
     const command = `kubectl annotate photoncluster ${metadata.name}${at} ${replaceAnnotation}=${hash} --overwrite`;
-    const message = `${why}: nodes go on with the certificates that they have${end}, and none is issued or renewed. Restore the Secret; or, to let nodes trust another authority beside the lost one and then get certificates of it: ${command}`;
+    const message = `${why}: nodes keep their current certificates${end}, and none is issued or renewed. Restore the Secret; or, to let nodes trust another authority beside the lost one and then get certificates of it: ${command}`;
     return { type: 'fail', reason: reasons.authorityMissing, message };
   }
   const next = await newAuthority(context);

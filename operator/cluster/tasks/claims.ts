@@ -20,7 +20,7 @@ import { complete } from '../task-result.ts';
 import { unusedClaims } from '../unused-claims.ts';
 import type { VolumeClaim } from '../informer-set.ts';
 
-/** The caches show only what carries our label: a claim that somebody else made may be there. */
+/** The caches contain only objects with our label: another claim of that name may exist. */
 export async function findClaim(
   { cluster, tools, signal }: Context,
   node: string,
@@ -109,7 +109,7 @@ export async function reportUnusedClaims(context: Context): Promise<TaskResult> 
   const known = context.cluster.status?.unusedClaims ?? [];
   for (const name of unusedClaims(context)) {
     if (known.includes(name)) continue;
-    const note = `no node uses volume claim ${name}: it is kept; delete it when nobody needs its data`;
+    const note = `no node uses volume claim ${name}: it is kept; delete it when its data is not needed`;
     const event = { type: 'Warning', reason: 'UnusedClaim', action: 'KeepClaim', note } as const;
     context.tools.emit(eventOf(context, event));
   }

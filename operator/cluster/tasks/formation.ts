@@ -22,7 +22,7 @@ export async function guardFormation(context: Context): Promise<TaskResult> {
   return { type: 'fail', reason: reasons.wrongCluster, message: conflict };
 }
 
-/** Nodes that have no pod yet because nobody has founded the cluster. */
+/** Nodes that have no pod yet because the cluster is not founded. */
 export async function awaitFounding(context: Context): Promise<TaskResult> {
   const formation = observeFormation(context);
   const waiting = wantedNodes(context.cluster).filter(({ name }) => !mayStart(formation, name));

@@ -1,5 +1,5 @@
 /**
- * Tries the images of a new revision beside the pod that serves, before that pod is replaced. The
+ * Tests the images of a new revision next to the serving pod, before that pod is replaced. The
  * trial is an object of the cluster: who dies in the middle finds it again.
  */
 import type { NodeView } from '../../api/node-view.ts';
@@ -49,11 +49,11 @@ function wantedTrial(context: Context, { name }: NodeView): TrialPod | undefined
   return imageTrial({ cluster, node: name, template, images, machine: nodeName }, tools.hash);
 }
 
-/** What somebody can do where no trial is possible. */
+/** What the user can do if no trial is possible. */
 function wayOut(context: Context, trial: TrialPod): string {
   const { name, namespace = '' } = context.cluster.metadata;
   const [container] = trial.spec.containers;
-  return `make room for one more pod; or, to replace it without a trial: kubectl annotate photoncluster ${name} --namespace ${namespace} ${skipTrialAnnotation}=${container?.image ?? ''} --overwrite`;
+  return `free resources for one more pod; or, to replace it without a trial: kubectl annotate photoncluster ${name} --namespace ${namespace} ${skipTrialAnnotation}=${container?.image ?? ''} --overwrite`;
 }
 
 async function begin(context: Context, trial: TrialPod, node: string): Promise<TaskResult> {
@@ -67,7 +67,7 @@ async function begin(context: Context, trial: TrialPod, node: string): Promise<T
       return { type: 'retry', message: `image ${images} is being tried`, afterMs: 1_000 };
     }
     if (!isKubeError(error, 'kube.forbidden', 'kube.invalid')) throw error;
-    const message = `pod ${node} is not replaced, since image ${images} cannot be tried beside it: ${error.message}; ${wayOut(context, trial)}`;
+    const message = `pod ${node} is not replaced, since image ${images} cannot be tested next to it: ${error.message}; ${wayOut(context, trial)}`;
     return { type: 'fail', reason: reasons.refused, message };
   }
   const note = `trying image ${images} before pod ${node} is replaced`;
@@ -134,7 +134,7 @@ export async function tryImages(context: Context, node: NodeView): Promise<TaskR
   return { type: 'wait', message: `a former trial for pod ${node.name} is being removed` };
 }
 
-/** Trials that nobody waits for any more. */
+/** Obsolete trials. */
 export async function removeTrials(context: Context): Promise<void> {
   const { cluster, tools } = context;
   for (const pod of tools.informers.pods.ofCluster(cluster)) {

@@ -33,7 +33,7 @@ export async function declareNodes(context: Context): Promise<TaskResult> {
   const { cluster, tools } = context;
   const { namespace = '' } = cluster.metadata;
   const { recorded, founder } = observeFormation(context);
-  // While the authority cannot be read, nodes go on with what they trust.
+  // While the authority cannot be read, nodes keep what they trust.
   const trusted = context.authority?.facts.authorities.map(({ hash }) => hash);
   return applyAll(context, [
     ...cluster.spec.pools.map(
@@ -68,7 +68,7 @@ export async function openClientService(context: Context): Promise<TaskResult> {
   return applyAll(context, [[resources.services, clientService(context.cluster)]]);
 }
 
-/** A policy that nobody wants any more is taken away: the user may have one of his own. */
+/** Removes a policy that is no longer desired: the user may have another one. */
 export async function guardNetwork(context: Context): Promise<TaskResult> {
   const { cluster, tools, signal } = context;
   const policy = networkPolicy(cluster);

@@ -20,7 +20,7 @@ interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** A password that replaces another one is a warning: whoever knows the former one is locked out. */
+/** Replacing a password is a warning: users of the former one are locked out. */
 function announce(context: Context, name: string): void {
   const isReplaced = context.cluster.status?.passwordSecret === name;
   const news = isReplaced
@@ -74,7 +74,7 @@ export async function providePassword(context: Context): Promise<TaskResult> {
 }
 
 /**
- * A kubelet looks at the Secrets of a running pod about once a minute, and at once when the pod has
+ * A kubelet refreshes the Secrets of a running pod about once a minute, and at once when the pod has
  * changed: the annotation makes it look.
  */
 export async function announcePassword({

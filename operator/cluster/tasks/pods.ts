@@ -45,7 +45,7 @@ export async function labelPods({ cluster, tools, signal }: Context): Promise<Ta
     if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
     const labels = roleLabelPatch(pod.metadata.labels ?? {}, node.pool.roles);
     if (labels === undefined) continue;
-    // At the pod that was looked at: its successor has labels of its own.
+    // Only for the observed pod: its successor has its own labels.
     const patch = { metadata: { uid: pod.metadata.uid, labels } };
     try {
       await tools.client.mergePatch(resources.pods, pod.metadata, patch, { signal });

@@ -61,7 +61,7 @@ async function replace(context: Context, node: NodeView, note: string): Promise<
   );
 }
 
-/** Nothing is deleted that could not come back as it was. */
+/** Nothing is deleted that could not be recreated unchanged. */
 async function replaceWithCare(
   context: Context,
   node: NodeView,

@@ -74,7 +74,7 @@ async function renewZone(context: Context, pool: Pool, zone: Zone): Promise<Task
     propagationPolicy: 'Orphan',
     signal,
   });
-  return { type: 'wait', message: `StatefulSet ${at.name} is made again for volumes of ${size}` };
+  return { type: 'wait', message: `StatefulSet ${at.name} is recreated for volumes of ${size}` };
 }
 
 export async function renewClaimTemplates(context: Context): Promise<TaskResult> {
