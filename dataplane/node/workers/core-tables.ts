@@ -1,8 +1,8 @@
 import type { Environment } from '../../query/environment.ts';
 import { errorType, RuntimeError } from '../../query/errors.ts';
 import type { BatchSource, IndexRow, Row, TableAccess } from '../../wire/table-access.ts';
-import type { EditBatch } from '../../wire/table-edit.ts';
 import type { ServedRequest } from '../../workers/channel.ts';
+import { decodeEdits } from './edit-message.ts';
 import type { Fields } from './fields.ts';
 
 /** The tables of the node as one query worker reaches them. What is kept for it ends with it. */
@@ -72,8 +72,7 @@ export class CoreTables {
   }
 
   edit(tableId: string, fields: Fields, request: ServedRequest): Promise<unknown> {
-    // A worker runs the code of this node: what it sends is a batch.
-    return this.#open(tableId).edit(fields.any() as EditBatch, request.signal);
+    return this.#open(tableId).edit(decodeEdits(fields), request.signal);
   }
 
   /** The worker is gone. */

@@ -23,6 +23,16 @@ export class Fields {
     return value;
   }
 
+  finite(): number {
+    const value = this.#next();
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw refused('a number', value);
+    return value;
+  }
+
+  get hasMore(): boolean {
+    return this.#at < this.#fields.length;
+  }
+
   flag(): boolean {
     const value = this.#next();
     if (typeof value !== 'boolean') throw refused('a flag', value);
@@ -68,5 +78,5 @@ export class Fields {
   }
 }
 
-const refused = (wanted: string, found: unknown): ChannelFrameError =>
+export const refused = (wanted: string, found: unknown): ChannelFrameError =>
   new ChannelFrameError(`A message holds ${typeof found} in place of ${wanted}.`);

@@ -8,6 +8,7 @@ import type {
 } from '../../wire/table-access.ts';
 import type { EditOutcome } from '../../wire/table-edit.ts';
 import type { Channel } from '../../workers/channel.ts';
+import { encodeEdits } from './edit-message.ts';
 import { thrownHere } from './failures.ts';
 import { Fields } from './fields.ts';
 
@@ -31,7 +32,9 @@ export class RemoteTables {
         new RemoteScan(this.#channel, id, { index, range, order }),
       count: async () => Number(await ask('count', id)),
       edit: async (batch, signal) => {
-        const asked = thrownHere(this.#channel.request(['edit', id, batch], signal));
+        const asked = thrownHere(
+          this.#channel.request(['edit', id, ...encodeEdits(batch)], signal),
+        );
         return (await asked) as readonly EditOutcome[];
       },
       sync: async () => void (await ask('sync', id)),
