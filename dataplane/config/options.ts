@@ -175,15 +175,15 @@ export const options = {
   },
   'query-workers': {
     type: 'string',
-    default: '0',
+    default: 'auto',
     doc: 'Number of query workers: processes that serve drivers and run queries outside of the core. `auto`: the number of cores minus one, at least 1. With 0, queries run in the core and can block it.',
     form: { pattern: '^(auto|[0-9]|[1-9][0-9])$', words: '`auto` or a number of at most 99' },
   },
   'query-worker-mib': {
     type: 'integer',
-    default: 1_024,
-    doc: 'Memory limit of each query worker in MiB. A worker that exceeds it is replaced, and its clients lose their connections.',
-    minimum: 192,
+    default: 0,
+    doc: 'Memory limit of each query worker in MiB. A worker that exceeds it is replaced, and its clients lose their connections. 0: half of the memory of the container or machine divided by the number of workers, at least 192 and at most 1,024.',
+    minimum: 0,
     maximum: 1_048_576,
   },
   revision: {

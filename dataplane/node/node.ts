@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { LogHistory } from '../observability/log-history.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import type { NodeReport } from '../query/node-report.ts';
@@ -25,6 +25,8 @@ import { nodeReport } from './report.ts';
 import { Services } from './services.ts';
 import { WebService } from './web-service.ts';
 import { webStatus } from './web-status.ts';
+import { workerSizes } from './workers/sizing.ts';
+import type { Machine } from './workers/sizing.ts';
 import { WorkerDriverService } from './workers/worker-service.ts';
 
 /** Where a node serves, and the line that says so. */
@@ -160,13 +162,18 @@ function createDriverService(
   context: NodeContext,
   parts: DriverServiceParts,
 ): DriverService | WorkerDriverService {
-  const { 'query-workers': wanted } = context.config;
-  const count = wanted === 'auto' ? Math.max(1, availableParallelism() - 1) : Number(wanted);
+  const sizes = workerSizes(context.config, machine());
   // Without data, queries read system tables only, which are made here.
-  return count === 0 || !context.config.roles.includes('data')
+  return sizes.count === 0 || !context.config.roles.includes('data')
     ? new DriverService(context, parts)
-    : new WorkerDriverService(context, parts, count);
+    : new WorkerDriverService(context, parts, sizes);
 }
+
+/** A container without a limit says so by a number that no machine has. */
+const machine = (): Machine => ({
+  cores: availableParallelism(),
+  memoryBytes: Math.min(process.constrainedMemory() || totalmem(), totalmem()),
+});
 
 function createContext(
   options: NodeOptions,

@@ -19,6 +19,8 @@ import { ConnectionPlaces, CoreService } from './core-service.ts';
 import { errorOf, failureOf } from './failures.ts';
 import { FlightRecorder } from './flight-recorder.ts';
 import { channelLimits, startMsMax, watchLimits } from './limits.ts';
+import { queryOptionsOf } from './sizing.ts';
+import type { WorkerSizes } from './sizing.ts';
 import type { Welcome } from './worker-node.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -32,16 +34,16 @@ export class WorkerDriverService implements Service {
   readonly drivers: Drivers;
   readonly #context: NodeContext;
   readonly #parts: DriverServiceParts;
-  readonly #count: number;
+  readonly #sizes: WorkerSizes;
   readonly #pool: WorkerPool;
   #port: BoundPort | undefined;
   #supervisor: Supervisor | undefined;
   #feed: CatalogFeed | undefined;
 
-  constructor(context: NodeContext, parts: DriverServiceParts, count: number) {
+  constructor(context: NodeContext, parts: DriverServiceParts, sizes: WorkerSizes) {
     this.#context = context;
     this.#parts = parts;
-    this.#count = count;
+    this.#sizes = sizes;
     this.#pool = new WorkerPool({
       workers: () => this.#supervisor?.workers ?? [],
       replaced: () => this.#supervisor?.replaced ?? 0,
@@ -103,13 +105,13 @@ export class WorkerDriverService implements Service {
       places,
       publish: () => this.#publish(),
     };
-    const memory = config['query-worker-mib'];
+    const { count, mebibytes, heapMebibytes } = this.#sizes;
     return new Supervisor({
-      count: this.#count,
+      count,
       entry: fileURLToPath(new URL('main.ts', import.meta.url)),
       listenDescriptor: port.socket.fd(),
-      heapMebibytesMax: memory,
-      watch: { ...watchLimits, residentBytesMax: memory * mebibyte },
+      heapMebibytesMax: heapMebibytes,
+      watch: { ...watchLimits, residentBytesMax: mebibytes * mebibyte },
       limits: channelLimits,
       recorder: () => this.#recorder(),
       startMsMax,
@@ -158,10 +160,7 @@ export class WorkerDriverService implements Service {
       server,
       connectionsMax: shares.driverConnections,
       isTraced: config['log-level'] === 'debug',
-      options: {
-        ...config,
-        'queries-memory-mib': Math.ceil(config['queries-memory-mib'] / this.#count),
-      },
+      options: queryOptionsOf(config, this.#sizes),
       catalog: this.#feed.whole(),
     };
     return ['welcome', welcome];

@@ -200,7 +200,7 @@ export interface PhotonCluster {
        */
       'query-workers'?: string;
       /**
-       * MiB of memory of each query worker.
+       * Memory limit of each query worker in MiB. A worker that exceeds it is replaced, and its clients lose their connections. With 0, half of the memory of the container divided by the number of workers, at least 192 and at most 1024.
        */
       'query-worker-mib'?: number;
     };
