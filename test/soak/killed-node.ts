@@ -20,6 +20,8 @@ const writersPerConnection = 4;
 const keysPerWriter = 60;
 const batchMax = 16;
 const sampleKeys = 300;
+/** As a node on a machine of three cores has them. */
+const workerFlags = ['--query-workers', '2'];
 /** Of the kills that hit a node while it starts. */
 const startMsMax = 700;
 
@@ -81,7 +83,7 @@ export class KilledNode {
 
   /** Some kills hit a node that replays its log, or has only begun to. */
   async killAtStart(): Promise<void> {
-    const { process: child, serving } = start(this.#directory);
+    const { process: child, serving } = start(this.#directory, workerFlags);
     serving.catch(() => undefined);
     await sleep(this.#prng.below(startMsMax));
     const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -113,7 +115,7 @@ export class KilledNode {
 
   async #start(): Promise<Served> {
     const began = performance.now();
-    const served = await start(this.#directory).serving;
+    const served = await start(this.#directory, workerFlags).serving;
     this.startMs.push(performance.now() - began);
     return served;
   }
