@@ -118,7 +118,7 @@ function changeIn(value: unknown): Change {
       return {
         type,
         expected: { version: countIn(version), generation: countIn(generation) },
-        document: isText ? documentIn(document) : (document as null | undefined),
+        document: isText ? documentIn(document) : document,
       };
     }
     default:
