@@ -1,12 +1,12 @@
 /**
- * Broken invariants end the process: nobody catches an AssertionError. What can happen in
+ * Broken invariants end the process: an AssertionError is never caught. What can happen in
  * operation (a corrupt file, a lost peer, a wrong query) is a value or a PhotonError instead.
  */
 class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 
-/** Ends the process, by an error that nobody catches, when an invariant does not hold. */
+/** Ends the process, with an error that is never caught, if an invariant does not hold. */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionError(message);
 }

@@ -24,7 +24,7 @@ interface Taker<T> {
 /**
  * A first-in first-out queue between two tasks. Guarded invariants: it never holds more than
  * `capacity` items (who pushes more waits), items come out in the order of the pushes, and each is
- * taken once. An item is handed over in the call that makes it possible, so nobody can overtake.
+ * taken once. An item is handed over in the call that makes it possible, so no consumer can overtake.
  */
 export class BoundedQueue<T> {
   readonly #capacity: number;

@@ -1,6 +1,6 @@
 /**
- * Chance as a capability, as time is: `node` hands in the machine's random numbers, which nobody can foresee;
- * simulation hands in a seed. Keys and certificates come from the cryptographic provider and are no chance.
+ * Chance as a capability, as time is: `node` passes the machine's random numbers, which are unpredictable;
+ * simulation passes a seeded generator. Keys and certificates come from the cryptographic provider instead.
  */
 export interface Chance {
   /** Uniform in [0, 1). */

@@ -5,7 +5,7 @@
 export interface Clock {
   /** Milliseconds since some fixed moment; never goes back, and is no time of day. */
   now(): number;
-  /** Milliseconds since 1970, UTC; whoever sets the machine's clock may move it back. */
+  /** Milliseconds since 1970, UTC; an adjustment of the machine's clock can move it back. */
   timeOfDay(): number;
   /** Resolves after `ms`; rejects with the signal's reason as soon as it is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;

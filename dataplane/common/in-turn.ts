@@ -1,4 +1,4 @@
-/** Runs tasks one after the other; each caller gets what its own task came to, and a failure stops no other. */
+/** Runs tasks one after the other; each caller gets the result of its own task, and a failure stops no other task. */
 export class InTurn {
   #last: Promise<unknown> = Promise.resolve();
 

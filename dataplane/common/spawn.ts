@@ -1,5 +1,5 @@
 /**
- * The one way to start a task that nobody awaits: its failure goes to `onError`, which must not
+ * The one way to start a task that is not awaited: its failure goes to `onError`, which must not
  * throw, so that no rejection is ever lost or unhandled.
  */
 export function spawn(task: () => Promise<void>, onError: (error: unknown) => void): void {

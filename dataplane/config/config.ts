@@ -189,7 +189,7 @@ export function loadConfig(sources: ConfigSources): Config {
 /** Those that something listens at; 0 is another free one each time. */
 const listening = ['driver-port', 'cluster-port', 'http-port', 'web-port', 'admin-port'] as const;
 
-/** A token without the hash would be sent to whoever answers. */
+/** A token without the hash would be sent to any server that answers. */
 function checkJoin({ join, 'join-token': token, 'join-ca-hash': hash }: Config): void {
   if ((token === '') !== (hash === '')) {
     throw new ConfigError(
@@ -211,7 +211,7 @@ function checkPorts(config: Config): void {
   });
 }
 
-/** Beyond loopback nobody gets in without a password. */
+/** Addresses other than loopback require a password. */
 export function passwordRefusal({ bind }: Config, password: string): string | undefined {
   if (password !== '' || isLoopback(bind)) return undefined;
   return `Listening at ${bind} needs a password: name a file that holds it with --admin-password-file.`;

@@ -195,7 +195,7 @@ export const options = {
 
 export type OptionName = keyof typeof options;
 
-/** Options of before: whoever still uses one reads what it is called now. */
+/** Former options: their error names the current option. */
 export const renamedOptions: Readonly<Record<string, OptionName>> = {
   'overlay-mib': 'memtable-mib',
 };

@@ -55,7 +55,7 @@ const replayedShareMax = 2;
  * Opening replays what the log has and the store has not.
  */
 export class Database implements MetadataLog {
-  /** Resolves with the reason when the node cannot go on: its process must end. */
+  /** Resolves with the reason of a fatal error: the process must end. */
   readonly failed: Promise<Error>;
   readonly corruption: CorruptionRegistry;
   readonly transfers: Transfers;

@@ -11,7 +11,7 @@ import type { ContainerChecks } from './container-checks.ts';
 import { typeName } from './type-name.ts';
 
 /**
- * The door of every table: whoever makes a document (a client, a function of a query, an import), its
+ * The check before every table: whatever creates a document (a client, a function of a query, an import), its
  * bytes come from here, and commands of the log take no others. Guarded invariant: what is stored is an
  * object under its own primary key, of values that ReQL has and every driver can read.
  */

@@ -148,7 +148,7 @@ export class JsonReader {
       }
     }
     if (end >= 0) return this.#cutAt(end, false, counted);
-    // What is nested deep would be looked at again and again.
+    // Deeply nested values would be visited repeatedly.
     this.#chunk = Math.max(chunkBytesMin, this.#chunk >> 1);
     return undefined;
   }

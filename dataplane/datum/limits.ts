@@ -1,4 +1,4 @@
-/** Bounds of values, whoever makes them. */
+/** Bounds of all values. */
 
 /**
  * Arrays and objects inside one another. JSON parsers of drivers recurse (Python's stops near 1,000), and

@@ -145,7 +145,7 @@ export class Connection {
     }
     if (this.#handshake === undefined) return undefined;
     this.#handshake.push(bytes);
-    // Nothing more is taken while a password is looked at, however much is sent.
+    // No further input is read while a password is checked.
     this.#isShaking = true;
     this.#socket.pause();
     void this.#shake(this.#handshake)

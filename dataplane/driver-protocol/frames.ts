@@ -40,7 +40,7 @@ export class FrameReader {
     return this.#bytes;
   }
 
-  /** All bytes ever: how one sees that something goes on. */
+  /** Total bytes: shows progress. */
   get received(): number {
     return this.#received;
   }

@@ -17,7 +17,7 @@ export interface ProtocolLimits {
   readonly smallAnswerBytes: number;
   /** What is read of a client although nothing more may run, so that its end is seen. */
   readonly readAheadBytes: number;
-  /** Without a word from the client, until its machine is asked whether it is there. */
+  /** Silence of the client, until TCP keep-alive probes it. */
   readonly keepAliveMs: number;
   /** A client may ask for larger batches than usual, up to this. */
   readonly batchBytesMax: number;

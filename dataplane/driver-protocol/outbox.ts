@@ -69,7 +69,7 @@ export class Outbox {
     this.#isCorked = true;
   }
 
-  /** Whoever corked looks at what is left: `taken` is not called. */
+  /** The caller that corked handles the rest: `taken` is not called. */
   uncork(): void {
     this.#isCorked = false;
     this.#write();
@@ -77,7 +77,7 @@ export class Outbox {
 
   /**
    * Room for an answer of so many bytes, which count until `release`; for an answer of unknown size, 0, when
-   * anything more may wait. Undefined when there is room at once. Resolves too when nobody is there any more.
+   * anything more may wait. Undefined when there is room at once. Also resolves when the client has disconnected.
    */
   reserve(bytes: number): Promise<void> | undefined {
     if (this.#closed) return undefined;
@@ -100,7 +100,7 @@ export class Outbox {
     if (!this.#isWriting) this.#options.socket.end();
   }
 
-  /** Forgets everything: nobody is there to read it. */
+  /** Drops everything: the client has disconnected. */
   close(): void {
     this.#closed = true;
     this.#queue = [];

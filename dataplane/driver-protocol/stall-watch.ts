@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 
 /**
- * Notices that something that was begun does not go on. It costs one timer for each period and nothing
+ * Detects that an operation has stalled. It costs one timer for each period and nothing
  * for each step, so it finds out after one period at the earliest and two at the latest.
  */
 export interface StallWatchOptions {
@@ -22,7 +22,7 @@ export class StallWatch {
     this.#options = options;
   }
 
-  /** To be called whenever something has begun; a watch that runs already goes on. */
+  /** To be called when an operation starts; a running watch continues. */
   start(): void {
     if (this.#watching) return;
     this.#watching = true;

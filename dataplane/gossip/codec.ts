@@ -110,7 +110,7 @@ function readText(reader: ByteReader, bytesMax: number): string {
 
 function readMany<T>(reader: ByteReader, max: number, read: () => T): T[] {
   const count = reader.u16();
-  // Each has one byte at least, so that nobody claims more than was sent.
+  // Each has at least one byte, so that a count cannot exceed what was sent.
   if (count > max || count > reader.remaining) {
     throw new GossipMessageError(
       `A list of a message claims ${count} items; at most ${max} are read.`,

@@ -35,7 +35,7 @@ export interface GossipReady {
 /** Somebody who can be spoken to; of seeds nothing else is known. */
 type Address = Pick<Member, 'id' | 'address'>;
 
-/** A probe for somebody else that has not been answered. */
+/** A probe for another member that has not been answered. */
 interface Relay {
   readonly requester: NodeId;
   readonly sequence: number;
@@ -346,7 +346,7 @@ export class GossipNode {
     return {
       leastTicks,
       mostTicks: leastTicks * suspicionMaxFactor,
-      // In a small cluster nobody else may be there to confirm it.
+      // In a small cluster there may be no other member to confirm it.
       confirmations: count - 2 < indirectProbes ? 0 : indirectProbes,
     };
   }

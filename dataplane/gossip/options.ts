@@ -1,7 +1,7 @@
 import { assert } from '../common/assert.ts';
 import type { Prng } from '../common/prng.ts';
 
-/** How a node takes part. Times are in ticks of whoever drives the machine. */
+/** How a node takes part. Times are in ticks of the driver of the machine. */
 export interface GossipOptions {
   readonly id: string;
   readonly address: string;
@@ -15,7 +15,7 @@ export interface GossipOptions {
   readonly indirectProbes: number;
   /** A suspicion lasts `suspicionFactor * log10(members)` periods at least ... */
   readonly suspicionFactor: number;
-  /** ... and so many times as long when nobody else confirms it. */
+  /** ... and so many times as long if no other member confirms it. */
   readonly suspicionMaxFactor: number;
   /** The worst local health; it stretches the periods of a node that is slow itself. */
   readonly awarenessMax: number;

@@ -72,7 +72,7 @@ export class VersionedState {
     );
   }
 
-  /** What somebody lacks who has `versions`. */
+  /** What a member with `versions` lacks. */
   missing(versions: Digest['versions']): readonly DeltaOf[] {
     const deltas: DeltaOf[] = [];
     for (const [id, { generation, version, entries }] of this.#states) {

@@ -46,7 +46,7 @@ interface DataHealth {
     readonly name: string;
     readonly damage: { readonly code: string; readonly message: string };
   }[];
-  /** Everything that somebody has to look at; the first ones. */
+  /** Issues that need attention; the first ones. */
   readonly issues: readonly { readonly type: string; readonly description: string }[];
 }
 

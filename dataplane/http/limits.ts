@@ -8,7 +8,7 @@ export interface HttpLimits {
   readonly requestMs: number;
   /** A connection on which nothing moves, also one whose client does not read its answer. */
   readonly stalledMs: number;
-  /** How often the times of requests are looked at. */
+  /** How often the time limits of requests are checked. */
   readonly checkMs: number;
   readonly keepAliveMs: number;
   readonly headerBytesMax: number;

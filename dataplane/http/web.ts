@@ -41,7 +41,7 @@ export type WebLogin = (given: {
   readonly address: string;
 }) => Promise<
   | { readonly type: 'allowed' | 'wrong' }
-  /** Too many wrong ones, or more at once than are looked at. */
+  /** Too many wrong ones, or too many concurrent ones. */
   | { readonly type: 'locked' | 'busy'; readonly waitMs: number }
 >;
 

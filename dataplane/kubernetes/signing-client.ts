@@ -3,7 +3,7 @@ import { Agent, request } from 'undici';
 import { CertificateUnavailableError } from './errors.ts';
 
 /**
- * Asks the operator for a certificate. The token goes to nobody but a server that shows a certificate of
+ * Asks the operator for a certificate. The token is sent only to a server that presents a certificate of
  * an authority which this node may trust, under the name of this cluster.
  */
 export interface SigningClientOptions {

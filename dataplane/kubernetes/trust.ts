@@ -4,7 +4,7 @@ import { certificatesIn } from './signing-client.ts';
 
 /**
  * Whom the node may trust: the certificates come by a ConfigMap, and the PhotonNode names them by their hash.
- * Both have to agree, so that nobody who can write one of them alone adds an authority.
+ * Both have to agree, so that permission to write only one of them does not suffice to add an authority.
  */
 export interface TrustSources {
   readonly directory: string;

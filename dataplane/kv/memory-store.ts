@@ -93,7 +93,7 @@ class View implements WriteTransaction {
     return this.#tables[database].slice(range).map(owned);
   }
 
-  /** What was lent is spoiled, so that whoever keeps it is found. */
+  /** What was lent is overwritten, so that code that keeps it fails. */
   walk(database: DatabaseName, range: KeyRange, visit: Visit): void {
     for (const { key, value } of this.entries(database, range)) {
       const goesOn = visit(key, value);

@@ -15,7 +15,7 @@ interface Step extends TableChanges {
   readonly before: WeakRef<Tables>;
 }
 
-/** By the tables after it: the step that made them, so that nobody must compare all of them. */
+/** By the tables after it: the step that created them, so that a comparison of all of them is not needed. */
 const steps = new WeakMap<Tables, Step>();
 const none: TableChanges = { put: [], removed: [] };
 
@@ -46,7 +46,7 @@ export function stepTo(after: Tables, before: Tables): TableChanges | undefined 
   return step?.before.deref() === before ? step : undefined;
 }
 
-/** The tables that `tables` were made of, while somebody has them. */
+/** The tables from which `tables` were derived, while they are referenced. */
 export const madeOf = (tables: Tables): Tables | undefined => steps.get(tables)?.before.deref();
 
 export function tableChanges(

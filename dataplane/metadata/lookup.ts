@@ -55,7 +55,7 @@ class Lookup implements TableLookup {
 /** States are never changed, so a lookup holds for as long as its tables do. */
 const lookups = new WeakMap<Tables, Lookup>();
 
-/** The lookup of the tables before moves on with them: whoever asks for those again has it made again. */
+/** The lookup of the tables before moves on with them: a later lookup of the former tables is rebuilt. */
 function lookupOf(tables: Tables): TableLookup {
   const known = lookups.get(tables);
   if (known !== undefined) return known;

@@ -72,7 +72,7 @@ class SocketPipe implements Pipe {
   }
 
   close(): void {
-    // What was written goes out first, so that the peer learns why; then nobody waits for it.
+    // What was written goes out first, so that the peer learns the reason; then the socket is destroyed.
     this.#socket.end();
     this.#socket.setTimeout(1_000, () => this.#socket.destroy());
   }

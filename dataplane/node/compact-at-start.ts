@@ -10,7 +10,7 @@ import type { DiskUsage } from './disk-gate.ts';
 
 /**
  * Gives free room of the data file back before the node serves, for those who can run no tool on its
- * volume. What keeps it from doing so is said and keeps nobody from being served.
+ * volume. An obstacle is logged, and the node serves without compaction.
  */
 export interface CompactAtStartOptions {
   readonly clock: Clock;

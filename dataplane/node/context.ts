@@ -40,6 +40,6 @@ export interface NodeContext extends NodeOptions {
   readonly startedAt: Date;
   /** Aborted when the node stops. */
   readonly signal: AbortSignal;
-  /** The node cannot go on. */
+  /** Fatal error: the node stops. */
   readonly fail: (error: Error) => void;
 }

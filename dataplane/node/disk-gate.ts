@@ -1,6 +1,6 @@
 /**
  * Refuses writes before the disk is full, so that there is always room to bring what was acknowledged
- * from the log into the store, and for recovery. Reads go on; deletions go on for longer, because they
+ * from the log into the store, and for recovery. Reads continue; deletions continue for longer, because they
  * make room inside of the data file; writes resume automatically when there is space again.
  */
 export interface DiskUsage {
@@ -19,7 +19,7 @@ interface DiskGateOptions {
   pendingBytes(): number;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
-  /** Called when writes begin to be refused (`true`) and when they go on (`false`). */
+  /** Called when writes start to be refused (`true`) and when they resume (`false`). */
   changed(isFull: boolean, usage: DiskUsage): void;
 }
 
@@ -28,7 +28,7 @@ const mebibyte = 1_048_576;
 const reserveBytesMax = 256 * mebibyte;
 /** Of a small volume, so that most of it can be used. */
 const reserveShare = 1 / 8;
-/** How old a look at the disk may be: so much can be written unseen, and the reserve has room for it. */
+/** How long a reading of the free space is used: the reserve covers what is written meanwhile. */
 const lookEveryMs = 100;
 /** Writes resume when so much more than the reserve is free: hysteresis. */
 const hysteresis = 1.125;

@@ -1,4 +1,4 @@
-/** What a person reads who has started a node by hand: where it is, and how to get in. */
+/** The text for a user who has started a node by hand: where it listens, and how to connect. */
 export interface GuideFacts {
   readonly version: string;
   /** HOST:PORT, as the ready line has them. */

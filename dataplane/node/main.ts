@@ -19,7 +19,7 @@ import type { RunOptions } from './run.ts';
 
 /**
  * The data plane's process: the only place that reads arguments and environment. It loads little, so that
- * the port for health listens before the rest of the program is there.
+ * the health port listens before the rest of the program is loaded.
  */
 function versionOf(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -41,7 +41,7 @@ function withRolesOfPod(config: Config): Config {
   return roles === undefined ? config : Object.freeze({ ...config, roles });
 }
 
-/** A node at a loopback address may have no password, so what a browser asks of it is looked at. */
+/** A node on a loopback address may have no password, so the `Host` of requests is checked. */
 const hostsOf = (config: Config): HostNames =>
   isLoopback(config.bind) ? config['web-hosts'] : 'any';
 

@@ -5,7 +5,7 @@ import { diskUsage } from './disk-usage.ts';
 import type { DriverFigures, WorkerFigures } from './drivers.ts';
 import type { Progress } from './progress.ts';
 
-/** The metrics of a node, gathered from its parts; before a part is there, its metrics are 0. */
+/** The metrics of a node, collected from its parts; until a part exists, its metrics are 0. */
 export interface MeasuredNode {
   readonly version: string;
   readonly dataDirectory: string;
@@ -55,7 +55,7 @@ export function metricsOf(node: MeasuredNode): NodeMetrics {
     cache: data.cache,
     applyQueue: data.applyQueue,
     store: data.store,
-    // Before the directory is there, there is nothing to say of its disk.
+    // Until the directory exists, the free space of its disk is unknown.
     diskFreeBytes: database === undefined ? 0 : diskUsage(dataDirectory).freeBytes,
     expired: expiry?.expired ?? 0,
     expiryLagMs: expiry?.lagMs ?? 0,

@@ -50,7 +50,7 @@ export class Node {
   readonly #drivers: DriverService | WorkerDriverService;
   readonly #web: WebService;
   readonly #services: Services;
-  /** Resolves with the reason when the node cannot go on. */
+  /** Resolves with the reason of a fatal error. */
   readonly failed: Promise<Error>;
 
   constructor(options: NodeOptions) {

@@ -12,7 +12,7 @@ import { machineClock } from './clock.ts';
 /** Runs a node until a signal or a failure ends the process. */
 export type RunOptions = Omit<NodeOptions, 'logger' | 'clock' | 'chance'>;
 
-/** npm hands one Ctrl-C on to a program that the terminal has told already. */
+/** npm forwards a Ctrl-C that the terminal has already sent to the program. */
 const samePressMs = 300;
 
 const isForPeople = process.stderr.isTTY;

@@ -25,7 +25,7 @@ export function loginsOf({
   logins,
   chance,
 }: UsersParts): (address: string) => Logins<GuardedLogins> {
-  // An unknown user gets a salt of its own, as a known one does, and fails only at the end.
+  // An unknown user gets a salt, like a known one, and fails only at the end.
   const decoySalt = encodeBase64(chance.bytes(16));
   const credentials: Omit<Credentials, 'checkKey'> = {
     verifier: (user) => {

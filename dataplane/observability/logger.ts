@@ -2,7 +2,7 @@ import winston from 'winston';
 
 /**
  * Structured messages, on standard error: standard output is for the ready line. One JSON object a line
- * for programs, one line of text for a person at a terminal.
+ * for programs, one line of text for a terminal.
  */
 export interface Logger {
   error(message: string, fields?: object): void;

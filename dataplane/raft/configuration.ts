@@ -35,7 +35,7 @@ const sorted = (ids: readonly NodeId[]): readonly NodeId[] => [...new Set(ids)].
 const same = (left: readonly NodeId[], right: readonly NodeId[]): boolean =>
   left.length === right.length && left.every((id, position) => id === right[position]);
 
-/** Refused: without a voter nobody could ever change the group again. */
+/** Refused: without a voter the group could never be changed again. */
 export const isValid = ({ voters, outgoing, learners }: Configuration): boolean =>
   voters.length > 0 &&
   learners.every((id) => !voters.includes(id)) &&

@@ -41,7 +41,7 @@ export class ElectionTimer {
     return this.#elapsed >= this.#options.electionTicks;
   }
 
-  /** A leader has been heard so recently that nobody may depose it with this node's help. */
+  /** A leader has been heard so recently that this node must not help to depose it. */
   isSticky(knowsLeader: boolean): boolean {
     return !this.#isOver && (knowsLeader || this.#mayHavePromised);
   }

@@ -22,7 +22,7 @@ const accepted = (index: number): ReplyBody => ({
   hintTerm: 0,
 });
 
-/** The leader's log and this one do not meet at `index`; they can at the hint. */
+/** The leader's log and this one do not match at `index`; they may at the hint. */
 export function rejected(log: RaftLog, index: number, term: number): ReplyBody {
   const hint = log.meetingPoint(index, term);
   return {

@@ -1,5 +1,5 @@
 /**
- * A leader's lease (thesis 6.4.1): who answered a heartbeat round helps nobody to an election within
+ * A leader's lease (thesis 6.4.1): a member that answered a heartbeat round helps no candidate to be elected within
  * `electionMs` of having heard it, and it heard it after it was sent. Until then the leader answers
  * reads without asking. Times are of one monotonic clock of this node, which also runs while the
  * process is stopped; ticks, which do not, are no measure.

@@ -69,7 +69,7 @@ export interface SnapshotRequest extends Envelope {
   readonly snapshot: SnapshotPosition;
 }
 
-/** The leader hands over: the receiver campaigns at once (thesis 3.10). */
+/** Leadership transfer: the receiver campaigns at once (thesis 3.10). */
 interface TimeoutNow extends Envelope {
   readonly type: 'timeoutNow';
 }

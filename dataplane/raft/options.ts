@@ -2,7 +2,7 @@ import { assert } from '../common/assert.ts';
 import type { Prng } from '../common/prng.ts';
 import type { NodeId } from './configuration.ts';
 
-/** How one member of a group behaves. Times are in ticks of whoever drives the machine. */
+/** How one member of a group behaves. Times are in ticks of the driver of the machine. */
 export interface RaftOptions {
   readonly id: NodeId;
   /** An election begins after this time without a leader, plus as much again at random. */

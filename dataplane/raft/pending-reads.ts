@@ -48,7 +48,7 @@ export class PendingReads {
     return released.map(({ id, index }) => ({ id, index }));
   }
 
-  /** Leadership is lost: nobody will answer them here. */
+  /** Leadership is lost: they cannot be answered here. */
   abandon(): number[] {
     return [...this.#early.splice(0), ...this.#waiting.splice(0).map(({ id }) => id)];
   }

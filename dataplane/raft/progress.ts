@@ -2,7 +2,7 @@ import { Inflights } from './inflights.ts';
 import type { InflightLimits } from './inflights.ts';
 
 /**
- * What a leader knows of one member. `probe`: one append at a time until the logs are known to meet.
+ * What a leader knows of one member. `probe`: one append at a time until the logs are known to match.
  * `replicate`: appends are pipelined optimistically. `snapshot`: the member waits for a snapshot.
  * `match < next` always holds.
  */
@@ -65,7 +65,7 @@ export class Progress {
     this.inflights.reset();
   }
 
-  /** Answers whether it tells something new. */
+  /** Returns whether it has new information. */
   acknowledge(index: number): boolean {
     const isNews = index > this.match;
     if (isNews) this.match = index;

@@ -5,7 +5,7 @@ import type { Entry, SnapshotPosition } from './entry.ts';
 
 /**
  * The log of a group as the machine sees it: the term of every entry, the configurations in it, and
- * the newest entries in memory. Older entries are read from the disk by whoever drives the machine.
+ * the newest entries in memory. Older entries are read from the disk by the driver of the machine.
  *
  *     snapshot | ...on disk only... | in memory, durable | in memory, not durable yet |
  *              ^snapshot.index+1    ^firstInMemory       ^durable+1                   ^last
@@ -91,7 +91,7 @@ export class RaftLog {
     return lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.last);
   }
 
-  /** The newest entry at or before `index` whose term is at most `term`: where two logs can meet. */
+  /** The newest entry at or before `index` whose term is at most `term`: where two logs can match. */
   meetingPoint(index: number, term: number): { readonly index: number; readonly term: number } {
     for (let at = Math.min(index, this.last); at > this.snapshot.index;) {
       const own = this.termOf(at) ?? 0;

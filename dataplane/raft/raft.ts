@@ -325,7 +325,7 @@ export class Raft {
     return true;
   }
 
-  /** Who hears its leader helps nobody to depose it; leases rest on this (thesis 4.2.3, 6.4.1). */
+  /** A member that hears its leader does not help to depose it; leases depend on this (thesis 4.2.3, 6.4.1). */
   get #hearsLeader(): boolean {
     if (this.#leader !== undefined) return true;
     return this.#timer.isSticky(this.leaderId !== undefined);

@@ -134,7 +134,7 @@ export async function createAuthority(
   return { privateKey: await exportKey(keys.privateKey), certificate: certificate.toString('pem') };
 }
 
-/** What somebody who joins pins: `sha256:` and the hash of the authority's public key, as kubeadm has it. */
+/** What a joining node pins: `sha256:` and the hash of the authority's public key, as kubeadm has it. */
 export const authorityHash = (certificate: string): string => `sha256:${keyHashOf(certificate)}`;
 
 async function readRequest(text: string): Promise<Pkcs10CertificateRequest> {
@@ -233,7 +233,7 @@ export interface VerifiedCertificate {
 }
 
 /**
- * The identity that a certificate proves at `now` to whoever trusts `authorities` (several while one
+ * The identity that a certificate proves at `now` to a party that trusts `authorities` (several while one
  * replaces another). Throws with the reason when it proves none.
  */
 export async function verifyCertificate(

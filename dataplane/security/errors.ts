@@ -10,7 +10,7 @@ export class CertificateRefusedError extends PhotonError {
   readonly code = 'security.certificate_refused';
 }
 
-/** A join token that admits nobody; the message does not tell which part was wrong. */
+/** An invalid join token; the message does not reveal which part was wrong. */
 export class TokenRefusedError extends PhotonError {
   readonly code = 'security.token_refused';
 }

@@ -31,7 +31,7 @@ export class JoinTokens {
   readonly #random: (bytes: number) => Uint8Array;
   readonly #tokens = new Map<string, StoredToken>();
 
-  /** `random` gives bytes that nobody can guess. */
+  /** `random` returns unpredictable bytes. */
   constructor(random: (bytes: number) => Uint8Array) {
     this.#random = random;
   }

@@ -10,7 +10,7 @@ export const keyBytes = 32;
 const keysMax = 8;
 
 export interface RingKey {
-  /** The first eight bytes of the key's SHA-256, in hexadecimal: names the key, tells nothing of it. */
+  /** The first eight bytes of the key's SHA-256, in hexadecimal: identifies the key without revealing it. */
   readonly id: string;
   readonly key: Uint8Array;
 }

@@ -23,7 +23,7 @@ export interface PasswordCheckerOptions {
 export const passwordLimits = {
   /** Checks that wait for their turn; beyond it the answer is `busy`. */
   waitingMax: 64,
-  /** After a wrong password, before the next one is looked at. */
+  /** After a wrong password, before the next one is checked. */
   pauseMs: 25,
   /** Of right and of wrong passwords each; the one that was asked for the longest time ago is forgotten. */
   rememberedMax: 1_000,
@@ -49,7 +49,7 @@ export class PasswordChecker {
 
   /**
    * `busy` when too many wait already. `isRefused` is asked again when the turn has come: a password that
-   * is not wanted any more is not looked at, and `wrong`.
+   * is no longer wanted is not checked, and `wrong`.
    */
   async check(
     user: string,

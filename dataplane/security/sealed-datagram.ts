@@ -5,7 +5,7 @@ import { ReplayWindow } from './replay-window.ts';
 
 /**
  * Datagrams between nodes: encrypted with a key of the ring (AES-256-GCM), signed by the sender (Ed25519),
- * bound to the cluster, and taken once. A key of the ring alone lets nobody speak for another node.
+ * bound to the cluster, and taken once. A key of the ring alone does not allow to impersonate another node.
  *
  *     magic u16 | version u8 | key id 8 | nonce 12 | encrypted: sender 16, sequence u64, signature 64, payload | tag 16
  *

@@ -14,7 +14,7 @@ export interface CommitRoomOptions {
   freeBytes(): number;
   /** Inside of the file. */
   reusableBytes(): number;
-  /** Hears how much is missing when a commit begins to wait, and 0 when it goes on. */
+  /** Called with the missing bytes when a commit starts to wait, and with 0 when it resumes. */
   waiting(missingBytes: number): void;
   /** Ends waiting: what is not committed then is in the log. */
   readonly signal: AbortSignal;
@@ -30,7 +30,7 @@ const basePages = 64;
 const lookEveryMs = 100;
 /** Of what is free inside of the file: pages that the last transactions freed cannot be used yet. */
 const usableShare = 1 / 2;
-/** With so much room, nobody counts. */
+/** With so much space, the room is not computed. */
 const plentyBytes = 1_024 * 1_048_576;
 
 /** What the commit of these changes may add to the file, at most. */
@@ -47,7 +47,7 @@ function commitBytes(buffer: WriteBuffer): number {
   return pages * pageBytes;
 }
 
-/** Of the disk of a directory. When nobody can say, no commit waits: it will tell itself. */
+/** Of the disk of a directory. If it is unknown, commits do not wait: they fail on a full disk. */
 export function freeBytesOf(directory: string): number {
   try {
     const { bavail, bsize } = statfsSync(directory);

@@ -16,7 +16,7 @@ import { syncPath } from './sync-path.ts';
  */
 export interface CompactionOptions {
   readonly clock: Clock;
-  /** Of the store, which nobody has open. */
+  /** Of the store, which no process has open. */
   readonly directory: string;
   /** Free on the disk now, and what must stay free. */
   readonly freeBytes: number;

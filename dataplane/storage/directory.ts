@@ -218,7 +218,7 @@ export function openDirectory(
   });
 }
 
-/** A directory that a node has made, whoever that is; nothing is made. */
+/** A directory that some node has created; nothing is created. */
 export function openExistingDirectory(path: string): DataDirectory {
   const identity = readIdentity(join(path, 'IDENTITY'));
   if (identity === undefined) {
@@ -232,7 +232,7 @@ export function openExistingDirectory(path: string): DataDirectory {
   });
 }
 
-/** A store that is not empty and a log that is not there: writes may be missing, and nobody would know. */
+/** A store that is not empty and a log that is not there: writes may be missing without notice. */
 export function requireLog(directory: string): void {
   if (existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.wal'))) return;
   throw new StorageUnavailableError(

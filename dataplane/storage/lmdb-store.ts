@@ -41,7 +41,7 @@ export interface LmdbOptions {
   readonly mapBytes?: number;
   /** A snapshot that lives longer makes the file grow: it expires. */
   readonly snapshotMs?: number;
-  /** Hears how many bytes a commit waits for on a full disk, and 0 when it goes on. */
+  /** Called with the number of bytes that a commit waits for on a full disk, and with 0 when it resumes. */
   readonly waiting?: (missingBytes: number) => void;
   /** Ends waiting for room. The store itself is ended by `close`. */
   readonly signal?: AbortSignal;
@@ -192,7 +192,7 @@ export class LmdbStore implements Store {
   #committing: Promise<void> | undefined;
   /** Resolves when the last commit that was handed over is on the medium. */
   #flush: Promise<void>;
-  /** The library does not survive a look at what is closed. */
+  /** The library crashes on access to a closed database. */
   #state: 'open' | 'closing' | 'closed' = 'open';
 
   constructor(options: LmdbOptions) {
@@ -338,7 +338,7 @@ export class LmdbStore implements Store {
 
   async #handOver(buffer: WriteBuffer): Promise<void> {
     let last: Promise<boolean> | undefined;
-    // The library gives the same promise again and again; nobody else may look at the last one.
+    // The library returns the same promise repeatedly; only this code handles the last one.
     const look = (promise: Promise<boolean>): void => {
       if (promise === last) return;
       last = promise;

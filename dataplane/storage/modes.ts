@@ -15,7 +15,7 @@ const ownNames = new Set(
 /** Made by file systems at the root of a volume. */
 const foreignNames = new Set(['lost+found']);
 
-/** Of a file that is there or not. One that belongs to somebody else stays as it is: the group may have it. */
+/** Of a file that may not exist. A file of another owner is unchanged: the group may have access. */
 export function restrict(path: string, mode: number): void {
   try {
     if ((statSync(path).mode & 0o777) !== mode) chmodSync(path, mode);

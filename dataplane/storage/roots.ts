@@ -37,7 +37,7 @@ const head = { flag: 0x08, magic: 0xbeefc0de, version: 2, bytes: 56 } as const;
 const newFileBytesMax = 65_536;
 
 /**
- * For a file that nobody has open. Throws `storage.corrupt` for one that does not begin as LMDB has
+ * For a file that no process has open. Throws `storage.corrupt` for one that does not begin as LMDB has
  * written it, which would end the process without a word. One of nothing but zeros goes: it was made,
  * and the power went before anything of it was on the medium.
  */
@@ -82,7 +82,7 @@ interface Node {
   readonly key: Buffer;
 }
 
-/** Throws `storage.corrupt` when the roots are not those of the commit. For a file nobody has written to since. */
+/** Throws `storage.corrupt` when the roots are not those of the commit. For a file that was not written to since. */
 export function checkRoots(file: string, { pageSize, lastTxnId }: Opened): void {
   const descriptor = openSync(file, 'r');
   try {

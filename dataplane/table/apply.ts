@@ -11,7 +11,7 @@ import type { StatisticsChange, StatisticsChanges } from './statistics.ts';
  * Rows, index entries and counters change together, from a command of the log and nothing else: the
  * same commands on the same state give the same bytes on every replica.
  */
-/** Never throws: whoever hands it in decides what becomes of an index whose function does. */
+/** Never throws: its provider handles an index whose function throws. */
 export type IndexFunction = (documentText: string) => readonly Uint8Array[];
 
 export interface AppliedIndex {
@@ -23,7 +23,7 @@ export interface Change {
   readonly key: Uint8Array;
   /** Of the new document; undefined when there is none. */
   readonly body: Uint8Array | undefined;
-  /** The value before was damaged: nobody knows its index entries, nor what it was counted as. */
+  /** The former value was damaged: its index entries and its statistics are unknown. */
   readonly replacesDamage: boolean;
 }
 

@@ -30,7 +30,7 @@ export interface NewCommand extends Command {
   readonly operations: readonly NewOperation[];
 }
 
-/** Applies whatever is there: a value that is damaged has no version that anybody knows. */
+/** Applies to any value: the version of a damaged value is unknown. */
 export const anyVersion = Number.MAX_SAFE_INTEGER;
 
 export interface Command {

@@ -8,7 +8,7 @@ export class StorageCorruptError extends PhotonError {
   readonly keyspace: number;
   readonly keyHex: string;
   readonly what: string;
-  /** `database.table`, when whoever reads knows it. */
+  /** `database.table`, if the reader knows it. */
   readonly table: string | undefined;
   constructor(place: { keyspace: number; keyHex: string; table?: string }, what: string) {
     const { keyspace, keyHex, table } = place;

@@ -64,7 +64,7 @@ export class KeyspaceScrub {
     this.target = target;
   }
 
-  /** Looks at the next rows; false when the keyspace is through, or too damaged to go on. */
+  /** Reads the next rows; false at the end of the keyspace, or if it is too damaged to continue. */
   slice(view: ReadTransaction, limit: SliceLimit): boolean {
     let rows = 0;
     let isOver = false;

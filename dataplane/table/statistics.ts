@@ -12,7 +12,7 @@ import { metaKey } from './meta-key.ts';
  */
 const none: KeyspaceStatistics = { count: 0, bytes: 0, hash: 0 };
 
-/** Undefined for a keyspace that nothing was written to, and for an index that nobody counted. */
+/** Undefined for a keyspace that nothing was written to, and for an index that was not counted. */
 export function findStatistics(
   transaction: ReadTransaction,
   keyspace: number,
@@ -37,7 +37,7 @@ export function writeStatistics(
 }
 
 /**
- * Whether a document took the place of one that was damaged, so that nobody knows what to take off the
+ * Whether a document took the place of one that was damaged, so that it is unknown what to subtract from the
  * sum: the next walk over the whole keyspace counts it again.
  */
 export const isToRecount = (transaction: ReadTransaction, keyspace: number): boolean =>
@@ -89,7 +89,7 @@ export class StatisticsChange {
     this.#writeOver(transaction, readStatistics(transaction, this.#keyspace));
   }
 
-  /** As `write`, but for nothing when nobody counts the keyspace: an index of a release before this one. */
+  /** As `write`, but without effect if the keyspace is not counted: an index of an earlier release. */
   writeIfCounted(transaction: WriteTransaction): void {
     const before = findStatistics(transaction, this.#keyspace);
     if (before === undefined) this.#walk?.changed(this.#walked.total);

@@ -7,7 +7,7 @@ import type { ByteSink } from './byte-sink.ts';
 /**
  * What is written by one write and covered by one sync. Batches stand one behind the other; each
  * names the one before it by its checksum, and the position up to which the log was durable when it
- * was written, so that a reader can tell a torn tail from damage.
+ * was written, so that a reader can distinguish a torn tail from damage.
  */
 export const batchKind = {
   /** Records. */

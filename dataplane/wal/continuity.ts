@@ -94,7 +94,7 @@ export class Continuity {
     return lasts;
   }
 
-  /** Forgets the terms of entries that nobody can truncate any more: those below `flushed`. */
+  /** Forgets the terms of entries that cannot be truncated any more: those below `flushed`. */
   forgetBelow(flushed: FlushedPositions): void {
     for (const [group, { runs }] of this.#tails) {
       const index = flushed.get(group) ?? -1;

@@ -53,7 +53,7 @@ function lastCrcFrom(batch: Batch, { salt }: SegmentHeader): number {
 }
 
 /**
- * A damaged segment as the log goes on over it: it ends where its file ends, and the next one continues
+ * A damaged segment in the chain of the log: it ends where its file ends, and the next one continues
  * it. Undefined when it is not known to be the one that belongs here.
  */
 export function damagedSegment(

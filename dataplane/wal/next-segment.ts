@@ -12,7 +12,7 @@ import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
 
 /** Released segments whose room is kept: the next four need no zeros, and 64 MiB of disk is little. */
 const sparesMax = 4;
-/** How often a full disk is looked at again. */
+/** How often a full disk is checked again. */
 const lookEveryMs = 1_000;
 
 interface NextSegmentOptions extends SegmentDirectory {

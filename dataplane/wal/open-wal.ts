@@ -183,7 +183,7 @@ class Replay {
   }
 }
 
-/** Where appending goes on: in the newest segment, or in a new one when that is sealed or missing. */
+/** Where appends continue: in the newest segment, or in a new one if that is sealed or missing. */
 async function openNewest(
   options: SegmentRowOptions,
   newest: ScannedSegment | undefined,
@@ -215,7 +215,7 @@ function recoveryOf(replay: Replay): Recovery {
 
 /**
  * Opens the log of a directory: verifies every byte, hands out the records that are not applied, cuts
- * a torn tail, goes on over damage that touches dispensable groups alone (`damaged`). Rejects with `wal.corrupt`, `wal.format`, `wal.disk_full` or `wal.open_failed`; then
+ * a torn tail, continues over damage that affects only dispensable groups (`damaged`). Rejects with `wal.corrupt`, `wal.format`, `wal.disk_full` or `wal.open_failed`; then
  * nothing was changed but a torn tail that was cut.
  */
 export async function openWal(options: WalOptions): Promise<Wal> {

@@ -7,7 +7,7 @@ export interface WalRecord {
   readonly group: number;
   readonly term: number;
   readonly index: number;
-  /** What the payload is, below `truncateKind`; the log does not look at it. */
+  /** The type of the payload, below `truncateKind`; the log does not interpret it. */
   readonly kind: number;
   readonly payload: Uint8Array;
 }

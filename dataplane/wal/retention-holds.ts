@@ -80,7 +80,7 @@ export class RetentionHolds {
     return hold;
   }
 
-  /** Whether somebody still has the right to this segment; takes it from those that are past it. */
+  /** Whether a retention hold still covers this segment; revokes the holds that exceed their bounds. */
   keep(retained: Retained): boolean {
     let isKept = false;
     for (const hold of this.#holds) {

@@ -42,7 +42,7 @@ const splinterShare = 1 / 64;
  * The end of the newest segment. Guarded invariants: a batch is written when everything before it is
  * durable (each write here is a durable one, and the caller waits for it), and room for the index
  * remains until it is written. `encode` may be ahead of `write` by one batch; when a write fails,
- * nothing is written here any more, so that a batch without a place on the disk harms nobody.
+ * nothing is written here any more, so that a batch without a place on the disk is harmless.
  */
 export class SegmentAppender {
   readonly header: SegmentHeader;

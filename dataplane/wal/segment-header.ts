@@ -28,7 +28,7 @@ export interface SegmentHeader {
   readonly size: number;
   /** Position in the log of the segment's first byte: the sizes of all segments before it. */
   readonly basePosition: number;
-  /** CRC of the last batch of the segment before: the chain goes on. */
+  /** CRC of the last batch of the previous segment: it continues the chain. */
   readonly previousCrc: number;
   /**
    * Where the checksums of this segment's batches start from. Unpredictable, so that nobody can

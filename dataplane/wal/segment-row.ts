@@ -57,7 +57,7 @@ export class SegmentRow {
   readonly #sealed: SealedSegment[];
   #newest: SegmentAppender;
   readonly #releasedTo = new Map<number, number>();
-  /** By sequence: since when nobody but holders needs a segment. */
+  /** By sequence: since when only retention holds need a segment. */
   readonly #releasableSince = new Map<number, number>();
   /** Releases and reads. */
   readonly #turns = new InTurn();

@@ -122,7 +122,7 @@ export function scanSegment(bytes: Uint8Array, options: ScanOptions): ScannedSeg
     if (indexCopies === 0) beforeIndex = { offset, lastCrc };
   }
   const sealed = indexCopies === 2;
-  // An index whose copy is missing was torn: it is cut, and the segment goes on.
+  // An index without its copy is torn: it is truncated, and appends to the segment continue.
   if (!sealed) ({ offset, lastCrc } = beforeIndex);
   const tailBytes = lastNonZero(bytes, offset) - offset;
   checkEnd(segment, { offset, sealed, tailBytes });
@@ -178,7 +178,7 @@ function takeRecords(segment: Examined, batch: Batch): void {
   understood(segment, batch, () => {
     for (const record of decodeRecords(batch.body)) {
       const complaint = segment.options.continuity.note(record);
-      // Where entries that are missing went nobody knows, so it may be any group's.
+      // The groups of missing entries are unknown, so it may affect any group.
       if (complaint !== undefined) throw segment.corrupt(batch.offset, complaint, false);
       noteRange(segment.ranges, record);
       if (segment.header.format === oldestWalFormat) noteOldRange(segment.oldRanges, record);

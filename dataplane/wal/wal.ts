@@ -39,7 +39,7 @@ export interface Wal {
   truncate(group: number, fromIndex: number): Promise<void>;
   /**
    * Resolves when `append` takes records; rejects with `wal.full` when it does not for 10 s, and with
-   * `wal.disk_full` or `wal.no_descriptors` at once. It looks at the disk again, once a second at most.
+   * `wal.disk_full` or `wal.no_descriptors` at once. It checks the disk again, at most once a second.
    */
   room(signal: AbortSignal): Promise<void>;
   /**
