@@ -187,7 +187,7 @@ export class GossipNode {
     this.#probe = undefined;
     const target = this.#members.nextToProbe();
     if (target === undefined) return;
-    this.#sequence += 1;
+    this.#sequence = (this.#sequence + 1) >>> 0;
     const timeout = this.#awareness.scale(this.options.probeTimeoutTicks);
     this.#probe = new Probe(target, this.#sequence, timeout);
     this.#say(target, { type: 'ping', sequence: this.#sequence });
@@ -242,7 +242,7 @@ export class GossipNode {
   #relay({ from, sequence, target }: PingRequest): void {
     const member = this.#members.get(target);
     if (member === undefined || target === this.id || this.#relays.size >= relaysMax) return;
-    this.#sequence += 1;
+    this.#sequence = (this.#sequence + 1) >>> 0;
     this.#relays.set(this.#sequence, { requester: from, sequence, age: 0 });
     this.#say(member, { type: 'ping', sequence: this.#sequence });
   }
@@ -369,7 +369,7 @@ export class GossipNode {
 
   #say(to: Address, body: MessageBody): void {
     const { updateBytesMax, retransmitFactor } = this.options;
-    const count = this.#members.all.length;
+    const count = this.#members.size;
     const sendsMax = Math.ceil(retransmitFactor * Math.log10(count + 1));
     const updates = [...this.#queue.take(updateBytesMax, sendsMax, to.id)];
     const accusation = this.#accusationOf(to.id);

@@ -28,6 +28,10 @@ export class MemberTable {
     return this.#known.get(id);
   }
 
+  get size(): number {
+    return this.#known.size;
+  }
+
   get all(): readonly Member[] {
     return [...this.#known.values()];
   }

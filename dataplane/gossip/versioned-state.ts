@@ -38,6 +38,9 @@ export interface Delta {
   readonly members: readonly Update[];
 }
 
+/** Keys of one owner; a node writes a dozen. */
+const entriesMax = 64;
+
 const nothing: OwnedState = { generation: 0, version: 0, entries: new Map() };
 
 export class VersionedState {
@@ -96,6 +99,7 @@ export class VersionedState {
       if (from > (isSame ? known.version : 0)) continue;
       const merged = new Map(isSame ? known.entries : []);
       for (const { key, value, version: written } of entries) {
+        if (merged.size >= entriesMax && !merged.has(key)) continue;
         if (written > (merged.get(key)?.version ?? 0)) merged.set(key, { value, version: written });
       }
       const newest = isSame ? Math.max(version, known.version) : version;

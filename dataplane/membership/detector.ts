@@ -34,6 +34,20 @@ export interface DetectorOptions {
 }
 
 const tickMs = 100;
+/** Between the clocks of two nodes, for what they say of their starts. */
+const clockDifferenceMsMax = 86_400_000;
+
+/** All incarnations and generations in a message. */
+function numbersOf(message: Message): readonly number[] {
+  const digest = 'digest' in message ? message.digest : undefined;
+  const delta = 'delta' in message ? message.delta : undefined;
+  const members = [...message.updates, ...(digest?.members ?? []), ...(delta?.members ?? [])];
+  const generations = [...(digest?.versions.values() ?? []), ...(delta?.states ?? [])];
+  return [
+    ...members.map(({ incarnation }) => incarnation),
+    ...generations.map(({ generation }) => generation),
+  ];
+}
 
 /** Periods, time-outs and fan-outs as hashicorp/memberlist has them for a local network. */
 export const localNetwork = {
@@ -55,7 +69,7 @@ export const localNetwork = {
 } as const satisfies Partial<GossipOptions>;
 
 /** Beside the refusals of the seal. */
-type FrameRefusal = 'message' | 'sender';
+type FrameRefusal = 'message' | 'sender' | 'incarnation';
 
 export class Detector {
   readonly gossip: GossipNode;
@@ -115,8 +129,21 @@ export class Detector {
       this.#refuse('sender');
       return;
     }
+    if (!this.#isTimely(message)) {
+      this.#refuse('incarnation');
+      return;
+    }
     this.gossip.step(message);
     this.flush();
+  }
+
+  /**
+   * Incarnations and generations are times of starts. One from the far future would keep its member from
+   * refuting what is said of it.
+   */
+  #isTimely(message: Message): boolean {
+    const most = this.#options.clock.timeOfDay() + clockDifferenceMsMax;
+    return numbersOf(message).every((number) => number <= most);
   }
 
   #refuse(reason: FrameRefusal): void {

@@ -39,7 +39,10 @@ describe('a fresh clone', function clone() {
   const env = (): NodeJS.ProcessEnv => ({ ...process.env, PATH: path, HOME: join(place, 'home') });
 
   it('serves with one command, and keeps its data out of git', async () => {
-    const ports = ['driver', 'http', 'web'].flatMap((name) => [`--${name}-port`, '0']);
+    const ports = ['driver', 'cluster', 'http', 'web', 'admin'].flatMap((name) => [
+      `--${name}-port`,
+      '0',
+    ]);
     const launcher = ['k8s/local/start.js', 'dataplane/node/main.ts', ...ports];
     // What `npm run serve` runs: npm itself would stand between this test and the signal.
     const started = spawn(machineNode(), launcher, { cwd: checkout, env: env() });

@@ -194,7 +194,8 @@ describe('a node on a small disk', function onSmallDisk() {
     const { bavail, bsize } = statfsSync(mount);
     writeFileSync(join(mount, 'ballast'), Buffer.alloc(bavail * bsize - 4 * mebibyte));
     const args = ['dataplane/node/main.ts', '--data-dir', directory, '--driver-port', '0'];
-    const ports = ['--http-port', '0', '--web-port', '0'];
+    const numbers = ['http', 'web', 'cluster', 'admin'];
+    const ports = numbers.flatMap((name) => [`--${name}-port`, '0']);
     const ended = await execute(process.execPath, [...args, ...ports], { timeout: 30_000 }).then(
       () => 'it came up',
       ({ code, stderr }: { code: number; stderr: string }) => `${code}: ${stderr}`,

@@ -235,7 +235,9 @@ describe('a node whose log is damaged', function node() {
     if (first === undefined) throw new Error('no finished segment');
     expect(first.groups).to.include(0);
     flipBit(first);
-    const args = ['dataplane/node/main.ts', '--data-dir', directory];
+    const ports = ['driver', 'cluster', 'http', 'web', 'admin'];
+    const free = ports.flatMap((name) => [`--${name}-port`, '0']);
+    const args = ['dataplane/node/main.ts', '--data-dir', directory, ...free];
     const outcome = await promisify(execFile)(process.execPath, args, { timeout: 20_000 }).catch(
       (error: unknown) => error as { code: number; stderr: string },
     );

@@ -47,7 +47,10 @@ interface Refused {
 
 /** Starts a node that must not come up, and answers how it ended. */
 async function refused(flags: readonly string[]): Promise<Refused> {
-  const ports = ['driver', 'http', 'web'].flatMap((name) => [`--${name}-port`, '0']);
+  const ports = ['driver', 'cluster', 'http', 'web', 'admin'].flatMap((name) => [
+    `--${name}-port`,
+    '0',
+  ]);
   const args = ['dataplane/node/main.ts', ...ports, ...flags];
   try {
     await execute(process.execPath, args, { timeout: 15_000 });
