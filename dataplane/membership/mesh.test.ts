@@ -79,6 +79,16 @@ describe('the mesh of sessions between nodes', () => {
     expect([...a.warnings, ...b.warnings]).to.deep.equal([]);
   });
 
+  it('answers what a node asks as soon as it is connected, while the other side still verifies it', async () => {
+    const asked: Promise<string>[] = [];
+    const b = await start('b', { connected: (mesh, { id }) => asked.push(ask(mesh, id)) });
+    const a = await start('a', { verify: () => sleep(20) });
+    a.targets = [{ id: b.id, address: b.address }];
+    await until(() => asked.length === 1);
+    expect(await Promise.all(asked)).to.deep.equal(['b says x']);
+    expect(a.warnings).to.deep.equal([]);
+  });
+
   it('reconnects to a node that has come back, and says once that it cannot', async () => {
     const a = await start('a');
     const credentials = await testCredentials(authority, nodeIdOf('b'));

@@ -61,6 +61,8 @@ interface Link {
   /** Of the node that dialed. */
   readonly dialer: string;
   introduction: Introduction | undefined;
+  /** Of the side that dialed: until the answer of the peer is verified. The peer may ask before that. */
+  introducing: Promise<void> | undefined;
   isRetired: boolean;
 }
 
@@ -155,7 +157,7 @@ export class Mesh {
         if (parsed === undefined) throw new PeerUnreachableError(`${address} is no address.`);
         const session = await this.#transport?.dial(parsed.host, parsed.port, id);
         const link = session === undefined ? undefined : this.#bySession.get(session);
-        if (link !== undefined) await this.#introduceTo(link);
+        if (link !== undefined) await (link.introducing = this.#introduceTo(link));
         this.#attempts.delete(address);
       },
       (error) => {
@@ -175,7 +177,14 @@ export class Mesh {
   /** A session stands, dialed by this node or by the peer. */
   opened(session: Session, peer: Peer, isDialed: boolean): void {
     const dialer = isDialed ? this.#options.own.nodeId : peer.nodeId;
-    const link = { session, peer, dialer, introduction: undefined, isRetired: false };
+    const link = {
+      session,
+      peer,
+      dialer,
+      introduction: undefined,
+      introducing: undefined,
+      isRetired: false,
+    };
     this.#bySession.set(session, link);
     if (this.#isClosed) session.close(new PeerUnreachableError('The node is stopping.'));
   }
@@ -299,6 +308,8 @@ export class Mesh {
   async handle(session: Session | undefined, { type, payload, peer, signal }: Incoming) {
     const name = requestNamed(type);
     const link = session === undefined ? undefined : this.#bySession.get(session);
+    // A peer that did not pass is refused below.
+    if (name !== 'introduce') await link?.introducing?.catch(() => undefined);
     const refusal =
       name === undefined
         ? `No request has the number ${type}. The node may be of a newer version.`

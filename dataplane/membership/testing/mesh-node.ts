@@ -54,6 +54,8 @@ export interface MeshNodeOptions {
   readonly instance?: string;
   readonly handlers?: Partial<MeshOptions['handlers']>;
   readonly credentials?: StoredCredentials;
+  readonly verify?: MeshOptions['verify'];
+  readonly connected?: (mesh: Mesh, peer: PeerInfo) => void;
 }
 
 const answer = (text: string): Promise<Uint8Array> => Promise.resolve(Buffer.from(text));
@@ -117,14 +119,14 @@ export async function meshNode(
     clock: machineClock,
     chance: machineChance,
     introduction,
-    verify: () => Promise.resolve(),
+    verify: options.verify ?? (() => Promise.resolve()),
     handlers: {
       ...canned,
       gossip: (payload, peer) =>
         answer(`${peer.introduction.name} says ${Buffer.from(payload).toString()}`),
       ...options.handlers,
     },
-    connected: () => undefined,
+    connected: (peer) => options.connected?.(mesh, peer),
     disconnected: (peer) => seen.lost.push(peer),
     duplicated: (error) => seen.duplicates.push(error),
     warn: (message, fields) => seen.warnings.push({ message, ...fields }),
