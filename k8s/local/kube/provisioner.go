@@ -152,7 +152,7 @@ func (p provisioner) removeReleased(ctx context.Context) {
 	}
 }
 
-// report records an error that the next round does not fix.
+// report writes down an error that the next round does not mend by itself.
 func report(what string, err error) {
 	if err == nil || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return
