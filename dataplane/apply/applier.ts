@@ -1,7 +1,7 @@
 import { allEnded } from '../common/all-ended.ts';
-import { decodeUtf8 } from '../common/bytes.ts';
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
+import { decodeUtf8 } from '../common/bytes.ts';
 import type { Clock, Timer } from '../common/clock.ts';
 import { spawn } from '../common/spawn.ts';
 import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
@@ -301,8 +301,10 @@ export class Applier {
   ): boolean {
     if (item.type === 'metadata') return true;
     const { group, index } = item;
+    if (item.type === 'passed' && group === metadataGroup) return true;
     const indexes = this.#options.tables.indexesOf(group);
     if (indexes === undefined) return false;
+    if (item.type === 'passed') return true;
     const isParked = item.type === 'table' && item.origin === 'parked';
     if (item.type === 'quarantined' || this.#quarantined.has(group)) {
       if (isParked) return false;

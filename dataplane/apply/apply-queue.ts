@@ -24,14 +24,16 @@ export type ApplyItem =
       readonly kind: number;
       readonly payload: Uint8Array;
     }
-  | { readonly type: 'metadata'; readonly index: number; readonly state: MetadataState };
+  | { readonly type: 'metadata'; readonly index: number; readonly state: MetadataState }
+  /** An entry of consensus: it takes a position, and changes nothing. */
+  | { readonly type: 'passed'; readonly group: number; readonly index: number };
 
 /** Work is counted in operations: commands have from one to thousands of them. */
 export const operationsOf = (item: ApplyItem): number =>
   item.type === 'table' ? item.command.operations.length : 1;
 
 function bytesOf(item: ApplyItem): number {
-  if (item.type === 'metadata') return 0;
+  if (item.type === 'metadata' || item.type === 'passed') return 0;
   if (item.type === 'quarantined') return item.payload.byteLength;
   return item.command.operations.reduce((sum, { body }) => sum + (body?.byteLength ?? 0), 0);
 }

@@ -3,7 +3,7 @@ import type { ApplyStore } from '../kv/store.ts';
 import { shardOfGroup } from '../metadata/lookup.ts';
 import { groupsOf } from '../metadata/shards.ts';
 import type { MetadataState } from '../metadata/state.ts';
-import { entryKind, metadataGroup } from '../replication/entry-kind.ts';
+import { entryKind, isOfConsensus, metadataGroup } from '../replication/entry-kind.ts';
 import type { GroupLog, LogEntry } from '../replication/log.ts';
 import { decodeCommand } from '../table/command.ts';
 import type { Command } from '../table/command.ts';
@@ -82,6 +82,7 @@ export class Replay {
     const before = this.last(group);
     // Entries of a dropped table may have been let go of in any number.
     if (index !== before + 1 && this.#isLive(group)) throw gapInReplay(group, before, index);
+    if (isOfConsensus(record.kind)) return this.#pass(group, index);
     if (group === metadataGroup) return this.#takeMetadata(record);
     this.#last.set(group, index);
     if (this.#host.isForRepair) return this.#lookAt(record);
@@ -96,6 +97,12 @@ export class Replay {
       const end = recovery.lastIndex(group)?.index ?? applied;
       if (end < applied) throw logBehindStore(group, end, applied);
     }
+  }
+
+  #pass(group: number, index: number): void {
+    this.#last.set(group, index);
+    if (!this.#host.isForRepair || group === metadataGroup)
+      this.#host.applier.push({ type: 'passed', group, index });
   }
 
   #takeMetadata(record: LogEntry): void {

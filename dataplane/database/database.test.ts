@@ -1,7 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { editAll, evaluatedOutside } from './testing/edits.ts';
 import { expect } from 'chai';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setImmediate as turn } from 'node:timers/promises';
 import { readApplied } from '../apply/applier.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { Prng } from '../common/prng.ts';
@@ -11,6 +9,7 @@ import type { ApplyStore, ReadTransaction } from '../kv/store.ts';
 import type { LogEntry } from '../replication/log.ts';
 import { storedKeyBytesMax } from '../table/index-entry.ts';
 import { readStatistics } from '../table/statistics.ts';
+import { editAll, evaluatedOutside } from './testing/edits.ts';
 import {
   groupOf,
   killable,

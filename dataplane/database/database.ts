@@ -27,6 +27,8 @@ import type { MetadataState, TableRecord, Verifier } from '../metadata/state.ts'
 import { metadataGroup } from '../replication/entry-kind.ts';
 import { isRefusal } from '../replication/errors.ts';
 import type { GroupLog } from '../replication/log.ts';
+import type { Replication } from '../replication/replicated-group.ts';
+import { SingleNode } from '../replication/single-node.ts';
 import { DocumentCache } from '../shard/document-cache.ts';
 import { MemtableBudget } from '../shard/memtable-budget.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
@@ -73,6 +75,7 @@ export class Database implements MetadataLog {
   readonly #stopping = new AbortController();
   #metadata: MetadataGroup | undefined;
   #log: GroupLog | undefined;
+  #replication: Replication | undefined;
   #fail: (error: Error) => void = () => undefined;
 
   private constructor(options: DatabaseOptions) {
@@ -334,12 +337,16 @@ export class Database implements MetadataLog {
     if (this.frozen === undefined && !this.#isForRepair) await removeStrays(store, this.state);
     if (!this.#isForRepair) await this.#settleUnchecked(log);
     this.#applier.truncateAsFlushed(log);
-    this.#metadata = new MetadataGroup(
-      { state: this.state, nextIndex: last + 1, signal: this.#stopping.signal },
-      log,
-      this.#applier,
-      (state) => this.#adopt(state),
-    );
+    const replication = new SingleNode(log);
+    this.#replication = replication;
+    this.#metadata = new MetadataGroup({
+      replication,
+      applier: this.#applier,
+      state: this.state,
+      applied: last,
+      changed: (state) => this.#adopt(state),
+      signal: this.#stopping.signal,
+    });
     this.#adopt(this.state);
     if (this.frozen !== undefined || this.#isForRepair) return;
     this.#indexes.rebuildFailed();
@@ -440,8 +447,8 @@ export class Database implements MetadataLog {
   #adopt(state: MetadataState): void {
     this.#tables.adopt(state, this.#indexes);
     if (this.#metadata === undefined || this.#isForRepair) return;
-    assert(this.#log !== undefined, 'shards are served when the log is open');
-    const changes = this.#tables.serve(this.#log, {
+    assert(this.#replication !== undefined, 'shards are served when the log is open');
+    const changes = this.#tables.serve(this.#replication, {
       options: this.#options,
       corruption: this.corruption,
       unchecked: this.#unchecked,

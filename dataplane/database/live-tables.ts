@@ -11,7 +11,7 @@ import { partsOf, placementOf, shardsOf } from '../metadata/shards.ts';
 import { emptyState, qualifiedName } from '../metadata/state.ts';
 import type { MetadataState, ShardRecord, TableRecord } from '../metadata/state.ts';
 import { SlotMap } from '../partition/hash-slots.ts';
-import type { GroupLog } from '../replication/log.ts';
+import type { Replication } from '../replication/replicated-group.ts';
 import type { DocumentCache } from '../shard/document-cache.ts';
 import type { MemtableBudget } from '../shard/memtable-budget.ts';
 import { ShardReplica } from '../shard/shard-replica.ts';
@@ -87,7 +87,7 @@ export class LiveTables implements Tables {
   }
 
   /** Makes the served shards those of the metadata; resolves to what has changed since the last call. */
-  serve(log: GroupLog, shared: SharedParts): TableChanges {
+  serve(replication: Replication, shared: SharedParts): TableChanges {
     const before = this.#served;
     const changes = tableChanges(before, this.#state);
     this.#served = this.#state;
@@ -95,7 +95,7 @@ export class LiveTables implements Tables {
     const old = [...changes.removed, ...changes.put.flatMap(({ id }) => before.tables[id] ?? [])];
     for (const shard of old.flatMap(shardsOf)) if (!kept.has(shard.group)) this.#end(shard, shared);
     for (const { id } of changes.removed) this.#tables.delete(id);
-    for (const table of changes.put) this.#serve(table, log, shared);
+    for (const table of changes.put) this.#serve(table, replication, shared);
     return changes;
   }
 
@@ -107,11 +107,15 @@ export class LiveTables implements Tables {
     unchecked.forget(keyspace);
   }
 
-  #serve(table: TableRecord, log: GroupLog, shared: SharedParts): void {
+  #serve(table: TableRecord, replication: Replication, shared: SharedParts): void {
     const { epoch, shards } = placementOf(table);
     if (this.#tables.get(table.id)?.map.epoch === epoch) return;
     const [first, ...others] = shards.map((shard, at) =>
-      this.#replicaOf(table, { shard, place: { at, of: shards.length } }, { log, ...shared }),
+      this.#replicaOf(
+        table,
+        { shard, place: { at, of: shards.length } },
+        { replication, ...shared },
+      ),
     );
     if (first === undefined) return;
     const map = new SlotMap(
@@ -129,10 +133,10 @@ export class LiveTables implements Tables {
       shard,
       place,
     }: { readonly shard: ShardRecord; readonly place: ShardReplica['options']['place'] },
-    shared: SharedParts & { readonly log: GroupLog },
+    shared: SharedParts & { readonly replication: Replication },
   ): ShardReplica {
     const { group, keyspace } = shard;
-    const { options, corruption, unchecked, replay, cache, log, applier, budget } = shared;
+    const { options, corruption, unchecked, replay, cache, replication, applier, budget } = shared;
     const name = qualifiedName(this.#state, table);
     unchecked.raise(
       keyspace,
@@ -147,7 +151,7 @@ export class LiveTables implements Tables {
       store: options.store,
       edits: options.edits,
       commandBytesMax: options.commandBytesMax ?? commandBytesMaxDefault,
-      log,
+      replication,
       applier,
       budget,
       damagedGroups: corruption.groups,

@@ -4,44 +4,48 @@ import { InTurn } from '../common/in-turn.ts';
 import { applyMetadata } from '../metadata/apply.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import type { MetadataState } from '../metadata/state.ts';
-import { entryKind, onlyTerm, metadataGroup } from '../replication/entry-kind.ts';
-import { isRefusal } from '../replication/errors.ts';
-import type { GroupLog } from '../replication/log.ts';
+import { metadataGroup } from '../replication/entry-kind.ts';
+import type {
+  GroupMachine,
+  ReplicatedGroup,
+  Replication,
+} from '../replication/replicated-group.ts';
 
 const encodeMetadata = (command: MetadataCommand): Uint8Array =>
   encodeUtf8(JSON.stringify(command));
 
+export interface MetadataGroupOptions {
+  readonly replication: Replication;
+  readonly applier: Applier;
+  readonly state: MetadataState;
+  /** The last entry that the state has. */
+  readonly applied: number;
+  /** Called with each state that is committed. */
+  changed(state: MetadataState): void;
+  /** Ends waits for the log. */
+  readonly signal: AbortSignal;
+}
+
+/** A change that is proposed. */
+interface Pending {
+  readonly index: number;
+  readonly state: MetadataState;
+  readonly ended: PromiseWithResolvers<MetadataState>;
+}
+
 /** Changes of databases, tables, indexes and users, one after the other through the log. */
-export class MetadataGroup {
-  readonly #log: GroupLog;
-  readonly #applier: Applier;
-  readonly #signal: AbortSignal;
-  readonly #changed: (state: MetadataState) => void;
-  #state: MetadataState;
-  #nextIndex: number;
+export class MetadataGroup implements GroupMachine {
+  readonly #options: MetadataGroupOptions;
+  readonly #replicated: ReplicatedGroup;
   readonly #turns = new InTurn();
+  #state: MetadataState;
+  #pending: Pending | undefined;
+  #failure: Error | undefined;
 
-  constructor(
-    start: {
-      readonly state: MetadataState;
-      readonly nextIndex: number;
-      /** Ends waits for the log. */
-      readonly signal: AbortSignal;
-    },
-    log: GroupLog,
-    applier: Applier,
-    changed: (state: MetadataState) => void,
-  ) {
-    this.#state = start.state;
-    this.#nextIndex = start.nextIndex;
-    this.#signal = start.signal;
-    this.#log = log;
-    this.#applier = applier;
-    this.#changed = changed;
-  }
-
-  get state(): MetadataState {
-    return this.#state;
+  constructor(options: MetadataGroupOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.#replicated = options.replication.join(metadataGroup, this, options.applied);
   }
 
   /** Resolves when the change is committed, with the state after it; or with why it is refused. */
@@ -50,21 +54,39 @@ export class MetadataGroup {
   }
 
   async #changeNow(command: MetadataCommand): Promise<MetadataState | Refused> {
+    if (this.#failure !== undefined) throw this.#failure;
     const result = applyMetadata(this.#state, command);
     if (result.type === 'refused') return result;
     // An entry that the log refused would leave a gap behind it.
-    while (this.#log.full) await this.#log.room(this.#signal);
-    const index = this.#nextIndex;
-    this.#nextIndex += 1;
-    const payload = encodeMetadata(command);
-    const entry = { group: metadataGroup, term: onlyTerm, index, kind: entryKind.command, payload };
-    await this.#log.append([entry]).catch((error: unknown) => {
-      if (isRefusal(error)) this.#nextIndex = index;
-      throw error;
-    });
-    this.#state = result.state;
-    this.#applier.push({ type: 'metadata', index, state: result.state });
-    this.#changed(result.state);
-    return result.state;
+    while (this.#replicated.isFull) await this.#replicated.room(this.#options.signal);
+    const position = this.#replicated.propose(encodeMetadata(command));
+    if (position instanceof Error) throw position;
+    const ended = Promise.withResolvers<MetadataState>();
+    this.#pending = { index: position.index, state: result.state, ended };
+    return ended.promise;
+  }
+
+  committed(upTo: number): void {
+    const pending = this.#pending;
+    if (pending === undefined || pending.index > upTo) return;
+    this.#pending = undefined;
+    const { index, state, ended } = pending;
+    this.#state = state;
+    this.#options.applier.push({ type: 'metadata', index, state });
+    this.#options.changed(state);
+    ended.resolve(state);
+  }
+
+  withdrawn(from: number, reason: Error): void {
+    const pending = this.#pending;
+    if (pending === undefined || pending.index < from) return;
+    this.#pending = undefined;
+    pending.ended.reject(reason);
+  }
+
+  failed(error: Error): void {
+    this.#failure ??= error;
+    this.#pending?.ended.reject(error);
+    this.#pending = undefined;
   }
 }

@@ -1,4 +1,3 @@
-import { editAll } from './testing/edits.ts';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,12 +9,14 @@ import { spawn } from '../common/spawn.ts';
 import { MemoryStore } from '../kv/memory-store.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import { machineClock } from '../node/clock.ts';
+import { entryKind } from '../replication/entry-kind.ts';
 import type { LogEntry } from '../replication/log.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import { LmdbStore } from '../storage/lmdb-store.ts';
 import type { CompileIndex } from '../table/apply.ts';
 import { encodeAgain } from '../table/command.ts';
 import type { Database } from './database.ts';
+import { editAll } from './testing/edits.ts';
 import {
   cleared,
   groupOf,
@@ -126,6 +127,33 @@ describe('a node whose log holds what cannot be applied', () => {
   beforeEach(async () => {
     world = newWorld();
     await (await twoTables(world)).stop();
+  });
+
+  it('passes over entries of consensus, which take a position and change nothing', async () => {
+    const own = newWorld();
+    const first = await open(own);
+    const group = await withTable(first);
+    await put(group, 'k', 'x');
+    await first.settled();
+    await first.stop();
+    const payload = new Uint8Array([255, 0, 7]);
+    let life = own;
+    for (const kind of [entryKind.empty, entryKind.configuration])
+      for (const each of [0, 1]) life = withEntry(life, { group: each, kind, payload });
+    const last = nextIndexOf(life, 1);
+    const second = await open(life);
+    expect(second.corruption.tables()).to.deep.equal([]);
+    expect(second.frozen).to.equal(undefined);
+    await put(groupOf(second), 'l', 'y');
+    stateOf(await second.change({ type: 'createDatabase', id: 'e', name: 'e' }));
+    await second.settled();
+    expect(nextIndexOf(life, 1)).to.equal(last + 1);
+    expect(second.metrics().tables[0]?.appliedIndex).to.equal(last);
+    expect(await second.scrub()).to.deep.equal([]);
+    await second.stop();
+    const third = await open(next(life));
+    expect(await scan(groupOf(third))).to.have.length(2);
+    await third.stop();
   });
 
   const whole = putOf(encodeUtf8('{"id":"k","v":"x"}'), 2);

@@ -1,5 +1,14 @@
-/** What an entry of a group's log is. A single-member group never votes: its term is always the same. */
-export const entryKind = { command: 1 } as const;
+/**
+ * What an entry of a group's log is. `empty` opens a term, and `configuration` says who the members are: they take a
+ * position, and are nothing to the machine. The log's own kind is 255.
+ */
+export const entryKind = { command: 1, empty: 2, configuration: 3 } as const;
+
+/** Whether an entry takes a position and changes nothing. */
+export const isOfConsensus = (kind: number): boolean =>
+  kind === entryKind.empty || kind === entryKind.configuration;
+
+/** A single-member group never votes: its term is always the same. */
 export const onlyTerm = 1;
 
 /** The log's group of the metadata. */

@@ -1,4 +1,3 @@
-import { assert } from '../common/assert.ts';
 import type { NewOperation } from '../table/command.ts';
 import type { MemtableEntry } from './memtable.ts';
 
@@ -15,22 +14,21 @@ export class Proposal {
   bytes = 0;
   /** How the number of documents changes. */
   delta = 0;
-  #ended: Promise<void> | undefined;
+  #hasEnded = false;
+  /** Of those who wait, once somebody does. */
+  #waiting: PromiseWithResolvers<void> | undefined;
   #failure: Error | undefined;
 
   constructor(index: number) {
     this.index = index;
   }
 
-  /** The log was asked; `ended` resolves when it has answered and the group has acted on the answer. */
-  proposed(ended: Promise<void>): void {
-    assert(this.#ended === undefined, 'a command is proposed once');
-    this.#ended = ended;
-  }
-
-  /** The first reason counts: those behind a refused entry fail for the same one. */
-  fail(error: Error): void {
-    this.#failure ??= error;
+  /** It is committed, or has failed. The first call counts. */
+  end(failure?: Error): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#failure = failure;
+    this.#waiting?.resolve();
   }
 
   /** Why it is not committed; undefined while that is open, and when it is committed. */
@@ -40,8 +38,9 @@ export class Proposal {
 
   /** Resolves when it is committed or has failed: `failure` tells. */
   async ended(): Promise<void> {
-    assert(this.#ended !== undefined, 'nobody waits for a command that is not proposed');
-    await this.#ended;
+    if (this.#hasEnded) return;
+    this.#waiting ??= Promise.withResolvers();
+    await this.#waiting.promise;
   }
 }
 
@@ -86,29 +85,31 @@ export class Proposals {
     this.#newestSoft = proposal;
   }
 
-  committed(proposal: Proposal): void {
-    assert(this.at(proposal.index) === proposal, 'what the log takes is outstanding');
-    this.#leave(proposal);
+  /** Those up to an index are committed: they leave, in their order. */
+  *committed(upTo: number): Iterable<Proposal> {
+    for (const proposal of this.#outstanding.values()) {
+      if (proposal.index > upTo) return;
+      this.#leave(proposal);
+      yield proposal;
+      proposal.end();
+    }
   }
 
-  /**
-   * The log refused a proposal, and refuses all behind it: they leave, and are answered. None when an earlier
-   * refusal has withdrawn it already.
-   */
-  withdraw(from: Proposal, refusal: Error): Proposal[] {
-    if (this.at(from.index) !== from) return [];
-    const withdrawn = [...this.#outstanding.values()].filter(({ index }) => index >= from.index);
+  /** Those from an index on leave, and are answered. */
+  withdraw(from: number, reason: Error): Proposal[] {
+    const withdrawn = [...this.#outstanding.values()].filter(({ index }) => index >= from);
     for (const proposal of withdrawn) {
-      proposal.fail(refusal);
-      if (this.#soft.has(proposal)) this.#lose(refusal);
+      if (this.#soft.has(proposal)) this.#lose(reason);
       this.#leave(proposal);
+      proposal.end(reason);
     }
     return withdrawn;
   }
 
-  /** The log cannot go on: what is outstanding stays so, and whoever asks for it hears why. */
+  /** Nothing is committed any more: what is outstanding stays so, and whoever waits for it is told why. */
   failed(error: Error): void {
     this.#failure ??= error;
+    for (const proposal of this.#outstanding.values()) proposal.end(error);
   }
 
   /** What later writers build on. */

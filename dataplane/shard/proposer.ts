@@ -4,11 +4,12 @@ import type { ReplayedEntry } from '../apply/replayed.ts';
 import { assert } from '../common/assert.ts';
 import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { ApplyStore } from '../kv/store.ts';
-import { entryKind, onlyTerm } from '../replication/entry-kind.ts';
-import { isRefusal } from '../replication/errors.ts';
-import type { GroupLog } from '../replication/log.ts';
+import type {
+  GroupMachine,
+  ReplicatedGroup,
+  Replication,
+} from '../replication/replicated-group.ts';
 import { encodeCommand } from '../table/command.ts';
-import type { NewCommand } from '../table/command.ts';
 import { readStatistics } from '../table/statistics.ts';
 import type { GroupDocuments } from './document-cache.ts';
 import { entryBytes } from './evaluation.ts';
@@ -21,7 +22,7 @@ export interface ProposerOptions {
   /** Of the rows. */
   readonly keyspace: number;
   readonly store: ApplyStore;
-  readonly log: GroupLog;
+  readonly replication: Replication;
   readonly applier: Applier;
   readonly budget: MemtableBudget;
   readonly memtable: Memtable;
@@ -38,10 +39,10 @@ export interface ProposerOptions {
  * when the log refuses it. Guarded invariants: nobody reads what is not committed; a write that was acknowledged
  * softly is committed before the next read of the shard answers.
  */
-export class Proposer {
+export class Proposer implements GroupMachine {
   readonly #options: ProposerOptions;
   readonly #proposals: Proposals;
-  #nextIndex: number;
+  readonly #replicated: ReplicatedGroup;
   #count: number;
   /** Documents that were written since the start. */
   #writes = 0;
@@ -51,8 +52,7 @@ export class Proposer {
     this.#options = options;
     this.#proposals = new Proposals((refusal) => options.softRefused(refusal));
     const applied = options.store.read((view) => readApplied(view, options.group));
-    this.#nextIndex =
-      Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;
+    this.#replicated = options.replication.join(options.group, this, applied);
     this.#count = options.store.read((view) => readStatistics(view, options.keyspace)).count;
     for (const entry of options.replayed) if (entry.index > applied) this.#takeReplayed(entry);
   }
@@ -93,13 +93,13 @@ export class Proposer {
     return this.#proposals.sync();
   }
 
-  /** Whether the log refuses for now; `room` waits until it does not. */
+  /** Whether commands are refused for now; `room` waits until it does not. */
   get isFull(): boolean {
-    return this.#options.log.full;
+    return this.#replicated.isFull;
   }
 
   room(signal: AbortSignal): Promise<void> {
-    return this.#options.log.room(signal);
+    return this.#replicated.room(signal);
   }
 
   /** The outstanding proposal of an index. */
@@ -109,7 +109,7 @@ export class Proposer {
 
   /** A proposal to stage into, and to propose before anything else happens. */
   begin(): Proposal {
-    return new Proposal(this.#nextIndex);
+    return new Proposal(this.#replicated.nextIndex);
   }
 
   /** Committed before a restart, and not in the store: as if it had been committed now. */
@@ -131,38 +131,36 @@ export class Proposer {
     replayed.applied = () => this.#forget(staged);
   }
 
-  /** Appends what was staged as one entry of the group's log. How that ends, the proposal tells. */
+  /** How it ends, the proposal tells. */
   propose(staged: Proposal): void {
     const { index, operations } = staged;
-    assert(index === this.#nextIndex, 'what is staged is proposed before anything else happens');
-    this.#nextIndex += 1;
-    const { group, keyspace, log, budget } = this.#options;
-    const command = { keyspace, version: index, operations };
+    const { keyspace, budget } = this.#options;
     budget.take(staged.bytes);
     this.#writes += operations.length;
-    const payload = encodeCommand(command);
     this.#proposals.add(staged);
-    const record = { group, term: onlyTerm, index, kind: entryKind.command, payload };
-    staged.proposed(
-      log.append([record]).then(
-        () => this.#commit(command, staged),
-        (error: Error) => this.#fail(staged, error),
-      ),
+    const position = this.#replicated.propose(
+      encodeCommand({ keyspace, version: index, operations }),
     );
+    if (position instanceof Error) this.withdrawn(index, position);
+    else
+      assert(position.index === index, 'what is staged is proposed before anything else happens');
   }
 
-  #fail(proposal: Proposal, error: Error): void {
-    proposal.fail(error);
-    if (isRefusal(error)) this.#withdraw(proposal, error);
-    // The log says so itself, and ends the node.
-    else this.#proposals.failed(error);
+  committed(upTo: number): void {
+    const { group, keyspace, applier } = this.#options;
+    for (const proposal of this.#proposals.committed(upTo)) {
+      this.#show(proposal);
+      const { index, operations } = proposal;
+      const command = { keyspace, version: index, operations };
+      const applied = (): void => this.#forget(proposal);
+      applier.push({ type: 'table', group, index, command, origin: 'written', applied });
+    }
   }
 
-  /** The log refused an entry, and refuses all behind it: nothing may be built on them any more. */
-  #withdraw(from: Proposal, refusal: Error): void {
-    const withdrawn = this.#proposals.withdraw(from, refusal);
+  /** Nothing may be built on these any more. */
+  withdrawn(from: number, reason: Error): void {
+    const withdrawn = this.#proposals.withdraw(from, reason);
     if (withdrawn.length === 0) return;
-    this.#nextIndex = from.index;
     this.#generation += 1;
     for (const { bytes, operations } of withdrawn) {
       this.#options.budget.give(bytes);
@@ -171,13 +169,8 @@ export class Proposer {
     this.#options.memtable.proposeOnly(this.#proposals.entries());
   }
 
-  #commit(command: NewCommand, proposal: Proposal): void {
-    this.#proposals.committed(proposal);
-    this.#show(proposal);
-    const { index } = proposal;
-    const { group, applier } = this.#options;
-    const applied = (): void => this.#forget(proposal);
-    applier.push({ type: 'table', group, index, command, origin: 'written', applied });
+  failed(error: Error): void {
+    this.#proposals.failed(error);
   }
 
   /** Readers see it from now on. */

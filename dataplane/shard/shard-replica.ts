@@ -3,7 +3,7 @@ import type { ReplayedEntry } from '../apply/replayed.ts';
 import type { DamagedGroups } from '../integrity/damage.ts';
 import { TableDamagedError } from '../integrity/errors.ts';
 import type { ApplyStore } from '../kv/store.ts';
-import type { GroupLog } from '../replication/log.ts';
+import type { Replication } from '../replication/replicated-group.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { StorageCorruptError } from '../table/errors.ts';
 import type { Row } from '../wire/table-access.ts';
@@ -32,7 +32,7 @@ export interface ShardReplicaOptions {
   /** The field of a document that holds its key. */
   readonly primaryKey: string;
   readonly store: ApplyStore;
-  readonly log: GroupLog;
+  readonly replication: Replication;
   readonly applier: Applier;
   readonly budget: MemtableBudget;
   /** Documents that were read by their key. */

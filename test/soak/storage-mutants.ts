@@ -12,6 +12,7 @@ const database = 'dataplane/database/database.ts';
 const proposal = 'dataplane/shard/proposal.ts';
 const replay = 'dataplane/apply/replay.ts';
 const proposer = 'dataplane/shard/proposer.ts';
+const singleNode = 'dataplane/replication/single-node.ts';
 const writePath = 'dataplane/shard/write-path.ts';
 const apply = 'dataplane/table/apply.ts';
 const lmdb = 'dataplane/storage/lmdb-store.ts';
@@ -197,14 +198,20 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'a change of the metadata is acknowledged before it is durable',
     file: 'dataplane/database/metadata-group.ts',
-    from: 'await this.#log.append([',
-    to: 'void this.#log.append([',
+    from: '    return ended.promise;',
+    to: '    this.committed(position.index);\n    return ended.promise;',
   },
   {
     bug: 'after a restart entries are numbered by the log alone',
-    file: proposer,
-    from: 'Math.max(options.log.recovery.lastIndex(options.group)?.index ?? 0, applied) + 1;',
-    to: '(options.log.recovery.lastIndex(options.group)?.index ?? 0) + 1;',
+    file: singleNode,
+    from: 'last: Math.max(last, applied)',
+    to: 'last',
+  },
+  {
+    bug: 'a late refusal of a withdrawn proposal withdraws what came behind it',
+    file: singleNode,
+    from: '    if (generation !== this.#generation) return;\n',
+    to: '',
   },
   {
     bug: 'the memtable forgets an entry before the store shows it',
@@ -279,6 +286,7 @@ export const storageSuite: MutantSuite = {
   testFiles: [
     'dataplane/database/crash.test.ts',
     'dataplane/database/database.test.ts',
+    'dataplane/replication/single-node.test.ts',
     'dataplane/shard/full-log.test.ts',
     'dataplane/maintenance/clear.test.ts',
     'dataplane/maintenance/index-build.test.ts',
