@@ -4,13 +4,15 @@ import { shardsOf } from '../metadata/shards.ts';
 import { qualifiedName } from '../metadata/state.ts';
 import type { TableRecord } from '../metadata/state.ts';
 import { readStatistics } from '../table/statistics.ts';
+import type { GroupLog } from '../replication/log.ts';
 import type { LiveTables } from './live-tables.ts';
+import type { DatabaseParts } from './parts.ts';
 import type { DatabaseMetrics } from './options.ts';
 
 type TableMetrics = DatabaseMetrics['tables'][number];
 
 /** Of all shards of each table. */
-export function tableMetrics(tables: LiveTables, store: ApplyStore): TableMetrics[] {
+function tableMetrics(tables: LiveTables, store: ApplyStore): TableMetrics[] {
   const { state } = tables;
   return Object.values(state.tables).map((table) => {
     const served = tables.table(table.id);
@@ -38,4 +40,24 @@ export function stored(
     }
     return { appliedIndex, bytes };
   });
+}
+
+export function metricsOf(
+  store: ApplyStore,
+  { tables, indexes, maintenance, budget, cache, corruption, applier }: DatabaseParts,
+  log: GroupLog | undefined,
+): DatabaseMetrics {
+  const { failures } = indexes;
+  return {
+    memtableBytes: budget.used,
+    cache: { bytes: cache.bytes, ...cache.counters },
+    scrub: maintenance.scrubber.counters,
+    failedIndexes: failures.size,
+    failedEvaluations: failures.failedEvaluations,
+    damagedDocuments: corruption.documents.count,
+    applyQueue: applier.waiting,
+    store: store.statistics(),
+    logBytesAtStart: log?.recovery.bytes ?? 0,
+    tables: tableMetrics(tables, store),
+  };
 }

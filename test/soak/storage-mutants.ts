@@ -8,7 +8,7 @@ const acknowledgement = 'dataplane/shard/acknowledgement.ts';
 const applier = 'dataplane/apply/applier.ts';
 const backgroundWork = 'dataplane/maintenance/background-work.ts';
 const collector = 'dataplane/maintenance/garbage-collector.ts';
-const database = 'dataplane/database/database.ts';
+const recovery = 'dataplane/database/recovery.ts';
 const proposal = 'dataplane/shard/proposal.ts';
 const replay = 'dataplane/apply/replay.ts';
 const proposer = 'dataplane/shard/proposer.ts';
@@ -94,9 +94,9 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'replay begins one entry too late',
-    file: database,
-    from: 'replayFrom: (group) => this.#replay.applied(group),',
-    to: 'replayFrom: (group) => this.#replay.applied(group) + 1,',
+    file: recovery,
+    from: 'replayFrom: (group) => replay.applied(group),',
+    to: 'replayFrom: (group) => replay.applied(group) + 1,',
   },
   {
     bug: 'a gap in the replayed log is not noticed',
@@ -124,9 +124,9 @@ const storageMutants: readonly Mutant[] = [
   },
   {
     bug: 'it serves before the store has the tables that were replayed',
-    file: database,
-    from: 'if (last !== this.#replay.applied(metadataGroup)) await',
-    to: 'if (last === -1) await',
+    file: recovery,
+    from: 'if (replay.last(metadataGroup) !== replay.applied(metadataGroup)) await',
+    to: 'if (replay.last(metadataGroup) === -1) await',
   },
   {
     bug: 'an index is built before the store knows of it',

@@ -1,0 +1,109 @@
+import { Applier } from '../apply/applier.ts';
+import { Replay } from '../apply/replay.ts';
+import type { MetadataLog } from '../apply/tables.ts';
+import { spawn } from '../common/spawn.ts';
+import { CorruptionRegistry } from '../integrity/corruption-registry.ts';
+import { UncheckedVersions } from '../integrity/unchecked.ts';
+import { Maintenance } from '../maintenance/maintenance.ts';
+import type { MetadataState } from '../metadata/state.ts';
+import { DocumentCache } from '../shard/document-cache.ts';
+import { MemtableBudget } from '../shard/memtable-budget.ts';
+import { Transfers } from '../transfer/transfers.ts';
+import { LiveTables } from './live-tables.ts';
+import type { SharedParts } from './live-tables.ts';
+import type { DatabaseOptions } from './options.ts';
+import { TableIndexes } from './table-indexes.ts';
+
+/** Entries of this many times the memtable may be replayed before the store has them. */
+const replayedShareMax = 2;
+
+/** What a database is made of. */
+export interface DatabaseParts extends SharedParts {
+  readonly tables: LiveTables;
+  readonly indexes: TableIndexes;
+  readonly maintenance: Maintenance;
+  readonly transfers: Transfers;
+}
+
+/** What the parts need of their database. */
+export interface PartsHost {
+  readonly metadata: MetadataLog;
+  /** Whether the store has the metadata. */
+  isOpen(): boolean;
+  adopt(state: MetadataState): void;
+  /** Something that others may wait for has changed. */
+  notify(): void;
+  /** Gives a part of an index, whose entries are wrong, another keyspace. */
+  rebuildIndex(tableId: string, keyspace: number): Promise<void>;
+  /** Of the store or the log: the process must end. */
+  failed(error: Error): void;
+  /** Of the work beside the requests. */
+  maintenanceFailed(error: Error): void;
+  readonly signal: AbortSignal;
+}
+
+export function assemble(options: DatabaseOptions, host: PartsHost): DatabaseParts {
+  const { store, clock } = options;
+  const { signal, metadata } = host;
+  const failed = (error: Error): void => host.failed(error);
+  const tables = new LiveTables(options);
+  const budget = new MemtableBudget(options.memtableBytesMax, () => applier.hurry());
+  const corruption = new CorruptionRegistry({
+    store,
+    tables,
+    closed: (group, damage, name) => {
+      applier.quarantine(group, damage);
+      options.tableQuarantined?.(name, damage);
+    },
+  });
+  const indexes = indexesOf(options, tables, host);
+  const unchecked = new UncheckedVersions();
+  const { failures } = indexes;
+  const shared = { store, clock, tables, corruption, walks: new Map(), failures, unchecked };
+  const applier = new Applier({ ...shared, isAwaited: () => budget.isAwaited, failed });
+  const replay = new Replay({
+    ...shared,
+    applier,
+    bytesMax: replayedShareMax * options.memtableBytesMax,
+    isForRepair: options.isForRepair === true,
+    adopt: (state) => host.adopt(state),
+  });
+  const maintenance = new Maintenance({
+    ...shared,
+    metadata,
+    rebuildIndex: (tableId, keyspace) => host.rebuildIndex(tableId, keyspace),
+    failed: (error) => host.maintenanceFailed(error),
+    signal,
+  });
+  const transfers = new Transfers({
+    ...shared,
+    applier,
+    metadata,
+    table: (id) => tables.table(id),
+    abandon: (keyspace) => maintenance.collector.abandon(keyspace),
+    compileIndex: options.compileIndex,
+    documents: options.documents,
+    signal,
+  });
+  const cache = new DocumentCache(options.cacheBytesMax);
+  const kept = { options, tables, corruption, indexes, unchecked, budget, cache };
+  return { ...kept, applier, replay, maintenance, transfers };
+}
+
+function indexesOf(options: DatabaseOptions, tables: LiveTables, host: PartsHost): TableIndexes {
+  const failed = (error: unknown): void => host.failed(error as Error);
+  return new TableIndexes({
+    store: options.store,
+    compileIndex: options.compileIndex,
+    tables,
+    rebuild: (tableId, keyspace, ended) =>
+      spawn(() => host.rebuildIndex(tableId, keyspace).finally(ended), failed),
+    failed: (index) => {
+      options.indexFailed?.(index);
+      host.notify();
+    },
+    leftOut: (place, why) => options.documentLeftOut?.(place, why),
+    notSaved: failed,
+    isOpen: () => host.isOpen(),
+  });
+}
