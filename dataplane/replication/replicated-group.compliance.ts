@@ -16,6 +16,8 @@ export interface Below {
   fail(error: Error): void;
   /** Commands of a group that are committed, in their order. */
   committed(group: number): readonly { readonly index: number; readonly payload: Uint8Array }[];
+  /** Whether what comes is refused, while what waits may still be committed. */
+  setRefusing(isRefusing: boolean): void;
   setFull(isFull: boolean): void;
   /** The next life of the same data. */
   next(): Below;
@@ -130,6 +132,25 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
       ]);
     });
 
+    it('withdraws what was proposed before a refusal, when it is refused after all', async () => {
+      const below = make();
+      const machine = new Recorder();
+      const group = below.replication.join(3, machine, 0);
+      for (const text of ['a', 'b']) proposed(group, text);
+      below.setRefusing(true);
+      proposed(group, 'c');
+      await turn();
+      below.setRefusing(false);
+      expect(machine.events).to.deep.equal(['withdrawn 3']);
+      expect(proposed(group, 'd').index).to.equal(3);
+      below.commit(1);
+      await turn();
+      below.refuse();
+      await turn();
+      expect(machine.events).to.deep.equal(['withdrawn 3', 'committed 1', 'withdrawn 2']);
+      expect(group.nextIndex).to.equal(2);
+    });
+
     it('says that nothing is committed any more', async () => {
       const below = make();
       const machine = new Recorder();
@@ -161,7 +182,7 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
       const step = record({
         group: integer({ min: 1, max: 2 }),
         count: integer({ min: 0, max: 3 }),
-        after: constantFrom('wait', 'commit one', 'commit', 'refuse', 'restart'),
+        after: constantFrom('wait', 'commit one', 'commit', 'refuse', 'refuse to come', 'restart'),
       });
       await assert(
         asyncProperty(array(step, { maxLength: 30 }), async (steps) => {
@@ -181,6 +202,7 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
             );
           let groups = begin();
           for (const { group: id, count, after } of steps) {
+            below.setRefusing(after === 'refuse to come');
             for (let left = count; left > 0; left -= 1) {
               const { keeper, group } = groups.get(id) ?? {};
               if (keeper === undefined || group === undefined) continue;
@@ -192,12 +214,15 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
             if (after === 'commit') below.commit();
             if (after === 'refuse') below.refuse();
             await turn();
+            below.setRefusing(false);
             for (const [each, { keeper }] of groups) {
               const have = below
                 .committed(each)
                 .map(({ index, payload }) => `${index} ${decodeUtf8(payload)}`);
               expect(keeper.visible).to.deep.equal(have);
               shown.set(each, have);
+              if (after === 'commit' || after === 'refuse')
+                expect([...keeper.outstanding]).to.deep.equal([]);
             }
             if (after !== 'restart') continue;
             below = below.next();

@@ -30,7 +30,7 @@ export interface ReplicatedGroup {
   /** Of the next proposal, when it comes in this turn. A command may be made for it. */
   readonly nextIndex: number;
   /**
-   * Takes a command. What becomes of it the machine is told, not before this has returned. Returns why a group that
+   * Takes a command. The machine is notified of its outcome after this has returned. Returns why a group that
    * does not lead took nothing.
    */
   propose(payload: Uint8Array): Position | Error;

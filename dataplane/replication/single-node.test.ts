@@ -12,6 +12,7 @@ function below(log = new ManualLog()): Below {
     refuse: () => log.refuse(),
     fail: (error) => log.fail(error),
     committed: (group) => log.entries.filter((entry) => entry.group === group),
+    setRefusing: (isRefusing) => (log.isRefusing = isRefusing),
     setFull: (isFull) => {
       if (isFull) log.full = true;
       else log.hasRoom();

@@ -29,8 +29,9 @@ class LoneGroup implements ReplicatedGroup {
   readonly #group: number;
   readonly #machine: GroupMachine;
   #nextIndex: number;
-  /** Counts withdrawals: the log answers for each withdrawn proposal, and means none that came later. */
-  #generation = 0;
+  /** By index, each with a number of its own: the log also answers for withdrawn ones, whose indexes are in use again. */
+  readonly #outstanding = new Map<number, number>();
+  #count = 0;
 
   constructor(log: GroupLog, { group, machine, last }: LoneGroupOptions) {
     this.#log = log;
@@ -53,8 +54,9 @@ class LoneGroup implements ReplicatedGroup {
 
   propose(payload: Uint8Array): Position {
     const index = this.#nextIndex;
-    const generation = this.#generation;
+    const number = (this.#count += 1);
     this.#nextIndex += 1;
+    this.#outstanding.set(index, number);
     const record = {
       group: this.#group,
       term: onlyTerm,
@@ -63,20 +65,23 @@ class LoneGroup implements ReplicatedGroup {
       payload,
     };
     this.#log.append([record]).then(
-      () => this.#machine.committed(index),
-      (error: Error) => this.#rejected(index, generation, error),
+      () => {
+        this.#outstanding.delete(index);
+        this.#machine.committed(index);
+      },
+      (error: Error) => this.#rejected(index, number, error),
     );
     return { term: onlyTerm, index };
   }
 
   /** The log refuses all behind the first that it refused, until that comes again. */
-  #rejected(index: number, generation: number, error: Error): void {
-    if (generation !== this.#generation) return;
+  #rejected(index: number, number: number, error: Error): void {
+    if (this.#outstanding.get(index) !== number) return;
     if (!isRefusal(error)) {
       this.#machine.failed(error);
       return;
     }
-    this.#generation += 1;
+    for (const each of this.#outstanding.keys()) if (each >= index) this.#outstanding.delete(each);
     this.#nextIndex = index;
     this.#machine.withdrawn(index, error);
   }

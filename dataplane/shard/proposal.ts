@@ -106,7 +106,7 @@ export class Proposals {
     return withdrawn;
   }
 
-  /** Nothing is committed any more: what is outstanding stays so, and whoever waits for it is told why. */
+  /** Nothing is committed any more: what is outstanding stays so, and whoever waits for it receives the error. */
   failed(error: Error): void {
     this.#failure ??= error;
     for (const proposal of this.#outstanding.values()) proposal.end(error);

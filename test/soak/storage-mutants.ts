@@ -210,7 +210,7 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'a late refusal of a withdrawn proposal withdraws what came behind it',
     file: singleNode,
-    from: '    if (generation !== this.#generation) return;\n',
+    from: '    if (this.#outstanding.get(index) !== number) return;\n',
     to: '',
   },
   {

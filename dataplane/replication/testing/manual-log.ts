@@ -22,6 +22,8 @@ export class ManualLog implements GroupLog {
   /** What it has. */
   readonly entries: LogEntry[] = [];
   full = false;
+  /** Whether it refuses what comes, while what waits may still be taken. */
+  isRefusing = false;
   readonly damaged = new Map();
   readonly failed = new Promise<Error>(() => undefined);
   readonly #waiting: Waiting[] = [];
@@ -37,7 +39,10 @@ export class ManualLog implements GroupLog {
   async append(records: readonly LogEntry[]): Promise<void> {
     for (const entry of records) {
       const refused = this.#refusedFrom.get(entry.group);
-      if (refused !== undefined && entry.index !== refused) throw new FullError();
+      if (this.isRefusing || (refused !== undefined && entry.index !== refused)) {
+        this.#refusedFrom.set(entry.group, refused ?? entry.index);
+        throw new FullError();
+      }
       this.#refusedFrom.delete(entry.group);
       const answer = Promise.withResolvers<void>();
       this.#waiting.push({ entry, answer });
