@@ -89,7 +89,9 @@ describe('a data directory of the release before shards', () => {
     const parts = (index === undefined ? [] : keyspacesOf(index)).flatMap(
       (keyspace) => database.index(keyspace) ?? [],
     );
-    expect(await textsOf(table.scanIndex(parts, {}, 'descending'))).to.have.length(60);
+    expect(
+      await textsOf(table.scanIndex(parts, { range: {}, order: 'descending' })),
+    ).to.have.length(60);
     expect(tableOf(database, 'u').table.count).to.equal(3);
     expect(tableOf(database, 'late').table.count).to.equal(2);
     expect(Object.keys(database.state.tables).sort()).to.deep.equal(['late', 't', 'u']);
