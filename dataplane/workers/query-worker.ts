@@ -38,6 +38,7 @@ export interface WorkerEnd {
 
 export interface QueryWorkerOptions {
   readonly entry: string;
+  readonly args: readonly string[];
   readonly listenDescriptor: number;
   readonly heapMebibytesMax: number;
   readonly watch: WatchLimits;
@@ -79,6 +80,7 @@ export class QueryWorker {
     this.#recorder = options.recorder();
     this.#process = new WorkerProcess({
       entry: options.entry,
+      args: options.args,
       listenDescriptor: options.listenDescriptor,
       descriptors: [this.#recorder?.descriptor ?? 'ignore'],
       heapMebibytesMax: options.heapMebibytesMax,

@@ -28,6 +28,7 @@ function supervise(welcome = 'hello', silentMsMax = 60_000): Supervised {
   const supervisor = new Supervisor({
     count: 2,
     entry: fileURLToPath(new URL('testing/worker.ts', import.meta.url)),
+    args: [],
     listenDescriptor: bound.fd(),
     heapMebibytesMax: 64,
     watch: { periodMs: 50, silentMsMax, residentBytesMax: 400 * mebibyte },

@@ -13,6 +13,8 @@ const channelDescriptor = 3;
 export interface WorkerProcessOptions {
   /** The program. */
   readonly entry: string;
+  /** Of the program. */
+  readonly args: readonly string[];
   readonly listenDescriptor: number;
   /** Inherited behind it, from 5 on. */
   readonly descriptors: readonly (number | 'ignore')[];
@@ -78,11 +80,11 @@ export class WorkerProcess {
 
 /** Undefined when the system has no room for another process or descriptor; `failed` is called then. */
 function started(
-  { entry, heapMebibytesMax, listenDescriptor, descriptors }: WorkerProcessOptions,
+  { entry, args, heapMebibytesMax, listenDescriptor, descriptors }: WorkerProcessOptions,
   failed: (how: string) => void,
 ): ChildProcess | undefined {
   try {
-    return spawn(process.execPath, [`--max-old-space-size=${heapMebibytesMax}`, entry], {
+    return spawn(process.execPath, [`--max-old-space-size=${heapMebibytesMax}`, entry, ...args], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', listenDescriptor, ...descriptors],
     });
   } catch (error) {

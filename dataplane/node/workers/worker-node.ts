@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
 import { DriverServer } from '../../driver-protocol/driver-server.ts';
 import { protocolLimits } from '../../driver-protocol/limits.ts';
 import type { Logger } from '../../observability/logger.ts';
@@ -102,6 +103,8 @@ export class WorkerNode {
     server.tcp.on('error', () => undefined);
     new PortLog(logger, machineClock).follow(server.tcp, 'drivers');
     this.#server = server;
+    // At the end of the process there may be no time for it.
+    flushCompileCache();
     return null;
   }
 

@@ -1,4 +1,5 @@
 import { createEditEngine } from '../../query/edit-engine.ts';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../../common/assert.ts';
 import { withSystemDatabase } from '../../query/system-database.ts';
@@ -27,6 +28,8 @@ import { WorkerPool } from './worker-pool.ts';
 /** The port for drivers, served by query workers: processes beside this one, which has the data. */
 const mebibyte = 1_048_576;
 /** Progress and failures of index builds, and damage, are no change of the metadata. */
+/** In the data directory: what the runtime compiles when a worker starts, so that the next one starts sooner. */
+const codeCacheName = 'code-cache';
 const publishPeriodMs = 1_000;
 
 export class WorkerDriverService implements Service {
@@ -109,6 +112,7 @@ export class WorkerDriverService implements Service {
     return new Supervisor({
       count,
       entry: fileURLToPath(new URL('main.ts', import.meta.url)),
+      args: [join(config['data-dir'], codeCacheName)],
       listenDescriptor: port.socket.fd(),
       heapMebibytesMax: heapMebibytes,
       watch: { ...watchLimits, residentBytesMax: mebibytes * mebibyte },
