@@ -8,6 +8,7 @@ import type { CompileScope, Context, TermDefinition } from './compiled.ts';
 import type { Node, Scope } from './scope.ts';
 import type { Determinism } from './determinism.ts';
 import { cutsOf, isLongChain, joined, slotOf } from './chain.ts';
+import { appendedItem } from './appended-item.ts';
 import { captured } from './closed-function.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
@@ -313,9 +314,17 @@ export class Compiler {
       readFields: readFieldsOf(inside.scope.parameters, args[1]),
     };
     const called = calledBody(node, this.#context.work);
+    const item = appendedItem(inside.scope.parameters, args[1]);
+    const appended =
+      item === undefined ? undefined : this.node(item, placeOfArgument(Term.APPEND, inside, 1));
     const run = (outer: Scope): Value =>
-      new FunctionValue({ ...shape, captured: () => captured(place.scope, outer) }, (values) =>
-        called({ values, outer }),
+      new FunctionValue(
+        {
+          ...shape,
+          captured: () => captured(place.scope, outer),
+          appended: appended && ((values) => appended.run({ values, outer })),
+        },
+        (values) => called({ values, outer }),
       );
     return { pure, determinism, run, term: Term.FUNC };
   }

@@ -178,3 +178,125 @@ describe('special forms', () => {
     }
   });
 });
+
+describe('functions that append', () => {
+  const bench = new Bench();
+  const append = (item: (x: unknown) => unknown): unknown =>
+    fn((all, x) => [Term.APPEND, [all, item(x)]], 2);
+  const fold = (base: unknown, by: unknown, count = 1_000): unknown => [
+    Term.FOLD,
+    [[Term.RANGE, [count]], base, by],
+  ];
+
+  it('fold as others do', async () => {
+    const squares = fold(
+      array('a'),
+      append((x) => [Term.MUL, [x, x]]),
+    );
+    const expected = ['a', ...Array.from({ length: 1_000 }, (_, x) => x * x)];
+    expect(await bench.run(squares)).to.deep.equal(expected);
+    const twice = call(
+      fn((base) =>
+        array(
+          fold(
+            base,
+            append((x) => x),
+            3,
+          ),
+          base,
+          fold(
+            base,
+            append((x) => x),
+            2,
+          ),
+        ),
+      ),
+      array(9),
+    );
+    expect(await bench.run(twice)).to.deep.equal([[9, 0, 1, 2], [9], [9, 0, 1]]);
+    const nested = fold(
+      array(),
+      fn((all, x) => [Term.APPEND, [all, array(all, x)]], 2),
+      3,
+    );
+    expect(await bench.run(nested)).to.deep.equal([
+      [[], 0],
+      [[[[], 0]], 1],
+      [
+        [
+          [[], 0],
+          [[[[], 0]], 1],
+        ],
+        2,
+      ],
+    ]);
+    const reduced = [Term.REDUCE, [array(array(1), 2, 3), append((x) => [Term.ADD, [x, 1]])]];
+    expect(await bench.run(reduced)).to.deep.equal([1, 3, 4]);
+    const emitted = [
+      Term.FOLD,
+      [array(1, 2, 3), array(), append((x) => x)],
+      { emit: fn((before, _, after) => array(array(before, after)), 3) },
+    ];
+    expect(await bench.run(emitted)).to.deep.equal([
+      [[], [1]],
+      [[1], [1, 2]],
+      [
+        [1, 2],
+        [1, 2, 3],
+      ],
+    ]);
+  });
+
+  it('are refused where they stand', async () => {
+    const failing = append((x) => [Term.ADD, [x, [Term.BRANCH, [[Term.EQ, [x, 5]], 'x', 1]]]]);
+    expect(await bench.failure(fold(array(), failing))).to.deep.equal([
+      3_000_000,
+      'Expected type NUMBER but found STRING.',
+      [2, 1, 1],
+    ]);
+    const [type, message, place] = await bench.failure(
+      fold(
+        array(),
+        append((x) => x),
+      ),
+      {
+        array_limit: 500,
+      },
+    );
+    expect([type, message.slice(0, 30), place]).to.deep.equal([
+      2_000_000,
+      'Array over size limit `500`.  ',
+      [2, 1],
+    ]);
+    expect(
+      (
+        await bench.failure(
+          fold(
+            7,
+            append((x) => x),
+          ),
+        )
+      )[1],
+    ).to.equal('Expected type ARRAY but found NUMBER.');
+    const streams = append((x) => [Term.RANGE, [x]]);
+    expect((await bench.failure(fold(array(), streams)))[1]).to.contain('Expected type DATUM');
+  });
+
+  it('take time that grows with what they append', async () => {
+    const { pauses } = bench.environment;
+    expect(
+      await bench.run([
+        Term.COUNT,
+        [
+          fold(
+            array(),
+            append((x) => x),
+            60_000,
+          ),
+        ],
+      ]),
+    ).to.equal(60_000);
+    // Copies of the array would take a thousand slices.
+    expect(bench.environment.pauses - pauses).to.be.below(40);
+  });
+});

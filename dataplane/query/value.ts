@@ -206,11 +206,13 @@ export class FunctionValue extends Special {
   readonly readFields: readonly FieldName[] | undefined;
   /** The values of the parameters of the functions around it, by their numbers. */
   readonly captured: () => ReadonlyMap<number, Value>;
+  /** What it appends to its first argument, when that is all that it does. */
+  readonly appended: FunctionValue['call'] | undefined;
   /** What stands in its place, when that is the same for all arguments. */
   readonly constant: (() => Value | Promise<Value>) | undefined;
   constructor(
     shape: Pick<FunctionValue, 'arity' | 'pure' | 'determinism' | 'term'> &
-      Partial<Pick<FunctionValue, 'captured' | 'isPattern' | 'readFields'>>,
+      Partial<Pick<FunctionValue, 'appended' | 'captured' | 'isPattern' | 'readFields'>>,
     call: FunctionValue['call'],
     constant?: () => Value | Promise<Value>,
   ) {
@@ -219,6 +221,7 @@ export class FunctionValue extends Special {
     this.readFields = shape.readFields;
     this.captured = shape.captured ?? (() => new Map());
     this.constant = constant;
+    this.appended = shape.appended;
     this.arity = shape.arity;
     this.pure = shape.pure;
     this.determinism = shape.determinism;

@@ -26,11 +26,11 @@ import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import { isEqualIn } from '../work/compare.ts';
 import { countCharacters } from '../work/pieces.ts';
-import { sizeOf } from '../work/size.ts';
 import { fieldFunction } from './fields.ts';
 import { byGroup, GroupingValue } from './grouping.ts';
 import { indexScan } from './index-access.ts';
 import { predicateOf } from './predicate.ts';
+import { RunningResult } from './running-result.ts';
 import {
   checkArity,
   eachIn,
@@ -268,32 +268,22 @@ function quickCount({ args, context }: TermCall<unknown>): Value | Promise<Value
     : Object.keys(objectOfValue(target)).length;
 }
 
-const reduce: Reducer = ({ args: [, by = null], context: { work } }) => {
+const reduce: Reducer = ({ args: [, by = null], context }) => {
   const combine = expectFunction(by);
   checkArity(combine, 2);
   return {
     value: whole,
     start: () => {
-      let result: Value | undefined;
-      /** What the result took, so that the next one takes its place. */
-      let bytes = 0;
+      let result: RunningResult | undefined;
       return {
         add: ({ value }) => {
-          if (result === undefined) {
-            result = value;
-            return undefined;
-          }
-          const before = work?.memory.usedBytes ?? 0;
-          return whenDone(combine.call([result, value]), (next) => {
-            result = datumOf(next);
-            const now = sizeOf(result);
-            work?.memory.settle(before, now - bytes);
-            bytes = now;
-          });
+          if (result !== undefined) return result.combine(combine, datumOf(value));
+          result = new RunningResult(datumOf(value), context);
+          return undefined;
         },
         end: () => {
           if (result === undefined) throw nonExistence('Cannot reduce over an empty stream.');
-          return result;
+          return result.value;
         },
       };
     },

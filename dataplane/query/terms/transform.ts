@@ -25,10 +25,11 @@ import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import { isEqualIn } from '../work/compare.ts';
-import { sizeOf, sizeOfItem } from '../work/size.ts';
+import { sizeOfItem } from '../work/size.ts';
 import type { Work } from '../work/work.ts';
 import { datumSet, hasIn } from './datum-sets.ts';
 import { merged } from './merging.ts';
+import { RunningResult } from './running-result.ts';
 import {
   checkArity,
   collected,
@@ -271,19 +272,13 @@ async function fold({
   const combine = expectFunction(by);
   checkArity(combine, 2);
   const { work } = context;
-  let result: Datum = await settled(base, context);
-  const before = work?.memory.usedBytes ?? 0;
-  /** The result takes the place of the one before it. */
-  const becomes = (value: Value): void => {
-    result = datumOf(value);
-    work?.memory.settle(before, sizeOf(result));
-  };
+  const start = await settled(base, context);
   if (emit === undefined) {
-    await eachIn(target, context, (item) =>
-      whenDone(combine.call([result, datumOfItem(item)]), becomes),
-    );
-    return finalEmit === undefined ? result : finalEmit.call([result]);
+    const running = new RunningResult(start, context);
+    await eachIn(target, context, (item) => running.combine(combine, datumOfItem(item)));
+    return finalEmit === undefined ? running.value : finalEmit.call([running.value]);
   }
+  let result = start;
   const emitted = (item: Item): Inner | Promise<Inner> => {
     const row = datumOfItem(item);
     return whenDone(combine.call([result, row]), (value) => {
