@@ -15,6 +15,17 @@ export interface NodeHealth {
   readonly data?: DataHealth;
   /** None before the node belongs to a cluster. */
   readonly cluster?: ClusterHealth;
+  readonly resources?: ResourceHealth;
+}
+
+/** Of the pod, or of the process outside of one. Limits are null where there is none. */
+interface ResourceHealth {
+  readonly cpuSeconds: number;
+  readonly cpuLimit: number | null;
+  /** Without page cache that can be given back. */
+  readonly workingSetBytes: number;
+  readonly memoryLimitBytes: number | null;
+  readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
 /** How the node sees the cluster. The readiness of a node does not depend on it. */

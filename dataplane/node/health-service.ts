@@ -1,6 +1,7 @@
 import { healthServer } from '../http/health.ts';
 import { requestBucketsSeconds } from '../membership/request-times.ts';
 import { registerClusterMetrics } from '../observability/cluster-metrics.ts';
+import { registerResourceMetrics } from '../observability/resource-metrics.ts';
 import { nodeMetrics } from '../observability/metrics.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
@@ -8,6 +9,7 @@ import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
 import type { MembershipService } from './membership-service.ts';
 import { nodeHealth } from './node-health.ts';
+import { Resources } from './resources.ts';
 import type { Service } from './services.ts';
 
 /** Answers probes and Prometheus, from the first moment to the last. */
@@ -24,13 +26,20 @@ export interface HealthServiceParts {
 export function healthService(context: NodeContext, parts: HealthServiceParts): Service {
   const { health, portLog, progress, clock } = context;
   const { data, membership, metrics, refresh, started } = parts;
+  let resources: Resources | undefined;
   return {
     name: 'health',
     start() {
-      const now = () => nodeHealth(progress, data.database, membership.membership);
+      const measured = new Resources(() => clock.now());
+      resources = measured;
+      const now = () => ({
+        ...nodeHealth(progress, data.database, membership.membership),
+        resources: measured.health,
+      });
       const registry = nodeMetrics(metrics);
       const clusterNow = () => clusterMetricsOf(membership);
       registerClusterMetrics(registry, clusterNow, requestBucketsSeconds);
+      registerResourceMetrics(registry, () => measured.usage);
       const refreshed = {
         contentType: registry.contentType,
         metrics: async () => {
@@ -44,6 +53,7 @@ export function healthService(context: NodeContext, parts: HealthServiceParts): 
     stop() {
       health.port.tcp.close();
       health.port.destroy();
+      resources?.stop();
     },
   };
 }

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { NodeHealth } from '../http/health.ts';
+import { cgroupUsage } from '../observability/cgroup.ts';
+import type { CgroupUsage } from '../observability/cgroup.ts';
+
+/** What the process uses of its machine or pod, and how long its event loop keeps others waiting. */
+const resolutionMs = 20;
+const root = '/sys/fs/cgroup';
+/** Delays older than this are forgotten, so that health shows what is now. */
+const windowMs = 60_000;
+
+function readCgroupFile(path: string): string | undefined {
+  try {
+    return readFileSync(`${root}/${path}`, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where no control group tells, the process itself is measured. */
+function ownUsage(): CgroupUsage {
+  const { user, system } = process.cpuUsage();
+  return {
+    cpuSeconds: (user + system) / 1e6,
+    cpuLimit: undefined,
+    workingSetBytes: process.memoryUsage.rss(),
+    memoryLimitBytes: undefined,
+  };
+}
+
+export class Resources {
+  readonly #delays = monitorEventLoopDelay({ resolution: resolutionMs });
+  readonly #now: () => number;
+  #since: number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#since = now();
+    this.#delays.enable();
+  }
+
+  get usage(): CgroupUsage {
+    return cgroupUsage(readCgroupFile) ?? ownUsage();
+  }
+
+  get health(): NonNullable<NodeHealth['resources']> {
+    const { cpuSeconds, cpuLimit, workingSetBytes, memoryLimitBytes } = this.usage;
+    // Before the first sample there is no delay.
+    const inMs = (nanoseconds: number): number =>
+      Number.isFinite(nanoseconds) ? Math.round(nanoseconds / 1e4) / 100 : 0;
+    const answer = {
+      cpuSeconds,
+      cpuLimit: cpuLimit ?? null,
+      workingSetBytes,
+      memoryLimitBytes: memoryLimitBytes ?? null,
+      eventLoopDelayMs: {
+        p50: inMs(this.#delays.percentile(50)),
+        p99: inMs(this.#delays.percentile(99)),
+        max: inMs(this.#delays.max),
+      },
+    };
+    if (this.#now() - this.#since > windowMs) {
+      this.#since = this.#now();
+      this.#delays.reset();
+    }
+    return answer;
+  }
+
+  stop(): void {
+    this.#delays.disable();
+  }
+}
