@@ -251,6 +251,15 @@ describe('the house', function house() {
     expect([major, (minor ?? 0) > 0 || (patch ?? 0) >= 1]).to.deep.equal([2, true]);
   });
 
+  it('has the docstring of a class on the class, not on its options', () => {
+    const misplaced = sources.filter((path) => {
+      const text = readFileSync(path, 'utf8');
+      const above = [...text.matchAll(/\*\/\n(?:export )?interface (\w+?)(?:Options|Parts)\b/g)];
+      return above.some(([, name]) => new RegExp(`[^/]\\n\\nexport class ${name}\\b`).test(text));
+    });
+    expect(misplaced).to.deep.equal([]);
+  });
+
   it('names an issue behind each thing that is left to do', () => {
     const marks = globSync('{dataplane,operator,test,k8s}/**/*.{ts,js,go}').filter(
       (path) =>

@@ -30,11 +30,6 @@ import { park, unpark } from './parked.ts';
 import type { Tables } from './tables.ts';
 import type { TouchedKeys } from './touched-keys.ts';
 
-/**
- * Moves committed entries from the log into the store, off the path of requests, in the order of the
- * log and in slices. Guarded invariant: rows, index entries, counters and the applied position of a
- * group change in one transaction, so that replay goes on exactly where the store stands.
- */
 export interface ApplierOptions {
   readonly store: ApplyStore;
   readonly clock: Clock;
@@ -102,6 +97,11 @@ function advance(
   positions.set(group, item.index);
 }
 
+/**
+ * Moves committed entries from the log into the store, off the path of requests, in the order of the
+ * log and in slices. Guarded invariant: rows, index entries, counters and the applied position of a
+ * group change in one transaction, so that replay goes on exactly where the store stands.
+ */
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #queue = new ApplyQueue();

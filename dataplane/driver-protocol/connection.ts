@@ -13,10 +13,6 @@ import { QuerySession } from './query-session.ts';
 import type { RunningQueries } from './running-queries.ts';
 import { StallWatch } from './stall-watch.ts';
 
-/**
- * One driver's socket: its bytes go to the handshake, then to frames, then to the session, and answers go
- * back. It decides nothing but when to read, and when to give a client up.
- */
 export interface ConnectionOptions {
   readonly engine: QueryEngine;
   readonly server: { readonly id: string; readonly name: string };
@@ -35,6 +31,10 @@ const framesPerTurn = 16;
 /** Of a long text, for the log of queries. */
 const shownBytes = 1_024;
 
+/**
+ * One driver's socket: its bytes go to the handshake, then to frames, then to the session, and answers go
+ * back. It decides nothing but when to read, and when to give a client up.
+ */
 export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;

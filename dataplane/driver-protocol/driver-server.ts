@@ -8,7 +8,6 @@ import type { ProtocolCounters } from './counters.ts';
 import type { Logins } from './handshake.ts';
 import { RunningQueries } from './running-queries.ts';
 
-/** The port for drivers: every connection, their limit, and the error for a client beyond it. */
 export interface DriverServerOptions extends Omit<ConnectionOptions, 'counters' | 'queries'> {
   readonly chance: Pick<Chance, 'uuid'>;
   readonly connectionsMax: number;
@@ -23,6 +22,7 @@ interface Admission {
   left(): void;
 }
 
+/** The port for drivers: every connection, their limit, and the error for a client beyond it. */
 export class DriverServer {
   readonly counters: ProtocolCounters = noCounts();
   readonly queries: RunningQueries;

@@ -1,10 +1,5 @@
 import type { Writable } from 'node:stream';
 
-/**
- * Answers on their way to one client. It hands bytes to the socket slice by slice, so that what waits is
- * known, and so is that the client still takes some. Guarded invariant: who asked for room gets it in
- * turn, one for each answer that left, so that a slow client is not owed many batches at once.
- */
 export interface OutboxOptions {
   readonly socket: Writable;
   readonly queuedBytesMax: number;
@@ -17,6 +12,11 @@ export interface OutboxOptions {
 
 const nothing = Buffer.alloc(0);
 
+/**
+ * Answers on their way to one client. It hands bytes to the socket slice by slice, so that what waits is
+ * known, and so is that the client still takes some. Guarded invariant: who asked for room gets it in
+ * turn, one for each answer that left, so that a slow client is not owed many batches at once.
+ */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #waiters: { readonly bytes: number; readonly wake: () => void }[] = [];

@@ -21,11 +21,6 @@ import {
 } from './messages.ts';
 import type { ClientQuery } from './messages.ts';
 
-/**
- * The queries of one client that has logged in: those that run, and the cursors that stay open between
- * batches. It knows no socket. Guarded invariants: a token has one query at a time, each query that wants
- * an answer gets exactly one for each request, and after `close` no cursor is open.
- */
 export interface QuerySessionOptions {
   readonly engine: QueryEngine;
   readonly start: SessionStart;
@@ -52,6 +47,11 @@ interface OpenCursor {
   isBusy: boolean;
 }
 
+/**
+ * The queries of one client that has logged in: those that run, and the cursors that stay open between
+ * batches. It knows no socket. Guarded invariants: a token has one query at a time, each query that wants
+ * an answer gets exactly one for each request, and after `close` no cursor is open.
+ */
 export class QuerySession {
   readonly #options: QuerySessionOptions;
   readonly #cursors = new Map<bigint, OpenCursor>();

@@ -1,9 +1,5 @@
 import type { Clock } from '../common/clock.ts';
 
-/**
- * Detects that an operation has stalled. It costs one timer for each period and nothing
- * for each step, so it finds out after one period at the earliest and two at the latest.
- */
 export interface StallWatchOptions {
   readonly clock: Clock;
   readonly periodMs: number;
@@ -14,6 +10,10 @@ export interface StallWatchOptions {
   readonly stalled: () => void;
 }
 
+/**
+ * Detects that an operation has stalled. It costs one timer for each period and nothing
+ * for each step, so it finds out after one period at the earliest and two at the latest.
+ */
 export class StallWatch {
   readonly #options: StallWatchOptions;
   #watching = false;

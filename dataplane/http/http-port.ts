@@ -5,10 +5,6 @@ import type { HttpLimits } from './limits.ts';
 import { withRules } from './request-rules.ts';
 import type { HostNames } from './request-rules.ts';
 
-/**
- * One of the HTTP ports: who may connect, for how long, and what answers. Guarded invariant: no client
- * takes a descriptor for longer than the limits say, and none that is silent keeps others out.
- */
 export interface HttpPortOptions {
   readonly limits: HttpLimits;
   readonly hosts: HostNames;
@@ -16,6 +12,10 @@ export interface HttpPortOptions {
   readonly answer?: RequestListener;
 }
 
+/**
+ * One of the HTTP ports: who may connect, for how long, and what answers. Guarded invariant: no client
+ * takes a descriptor for longer than the limits say, and none that is silent keeps others out.
+ */
 export class HttpPort {
   /** Not listening yet. */
   readonly tcp: Server;

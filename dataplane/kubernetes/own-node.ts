@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'undici';
 import { RefusedByApiServerError } from './errors.ts';
 
-/** The PhotonNode of this pod, read and reported to with the token that is bound to the pod. */
 export interface OwnNodeOptions {
   readonly apiServer: string;
   /** Holds `token`, `ca.crt` and `namespace`; read again at each request, since tokens rotate. */
@@ -32,6 +31,7 @@ export interface PhotonNode {
 const requestMs = 10_000;
 const refusalLengthMax = 300;
 
+/** The PhotonNode of this pod, read and reported to with the token that is bound to the pod. */
 export class OwnNode {
   readonly #options: OwnNodeOptions;
 

@@ -12,10 +12,6 @@ import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
 import { scrubKeyspace, scrubTargets } from './scrub.ts';
 import type { Scrubbed, ScrubHost } from './scrub.ts';
 
-/**
- * Scrubs all of a node's data periodically, and reacts to what it finds: a damaged index is rebuilt, because its
- * table has everything that it needs; a damaged table goes into quarantine.
- */
 export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
   readonly tables: Pick<Tables, 'state' | 'index' | 'problemOf'>;
@@ -53,6 +49,10 @@ export interface ScrubPlan {
   readonly passed: (found: readonly Finding[]) => void;
 }
 
+/**
+ * Scrubs all of a node's data periodically, and reacts to what it finds: a damaged index is rebuilt, because its
+ * table has everything that it needs; a damaged table goes into quarantine.
+ */
 export class Scrubber {
   readonly counters: ScrubCounters = {
     passes: 0,

@@ -8,11 +8,6 @@ import type { MemberView } from './member-view.ts';
 import type { MembershipLog } from './membership-log.ts';
 import type { Mesh, PeerInfo } from './mesh.ts';
 
-/**
- * Certificates for nodes that join and for members: given by the node that holds the authority, asked for
- * through any node. Guarded invariant: a node that has proven nothing yet costs a bounded number of attempts
- * for its address, and what it asks is looked at before its token is used up.
- */
 export interface AdmissionsOptions {
   /** On the node that holds it. */
   readonly authority: Authority | undefined;
@@ -25,6 +20,11 @@ export interface AdmissionsOptions {
 /** In place of a user's name: attempts to join are counted for each address. */
 const guarded = 'join';
 
+/**
+ * Certificates for nodes that join and for members: given by the node that holds the authority, asked for
+ * through any node. Guarded invariant: a node that has proven nothing yet costs a bounded number of attempts
+ * for its address, and what it asks is looked at before its token is used up.
+ */
 export class Admissions {
   readonly #options: AdmissionsOptions;
   readonly #guard: LoginGuard;

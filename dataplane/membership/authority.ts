@@ -8,11 +8,6 @@ import type { ClusterFiles, StoredAuthority } from './cluster-files.ts';
 import { JoinRefusedError } from './errors.ts';
 import type { Role } from './peer-requests.ts';
 
-/**
- * The certificate authority of a cluster outside of Kubernetes: on the node that founded it. Guarded
- * invariants: a token admits one node; a node ID is certified for the holder of its key alone, so that no
- * token lets anybody take the place of a member.
- */
 export interface AuthorityOptions {
   readonly files: ClusterFiles;
   readonly clock: Pick<Clock, 'now' | 'timeOfDay'>;
@@ -41,6 +36,11 @@ const keysPerNode = 2;
 /** Node IDs that are certified for somebody. */
 const nodesMax = 100_000;
 
+/**
+ * The certificate authority of a cluster outside of Kubernetes: on the node that founded it. Guarded
+ * invariants: a token admits one node; a node ID is certified for the holder of its key alone, so that no
+ * token lets anybody take the place of a member.
+ */
 export class Authority {
   readonly #options: AuthorityOptions;
   readonly #tokens: JoinTokens;

@@ -12,11 +12,6 @@ import type { Message } from '../gossip/message.ts';
 import type { GossipOptions } from '../gossip/options.ts';
 import type { Opener, Sealer } from '../security/sealed-datagram.ts';
 
-/**
- * The failure detector: drives the membership protocol with time, datagrams and the sessions of the mesh, and
- * turns what it says into events. Guarded invariant: a message counts as the node's that has sealed it, or
- * that the session belongs to, whatever its fields say.
- */
 export interface DetectorOptions {
   readonly id: string;
   readonly address: string;
@@ -71,6 +66,11 @@ export const localNetwork = {
 /** Beside the refusals of the seal. */
 type FrameRefusal = 'message' | 'sender' | 'incarnation';
 
+/**
+ * The failure detector: drives the membership protocol with time, datagrams and the sessions of the mesh, and
+ * turns what it says into events. Guarded invariant: a message counts as the node's that has sealed it, or
+ * that the session belongs to, whatever its fields say.
+ */
 export class Detector {
   readonly gossip: GossipNode;
   readonly refused = new Map<FrameRefusal, number>();

@@ -28,11 +28,6 @@ import { ringCodec, RingKeeper } from './ring-keeper.ts';
 import { rotateRing } from './ring-rotation.ts';
 import type { MembershipLog } from './membership-log.ts';
 
-/**
- * A node's place in its cluster: the mesh of sessions, the failure detector, and what they need (certificate,
- * gossip keys, addresses of peers), renewed while the node runs. Says who *seems* alive; who is a member is
- * decided by consensus.
- */
 export interface MembershipOptions {
   readonly formed: FormedCluster;
   /** Signs requests of this node in place of the cluster's own authority. */
@@ -74,6 +69,11 @@ const reserve = { incarnation: 1_000, sequence: 1e12 } as const;
 /** Peers whose addresses are stored. */
 const peersMax = 256;
 
+/**
+ * A node's place in its cluster: the mesh of sessions, the failure detector, and what they need (certificate,
+ * gossip keys, addresses of peers), renewed while the node runs. Says who *seems* alive; who is a member is
+ * decided by consensus.
+ */
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #authority: Authority | undefined;

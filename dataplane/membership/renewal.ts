@@ -6,10 +6,6 @@ import { writeFile } from './cluster-files.ts';
 import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
 import { JoinRefusedError } from './errors.ts';
 
-/**
- * Renews the node's certificate at half of its lifetime, and tries again until it succeeds. The former one
- * stays in use meanwhile. Guarded invariant: nothing is used before it is verified and on the medium.
- */
 export interface RenewalOptions {
   readonly files: ClusterFiles;
   readonly clock: Pick<Clock, 'timeOfDay' | 'sleep'>;
@@ -34,6 +30,10 @@ const pauseOf = (certificate: string): number => {
   return Math.min(lookMs.most, Math.max(lookMs.least, share));
 };
 
+/**
+ * Renews the node's certificate at half of its lifetime, and tries again until it succeeds. The former one
+ * stays in use meanwhile. Guarded invariant: nothing is used before it is verified and on the medium.
+ */
 export class Renewal {
   readonly #options: RenewalOptions;
   #credentials: StoredCredentials;

@@ -5,10 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { HostPort } from '../common/address.ts';
 
-/**
- * Datagrams at one port. What cannot be sent is lost, as a network loses it, and counted. Guarded invariant:
- * no failure of a single datagram ends the socket or the process.
- */
 export interface DatagramOptions {
   /** Longer datagrams are not read at all. */
   readonly bytesMax: number;
@@ -18,6 +14,10 @@ export interface DatagramOptions {
 /** Datagrams that the system has not taken yet; more are lost. */
 const pendingMax = 1_024;
 
+/**
+ * Datagrams at one port. What cannot be sent is lost, as a network loses it, and counted. Guarded invariant:
+ * no failure of a single datagram ends the socket or the process.
+ */
 export class DatagramSocket {
   readonly #options: DatagramOptions;
   #socket: Socket | undefined;

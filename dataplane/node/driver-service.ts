@@ -17,7 +17,6 @@ import { withoutData } from './without-data.ts';
 import { tracedEngine } from './traced-engine.ts';
 import { loginsOf } from './users.ts';
 
-/** The query engine behind the port for drivers. */
 export interface DriverServiceParts {
   readonly data: DataService;
   readonly disk: DiskGate;
@@ -28,6 +27,7 @@ export interface DriverServiceParts {
   readonly report: () => NodeReport;
 }
 
+/** The query engine behind the port for drivers. */
 export class DriverService implements Service {
   readonly name = 'drivers';
   readonly #context: NodeContext;

@@ -1,10 +1,6 @@
 import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../observability/logger.ts';
 
-/**
- * Follows the file with the admin's password, which a mounted Secret replaces as a whole, while the node
- * runs. A new content counts when two looks have found the same: an editor may empty a file first.
- */
 export interface PasswordWatchOptions {
   readonly clock: Pick<Clock, 'sleep'>;
   readonly logger: Logger;
@@ -20,6 +16,10 @@ export interface PasswordWatchOptions {
 /** A Secret takes up to a minute to the pod: this adds little to it. */
 const pollMs = 2_000;
 
+/**
+ * Follows the file with the admin's password, which a mounted Secret replaces as a whole, while the node
+ * runs. A new content counts when two looks have found the same: an editor may empty a file first.
+ */
 export class PasswordWatch {
   readonly #options: PasswordWatchOptions;
   #settled: string;

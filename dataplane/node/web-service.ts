@@ -10,13 +10,13 @@ import { openPort } from './open-port.ts';
 import type { Service } from './services.ts';
 import { webLogin } from './users.ts';
 
-/** The port for people and programs: the page of the administrator and its status. */
 export interface WebServiceParts {
   readonly passwords: PasswordChecker;
   readonly logins: LoginGuard;
   readonly status: () => Promise<WebStatus>;
 }
 
+/** The port for people and programs: the page of the administrator and its status. */
 export class WebService implements Service {
   readonly name = 'web';
   readonly #context: NodeContext;

@@ -17,10 +17,6 @@ import type { WriteGate } from './write-gate.ts';
 import { WritePath } from './write-path.ts';
 import type { ProposedEdits } from './write-path.ts';
 
-/**
- * One shard of a table on this node: reads by key, writes, and what scans need. Nothing of a damaged shard is read
- * or written.
- */
 export interface ShardReplicaOptions {
   readonly group: number;
   /** Of the rows. */
@@ -56,6 +52,10 @@ export interface ShardReplicaOptions {
   softRefused(refusal: Error): void;
 }
 
+/**
+ * One shard of a table on this node: reads by key, writes, and what scans need. Nothing of a damaged shard is read
+ * or written.
+ */
 export class ShardReplica {
   readonly memtable = new Memtable();
   readonly documents: ShardDocuments;

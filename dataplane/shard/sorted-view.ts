@@ -1,11 +1,6 @@
 import { compareBytes } from '../common/bytes.ts';
 import type { EncodedRange, Order } from '../wire/table-access.ts';
 
-/**
- * Items in the order of their keys, made of sources that come all the time and are looked at now and
- * then: a source costs a push, and is sorted in when somebody looks. Nothing is taken out: items that
- * are not live any more are passed over, and go when lists are merged. Without looks nothing is kept.
- */
 export interface SortedViewOptions<S, T> {
   /** All sources that there are. */
   all(): Iterable<S>;
@@ -46,6 +41,11 @@ class Cursor<T> {
   }
 }
 
+/**
+ * Items in the order of their keys, made of sources that come all the time and are looked at now and
+ * then: a source costs a push, and is sorted in when somebody looks. Nothing is taken out: items that
+ * are not live any more are passed over, and go when lists are merged. Without looks nothing is kept.
+ */
 export class SortedView<S, T extends object> {
   readonly #options: SortedViewOptions<S, T>;
   #isKept = false;

@@ -3,11 +3,6 @@ import type { Clock } from '../common/clock.ts';
 import { NoRoomToCommitError } from './errors.ts';
 import type { WriteBuffer } from './write-buffer.ts';
 
-/**
- * Room on the disk for what a commit may write. LMDB cannot say whether a write failed for lack of room
- * or because the medium is at fault, and only the first may be tried again: so a commit waits here
- * before it begins.
- */
 export interface CommitRoomOptions {
   readonly clock: Pick<Clock, 'sleep'>;
   /** On the disk, now. */
@@ -57,6 +52,11 @@ export function freeBytesOf(directory: string): number {
   }
 }
 
+/**
+ * Room on the disk for what a commit may write. LMDB cannot say whether a write failed for lack of room
+ * or because the medium is at fault, and only the first may be tried again: so a commit waits here
+ * before it begins.
+ */
 export class CommitRoom {
   readonly #options: CommitRoomOptions;
 

@@ -26,14 +26,6 @@ import { checkHeads, checkRoots } from './roots.ts';
 import { pageStatistics } from './page-statistics.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
-/**
- * LMDB behind the store's contract. Guarded invariants: bodies of writes run one after the other on
- * what the ones before left; several that wait go into one commit; a commit is visible when the
- * write resolves, and durable when `flushed` does.
- *
- * NB: the library's own asynchronous transactions with a callback never return under Node 26, so
- * writes are gathered here and handed over as one batch.
- */
 export interface LmdbOptions {
   readonly directory: string;
   readonly clock: Clock;
@@ -178,6 +170,14 @@ async function commitFailure(thrown: unknown): Promise<StorageUnavailableError> 
   );
 }
 
+/**
+ * LMDB behind the store's contract. Guarded invariants: bodies of writes run one after the other on
+ * what the ones before left; several that wait go into one commit; a commit is visible when the
+ * write resolves, and durable when `flushed` does.
+ *
+ * NB: the library's own asynchronous transactions with a callback never return under Node 26, so
+ * writes are gathered here and handed over as one batch.
+ */
 export class LmdbStore implements Store {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #databases: Databases;

@@ -12,7 +12,6 @@ import { exportTable } from './table-export.ts';
 import { importTable } from './table-import.ts';
 import type { ImportHome, ImportRequest } from './table-import.ts';
 
-/** Tables that leave a node and come into it as streams. */
 export interface TransfersOptions extends ImportHome {
   readonly clock: Pick<Clock, 'yield'>;
   readonly applier: Applier;
@@ -23,6 +22,7 @@ export interface TransfersOptions extends ImportHome {
 /** Keys that may change while the reader of an export takes one piece. */
 const touchedKeysMax = 65_536;
 
+/** Tables that leave a node and come into it as streams. */
 export class Transfers {
   readonly #options: TransfersOptions;
   readonly #imports = new Set<Promise<unknown>>();

@@ -6,7 +6,6 @@ import { QueryWorker } from './query-worker.ts';
 import type { QueryWorkerOptions, WorkerEnd } from './query-worker.ts';
 import { RestartPolicy } from './supervision.ts';
 
-/** Keeps a number of query workers running: one that ends is replaced until the supervisor stops. */
 export interface SupervisorOptions extends QueryWorkerOptions {
   readonly count: number;
   readonly clock: Pick<Clock, 'now' | 'timer' | 'sleep'>;
@@ -25,6 +24,7 @@ export class WorkerStartError extends PhotonError {
   override readonly code = 'workers.start';
 }
 
+/** Keeps a number of query workers running: one that ends is replaced until the supervisor stops. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #workers = new Set<QueryWorker>();

@@ -9,7 +9,6 @@ import type { CoreTablesOptions } from './core-tables.ts';
 import { Fields } from './fields.ts';
 import { catalogChanges } from './remote-catalog.ts';
 
-/** What the core does for one query worker. Bad messages of it are refused, whatever they hold. */
 export interface CoreServiceOptions {
   readonly worker: QueryWorker;
   readonly tables: CoreTablesOptions['table'];
@@ -45,6 +44,7 @@ const levels = ['error', 'warn', 'info', 'debug'] as const;
 
 type Request = (fields: Fields, request: ServedRequest) => unknown;
 
+/** What the core does for one query worker. Bad messages of it are refused, whatever they hold. */
 export class CoreService implements WorkerService {
   readonly #options: CoreServiceOptions;
   readonly #tables: CoreTables;

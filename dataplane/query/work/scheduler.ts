@@ -1,9 +1,3 @@
-/**
- * Takes turns among the queries of one thread that compute for long. A query runs without a pause for one
- * slice at most, and then waits here. One of those that wait goes on in each turn of the event loop, the
- * one that waits longest, so that whatever has just arrived (a point read, a probe) is served between
- * any two slices, however many long queries there are.
- */
 export interface SchedulerOptions {
   /** Milliseconds since some fixed moment, with fractions. */
   readonly now: () => number;
@@ -14,6 +8,12 @@ export interface SchedulerOptions {
 /** Milliseconds of a slice. */
 export const sliceMs = 5;
 
+/**
+ * Takes turns among the queries of one thread that compute for long. A query runs without a pause for one
+ * slice at most, and then waits here. One of those that wait goes on in each turn of the event loop, the
+ * one that waits longest, so that whatever has just arrived (a point read, a probe) is served between
+ * any two slices, however many long queries there are.
+ */
 export class Scheduler {
   readonly now: () => number;
   readonly #nextTurn: () => Promise<void>;
