@@ -288,6 +288,7 @@ export const storageSuite: MutantSuite = {
     'dataplane/database/database.test.ts',
     'dataplane/replication/single-node.test.ts',
     'dataplane/shard/full-log.test.ts',
+    'dataplane/shard/sharded-table.test.ts',
     'dataplane/maintenance/clear.test.ts',
     'dataplane/maintenance/index-build.test.ts',
     'dataplane/storage/lmdb-store.test.ts',
