@@ -247,12 +247,16 @@ function tableAccess(
     edit: async (batch, signal) => {
       const { edits } = batch;
       requireRoom(edits.every(({ change }) => isDeletion(change)) ? 'deletion' : 'write');
-      const outcomes = await shown(() => served.edit(batch, signal));
-      // Most often there is none.
-      if (!outcomes.some(isCorrupt)) return outcomes;
-      return outcomes.map((outcome, at) =>
-        isCorrupt(outcome) ? withAdvice(outcome, edits[at]?.key) : outcome,
-      );
+      try {
+        const outcomes = await served.edit(batch, signal);
+        // Most often there is none.
+        if (!outcomes.some(isCorrupt)) return outcomes;
+        return outcomes.map((outcome, at) =>
+          isCorrupt(outcome) ? withAdvice(outcome, edits[at]?.key) : outcome,
+        );
+      } catch (error) {
+        throw inWordsOfDrivers(error);
+      }
     },
     sync: () =>
       shown(() => {

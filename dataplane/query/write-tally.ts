@@ -73,6 +73,7 @@ export class WriteTally {
 
   summary(): Datum {
     const { deleted, failed, inserted, replaced, skipped, unchanged } = this.#counts;
+    if (this.#isPlain) return { deleted, errors: failed, inserted, replaced, skipped, unchanged };
     const warnings = this.#allWarnings();
     const keys = this.#generatedKeys;
     return objectOf([
@@ -87,6 +88,12 @@ export class WriteTally {
       ['unchanged', unchanged],
       ...(warnings.length === 0 ? [] : [['warnings', warnings] as const]),
     ]);
+  }
+
+  /** Nothing but counts, which is what most writes answer. */
+  get #isPlain(): boolean {
+    const said = this.#warnings.length + this.#generatedKeys.length + this.#keysLeftOut;
+    return this.#returnChanges === false && this.#firstError === undefined && said === 0;
   }
 
   /** An array of the answer that is longer than the query allows is cut, and the answer says so. */

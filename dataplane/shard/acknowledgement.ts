@@ -36,9 +36,15 @@ export class Acknowledgement {
   }
 
   /** Waits until each proposal is committed or refused. */
-  async hard(): Promise<EditOutcome[]> {
+  hard(): Promise<EditOutcome[]> {
+    const [only, ...others] = this.#distinct();
+    // Most edits are one command: nothing else is waited for.
+    const ended = only !== undefined && others.length === 0 ? only.ended() : this.#allEnded();
+    return ended.then(() => this.#judged());
+  }
+
+  async #allEnded(): Promise<void> {
     for (const proposal of this.#distinct()) await proposal.ended();
-    return this.#judged();
   }
 
   /** Hands the proposals over: their refusal is reported by the next `sync`. */
@@ -48,9 +54,12 @@ export class Acknowledgement {
     return outcomes;
   }
 
-  #distinct(): Set<Proposal> {
-    const distinct = new Set<Proposal>();
-    for (const each of this.#proposals) if (each instanceof Proposal) distinct.add(each);
+  /** Each once for the outcomes that follow one another: commands are staged one after the other. */
+  #distinct(): Proposal[] {
+    const distinct: Proposal[] = [];
+    for (const each of this.#proposals) {
+      if (each instanceof Proposal && each !== distinct.at(-1)) distinct.push(each);
+    }
     return distinct;
   }
 
@@ -58,7 +67,8 @@ export class Acknowledgement {
   #judged(): EditOutcome[] {
     let first: Error | undefined;
     let refused = 0;
-    for (const [at, proposal] of this.#proposals.entries()) {
+    for (let at = 0; at < this.#proposals.length; at += 1) {
+      const proposal = this.#proposals[at];
       const error = failureOf(proposal);
       if (error === undefined) continue;
       first ??= error;

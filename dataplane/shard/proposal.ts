@@ -37,10 +37,10 @@ export class Proposal {
   }
 
   /** Resolves when it is committed or has failed: `failure` tells. */
-  async ended(): Promise<void> {
-    if (this.#hasEnded) return;
+  ended(): Promise<void> {
+    if (this.#hasEnded) return Promise.resolve();
     this.#waiting ??= Promise.withResolvers();
-    await this.#waiting.promise;
+    return this.#waiting.promise;
   }
 }
 

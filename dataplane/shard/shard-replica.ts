@@ -131,12 +131,13 @@ export class ShardReplica {
    * has the refusal as its outcome; rejects with it when none was taken.
    */
   async edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
-    const proposed = await this.#writes.propose(batch, signal);
+    const made = this.#writes.propose(batch, signal);
+    const proposed = made instanceof Promise ? await made : made;
     return batch.durability === 'hard' ? proposed.hard() : proposed.soft();
   }
 
   /** The first part of `edit`: what it answers is to be acknowledged. */
-  propose(batch: EditBatch, signal: AbortSignal): Promise<ProposedEdits> {
+  async propose(batch: EditBatch, signal: AbortSignal): Promise<ProposedEdits> {
     return this.#writes.propose(batch, signal);
   }
 }

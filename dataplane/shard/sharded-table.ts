@@ -123,7 +123,15 @@ export class ShardedTable {
    * Evaluates and commits edits; those of a key in their order. An edit that a shard refused has the refusal as its
    * outcome; rejects with it when no shard took any.
    */
-  async edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+  edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+    const isPlain = this.#successor === undefined && this.shards.length === 1;
+    // A shard whose gate is open takes the edits at once, and does not move before they have ended.
+    return isPlain && this.#first.gate.isOpen
+      ? this.#first.edit(batch, signal)
+      : this.#editNewest(batch, signal);
+  }
+
+  async #editNewest(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
     for (;;) {
       const table = this.#newest;
       const [only] = table.shards;

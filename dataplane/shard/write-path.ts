@@ -56,12 +56,17 @@ export class ProposedEdits {
   }
 
   /** Waits until all of them are committed or refused; rejects with the refusal when none was taken. */
-  async hard(): Promise<EditOutcome[]> {
-    try {
-      return await this.#acknowledgement.hard();
-    } finally {
-      this.#gate.leave();
-    }
+  hard(): Promise<EditOutcome[]> {
+    return this.#acknowledgement.hard().then(
+      (outcomes) => {
+        this.#gate.leave();
+        return outcomes;
+      },
+      (error: unknown) => {
+        this.#gate.leave();
+        throw error;
+      },
+    );
   }
 
   /** What is refused from now on, the next `sync` reports. Throws the refusal when none was taken. */
@@ -90,23 +95,30 @@ export class WritePath {
    * Evaluates edits, in order, and proposes what they come to. Whoever calls acknowledges them then: until that
    * they count as under way.
    */
-  async propose(batch: EditBatch, signal: AbortSignal): Promise<ProposedEdits> {
-    const { proposer, edits, primaryKey } = this.#options;
-    if (!this.gate.isOpen) await this.gate.opened();
+  propose(batch: EditBatch, signal: AbortSignal): ProposedEdits | Promise<ProposedEdits> {
+    const { edits, primaryKey } = this.#options;
+    if (!this.gate.isOpen) return this.gate.opened().then(() => this.propose(batch, signal));
     this.#options.requireIntact();
     signal.throwIfAborted();
     const acknowledgement = new Acknowledgement(batch.documents);
     const run = edits.begin(batch, { primaryKey });
     const call = { batch, run, signal, acknowledgement, staged: undefined, returned: undefined };
     this.gate.enter();
-    try {
-      const at = this.#evaluateFrom(call, 0);
-      if (at < batch.edits.length) await this.#evaluateCrowded(call, at);
-    } catch (error) {
+    const left = (error: unknown): never => {
       this.gate.leave();
       throw error;
+    };
+    try {
+      const at = this.#evaluateFrom(call, 0);
+      if (at === batch.edits.length) return this.#proposed(call);
+      return this.#evaluateCrowded(call, at).then(() => this.#proposed(call), left);
+    } catch (error) {
+      return left(error);
     }
-    return new ProposedEdits(acknowledgement, proposer, this.gate);
+  }
+
+  #proposed({ acknowledgement }: EditCall): ProposedEdits {
+    return new ProposedEdits(acknowledgement, this.#options.proposer, this.gate);
   }
 
   /** Until there is no room for the next edit: its position. */

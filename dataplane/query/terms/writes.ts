@@ -153,12 +153,12 @@ function writing(table: TableValue, { options, context }: WriteCall): Writing {
 }
 
 /** Writes, and answers an outcome for each edit. */
-async function committed(
+function committed(
   write: Writing,
   edits: readonly Edit[],
   evaluate: EvaluateEdit,
 ): Promise<readonly EditOutcome[]> {
-  if (edits.length === 0) return [];
+  if (edits.length === 0) return Promise.resolve([]);
   const { hook, context, durability, documents, table } = write;
   const { nowMs, arrayLimit } = context;
   const { signal } = context.deadline;
@@ -173,14 +173,16 @@ async function committed(
     return table.access.edit(batch, signal);
   };
   const isForQuery = hook !== undefined && hook.asData === undefined;
-  const outcomes = await send(
-    isForQuery ? edits.map(({ key, change }) => ({ key, change: fetched(change) })) : edits,
-  );
-  // Most often there is none.
-  if (!outcomes.some(({ result }) => result === 'returned')) return outcomes;
-  const { primaryKey } = table.info;
-  const returned = { primaryKey, context, send, evaluate: withHook(evaluate, hook) };
-  return confirmed(edits, outcomes, returned);
+  const sent = isForQuery
+    ? edits.map(({ key, change }) => ({ key, change: fetched(change) }))
+    : edits;
+  return send(sent).then((outcomes) => {
+    // Most often there is none.
+    if (!outcomes.some(({ result }) => result === 'returned')) return outcomes;
+    const { primaryKey } = table.info;
+    const returned = { primaryKey, context, send, evaluate: withHook(evaluate, hook) };
+    return confirmed(edits, outcomes, returned);
+  });
 }
 
 const fetched = (change: Change): Change => ({
@@ -262,7 +264,7 @@ interface Planned {
   readonly edit: Edit;
 }
 
-async function insert(call: InsertCall): Promise<Value> {
+function insert(call: InsertCall): Promise<Value> {
   const [target, documents = null] = call.args;
   const table = expectTable(target);
   const write = writing(table, call);
@@ -283,7 +285,7 @@ async function insert(call: InsertCall): Promise<Value> {
           };
     return { document, edit: { key, change } };
   };
-  const flush = async (batch: readonly (Value | StoredRow)[]): Promise<void> => {
+  const flush = (batch: readonly (Value | StoredRow)[]): Promise<void> => {
     const edits: Edit[] = [];
     const written: Datum[] = [];
     /** By the position in the batch: what cannot be written. */
@@ -304,34 +306,49 @@ async function insert(call: InsertCall): Promise<Value> {
       const document = written[position] ?? null;
       return old === null ? document : evaluate(old, document);
     };
-    const outcomes = (await committed(write, edits, evaluated)).values();
-    for (const position of batch.keys()) {
-      const outcome = failed.get(position) ?? outcomes.next().value;
-      if (outcome !== undefined) write.tally.count(outcome);
-    }
+    return committed(write, edits, evaluated).then((outcomes) => {
+      const made = outcomes.values();
+      for (const position of batch.keys()) {
+        const outcome = failed.get(position) ?? made.next().value;
+        if (outcome !== undefined) write.tally.count(outcome);
+      }
+    });
   };
-  for await (const batch of documentsIn(documents, call.context)) {
-    for (let at = 0; at < batch.length; at += editsPerBatch)
-      await flush(batch.slice(at, at + editsPerBatch));
-  }
-  return write.tally.summary();
+  const batch = documentsNow(documents);
+  const flushed =
+    batch !== undefined && batch.length <= editsPerBatch
+      ? flush(batch)
+      : flushAll(batch ?? documents, call.context, flush);
+  return flushed.then(() => write.tally.summary());
 }
 
-/** One document, or a sequence of them. */
-async function* documentsIn(
-  documents: Value,
-  context: Context,
-): AsyncGenerator<readonly (Value | StoredRow)[]> {
-  if (documents instanceof BoundArray) yield documents.items;
-  else if (documents instanceof BoundObject) yield [documents];
-  else if (Array.isArray(documents)) yield refuseLiterals(documents as Datum[]) as Datum[];
-  else if (isSequence(documents)) {
+/** One document, or those of an array; undefined for what must be read first. */
+function documentsNow(documents: Value): readonly (Value | StoredRow)[] | undefined {
+  if (documents instanceof BoundArray) return documents.items;
+  if (documents instanceof BoundObject) return [documents];
+  if (Array.isArray(documents)) return refuseLiterals(documents as Datum[]) as Datum[];
+  if (isSequence(documents)) {
     refuseInfinite(documents);
-    yield* batchesOf(streamFrom(documents), context);
-  } else {
-    const document = refuseLiterals(datumOf(documents));
-    if (!isObject(document) || pseudoType(document) !== undefined) throw noSequence(documents);
-    yield [document];
+    return undefined;
+  }
+  const document = refuseLiterals(datumOf(documents));
+  if (!isObject(document) || pseudoType(document) !== undefined) throw noSequence(documents);
+  return [document];
+}
+
+type Documents = readonly (Value | StoredRow)[];
+
+async function flushAll(
+  documents: Documents | Value,
+  context: Context,
+  flush: (batch: Documents) => Promise<void>,
+): Promise<void> {
+  const batches = Array.isArray(documents)
+    ? [documents as Documents]
+    : batchesOf(streamFrom(documents as Value), context);
+  for await (const batch of batches) {
+    for (let at = 0; at < batch.length; at += editsPerBatch)
+      await flush(batch.slice(at, at + editsPerBatch));
   }
 }
 
@@ -356,27 +373,33 @@ async function keysOf(target: Value, context: Context): Promise<readonly Uint8Ar
 }
 
 /** One document or every document of a selection, through the same change. */
-async function overSelection(call: WriteCall, { change, evaluate }: ChangeOfAll): Promise<Value> {
+function overSelection(call: WriteCall, { change, evaluate }: ChangeOfAll): Promise<Value> {
   const [target = null] = call.args;
   const table = target instanceof RowValue ? target.table : tableOf(target);
   if (table === undefined) throw wrongValue('SELECTION', target);
   const write = writing(table, call);
-  const commit = async (keys: readonly Uint8Array[]): Promise<void> => {
+  const commit = (keys: readonly Uint8Array[]): Promise<void> => {
     const edits = keys.map((key): Edit => ({ key, change }));
-    const outcomes = await committed(write, edits, (_, old) => evaluate(old));
-    for (const outcome of outcomes) write.tally.count(outcome);
+    return committed(write, edits, (_, old) => evaluate(old)).then((outcomes) => {
+      for (const outcome of outcomes) write.tally.count(outcome);
+    });
   };
-  if (target instanceof RowValue) {
-    await commit([target.key]);
-    return write.tally.summary();
-  }
+  const done =
+    target instanceof RowValue ? commit([target.key]) : overRows(target, call.context, commit);
+  return done.then(() => write.tally.summary());
+}
+
+async function overRows(
+  target: Value,
+  context: Context,
+  commit: (keys: readonly Uint8Array[]) => Promise<void>,
+): Promise<void> {
   // Read to the end before the first write: a selection must not meet its own changes.
-  const keys = await keysOf(target, call.context);
+  const keys = await keysOf(target, context);
   for (let at = 0; at < keys.length; at += editsPerBatch) {
-    call.context.deadline.signal.throwIfAborted();
+    context.deadline.signal.throwIfAborted();
     await commit(keys.slice(at, at + editsPerBatch));
   }
-  return write.tally.summary();
 }
 
 /** What `update` or `replace` computes for a document. */
