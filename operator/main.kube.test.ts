@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { eventually, installTypes } from './cluster/testing/api-types.ts';
+import { ask, bodyOf } from './authority/testing/signing-client.ts';
+import { eventually, installTypes, manifestOf } from './cluster/testing/api-types.ts';
 import type { KubeObject } from './kube/object.ts';
 import { resources } from './kube/object.ts';
 import type { TestNamespace } from './kube/testing/control-plane.ts';
@@ -49,11 +50,11 @@ describe('the operator as a program', function () {
     return program;
   };
 
-  const operator = (name: string): Program => {
+  const operator = (name: string, more: readonly string[] = []): Program => {
     const path = process.env['PHOTONDB_TEST_KUBECONFIG'] ?? '';
     const where = ['--watch-namespaces', at.namespace, '--pod-namespace', at.namespace];
     const how = ['--http-bind', '127.0.0.1', '--http-port', '0', '--pod-name', name];
-    return start([...where, ...how], { PHOTONDB_OPERATOR_KUBECONFIG: path });
+    return start([...where, ...how, ...more], { PHOTONDB_OPERATOR_KUBECONFIG: path });
   };
 
   const holder = async (): Promise<string> => {
@@ -106,5 +107,44 @@ describe('the operator as a program', function () {
       expect(JSON.parse(line)).to.include.keys('level', 'message', 'timestamp');
     }
     expect(first.errors + second.errors).to.equal('');
+  });
+
+  it('answers requests for certificates, also while another one leads', async () => {
+    const signing = ['--signing-endpoint', 'https://operator.test:8443', '--signing-port', '0'];
+    const programs = [operator('leader', signing), operator('standby', signing)];
+    const metadata = { name: 'orders', namespace: at.namespace };
+    await at.client.apply(resources.photonClusters, manifestOf('orders', at.namespace));
+    const field = (program: Program, message: string, name: string): unknown => {
+      const line = program.output.split('\n').find((each) => each.includes(`"${message}"`));
+      return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>)[name];
+    };
+    let ca = '';
+    await eventually('the authority', async () => {
+      const trust = await at.client.find<KubeObject & { readonly data: Record<string, string> }>(
+        resources.configMaps,
+        { ...metadata, name: 'orders-ca' },
+      );
+      ca = trust?.data['ca.crt'] ?? '';
+      return ca !== '' && trust?.data['endpoint'] === 'https://operator.test:8443';
+    });
+    for (const program of programs) {
+      await eventually('its ports', async () => program.output.includes('issues certificates'));
+      const port = Number(field(program, 'issues certificates', 'port'));
+      const serverName = `orders.${at.namespace}.signing.photondb.io`;
+      await eventually('an answer', async () => {
+        const answer = await ask({ port, serverName, ca, token: 'none', body: bodyOf('') }).catch(
+          () => undefined,
+        );
+        return answer?.code === 'unauthenticated';
+      });
+      const http = Number(field(program, 'started', 'httpPort'));
+      const metrics = await (await fetch(`http://127.0.0.1:${http}/metrics`)).text();
+      expect(metrics).to.contain(
+        'photondb_operator_certificates_total{outcome="unauthenticated"} 1',
+      );
+    }
+    for (const program of programs) expect(await program.exitCode('SIGTERM')).to.equal(0);
+    const output = programs.map((program) => program.output).join('');
+    expect(output).to.not.contain('PRIVATE KEY');
   });
 });

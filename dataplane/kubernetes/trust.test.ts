@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { assignmentOf, awaitAssignment } from './assignment.ts';
 import type { PhotonNode } from './own-node.ts';
-import { decideTrust } from './trust-watch.ts';
+import { decideTrust, TrustWatch } from './trust-watch.ts';
 import { listedNodesAt } from './nodes-file.ts';
 import { trustedAuthorities } from './trust.ts';
 
@@ -53,7 +53,8 @@ describe('the trust of a node in Kubernetes', () => {
     ['renews when the next one signs', ['A', 'B'], 'A', ['B', 'A'], true, true],
     ['renews until it has succeeded', ['B', 'A'], 'A', ['B', 'A'], false, true],
     ['gives up the former one', ['B', 'A'], 'B', ['B'], true, false],
-    ['comes back from far away', ['A'], undefined, ['C'], true, true],
+    ['waits for a certificate of those that it does not know', ['A'], 'A', ['C'], false, true],
+    ['comes back without a certificate that counts', ['A'], undefined, ['A'], false, true],
   ];
   for (const [about, trusts, certificateOf, offered, isAdopted, isRenewed] of steps) {
     it(about, () => {
@@ -83,6 +84,90 @@ describe('the trust of a node in Kubernetes', () => {
         roles: ['coordinator'],
       },
     ]);
+  });
+});
+
+describe('the watch of trust', () => {
+  let directory: string;
+  beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'photondb-trust-'))));
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  class Watched {
+    reads = 0;
+    pins: readonly string[] = ['A'];
+    trusted: readonly string[] = ['A'];
+    certificateOf = 'A';
+    renewal: Error | undefined;
+    readonly #watch: TrustWatch;
+    readonly slept: number[] = [];
+    readonly said: string[] = [];
+    readonly stopping = new AbortController();
+
+    constructor(looks: number) {
+      this.#watch = new TrustWatch({
+        directory,
+        hashOf,
+        read: async () => {
+          this.reads += 1;
+          return { spec: { authorities: this.pins } };
+        },
+        clock: {
+          sleep: async (ms) => {
+            this.slept.push(ms);
+            if (this.slept.length < looks) return;
+            this.stopping.abort(new Error('enough'));
+            this.stopping.signal.throwIfAborted();
+          },
+        },
+        chance: { next: () => 1 },
+        current: () => ({ trusted: this.trusted, certificateOf: this.certificateOf }),
+        adopt: (authorities) => (this.trusted = authorities.map(hashOf)),
+        renew: async () => {
+          if (this.renewal !== undefined) throw this.renewal;
+          this.certificateOf = this.trusted[0] ?? '';
+        },
+        failed: (message) => this.said.push(message),
+      });
+    }
+
+    async run(): Promise<void> {
+      const end: unknown = await this.#watch
+        .run(this.stopping.signal)
+        .catch((error: unknown) => error);
+      expect(end).to.have.property('message', 'enough');
+    }
+  }
+
+  it('does not bother the API server while the mounted file stays as it is', async () => {
+    writeFileSync(join(directory, 'cluster-ca.crt'), pem('A'));
+    const watched = new Watched(5);
+    await watched.run();
+    expect(watched.reads).to.equal(0);
+    expect(watched.slept).to.deep.equal([10_000, 10_000, 10_000, 10_000, 10_000]);
+  });
+
+  it('adopts and renews when the file has changed, and the PhotonNode names the same', async () => {
+    writeFileSync(join(directory, 'cluster-ca.crt'), pem('B') + pem('A'));
+    const watched = new Watched(3);
+    await watched.run();
+    expect([watched.trusted, watched.certificateOf]).to.deep.equal([['A'], 'A']);
+    const again = new Watched(3);
+    again.pins = ['A', 'B'];
+    await again.run();
+    expect([again.trusted, again.certificateOf]).to.deep.equal([['B', 'A'], 'B']);
+  });
+
+  it('asks less often while it fails, and says why', async () => {
+    writeFileSync(join(directory, 'cluster-ca.crt'), pem('B') + pem('A'));
+    const watched = new Watched(8);
+    watched.pins = ['A', 'B'];
+    watched.renewal = new Error('no route');
+    await watched.run();
+    expect(watched.slept).to.deep.equal([
+      20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000, 300_000,
+    ]);
+    expect(new Set(watched.said)).to.deep.equal(new Set(['no route']));
+    expect(watched.trusted).to.deep.equal(['B', 'A']);
   });
 });
 

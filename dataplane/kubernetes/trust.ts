@@ -22,16 +22,24 @@ async function bundleAt(directory: string): Promise<readonly string[]> {
   }
 }
 
-/** In the order of the bundle: the authority that signs is the first. Empty before there is one. */
-export async function trustedAuthorities(sources: TrustSources): Promise<readonly string[]> {
-  const { directory, read, hashOf } = sources;
-  const [bundle, node] = await Promise.all([bundleAt(directory), read()]);
-  const pinned = new Set(node.spec?.authorities ?? []);
+/** What the ConfigMap alone brings, without what cannot be read. */
+export async function offeredAuthorities({
+  directory,
+  hashOf,
+}: Pick<TrustSources, 'directory' | 'hashOf'>): Promise<readonly string[]> {
+  const bundle = await bundleAt(directory);
   return bundle.filter((certificate) => {
     try {
-      return pinned.has(hashOf(certificate));
+      return hashOf(certificate) !== '';
     } catch {
       return false;
     }
   });
+}
+
+/** In the order of the bundle: the authority that signs is the first. Empty before there is one. */
+export async function trustedAuthorities(sources: TrustSources): Promise<readonly string[]> {
+  const [offered, node] = await Promise.all([offeredAuthorities(sources), sources.read()]);
+  const pinned = new Set(node.spec?.authorities ?? []);
+  return offered.filter((certificate) => pinned.has(sources.hashOf(certificate)));
 }

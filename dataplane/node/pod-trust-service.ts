@@ -15,7 +15,7 @@ export function podTrustService(
   const name = 'trust in Kubernetes';
   const node = podOf(context);
   if (node === undefined) return { name };
-  const { clock, logger, signal, fail } = context;
+  const { clock, chance, logger, signal, fail } = context;
   const credentials = () => membership.membership?.credentials;
   let said: string | undefined;
   const watch = new TrustWatch({
@@ -23,7 +23,8 @@ export function podTrustService(
     read: () => node.read(),
     hashOf: authorityHash,
     clock,
-    async current() {
+    chance,
+    current() {
       const { certificate, authorities = [] } = credentials() ?? {};
       const issuer = certificate === undefined ? undefined : authorityOf(certificate, authorities);
       return {

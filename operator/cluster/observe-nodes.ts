@@ -1,4 +1,5 @@
 /** The wanted nodes of a cluster as the caches show them. */
+import type { PhotonNode } from '../api/generated/photon-node.ts';
 import type { NodeView } from '../api/node-view.ts';
 import { keyOf } from '../controller/object.ts';
 import { restartAnnotation, revisionAnnotation } from '../resources/labels.ts';
@@ -10,6 +11,7 @@ import { formationOf } from '../rollout/formation.ts';
 import { recordedIdOf } from '../rollout/identity.ts';
 import type { Evidence } from '../status/observed.ts';
 import { nodeView } from '../status/node-view.ts';
+import { isOwned } from './applier.ts';
 import type { Context } from './task.ts';
 import { wantedTemplate } from './task.ts';
 
@@ -19,16 +21,26 @@ const conventions = Object.freeze({
   mainContainer: nodeContainer,
 });
 
-/** Which cluster the wanted nodes form, as the caches show it. */
-export function observeFormation({
-  cluster,
-  tools,
-}: Pick<Context, 'cluster' | 'tools'>): Formation {
+/**
+ * The object of a node; undefined for one of a former cluster of this name, which has not been collected yet:
+ * what it says of its data is about volumes that may be gone.
+ */
+export function ownNode(
+  { cluster, tools }: Pick<Context, 'cluster' | 'tools'>,
+  name: string,
+): PhotonNode | undefined {
   const namespace = cluster.metadata.namespace ?? '';
+  const node = tools.informers.nodes.get(keyOf({ namespace, name }));
+  return node !== undefined && isOwned(node, cluster) ? node : undefined;
+}
+
+/** Which cluster the wanted nodes form, as the caches show it. */
+export function observeFormation(context: Pick<Context, 'cluster' | 'tools'>): Formation {
+  const { cluster } = context;
   const nodes = wantedNodes(cluster).map(({ name, pool }) => ({
     name,
     roles: pool.roles,
-    node: tools.informers.nodes.get(keyOf({ namespace, name })),
+    node: ownNode(context, name),
   }));
   return formationOf(cluster, nodes);
 }
@@ -44,7 +56,7 @@ export function observeNodes(
   const elapsedMs = (since: string): number => clock.wallMs() - Date.parse(since);
   return wantedNodes(cluster).map(({ name, pool, zone }) => {
     const key = keyOf({ namespace, name });
-    const node = informers.nodes.get(key);
+    const node = ownNode(context, name);
     const uid = node?.metadata.uid ?? '';
     const heartbeat = node?.status?.heartbeatAt;
     if (heartbeat !== undefined) heartbeats.see(uid, heartbeat, clock.now());

@@ -12,10 +12,10 @@ import { PodProcess } from './testing/pod-process.ts';
 const data = { name: 'main', roles: ['data', 'consensus'], storage: { size: '1Gi' } };
 const query = { name: 'query', roles: ['coordinator'], replicas: 2, storage: { size: '1Gi' } };
 const names = ['orders-main-0-0', 'orders-query-0-0', 'orders-query-0-1'];
-const formedMs = 60_000;
+const formedMs = 120_000;
 
 describe('nodes as pods of a cluster', function () {
-  this.timeout(180_000);
+  this.timeout(480_000);
   let stage: Stage;
   let signer: RunningSigner;
   let pods: PodProcess[] = [];
@@ -137,29 +137,75 @@ describe('nodes as pods of a cluster', function () {
     signer = await startSigner(stage);
   });
 
-  it('come back as new nodes when their volume was lost and that is accepted', async () => {
-    const [founder, first] = await formed();
-    const lost = (await nodeOf(first.name))?.status?.id ?? '';
-    await first.stop('SIGKILL');
-    first.loseData();
-    await first.start();
-    await first.says(/had the identity/);
-    await stage.conditionSays('orders', 'Stalled', `photondb.io/accept-data-loss=${lost}`);
-    await stage.client.mergePatch(
-      resources.photonClusters,
-      { namespace: stage.namespace, name: 'orders' },
-      { metadata: { annotations: { 'photondb.io/accept-data-loss': lost } } },
-    );
-    await first.whenReady();
-    await eventually('another identity', async () => {
-      const id = (await nodeOf(first.name))?.status?.id;
-      return id !== undefined && id !== lost;
+  for (const [at, about] of [
+    [0, 'the data node'],
+    [1, 'a coordinator'],
+  ] as const) {
+    it(`come back as new nodes of the same cluster when their volume was lost: ${about}`, async () => {
+      const all = await formed();
+      const [node, other] = [all[at], all[2]];
+      const { clusterId } = (await statusOf()) ?? {};
+      const lost = (await nodeOf(node.name))?.status?.id ?? '';
+      await node.stop('SIGKILL');
+      node.loseData();
+      await node.start();
+      await node.says(/had the identity/);
+      await stage.conditionSays('orders', 'Stalled', `photondb.io/accept-data-loss=${lost}`);
+      await stage.client.mergePatch(
+        resources.photonClusters,
+        { namespace: stage.namespace, name: 'orders' },
+        { metadata: { annotations: { 'photondb.io/accept-data-loss': lost } } },
+      );
+      await node.whenReady();
+      await eventually(
+        'the others to see the new node',
+        async () => {
+          const { id, ...status } = (await nodeOf(node.name))?.status ?? {};
+          const peers = (await nodeOf(other.name))?.status?.peers ?? [];
+          const isNew = id !== undefined && id !== lost && status.clusterId === clusterId;
+          return isNew && peers.some((peer) => peer.id === id && peer.state === 'Alive');
+        },
+        formedMs,
+      );
     });
-    await eventually('the founder to see it', async () => {
-      const id = (await nodeOf(first.name))?.status?.id;
-      const peers = (await nodeOf(founder.name))?.status?.peers ?? [];
-      return peers.some((peer) => peer.id === id && peer.state === 'Alive');
+  }
+
+  it('come back to a cluster that was deleted and created again, with their volumes', async () => {
+    const all = await formed();
+    const before = (await statusOf())?.clusterId;
+    const [former] = (await statusOf())?.certificates?.authorities ?? [];
+    await Promise.all(all.map((pod) => pod.stop()));
+    const at = { namespace: stage.namespace, name: 'orders' };
+    await stage.client.remove(resources.photonClusters, at);
+    await eventually('the objects of the cluster to be gone', async () => {
+      const left = await Promise.all([
+        stage.find(resources.secrets, 'orders-ca'),
+        stage.find(resources.statefulSets, 'orders-main-0'),
+        stage.find(resources.serviceAccounts, 'orders-node'),
+        ...names.flatMap((name) => [stage.kubelet.pod(name), nodeOf(name)]),
+      ]);
+      return left.every((object) => object === undefined);
     });
+    await stage.apply('orders', { spec: { pools: [data, query] } });
+    for (const pod of all) {
+      await stage.podIs(pod.name);
+      await eventually(`the trust of ${pod.name}`, async () => {
+        await pod.mount(signer.server.port);
+        return ((await nodeOf(pod.name))?.spec.authorities ?? []).length > 0;
+      });
+      await pod.start();
+      await pod.whenReady();
+    }
+    for (const name of names) await sees(name, '2 alive');
+    const { clusterId, certificates } = (await statusOf()) ?? {};
+    const [authority] = certificates?.authorities ?? [];
+    expect(clusterId).to.equal(before);
+    expect(authority?.hash).to.not.equal(former?.hash);
+    for (const name of names) {
+      await eventually(`a new certificate of ${name}`, async () => {
+        return (await nodeOf(name))?.status?.certificate?.authority === authority?.hash;
+      });
+    }
   });
 
   it('follow another certificate authority, and see each other throughout', async () => {

@@ -22,8 +22,8 @@ import { resources } from '../../kube/object.ts';
 import { authorityConfigMap, authoritySecret } from '../../resources/certificates.ts';
 import { wantedNodes } from '../../resources/layout.ts';
 import { authorityConfigMapName } from '../../resources/names.ts';
-import { refusalOf } from '../applier.ts';
-import { observeNodes } from '../observe-nodes.ts';
+import { isOwned, refusalOf } from '../applier.ts';
+import { observeNodes, ownNode } from '../observe-nodes.ts';
 import type { Context } from '../task.ts';
 import { applyAll, eventOf } from '../task.ts';
 import type { TaskResult } from '../task-result.ts';
@@ -172,21 +172,23 @@ async function make(context: Context, set: AuthoritySet): Promise<TaskResult> {
 function distributed({ cluster, tools }: Context): readonly string[] {
   const { name, namespace = '' } = cluster.metadata;
   const key = keyOf({ namespace, name: authorityConfigMapName(name) });
-  return certificatesIn(tools.informers.configMaps.get(key)?.data?.['ca.crt'] ?? '');
+  const found = tools.informers.configMaps.get(key);
+  // One of a former cluster of this name says nothing about this one.
+  if (found === undefined || !isOwned(found, cluster)) return [];
+  return certificatesIn(found.data?.['ca.crt'] ?? '');
 }
 
 /** The hash of the authority that signed, by what others remember of it; undefined for none. */
 function remembered(context: Context): string | undefined {
-  const { cluster, tools } = context;
-  const { namespace = '' } = cluster.metadata;
+  const { cluster } = context;
   const known = cluster.status?.certificates?.authorities?.find(({ use }) => use === 'Signing');
   const [first] = distributed(context);
   if (known !== undefined) return known.hash;
   if (first !== undefined) return authorityHash(first);
   const trusted = wantedNodes(cluster).flatMap(({ name }) => {
-    const node = tools.informers.nodes.get(keyOf({ namespace, name }));
-    const own = node?.status?.certificate?.authority;
-    return own === undefined ? (node?.spec.authorities ?? []) : [own];
+    const { spec, status } = ownNode(context, name) ?? {};
+    const own = status?.certificate?.authority;
+    return own === undefined ? (spec?.authorities ?? []) : [own];
   });
   return trusted[0];
 }

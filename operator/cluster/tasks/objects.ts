@@ -12,7 +12,7 @@ import { clientService, nodesService } from '../../resources/services.ts';
 import type { Context } from '../task.ts';
 import type { TaskResult } from '../task-result.ts';
 import { isOwned } from '../applier.ts';
-import { observeFormation } from '../observe-nodes.ts';
+import { observeFormation, ownNode } from '../observe-nodes.ts';
 import { applyAll } from '../task.ts';
 import { complete } from '../task-result.ts';
 import { hasClaimThatLeaves } from './claims.ts';
@@ -30,8 +30,7 @@ export async function grantAccess(context: Context): Promise<TaskResult> {
 
 /** The intent for each pool and node: pods look for theirs as soon as they start. */
 export async function declareNodes(context: Context): Promise<TaskResult> {
-  const { cluster, tools } = context;
-  const { namespace = '' } = cluster.metadata;
+  const { cluster } = context;
   const { recorded, founder } = observeFormation(context);
   // While the authority cannot be read, nodes keep what they trust.
   const trusted = context.authority?.facts.authorities.map(({ hash }) => hash);
@@ -40,7 +39,7 @@ export async function declareNodes(context: Context): Promise<TaskResult> {
       (pool) => [resources.photonPools, photonPool(cluster, pool)] as const,
     ),
     ...wantedNodes(cluster).map((node) => {
-      const found = tools.informers.nodes.get(keyOf({ namespace, name: node.name }));
+      const found = ownNode(context, node.name);
       const id = recordedIdOf(cluster, node.name, found);
       const history = {
         id,

@@ -157,7 +157,8 @@ export class NodeInAPod {
       read: () => node.read(),
       hashOf: authorityHash,
       clock,
-      current: async () => {
+      chance: { next: () => 0.5 },
+      current: () => {
         const { certificate, authorities } = this.held;
         const issuer = authorityOf(certificate, authorities);
         return {

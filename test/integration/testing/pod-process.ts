@@ -20,7 +20,7 @@ const root = join(import.meta.dirname, '..', '..', '..');
 /** In a mount namespace: what is mounted and made there is gone with the process. */
 const script = `mount -t tmpfs tmpfs /run && mkdir -p /run/secrets/photondb.io &&
 mount --bind "$0" /run/secrets/photondb.io && exec "$@"`;
-const readyMs = 40_000;
+const readyMs = 120_000;
 
 interface ConfigMap extends KubeObject {
   readonly data: Readonly<Record<string, string>>;
