@@ -24,6 +24,14 @@ const [openArray, closeArray, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d
 export class JsonError extends SyntaxError {}
 export class JsonDepthError extends RangeError {}
 
+/** Is shown what is read: for those who refuse more than JSON does. */
+export interface JsonObserver {
+  /** A text that went to JSON.parse, and its value. */
+  read(text: string, value: unknown): void;
+  /** The name of a field stands in an object a second time. */
+  repeated(name: string): void;
+}
+
 interface Container {
   readonly array: unknown[] | undefined;
   readonly object: Record<string, unknown> | undefined;
@@ -55,8 +63,11 @@ export class JsonReader {
   #madeBytes = 0;
   #value: unknown;
 
-  constructor(bytes: Uint8Array) {
+  readonly #observer: JsonObserver | undefined;
+
+  constructor(bytes: Uint8Array, observer?: JsonObserver) {
     this.#bytes = bytes;
+    this.#observer = observer;
   }
 
   get value(): unknown {
@@ -162,7 +173,13 @@ export class JsonReader {
   /** Items as an array, or fields as an object. At least one must be there. */
   #parsed(start: number, end: number, isArray: boolean): unknown {
     const text = this.#textOf(start, end);
-    return parsed(isArray ? `[${text}]` : `{${text}}`);
+    return this.#json(isArray ? `[${text}]` : `{${text}}`);
+  }
+
+  #json(text: string): unknown {
+    const value = parsed(text);
+    this.#observer?.read(text, value);
+    return value;
   }
 
   #textOf(start: number, end: number): string {
@@ -179,14 +196,15 @@ export class JsonReader {
     }
     const fields = Object.entries(items as object);
     if (fields.length === 0) throw new JsonError('There is no field before a comma.');
-    for (const [name, field] of fields) define(object as Record<string, unknown>, name, field);
+    for (const [name, field] of fields)
+      this.#define(object as Record<string, unknown>, name, field);
   }
 
   /** The name of a field whose value is long. */
   #key(container: Container): void {
     const end = endOfString(this.#bytes, this.#at, this.#bytes.length);
     if (this.#bytes[this.#at] !== quote || end < 0) throw new JsonError('A field has no name.');
-    container.key = parsed(this.#textOf(this.#at, end + 1)) as string;
+    container.key = this.#json(this.#textOf(this.#at, end + 1)) as string;
     this.#at = end + 1;
   }
 
@@ -216,7 +234,7 @@ export class JsonReader {
     } else {
       let end = this.#at;
       while (end < this.#bytes.length && !endsScalar(this.#bytes[end])) end += 1;
-      const scalar = parsed(this.#textOf(this.#at, end));
+      const scalar = this.#json(this.#textOf(this.#at, end));
       this.#at = end;
       this.#add(scalar);
     }
@@ -230,6 +248,7 @@ export class JsonReader {
     this.#at = end;
     if (end < this.#textEnd) return;
     this.#at += 1;
+    this.#observer?.read('', this.#text);
     this.#add(this.#text);
   }
 
@@ -243,8 +262,13 @@ export class JsonReader {
     }
     container.isEmpty = false;
     if (container.array !== undefined) container.array.push(value);
-    else define(container.object as Record<string, unknown>, container.key, value);
+    else this.#define(container.object as Record<string, unknown>, container.key, value);
     this.#mode = 'rest';
+  }
+
+  #define(object: Record<string, unknown>, name: string, value: unknown): void {
+    if (this.#observer !== undefined && Object.hasOwn(object, name)) this.#observer.repeated(name);
+    define(object, name, value);
   }
 
   /** Behind a long value. */

@@ -1,5 +1,4 @@
 import type { Datum } from '../datum/datum.ts';
-import { checkedInput } from '../datum/input.ts';
 import { compareText, emptyObject } from '../datum/object.ts';
 import { checkedObject } from '../datum/pseudo-type.ts';
 import { apply, checkArguments, deferred, guarded, spread } from './application.ts';
@@ -13,6 +12,7 @@ import { captured } from './closed-function.ts';
 import { CompileError } from './errors.ts';
 import { logic } from './failure.ts';
 import type { Survey } from './large-term.ts';
+import { whenDone } from './maybe-async.ts';
 import { at, calledBody, constant, implicit, strict, variable, withPlace } from './node.ts';
 import type { Place } from './node.ts';
 import { branch, fallback, isSpread, logical, spreadBranch } from './special-forms.ts';
@@ -25,6 +25,7 @@ import type { Fields, TermParts } from './term-parts.ts';
 import { Term, termNames } from './term-table.ts';
 import { definitions } from './terms/all.ts';
 import { isGrouped, overGroups } from './terms/grouping.ts';
+import { checkedInputIn } from './work/checked-input.ts';
 import { checkArity, overLimit } from './terms/sequence-tools.ts';
 import {
   ArraySelection,
@@ -208,8 +209,14 @@ export class Compiler {
         place.path,
       );
     }
-    let value: Datum | undefined;
-    const run = (): Value => (value ??= checkedInput(term[1] as Datum));
+    const { work } = this.#context;
+    let known: Datum | undefined;
+    const run = (): Value | Promise<Value> =>
+      known ??
+      whenDone(checkedInputIn(term[1] as Datum, work), (value) => {
+        known = value;
+        return value;
+      });
     return withPlace({ ...constant(null), run }, Term.DATUM, place.path);
   }
 

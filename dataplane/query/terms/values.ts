@@ -1,8 +1,8 @@
 import type { Datum } from '../../datum/datum.ts';
-import { checkedInput, finite } from '../../datum/input.ts';
+import { finite } from '../../datum/input.ts';
 import { emptyObject, fieldOf, isObject } from '../../datum/object.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
-import { parseText, prettyText } from '../../datum/text.ts';
+import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import { determinism } from '../determinism.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
@@ -30,7 +30,7 @@ import type { Value } from '../value.ts';
 import { canonicalTextIn } from '../work/answer-text.ts';
 import type { Work } from '../work/work.ts';
 import { binaryOfText, isBinary, textOfBinary } from './binary.ts';
-import { duplicateKey } from './json-keys.ts';
+import { parseJson } from './json.ts';
 import { nameUuidIn } from './name-uuid.ts';
 import { scanNumber } from './scan-number.ts';
 import { settled } from './sequence-tools.ts';
@@ -39,48 +39,6 @@ import { settled } from './sequence-tools.ts';
 
 const typeOf = ({ args: [value = null] }: TermCall): Datum =>
   value instanceof Special ? value.typeName : typeName(value);
-
-function parseJson({ args: [text = null] }: TermCall): Datum {
-  const source = textOf(text);
-  const failure = (reason: string): Error =>
-    logic(`Failed to parse "${source}" as JSON: ${reason}`);
-  let parsed: Datum;
-  try {
-    parsed = parseText(source);
-  } catch {
-    throw failure(jsonComplaint(source));
-  }
-  if (holds(parsed, (scalar) => typeof scalar === 'number' && !Number.isFinite(scalar)))
-    throw failure('Number too big to be stored in double.');
-  if (holds(parsed, (scalar) => typeof scalar === 'string' && !scalar.isWellFormed()))
-    throw failure('The surrogate pair in string is invalid.');
-  const datum = checkedInput(parsed);
-  const twice = duplicateKey(source);
-  if (twice !== undefined) throw logic(`Duplicate key ${JSON.stringify(twice)} in JSON.`);
-  return datum;
-}
-
-/** Whether a value has such a scalar, in whatever depth: names of fields are scalars, too. */
-function holds(datum: Datum, isWanted: (scalar: Datum) => boolean): boolean {
-  const open: Datum[] = [datum];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (typeof next !== 'object' || next === null) {
-      if (isWanted(next)) return true;
-    } else if (isObject(next)) {
-      for (const [name, field] of Object.entries(next)) open.push(name, field);
-    } else for (const item of next) open.push(item);
-  }
-  return false;
-}
-
-function jsonComplaint(source: string): string {
-  if (source.trim() === '') return 'The document is empty.';
-  if (source.startsWith('[') && !source.endsWith(']'))
-    return "Missing a comma or ']' after an array element.";
-  return source.startsWith('{') && !source.endsWith('}')
-    ? "Missing a comma or '}' after an object member."
-    : 'Invalid value.';
-}
 
 function raise({ args: [message] }: TermCall): Datum {
   throw message === undefined

@@ -161,6 +161,7 @@ const loops: Readonly<Record<string, readonly Case[]>> = {
   GT: [overItems(numbers, [Term.GT, [numbers, numbers]])],
   GE: [overItems(numbers, [Term.GE, [numbers, numbers]])],
   GET_ALL: [overItems(numbers, count([Term.GET_ALL, [table, [Term.ARGS, [numbers]]]]))],
+  JSON: [overItems(nested, count([Term.JSON, [[Term.TO_JSON_STRING, [nested]]]]), 2)],
   UPCASE: [overText(letters, count([Term.UPCASE, [letters]]))],
   DOWNCASE: [overText(letters, count([Term.DOWNCASE, [letters]]))],
   SPLIT: [
@@ -189,7 +190,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
     'MINVAL MAXVAL SUB DIV MOD FLOOR CEIL ROUND RANDOM ERROR',
     'BIT_AND BIT_OR BIT_XOR BIT_NOT BIT_SAL BIT_SAR LITERAL ASC DESC',
   ),
-  'bounded on its own': ['MATCH', 'UNGROUP', 'BINARY', 'JSON'],
+  'bounded on its own': ['MATCH', 'UNGROUP', 'BINARY'],
   'a time': words(
     'ISO8601 TO_ISO8601 EPOCH_TIME TO_EPOCH_TIME NOW IN_TIMEZONE DURING',
     'DATE TIME_OF_DAY TIMEZONE YEAR MONTH DAY DAY_OF_WEEK DAY_OF_YEAR',
