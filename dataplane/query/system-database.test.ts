@@ -282,6 +282,58 @@ describe('the system database', () => {
     ]);
   });
 
+  it('has a row for each other node of the cluster, also when it is dead or says nothing', async () => {
+    const member = {
+      isSelf: false,
+      reason: 'does not answer',
+      sinceMs: 1_600_000_000_000,
+      isConnected: false,
+      roles: ['coordinator'],
+      version: '1.2.3',
+    };
+    bench.environment.report.others.push(
+      {
+        ...member,
+        id: 'n2',
+        name: 'second',
+        status: 'dead',
+        cluster: { host: '10.0.0.2', port: 29_015 },
+        driver: { host: '10.0.0.2', port: 28_015 },
+      },
+      { ...member, id: 'n3', name: '', status: 'alive', cluster: undefined, driver: undefined },
+      {
+        ...member,
+        id: 'own',
+        name: 'own',
+        isSelf: true,
+        status: 'alive',
+        cluster: undefined,
+        driver: undefined,
+      },
+    );
+    const row = (id: string) => [16, [system('server_status'), id]];
+    expect(await run([43, [system('server_status')]])).to.equal(3);
+    expect(await run(row('n2'))).to.deep.include({
+      name: 'second',
+      status: 'dead',
+      status_reason: 'does not answer',
+      roles: ['coordinator'],
+      network: {
+        canonical_addresses: [{ host: '10.0.0.2', port: 29_015 }],
+        cluster_port: 29_015,
+        reql_port: 28_015,
+      },
+    });
+    expect(await run(field(field(row('n3'), 'network'), 'canonical_addresses'))).to.deep.equal([]);
+    const own = row(bench.environment.server.id);
+    expect(await run(field(own, 'status'))).to.equal('alive');
+    expect(await run(field(field(own, 'network'), 'connected_to'))).to.deep.equal({
+      '': false,
+      second: false,
+    });
+    expect(await failed([54, [row('n2')]])).to.contain("It's illegal to write to");
+  });
+
   it('counts documents and queries', async () => {
     const id = await run(field(config, 'id'));
     const counted = { total: 5, perSecond: 1 };

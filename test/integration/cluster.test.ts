@@ -130,6 +130,41 @@ describe('a local cluster of three processes', function cluster() {
     await other.close();
   });
 
+  it('replaces gossip keys and certificates three times without a false death', async () => {
+    const adminOf = (index: number): string => {
+      const text = readFileSync(join(nodeDirectory(index), 'cluster', 'admin.json'), 'utf8');
+      return (JSON.parse(text) as { readonly address: string }).address;
+    };
+    const post = (index: number, path: string) =>
+      askAdmin(nodeDirectory(1), adminOf(index), { method: 'POST', path: `/admin/v1/${path}` });
+    const keys = new Set<string>();
+    for (let round = 0; round < 3; round += 1) {
+      // Any member may rotate the keys.
+      const { keys: present } = await post(1 + round, 'gossip-keys/rotate');
+      keys.add(String(present));
+      for (const index of [1, 2, 3]) await post(index, 'certificate/renew');
+      for (const line of all.lines) expect(await statusesIn(line)).to.equal(alive);
+    }
+    expect(keys.size).to.equal(3);
+    for (const line of all.lines) {
+      const metrics = await (await fetch(`http://${fieldOf(line, 'http')}/_metrics`)).text();
+      expect(metrics).to.contain('photondb_gossip_deaths_total 0');
+    }
+  });
+
+  it('reports a paused node as dead, and as alive when it continues', async () => {
+    const pid = Number(fieldOf(all.lines[1], 'pid'));
+    process.kill(pid, 'SIGSTOP');
+    try {
+      for (const line of [all.lines[0], all.lines[2]]) {
+        await until(async () => (await statusesIn(line)) === 'alive dead alive');
+      }
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    for (const line of all.lines) await until(async () => (await statusesIn(line)) === alive);
+  });
+
   it('reports a killed node as dead everywhere, and as alive under its ID when it is back', async () => {
     const before = (await healthOf(all.lines[0]))['node3'];
     process.kill(Number(fieldOf(all.lines[2], 'pid')), 'SIGKILL');
