@@ -69,6 +69,11 @@ const reserve = { incarnation: 1_000, sequence: 1e12 } as const;
 /** Peers whose addresses are stored. */
 const peersMax = 256;
 
+interface Peer {
+  readonly id: string;
+  readonly address: string;
+}
+
 /**
  * A node's place in its cluster: the mesh of sessions, the failure detector, and what they need (certificate,
  * gossip keys, addresses of peers), renewed while the node runs. Says who *seems* alive; who is a member is
@@ -99,6 +104,8 @@ export class Membership {
   #address = '';
   #duplicate: Error | undefined;
   #storedPeers = '';
+  /** What the file of peers has, once it was read. */
+  #knownPeers: readonly Peer[] | undefined;
   readonly #statements = new Set<string>();
 
   constructor(options: MembershipOptions) {
@@ -431,8 +438,10 @@ export class Membership {
     ];
   }
 
-  get #peers(): readonly { readonly id: string; readonly address: string }[] {
-    return readFile(this.#options.files, 'peers')?.peers ?? [];
+  /** Asked for at each look at the others: the file is read once. */
+  get #peers(): readonly Peer[] {
+    this.#knownPeers ??= readFile(this.#options.files, 'peers')?.peers ?? [];
+    return this.#knownPeers;
   }
 
   #storePeers(): void {
@@ -445,6 +454,7 @@ export class Membership {
     const text = JSON.stringify(peers);
     if (text === this.#storedPeers) return;
     this.#storedPeers = text;
+    this.#knownPeers = peers;
     writeFile(files, 'peers', { peers });
   }
 
