@@ -1,12 +1,16 @@
 import { expect } from 'chai';
 import { assert, asyncProperty, array, constantFrom, integer, record } from 'fast-check';
+import { Readable } from 'node:stream';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { Datum } from '../datum/datum.ts';
 import { keyspacesOf, shardsOf } from '../metadata/shards.ts';
 import type { TableRecord } from '../metadata/state.ts';
 import { newTable } from '../metadata/testing/new-table.ts';
+import { slotCount } from '../partition/hash-slots.ts';
 import type { ShardedTable } from '../shard/sharded-table.ts';
 import { keyspaceKey } from '../table/envelope.ts';
+import { decodeHeader } from '../transfer/content.ts';
+import { verifyTransfer } from '../transfer/verify.ts';
 import type { BatchSource, Order, Row } from '../wire/table-access.ts';
 import type { Database } from './database.ts';
 import { editAll } from './testing/edits.ts';
@@ -219,6 +223,75 @@ describe('a table of several shards', () => {
     expect(await all(scanIndex(database, 't', 'ascending'))).to.have.length(60);
     expect(await database.scrub()).to.deep.equal([]);
     await database.stop();
+  });
+
+  it('is exported in the order of its keys, verified, and imported with as many shards', async () => {
+    const database = await open(newWorld());
+    await make(database, 4);
+    const keys = keysByShard(tableOf(database), 200).flat();
+    await put(
+      tableOf(database),
+      keys.map((key) => [key, 'x']),
+    );
+    const pieces: Uint8Array[] = [];
+    const stream = database.transfers.export(recordOf(database), signal);
+    for await (const piece of stream) pieces.push(piece);
+    const bytes = Buffer.concat(pieces);
+    const verified = await verifyTransfer(Readable.from([bytes]), signal);
+    expect(verified.isAddedUp).to.equal(true);
+    expect(verified.trailer).to.include({ count: 200, records: 200 });
+    expect(verified.header.table.placement?.shards).to.have.length(4);
+    await database.stop();
+
+    const world = newWorld();
+    const target = await open(world);
+    stateOf(await target.change({ type: 'createDatabase', id: 'd', name: 'd' }));
+    const request = { id: 'c', as: { database: 'd', table: 'c' }, refusal: () => undefined };
+    await target.transfers.import(Readable.from([bytes]), request, signal);
+    await ready(target, 'c');
+    expect(shardsOf(recordOf(target, 'c'))).to.have.length(4);
+    const [index] = recordOf(target, 'c').indexes;
+    expect(index === undefined ? [] : keyspacesOf(index)).to.have.length(4);
+    const texts = await all(tableOf(target, 'c').scan({}, 'ascending'));
+    expect(texts).to.have.length(200);
+    await put(
+      tableOf(target, 'c'),
+      keys.map((key) => [key, 'y']),
+    );
+    await target.settled();
+    expect(await target.scrub()).to.deep.equal([]);
+    await target.stop();
+    const again = await open(next(world));
+    const later = await all(tableOf(again, 'c').scan({}, 'ascending'));
+    expect(later.filter((text) => text.includes('"y"'))).to.have.length(200);
+    await again.stop();
+  });
+
+  it('is not imported of a stream whose shards leave a slot out', () => {
+    const header = (slots: readonly (readonly [number, number])[]) => ({
+      database: 'd',
+      table: {
+        ...newTable('t'),
+        placement: {
+          epoch: 1,
+          shards: slots.map((range, at) => ({ group: at + 3, keyspace: at + 1, slots: [range] })),
+        },
+      },
+      indexes: [],
+      keyspace: 1,
+      position: 1,
+    });
+    const decoded = (slots: readonly (readonly [number, number])[]) =>
+      decodeHeader(encodeUtf8(JSON.stringify(header(slots))));
+    expect(decoded([[0, slotCount]])).to.not.equal(undefined);
+    expect(decoded([[0, slotCount - 1]])).to.equal(undefined);
+    expect(
+      decoded([
+        [0, 9],
+        [8, slotCount],
+      ]),
+    ).to.equal(undefined);
+    expect(decoded([])).to.equal(undefined);
   });
 
   it('leaves nothing when it is dropped', async () => {

@@ -40,6 +40,8 @@ describe('hash slots', () => {
 
   it('refuse owners that leave a slot out, share one, or name one that there is not', () => {
     expect(() => new SlotMap(1, [[[0, 10]], [[11, slotCount]]])).to.throw('slot 10 has no owner');
+    expect(() => new SlotMap(1, [[[0, 10]]])).to.throw('slot 10 has no owner');
+    expect(() => new SlotMap(1, [])).to.throw('slot 0 has no owner');
     expect(() => new SlotMap(1, [[[0, 11]], [[10, slotCount]]])).to.throw('slot 10 has two owners');
     expect(() => new SlotMap(1, [[[0, 1]], [[1, slotCount + 1]]])).to.throw('not among the 4096');
   });

@@ -29,7 +29,8 @@ export class SlotMap {
   constructor(epoch: number, owned: readonly (readonly SlotRange[])[]) {
     this.epoch = epoch;
     this.shards = owned.length;
-    this.#owners = owned.length === 1 ? undefined : ownersOf(owned);
+    const owners = ownersOf(owned);
+    this.#owners = owned.length === 1 ? undefined : owners;
   }
 
   shardOf(key: Uint8Array): number {
