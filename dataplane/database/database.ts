@@ -12,7 +12,7 @@ import type { ScrubPlan } from '../maintenance/scrubber.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import type { MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
-import { isRefusal } from '../replication/errors.ts';
+import { isWithdrawal } from '../replication/errors.ts';
 import type { GroupLog } from '../replication/log.ts';
 import type { Replication } from '../replication/replicated-group.ts';
 import { SingleNode } from '../replication/single-node.ts';
@@ -218,7 +218,7 @@ export class Database implements MetadataLog {
     try {
       await replica.sync();
     } catch (error) {
-      if (!isRefusal(error)) throw error;
+      if (!isWithdrawal(error)) throw error;
     }
   }
 
@@ -229,7 +229,7 @@ export class Database implements MetadataLog {
     });
     this.#log = log;
     const { applier, replay, indexes } = this.#parts;
-    const replication = new SingleNode(log);
+    const replication = this.#options.replicate?.(log) ?? new SingleNode(log);
     this.#replication = replication;
     this.#metadata = new MetadataGroup({
       replication,
@@ -285,7 +285,7 @@ export class Database implements MetadataLog {
       await this.rebuildIndex(tableId, keyspace);
     } catch (error) {
       // What the log refused is asked for again by the next start, or the next scrub.
-      if (!this.#stopping.signal.aborted && !isRefusal(error)) this.#fail(error as Error);
+      if (!this.#stopping.signal.aborted && !isWithdrawal(error)) this.#fail(error as Error);
     }
   }
 

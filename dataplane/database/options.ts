@@ -4,6 +4,7 @@ import type { Damage } from '../integrity/damage.ts';
 import type { ApplyStore, StoreStatistics } from '../kv/store.ts';
 import type { ScrubCounters } from '../maintenance/scrubber.ts';
 import type { GroupLog, LogReplay } from '../replication/log.ts';
+import type { Replication } from '../replication/replicated-group.ts';
 import type { CompileIndex } from '../table/apply.ts';
 import type { EditEngine } from '../wire/table-edit.ts';
 import type { FailedIndex, PlaceOfIndex } from './table-indexes.ts';
@@ -35,6 +36,8 @@ export interface DatabaseOptions {
   documentLeftOut?(place: PlaceOfIndex, why: string): void;
   /** Called when a table loses a write that was acknowledged softly; once until a `sync` of the table reports it. */
   softRefused?(table: string, refusal: Error): void;
+  /** What replicates the groups of the log; groups of one member without it. */
+  replicate?(log: GroupLog): Replication;
   readonly signal: AbortSignal;
 }
 

@@ -1,7 +1,7 @@
 import type { MetadataLog } from '../apply/tables.ts';
 import type { Clock } from '../common/clock.ts';
 import type { MetadataCommand } from '../metadata/command.ts';
-import { isRefusal } from '../replication/errors.ts';
+import { isWithdrawal } from '../replication/errors.ts';
 
 export interface BackgroundWorkOptions {
   readonly metadata: MetadataLog;
@@ -41,7 +41,7 @@ export class BackgroundWork {
         await this.#options.metadata.change(command);
         return;
       } catch (error) {
-        if (!isRefusal(error)) throw error;
+        if (!isWithdrawal(error)) throw error;
       }
       await this.#options.clock.sleep(againAfterMs, this.signal);
     }

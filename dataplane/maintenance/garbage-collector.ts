@@ -2,7 +2,7 @@ import type { MetadataLog, Tables } from '../apply/tables.ts';
 import type { Clock } from '../common/clock.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import type { Garbage } from '../metadata/state.ts';
-import { isRefusal } from '../replication/errors.ts';
+import { isWithdrawal } from '../replication/errors.ts';
 import type { BackgroundWork } from './background-work.ts';
 import { clearKeyspace } from './clear.ts';
 
@@ -45,7 +45,7 @@ export class GarbageCollector {
       await metadata.change(command);
     } catch (error) {
       const ended = (): void => this.collectIf(keyspace);
-      if (isRefusal(error)) work.begin(keyspace, () => work.change(command), ended);
+      if (isWithdrawal(error)) work.begin(keyspace, () => work.change(command), ended);
       else if (!work.signal.aborted) this.#options.failed(error as Error);
     }
   }

@@ -15,7 +15,7 @@ import type { Catalog, NodeEnvironment, Refusal, TableInfo } from '../query/envi
 import type { TableAccess } from '../wire/table-access.ts';
 import { DamagedDocumentError, errorType, RuntimeError } from '../query/errors.ts';
 import { failedIndex } from '../query/terms/index-access.ts';
-import { isRefusal } from '../replication/errors.ts';
+import { isRefusal, OutcomeUnknownError } from '../replication/errors.ts';
 import { StorageCorruptError, storageCorruptCode } from '../table/errors.ts';
 import type { BatchLimit, BatchSource } from '../wire/table-access.ts';
 import { isDeletion } from '../wire/edit-decision.ts';
@@ -180,6 +180,8 @@ async function shown<T>(work: () => T | Promise<T>): Promise<T> {
 function inWordsOfDrivers(error: unknown): unknown {
   if (error instanceof StorageCorruptError)
     return new DamagedDocumentError(adviceFor(error.message, fromHex(error.keyHex)));
+  if (error instanceof OutcomeUnknownError)
+    return new RuntimeError(errorType.opIndeterminate, error.message, []);
   const isKnown =
     error instanceof TableDamagedError ||
     error instanceof MetadataFrozenError ||

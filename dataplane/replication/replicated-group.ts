@@ -15,7 +15,8 @@ export interface GroupMachine {
   committed(upTo: number): void;
   /**
    * Proposals from here on are no longer this group's to answer, and their indexes are given out again. A refusal
-   * (`isRefusal`): none of them was taken, nor will be. Any other reason: somebody else may still commit them.
+   * (`isRefusal`): none of them was taken, nor will be. `OutcomeUnknownError`: another leader may
+   * still commit them.
    */
   withdrawn(from: number, reason: Error): void;
   /** Nothing is committed any more: the process must end. What is outstanding stays so. */

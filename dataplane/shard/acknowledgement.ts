@@ -1,4 +1,4 @@
-import { isRefusal } from '../replication/errors.ts';
+import { isWithdrawal } from '../replication/errors.ts';
 import { failedOutcome } from '../wire/edit-decision.ts';
 import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
 import { failureOf as dataOf } from '../wire/table-failure.ts';
@@ -81,9 +81,9 @@ export class Acknowledgement {
   }
 }
 
-/** Throws what is no refusal: then the node ends, and nothing is known of any write. */
+/** Throws what is no withdrawal: then the node ends, and nothing is known of any write. */
 function failureOf(proposal: Proposal | Error | undefined): Error | undefined {
   const failure = proposal instanceof Proposal ? proposal.failure : proposal;
-  if (failure === undefined || isRefusal(failure)) return failure;
+  if (failure === undefined || isWithdrawal(failure)) return failure;
   throw failure as Error;
 }

@@ -1,7 +1,7 @@
 import { allEnded } from '../common/all-ended.ts';
 import { TableDamagedError } from '../integrity/errors.ts';
 import type { SlotMap } from '../partition/hash-slots.ts';
-import { isRefusal } from '../replication/errors.ts';
+import { isWithdrawal } from '../replication/errors.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { indexEntryKey } from '../table/index-entry.ts';
@@ -226,4 +226,5 @@ function joined(
 }
 
 /** The others may have taken theirs. */
-const isOfShard = (error: Error): boolean => error instanceof TableDamagedError || isRefusal(error);
+const isOfShard = (error: Error): boolean =>
+  error instanceof TableDamagedError || isWithdrawal(error);

@@ -15,6 +15,7 @@ import { TableScan } from '../../shard/scan.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
 import type { CompileIndex } from '../../table/apply.ts';
 import { Database } from '../database.ts';
+import type { DatabaseOptions } from '../options.ts';
 import { plainDocuments } from './plain-documents.ts';
 
 /** A database with one table over a store and a log in memory, which outlive it. */
@@ -97,6 +98,7 @@ export async function open(
     edits = plainEdits,
     memtableBytesMax = 100_000,
     clock = machineClock,
+    replicate,
   }: {
     store?: ApplyStore;
     replayed?: () => Promise<void>;
@@ -105,9 +107,11 @@ export async function open(
     edits?: EditEngine;
     memtableBytesMax?: number;
     clock?: Clock;
+    replicate?: DatabaseOptions['replicate'];
   } = {},
 ): Promise<Database> {
   return Database.open({
+    ...(replicate === undefined ? {} : { replicate }),
     store,
     clock,
     openLog: async (replay) => {
