@@ -490,6 +490,27 @@ describe('answers that are no streams', () => {
 
   afterEach(() => port.close());
 
+  it('are dropped beyond a bound of all connections', async () => {
+    const bounds = { ...limits, allAnswersBytesMax: 33_554_432 };
+    port = await Port.open(
+      (term) => ({ type: 'atom', json: JSON.stringify('x'.repeat(Number(term))) }),
+      bounds,
+    );
+    const [slow, other] = [await port.signedIn(), await port.signedIn()];
+    slow.socket.pause();
+    slow.query('[1,33000000]', 1);
+    await until(() => port.server.queuedBytes > 16_000_000);
+    const answer = JSON.parse(await other.ask('[1,30000000]')) as { t: number; r: string[] };
+    expect(answer).to.include({ t: 18, e: errorType.resourceLimit });
+    expect(answer.r[0]).to.match(
+      /bytes of other answers wait for all clients, of 33554432 at most/,
+    );
+    expect(await other.ask('[1,900]')).to.contain('xxxx');
+    slow.socket.resume();
+    expect((await slow.answer()).text).to.have.length(33_000_000 + 16);
+    expect(await other.ask('[1,30000000]')).to.contain('xxxx');
+  });
+
   it('are dropped beyond a bound of those that wait, but the first and small ones', async () => {
     const waiting: (() => void)[] = [];
     port = await Port.open(async (term) => {

@@ -22,6 +22,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   /** A query is about to run: its text as the client sent it. */
   readonly taken?: (text: string) => void;
+  /** Of answers that clients have not taken, on all connections. */
+  readonly allQueuedBytes: () => number;
   /** Something that no client can cause. */
   readonly internalError: (error: unknown) => void;
 }
@@ -200,6 +202,7 @@ export class Connection {
       reserve: (bytes) => this.#outbox.reserve(bytes),
       release: (bytes) => this.#outbox.release(bytes),
       queuedBytes: () => this.#outbox.queuedBytes,
+      allQueuedBytes: this.#options.allQueuedBytes,
       ended: () => this.#serve(),
     });
   }

@@ -8,7 +8,10 @@ import type { ProtocolCounters } from './counters.ts';
 import type { Logins } from './handshake.ts';
 import { RunningQueries } from './running-queries.ts';
 
-export interface DriverServerOptions extends Omit<ConnectionOptions, 'counters' | 'queries'> {
+export interface DriverServerOptions extends Omit<
+  ConnectionOptions,
+  'allQueuedBytes' | 'counters' | 'queries'
+> {
   readonly chance: Pick<Chance, 'uuid'>;
   readonly connectionsMax: number;
   readonly loginsOf: (address: string) => Logins;
@@ -91,7 +94,12 @@ export class DriverServer {
     this.counters.connectionsAccepted += 1;
     const logins = this.#options.loginsOf(socket.remoteAddress ?? '');
     const { counters, queries } = this;
-    const connection = new Connection(socket, logins, { ...this.#options, counters, queries });
+    const connection = new Connection(socket, logins, {
+      ...this.#options,
+      counters,
+      queries,
+      allQueuedBytes: () => this.queuedBytes,
+    });
     this.#connections.set(socket, connection);
     socket.once('close', () => this.#connections.delete(socket));
   }

@@ -13,6 +13,8 @@ export interface ProtocolLimits {
    * that wait, one that is not small is dropped, and its query answered by an error.
    */
   readonly wholeAnswersBytesMax: number;
+  /** The same of all connections of a process, the first answer of each included. */
+  readonly allAnswersBytesMax: number;
   /** An answer that is always kept: those of writes are small. */
   readonly smallAnswerBytes: number;
   /** What is read of a client although nothing more may run, so that its end is seen. */
@@ -41,6 +43,7 @@ export const protocolLimits: ProtocolLimits = {
   cursorsMax: 4_096,
   queuedBytesMax: 8 * mebibyte,
   wholeAnswersBytesMax: 128 * mebibyte,
+  allAnswersBytesMax: 512 * mebibyte,
   smallAnswerBytes: 65_536,
   readAheadBytes: 65_536,
   keepAliveMs: 60_000,

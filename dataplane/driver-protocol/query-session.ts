@@ -35,6 +35,8 @@ export interface QuerySessionOptions {
   readonly release: (bytes: number) => void;
   /** Of answers that the client has not taken. */
   readonly queuedBytes: () => number;
+  /** The same of all clients. */
+  readonly allQueuedBytes: () => number;
   /** Something ended: more may be accepted. */
   readonly ended: () => void;
   /** Something that no client can cause. */
@@ -228,12 +230,15 @@ export class QuerySession {
   }
 
   #requireRoom(bytes: number): void {
-    const { limits, queuedBytes } = this.#options;
-    const { smallAnswerBytes, wholeAnswersBytesMax: bytesMax } = limits;
+    const { limits, queuedBytes, allQueuedBytes } = this.#options;
+    const { smallAnswerBytes, wholeAnswersBytesMax, allAnswersBytesMax } = limits;
+    if (bytes <= smallAnswerBytes) return;
     const waiting = queuedBytes();
-    if (waiting === 0 || bytes <= smallAnswerBytes || waiting + bytes <= bytesMax) return;
-    const words = `The answer has ${bytes} bytes, and ${waiting} bytes of other answers wait for this client, of ${bytesMax} at most: it was dropped. Ask for less at once; what the query has written stays.`;
-    throw new RuntimeError(errorType.resourceLimit, words, []);
+    if (waiting > 0 && waiting + bytes > wholeAnswersBytesMax)
+      throw dropped(bytes, { waiting, most: wholeAnswersBytesMax, whose: 'this client' });
+    const all = allQueuedBytes();
+    if (all > 0 && all + bytes > allAnswersBytesMax)
+      throw dropped(bytes, { waiting: all, most: allAnswersBytesMax, whose: 'all clients' });
   }
 
   #tooManyCursors(): string {
@@ -326,6 +331,19 @@ export class QuerySession {
     if (!isQuiet) this.#options.send(token, text ?? internalErrorText(error));
   }
 }
+
+interface Unread {
+  readonly waiting: number;
+  readonly most: number;
+  readonly whose: string;
+}
+
+const dropped = (bytes: number, { waiting, most, whose }: Unread): RuntimeError =>
+  new RuntimeError(
+    errorType.resourceLimit,
+    `The answer has ${bytes} bytes, and ${waiting} bytes of other answers wait for ${whose}, of ${most} at most: it was dropped. Ask for less at once; what the query has written stays.`,
+    [],
+  );
 
 const gone = (): Error => new Error('the client disconnected');
 
