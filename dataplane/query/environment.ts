@@ -133,6 +133,8 @@ export interface Catalog {
     tableId: string,
     names: { from: string; to: string; overwrite: boolean },
   ): Promise<TableInfo | Refusal>;
+  /** Resolves when progress and failures of indexes are those of now, where another process knows them. */
+  refresh?(): Promise<void>;
   /** Resolves when the table serves and the named indexes (all without names) are built. */
   ready(
     tableId: string,

@@ -153,6 +153,7 @@ function systemCatalog(catalog: Catalog, homes: readonly Home[]): Catalog {
     table: (id, name) =>
       id === systemDatabase.id ? infos.find((info) => info.name === name) : catalog.table(id, name),
     tableById: (id) => infos.find((info) => info.id === id) ?? catalog.tableById(id),
+    refresh: async () => catalog.refresh?.(),
     createTable: (id, name, options, tableId) =>
       id === systemDatabase.id
         ? special("you can't create new tables in it")

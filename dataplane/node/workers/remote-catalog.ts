@@ -41,6 +41,9 @@ export function remoteCatalog(replica: CatalogReplica, channel: Channel): Catalo
     tables: (databaseId) => replica.tables(databaseId),
     table: (databaseId, name) => replica.table(databaseId, name),
     tableById: (id) => replica.tableById(id),
+    refresh: async () => {
+      await thrownHere(channel.request(['refresh']));
+    },
     ready: async (id, indexes, signal) => {
       await thrownHere(channel.request(['ready', id, indexes ?? null], signal));
     },

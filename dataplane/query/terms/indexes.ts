@@ -152,8 +152,10 @@ export const indexTerms: readonly TermEntry[] = [
     {
       arity: [1, many],
       effects: true,
-      run: ({ args: [target, ...names], context }) =>
-        indexStates(current(target, context), names.map(textOf)),
+      run: async ({ args: [target, ...names], context }) => {
+        await context.environment.catalog.refresh?.();
+        return indexStates(current(target, context), names.map(textOf));
+      },
     },
   ],
   [Term.INDEX_WAIT, { arity: [1, many], effects: true, run: indexWait }],
