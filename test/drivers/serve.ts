@@ -18,7 +18,8 @@ export interface Served {
   log(): string;
 }
 
-const readyDeadlineMs = 30_000;
+/** Of a machine with much else to do: a bound on what hangs. */
+const readyDeadlineMs = 60_000;
 
 export const temporaryDirectory = (): string => mkdtempSync(join(tmpdir(), 'photondb-'));
 
