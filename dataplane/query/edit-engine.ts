@@ -8,18 +8,19 @@ import type {
   Conflict,
   Edit,
   EditBatch,
-  EditContext,
   EditEngine,
   EditRun,
   EditValue,
   Evaluation,
   TermFunction,
+  ValueText,
 } from '../wire/table-edit.ts';
 import { failureOf } from '../wire/table-failure.ts';
 import { conflictArguments, duplicateKey, replaced, storable, updated } from './document-change.ts';
 import { CompileError, NotEvaluableError } from './errors.ts';
 import { documentFuelOf, OutOfFuelError } from './fuel.ts';
 import { FunctionCache } from './function-cache.ts';
+import type { DatumFunction } from './function-cache.ts';
 import { merged } from './terms/merging.ts';
 import { datumOf } from './value.ts';
 import { valueOfText } from './value-text.ts';
@@ -38,9 +39,6 @@ export function createEditEngine(): EditEngine {
   };
 }
 
-/** What a change makes of the document that is there, null for none. */
-type Apply = (old: Datum) => Datum;
-
 const returned: Evaluation = { type: 'returned' };
 const removed: Evaluation = { type: 'done', text: undefined, isEqual: false };
 const written = (text: string | undefined): Evaluation => ({ type: 'done', text, isEqual: false });
@@ -52,9 +50,11 @@ class EngineRun implements EditRun {
   #hook: Hooked | undefined;
   /** What the evaluation of the document may cost. */
   #fuelUnits = 0;
-  /** Edits of a batch often share their change: the last one, and what it does. */
-  #change: Change | undefined;
-  #apply: Apply | undefined;
+  /** Edits of a batch often share their change: the value and the function that were read last. */
+  #text: ValueText | undefined;
+  #value: Datum = null;
+  #function: TermFunction | undefined;
+  #call: DatumFunction | undefined;
 
   constructor(batch: EditBatch, primaryKey: string, functions: FunctionCache) {
     this.#batch = batch;
@@ -97,12 +97,8 @@ class EngineRun implements EditRun {
 
   #asDatum({ key, change }: Edit, old: string | undefined): Evaluation {
     const before = old === undefined ? null : parseText(old);
-    if (this.#apply === undefined || this.#change !== change) {
-      this.#apply = this.#applyOf(change);
-      this.#change = change;
-    }
     this.#fuelUnits = documentFuelOf(old?.length ?? 0);
-    let next = this.#apply(before);
+    let next = this.#nextOf(change, before);
     if (this.#batch.hook !== undefined && change.type !== 'compareAndSet') {
       this.#hook ??= this.#hookOf(this.#batch.hook);
       next = settled(this.#hook(before, next));
@@ -114,67 +110,62 @@ class EngineRun implements EditRun {
     return { type: 'done', text, isEqual };
   }
 
-  #applyOf(change: Change): Apply {
-    const primaryKey = this.#primaryKey;
+  /** What a change makes of the document that is there, null for none. */
+  #nextOf(change: Change, old: Datum): Datum {
     switch (change.type) {
-      case 'insert':
-        return this.#insertion(valueOfText(change.document), change.conflict);
-      case 'update': {
-        const patch = this.#valueOf(change.by);
-        return (old) => (old === null ? null : updated(old, patch(old), primaryKey));
+      case 'insert': {
+        const document = this.#valueOfText(change.document);
+        return old === null ? document : this.#resolved(old, document, change.conflict);
       }
-      case 'replace': {
-        const next = this.#valueOf(change.by);
-        return (old) => replaced(old, next(old), primaryKey);
-      }
+      case 'update':
+        return old === null ? null : updated(old, this.#valueOf(change.by, old), this.#primaryKey);
+      case 'replace':
+        return replaced(old, this.#valueOf(change.by, old), this.#primaryKey);
       case 'delete':
-        return () => null;
+        return null;
       case 'expire':
-        return (old) => (isDue(old, change.field, change.nowMs) ? null : old);
-      case 'compareAndSet': {
-        const document = parseText(change.document?.text ?? 'null');
-        return () => document;
-      }
+        return isDue(old, change.field, change.nowMs) ? null : old;
+      case 'compareAndSet':
+        return parseText(change.document?.text ?? 'null');
       case 'fetch':
         throw new NotEvaluableError('the query evaluates it itself');
     }
   }
 
-  #insertion(document: Datum, conflict: Conflict): Apply {
-    const resolve = this.#resolution(document, conflict);
-    return (old) => (old === null ? document : resolve(old));
+  #resolved(old: Datum, document: Datum, conflict: Conflict): Datum {
+    if (conflict === 'replace') return document;
+    if (conflict === 'update') return merged(old, document);
+    if (conflict === 'error') throw duplicateKey(old, document, this.#primaryKey);
+    return datumOf(this.#called(conflict, conflictArguments(old, document, this.#primaryKey)));
   }
 
-  #resolution(document: Datum, conflict: Conflict): Apply {
-    const primaryKey = this.#primaryKey;
-    if (conflict === 'replace') return () => document;
-    if (conflict === 'update') return (old) => merged(old, document);
-    if (conflict === 'error')
-      return (old) => {
-        throw duplicateKey(old, document, primaryKey);
-      };
-    const call = this.#called(conflict, this.#batch.context);
-    return (old) => datumOf(call(conflictArguments(old, document, primaryKey)));
+  #valueOf(by: EditValue, old: Datum): Datum {
+    return 'term' in by ? storable(this.#called(by, [old])) : this.#valueOfText(by);
   }
 
-  #valueOf(by: EditValue): Apply {
-    if (!('term' in by)) {
-      const value = valueOfText(by);
-      return () => value;
+  #valueOfText(text: ValueText): Datum {
+    if (this.#text !== text) {
+      this.#value = valueOfText(text);
+      this.#text = text;
     }
-    const call = this.#called(by, this.#batch.context);
-    return (old) => storable(call([old]));
+    return this.#value;
+  }
+
+  #called(given: TermFunction, args: readonly Datum[]): Value {
+    if (this.#call === undefined || this.#function !== given) {
+      this.#call = this.#functions.bound(given, this.#batch.context);
+      this.#function = given;
+    }
+    return this.#call(args, this.#fuelUnits);
   }
 
   #hookOf(hook: TermFunction): Hooked {
     const { nowMs } = this.#batch.context;
-    const call = this.#called(hook, { nowMs, arrayLimit: hookArrayLimit });
-    return hookedBy(call, { nowMs, primaryKey: this.#primaryKey });
-  }
-
-  #called(given: TermFunction, context: EditContext): (args: readonly Datum[]) => Value {
-    const call = this.#functions.bound(given, context);
-    return (args) => call(args, this.#fuelUnits);
+    const call = this.#functions.bound(hook, { nowMs, arrayLimit: hookArrayLimit });
+    return hookedBy((args) => call(args, this.#fuelUnits), {
+      nowMs,
+      primaryKey: this.#primaryKey,
+    });
   }
 }
 

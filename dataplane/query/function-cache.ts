@@ -19,7 +19,7 @@ import type { TableValue, Value } from './value.ts';
  */
 
 /** A function with its captured values, ready to be called. */
-type DatumFunction = (args: readonly Datum[], fuelUnits: number) => Value;
+export type DatumFunction = (args: readonly Datum[], fuelUnits: number) => Value;
 
 const shapesMax = 1_000;
 /** Of the terms that are kept: a compiled one takes some ten times as much. */
@@ -36,6 +36,7 @@ interface Shape {
 export class FunctionCache {
   /** The one that was used last is the last one. */
   readonly #shapes = new Map<string, Shape>();
+  #newest: Shape | undefined;
   #characters = 0;
 
   /** How many shapes are kept. */
@@ -63,13 +64,17 @@ export class FunctionCache {
   #kept(name: string): Shape | undefined {
     const shape = this.#shapes.get(name);
     if (shape === undefined) return undefined;
-    this.#shapes.delete(name);
-    this.#shapes.set(name, shape);
+    if (this.#newest !== shape) {
+      this.#shapes.delete(name);
+      this.#shapes.set(name, shape);
+      this.#newest = shape;
+    }
     return shape;
   }
 
   #keep(name: string, shape: Shape): Shape {
     this.#shapes.set(name, shape);
+    this.#newest = shape;
     this.#characters += shape.characters;
     for (const [oldest, { characters }] of this.#shapes) {
       if (this.#shapes.size <= shapesMax && this.#characters <= shapeCharactersMax) break;

@@ -12,14 +12,16 @@ import type { FunctionValue, Value } from './value.ts';
 export function termFunctionOf(given: FunctionValue, context: Context): TermFunction | undefined {
   const isMovable = given.pure && given.determinism !== determinism.never;
   if (!isMovable || given.term === undefined || context.reachesFunctions) return undefined;
-  const writer = new TermWriter();
-  const term = writer.text(given.term, 0);
-  if (writer.isTooDeep) return undefined;
-  if (writer.variables.size === 0) return { term, captured: [] };
+  const scan = new TermScan();
+  scan.visit(given.term, 0);
+  if (scan.isTooDeep) return undefined;
+  // `JSON.stringify` would lose the sign of a zero.
+  const term = scan.hasNegativeZero ? textOfTerm(given.term) : JSON.stringify(given.term);
+  if (scan.variables.size === 0) return { term, captured: [] };
   const captured: CapturedValue[] = [];
   for (const [variable, value] of given.captured()) {
     // Its own parameters are among the variables.
-    if (!writer.variables.has(variable)) continue;
+    if (!scan.variables.has(variable)) continue;
     const moved = capturedValue(variable, value);
     if (moved === undefined) return undefined;
     captured.push(moved);
@@ -34,32 +36,39 @@ function capturedValue(variable: number, value: Value): CapturedValue | undefine
   return { variable, value: { text: value.row?.text ?? 'null' }, isSelection: true };
 }
 
-/** Deeper terms, as long chains are, stay with their query: they are written by recursion. */
+/** Deeper terms, as long chains are, stay with their query: they are visited by recursion. */
 const depthMax = 1_000;
 
-/** JSON text of a term; `JSON.stringify` would lose the sign of a zero. */
-class TermWriter {
+/** What a term has that decides how it is written. */
+class TermScan {
   /** Numbers of all variables in it. */
   readonly variables = new Set<number>();
+  hasNegativeZero = false;
   isTooDeep = false;
 
-  text(value: unknown, depth: number): string {
-    if (typeof value === 'number') return Object.is(value, -0) ? '-0.0' : String(value);
-    if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-    if (depth > depthMax) {
-      this.isTooDeep = true;
-      return 'null';
+  visit(value: unknown, depth: number): void {
+    if (typeof value === 'number') {
+      if (value === 0 && Object.is(value, -0)) this.hasNegativeZero = true;
+    } else if (typeof value === 'object' && value !== null) {
+      if (depth > depthMax) this.isTooDeep = true;
+      else if (Array.isArray(value)) this.#visitList(value, depth);
+      else for (const field of Object.values(value)) this.visit(field, depth + 1);
     }
-    if (Array.isArray(value)) return this.#list(value, depth);
-    const fields = Object.entries(value).map(
-      ([name, field]) => `${JSON.stringify(name)}:${this.text(field, depth + 1)}`,
-    );
-    return `{${fields.join(',')}}`;
   }
 
-  #list(list: readonly unknown[], depth: number): string {
-    const [number, args] = list;
-    if (number === Term.VAR && Array.isArray(args)) this.variables.add(Number(args[0]));
-    return `[${list.map((each) => this.text(each, depth + 1)).join(',')}]`;
+  #visitList(list: readonly unknown[], depth: number): void {
+    const args = list[1];
+    if (list[0] === Term.VAR && Array.isArray(args)) this.variables.add(Number(args[0]));
+    for (const each of list) this.visit(each, depth + 1);
   }
+}
+
+function textOfTerm(value: unknown): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0.0' : String(value);
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(textOfTerm).join(',')}]`;
+  const fields = Object.entries(value).map(
+    ([name, field]) => `${JSON.stringify(name)}:${textOfTerm(field)}`,
+  );
+  return `{${fields.join(',')}}`;
 }

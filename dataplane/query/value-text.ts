@@ -3,26 +3,23 @@ import { canonicalText, parseText } from '../datum/text.ts';
 import type { ValueText } from '../wire/table-edit.ts';
 
 /**
- * Values as text that is not written before somebody sends it, nor parsed where the value is known. A copy of such
- * an object, as any message has, is its text alone.
+ * A value as text, which nobody parses where the value is known: in the process that wrote it. A copy of it, as any
+ * message has, is its text alone.
  */
-const known = Symbol('known datum');
+class KnownText implements ValueText {
+  readonly text: string;
+  readonly #datum: Datum;
 
-interface KnownText extends ValueText {
-  readonly [known]: Datum;
+  constructor(datum: Datum) {
+    this.text = canonicalText(datum);
+    this.#datum = datum;
+  }
+
+  static datumOf(value: ValueText): Datum {
+    return #datum in value ? value.#datum : parseText(value.text);
+  }
 }
 
-export const textOfValue = (datum: Datum): ValueText => {
-  const value: KnownText = {
-    get text() {
-      return canonicalText(datum);
-    },
-    [known]: datum,
-  };
-  return value;
-};
+export const textOfValue = (datum: Datum): ValueText => new KnownText(datum);
 
-const isKnown = (value: ValueText): value is KnownText => known in value;
-
-export const valueOfText = (value: ValueText): Datum =>
-  isKnown(value) ? value[known] : parseText(value.text);
+export const valueOfText = (value: ValueText): Datum => KnownText.datumOf(value);
