@@ -282,11 +282,14 @@ describe('the signing endpoint, against a real control plane', function () {
 
   it('answers a hundred at once, and lets one pod ask only so often', async () => {
     const token = await tokenOf();
+    const startedAt = performance.now();
     const answers = await Promise.all(Array.from({ length: 100 }, () => send({ token })));
+    // One more in each quarter of a minute: a busy machine takes long for a hundred.
+    const quarters = Math.ceil((performance.now() - startedAt) / 15_000);
     const count = (status: number): number =>
       answers.filter((answer) => answer.status === status).length;
-    expect(count(200)).to.equal(10);
-    expect(count(429)).to.equal(90);
+    expect(count(200)).to.be.within(10, 10 + quarters);
+    expect(count(200) + count(429)).to.equal(100);
     const limited = answers.find(({ status }) => status === 429);
     expect(limited).to.include({ code: 'rate_limited' });
     expect(limited?.headers['retry-after']).to.equal('15');
