@@ -148,6 +148,8 @@ describe('nodes as pods of a cluster', function () {
       const lost = (await nodeOf(node.name))?.status?.id ?? '';
       await node.stop('SIGKILL');
       node.loseData();
+      // The addresses of the others, as a DNS would give them now.
+      await node.mount(signer.server.port);
       await node.start();
       await node.says(/had the identity/);
       await stage.conditionSays('orders', 'Stalled', `photondb.io/accept-data-loss=${lost}`);
