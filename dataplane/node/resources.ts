@@ -46,9 +46,11 @@ export class Resources {
 
   get health(): NonNullable<NodeHealth['resources']> {
     const { cpuSeconds, cpuLimit, workingSetBytes, memoryLimitBytes } = this.usage;
-    // Before the first sample there is no delay.
+    // The samples include the time between two of them. Before the first one there is no delay.
     const inMs = (nanoseconds: number): number =>
-      Number.isFinite(nanoseconds) ? Math.round(nanoseconds / 1e4) / 100 : 0;
+      Number.isFinite(nanoseconds)
+        ? Math.max(0, Math.round(nanoseconds / 1e4) / 100 - resolutionMs)
+        : 0;
     const answer = {
       cpuSeconds,
       cpuLimit: cpuLimit ?? null,
