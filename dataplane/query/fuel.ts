@@ -1,4 +1,5 @@
 import { PhotonError } from '../common/errors.ts';
+import type { DatumObject } from '../datum/datum.ts';
 import { datumDepthMax } from '../datum/limits.ts';
 import type { Node } from './scope.ts';
 import type { Value } from './value.ts';
@@ -28,6 +29,9 @@ export const documentFuelOf = (characters: number): number =>
 
 /** Characters that cost as much as the evaluation of a node. */
 const charactersPerUnit = 16;
+
+/** What weighs less is weighed as quickly as it is looked up. */
+const keptWeightMin = 32;
 
 /** Terms whose cost does not grow with their arguments: variables, fields, items, constants, choices. */
 const shallow: ReadonlySet<number> = new Set(
@@ -103,12 +107,13 @@ export class Fuel {
     if (Array.isArray(value)) {
       for (const item of value) weight += this.#weightOf(item, depth + 1);
     } else {
-      for (const [name, field] of Object.entries(value)) {
+      for (const name of Object.keys(value)) {
+        const field = (value as DatumObject)[name];
         weight +=
           1 + Math.floor(name.length / charactersPerUnit) + this.#weightOf(field, depth + 1);
       }
     }
-    this.#weights.set(value, weight);
+    if (weight >= keptWeightMin) this.#weights.set(value, weight);
     return weight;
   }
 }
