@@ -527,8 +527,7 @@ export class Membership {
   #changed(event: MembershipEvent): void {
     const reason = this.#directory?.note(event) ?? '';
     const { id, status } = event;
-    const name = this.#directory?.nameOf(id);
-    const fields = { id, name, status, reason };
+    const fields = { id, name: this.#directory?.nameOf(id), status, reason };
     if (status === 'alive') this.#options.log.info('a node is alive', fields);
     else this.#options.log.warn(`a node is ${status}`, fields);
     if (status === 'dead' || status === 'left') {
