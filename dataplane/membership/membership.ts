@@ -69,10 +69,7 @@ const reserve = { incarnation: 1_000, sequence: 1e12 } as const;
 /** Peers whose addresses are stored. */
 const peersMax = 256;
 
-interface Peer {
-  readonly id: string;
-  readonly address: string;
-}
+type Peer = Readonly<Record<'id' | 'address', string>>;
 
 /**
  * A node's place in its cluster: the mesh of sessions, the failure detector, and what they need (certificate,
