@@ -24,6 +24,8 @@ import { Mesh } from './mesh.ts';
 import type { PeerInfo, Target } from './mesh.ts';
 import type { PeerRequestName, Role } from './peer-requests.ts';
 import { Renewal } from './renewal.ts';
+import { nextStart } from './start-numbers.ts';
+import { StatementReader } from './statement-reader.ts';
 import { ringCodec, RingKeeper } from './ring-keeper.ts';
 import { rotateRing } from './ring-rotation.ts';
 import type { MembershipLog } from './membership-log.ts';
@@ -64,8 +66,6 @@ const tendMs = 200;
 /** A node that rejoins learns within this time whether another process has its ID. */
 const firstContactMs = 2_000;
 const leaveMs = 300;
-/** Above what an earlier process has used, also when the clock went back. */
-const reserve = { incarnation: 1_000, sequence: 1e12 } as const;
 /** Peers whose addresses are stored. */
 const peersMax = 256;
 
@@ -103,7 +103,7 @@ export class Membership {
   #storedPeers = '';
   /** What the file of peers has, once it was read. */
   #knownPeers: readonly Peer[] | undefined;
-  readonly #statements = new Set<string>();
+  readonly #statements: StatementReader;
 
   constructor(options: MembershipOptions) {
     const { formed, files, clock, chance, log } = options;
@@ -121,6 +121,7 @@ export class Membership {
       clock,
       nodesMax: localNetwork.membersMax,
     });
+    this.#statements = new StatementReader(this.#keys, log);
     this.#mesh = this.#createMesh();
     this.#admissions = new Admissions({
       authority: formed.authority,
@@ -285,7 +286,7 @@ export class Membership {
   #watch({ datagrams }: ClusterPort): void {
     const { clock, chance, files } = this.#options;
     const ring = (this.#ring as RingKeeper).ring;
-    const { incarnation, sequence } = this.#nextStart(files);
+    const { incarnation, sequence } = nextStart(files, clock.timeOfDay());
     const ids = { clusterId: this.clusterId, nodeId: this.nodeId };
     const random = (count: number): Uint8Array => chance.bytes(count);
     const privateKey = this.#signingKey;
@@ -329,18 +330,6 @@ export class Membership {
   /** Something that the node says of itself to all others. */
   describe(key: string, value: string): void {
     this.#detector?.gossip.state.set(key, value);
-  }
-
-  #nextStart(files: ClusterFiles): { incarnation: number; sequence: number } {
-    const { clock } = this.#options;
-    const stored = readFile(files, 'start') ?? { incarnation: 0, sequence: 0 };
-    const now = clock.timeOfDay();
-    const next = {
-      incarnation: Math.max(stored.incarnation + reserve.incarnation, now),
-      sequence: Math.max(stored.sequence + reserve.sequence, now * 1_000),
-    };
-    writeFile(files, 'start', next);
-    return next;
   }
 
   /** Says good-bye, ends all sessions, and stops listening. */
@@ -412,7 +401,7 @@ export class Membership {
   async #tendAlways(): Promise<void> {
     for (;;) {
       this.#mesh.tend(this.#targets());
-      this.#acceptStatements();
+      this.#statements.read(this.#detector?.gossip);
       this.#storePeers();
       await this.#pause(tendMs);
     }
@@ -494,29 +483,6 @@ export class Membership {
       // As a datagram that is lost: the protocol sends again what matters.
       () => undefined,
     );
-  }
-
-  /** Keys of nodes that others have told of; their own introduction comes with the first session. */
-  #acceptStatements(): void {
-    const { gossip } = this.#detector ?? {};
-    for (const { id } of gossip?.members ?? []) {
-      const statement = gossip?.state.get(id, stateKeys.statement);
-      if (statement === undefined || this.#keys.has(id, statement)) continue;
-      // Once for each text: one that is refused is not tried again.
-      if (this.#statements.has(statement)) continue;
-      if (this.#statements.size >= 2 * localNetwork.membersMax) this.#statements.clear();
-      this.#statements.add(statement);
-      spawn(
-        async () => {
-          await this.#keys.accept(statement);
-        },
-        (error) =>
-          this.#options.log.warn('the key of a node is refused', {
-            id,
-            reason: (error as Error).message,
-          }),
-      );
-    }
   }
 
   // ---- what changes ---------------------------------------------------------------------------
