@@ -1,5 +1,5 @@
 /**
- * Where sources use the machine's own clock, timers or chance. Only `dataplane/node` and programs that a person
+ * Where sources use the machine's own clock, timers or chance. Only `dataplane/node` and programs that a user
  * runs may: everything else is handed a `Clock` and a `Chance`, so that a simulation runs the same code.
  */
 const names: Readonly<Record<string, RegExp>> = {

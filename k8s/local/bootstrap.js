@@ -1,5 +1,5 @@
 // The first steps on a fresh machine: plain JavaScript for Node 18 and later, since there is no
-// node_modules yet. Installs the npm packages when they differ from the lock file, then goes on in the
+// node_modules yet. Installs the npm packages when they differ from the lock file, then continues in the
 // pinned Node, which runs TypeScript directly.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

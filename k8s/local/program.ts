@@ -5,7 +5,7 @@ import { LocalError } from './host/errors.ts';
  * sentence, and the process ends with the program's exit code.
  */
 const interruptedCode = 130;
-/** npm hands one Ctrl-C on to a program that the terminal has told already. */
+/** npm forwards a Ctrl-C that the terminal has already sent to the program. */
 const samePressMs = 300;
 
 export async function runProgram(main: (signal: AbortSignal) => Promise<number>): Promise<void> {

@@ -69,7 +69,7 @@ describe('the PostgreSQL server of the benchmark', () => {
     );
   });
 
-  /** Starts what is installed as version 15; whoever it runs as has to reach its programs. */
+  /** Starts the installed version 15; its user needs access to the programs. */
   const start = (): Promise<RunningPostgres> => {
     chmodSync(folder, 0o755);
     return startPostgres({ version: '15', bin: join(folder, '15', 'bin') }, 1);

@@ -16,7 +16,7 @@ import type { Served } from '../drivers/serve.ts';
 import { keyOf, largeTable, tableName } from './large-table.ts';
 import type { Benchmark } from './measure.ts';
 
-/** How a node comes back after a kill under load, and what ten million documents cost it. */
+/** Recovery of a node after a kill under load, and the cost of ten million documents. */
 const loadMs = Number(process.env['PHOTONDB_BENCH_LOAD_MS'] ?? 8_000);
 const connectionsMax = 8;
 const documentsPerInsert = 100;

@@ -82,7 +82,7 @@ describe('a database whose process is killed', () => {
     const lost = [...ledger].filter(([id, value]) => found.get(id) !== value);
     expect(lost).to.deep.equal([]);
     expect(ledger.size).to.be.at.least(rounds * writesPerRound);
-    // A write that was under way at a kill may be there or not; nobody else writes here.
+    // A write that was under way at a kill may be there or not; there is no other writer.
     expect(found.size).to.be.at.most(ledger.size + rounds * writers);
     const restarts = '{.status.containerStatuses[0].restartCount}';
     expect(

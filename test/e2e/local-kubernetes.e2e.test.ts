@@ -107,7 +107,7 @@ describe('a local Kubernetes', () => {
   });
 
   it('lets nothing out of the machine', async () => {
-    // An address that documentation uses: nobody answers there, but a route would take the packet away.
+    // A documentation address: nothing answers there, but a route would forward the packet.
     const script = `require('node:net').connect(80, '198.51.100.1').on('error', (error) => console.log(error.code))`;
     const said = await kubectlOf(cluster)(['exec', 'a', '--', 'node', '-e', script]);
     expect(said.trim()).to.be.oneOf(['ENETUNREACH', 'EHOSTUNREACH']);

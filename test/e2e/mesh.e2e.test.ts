@@ -8,7 +8,7 @@ import type { Photon } from './photon-under-test.ts';
 
 /**
  * Three pods form one mesh with certificates that the operator has issued: a data node and two
- * coordinators, which come back as the nodes that they were, with and without the operator.
+ * coordinators, which return with their identities, with and without the operator.
  */
 interface NodeObject {
   readonly metadata: { readonly name: string };

@@ -7,7 +7,7 @@ import { startPhoton } from './photon-under-test.ts';
 import type { Photon } from './photon-under-test.ts';
 
 /**
- * What only a kubelet finds out: the status of the cluster says it, in words that a person can act on, and
+ * What only a kubelet detects: the status of the cluster reports it, with the action to take, and
  * so does an event. All clusters are in trouble side by side, since kubelets take their time.
  */
 const troubleTimeoutMs = 90_000;

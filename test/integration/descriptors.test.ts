@@ -11,8 +11,8 @@ import { end, removeDirectory, start, temporaryDirectory } from '../drivers/serv
 import type { Served } from '../drivers/serve.ts';
 
 /**
- * A node whose process has no file descriptor left, because clients hold them or somebody has lowered
- * its limit, goes on: it keeps what it acknowledges, answers probes, and takes clients again later.
+ * A node whose process has no file descriptor left, because clients hold them or an operator has lowered
+ * its limit, continues: it keeps what it acknowledges, answers probes, and takes clients again later.
  */
 const run = promisify(execFile);
 const openFilesMax = 320;

@@ -122,7 +122,7 @@ describe('a node with query workers', function () {
       const [victim = 0] = workers();
       process.kill(victim, 'SIGKILL');
       await until(() => workers().length === workerCount && !workers().includes(victim));
-      // Everybody else goes on, and new clients are served.
+      // Other clients continue, and new clients are served.
       const kept = clients.filter((client) => !lost.has(client));
       for (const client of kept)
         await run(term(r, 'expr', 1), client).catch(() => lost.add(client));

@@ -27,7 +27,7 @@ export function checkRegister(history: readonly Operation[]): Verdict {
       .filter(({ kind, returnedAt }) => kind === 'read' && Number.isFinite(returnedAt))
       .map(({ value }) => value),
   );
-  // A read that never returned constrains nothing, nor does a write that nobody has to have seen.
+  // A read that never returned constrains nothing, nor does a write that no read has to have seen.
   const operations = history
     .filter(
       ({ kind, value, returnedAt }) =>

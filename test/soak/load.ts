@@ -23,7 +23,7 @@ function textBytes(version: number): number {
   return version % 9 === 0 ? 9_000 : (version * 37) % 900;
 }
 
-/** The document of a version: whoever has the version knows every byte of it. */
+/** The document of a version: the version determines every byte of it. */
 export function contentOf(id: string, version: number): Content {
   const text = `${id}/${version};`.padEnd(textBytes(version), `${version};`);
   return { id, version, part: version % partsMax, text };

@@ -2,7 +2,7 @@ import type { Mutant, MutantSuite } from './mutants.ts';
 
 /**
  * Bugs in what lies between the log and the medium of the store. Not among them: a flush that LMDB is not
- * waited for. Its batches resolve after their sync in the release that is used, so nobody can tell.
+ * waited for. Its batches resolve after their sync in the release that is used, so it has no visible effect.
  */
 const acknowledgement = 'dataplane/shard/acknowledgement.ts';
 const applier = 'dataplane/apply/applier.ts';

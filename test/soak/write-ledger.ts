@@ -11,7 +11,7 @@ interface Remembered {
 }
 
 /**
- * What somebody outside knows of the keys that writers, each with its own, sent to a database that may
+ * The outside view of the keys that writers, each with its own, sent to a database that may
  * be killed at any moment. Guarded invariant: a key holds what was acknowledged last, or what was sent
  * after that, and nothing else.
  */

@@ -9,7 +9,7 @@ import type { Machine } from './machine.ts';
 /**
  * Faults for tests: what breaks in life, done to a local cluster from outside. Packets are dropped by
  * rules in the machines' own network namespaces (not by taking a device down, which loses its routes).
- * What was killed comes back by `startCluster` with the same options.
+ * `startCluster` with the same options restarts what was killed.
  */
 const table = 'inet chaos';
 

@@ -183,7 +183,7 @@ volumeBindingMode: WaitForFirstConsumer
 allowVolumeExpansion: true
 `;
 
-/** A program of the control plane's machine, not a pod: kubelet tells pods its address. */
+/** A program of the control plane's machine, not a pod: kubelet configures its address in pods. */
 function dnsConfiguration(layout: Layout, kubeconfig: string): string {
   return `.:53 {
   bind ${layout.api}

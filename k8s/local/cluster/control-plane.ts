@@ -112,7 +112,7 @@ export async function startControlPlane(
     startProgram(control, [join(options.kube, name), ...args], name);
   start('etcd', etcd(layout, options));
   start('kube-apiserver', apiServer(layout, options));
-  // The controller manager gives up after 10 s without an API server: it starts behind it.
+  // The controller manager exits after 10 s without an API server, so it starts after it.
   await waitForApi(control, options);
   start('kube-controller-manager', controllerManager(layout, options));
   start('kube-scheduler', scheduler(layout, options));

@@ -15,7 +15,7 @@ export interface InstanceRecord {
   readonly instance: string;
   readonly index: number;
   readonly nodes: number;
-  /** The process, by number, start time and boot; undefined when the instance belongs to nobody. */
+  /** The process, by number, start time and boot; undefined when no process owns the instance. */
   readonly owner?: { readonly pid: number; readonly startTime: string; readonly boot: string };
 }
 

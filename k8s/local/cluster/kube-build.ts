@@ -173,7 +173,7 @@ export function goEnvironment(
   };
 }
 
-/** What Go uses when nobody says anything else. */
+/** Defaults of Go. */
 async function usersGo(): Promise<{ readonly GOMODCACHE?: string; readonly GOPROXY?: string }> {
   const said = await mustRun(['go', 'env', '-json', 'GOMODCACHE', 'GOPROXY'], {
     cwd: '/',

@@ -195,7 +195,7 @@ function cniConfiguration(layout: Layout, node: NodeLayout): string {
 }
 
 /**
- * Images are never collected: nobody could pull them again. The kubelet's own API is open: it can be
+ * Images are never collected: they could not be pulled again. The kubelet's own API is open: it can be
  * reached only from this machine. `oomScoreAdj` and `maxOpenFiles` ask for no capability. A container that
  * is killed again and again starts again after 1 s, not after minutes: that is what a local cluster is for.
  */

@@ -10,7 +10,7 @@ import { LocalError } from './errors.ts';
  */
 export interface LockOptions {
   readonly timeoutMs: number;
-  /** Called once when the lock is held by somebody else and the wait begins. */
+  /** Called once when another process holds the lock and the wait starts. */
   readonly onWait?: () => void;
 }
 

@@ -26,7 +26,7 @@ export interface RunResult {
 
 /** Long enough for any single command here but the build, which says its own. */
 const timeoutMsDefault = 120_000;
-/** What is kept of a command's output, in characters: its end, where the error stands. */
+/** Characters of a command's output that are kept: its end, which has the error. */
 const outputCharactersMax = 32 * 1024 * 1024;
 /** Exit code of a command that a signal ended, as shells have it. */
 const signalledCode = 137;

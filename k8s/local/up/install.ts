@@ -13,7 +13,7 @@ import type { Target } from './target.ts';
 export interface Installation {
   readonly root: string;
   readonly image: ImageReference;
-  /** Where the operator goes, and the namespaces that it looks after (none named: all). */
+  /** The namespace of the operator, and the namespaces that it manages (none: all). */
   readonly operatorNamespace: string;
   readonly watchNamespaces: readonly string[];
   readonly namespace: string;
@@ -150,7 +150,7 @@ export function isFulfilled({ metadata, status }: ClusterObject, type: string): 
   return condition?.status === 'True' && condition.observedGeneration === metadata.generation;
 }
 
-/** What stands between the cluster and Ready, in its own words. */
+/** Why the cluster is not Ready, from its conditions. */
 export function describe({ status }: ClusterObject): string {
   const conditions = status?.conditions ?? [];
   if (conditions.length === 0) return 'waiting for the operator';

@@ -6,7 +6,7 @@ import type { SimulatedMember } from './simulated-member.ts';
  */
 const rank = { alive: 0, suspect: 1, dead: 2, left: 3 } as const;
 
-/** What a node knows of a member only rises: no dead state comes back, no accusation outlives its refutation. */
+/** What a node knows of a member only rises: no dead state is reverted, no accusation outlives its refutation. */
 export class NoResurrection {
   readonly #known = new Map<string, Map<string, number>>();
 

@@ -99,7 +99,7 @@ export class SimulatedNode {
     this.log.crash();
   }
 
-  /** The process is stopped: nothing runs, messages wait, time goes on. */
+  /** The process is stopped: nothing runs, messages wait, time passes. */
   pause(): void {
     this.isPaused = true;
   }
