@@ -35,6 +35,10 @@ describe('a field of the text of a document', () => {
     ['a text that ends with an escape', { n: 'a\\', z: 1 }, 'n'],
     ['the end of another name', { 'a"n': 1 }, 'n'],
     ['a name with an escape', { 'a"n': 1 }, 'a"n'],
+    ['a name that stands between two fields', { '!': 'x,', ':': 1 }, ','],
+    ['a name that stands between a name and its text', { 'k,': ':1' }, ':'],
+    ['a name that stands between a name and an array', { 'k,': [':1'] }, ':['],
+    ['a name that stands behind an array', { '!': ['x,'], ':': 1 }, '],'],
     ['the name that objects have a meaning for', parseText('{"__proto__":1}'), '__proto__'],
   ] as const) {
     it(`is left to parsing: ${what}`, () => {
@@ -43,11 +47,14 @@ describe('a field of the text of a document', () => {
   }
 
   it('is what parsing finds, whatever the document is', () => {
-    const name = fc.constantFrom('a', 'n', 'id', 'a"n', ',', '{', ':', 'é', '😀', '');
+    const name = fc.constantFrom(
+      ...['a', 'n', 'id', 'a"n', 'é', '😀', ''],
+      ...[',', '{', ':', ':[', '],', 'n,', ',n'],
+    );
     const value = fc.oneof(
       datums,
       fc.string(),
-      fc.constantFrom(',"n":1', '{"n":', '\\', '"', '😀'),
+      fc.constantFrom(',"n":1', '{"n":', '\\', '"', '😀', ',', ':', 'x,', ':x'),
     );
     const documents = fc.dictionary(name, value, { maxKeys: 5 });
     fc.assert(

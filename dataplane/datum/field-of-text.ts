@@ -15,10 +15,16 @@ const [quote, comma, closingBrace, minus, nought, nine] = [0x22, 0x2c, 0x7d, 0x2
 /** A longer part of a text keeps all of it in memory. */
 const sharedCharacters = 13;
 
+/**
+ * What may follow the end of a text. A name that begins so is also found between two texts: "," stands in
+ * `"x,",":"`, where it is neither a name nor a text.
+ */
+const continuesText = /^[,:\]}]/;
+
 /** Undefined for a name that cannot be searched for. */
 export function fieldName(name: string): FieldName | undefined {
   // Objects of JavaScript have a meaning of their own for it.
-  if (name === '__proto__') return undefined;
+  if (name === '__proto__' || continuesText.test(name)) return undefined;
   const text = JSON.stringify(name);
   return text.length === name.length + 2 ? { name, quoted: `${text}:` } : undefined;
 }
