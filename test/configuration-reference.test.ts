@@ -24,8 +24,8 @@ function page(): string {
 }
 
 describe('the reference of the configuration', () => {
-  it('lists every option of a node (PHOTONDB_UPDATE=1 rewrites it)', () => {
-    if (process.env['PHOTONDB_UPDATE'] === '1') writeFileSync(path, page());
+  it('lists every option of a node (PHOTONDB_TEST_UPDATE=1 rewrites it)', () => {
+    if (process.env['PHOTONDB_TEST_UPDATE'] === '1') writeFileSync(path, page());
     expect(readFileSync(path, 'utf8')).to.equal(page());
   });
 });

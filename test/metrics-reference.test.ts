@@ -36,7 +36,7 @@ const page = (metrics: readonly Metric[]): string =>
 describe('the reference of metrics', function reference() {
   this.timeout(60_000);
 
-  it('lists what a running node serves (PHOTONDB_UPDATE=1 writes it)', async () => {
+  it('lists what a running node serves (PHOTONDB_TEST_UPDATE=1 writes it)', async () => {
     const directory = temporaryDirectory();
     const node = await serve(directory);
     const response = await fetch(`http://${node.httpUrl}/_metrics`);
@@ -46,7 +46,7 @@ describe('the reference of metrics', function reference() {
     };
     await end(node);
     removeDirectory(directory);
-    if (process.env['PHOTONDB_UPDATE'] === '1') writeFileSync(path, text);
+    if (process.env['PHOTONDB_TEST_UPDATE'] === '1') writeFileSync(path, text);
     expect(readFileSync(path, 'utf8')).to.equal(text);
     expect(health.resources.workingSetBytes).to.be.greaterThan(0);
   });

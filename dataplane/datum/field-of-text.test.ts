@@ -47,10 +47,8 @@ describe('a field of the text of a document', () => {
   }
 
   it('is what parsing finds, whatever the document is', () => {
-    const name = fc.constantFrom(
-      ...['a', 'n', 'id', 'a"n', 'é', '😀', ''],
-      ...[',', '{', ':', ':[', '],', 'n,', ',n'],
-    );
+    const plain = fc.constantFrom('a', 'n', 'id', 'a"n', 'é', '😀', '');
+    const name = fc.oneof(plain, fc.constantFrom(',', '{', ':', ':[', '],', 'n,', ',n'));
     const value = fc.oneof(
       datums,
       fc.string(),
