@@ -23,7 +23,8 @@ const connect = (served: Served): Promise<Connection> =>
 
 /** What 0.1.0 made of `insert(doc, {conflict: () => r.table('sick').get('1')})`. */
 const selection = '{"key":{"0":64},"primaryKey":1,"table":{"access":{"count":undefined}}}';
-const groups = { sick: 1, well: 2 } as const;
+/** The numbers of the shard of the first table. */
+const sick = { keyspace: 1, group: 2 } as const;
 
 /** Entries behind the last one of each group. */
 async function append(path: string, entries: readonly Omit<WalRecord, 'term' | 'index'>[]) {
@@ -49,7 +50,7 @@ async function append(path: string, entries: readonly Omit<WalRecord, 'term' | '
 
 const bodyOf = (id: string, text: string, expectedVersion = 0): Uint8Array =>
   encodeAgain({
-    keyspace: groups.sick,
+    keyspace: sick.keyspace,
     version: 1_000,
     operations: [{ key: encodeKey(id), expectedVersion, body: encodeUtf8(text) }],
   });
@@ -115,9 +116,9 @@ describe('a data directory that a release before this one could not open any mor
 
   it('opens with text that is no document, refuses that alone, and lets a driver replace it', async () => {
     await append(directory, [
-      { group: groups.sick, kind: 1, payload: bodyOf('2', selection) },
+      { group: sick.group, kind: 1, payload: bodyOf('2', selection) },
       {
-        group: groups.sick,
+        group: sick.group,
         kind: 1,
         payload: bodyOf('3', '{"id":"3","v":{"$reql_type$":"BINARY","data":"!"}}'),
       },
@@ -173,8 +174,8 @@ describe('a data directory that a release before this one could not open any mor
 
   it('opens with an entry that cannot be applied, and serves every other table', async () => {
     await append(directory, [
-      { group: groups.sick, kind: 1, payload: encodeUtf8('no command') },
-      { group: groups.sick, kind: 1, payload: bodyOf('4', '{"id":"4"}') },
+      { group: sick.group, kind: 1, payload: encodeUtf8('no command') },
+      { group: sick.group, kind: 1, payload: bodyOf('4', '{"id":"4"}') },
     ]);
     for (let starts = 0; starts < 2; starts += 1) {
       await start();
@@ -202,7 +203,7 @@ describe('a data directory that a release before this one could not open any mor
     const command = { type: 'createIndex', tableId: id, index };
     await append(directory, [
       { group: 0, kind: 1, payload: encodeUtf8(JSON.stringify(command)) },
-      { group: groups.sick, kind: 1, payload: bodyOf('5', '{"id":"5"}') },
+      { group: sick.group, kind: 1, payload: bodyOf('5', '{"id":"5"}') },
     ]);
     for (let starts = 0; starts < 2; starts += 1) {
       await start();
