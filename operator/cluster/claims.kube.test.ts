@@ -82,7 +82,7 @@ describe('the volume claims of a cluster, against a real control plane', functio
       async () => (await claim(`data-${pod}`)) === undefined,
     );
     await stage.apply('gone', cpu('11m'));
-    await stage.conditionSays('gone', 'Stalled', `volume claim data-${pod} is not there`);
+    await stage.conditionSays('gone', 'Stalled', `volume claim data-${pod} is missing`);
     await stage.anotherLook('gone');
     expect((await stage.kubelet.pod(pod))?.metadata.uid).to.equal(before?.metadata.uid);
   });
