@@ -44,3 +44,22 @@ export function checkOptions(options: GossipOptions): void {
   assert(gossipTicks > 0, 'gossip takes at least a tick');
   assert(options.membersMax > 1, 'a cluster has more than one member');
 }
+
+/** Periods, time-outs and fan-outs as hashicorp/memberlist has them for a local network. */
+export const localNetwork = {
+  probePeriodTicks: 10,
+  probeTimeoutTicks: 4,
+  indirectProbes: 3,
+  suspicionFactor: 4,
+  suspicionMaxFactor: 6,
+  awarenessMax: 8,
+  gossipTicks: 2,
+  gossipFanout: 3,
+  retransmitFactor: 4,
+  syncTicks: 100,
+  /** With the envelope and the seal it fits into one packet. */
+  updateBytesMax: 1_000,
+  /** An hour. */
+  tombstoneTicks: 36_000,
+  membersMax: 4_096,
+} as const satisfies Partial<GossipOptions>;

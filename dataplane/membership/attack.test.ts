@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import { expect } from 'chai';
 import { parseAddress } from '../common/address.ts';
 import { applicationProtocols } from '../net/protocols.ts';
-import { localNetwork } from './detector.ts';
+import { localNetwork } from '../gossip/options.ts';
 import { AttackedDetector } from './testing/attacks.ts';
 import { meshNode, testAuthority, until } from './testing/mesh-node.ts';
 

@@ -9,7 +9,7 @@ import { GossipNode } from '../gossip/gossip.ts';
 import type { MembershipEvent } from '../gossip/gossip.ts';
 import { isReliable } from '../gossip/message.ts';
 import type { Message } from '../gossip/message.ts';
-import type { GossipOptions } from '../gossip/options.ts';
+import { localNetwork } from '../gossip/options.ts';
 import type { Opener, Sealer } from '../security/sealed-datagram.ts';
 
 export interface DetectorOptions {
@@ -43,25 +43,6 @@ function numbersOf(message: Message): readonly number[] {
     ...generations.map(({ generation }) => generation),
   ];
 }
-
-/** Periods, time-outs and fan-outs as hashicorp/memberlist has them for a local network. */
-export const localNetwork = {
-  probePeriodTicks: 10,
-  probeTimeoutTicks: 4,
-  indirectProbes: 3,
-  suspicionFactor: 4,
-  suspicionMaxFactor: 6,
-  awarenessMax: 8,
-  gossipTicks: 2,
-  gossipFanout: 3,
-  retransmitFactor: 4,
-  syncTicks: 100,
-  /** With the envelope and the seal it fits into one packet. */
-  updateBytesMax: 1_000,
-  /** An hour. */
-  tombstoneTicks: 36_000,
-  membersMax: 4_096,
-} as const satisfies Partial<GossipOptions>;
 
 /** Beside the refusals of the seal. */
 type FrameRefusal = 'message' | 'sender' | 'incarnation';

@@ -1,6 +1,6 @@
 import { spawn } from '../common/spawn.ts';
 import type { GossipNode } from '../gossip/gossip.ts';
-import { localNetwork } from './detector.ts';
+import { localNetwork } from '../gossip/options.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { stateKeys } from './member-view.ts';
 import type { MembershipLog } from './membership-log.ts';

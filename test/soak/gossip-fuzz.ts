@@ -1,5 +1,5 @@
 import { AttackedDetector } from '../../dataplane/membership/testing/attacks.ts';
-import { localNetwork } from '../../dataplane/membership/detector.ts';
+import { localNetwork } from '../../dataplane/gossip/options.ts';
 import type { Part } from './part.ts';
 
 /** A million hostile datagrams against a failure detector: nothing ends it, and its memory stays bounded. */

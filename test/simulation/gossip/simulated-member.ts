@@ -2,23 +2,15 @@ import { Prng } from '../../../dataplane/common/prng.ts';
 import { GossipNode } from '../../../dataplane/gossip/gossip.ts';
 import type { MembershipEvent } from '../../../dataplane/gossip/gossip.ts';
 import type { Message } from '../../../dataplane/gossip/message.ts';
+import { localNetwork } from '../../../dataplane/gossip/options.ts';
 import type { GossipOptions } from '../../../dataplane/gossip/options.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 
 export const tickMs = 100;
 
-/** The defaults of memberlist for a local network, in ticks, and a shorter anti-entropy. */
+/** What a node runs with, but for a shorter time of tombstones and room for more members. */
 export const defaults: Omit<GossipOptions, 'id' | 'address' | 'incarnation' | 'random'> = {
-  probePeriodTicks: 10,
-  probeTimeoutTicks: 4,
-  indirectProbes: 3,
-  suspicionFactor: 4,
-  suspicionMaxFactor: 6,
-  awarenessMax: 8,
-  gossipTicks: 2,
-  gossipFanout: 3,
-  retransmitFactor: 4,
-  syncTicks: 100,
+  ...localNetwork,
   updateBytesMax: 1_200,
   tombstoneTicks: 6_000,
   membersMax: 20_000,
