@@ -4,6 +4,7 @@ import { OutcomeUnknownError } from '../replication/errors.ts';
 import type { GroupLog } from '../replication/log.ts';
 import type {
   GroupMachine,
+  GroupStart,
   ReplicatedGroup,
   Replication,
 } from '../replication/replicated-group.ts';
@@ -21,12 +22,20 @@ class Deposable implements Replication {
     this.#inner = new SingleNode(log);
   }
 
-  join(group: number, machine: GroupMachine, applied: number): ReplicatedGroup {
+  join(group: number, machine: GroupMachine, start: GroupStart): ReplicatedGroup {
     const known = { machine, first: undefined as number | undefined };
     this.#machines.set(group, known);
-    const inner = this.#inner.join(group, machine, applied);
+    const inner = this.#inner.join(group, machine, start);
     const isLeader = (): boolean => this.isLeader;
     return {
+      leader: inner.leader,
+      refusal: undefined,
+      mustRejoin: undefined,
+      configuration: inner.configuration,
+      matches: inner.matches,
+      readable: () => undefined,
+      changeMembers: (target) => inner.changeMembers(target),
+      transferLeadership: (to) => inner.transferLeadership(to),
       get isFull() {
         return inner.isFull;
       },
@@ -42,6 +51,14 @@ class Deposable implements Replication {
         return { term: 1, index };
       },
     };
+  }
+
+  leave(group: number): void {
+    this.#inner.leave(group);
+  }
+
+  stop(): Promise<void> {
+    return this.#inner.stop();
   }
 
   /** What was proposed meanwhile is withdrawn. */

@@ -1,11 +1,13 @@
 import type { Applier } from '../apply/applier.ts';
+import { assert } from '../common/assert.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { InTurn } from '../common/in-turn.ts';
 import { applyMetadata } from '../metadata/apply.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import type { MetadataState } from '../metadata/state.ts';
-import { metadataGroup } from '../replication/entry-kind.ts';
+import { isOfConsensus, metadataGroup, onlyTerm } from '../replication/entry-kind.ts';
 import type {
+  CommittedEntry,
   GroupMachine,
   ReplicatedGroup,
   Replication,
@@ -45,7 +47,8 @@ export class MetadataGroup implements GroupMachine {
   constructor(options: MetadataGroupOptions) {
     this.#options = options;
     this.#state = options.state;
-    this.#replicated = options.replication.join(metadataGroup, this, options.applied);
+    const start = { applied: { index: options.applied, term: onlyTerm } };
+    this.#replicated = options.replication.join(metadataGroup, this, start);
   }
 
   /** Resolves when the change is committed, with the state after it; or with why it is refused. */
@@ -75,6 +78,15 @@ export class MetadataGroup implements GroupMachine {
     this.#options.applier.push({ type: 'metadata', index, state });
     this.#options.changed(state);
     ended.resolve(state);
+  }
+
+  /** Metadata without other replicas changes by proposals of this node alone. */
+  replicated({ kind, index }: CommittedEntry): void {
+    assert(isOfConsensus(kind), `entry ${index} is of another leader`);
+  }
+
+  led(): void {
+    // Changes wait for `refusal` to end.
   }
 
   withdrawn(from: number, reason: Error): void {

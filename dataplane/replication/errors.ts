@@ -1,8 +1,62 @@
 import { PhotonError } from '../common/errors.ts';
 
-/** An append that the log did not take for want of room: it is as if nobody had asked. */
+/** What was not taken: it is as if nobody had asked. */
 export const isRefusal = (error: unknown): error is Error =>
   error instanceof Error && 'isRefusal' in error;
+
+/** This node does not lead the group. Nothing was proposed, and nothing was read. */
+export class NotLeaderError extends PhotonError {
+  override readonly code = 'replication.not_leader';
+  readonly isRefusal = true;
+  /** The node that leads, as far as this one knows. */
+  readonly leader: string | undefined;
+
+  constructor(leader: string | undefined) {
+    super(
+      leader === undefined
+        ? 'The primary replica of the shard is not available: no leader is known. Repeat the query.'
+        : `The primary replica of the shard is on node ${leader}, not on this node. Repeat the query.`,
+    );
+    this.leader = leader;
+  }
+}
+
+/** Why a change of members or of the leader was not begun. */
+type ChangeRefusal = 'changeInProgress' | 'notCaughtUp' | 'invalid' | 'unchanged' | 'transferring';
+
+const whyNotChanged: Readonly<Record<ChangeRefusal, string>> = {
+  changeInProgress: 'another change of the members has not ended. Repeat it later.',
+  notCaughtUp: 'a new voter is too far behind the log. Add it as a learner first, and wait.',
+  invalid: 'it names no voter, a member twice, or a leader that is not a voter.',
+  unchanged: 'the members are as wanted already.',
+  transferring: 'leadership is being handed over. Repeat it later.',
+};
+
+export class ChangeRefusedError extends PhotonError {
+  override readonly code = 'replication.change_refused';
+  readonly reason: ChangeRefusal;
+
+  constructor(reason: ChangeRefusal) {
+    super(`The members of the group stay as they are: ${whyNotChanged[reason]}`);
+    this.reason = reason;
+  }
+}
+
+/** A member whose medium lacks what it had acknowledged: its vote could lose committed entries. */
+export class MustRejoinError extends PhotonError {
+  override readonly code = 'replication.must_rejoin';
+  readonly group: number;
+
+  constructor(
+    group: number,
+    { last, committed }: { readonly last: number; readonly committed: number },
+  ) {
+    super(
+      `The log of group ${group} ends at entry ${last}, but entry ${committed} was committed: this data directory is older than what the node acknowledged. The node does not vote in the group. Remove the node from the cluster and add it again with an empty data directory.`,
+    );
+    this.group = group;
+  }
+}
 
 /** A proposal of a node that no longer leads: another leader may still commit it. */
 export class OutcomeUnknownError extends PhotonError {

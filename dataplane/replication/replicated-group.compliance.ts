@@ -1,15 +1,23 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { array, assert, asyncProperty, constantFrom, integer, record } from 'fast-check';
 import { encodeUtf8, decodeUtf8 } from '../common/bytes.ts';
-import { isRefusal } from './errors.ts';
-import type { GroupMachine, Position, ReplicatedGroup, Replication } from './replicated-group.ts';
+import { isOfConsensus } from './entry-kind.ts';
+import { ChangeRefusedError, isRefusal } from './errors.ts';
+import type {
+  CommittedEntry,
+  GroupMachine,
+  Position,
+  ReplicatedGroup,
+  Replication,
+} from './replicated-group.ts';
 
 /** What a test does to whatever is below the groups. */
 export interface Below {
   readonly replication: Replication;
   /** So many proposals that wait are committed, oldest first; all without a number. */
   commit(count?: number): void;
+  /** Whether a refusal of the log withdraws proposals: where others may have them, they wait for room. */
+  readonly withdrawsRefused: boolean;
   /** None of those that wait is taken. */
   refuse(): void;
   /** Nothing is committed any more. */
@@ -19,6 +27,8 @@ export interface Below {
   /** Whether what comes is refused, while what waits may still be committed. */
   setRefusing(isRefusing: boolean): void;
   setFull(isFull: boolean): void;
+  /** Lets everything happen that needs no `commit`. */
+  turn(): Promise<void>;
   /** The next life of the same data. */
   next(): Below;
 }
@@ -26,9 +36,18 @@ export interface Below {
 class Recorder implements GroupMachine {
   readonly events: string[] = [];
   readonly failures: Error[] = [];
+  isLeading = false;
 
   committed(upTo: number): void {
     this.events.push(`committed ${upTo}`);
+  }
+
+  replicated({ kind, index }: CommittedEntry): void {
+    if (!isOfConsensus(kind)) this.events.push(`replicated ${index}`);
+  }
+
+  led(isLeading: boolean): void {
+    this.isLeading = isLeading;
   }
 
   withdrawn(from: number, reason: Error): void {
@@ -42,17 +61,37 @@ class Recorder implements GroupMachine {
   }
 }
 
-/** A machine that keeps what it proposed, as a shard does. */
+/** A machine that keeps what was handed over, as a shard does. */
 class Keeper implements GroupMachine {
   readonly visible: string[] = [];
   readonly outstanding = new Map<number, string>();
+  applied: Position;
+
+  constructor(before: readonly string[], applied: Position) {
+    this.visible.push(...before);
+    this.applied = applied;
+  }
 
   committed(upTo: number): void {
     for (const [index, command] of this.outstanding) {
       if (index > upTo) return;
       this.outstanding.delete(index);
-      this.visible.push(`${index} ${command}`);
+      this.#take({ index, term: this.applied.term }, command);
     }
+  }
+
+  replicated({ kind, payload, ...position }: CommittedEntry): void {
+    this.#take(position, isOfConsensus(kind) ? undefined : decodeUtf8(payload));
+  }
+
+  #take({ term, index }: Position, command: string | undefined): void {
+    expect(index).to.equal(this.applied.index + 1);
+    this.applied = { term, index };
+    if (command !== undefined) this.visible.push(`${index} ${command}`);
+  }
+
+  led(): void {
+    // Whoever waits for it looks at `refusal`.
   }
 
   withdrawn(from: number): void {
@@ -66,6 +105,26 @@ class Keeper implements GroupMachine {
 
 const command = (text: string): Uint8Array => encodeUtf8(text);
 
+/** Nothing takes more turns. */
+const turnsMax = 100;
+
+/** Joins a group that this node leads, and waits until it does. */
+async function lead(
+  below: Below,
+  group: number,
+  machine: GroupMachine,
+  applied: Position = { term: 0, index: 0 },
+): Promise<ReplicatedGroup> {
+  const joined = below.replication.join(group, machine, { applied });
+  for (let turns = 0; joined.refusal !== undefined; turns += 1) {
+    if (turns > turnsMax) throw new Error('the group gets no leader');
+    await below.turn();
+    below.commit();
+  }
+  await below.turn();
+  return joined;
+}
+
 function proposed(group: ReplicatedGroup, text = 'x'): Position {
   const next = group.nextIndex;
   const position = group.propose(command(text));
@@ -74,104 +133,98 @@ function proposed(group: ReplicatedGroup, text = 'x'): Position {
   return position;
 }
 
+const texts = (commands: readonly { readonly payload: Uint8Array }[]): string[] =>
+  commands.map(({ payload }) => decodeUtf8(payload));
+
 export function replicatedGroupCompliance(what: string, make: () => Below): void {
   describe(`${what}, as a replicated group`, () => {
     it('gives positions behind what was applied, one after the other', async () => {
       const below = make();
-      const group = below.replication.join(3, new Recorder(), 41);
-      expect(proposed(group).index).to.equal(42);
-      expect(proposed(group).index).to.equal(43);
-      const other = below.replication.join(4, new Recorder(), 0);
-      expect(proposed(other).index).to.equal(1);
+      const group = await lead(below, 3, new Recorder(), { term: 1, index: 41 });
+      const { index: first } = proposed(group);
+      expect(first).to.be.greaterThan(41);
+      expect(proposed(group).index).to.equal(first + 1);
+      const other = await lead(below, 4, new Recorder());
+      expect(proposed(other).index).to.be.lessThan(4);
       below.commit();
-      await turn();
-      expect(group.nextIndex).to.equal(44);
+      await below.turn();
+      expect(group.nextIndex).to.equal(first + 2);
+    });
+
+    it('leads, and says so, when everything before was handed over', async () => {
+      const below = make();
+      const machine = new Recorder();
+      const group = await lead(below, 3, machine);
+      expect(machine.isLeading).to.equal(true);
+      expect(group.leader.isHere).to.equal(true);
+      expect(group.mustRejoin).to.equal(undefined);
+      proposed(group);
+      below.commit();
+      await below.turn();
+      await group.readable();
+      expect(machine.events).to.deep.equal([`committed ${group.nextIndex - 1}`]);
+    });
+
+    it('calls no machine of a group that it has left', async () => {
+      const below = make();
+      const machine = new Recorder();
+      const group = await lead(below, 3, machine);
+      proposed(group);
+      below.replication.leave(3);
+      below.commit();
+      await below.turn();
+      expect(machine.events).to.deep.equal([]);
+      await below.replication.stop();
+    });
+
+    it('refuses members that cannot be, and a change to what is', async () => {
+      const group = await lead(make(), 3, new Recorder());
+      expect(group.changeMembers({ voters: [], learners: [] })).to.be.instanceOf(
+        ChangeRefusedError,
+      );
+      expect(group.transferLeadership('nobody')).to.be.instanceOf(ChangeRefusedError);
     });
 
     it('tells of commits in order, and never before a proposal has returned', async () => {
       const below = make();
       const machine = new Recorder();
-      const group = below.replication.join(3, machine, 0);
-      for (const text of ['a', 'b', 'c']) proposed(group, text);
+      const group = await lead(below, 3, machine);
+      const [first, , last] = ['a', 'b', 'c'].map((text) => proposed(group, text).index);
       expect(machine.events).to.deep.equal([]);
-      await turn();
+      await below.turn();
       expect(machine.events).to.deep.equal([]);
       below.commit(1);
-      await turn();
-      expect(machine.events).to.deep.equal(['committed 1']);
+      await below.turn();
+      expect(machine.events).to.deep.equal([`committed ${first}`]);
       below.commit();
-      await turn();
-      expect(machine.events.at(-1)).to.equal('committed 3');
-      expect(below.committed(3).map(({ payload }) => decodeUtf8(payload))).to.deep.equal([
-        'a',
-        'b',
-        'c',
-      ]);
+      await below.turn();
+      expect(machine.events.at(-1)).to.equal(`committed ${last}`);
+      expect(texts(below.committed(3))).to.deep.equal(['a', 'b', 'c']);
     });
 
-    it('withdraws what was refused once, from the first on, and gives its indexes out again', async () => {
-      const below = make();
-      const machine = new Recorder();
-      const group = below.replication.join(3, machine, 0);
-      proposed(group);
-      below.commit();
-      await turn();
-      proposed(group, 'lost');
-      proposed(group, 'lost too');
-      below.refuse();
-      await turn();
-      expect(machine.events).to.deep.equal(['committed 1', 'withdrawn 2']);
-      expect(machine.failures.every(isRefusal)).to.equal(true);
-      expect(proposed(group, 'again').index).to.equal(2);
-      below.commit();
-      await turn();
-      expect(machine.events.at(-1)).to.equal('committed 2');
-      expect(below.committed(3).map(({ payload }) => decodeUtf8(payload))).to.deep.equal([
-        'x',
-        'again',
-      ]);
-    });
-
-    it('withdraws what was proposed before a refusal, when it is refused after all', async () => {
-      const below = make();
-      const machine = new Recorder();
-      const group = below.replication.join(3, machine, 0);
-      for (const text of ['a', 'b']) proposed(group, text);
-      below.setRefusing(true);
-      proposed(group, 'c');
-      await turn();
-      below.setRefusing(false);
-      expect(machine.events).to.deep.equal(['withdrawn 3']);
-      expect(proposed(group, 'd').index).to.equal(3);
-      below.commit(1);
-      await turn();
-      below.refuse();
-      await turn();
-      expect(machine.events).to.deep.equal(['withdrawn 3', 'committed 1', 'withdrawn 2']);
-      expect(group.nextIndex).to.equal(2);
-    });
+    if (make().withdrawsRefused) refusals(make);
 
     it('says that nothing is committed any more', async () => {
       const below = make();
       const machine = new Recorder();
-      const group = below.replication.join(3, machine, 0);
+      const group = await lead(below, 3, machine);
       proposed(group);
       proposed(group);
       below.fail(new Error('EIO'));
-      await turn();
+      await below.turn();
       expect(machine.events).to.deep.equal(['failed']);
       expect(machine.failures[0]?.message).to.equal('EIO');
     });
 
     it('says whether there is room, and waits for it', async () => {
       const below = make();
-      const group = below.replication.join(3, new Recorder(), 0);
+      const group = await lead(below, 3, new Recorder());
       expect(group.isFull).to.equal(false);
       below.setFull(true);
       expect(group.isFull).to.equal(true);
       let hasRoom = false;
       const waiting = group.room(new AbortController().signal).then(() => (hasRoom = true));
-      await turn();
+      await below.turn();
       expect(hasRoom).to.equal(false);
       below.setFull(false);
       await waiting;
@@ -188,19 +241,17 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
         asyncProperty(array(step, { maxLength: 30 }), async (steps) => {
           let below = make();
           let number = 0;
-          const shown = new Map<number, string[]>([
-            [1, []],
-            [2, []],
-          ]);
-          const begin = () =>
-            new Map(
-              [...shown].map(([id, before]) => {
-                const keeper = new Keeper();
-                keeper.visible.push(...before);
-                return [id, { keeper, group: below.replication.join(id, keeper, before.length) }];
-              }),
-            );
-          let groups = begin();
+          const nothing = { visible: [] as string[], applied: { term: 0, index: 0 } };
+          const shown = new Map([1, 2].map((id) => [id, nothing]));
+          const begin = async () => {
+            const begun = new Map<number, { keeper: Keeper; group: ReplicatedGroup }>();
+            for (const [id, before] of shown) {
+              const keeper = new Keeper(before.visible, before.applied);
+              begun.set(id, { keeper, group: await lead(below, id, keeper, before.applied) });
+            }
+            return begun;
+          };
+          let groups = await begin();
           for (const { group: id, count, after } of steps) {
             below.setRefusing(after === 'refuse to come');
             for (let left = count; left > 0; left -= 1) {
@@ -213,24 +264,66 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
             if (after === 'commit one') below.commit(1);
             if (after === 'commit') below.commit();
             if (after === 'refuse') below.refuse();
-            await turn();
+            await below.turn();
             below.setRefusing(false);
             for (const [each, { keeper }] of groups) {
               const have = below
                 .committed(each)
                 .map(({ index, payload }) => `${index} ${decodeUtf8(payload)}`);
               expect(keeper.visible).to.deep.equal(have);
-              shown.set(each, have);
-              if (after === 'commit' || after === 'refuse')
-                expect([...keeper.outstanding]).to.deep.equal([]);
+              shown.set(each, { visible: have, applied: keeper.applied });
+              const isOver = after === 'refuse' && below.withdrawsRefused;
+              if (after === 'commit' || isOver) expect([...keeper.outstanding]).to.deep.equal([]);
             }
             if (after !== 'restart') continue;
             below = below.next();
-            groups = begin();
+            groups = await begin();
           }
         }),
         { numRuns: 200 },
       );
     });
+  });
+}
+
+/** Of what the log refuses, where nobody else can have it. */
+function refusals(make: () => Below): void {
+  it('withdraws what was refused once, from the first on, and gives its indexes out again', async () => {
+    const below = make();
+    const machine = new Recorder();
+    const group = await lead(below, 3, machine);
+    const { index: first } = proposed(group);
+    below.commit();
+    await below.turn();
+    proposed(group, 'lost');
+    proposed(group, 'lost too');
+    below.refuse();
+    await below.turn();
+    expect(machine.events).to.deep.equal([`committed ${first}`, `withdrawn ${first + 1}`]);
+    expect(machine.failures.every(isRefusal)).to.equal(true);
+    expect(proposed(group, 'again').index).to.equal(first + 1);
+    below.commit();
+    await below.turn();
+    expect(machine.events.at(-1)).to.equal(`committed ${first + 1}`);
+    expect(texts(below.committed(3))).to.deep.equal(['x', 'again']);
+  });
+
+  it('withdraws what was proposed before a refusal, when it is refused after all', async () => {
+    const below = make();
+    const machine = new Recorder();
+    const group = await lead(below, 3, machine);
+    for (const text of ['a', 'b']) proposed(group, text);
+    below.setRefusing(true);
+    proposed(group, 'c');
+    await below.turn();
+    below.setRefusing(false);
+    expect(machine.events).to.deep.equal(['withdrawn 3']);
+    expect(proposed(group, 'd').index).to.equal(3);
+    below.commit(1);
+    await below.turn();
+    below.refuse();
+    await below.turn();
+    expect(machine.events).to.deep.equal(['withdrawn 3', 'committed 1', 'withdrawn 2']);
+    expect(group.nextIndex).to.equal(2);
   });
 }

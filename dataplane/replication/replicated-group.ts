@@ -1,6 +1,11 @@
+import type { Configuration, MembershipTarget, NodeId } from '../raft/configuration.ts';
+import type { ChangeRefusedError, MustRejoinError, NotLeaderError } from './errors.ts';
+
+export type { Configuration } from '../raft/configuration.ts';
+
 /**
  * The seam between what proposes commands and what replicates them. Whoever proposes knows nothing of terms, votes,
- * leaders and syncs; what replicates knows nothing of documents.
+ * elections and syncs; what replicates knows nothing of documents.
  */
 
 /** A place in the log of a group. */
@@ -9,18 +14,44 @@ export interface Position {
   readonly index: number;
 }
 
-/** What the commands of a group are for. Calls come in the order of the log, each in a turn of its own or of `propose`. */
+/** An entry that is committed. Entries of consensus (`isOfConsensus`) change nothing and are never decoded. */
+export interface CommittedEntry extends Position {
+  readonly kind: number;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * What the commands of a group are for. Calls come in the order of the log, each in a turn of its own or of `propose`;
+ * none comes before `join` has returned. Each index behind `applied` of `GroupStart` is handed over exactly once in a
+ * life: by `committed` when this machine proposed it and still leads, else by `replicated`.
+ */
 export interface GroupMachine {
   /** Each proposal up to here is committed, and becomes visible now. */
   committed(upTo: number): void;
+  /**
+   * The next committed entry, which this machine did not propose in its present leadership: of another leader, of an
+   * earlier life, of consensus, or a withdrawn one that was committed after all.
+   */
+  replicated(entry: CommittedEntry): void;
   /**
    * Proposals from here on are no longer this group's to answer, and their indexes are given out again. A refusal
    * (`isRefusal`): none of them was taken, nor will be. `OutcomeUnknownError`: another leader may
    * still commit them.
    */
   withdrawn(from: number, reason: Error): void;
+  /**
+   * True: this node leads, and everything that was committed before was handed over; commands may be evaluated and
+   * proposed. False: it no longer does; `withdrawn` has been called.
+   */
+  led(isLeading: boolean): void;
   /** Nothing is committed any more: the process must end. What is outstanding stays so. */
   failed(error: Error): void;
+}
+
+/** Who leads a group, as far as this node knows. */
+export interface GroupLeader {
+  readonly node: NodeId | undefined;
+  readonly isHere: boolean;
 }
 
 /** One group, for its machine. */
@@ -35,9 +66,59 @@ export interface ReplicatedGroup {
    * does not lead took nothing.
    */
   propose(payload: Uint8Array): Position | Error;
+  readonly leader: GroupLeader;
+  /** Why nothing can be proposed or read here now, if so. */
+  readonly refusal: NotLeaderError | undefined;
+  /** Why this member may not take part: it lost what it had promised to keep, and must join under a new identity. */
+  readonly mustRejoin: MustRejoinError | undefined;
+  /**
+   * Undefined: a read of what was handed over until now is linearizable. Else the promise resolves when that holds, and
+   * rejects with `NotLeaderError`.
+   */
+  readable(): Promise<void> | undefined;
+  /** The newest members of the log, committed or not. */
+  readonly configuration: Configuration;
+  /** Of a leader: the last entry that each member has durably. Of others it is empty. */
+  readonly matches: ReadonlyMap<NodeId, number>;
+  /**
+   * Begins a change of the members; its end is seen in `configuration`. New voters must have been learners that caught
+   * up. Nothing is begun when an error is returned.
+   */
+  changeMembers(target: MembershipTarget): Position | NotLeaderError | ChangeRefusedError;
+  /** Hands leadership to a voter; `led(false)` follows when that succeeds. */
+  transferLeadership(to: NodeId): NotLeaderError | ChangeRefusedError | undefined;
+}
+
+/** The state of a group at a position, for members that are behind the front of the log. */
+interface SnapshotPosition extends Position {
+  /** The newest configuration at the position. */
+  readonly configuration: Configuration;
+}
+
+/** The state of a group on its way between nodes. */
+interface GroupSnapshots {
+  /** Sends the state of now to a member; resolves with its position when the member has all of it on its medium. */
+  send(to: NodeId, signal: AbortSignal): Promise<SnapshotPosition>;
+  /** Whether all of that state has arrived here. */
+  has(snapshot: SnapshotPosition): boolean;
+  /** Replaces the state of the machine; it is durable when this resolves. Nothing is handed over meanwhile. */
+  install(snapshot: SnapshotPosition): Promise<void>;
+}
+
+/** Where a group starts in this life. */
+export interface GroupStart {
+  /** The last entry that the machine has durably; zeros for a new group. */
+  readonly applied: Position;
+  /** The members at `applied`, or those of a new group. Without one this node is the only member. */
+  readonly configuration?: Configuration | undefined;
+  readonly snapshots?: GroupSnapshots | undefined;
 }
 
 export interface Replication {
-  /** A group goes on behind what its log has, and what was applied of it. Once for each group and life. */
-  join(group: number, machine: GroupMachine, applied: number): ReplicatedGroup;
+  /** A group continues behind what its log has, and what was applied of it. Once for each group and life. */
+  join(group: number, machine: GroupMachine, start: GroupStart): ReplicatedGroup;
+  /** The group is dropped, or has moved away: its machine is not called any more. */
+  leave(group: number): void;
+  /** Ends all groups: no machine is called any more. The log stays open. */
+  stop(): Promise<void>;
 }

@@ -1,21 +1,50 @@
 import { entryKind, onlyTerm } from './entry-kind.ts';
-import { isRefusal } from './errors.ts';
+import { ChangeRefusedError, isRefusal } from './errors.ts';
 import type { GroupLog } from './log.ts';
-import type { GroupMachine, Position, ReplicatedGroup, Replication } from './replicated-group.ts';
+import type {
+  Configuration,
+  GroupLeader,
+  GroupMachine,
+  GroupStart,
+  Position,
+  ReplicatedGroup,
+  Replication,
+} from './replicated-group.ts';
 
 /** Groups of one member: a command is committed when the log has it. */
 export class SingleNode implements Replication {
   readonly #log: GroupLog;
+  readonly #groups = new Map<number, LoneGroup>();
 
   constructor(log: GroupLog) {
     this.#log = log;
   }
 
-  join(group: number, machine: GroupMachine, applied: number): ReplicatedGroup {
+  /** What the log has behind `applied` is committed, and replay hands it over: this does not. */
+  join(group: number, machine: GroupMachine, { applied }: GroupStart): ReplicatedGroup {
     const last = this.#log.recovery.lastIndex(group)?.index ?? 0;
-    return new LoneGroup(this.#log, { group, machine, last: Math.max(last, applied) });
+    const joined = new LoneGroup(this.#log, {
+      group,
+      machine,
+      last: Math.max(last, applied.index),
+    });
+    this.#groups.set(group, joined);
+    return joined;
+  }
+
+  leave(group: number): void {
+    this.#groups.get(group)?.leave();
+    this.#groups.delete(group);
+  }
+
+  stop(): Promise<void> {
+    for (const group of this.#groups.keys()) this.leave(group);
+    return Promise.resolve();
   }
 }
+
+/** The members are not counted where there is one. */
+const onlyMember: Configuration = { voters: [], outgoing: [], learners: [] };
 
 interface LoneGroupOptions {
   readonly group: number;
@@ -25,9 +54,14 @@ interface LoneGroupOptions {
 }
 
 class LoneGroup implements ReplicatedGroup {
+  readonly leader: GroupLeader = { node: undefined, isHere: true };
+  readonly refusal = undefined;
+  readonly mustRejoin = undefined;
+  readonly configuration = onlyMember;
+  readonly matches = new Map();
   readonly #log: GroupLog;
   readonly #group: number;
-  readonly #machine: GroupMachine;
+  #machine: GroupMachine | undefined;
   #nextIndex: number;
   /** By index, each with a number of its own: the log also answers for withdrawn ones, whose indexes are in use again. */
   readonly #outstanding = new Map<number, number>();
@@ -38,6 +72,11 @@ class LoneGroup implements ReplicatedGroup {
     this.#group = group;
     this.#machine = machine;
     this.#nextIndex = last + 1;
+    queueMicrotask(() => this.#machine?.led(true));
+  }
+
+  leave(): void {
+    this.#machine = undefined;
   }
 
   get isFull(): boolean {
@@ -67,7 +106,7 @@ class LoneGroup implements ReplicatedGroup {
     this.#log.append([record]).then(
       () => {
         this.#outstanding.delete(index);
-        this.#machine.committed(index);
+        this.#machine?.committed(index);
       },
       (error: Error) => this.#rejected(index, number, error),
     );
@@ -78,11 +117,24 @@ class LoneGroup implements ReplicatedGroup {
   #rejected(index: number, number: number, error: Error): void {
     if (this.#outstanding.get(index) !== number) return;
     if (!isRefusal(error)) {
-      this.#machine.failed(error);
+      this.#machine?.failed(error);
       return;
     }
     for (const each of this.#outstanding.keys()) if (each >= index) this.#outstanding.delete(each);
     this.#nextIndex = index;
-    this.#machine.withdrawn(index, error);
+    this.#machine?.withdrawn(index, error);
+  }
+
+  /** What is committed here is all that there is. */
+  readable(): undefined {
+    return undefined;
+  }
+
+  changeMembers(): ChangeRefusedError {
+    return new ChangeRefusedError('invalid');
+  }
+
+  transferLeadership(): ChangeRefusedError {
+    return new ChangeRefusedError('unchanged');
   }
 }

@@ -4,7 +4,9 @@ import type { ReplayedEntry } from '../apply/replayed.ts';
 import { assert } from '../common/assert.ts';
 import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
 import type { ApplyStore } from '../kv/store.ts';
+import { isOfConsensus, onlyTerm } from '../replication/entry-kind.ts';
 import type {
+  CommittedEntry,
   GroupMachine,
   ReplicatedGroup,
   Replication,
@@ -52,7 +54,8 @@ export class Proposer implements GroupMachine {
     this.#options = options;
     this.#proposals = new Proposals((refusal) => options.softRefused(refusal));
     const applied = options.store.read((view) => readApplied(view, options.group));
-    this.#replicated = options.replication.join(options.group, this, applied);
+    const start = { applied: { index: applied, term: onlyTerm } };
+    this.#replicated = options.replication.join(options.group, this, start);
     this.#count = options.store.read((view) => readStatistics(view, options.keyspace)).count;
     for (const entry of options.replayed) if (entry.index > applied) this.#takeReplayed(entry);
   }
@@ -155,6 +158,15 @@ export class Proposer implements GroupMachine {
       const applied = (): void => this.#forget(proposal);
       applier.push({ type: 'table', group, index, command, origin: 'written', applied });
     }
+  }
+
+  /** A shard without other replicas proposes every command itself. */
+  replicated({ kind, index }: CommittedEntry): void {
+    assert(isOfConsensus(kind), `entry ${index} is of another leader`);
+  }
+
+  led(): void {
+    // Evaluation waits for `refusal` to end.
   }
 
   /** Nothing may be built on these any more. */

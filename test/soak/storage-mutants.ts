@@ -204,7 +204,7 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'after a restart entries are numbered by the log alone',
     file: singleNode,
-    from: 'last: Math.max(last, applied)',
+    from: 'last: Math.max(last, applied.index)',
     to: 'last',
   },
   {
