@@ -1,4 +1,4 @@
-import { truncateKind } from './record.ts';
+import { hardStateKind, isEntryKind, restartKind, truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
 
 export interface LogIndex {
@@ -37,13 +37,13 @@ export class Continuity {
 
   /** Takes a record in; or answers what is wrong with it, and changes nothing. */
   note(record: WalRecord): string | undefined {
-    if (this.#excluded.has(record.group)) return undefined;
+    if (this.#excluded.has(record.group) || record.kind === hardStateKind) return undefined;
     const tail = this.#tails.get(record.group);
     if (record.kind === truncateKind) {
       if (tail !== undefined) this.#truncate(tail, record.index);
       return undefined;
     }
-    if (tail === undefined) {
+    if (tail === undefined || record.kind === restartKind) {
       const runs = [{ term: record.term, first: record.index }];
       this.#tails.set(record.group, { runs, last: record.index });
       return undefined;
@@ -62,9 +62,9 @@ export class Continuity {
 
   /** Takes out entries that were noted last, as if they had never been. */
   forgetLast(records: readonly WalRecord[]): void {
-    for (const { group, index } of records.toReversed()) {
+    for (const { group, index, kind } of records.toReversed()) {
       const tail = this.#tails.get(group);
-      if (tail !== undefined) this.#truncate(tail, index);
+      if (tail !== undefined && isEntryKind(kind)) this.#truncate(tail, index);
     }
   }
 

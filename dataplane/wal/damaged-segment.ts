@@ -7,6 +7,7 @@ import {
   endPositionOf,
   firstBatchOffset,
   headerCopyOffset,
+  oldestWalFormat,
   walFormat,
 } from './segment-header.ts';
 import type { SegmentHeader } from './segment-header.ts';
@@ -32,7 +33,8 @@ const firstByteOfMagic = 0x50;
  */
 export function factsOf(bytes: Uint8Array, sequence: number): SegmentFacts | undefined {
   const header = decodeHeader(bytes) ?? decodeHeader(bytes.subarray(headerCopyOffset));
-  if (header?.sequence !== sequence || header.format !== walFormat) return undefined;
+  if (header?.sequence !== sequence) return undefined;
+  if (header.format <= oldestWalFormat || header.format > walFormat) return undefined;
   for (let at = firstBatchOffset; at < bytes.byteLength; at += batchAlignment) {
     if (bytes[at] !== firstByteOfMagic) continue;
     const batch = decodeBatch(bytes, at, header);

@@ -49,7 +49,7 @@ export class WalFormatError extends PhotonError {
     const way = found > readable.newest ? 'newer' : 'older';
     super(
       `Segment ${segment} of the write-ahead log has format ${found}; this release reads formats ` +
-        `${readable.oldest} and ${readable.newest}. Start the release that wrote it: it is a ${way} one.`,
+        `${readable.oldest} to ${readable.newest}. Start the release that wrote it: it is a ${way} one.`,
     );
   }
 }

@@ -1,7 +1,7 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { batchBytes } from './batch.ts';
 import type { ByteSink } from './byte-sink.ts';
-import { truncateKind } from './record.ts';
+import { hardStateKind, restartKind, truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
 
 /**
@@ -19,8 +19,16 @@ interface GroupRange {
 /** 4 group, 8 first, 8 last. */
 const groupRangeBytes = 20;
 
-/** Extends the range of the record's group. A truncation alone holds nothing: it has no last entry. */
+/**
+ * Extends the range of the record's group. A truncation alone holds nothing: it has no last entry. A restart replaces
+ * everything before it. A hard state holds nothing: each later segment begins with the newest one.
+ */
 export function noteRange(ranges: GroupRanges, { group, kind, index }: WalRecord): void {
+  if (kind === hardStateKind) return;
+  if (kind === restartKind) {
+    ranges.set(group, { first: 0, last: 0 });
+    return;
+  }
   const { first, last } = ranges.get(group) ?? { first: index, last: 0 };
   const isTruncation = kind === truncateKind;
   const end = isTruncation ? Math.min(last, index - 1) : index;

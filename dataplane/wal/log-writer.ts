@@ -15,8 +15,10 @@ import {
   WalTooManyError,
 } from './errors.ts';
 import type { WalCorruptError } from './errors.ts';
+import type { HardStates } from './hard-states.ts';
+import { Refusals } from './refusals.ts';
 import type { RetentionHolds } from './retention-holds.ts';
-import { recordsBytes, truncateKind } from './record.ts';
+import { isEntryKind, recordsBytes, restartKind, truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
 import type { EntryRange } from './segment-entries.ts';
 import type { PlacedBatch, SegmentAppender } from './segment-appender.ts';
@@ -36,6 +38,7 @@ export interface LogWriterParts {
   readonly row: SegmentRow;
   readonly holders: RetentionHolds;
   readonly continuity: Continuity;
+  readonly hardStates: HardStates;
   readonly damaged: ReadonlyMap<number, WalCorruptError>;
   readonly recovery: Recovery;
 }
@@ -60,8 +63,8 @@ export class LogWriter implements Wal {
   readonly #holders: RetentionHolds;
   #readers = 0;
   readonly #continuity: Continuity;
-  /** Groups of which entries were refused for want of room, until the first of them, `index`, is taken. */
-  readonly #refused = new Map<number, { readonly index: number; readonly reason: PhotonError }>();
+  readonly #hardStates: HardStates;
+  readonly #refusals = new Refusals();
   readonly #queue: AppendQueue;
   readonly #closing = new AbortController();
   #busy: Promise<void> | undefined;
@@ -72,14 +75,15 @@ export class LogWriter implements Wal {
   #counters = { syncs: 0, records: 0, bytes: 0, lastSyncMs: 0 };
 
   constructor(parts: LogWriterParts) {
-    const { clock, row, holders, continuity, damaged, recovery, queueBytesMax } = parts;
+    const { clock, row, holders, continuity, hardStates, damaged, recovery } = parts;
     this.#clock = clock;
     this.#row = row;
     this.#holders = holders;
     this.#continuity = continuity;
+    this.#hardStates = hardStates;
     this.recovery = recovery;
     this.damaged = damaged;
-    this.#queue = new AppendQueue(clock, queueBytesMax);
+    this.#queue = new AppendQueue(clock, parts.queueBytesMax);
     this.#idleSince = clock.now();
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;
@@ -92,7 +96,11 @@ export class LogWriter implements Wal {
   }
 
   async append(records: readonly WalRecord[]): Promise<void> {
-    for (const { kind } of records) assert(kind !== truncateKind, 'truncation is not an entry');
+    for (const { kind } of records) assert(isEntryKind(kind), 'an order is not an entry');
+    return this.#append(records);
+  }
+
+  async persist(records: readonly WalRecord[]): Promise<void> {
     return this.#append(records);
   }
 
@@ -185,7 +193,7 @@ export class LogWriter implements Wal {
     if (bytes > appendBytesMax) throw new WalAppendTooLargeError(bytes, appendBytesMax);
     const refusal = this.#row.refusal ?? (this.#queue.isFull ? this.#queue.fullError() : undefined);
     if (refusal !== undefined) {
-      this.#turnAway(records, refusal);
+      this.#refusals.add(records, refusal);
       throw refusal;
     }
     const written = this.#queue.push(records, this.#note(records));
@@ -198,47 +206,31 @@ export class LogWriter implements Wal {
    * behind some that were refused are refused with the same words until the caller begins again there.
    */
   #note(records: readonly WalRecord[]): () => void {
-    const [first] = records;
-    const isTruncation = first?.kind === truncateKind;
-    const undo = isTruncation
-      ? this.#continuity.save(first.group)
-      : (): void => this.#continuity.forgetLast(records);
-    if (isTruncation) this.#refusedFrom(first);
-    else this.#requireAccepted(records);
+    this.#refusals.require(records);
+    const undo = this.#undoOf(records);
     for (const record of records) {
       const complaint = this.#continuity.note(record);
       assert(complaint === undefined, complaint ?? '');
-      if (!isTruncation && this.#refused.size > 0) this.#refused.delete(record.group);
+      this.#refusals.accept(record);
     }
     return () => {
       undo();
-      if (this.#row.refusal !== undefined) this.#turnAway(records, this.#row.refusal);
+      if (this.#row.refusal !== undefined) this.#refusals.add(records, this.#row.refusal);
     };
   }
 
-  /** Also in a group that has no entry yet, whose first one may have any index. */
-  #requireAccepted(records: readonly WalRecord[]): void {
-    if (this.#refused.size === 0) return;
-    const seen = new Set<number>();
-    for (const { group, index } of records) {
-      const refused = this.#refused.get(group);
-      if (refused !== undefined && !seen.has(group) && index !== refused.index)
-        throw refused.reason;
-      seen.add(group);
+  /** Groups with an order become what they are now; others lose the entries. */
+  #undoOf(records: readonly WalRecord[]): () => void {
+    const saved = new Map<number, () => void>();
+    for (const { group, kind } of records) {
+      const isOrder = kind === truncateKind || kind === restartKind;
+      if (isOrder && !saved.has(group)) saved.set(group, this.#continuity.save(group));
     }
-  }
-
-  /** Behind a truncation the group begins again where it was cut. */
-  #refusedFrom({ group, index }: WalRecord): void {
-    const refused = this.#refused.get(group);
-    if (refused !== undefined) this.#refused.set(group, { ...refused, index });
-  }
-
-  #turnAway(records: readonly WalRecord[], reason: PhotonError): void {
-    for (const { group, index, kind } of records) {
-      const known = this.#refused.get(group)?.index ?? Number.POSITIVE_INFINITY;
-      if (kind !== truncateKind && index < known) this.#refused.set(group, { index, reason });
-    }
+    const entries = saved.size === 0 ? records : records.filter(({ group }) => !saved.has(group));
+    return () => {
+      this.#continuity.forgetLast(entries);
+      for (const restore of saved.values()) restore();
+    };
   }
 
   #write(): void {
@@ -284,14 +276,26 @@ export class LogWriter implements Wal {
 
   async #encode(appends: WaitingBatch): Promise<EncodedAppends> {
     const { records } = appends;
-    if (!this.#row.newest.fits(records)) {
-      const room = await this.#row.roomFor(records);
+    if (!this.#row.newest.fits(this.#behindHardStates(records))) {
+      const room = await this.#row.roomFor([...this.#hardStates.all(), ...records]);
       const last = this.#row.newest;
       await this.#timed(() => last.finish());
-      await this.#row.extend(room);
+      await this.#row.extend(room, records);
     }
+    return this.#place(appends);
+  }
+
+  #place(appends: WaitingBatch): EncodedAppends {
     const segment = this.#row.newest;
-    return { appends, segment, batch: segment.encode(records) };
+    const batch = segment.encode(this.#behindHardStates(appends.records));
+    for (const record of appends.records) this.#hardStates.note(record);
+    return { appends, segment, batch };
+  }
+
+  /** Each segment begins with the newest hard state of every group. */
+  #behindHardStates(records: readonly WalRecord[]): readonly WalRecord[] {
+    const isFirst = this.#row.newest.isEmpty && !this.#hardStates.isEmpty;
+    return isFirst ? [...this.#hardStates.all(), ...records] : records;
   }
 
   /**
@@ -302,9 +306,7 @@ export class LogWriter implements Wal {
     const segment = this.#row.newest;
     if (!this.#queue.hasBatch) return undefined;
     const appends = this.#queue.take(segment.roomBytes, (records) => segment.fits(records));
-    return appends === undefined
-      ? undefined
-      : { appends, segment, batch: segment.encode(appends.records) };
+    return appends === undefined ? undefined : this.#place(appends);
   }
 
   async #timed(write: () => Promise<number>): Promise<void> {

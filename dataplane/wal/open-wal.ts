@@ -2,6 +2,7 @@ import { assert } from '../common/assert.ts';
 import { Continuity } from './continuity.ts';
 import { damagedSegment } from './damaged-segment.ts';
 import { WalCorruptError, WalOpenError } from './errors.ts';
+import { HardStates } from './hard-states.ts';
 import { KeptSegments } from './kept-segments.ts';
 import type { Damages } from './kept-segments.ts';
 import { RetentionHolds } from './retention-holds.ts';
@@ -18,11 +19,13 @@ import {
   sequenceOf,
 } from './segment-file.ts';
 import type { SegmentDirectory } from './segment-file.ts';
-import { endPositionOf } from './segment-header.ts';
+import { endPositionOf, walFormat } from './segment-header.ts';
 import { SegmentRow, beforeFirst, beginSegment } from './segment-row.ts';
 import type { SegmentRowOptions } from './segment-row.ts';
 import { lostBehind, missingSegment, recordsOf, scanSegment } from './segment-scan.ts';
 import type { ScannedSegment, ScanOptions } from './scanned-segment.ts';
+import { hardStateKind, restartKind } from './record.ts';
+import type { WalRecord } from './record.ts';
 import { defaultSegmentBytes, segmentBytesMin } from './wal.ts';
 import type { Recovery, Wal, WalOptions } from './wal.ts';
 
@@ -95,6 +98,7 @@ interface KnownDamage {
 /** Reads the log from its oldest segment, one segment in memory at a time. */
 class Replay {
   readonly continuity = new Continuity();
+  readonly hardStates = new HardStates();
   readonly scanned: ScannedSegment[] = [];
   readonly #kept: KeptSegments;
   readonly #damages: Damages;
@@ -136,6 +140,17 @@ class Replay {
       this.#doneBytes += segment.size;
       this.#options.onProgress(this.#doneBytes, this.#totalBytes);
     }
+    this.#requireHardStates();
+  }
+
+  /** Later segments repeat the hard states of a damaged one; behind the newest there is none. */
+  #requireHardStates(): void {
+    const newest = this.scanned.at(-1);
+    if (newest?.isDamaged !== true || newest.header.format < walFormat) return;
+    const [damage] = [...this.#damages.values()].filter(
+      ({ place }) => place.segment === newest.name,
+    );
+    throw damage ?? missingSegment(newest.header.sequence + 1, endPositionOf(newest.header));
   }
 
   /**
@@ -166,12 +181,19 @@ class Replay {
     }
   }
 
+  /** A restart voids entries that were handed out, wherever it stands itself. */
+  #isWanted({ group, index, kind }: WalRecord): boolean {
+    if (kind === hardStateKind) return false;
+    return kind === restartKind || index > this.#options.replayFrom(group);
+  }
+
   async #handOut(bytes: Uint8Array, scanned: ScannedSegment): Promise<void> {
     const options = this.#options;
     let told = 0;
     for (const { record, batchEnd } of recordsOf(bytes, scanned)) {
       this.records += 1;
-      if (!this.#damages.has(record.group) && record.index > options.replayFrom(record.group)) {
+      this.hardStates.note(record);
+      if (!this.#damages.has(record.group) && this.#isWanted(record)) {
         const handled = options.onRecord(record);
         if (handled !== undefined) await handled;
       }
@@ -195,14 +217,16 @@ async function openNewest(
     return new SegmentAppender({ ...newest, file, offset });
   }
   const prepared = await prepareSegment(options, options.segmentBytes, signal);
-  if (newest === undefined) return beginSegment(options, beforeFirst, prepared);
+  if (newest === undefined) return beginSegment(options, beforeFirst, { prepared });
   const { header, lastCrc } = newest;
   const { sequence } = header;
-  return beginSegment(options, { sequence, endPosition: endPositionOf(header), lastCrc }, prepared);
+  const predecessor = { sequence, endPosition: endPositionOf(header), lastCrc };
+  return beginSegment(options, predecessor, { prepared });
 }
 
 function recoveryOf(replay: Replay): Recovery {
-  const { scanned, records } = replay;
+  const { scanned, records, hardStates } = replay;
+  const found = new Map(hardStates.all().map((record) => [record.group, record]));
   const lasts = replay.continuity.lasts();
   const newest = scanned.at(-1);
   const cut =
@@ -210,7 +234,13 @@ function recoveryOf(replay: Replay): Recovery {
       ? { cut: { segment: newest.name, offset: newest.end, bytes: newest.tailBytes } }
       : {};
   const bytes = scanned.reduce((sum, segment) => sum + segment.end, 0);
-  return { records, bytes, ...cut, lastIndex: (group) => lasts.get(group) };
+  return {
+    records,
+    bytes,
+    ...cut,
+    lastIndex: (group) => lasts.get(group),
+    hardState: (group) => found.get(group),
+  };
 }
 
 /**
@@ -230,6 +260,7 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   await replay.run();
   const holders = new RetentionHolds(clock);
   const next = new NextSegment({ disk, directory, segmentBytes, clock });
+  const { continuity, hardStates } = replay;
   const rowOptions = {
     disk,
     directory,
@@ -237,14 +268,14 @@ export async function openWal(options: WalOptions): Promise<Wal> {
     holders,
     kept,
     next,
+    hardStates,
     random: () => options.random(),
   };
   const newest = await onDisk(directory, openNewest(rowOptions, replay.scanned.at(-1), signal));
   const sealed = replay.scanned.filter((segment) => segment.sealed);
   const row = new SegmentRow(rowOptions, sealed, newest);
-  const { continuity } = replay;
   const recovery = recoveryOf(replay);
   const { queueBytesMax } = options;
-  const parts = { clock, row, holders, continuity, damaged: damages, recovery };
+  const parts = { clock, row, holders, continuity, hardStates, damaged: damages, recovery };
   return new LogWriter({ ...parts, queueBytesMax });
 }

@@ -187,7 +187,7 @@ describe('recovery of a damaged log', () => {
     bytes.set(header, headerCopyOffset);
     const { code, message } = await failureOf(openLog(disk));
     expect(code).to.equal('wal.format');
-    expect(message).to.contain('has format 3').and.contain('reads formats 1 and 2');
+    expect(message).to.contain('has format 4').and.contain('reads formats 1 to 3');
   });
 
   it('says which segment is missing, and refuses one from another log', async () => {

@@ -6,8 +6,9 @@ import { BatchBuffers } from './batch-buffers.ts';
 import type { ByteSink } from './byte-sink.ts';
 import { indexRoomBytes, noteRange, rangesBytes, writeRanges } from './group-index.ts';
 import type { GroupRanges } from './group-index.ts';
-import { recordsBytes, writeRecord } from './record.ts';
+import { isMemberKind, recordsBytes, writeRecord } from './record.ts';
 import type { WalRecord } from './record.ts';
+import { firstBatchOffset, walFormat } from './segment-header.ts';
 import type { SegmentHeader } from './segment-header.ts';
 
 export interface AppendPoint {
@@ -92,8 +93,20 @@ export class SegmentAppender {
     return room < size * splinterShare ? Number.POSITIVE_INFINITY : room;
   }
 
+  /** Nothing has its place in it yet. */
+  get isEmpty(): boolean {
+    return this.#offset === firstBatchOffset;
+  }
+
+  /** What it has survives a power failure. */
+  get isBegun(): boolean {
+    return this.#durableOffset > firstBatchOffset;
+  }
+
   /** Whether a batch of these records fits, with a seal and the index behind it. */
   fits(records: readonly WalRecord[]): boolean {
+    const isOld = this.header.format < walFormat;
+    if (isOld && records.some(({ kind }) => isMemberKind(kind))) return false;
     const added = new Set<number>();
     for (const { group } of records) if (!this.ranges.has(group)) added.add(group);
     const end = this.#offset + batchBytes(recordsBytes(records));

@@ -1,7 +1,7 @@
 import { batchKind, decodeBatch } from './batch.ts';
 import { WalCorruptError } from './errors.ts';
 import type { GroupRanges } from './group-index.ts';
-import { decodeRecords, truncateKind } from './record.ts';
+import { decodeRecords, hardStateKind, restartKind, truncateKind } from './record.ts';
 import type { WalRecord } from './record.ts';
 import { segmentName } from './segment-file.ts';
 import { firstBatchOffset } from './segment-header.ts';
@@ -41,8 +41,9 @@ export function entriesOf(
     }
     if (batch.kind === batchKind.index) break;
     for (const record of decodeRecords(batch.body)) {
-      if (record.group !== group) continue;
-      if (record.kind === truncateKind) forgetFrom(entries, record.index);
+      if (record.group !== group || record.kind === hardStateKind) continue;
+      if (record.kind === restartKind) entries.length = 0;
+      else if (record.kind === truncateKind) forgetFrom(entries, record.index);
       else if (record.index >= from && record.index <= to) entries.push(record);
     }
     previousCrc = batch.crc;

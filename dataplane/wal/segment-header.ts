@@ -7,8 +7,10 @@ import { ByteWriter } from '../common/byte-writer.ts';
  * checksum keep their places in every format to come, so that each release can name the format of a
  * segment that it cannot read.
  */
-export const walFormat = 2;
-/** The release before wrote it: the same bytes, but that no segment was ever recycled. */
+export const walFormat = 3;
+/** Without hard states and restarts; segments that have none are written in it. */
+export const plainWalFormat = 2;
+/** The same bytes as format 2, but that no segment was ever recycled. */
 export const oldestWalFormat = 1;
 
 /** The header stands at 0, its copy at 2,048 (another sector and page); batches begin at 4,096. */

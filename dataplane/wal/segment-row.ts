@@ -3,10 +3,11 @@ import { batchBytes } from './batch.ts';
 import type { FlushedPositions } from './continuity.ts';
 import type { WalBlockedError } from './errors.ts';
 import { indexRoomBytes } from './group-index.ts';
+import type { HardStates } from './hard-states.ts';
 import type { RetentionHolds } from './retention-holds.ts';
 import type { KeptSegments } from './kept-segments.ts';
 import type { NextSegment } from './next-segment.ts';
-import { recordsBytes } from './record.ts';
+import { isMemberKind, recordsBytes } from './record.ts';
 import type { WalRecord } from './record.ts';
 import { SegmentAppender, sealBytes } from './segment-appender.ts';
 import type { SealedSegment } from './segment-appender.ts';
@@ -22,7 +23,7 @@ import {
 import type { PreparedSegment, SegmentDirectory } from './segment-file.ts';
 import { entriesOf } from './segment-entries.ts';
 import type { EntryRange } from './segment-entries.ts';
-import { endPositionOf, firstBatchOffset, walFormat } from './segment-header.ts';
+import { endPositionOf, firstBatchOffset, plainWalFormat, walFormat } from './segment-header.ts';
 
 /** What one segment has of a range. */
 export interface SegmentEntries {
@@ -35,6 +36,7 @@ export interface SegmentRowOptions extends SegmentDirectory {
   readonly holders: RetentionHolds;
   readonly kept: KeptSegments;
   readonly next: NextSegment;
+  readonly hardStates: HardStates;
   random(): number;
 }
 
@@ -88,15 +90,15 @@ export class SegmentRow {
     return this.#options.next.take(this.#newest.header.sequence + 1, size);
   }
 
-  /** Begins the next segment. The newest must be finished. */
-  async extend(prepared: PreparedSegment): Promise<void> {
+  /** Begins the next segment, for these records. The newest must be finished. */
+  async extend(prepared: PreparedSegment, records: readonly WalRecord[]): Promise<void> {
     const { header, ranges, lastCrc } = this.#newest;
     const predecessor = {
       sequence: header.sequence,
       endPosition: endPositionOf(header),
       lastCrc,
     };
-    const next = await beginSegment(this.#options, predecessor, prepared);
+    const next = await beginSegment(this.#options, predecessor, { prepared, records });
     this.#sealed.push({ header, ranges });
     this.#newest = next;
   }
@@ -179,9 +181,11 @@ export class SegmentRow {
     const { kept, next } = this.#options;
     if (next.hasSpares) await next.keepsSpares();
     await kept.truncateFront(flushed);
+    this.#options.hardStates.forgetDropped(flushed);
     for (let oldest = this.#sealed[0]; oldest !== undefined; oldest = this.#sealed[0]) {
       const { header, ranges } = oldest;
       if (!kept.isFlushed(oldest, flushed) || this.#isHeld(oldest, flushed)) return;
+      if (this.#hasOnlyHardStates(oldest)) return;
       if (kept.isNeeded(oldest, flushed)) await kept.keep(oldest);
       else await this.#remove(oldest);
       this.#sealed.shift();
@@ -205,6 +209,12 @@ export class SegmentRow {
     return holders.keep({ ranges, bytes, sinceMs });
   }
 
+  /** The newest segment does not have them durably yet. */
+  #hasOnlyHardStates(segment: SealedSegment): boolean {
+    const isLast = segment === this.#sealed.at(-1);
+    return isLast && !this.#newest.isBegun && !this.#options.hardStates.isEmpty;
+  }
+
   async #remove({ header, isDamaged }: SealedSegment): Promise<void> {
     const isUsual = header.size === this.#options.segmentBytes && isDamaged !== true;
     const { next } = this.#options;
@@ -220,10 +230,14 @@ export const beforeFirst: Predecessor = { sequence: 0, endPosition: 0, lastCrc: 
 export async function beginSegment(
   options: SegmentRowOptions,
   predecessor: Predecessor,
-  prepared: PreparedSegment,
+  {
+    prepared,
+    records = [],
+  }: { readonly prepared: PreparedSegment; readonly records?: readonly WalRecord[] },
 ): Promise<SegmentAppender> {
+  const hasMembers = !options.hardStates.isEmpty || records.some(({ kind }) => isMemberKind(kind));
   const header = {
-    format: walFormat,
+    format: hasMembers ? walFormat : plainWalFormat,
     sequence: predecessor.sequence + 1,
     size: prepared.size,
     basePosition: predecessor.endPosition,

@@ -117,7 +117,7 @@ describe('the write-ahead log', () => {
     const term = await failureOf(wal.append([{ ...entry(6), term: 2 }]));
     expect(term.message).to.equal('entry 6 of group 1 goes back from term 3 to 2');
     const kind = await failureOf(wal.append([{ ...entry(6), kind: truncateKind }]));
-    expect(kind.message).to.equal('truncation is not an entry');
+    expect(kind.message).to.equal('an order is not an entry');
     await wal.close();
   });
 

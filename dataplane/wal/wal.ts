@@ -35,6 +35,11 @@ export interface Wal {
    * entry of the group is refused, too, until the first one that was refused comes again.
    */
   append(records: readonly WalRecord[]): Promise<void>;
+  /**
+   * As `append`, and takes truncations, restarts and hard states too (record.ts), in their order, with one sync. After a
+   * refusal the same records come again before others of their groups.
+   */
+  persist(records: readonly WalRecord[]): Promise<void>;
   /** Resolves when the order to forget the group's entries from `fromIndex` on is durable. */
   truncate(group: number, fromIndex: number): Promise<void>;
   /**
@@ -94,6 +99,8 @@ export interface Recovery {
   readonly cut?: { readonly segment: string; readonly offset: number; readonly bytes: number };
   /** The last entry of a group that the log holds; undefined when it holds none. */
   lastIndex(group: number): LogIndex | undefined;
+  /** The newest hard state of the group's member (`hardStateKind`). */
+  hardState(group: number): WalRecord | undefined;
 }
 
 export interface WalMetrics {
@@ -128,7 +135,7 @@ export interface WalOptions {
   isDispensable?(group: number): boolean;
   /**
    * Called in the order of the log while it is opened; the next call waits for it. A record of kind
-   * `truncateKind` forgets its group's entries from its index on. Payloads are views that the next
+   * `truncateKind` forgets its group's entries from its index on, one of `restartKind` all. Payloads are views that the next
    * segment overwrites: who keeps one copies it.
    */
   onRecord(record: WalRecord): void | Promise<void>;

@@ -44,9 +44,33 @@ const walMutants: readonly Mutant[] = [
   },
   {
     bug: 'entries behind one that was refused are taken when their group has none',
-    file: writer,
-    from: '!seen.has(group) && index !== refused.index',
+    file: 'dataplane/wal/refusals.ts',
+    from: 'isEntryKind(kind) && wanted !== undefined && wanted !== index',
     to: 'index === -1',
+  },
+  {
+    bug: 'a segment begins without the hard states of its groups',
+    file: writer,
+    from: 'const isFirst = this.#row.newest.isEmpty && !this.#hardStates.isEmpty;',
+    to: 'const isFirst = false;',
+  },
+  {
+    bug: 'the last segment with hard states is released while the newest is empty',
+    file: 'dataplane/wal/segment-row.ts',
+    from: 'return isLast && !this.#newest.isBegun && !this.#options.hardStates.isEmpty;',
+    to: 'return isLast && false;',
+  },
+  {
+    bug: 'a restart leaves entries of older segments in force',
+    file: 'dataplane/wal/group-index.ts',
+    from: 'ranges.set(group, { first: 0, last: 0 });',
+    to: 'ranges.set(group, { first: index, last: 0 });',
+  },
+  {
+    bug: 'hard states stand in a segment that older releases read',
+    file: 'dataplane/wal/segment-appender.ts',
+    from: 'if (isOld && records.some(({ kind }) => isMemberKind(kind))) return false;',
+    to: '',
   },
   {
     bug: 'appends that were refused on a full disk stay in the continuity',
@@ -241,6 +265,7 @@ const walTests = [
   'recovery',
   'damage',
   'limits',
+  'member',
   'wal',
   'continuity',
   'read',

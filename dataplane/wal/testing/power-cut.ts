@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Prng } from '../../common/prng.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
-import { truncateKind } from '../record.ts';
+import { hardStateKind, truncateKind } from '../record.ts';
+import { encodeUtf8 } from '../../common/bytes.ts';
 import type { WalRecord } from '../record.ts';
 import { entry, openLog } from './log.ts';
 import type { OpenedLog } from './log.ts';
@@ -18,6 +19,9 @@ interface Remembered {
   highest: number;
   flushed: number;
   term: number;
+  /** Of the newest hard state that was acknowledged, and of the newest that was asked for; 0 for none. */
+  votedDurably: number;
+  voted: number;
 }
 
 /**
@@ -29,7 +33,15 @@ export class Workload {
   readonly #memory = new Map<number, Remembered>(
     groups.map((group) => [
       group,
-      { acknowledged: 0, appended: 0, highest: 0, flushed: 0, term: 1 },
+      {
+        acknowledged: 0,
+        appended: 0,
+        highest: 0,
+        flushed: 0,
+        term: 1,
+        votedDurably: 0,
+        voted: 0,
+      },
     ]),
   );
 
@@ -60,8 +72,12 @@ export class Workload {
     memory.appended = index;
     memory.highest = Math.max(memory.highest, index);
     const { term } = memory;
-    await wal.append([{ ...entry(index, group, 40 + this.#prng.below(900)), term }]);
-    if (!isOver()) memory.acknowledged = index;
+    const record = { ...entry(index, group, 40 + this.#prng.below(900)), term };
+    const hardState = this.#prng.next() < 0.2 ? [this.#vote(group)] : [];
+    await wal.persist([...hardState, record]);
+    if (isOver()) return;
+    memory.acknowledged = index;
+    for (const vote of hardState) memory.votedDurably = vote.term;
   }
 
   async #truncate(wal: OpenedLog['wal'], group: number, isOver: () => boolean): Promise<void> {
@@ -71,8 +87,19 @@ export class Workload {
     memory.appended = from - 1;
     memory.acknowledged = Math.min(memory.acknowledged, from - 1);
     memory.term += 1;
-    await wal.truncate(group, from);
-    if (!isOver()) memory.highest = from - 1;
+    const order = { group, term: 0, index: from, kind: truncateKind, payload: new Uint8Array() };
+    const vote = this.#vote(group);
+    await wal.persist([vote, order]);
+    if (isOver()) return;
+    memory.highest = from - 1;
+    memory.votedDurably = vote.term;
+  }
+
+  #vote(group: number): WalRecord {
+    const memory = this.#of(group);
+    memory.voted += 1;
+    const payload = encodeUtf8(`candidate ${memory.voted}`);
+    return { group, term: memory.voted, index: memory.acknowledged, kind: hardStateKind, payload };
   }
 
   async #truncateFront(wal: OpenedLog['wal']): Promise<void> {
@@ -94,6 +121,10 @@ export class Workload {
     for (const group of groups) {
       const memory = this.#of(group);
       const ours = inForce(found.records, group);
+      const hardState = found.wal.recovery.hardState(group);
+      expect(hardState?.term ?? 0, about).to.be.within(memory.votedDurably, memory.voted);
+      const vote = Buffer.from(hardState?.payload ?? []).toString();
+      expect(vote, about).to.equal(hardState === undefined ? '' : `candidate ${hardState.term}`);
       const indexes = ours.map((record) => record.index);
       const [first = 1, last = indexes.at(-1) ?? 0] = [indexes[0]];
       expect(indexes, about).to.deep.equal(indexes.map((_, at) => first + at));

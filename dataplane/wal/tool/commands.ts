@@ -1,5 +1,5 @@
 import { toHex } from '../../common/bytes.ts';
-import { truncateKind } from '../record.ts';
+import { hardStateKind, restartKind, truncateKind } from '../record.ts';
 import { recordsOf } from '../segment-scan.ts';
 import type { ScannedSegment } from '../scanned-segment.ts';
 import type { InspectedSegment } from './inspect.ts';
@@ -44,6 +44,12 @@ const verify: Command = async (segments, output) => {
   return damaged === 0;
 };
 
+const orders: ReadonlyMap<number, string> = new Map([
+  [truncateKind, 'truncate'],
+  [hardStateKind, 'hard state'],
+  [restartKind, 'restart'],
+]);
+
 /** One line for each record: segment, offset behind its batch, group, term, index, kind, payload. */
 const dump: Command = async (segments, output, { group, withPayload }) => {
   for await (const { name, bytes, found } of segments) {
@@ -53,7 +59,7 @@ const dump: Command = async (segments, output, { group, withPayload }) => {
     }
     for (const { record, batchEnd } of recordsOf(bytes, found)) {
       if (group !== undefined && record.group !== group) continue;
-      const what = record.kind === truncateKind ? 'truncate' : `${record.payload.byteLength} bytes`;
+      const what = orders.get(record.kind) ?? `${record.payload.byteLength} bytes`;
       const payload = withPayload ? ` ${toHex(record.payload)}` : '';
       await output.line(
         `${name} ${batchEnd} group ${record.group} term ${record.term} index ${record.index} ` +
