@@ -1,6 +1,4 @@
 import { allEnded } from '../common/all-ended.ts';
-import { ByteReader } from '../common/byte-reader.ts';
-import { ByteWriter } from '../common/byte-writer.ts';
 import { decodeUtf8 } from '../common/bytes.ts';
 import type { Clock, Timer } from '../common/clock.ts';
 import { spawn } from '../common/spawn.ts';
@@ -16,12 +14,13 @@ import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { entryKind, metadataGroup } from '../replication/entry-kind.ts';
 import type { GroupLog } from '../replication/log.ts';
+import type { Position } from '../replication/replicated-group.ts';
 import { applyCommand } from '../table/apply.ts';
 import type { ApplyTarget } from '../table/apply.ts';
 import { encodeAgain } from '../table/command.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
-import { metaKey } from '../table/meta-key.ts';
 import { recountLater, StatisticsChanges } from '../table/statistics.ts';
+import { readApplied, writeApplied, writeMembers } from './applied-position.ts';
 import { ApplyQueue, operationsOf } from './apply-queue.ts';
 import type { ApplyItem } from './apply-queue.ts';
 import { hasRecords, readMetadata, writeMetadata } from './catalog.ts';
@@ -61,15 +60,6 @@ const gatherMs = 200;
 /** How often the log is asked to let go of what the medium has. */
 const checkpointMs = 1_000;
 
-export function readApplied(transaction: ReadTransaction, group: number): number {
-  const bytes = transaction.get('meta', metaKey('applied', group));
-  return bytes === undefined ? 0 : new ByteReader(bytes).u64();
-}
-
-export function writeApplied(transaction: WriteTransaction, group: number, index: number): void {
-  transaction.put('meta', metaKey('applied', group), new ByteWriter(16).u64(index).finish());
-}
-
 const openingBrace = 0x7b;
 const closingBrace = 0x7d;
 
@@ -88,13 +78,13 @@ const groupOf = (item: ApplyItem): number =>
 /** A commit before this one may have failed: behind a gap the position would hide what is missing. */
 function advance(
   transaction: ReadTransaction,
-  positions: Map<number, number>,
+  positions: Map<number, Position>,
   item: ApplyItem,
 ): void {
   const group = groupOf(item);
-  const before = positions.get(group) ?? readApplied(transaction, group);
+  const before = positions.get(group)?.index ?? readApplied(transaction, group);
   if (item.index !== before + 1) throw gapInStore(group, before, item.index);
-  positions.set(group, item.index);
+  positions.set(group, item);
 }
 
 /**
@@ -275,7 +265,7 @@ export class Applier {
     const { clock } = this.#options;
     const deadline = clock.now() + sliceMs;
     const statistics = new StatisticsChanges(this.#options.walks);
-    const positions = new Map<number, number>();
+    const positions = new Map<number, Position>();
     let [count, operations] = [0, 0];
     let metadata = this.#written;
     for (const item of this.#queue) {
@@ -287,7 +277,7 @@ export class Applier {
     }
     statistics.write(transaction);
     this.#options.failures.save(transaction);
-    for (const [group, index] of positions) writeApplied(transaction, group, index);
+    for (const [group, position] of positions) writeApplied(transaction, group, position);
     if (metadata !== undefined) writeMetadata(transaction, this.#written, metadata);
     this.#written = metadata;
     return this.#queue.take(count);
@@ -301,10 +291,13 @@ export class Applier {
   ): boolean {
     if (item.type === 'metadata') return true;
     const { group, index } = item;
-    if (item.type === 'passed' && group === metadataGroup) return true;
-    const indexes = this.#options.tables.indexesOf(group);
+    const indexes = group === metadataGroup ? [] : this.#options.tables.indexesOf(group);
     if (indexes === undefined) return false;
-    if (item.type === 'passed') return true;
+    if (item.type === 'passed') {
+      const { configuration } = item;
+      if (configuration !== undefined) writeMembers(transaction, group, configuration);
+      return true;
+    }
     const isParked = item.type === 'table' && item.origin === 'parked';
     if (item.type === 'quarantined' || this.#quarantined.has(group)) {
       if (isParked) return false;

@@ -1,6 +1,7 @@
 import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import type { ShardRecord } from '../metadata/state.ts';
+import { onlyTerm } from '../replication/entry-kind.ts';
 import type { Applier } from './applier.ts';
 import { EntryNotApplicableError } from './errors.ts';
 import { parkedEntries } from './parked.ts';
@@ -41,7 +42,9 @@ async function applyShard(
         return;
       }
       const { index } = entry;
-      applier.push({ type: 'table', group, index, command, origin: 'parked', applied });
+      // Its position was taken when it was parked.
+      const position = { group, index, term: onlyTerm };
+      applier.push({ type: 'table', ...position, command, origin: 'parked', applied });
     }
     await applier.drained();
     if (entries.length < entriesPerRead) return;

@@ -7,6 +7,7 @@ export type ApplyItem =
       readonly type: 'table';
       readonly group: number;
       readonly index: number;
+      readonly term: number;
       readonly command: Command;
       /**
        * `written`: by this process, of documents that were checked. `replayed`: read from the log.
@@ -21,12 +22,25 @@ export type ApplyItem =
       readonly type: 'quarantined';
       readonly group: number;
       readonly index: number;
+      readonly term: number;
       readonly kind: number;
       readonly payload: Uint8Array;
     }
-  | { readonly type: 'metadata'; readonly index: number; readonly state: MetadataState }
-  /** An entry of consensus: it takes a position, and changes nothing. */
-  | { readonly type: 'passed'; readonly group: number; readonly index: number };
+  | {
+      readonly type: 'metadata';
+      readonly index: number;
+      readonly term: number;
+      readonly state: MetadataState;
+    }
+  | {
+      /** It takes a position, and changes nothing of a table. */
+      readonly type: 'passed';
+      readonly group: number;
+      readonly index: number;
+      readonly term: number;
+      /** The payload of an entry that says who the members of the group are. */
+      readonly configuration?: Uint8Array;
+    };
 
 /** Work is counted in operations: commands have from one to thousands of them. */
 export const operationsOf = (item: ApplyItem): number =>

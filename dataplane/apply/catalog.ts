@@ -83,6 +83,8 @@ function isSameHead(before: MetadataState, after: MetadataState): boolean {
     before.format === after.format &&
     before.databases === after.databases &&
     before.users === after.users &&
+    before.members === after.members &&
+    before.founder === after.founder &&
     before.garbage === after.garbage &&
     before.imports === after.imports &&
     before.importing === after.importing &&

@@ -7,8 +7,9 @@ import { entryKind, isOfConsensus, metadataGroup } from '../replication/entry-ki
 import type { GroupLog, LogEntry } from '../replication/log.ts';
 import { decodeCommand } from '../table/command.ts';
 import type { Command } from '../table/command.ts';
-import { readApplied } from './applier.ts';
+import { readApplied } from './applied-position.ts';
 import type { Applier } from './applier.ts';
+import type { ApplyItem } from './apply-queue.ts';
 import {
   EntryNotApplicableError,
   gapInReplay,
@@ -82,7 +83,7 @@ export class Replay {
     const before = this.last(group);
     // Entries of a dropped table may have been let go of in any number.
     if (index !== before + 1 && this.#isLive(group)) throw gapInReplay(group, before, index);
-    if (isOfConsensus(record.kind)) return this.#pass(group, index);
+    if (isOfConsensus(record.kind)) return this.#pass(record);
     if (group === metadataGroup) return this.#takeMetadata(record);
     this.#last.set(group, index);
     if (this.#host.isForRepair) return this.#lookAt(record);
@@ -99,19 +100,19 @@ export class Replay {
     }
   }
 
-  #pass(group: number, index: number): void {
+  #pass(record: LogEntry): void {
+    const { group, index } = record;
     this.#last.set(group, index);
-    if (!this.#host.isForRepair || group === metadataGroup)
-      this.#host.applier.push({ type: 'passed', group, index });
+    if (!this.#host.isForRepair || group === metadataGroup) this.#host.applier.push(passed(record));
   }
 
   #takeMetadata(record: LogEntry): void {
-    const { index } = record;
+    const { index, term } = record;
     try {
       const state = replayMetadata(this.#host.tables.state, record);
       this.#last.set(metadataGroup, index);
       this.#host.adopt(state);
-      this.#host.applier.push({ type: 'metadata', index, state });
+      this.#host.applier.push({ type: 'metadata', index, term, state });
     } catch (error) {
       // What comes behind it was decided on a state that this process cannot know.
       this.#frozen = new MetadataFrozenError(index, (error as Error).message);
@@ -127,7 +128,7 @@ export class Replay {
   }
 
   #takeCommand(record: LogEntry): void | Promise<void> {
-    const { group, index, payload } = record;
+    const { group, index, term, payload } = record;
     const keyspace = this.#keyspaceOf(group);
     // Of a table that was dropped nothing is left.
     if (keyspace === undefined) return undefined;
@@ -140,7 +141,7 @@ export class Replay {
     const bytes = payload.byteLength + command.operations.length * entryOverheadBytes;
     const applied = this.entries.add(group, { index, command }, bytes);
     const origin = 'replayed';
-    this.#host.applier.push({ type: 'table', group, index, command, origin, applied });
+    this.#host.applier.push({ type: 'table', group, index, term, command, origin, applied });
     return this.#room();
   }
 
@@ -152,10 +153,10 @@ export class Replay {
     if (command instanceof EntryNotApplicableError) this.notApplicable.push(command);
   }
 
-  #takeQuarantined({ group, index, kind, payload }: LogEntry): void | Promise<void> {
+  #takeQuarantined({ group, index, term, kind, payload }: LogEntry): void | Promise<void> {
     this.#quarantinedBytes += payload.byteLength;
     const copy = new Uint8Array(payload);
-    this.#host.applier.push({ type: 'quarantined', group, index, kind, payload: copy });
+    this.#host.applier.push({ type: 'quarantined', group, index, term, kind, payload: copy });
     return this.#room();
   }
 
@@ -172,6 +173,13 @@ export class Replay {
   #keyspaceOf(group: number): number | undefined {
     return shardOfGroup(this.#host.tables.state, group)?.shard.keyspace;
   }
+}
+
+/** An entry of consensus for the applier. */
+function passed({ group, index, term, kind, payload }: LogEntry): ApplyItem {
+  const item = { type: 'passed', group, index, term } as const;
+  if (kind !== entryKind.configuration) return item;
+  return { ...item, configuration: new Uint8Array(payload) };
 }
 
 /** The command of an entry, or why this release cannot apply it. */

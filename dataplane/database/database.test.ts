@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { setImmediate as nextTurn, setImmediate as turn } from 'node:timers/promises';
-import { readApplied } from '../apply/applier.ts';
+import { readApplied } from '../apply/applied-position.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import { Prng } from '../common/prng.ts';
 import type { Datum, DatumObject } from '../datum/datum.ts';

@@ -31,6 +31,7 @@ export interface MetadataGroupOptions {
 /** A change that is proposed. */
 interface Pending {
   readonly index: number;
+  readonly term: number;
   readonly state: MetadataState;
   readonly ended: PromiseWithResolvers<MetadataState>;
 }
@@ -65,7 +66,7 @@ export class MetadataGroup implements GroupMachine {
     const position = this.#replicated.propose(encodeMetadata(command));
     if (position instanceof Error) throw position;
     const ended = Promise.withResolvers<MetadataState>();
-    this.#pending = { index: position.index, state: result.state, ended };
+    this.#pending = { ...position, state: result.state, ended };
     return ended.promise;
   }
 
@@ -73,9 +74,9 @@ export class MetadataGroup implements GroupMachine {
     const pending = this.#pending;
     if (pending === undefined || pending.index > upTo) return;
     this.#pending = undefined;
-    const { index, state, ended } = pending;
+    const { index, term, state, ended } = pending;
     this.#state = state;
-    this.#options.applier.push({ type: 'metadata', index, state });
+    this.#options.applier.push({ type: 'metadata', index, term, state });
     this.#options.changed(state);
     ended.resolve(state);
   }

@@ -1,4 +1,4 @@
-import { readApplied } from '../apply/applier.ts';
+import { readApplied } from '../apply/applied-position.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import { shardsOf } from '../metadata/shards.ts';
 import { qualifiedName } from '../metadata/state.ts';

@@ -53,6 +53,7 @@ export async function removeStrays(store: ApplyStore, state: MetadataState): Pro
   const builds = new Set(indexes.filter(({ ready }) => !ready).map(({ keyspace }) => keyspace));
   const wanted: Record<MetaKind, ReadonlySet<number>> = {
     applied: groups,
+    members: groups,
     statistics: new Set([...rows, ...indexes.map(({ keyspace }) => keyspace)]),
     build: builds,
     damage: groups,

@@ -13,6 +13,7 @@ import {
   withTable,
 } from './indexes.ts';
 import { databaseByName, tableByName, tablesOf } from './lookup.ts';
+import { changeMembers, changePlacement, formatOf, unknownReplica } from './members.ts';
 import { reshard } from './reshard.ts';
 import { drawShards, garbageOfIndex, garbageOfShards, shardsOf } from './shards.ts';
 import { qualifiedName } from './state.ts';
@@ -58,6 +59,9 @@ export function applyMetadata(state: MetadataState, command: MetadataCommand): M
     case 'finishImport':
     case 'abandonImport':
       return changeImports(state, command, createTable);
+    case 'putMember':
+    case 'removeMember':
+      return changeMembers(state, command);
     default:
       return unreachable(command);
   }
@@ -103,7 +107,11 @@ function renameDatabase(
 /** Without a format, from releases before tables had shards: one, whose group has the number of its keyspace. */
 function createTable(
   state: MetadataState,
-  { table, format }: Omit<Extract<MetadataCommand, { readonly type: 'createTable' }>, 'type'>,
+  {
+    table,
+    format,
+    replicas,
+  }: Omit<Extract<MetadataCommand, { readonly type: 'createTable' }>, 'type'>,
 ): MetadataResult {
   if (state.databases[table.databaseId] === undefined) return refused('The database was dropped.');
   if (tableByName(state, table.databaseId, table.name) !== undefined) {
@@ -114,10 +122,12 @@ function createTable(
     const created = { ...plain, keyspace: state.nextKeyspace, indexes: [] };
     return setExpireAt({ ...state, nextKeyspace: state.nextKeyspace + 1 }, created, expireAt);
   }
-  const { shards, nextKeyspace } = drawShards(state, table.shards);
+  const unknown = unknownReplica(state, table.shards, replicas);
+  if (unknown !== undefined) return unknown;
+  const { shards, nextKeyspace } = drawShards(state, table.shards, replicas);
   const { keyspace } = shards[0];
   const created = { ...plain, keyspace, placement: { epoch: 1, shards }, indexes: [] };
-  return setExpireAt({ ...state, format: 2, nextKeyspace }, created, expireAt);
+  return setExpireAt({ ...state, format: formatOf(state), nextKeyspace }, created, expireAt);
 }
 
 function dropTable(state: MetadataState, id: string): MetadataResult {
@@ -141,7 +151,10 @@ function changeTable(state: MetadataState, command: TableCommand): MetadataResul
     case 'indexReady':
       return indexReady(state, table, command.keyspace);
     case 'reshardTable':
-      return reshard(state, table, command.shards);
+      return reshard(state, table, command);
+    case 'placeShard':
+    case 'shardMembers':
+      return changePlacement(state, table, command);
     case 'rebuildIndex':
       return rebuildIndex(state, table, command.keyspace);
     case 'setExpireAt':

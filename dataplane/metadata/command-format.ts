@@ -20,6 +20,7 @@ const count: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 
 const number: Check = (value) => count(value) && Number(value) > 0 && Number(value) <= shardsMax;
 const isNothing: Check = (value) => value === undefined;
 const isTwo: Check = (value) => value === 2;
+const isThree: Check = (value) => value === 3;
 const optional =
   (check: Check): Check =>
   (value) =>
@@ -28,6 +29,10 @@ const listOf =
   (check: Check): Check =>
   (value) =>
     Array.isArray(value) && value.every(check);
+/** Identifiers, each once. */
+const ids: Check = (value) =>
+  listOf(text)(value) && new Set(value as string[]).size === (value as string[]).length;
+const founders: Check = (value) => ids(value) && (value as string[]).length > 0;
 const object =
   (fields: Readonly<Record<string, Check>>): Check =>
   (value) =>
@@ -41,18 +46,21 @@ const hook = object({ format: count, definition: text });
 const config = { name: text, databaseId: text, durability: text, expireAt: optional(text) };
 const table = object({ ...config, id: text, primaryKey: text, writeHook: optional(hook) });
 const index = object({ name: text, multi: flag, geo: flag, definition: text });
+const member = object({ id: text, name: text, roles: listOf(text), zone: optional(text) });
 const verifier = object({ salt: text, iterations: count, storedKey: text, serverKey: text });
 
 const fieldsOf: { readonly [Type in MetadataCommand['type']]: Check } = {
   createDatabase: object({ id: text, name: text }),
   dropDatabase: object({ name: text }),
   renameDatabase: object({ id: text, name: text }),
-  createTable: (value) =>
-    object({ format: isNothing })(value)
-      ? object({ table })(value)
-      : object({ format: isTwo, table: (each) => table(each) && object({ shards: number })(each) })(
-          value,
-        ),
+  createTable: (value) => {
+    if (object({ format: isNothing })(value)) return object({ table })(value);
+    const sharded: Check = (each) => table(each) && object({ shards: number })(each);
+    return (
+      object({ format: isTwo, table: sharded, replicas: isNothing })(value) ||
+      object({ format: isThree, table: sharded, replicas: listOf(founders) })(value)
+    );
+  },
   dropTable: object({ id: text }),
   createIndex: object({ tableId: text, index }),
   indexReady: object({ tableId: text, keyspace }),
@@ -64,7 +72,17 @@ const fieldsOf: { readonly [Type in MetadataCommand['type']]: Check } = {
   configureTable: object({ tableId: text, config: object(config) }),
   setVerifier: object({ user: text, verifier }),
   cleared: object({ keyspace }),
-  reshardTable: object({ tableId: text, shards: number }),
+  reshardTable: object({ tableId: text, shards: number, replicas: optional(listOf(founders)) }),
+  putMember: object({ format: isThree, member }),
+  removeMember: object({ format: isThree, id: text }),
+  placeShard: object({ format: isThree, tableId: text, group: keyspace, wanted: founders }),
+  shardMembers: object({
+    format: isThree,
+    tableId: text,
+    group: keyspace,
+    voters: founders,
+    learners: ids,
+  }),
   beginImport: object({ shards: optional(number) }),
   finishImport: object({ keyspace, table, indexes: listOf(index) }),
   abandonImport: object({ keyspace }),

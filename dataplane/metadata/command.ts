@@ -1,5 +1,6 @@
 import type {
   IndexRecord,
+  MemberRecord,
   MetadataState,
   TableRecord,
   Verifier,
@@ -14,9 +15,14 @@ export type MetadataCommand =
   | { readonly type: 'dropDatabase'; readonly name: string }
   | {
       readonly type: 'createTable';
-      /** Of this command. Without it the table has one shard, whatever it asks for. */
-      readonly format?: 2;
+      /**
+       * Of this command. Without it the table has one shard, whatever it asks for. Format 3 says which nodes
+       * replicate each shard.
+       */
+      readonly format?: 2 | 3;
       readonly table: NewTable;
+      /** Identifiers of nodes, for each shard. */
+      readonly replicas?: readonly (readonly string[])[];
     }
   | { readonly type: 'dropTable'; readonly id: string }
   | {
@@ -50,7 +56,32 @@ export type MetadataCommand =
   | { readonly type: 'setVerifier'; readonly user: string; readonly verifier: Verifier }
   | { readonly type: 'cleared'; readonly keyspace: number }
   /** For a table without documents. */
-  | { readonly type: 'reshardTable'; readonly tableId: string; readonly shards: number }
+  | {
+      readonly type: 'reshardTable';
+      readonly tableId: string;
+      readonly shards: number;
+      /** As those of `createTable`. */
+      readonly replicas?: readonly (readonly string[])[];
+    }
+  | { readonly type: 'putMember'; readonly format: 3; readonly member: MemberRecord }
+  | { readonly type: 'removeMember'; readonly format: 3; readonly id: string }
+  | {
+      /** Which voters a shard is to have. */
+      readonly type: 'placeShard';
+      readonly format: 3;
+      readonly tableId: string;
+      readonly group: number;
+      readonly wanted: readonly string[];
+    }
+  | {
+      /** The leader of a shard reports its members. */
+      readonly type: 'shardMembers';
+      readonly format: 3;
+      readonly tableId: string;
+      readonly group: number;
+      readonly voters: readonly string[];
+      readonly learners: readonly string[];
+    }
   /** Takes numbers for rows that come in; without a number of shards, one for a keyspace and its group. */
   | { readonly type: 'beginImport'; readonly shards?: number }
   | {

@@ -1,6 +1,7 @@
 import { applied, refused } from './command.ts';
 import type { MetadataCommand, MetadataResult } from './command.ts';
 import { withTable } from './indexes.ts';
+import { formatOf } from './members.ts';
 import { drawIndex, drawShards, garbageOfShards, importsOf } from './shards.ts';
 import type { IndexRecord, MetadataState, ShardRecord, TableRecord } from './state.ts';
 
@@ -42,7 +43,7 @@ function beginImport(state: MetadataState, count: number | undefined): MetadataR
   const { shards, nextKeyspace: next } = drawShards(state, count);
   return applied({
     ...state,
-    format: 2,
+    format: formatOf(state),
     importing: [...importing, { shards }],
     nextKeyspace: next,
   });

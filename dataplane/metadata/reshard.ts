@@ -1,13 +1,20 @@
 import { applied } from './command.ts';
-import type { MetadataResult } from './command.ts';
+import type { MetadataCommand, MetadataResult } from './command.ts';
 import { withTable } from './indexes.ts';
+import { formatOf, unknownReplica } from './members.ts';
 import { drawIndex, drawShards, garbageOfIndex, garbageOfShards, placementOf } from './shards.ts';
 import type { IndexRecord, MetadataState, TableRecord } from './state.ts';
 
 /** Gives a table without documents another number of shards. Whoever asks has made sure that nothing is written. */
-export function reshard(state: MetadataState, table: TableRecord, count: number): MetadataResult {
+export function reshard(
+  state: MetadataState,
+  table: TableRecord,
+  { shards: count, replicas }: Extract<MetadataCommand, { readonly type: 'reshardTable' }>,
+): MetadataResult {
+  const unknown = unknownReplica(state, count, replicas);
+  if (unknown !== undefined) return unknown;
   const { epoch, shards: old } = placementOf(table);
-  const { shards, ...numbers } = drawShards(state, count);
+  const { shards, ...numbers } = drawShards(state, count, replicas);
   let { nextKeyspace } = numbers;
   const placed: TableRecord = {
     ...table,
@@ -26,5 +33,7 @@ export function reshard(state: MetadataState, table: TableRecord, count: number)
     ...garbageOfShards(old),
     ...table.indexes.flatMap(garbageOfIndex),
   ];
-  return applied(withTable({ ...state, format: 2, garbage, nextKeyspace }, { ...placed, indexes }));
+  return applied(
+    withTable({ ...state, format: formatOf(state), garbage, nextKeyspace }, { ...placed, indexes }),
+  );
 }

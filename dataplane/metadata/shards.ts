@@ -6,8 +6,19 @@ import type {
   MetadataState,
   Placement,
   ShardRecord,
+  ShardReplicas,
   TableRecord,
 } from './state.ts';
+
+const none: readonly string[] = [];
+
+/** The replicas of a new group. */
+export const foundedBy = (founders: readonly string[]): ShardReplicas => ({
+  founders,
+  voters: founders,
+  learners: none,
+  wanted: founders,
+});
 
 /** Of a table that was made before tables had shards: its group has the number of its keyspace. */
 const wholePlacement = (keyspace: number): Placement => ({
@@ -52,12 +63,18 @@ type Numbers = Pick<MetadataState, 'nextKeyspace'>;
 export function drawShards(
   { nextKeyspace }: Numbers,
   count: number,
+  /** Founders of each shard; without them nobody is named. */
+  founders?: readonly (readonly string[])[],
 ): Numbers & { readonly shards: readonly [ShardRecord, ...ShardRecord[]] } {
-  const shard = (at: number): ShardRecord => ({
-    keyspace: nextKeyspace + at,
-    group: nextKeyspace + count + at,
-    slots: [evenSlots(at, count)],
-  });
+  const shard = (at: number): ShardRecord => {
+    const replicas = founders?.[at];
+    return {
+      keyspace: nextKeyspace + at,
+      group: nextKeyspace + count + at,
+      slots: [evenSlots(at, count)],
+      ...(replicas === undefined ? {} : { replicas: foundedBy(replicas) }),
+    };
+  };
   const others = Array.from({ length: count - 1 }, (_, at) => shard(at + 1));
   return { shards: [shard(0), ...others], nextKeyspace: nextKeyspace + 2 * count };
 }

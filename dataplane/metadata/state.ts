@@ -14,6 +14,27 @@ export interface ShardRecord {
   readonly group: number;
   readonly keyspace: number;
   readonly slots: readonly SlotRange[];
+  /** Absent from a shard that was made before shards had replicas: the founder of the cluster has it. */
+  readonly replicas?: ShardReplicas;
+}
+
+/** Identifiers of the nodes that replicate a shard. */
+export interface ShardReplicas {
+  /** Each of them starts the group with all of them as its voters. They never change. */
+  readonly founders: readonly string[];
+  /** As the leader of the group reported. */
+  readonly voters: readonly string[];
+  readonly learners: readonly string[];
+  /** The voters that the group is to have. */
+  readonly wanted: readonly string[];
+}
+
+/** A node of the cluster. */
+export interface MemberRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly zone?: string | undefined;
 }
 
 /** The map of a table's shards. Its epoch grows with each change of it. */
@@ -71,6 +92,8 @@ export interface TableRecord {
   /** The field whose time ends a document; none without it. An index of the system is over it. */
   readonly expireAt?: string | undefined;
   readonly writeHook?: WriteHookRecord | undefined;
+  /** Whether `replicas` is a default, which may grow with the cluster. */
+  readonly growsReplicas?: boolean | undefined;
   /** `majority` without it. */
   readonly writeAcks?: 'single' | 'majority' | undefined;
 }
@@ -92,11 +115,15 @@ export interface Garbage {
 }
 
 export interface MetadataState {
-  /** 2 since a table has a placement: releases before cannot read that. */
-  readonly format: 1 | 2;
+  /** 2 since a table has a placement, 3 since the cluster has members: releases before cannot read that. */
+  readonly format: 1 | 2 | 3;
   readonly databases: Readonly<Record<string, DatabaseRecord>>;
   readonly tables: Readonly<Record<string, TableRecord>>;
   readonly users: Readonly<Record<string, Verifier>>;
+  /** By identifier; absent before the first. */
+  readonly members?: Readonly<Record<string, MemberRecord>>;
+  /** The first of the members, which has the shards that were made before there were members. */
+  readonly founder?: string;
   readonly garbage: readonly Garbage[];
   /** Keyspaces whose rows come in and belong to no table yet; absent in states of before. */
   readonly imports?: readonly number[];
@@ -107,7 +134,7 @@ export interface MetadataState {
 }
 
 /** The newest that this release reads. */
-export const metadataFormat = 2;
+export const metadataFormat = 3;
 
 /** Keyspace 0 is the metadata log's own group. */
 export const emptyState: MetadataState = {

@@ -9,6 +9,8 @@ import type { MemtableEntry } from './memtable.ts';
 export class Proposal {
   /** In the group's log. */
   readonly index: number;
+  /** Of the leadership that it was proposed in; 0 before that. */
+  term = 0;
   readonly operations: NewOperation[] = [];
   readonly entries: { readonly name: string; readonly entry: MemtableEntry }[] = [];
   bytes = 0;

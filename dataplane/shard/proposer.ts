@@ -1,4 +1,4 @@
-import { readApplied } from '../apply/applier.ts';
+import { readApplied } from '../apply/applied-position.ts';
 import type { Applier } from '../apply/applier.ts';
 import type { ReplayedEntry } from '../apply/replayed.ts';
 import { assert } from '../common/assert.ts';
@@ -144,19 +144,22 @@ export class Proposer implements GroupMachine {
     const position = this.#replicated.propose(
       encodeCommand({ keyspace, version: index, operations }),
     );
-    if (position instanceof Error) this.withdrawn(index, position);
-    else
-      assert(position.index === index, 'what is staged is proposed before anything else happens');
+    if (position instanceof Error) {
+      this.withdrawn(index, position);
+      return;
+    }
+    assert(position.index === index, 'what is staged is proposed before anything else happens');
+    staged.term = position.term;
   }
 
   committed(upTo: number): void {
     const { group, keyspace, applier } = this.#options;
     for (const proposal of this.#proposals.committed(upTo)) {
       this.#show(proposal);
-      const { index, operations } = proposal;
+      const { index, term, operations } = proposal;
       const command = { keyspace, version: index, operations };
       const applied = (): void => this.#forget(proposal);
-      applier.push({ type: 'table', group, index, command, origin: 'written', applied });
+      applier.push({ type: 'table', group, index, term, command, origin: 'written', applied });
     }
   }
 

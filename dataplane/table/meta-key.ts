@@ -1,12 +1,13 @@
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 
 /**
- * Keys of `meta` that are about one keyspace, and go with it: how far the log was applied to it, its
- * counters, how far the build of an index is, what was found wrong with it, why an index failed, whether
+ * Keys of `meta` that are about one keyspace, and go with it: how far the log was applied to it, who
+ * replicates it, its counters, how far the build of an index is, what was found wrong with it, why an index failed, whether
  * its counters must be counted again, and up to which version its documents were never checked.
  */
 const metaKinds = [
   'applied',
+  'members',
   'statistics',
   'build',
   'damage',

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { writeApplied } from '../apply/applier.ts';
+import { writeApplied } from '../apply/applied-position.ts';
 import { TouchedKeys } from '../apply/touched-keys.ts';
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import { MemoryStore } from '../kv/memory-store.ts';
@@ -26,7 +26,7 @@ async function put(store: MemoryStore, name: string, index: number, bytes: numbe
     transaction.put('data', storedKey, value);
     change.add(storedKey, value);
     change.write(transaction);
-    writeApplied(transaction, keyspace, index);
+    writeApplied(transaction, keyspace, { index, term: 1 });
   });
 }
 

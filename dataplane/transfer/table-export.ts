@@ -1,4 +1,4 @@
-import { readApplied } from '../apply/applier.ts';
+import { readApplied } from '../apply/applied-position.ts';
 import type { TouchedKeys } from '../apply/touched-keys.ts';
 import { compareBytes, successor } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';

@@ -1,4 +1,4 @@
-import { writeApplied } from '../apply/applier.ts';
+import { writeApplied } from '../apply/applied-position.ts';
 import type { MetadataLog } from '../apply/tables.ts';
 import { allEnded } from '../common/all-ended.ts';
 import { assert } from '../common/assert.ts';
@@ -9,6 +9,7 @@ import type { Refused } from '../metadata/command.ts';
 import { databaseByName, tableByName } from '../metadata/lookup.ts';
 import type { DatabaseRecord, MetadataState, ShardRecord, TableRecord } from '../metadata/state.ts';
 import { SlotMap } from '../partition/hash-slots.ts';
+import { onlyTerm } from '../replication/entry-kind.ts';
 import type { CompileIndex } from '../table/apply.ts';
 import { decodeDocument, keyspaceKey, moveEnvelope } from '../table/envelope.ts';
 import { StatisticsChange } from '../table/statistics.ts';
@@ -192,7 +193,8 @@ class TableImport {
     const { position } = end.trailer;
     // Versions go on above those that came in.
     await store.write((transaction) => {
-      for (const { group } of this.#shards) writeApplied(transaction, group, position);
+      for (const { group } of this.#shards)
+        writeApplied(transaction, group, { index: position, term: onlyTerm });
     });
     // After a power cut the log would know of a table whose rows are not on the medium.
     await store.flushed();

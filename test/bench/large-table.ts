@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import r from 'rethinkdb';
 import { encodeUtf8 } from '../../dataplane/common/bytes.ts';
 import { encodeKey } from '../../dataplane/datum/key.ts';
-import { writeApplied } from '../../dataplane/apply/applier.ts';
+import { writeApplied } from '../../dataplane/apply/applied-position.ts';
 import { readMetadata } from '../../dataplane/apply/catalog.ts';
 import { LmdbStore } from '../../dataplane/storage/lmdb-store.ts';
 import { encodeEnvelope, keyspaceKey } from '../../dataplane/table/envelope.ts';
@@ -64,7 +64,9 @@ async function fill(directory: string, documents: number): Promise<void> {
     const starts = Array.from({ length: writesAtOnce }, (_, at) => from + at * rowsPerWrite);
     await Promise.all(starts.map(writeSome));
   }
-  await store.write((transaction) => writeApplied(transaction, keyspace, envelopeVersion));
+  await store.write((transaction) =>
+    writeApplied(transaction, keyspace, { index: envelopeVersion, term: 1 }),
+  );
   await store.close();
 }
 

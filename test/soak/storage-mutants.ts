@@ -226,8 +226,8 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'the metadata is stored without its position',
     file: applier,
-    from: '  positions.set(group, item.index);\n',
-    to: '  if (group !== metadataGroup) positions.set(group, item.index);\n',
+    from: '  positions.set(group, item);\n',
+    to: '  if (group !== metadataGroup) positions.set(group, item);\n',
   },
   {
     bug: 'a failed commit of the store is passed over',

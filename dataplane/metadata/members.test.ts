@@ -1,0 +1,135 @@
+import { expect } from 'chai';
+import { applyMetadata } from './apply.ts';
+import { readMetadataCommand } from './command-format.ts';
+import type { MetadataCommand } from './command.ts';
+import { isPlacedOn, replicasOf } from './members.ts';
+import { placementOf, shardsOf } from './shards.ts';
+import { emptyState } from './state.ts';
+import type { MetadataState } from './state.ts';
+import { newTable } from './testing/new-table.ts';
+
+const member = (id: string): MetadataCommand => ({
+  type: 'putMember',
+  format: 3,
+  member: { id, name: `node-${id}`, roles: ['data'], zone: 'z' },
+});
+const database: MetadataCommand = { type: 'createDatabase', id: 'd1', name: 'd' };
+const table = (replicas: readonly (readonly string[])[]): MetadataCommand => ({
+  type: 'createTable',
+  format: 3,
+  table: { ...newTable('t1', { name: 't', databaseId: 'd1' }), shards: 2, replicas: 2 },
+  replicas,
+});
+const placed = table([
+  ['a', 'b'],
+  ['b', 'c'],
+]);
+
+/** Each command as the log would give it to a member. */
+function after(commands: readonly MetadataCommand[], from = emptyState): MetadataState {
+  return commands.reduce<MetadataState>((state, command) => {
+    const result = applyMetadata(state, readMetadataCommand(JSON.stringify(command)));
+    if (result.type === 'refused') throw new Error(result.message);
+    return result.state;
+  }, from);
+}
+
+function refusal(state: MetadataState, command: MetadataCommand): string {
+  const result = applyMetadata(state, command);
+  return result.type === 'refused' ? result.message : 'applied';
+}
+
+describe('members of the cluster in the metadata', () => {
+  const three = after([member('a'), member('b'), member('c'), database]);
+  const whole = after([placed], three);
+  const groupOf = (state: MetadataState, at: number): number =>
+    (state.tables['t1'] === undefined ? [] : shardsOf(state.tables['t1']))[at]?.group ?? 0;
+  const place = (wanted: readonly string[]): MetadataCommand => ({
+    type: 'placeShard',
+    format: 3,
+    tableId: 't1',
+    group: groupOf(whole, 0),
+    wanted,
+  });
+  const report = (voters: readonly string[], learners: readonly string[]): MetadataCommand => ({
+    type: 'shardMembers',
+    format: 3,
+    tableId: 't1',
+    group: groupOf(whole, 0),
+    voters,
+    learners,
+  });
+
+  it('calls the first of them the founder, which has what nobody was named for', () => {
+    expect(three.founder).to.equal('a');
+    expect(three.format).to.equal(3);
+    expect(Object.keys(three.members ?? {})).to.deep.equal(['a', 'b', 'c']);
+    expect(replicasOf(three, {})?.voters).to.deep.equal(['a']);
+    expect(isPlacedOn(three, {}, 'b')).to.equal(false);
+    expect(isPlacedOn(emptyState, {}, 'b')).to.equal(true);
+  });
+
+  it('places each shard of a new table, by its command and nothing else', () => {
+    expect(shardsOf(whole.tables['t1'] ?? expect.fail()).map(({ replicas }) => replicas)).to.eql([
+      { founders: ['a', 'b'], voters: ['a', 'b'], learners: [], wanted: ['a', 'b'] },
+      { founders: ['b', 'c'], voters: ['b', 'c'], learners: [], wanted: ['b', 'c'] },
+    ]);
+    expect(after([placed], three)).to.deep.equal(whole);
+  });
+
+  it('moves a replica in steps, each with an epoch of its own', () => {
+    const steps = [place(['a', 'c']), report(['a', 'b'], ['c']), report(['a', 'c'], [])];
+    let state = whole;
+    const seen = steps.map((step) => {
+      state = after([step], state);
+      const { epoch, shards } = placementOf(state.tables['t1'] ?? expect.fail());
+      const shard = shards[0] ?? expect.fail();
+      return [epoch, ...['a', 'b', 'c'].filter((id) => isPlacedOn(state, shard, id))];
+    });
+    expect(seen).to.deep.equal([
+      [2, 'a', 'b', 'c'],
+      [3, 'a', 'b', 'c'],
+      [4, 'a', 'c'],
+    ]);
+    expect(shardsOf(state.tables['t1'] ?? expect.fail())[0]?.replicas?.founders).to.eql(['a', 'b']);
+  });
+
+  it('refuses nodes that are no members, and lists that do not fit', () => {
+    const words = 'Node x is not a member of the cluster.';
+    expect(refusal(three, table([['a'], ['x']]))).to.equal(words);
+    expect(refusal(whole, place(['a', 'x']))).to.equal(words);
+    expect(refusal(whole, report(['a'], ['x']))).to.equal(words);
+    expect(refusal(three, table([['constructor'], ['a']]))).to.contain('is not a member');
+    expect(refusal(three, table([['a']]))).to.equal(
+      '2 shards cannot be placed by 1 lists of replicas.',
+    );
+  });
+
+  it('removes no member that has a replica', () => {
+    const remove = (id: string): MetadataCommand => ({ type: 'removeMember', format: 3, id });
+    expect(refusal(whole, remove('c'))).to.equal(
+      'Node `node-c` has a replica of table `d.t`: move its replicas to other nodes first.',
+    );
+    expect(refusal(whole, remove('x'))).to.equal('The node is not a member of the cluster.');
+    expect(Object.keys(after([remove('c')], three).members ?? {})).to.deep.equal(['a', 'b']);
+  });
+
+  it('reads no command whose fields are missing or of another type', () => {
+    const bad: readonly object[] = [
+      { ...placed, replicas: [] as string[] | undefined, format: 2 },
+      { ...placed, replicas: undefined },
+      { ...placed, replicas: [[], ['a']] },
+      { ...placed, replicas: [['a', 'a'], ['b']] },
+      { ...place(['a']), wanted: [] },
+      { ...place(['a']), group: 0 },
+      { ...report(['a'], []), learners: 'b' },
+      { type: 'putMember', member: { id: 'a', name: 'a', roles: [] } },
+      { type: 'putMember', format: 3, member: { id: 'a', name: 'a', roles: [1] } },
+      { type: 'removeMember', format: 3 },
+    ];
+    for (const each of bad) {
+      const text = JSON.stringify(each);
+      expect(() => readMetadataCommand(text), text).to.throw(/missing or of another type/);
+    }
+  });
+});

@@ -1,0 +1,102 @@
+import { applied, refused } from './command.ts';
+import type { MetadataCommand, MetadataResult, Refused } from './command.ts';
+import { withTable } from './indexes.ts';
+import { foundedBy, placementOf, shardsOf } from './shards.ts';
+import { qualifiedName } from './state.ts';
+import type { MetadataState, ShardRecord, ShardReplicas, TableRecord } from './state.ts';
+
+/** The members of the cluster, and which of them replicate a shard. */
+export type MemberCommand = Extract<
+  MetadataCommand,
+  { readonly type: 'putMember' | 'removeMember' | 'placeShard' | 'shardMembers' }
+>;
+
+/** Undefined while the cluster has no members: then the node that has the metadata has all shards. */
+export function replicasOf(
+  { founder }: Pick<MetadataState, 'founder'>,
+  { replicas }: Pick<ShardRecord, 'replicas'>,
+): ShardReplicas | undefined {
+  return replicas ?? (founder === undefined ? undefined : foundedBy([founder]));
+}
+
+/** Whether a node has, or is to have, a replica. */
+export function isPlacedOn(
+  state: Pick<MetadataState, 'founder'>,
+  shard: Pick<ShardRecord, 'replicas'>,
+  node: string,
+): boolean {
+  const replicas = replicasOf(state, shard);
+  if (replicas === undefined) return true;
+  const { voters, learners, wanted } = replicas;
+  return voters.includes(node) || learners.includes(node) || wanted.includes(node);
+}
+
+/** Of a state whose tables have placements. */
+export const formatOf = ({ members }: MetadataState): 2 | 3 => (members === undefined ? 2 : 3);
+
+/** Why shards cannot be placed so, if they cannot. */
+export function unknownReplica(
+  { members = {} }: MetadataState,
+  shards: number,
+  replicas: readonly (readonly string[])[] | undefined,
+): Refused | undefined {
+  if (replicas === undefined) return undefined;
+  if (replicas.length !== shards) {
+    return refused(`${shards} shards cannot be placed by ${replicas.length} lists of replicas.`);
+  }
+  const unknown = replicas.flat().find((id) => !Object.hasOwn(members, id));
+  return unknown === undefined ? undefined : notMember(unknown);
+}
+
+const notMember = (id: string): Refused => refused(`Node ${id} is not a member of the cluster.`);
+
+export function changeMembers(
+  state: MetadataState,
+  command: Extract<MemberCommand, { readonly type: 'putMember' | 'removeMember' }>,
+): MetadataResult {
+  const members = state.members ?? {};
+  if (command.type === 'putMember') {
+    const { member } = command;
+    const founder = state.founder ?? member.id;
+    return applied({
+      ...state,
+      format: 3,
+      founder,
+      members: { ...members, [member.id]: member },
+    });
+  }
+  const member = Object.hasOwn(members, command.id) ? members[command.id] : undefined;
+  if (member === undefined) return refused('The node is not a member of the cluster.');
+  for (const table of Object.values(state.tables)) {
+    if (!shardsOf(table).some((shard) => isPlacedOn(state, shard, command.id))) continue;
+    return refused(
+      `Node \`${member.name}\` has a replica of table \`${qualifiedName(state, table)}\`: move its replicas to other nodes first.`,
+    );
+  }
+  const others = Object.entries(members).filter(([id]) => id !== command.id);
+  return applied({ ...state, members: Object.fromEntries(others) });
+}
+
+/** Whoever serves a shard has its map by the epoch, so each change of it raises that. */
+export function changePlacement(
+  state: MetadataState,
+  table: TableRecord,
+  command: Extract<MemberCommand, { readonly type: 'placeShard' | 'shardMembers' }>,
+): MetadataResult {
+  const { epoch, shards } = placementOf(table);
+  const shard = shards.find(({ group }) => group === command.group);
+  const before = shard === undefined ? undefined : replicasOf(state, shard);
+  if (shard === undefined || before === undefined) return refused('The shard was dropped.');
+  const unknown = nodesOf(command).find((id) => !Object.hasOwn(state.members ?? {}, id));
+  if (unknown !== undefined) return notMember(unknown);
+  const { wanted, voters, learners } = { ...before, ...command };
+  const replicas = { founders: before.founders, voters, learners, wanted };
+  const placed = shards.map((each) => (each === shard ? { ...shard, replicas } : each));
+  const placement = { epoch: epoch + 1, shards: placed };
+  return applied(withTable({ ...state, format: 3 }, { ...table, placement }));
+}
+
+const nodesOf = (
+  command: Extract<MemberCommand, { readonly type: 'placeShard' | 'shardMembers' }>,
+): readonly string[] =>
+  command.type === 'placeShard' ? command.wanted : [...command.voters, ...command.learners];
