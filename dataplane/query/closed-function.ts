@@ -7,7 +7,7 @@ import type { Scope } from './scope.ts';
 import { logic } from './failure.ts';
 import { termParts } from './term-parts.ts';
 import { Term } from './term-table.ts';
-import { datumOf } from './value.ts';
+import { datumOf } from './value-reading.ts';
 import type { FunctionValue, Value } from './value.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { CompileError } from './errors.ts';
-import { compile, Compiler, placeOfArgument, placeOfBody, rootPlace } from './compile.ts';
+import { compile, Compiler } from './compile.ts';
+import { placeOfArgument, placeOfBody, rootPlace } from './compile-places.ts';
 import { isLongChain } from './chain.ts';
 import type { Context } from './compiled.ts';
 import { isLarge, surveyed } from './large-term.ts';

@@ -14,14 +14,8 @@ import { compileIndexValues } from './index-function.ts';
 import { readInSteps } from './long-text.ts';
 import { mapOf, whenDone } from './maybe-async.ts';
 import { withSystemDatabase } from './system-database.ts';
-import {
-  ArraySelection,
-  DatabaseValue,
-  datumOf,
-  FunctionValue,
-  isSequence,
-  RowValue,
-} from './value.ts';
+import { datumOf } from './value-reading.ts';
+import { ArraySelection, DatabaseValue, FunctionValue, isSequence, RowValue } from './value.ts';
 import type { Value } from './value.ts';
 import type { Item } from './item.ts';
 import { itemTextIn, textIn } from './work/answer-text.ts';

@@ -7,7 +7,8 @@ import type { RuntimeError } from './errors.ts';
 import { logic, opFailed } from './failure.ts';
 import { merged } from './terms/merging.ts';
 import { StoredRow } from './item.ts';
-import { datumOf, holdsBound, wrongValue } from './value.ts';
+import { datumOf, wrongValue } from './value-reading.ts';
+import { holdsBound } from './value.ts';
 import type { Value } from './value.ts';
 
 /** What a write makes of a document, wherever it is evaluated. Null is a document that is not there. */

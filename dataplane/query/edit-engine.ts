@@ -22,7 +22,7 @@ import { documentFuelOf, OutOfFuelError } from './fuel.ts';
 import { FunctionCache } from './function-cache.ts';
 import type { DatumFunction } from './function-cache.ts';
 import { merged } from './terms/merging.ts';
-import { datumOf } from './value.ts';
+import { datumOf } from './value-reading.ts';
 import { valueOfText } from './value-text.ts';
 import type { Value } from './value.ts';
 import { hookArrayLimit, hookedBy } from './write-hook.ts';

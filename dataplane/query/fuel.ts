@@ -4,7 +4,7 @@ import { datumDepthMax } from '../datum/limits.ts';
 import type { Node } from './scope.ts';
 import type { Value } from './value.ts';
 import { Term } from './term-table.ts';
-import { Special } from './value.ts';
+import { OpaqueValue } from './value.ts';
 
 /**
  * What an evaluation may cost: a count of evaluated nodes and of the values that they read and make,
@@ -98,7 +98,7 @@ export class Fuel {
 
   #weightOf(value: unknown, depth = 0): number {
     if (typeof value === 'string') return 1 + Math.floor(value.length / charactersPerUnit);
-    if (typeof value !== 'object' || value === null || value instanceof Special) return 1;
+    if (typeof value !== 'object' || value === null || value instanceof OpaqueValue) return 1;
     const known = this.#weights.get(value);
     if (known !== undefined) return known;
     // What is deeper is refused by whoever compares it, makes a key or text of it.

@@ -11,7 +11,7 @@ import type { OptionValues } from './options.ts';
 import type { OptionKind, OptionTable } from './option-table.ts';
 import { after, eachOf, whenDone } from './maybe-async.ts';
 import { definitions } from './terms/all.ts';
-import { numberOf } from './value.ts';
+import { numberOf } from './value-reading.ts';
 import type { Value } from './value.ts';
 
 /**

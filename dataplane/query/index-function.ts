@@ -9,7 +9,8 @@ import type { Context } from './compiled.ts';
 import { InvalidDatumError } from '../datum/errors.ts';
 import { RuntimeError } from './errors.ts';
 import { Fuel, documentFuelOf, OutOfFuelError } from './fuel.ts';
-import { datumOf, FunctionValue } from './value.ts';
+import { datumOf } from './value-reading.ts';
+import { FunctionValue } from './value.ts';
 
 /**
  * Index keys of a document by a definition of `indexCreate`. A document that gives none has no entry:

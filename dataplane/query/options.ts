@@ -2,7 +2,8 @@ import { DeclaredOptions } from './option-table.ts';
 import type { Option, OptionKind, OptionTable } from './option-table.ts';
 import type { TermCall, TermDefinition } from './compiled.ts';
 import { about, logic } from './failure.ts';
-import { datumOf, FunctionValue, integerOf, textOf, wrongValue } from './value.ts';
+import { datumOf, integerOf, textOf, wrongValue } from './value-reading.ts';
+import { FunctionValue } from './value.ts';
 import type { Value } from './value.ts';
 
 /** The values of the options of a table. What has no effect is not there to be read. */

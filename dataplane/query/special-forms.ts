@@ -5,7 +5,8 @@ import { after, eachOf, whenDone } from './maybe-async.ts';
 import { lazy } from './node.ts';
 import { Term } from './term-table.ts';
 import { isGrouped, overGroups } from './terms/grouping.ts';
-import { BoundArray, FunctionValue, RowValue, truth } from './value.ts';
+import { truth } from './value-reading.ts';
+import { BoundArray, FunctionValue, RowValue } from './value.ts';
 import type { Value } from './value.ts';
 
 /** Terms that decide which of their arguments they evaluate. */

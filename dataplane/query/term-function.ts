@@ -3,7 +3,7 @@ import type { Context } from './compiled.ts';
 import { determinism } from './determinism.ts';
 import { Term } from './term-table.ts';
 import { textOfValue } from './value-text.ts';
-import { RowValue, Special } from './value.ts';
+import { RowValue, OpaqueValue } from './value.ts';
 import type { FunctionValue, Value } from './value.ts';
 
 /** Functions of a query as data: the term, and the values of the variables around it. */
@@ -30,7 +30,7 @@ export function termFunctionOf(given: FunctionValue, context: Context): TermFunc
 }
 
 function capturedValue(variable: number, value: Value): CapturedValue | undefined {
-  if (!(value instanceof Special))
+  if (!(value instanceof OpaqueValue))
     return { variable, value: textOfValue(value), isSelection: false };
   if (!(value instanceof RowValue) || value.isDamaged) return undefined;
   return { variable, value: { text: value.row?.text ?? 'null' }, isSelection: true };

@@ -1,21 +1,17 @@
-import type { Datum, DatumArray, DatumObject } from '../datum/datum.ts';
+import type { Datum, DatumArray } from '../datum/datum.ts';
 import type { FieldName } from '../datum/field-of-text.ts';
-import { isObject } from '../datum/object.ts';
 import { prettyText } from '../datum/text.ts';
-import { typeName } from '../datum/type-name.ts';
 import type { Determinism } from './determinism.ts';
 import type { DatabaseInfo, TableInfo } from './environment.ts';
 import type { EncodedRange, TableAccess } from '../wire/table-access.ts';
 import { DamagedDocumentError } from './errors.ts';
-import type { RuntimeError } from './errors.ts';
-import { about, logic, nonExistence } from './failure.ts';
 import type { BoundSides } from './bound-sides.ts';
 import type { Item, StoredRow } from './item.ts';
 import type { Stream } from './stream.ts';
 import type { Work } from './work/work.ts';
 
 /** What a term can evaluate to, beside a datum. */
-export abstract class Special {
+export abstract class OpaqueValue {
   /** What `typeOf` answers. */
   abstract readonly typeName: string;
 
@@ -30,9 +26,9 @@ export abstract class Special {
   }
 }
 
-export type Value = Datum | Special;
+export type Value = Datum | OpaqueValue;
 
-export class DatabaseValue extends Special {
+export class DatabaseValue extends OpaqueValue {
   override readonly typeName = 'DATABASE';
   readonly info: DatabaseInfo;
   constructor(info: DatabaseInfo) {
@@ -45,7 +41,7 @@ export class DatabaseValue extends Special {
   }
 }
 
-export class TableValue extends Special {
+export class TableValue extends OpaqueValue {
   override readonly typeName = 'TABLE';
   readonly info: TableInfo;
   readonly access: TableAccess;
@@ -72,7 +68,7 @@ interface SliceBounds {
 }
 
 /** A table read in an index's order, between bounds: what `between` and indexed `orderBy` answer. */
-export class SliceValue extends Special {
+export class SliceValue extends OpaqueValue {
   override readonly typeName = 'TABLE_SLICE';
   readonly table: TableValue;
   /** The index that bounds or orders it; undefined is the primary one. */
@@ -101,7 +97,7 @@ export class SliceValue extends Special {
 }
 
 /** Documents of a table in an order of their own: what `orderBy` without an index answers. */
-export class ArraySelection extends Special {
+export class ArraySelection extends OpaqueValue {
   override readonly typeName = 'SELECTION<ARRAY>';
   readonly items: readonly Item[];
   readonly table: TableValue;
@@ -121,7 +117,7 @@ export class ArraySelection extends Special {
 }
 
 /** One document of a table, there or not: what `get` answers. */
-export class RowValue extends Special {
+export class RowValue extends OpaqueValue {
   override readonly typeName = 'SELECTION<OBJECT>';
   readonly table: TableValue;
   readonly key: Uint8Array;
@@ -163,7 +159,7 @@ export class RowValue extends Special {
 }
 
 /** A sequence that is read batch by batch; of stored rows of one table when `table` is there. */
-export class StreamValue extends Special {
+export class StreamValue extends OpaqueValue {
   readonly stream: Stream;
   readonly table: TableValue | undefined;
   /** Whether it has no end. */
@@ -189,7 +185,7 @@ export class StreamValue extends Special {
 }
 
 /** A function with its surroundings. */
-export class FunctionValue extends Special {
+export class FunctionValue extends OpaqueValue {
   override readonly typeName = 'FUNCTION';
   /** Number of parameters. */
   readonly arity: number;
@@ -231,7 +227,7 @@ export class FunctionValue extends Special {
 }
 
 /** The ends of the order of all values; only for bounds. */
-export class BoundValue extends Special {
+export class BoundValue extends OpaqueValue {
   readonly end: 'minval' | 'maxval';
   constructor(end: 'minval' | 'maxval') {
     super();
@@ -244,7 +240,7 @@ export class BoundValue extends Special {
 }
 
 /** An array with bounds in it; only for bounds. */
-export class BoundArray extends Special {
+export class BoundArray extends OpaqueValue {
   override readonly typeName = 'ARRAY';
   readonly items: readonly Value[];
   constructor(items: readonly Value[]) {
@@ -254,7 +250,7 @@ export class BoundArray extends Special {
 }
 
 /** An object with bounds in it: a value that no table takes. */
-export class BoundObject extends Special {
+export class BoundObject extends OpaqueValue {
   override readonly typeName = 'OBJECT';
   readonly fields: ReadonlyMap<string, Value>;
   constructor(fields: ReadonlyMap<string, Value>) {
@@ -266,12 +262,8 @@ export class BoundObject extends Special {
 export const holdsBound = (value: Value): value is BoundValue | BoundArray | BoundObject =>
   value instanceof BoundValue || value instanceof BoundArray || value instanceof BoundObject;
 
-/** Items as an array, whatever they are. */
-export const arrayValue = (items: readonly Value[]): Value =>
-  items.some(holdsBound) ? new BoundArray(items) : items.map(datumOf);
-
 /** An array literal among the options of a term, whose items may be functions. */
-export class ListValue extends Special {
+export class ListValue extends OpaqueValue {
   override readonly typeName = 'ARRAY';
   readonly items: readonly Value[];
   constructor(items: readonly Value[]) {
@@ -286,7 +278,7 @@ export interface Group {
 }
 
 /** Values by group: terms apply to each of them until `ungroup` or the end of the query. */
-export class GroupedValue extends Special {
+export class GroupedValue extends OpaqueValue {
   override readonly typeName = 'GROUPED_DATA';
   readonly groups: readonly Group[];
   constructor(groups: readonly Group[]) {
@@ -304,92 +296,3 @@ export const isSequence = (value: Value): value is Sequence =>
   value instanceof StreamValue ||
   value instanceof SliceValue ||
   value instanceof ArraySelection;
-
-const datumTypes = new Set(['NUMBER', 'STRING', 'BOOL', 'ARRAY', 'OBJECT', 'PTYPE<TIME>']);
-
-/** A value of another type than wanted, in RethinkDB's words. */
-export function wrongValue(expected: string, value: Value): RuntimeError {
-  if (value instanceof Special && !(value instanceof RowValue && datumTypes.has(expected))) {
-    const wanted = datumTypes.has(expected) ? 'DATUM' : expected;
-    const message = `Expected type ${wanted} but found ${value.errorName}:\n${value.shown}`;
-    const isMissing = value instanceof RowValue && value.row === undefined;
-    return about(isMissing ? nonExistence(message) : logic(message), value);
-  }
-  const datum = value instanceof Special ? value.datum : value;
-  return about(wrongDatum(expected, datum), value);
-}
-
-/** The same for what is no argument of a term: the error stands at the term. */
-export function wrongDatum(expected: string, datum: Datum): RuntimeError {
-  if (!datumTypes.has(expected))
-    return logic(`Expected type ${expected} but found DATUM:\n${prettyText(datum)}`);
-  const message = `Expected type ${expected} but found ${typeName(datum)}.`;
-  return datum === null ? nonExistence(message) : logic(message);
-}
-
-/** A value as a datum, when it is one without reading more. */
-export function datumOf(value: Value): Datum {
-  if (!(value instanceof Special)) return value;
-  if (value instanceof RowValue) return value.datum;
-  if (value instanceof BoundValue) throw logic(`Cannot convert \`r.${value.end}\` to JSON.`);
-  if (value instanceof BoundArray || value instanceof BoundObject) {
-    for (const part of value instanceof BoundArray ? value.items : value.fields.values())
-      datumOf(part);
-    return [];
-  }
-  throw wrongValue('DATUM', value);
-}
-
-export function numberOf(value: Value): number {
-  const datum = datumOf(value);
-  if (typeof datum !== 'number') throw wrongValue('NUMBER', value);
-  return datum;
-}
-
-/** Beyond, doubles skip integers. */
-const integerMax = 2 ** 53;
-
-export const isExactInteger = (number: number): boolean =>
-  Number.isInteger(number) && Math.abs(number) <= integerMax;
-
-export function integerOf(value: Value): number {
-  const number = numberOf(value);
-  if (isExactInteger(number)) return number;
-  const beyond = number < -integerMax ? ' (<-2^53)' : number > integerMax ? ' (>2^53)' : '';
-  throw about(logic(`Number not an integer${beyond}: ${exactText(number)}`), value);
-}
-
-/** So many digits that the number can be read back. */
-export function exactText(number: number): string {
-  const text = number.toPrecision(20);
-  const [digits = '', exponent] = text.split('e');
-  const short = digits.includes('.') ? digits.replace(/\.?0+$/, '') : digits;
-  return exponent === undefined ? short : `${short}e${exponent}`;
-}
-
-export function textOf(value: Value): string {
-  const datum = datumOf(value);
-  if (typeof datum !== 'string') throw wrongValue('STRING', value);
-  return datum;
-}
-
-/** Arrays and objects are judged by the term that takes them: an error stands at the term. */
-export function arrayOf(value: Value): DatumArray {
-  const datum = datumOf(value);
-  if (!Array.isArray(datum)) throw wrongDatum('ARRAY', datum);
-  return datum as DatumArray;
-}
-
-export function objectOfValue(value: Value): DatumObject {
-  const datum = datumOf(value);
-  if (!isObject(datum)) throw wrongDatum('OBJECT', datum);
-  return datum;
-}
-
-/** Everything but `false` and `null` is true. */
-export function truth(value: Value): boolean {
-  if (!(value instanceof Special)) return value !== false && value !== null;
-  if (value instanceof RowValue) return value.row !== undefined;
-  if (value instanceof BoundValue) return true;
-  throw wrongValue('DATUM', value);
-}

@@ -6,7 +6,7 @@ import type { TableInfo, WriteHook } from './environment.ts';
 import { RuntimeError } from './errors.ts';
 import { opFailed } from './failure.ts';
 import { timeDatum } from './terms/time-value.ts';
-import { datumOf } from './value.ts';
+import { datumOf } from './value-reading.ts';
 import type { FunctionValue, Value } from './value.ts';
 
 /**

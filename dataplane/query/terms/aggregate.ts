@@ -8,18 +8,14 @@ import { logic, nonExistence } from '../failure.ts';
 import { after, orAbsent, whenDone } from '../maybe-async.ts';
 import { define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
+import { datumOf, numberOf, objectOfValue, truth, wrongValue } from '../value-reading.ts';
 import {
   BoundArray,
   BoundObject,
-  datumOf,
   FunctionValue,
   GroupedValue,
   isSequence,
-  numberOf,
-  objectOfValue,
   TableValue,
-  truth,
-  wrongValue,
 } from '../value.ts';
 import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';

@@ -2,15 +2,19 @@ import type { TermTable } from '../compiled.ts';
 import { aggregateTerms } from './aggregate.ts';
 import { arithmeticTerms } from './arithmetic.ts';
 import { arrayTerms } from './array.ts';
+import { changeTerms } from './change.ts';
 import { comparisonTerms } from './comparison.ts';
 import { configTerms } from './config.ts';
 import { distinctTerms } from './distinct.ts';
 import { fieldTerms } from './fields.ts';
+import { filterTerms } from './filter.ts';
+import { foldTerms } from './fold.ts';
 import { forEachTerms } from './for-each.ts';
 import { formatTerms } from './format.ts';
 import { groupTerms } from './grouping.ts';
 import { indexTerms } from './indexes.ts';
 import { infoTerms } from './info.ts';
+import { insertTerms } from './insert.ts';
 import { joinTerms } from './join.ts';
 import { mergeTerms } from './merging.ts';
 import { orderTerms } from './order.ts';
@@ -24,7 +28,6 @@ import { transformTerms } from './transform.ts';
 import { unionTerms } from './union.ts';
 import { valueTerms } from './values.ts';
 import { writeHookTerms } from './write-hooks.ts';
-import { writeTerms } from './writes.ts';
 
 /** Every term that this version evaluates, by its number; a few more are special forms of compile.ts. */
 export const definitions: TermTable = new Map([
@@ -38,6 +41,8 @@ export const definitions: TermTable = new Map([
   ...fieldTerms,
   ...mergeTerms,
   ...transformTerms,
+  ...filterTerms,
+  ...foldTerms,
   ...unionTerms,
   ...partTerms,
   ...orderTerms,
@@ -51,7 +56,8 @@ export const definitions: TermTable = new Map([
   ...indexTerms,
   ...infoTerms,
   ...reconfigureTerms,
-  ...writeTerms,
+  ...insertTerms,
+  ...changeTerms,
   ...forEachTerms,
   ...writeHookTerms,
 ]);

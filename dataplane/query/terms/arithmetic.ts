@@ -12,7 +12,7 @@ import {
   isExactInteger,
   numberOf,
   wrongDatum,
-} from '../value.ts';
+} from '../value-reading.ts';
 import type { Value } from '../value.ts';
 import { isTime, secondsOf, timeDatum, timeOf, zoneOf } from './time-value.ts';
 

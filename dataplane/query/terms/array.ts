@@ -2,7 +2,8 @@ import type { Datum } from '../../datum/datum.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { logic, nonExistence } from '../failure.ts';
-import { arrayOf, BoundArray, datumOf, exactText, isExactInteger, wrongDatum } from '../value.ts';
+import { arrayOf, datumOf, exactText, isExactInteger, wrongDatum } from '../value-reading.ts';
+import { BoundArray } from '../value.ts';
 import type { Value } from '../value.ts';
 import { compared, distinctItems } from './datum-sets.ts';
 

@@ -7,7 +7,8 @@ import type { Datum } from '../../datum/datum.ts';
 import type { EncodedRange } from '../../wire/table-access.ts';
 import { about, logic, nonExistence } from '../failure.ts';
 import type { BoundSides } from '../bound-sides.ts';
-import { BoundArray, BoundValue, datumOf } from '../value.ts';
+import { datumOf } from '../value-reading.ts';
+import { BoundArray, BoundValue } from '../value.ts';
 import type { Value } from '../value.ts';
 
 /** Keys and ranges of keys as bytes. */

@@ -1,6 +1,5 @@
 import type { Datum, DatumObject } from '../../datum/datum.ts';
 import {
-  copyObject,
   emptyObject,
   fieldOf,
   isObject,
@@ -10,8 +9,7 @@ import {
 } from '../../datum/object.ts';
 import { fieldName } from '../../datum/field-of-text.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
-import { canonicalText, prettyText } from '../../datum/text.ts';
-import { Walk } from '../../datum/walk.ts';
+import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
@@ -20,22 +18,21 @@ import { about, logic, nonExistence } from '../failure.ts';
 import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { itemwise } from '../stream.ts';
 import type { ItemStep } from '../stream.ts';
+import { arrayValue, datumOf, textOf } from '../value-reading.ts';
 import {
-  arrayValue,
   BoundArray,
   BoundObject,
-  datumOf,
   holdsBound,
   isSequence,
   RowValue,
-  Special,
+  OpaqueValue,
   StreamValue,
-  textOf,
 } from '../value.ts';
 import { argumentOf, datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import { sizeOf } from '../work/size.ts';
 import type { Work } from '../work/work.ts';
+import { dropped, has, patternOf, picked } from './patterns.ts';
 import {
   isInfinite,
   itemsMapped,
@@ -54,7 +51,7 @@ const many = Number.POSITIVE_INFINITY;
 function objectFor(name: string, value: Value): DatumObject {
   const refusal = (shown: string): string =>
     `Cannot perform ${name} on a non-object non-sequence \`${shown}\`.`;
-  if (value instanceof Special && !(value instanceof RowValue || holdsBound(value)))
+  if (value instanceof OpaqueValue && !(value instanceof RowValue || holdsBound(value)))
     throw about(logic(refusal(value.shown)), value);
   const datum = datumOf(value);
   if (!isObject(datum)) {
@@ -97,91 +94,6 @@ export const overObjects =
     };
     return through(target, step, context);
   };
-
-/** Fields that a pattern may name: more are a mistake, or a pattern that shares its parts with itself. */
-const patternPartsMax = 100_000;
-const bounded = new WeakSet<object>();
-
-/** A pattern as it was given, walked once. */
-function patternOf(value: Value): Datum {
-  const pattern = datumOf(value);
-  if (typeof pattern !== 'object' || pattern === null || bounded.has(pattern)) return pattern;
-  walkThrough(pattern, { walk: new Walk(patternPartsMax), depth: 0 });
-  bounded.add(pattern);
-  return pattern;
-}
-
-function walkThrough(
-  datum: Datum,
-  { walk, depth }: { readonly walk: Walk; readonly depth: number },
-): void {
-  if (typeof datum !== 'object' || datum === null) return;
-  const parts = isObject(datum) ? Object.values(datum) : datum;
-  const inside = { walk, depth: walk.into(depth, parts.length) };
-  for (const part of parts) walkThrough(part, inside);
-}
-
-function* patternFields(pattern: Datum): Generator<[string, Datum]> {
-  if (typeof pattern === 'string') yield [pattern, true];
-  else if (Array.isArray(pattern))
-    for (const item of pattern as Datum[]) yield* patternFields(item);
-  else if (isObject(pattern) && pseudoType(pattern) === undefined) {
-    for (const [name, inner] of Object.entries(pattern)) {
-      const whole =
-        inner === true || typeof inner === 'string' || isObject(inner) || Array.isArray(inner);
-      if (!whole) throw logic(`Invalid path argument \`${prettyText(inner)}\`.`);
-      yield [name, inner];
-    }
-  } else throw logic(`Invalid path argument \`${pathText(pattern)}\`.`);
-}
-
-const pathText = (pattern: Datum): string =>
-  isObject(pattern) && pseudoType(pattern) === 'TIME'
-    ? canonicalText(fieldOf(pattern, 'epoch_time') ?? null)
-    : prettyText(pattern);
-
-/** The fields that a pattern names: names, nested objects of names, arrays of them. */
-function picked(object: DatumObject, pattern: Datum): DatumObject {
-  const result = emptyObject();
-  for (const [name, inner] of patternFields(pattern)) {
-    const value = fieldOf(object, name);
-    if (value === undefined) continue;
-    if (inner === true) result[name] = value;
-    else if (isObject(value)) {
-      const before = fieldOf(result, name);
-      const part = picked(value, inner);
-      result[name] = objectOf([
-        ...(before !== undefined && isObject(before) ? Object.entries(before) : []),
-        ...Object.entries(part),
-      ]);
-    } else if (Array.isArray(value)) {
-      result[name] = (value as Datum[]).filter(isObject).map((item) => picked(item, inner));
-    }
-  }
-  return checkedObject(result);
-}
-
-function dropped(object: DatumObject, pattern: Datum): DatumObject {
-  const result = copyObject(object);
-  for (const [name, inner] of patternFields(pattern)) {
-    const value = fieldOf(result, name);
-    if (inner === true) delete result[name];
-    else if (value !== undefined && isObject(value)) result[name] = dropped(value, inner);
-    else if (Array.isArray(value))
-      result[name] = (value as Datum[]).map((item) =>
-        isObject(item) ? dropped(item, inner) : item,
-      );
-  }
-  return checkedObject(result);
-}
-
-function has(object: DatumObject, pattern: Datum): boolean {
-  return [...patternFields(pattern)].every(([name, inner]) => {
-    const value = fieldOf(object, name);
-    if (value === undefined || value === null) return false;
-    return inner === true || (isObject(value) && has(value, inner));
-  });
-}
 
 /** No attribute: the sentence that shows the object. */
 const noAttribute = (name: string, object: Datum): Error =>

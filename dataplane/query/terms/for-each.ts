@@ -5,7 +5,8 @@ import { typeName } from '../../datum/type-name.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
 import { Term } from '../term-table.ts';
-import { datumOf, FunctionValue, RowValue, Special, wrongValue } from '../value.ts';
+import { datumOf, wrongValue } from '../value-reading.ts';
+import { FunctionValue, RowValue, OpaqueValue } from '../value.ts';
 import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import { eachAhead } from './sequence-tools.ts';
@@ -73,7 +74,7 @@ async function forEach({ args: [target = null, each = null], context }: TermCall
 const noWrite = 'FOR_EACH expects one or more basic write queries.';
 
 function writesOf(result: Value): readonly Datum[] {
-  if (result instanceof Special && !(result instanceof RowValue)) throw logic(noWrite);
+  if (result instanceof OpaqueValue && !(result instanceof RowValue)) throw logic(noWrite);
   const datum = datumOf(result);
   if (Array.isArray(datum)) return datum as Datum[];
   if (isObject(datum)) return [datum];

@@ -5,7 +5,7 @@ import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { checkedLength, logic, nonExistence } from '../failure.ts';
 import { after, inSteps, whenDone } from '../maybe-async.ts';
 import { Term } from '../term-table.ts';
-import { objectOfValue, textOf } from '../value.ts';
+import { objectOfValue, textOf } from '../value-reading.ts';
 import { pieceCharacters } from '../work/pieces.ts';
 import { coerced } from './values.ts';
 

@@ -7,15 +7,8 @@ import { bool, define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
 import { logic, resourceLimit } from '../failure.ts';
-import {
-  datumOf,
-  FunctionValue,
-  GroupedValue,
-  isSequence,
-  Special,
-  TableValue,
-  wrongValue,
-} from '../value.ts';
+import { datumOf, wrongValue } from '../value-reading.ts';
+import { FunctionValue, GroupedValue, isSequence, OpaqueValue, TableValue } from '../value.ts';
 import { datumOfItem } from '../item.ts';
 import type { Group, Value } from '../value.ts';
 import type { Item } from '../item.ts';
@@ -34,7 +27,7 @@ import { valueOrder } from './sort-key.ts';
  * A sequence that was grouped and not read yet. Reductions read it once and keep one accumulator for
  * each group; every other term makes an array of each group first.
  */
-export class GroupingValue extends Special {
+export class GroupingValue extends OpaqueValue {
   override readonly typeName = 'GROUPED_STREAM';
   readonly source: Value;
   readonly keysOf: (item: Item) => readonly Datum[] | Promise<readonly Datum[]>;

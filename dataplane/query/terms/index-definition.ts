@@ -7,7 +7,8 @@ import { decodeIndex } from '../function-blob.ts';
 import type { IndexFunction } from '../function-blob.ts';
 import { Term } from '../term-table.ts';
 import { termText } from '../term-text.ts';
-import { FunctionValue, Special, wrongValue } from '../value.ts';
+import { wrongValue } from '../value-reading.ts';
+import { FunctionValue, OpaqueValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { bytesOf, isBinary } from './binary.ts';
 import { checkArity } from './sequence-tools.ts';
@@ -32,7 +33,7 @@ export const fieldIndex = (name: string): IndexFunction => ({
 
 export function indexOf(by: Value): IndexFunction {
   if (by instanceof FunctionValue) return { term: closedTerm(by), multi: false, geo: false };
-  if (by instanceof Special || !isBinary(by)) throw wrongValue('FUNCTION', by);
+  if (by instanceof OpaqueValue || !isBinary(by)) throw wrongValue('FUNCTION', by);
   const decoded = decodeIndex(bytesOf(by));
   if (decoded.type === 'decoded') return decoded.value;
   throw about(

@@ -8,7 +8,7 @@ import { bool, define, option } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { accepted } from '../system/accepted.ts';
 import { Term } from '../term-table.ts';
-import { textOf } from '../value.ts';
+import { textOf } from '../value-reading.ts';
 import type { Value } from '../value.ts';
 import { binaryDatum } from './binary.ts';
 import {

@@ -6,14 +6,14 @@ import { typeName } from '../../datum/type-name.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { termText } from '../term-text.ts';
+import { datumOf } from '../value-reading.ts';
 import {
   BoundValue,
   DatabaseValue,
-  datumOf,
   FunctionValue,
   RowValue,
   SliceValue,
-  Special,
+  OpaqueValue,
   TableValue,
 } from '../value.ts';
 import type { Value } from '../value.ts';
@@ -22,7 +22,7 @@ import { tableOf } from './sequence-tools.ts';
 
 /** `info`: what a value is, and what it comes from. */
 async function info({ args: [value = null], context }: TermCall): Promise<Value> {
-  if (!(value instanceof Special)) return datumInfo(value);
+  if (!(value instanceof OpaqueValue)) return datumInfo(value);
   if (value instanceof DatabaseValue) return { ...value.info, type: 'DB' };
   if (value instanceof TableValue) return tableInfo(value, context);
   if (value instanceof SliceValue)

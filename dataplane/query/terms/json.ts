@@ -7,7 +7,7 @@ import { parseText } from '../../datum/text.ts';
 import type { TermCall } from '../compiled.ts';
 import { logic } from '../failure.ts';
 import { after, inSteps } from '../maybe-async.ts';
-import { textOf } from '../value.ts';
+import { textOf } from '../value-reading.ts';
 import { checkedInputIn } from '../work/checked-input.ts';
 import type { Work } from '../work/work.ts';
 import { duplicateKey } from './json-keys.ts';

@@ -3,7 +3,7 @@ import { encodeUtf8 } from '../../common/bytes.ts';
 import type { Datum, DatumObject } from '../../datum/datum.ts';
 import type { TermCall } from '../compiled.ts';
 import { logic, resourceLimit } from '../failure.ts';
-import { textOf } from '../value.ts';
+import { textOf } from '../value-reading.ts';
 
 /** `match`: the first match of a regular expression (RE2: linear in the text, whatever the expression). */
 export function match({ args: [text = null, pattern = null], context }: TermCall): Datum {

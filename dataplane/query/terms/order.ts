@@ -6,14 +6,8 @@ import { define, option } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import type { Stream } from '../stream.ts';
 import { Term } from '../term-table.ts';
-import {
-  ArraySelection,
-  SliceValue,
-  StreamValue,
-  TableValue,
-  textOf,
-  wrongValue,
-} from '../value.ts';
+import { textOf, wrongValue } from '../value-reading.ts';
+import { ArraySelection, SliceValue, StreamValue, TableValue } from '../value.ts';
 import { datumOfItem, StoredRow } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';

@@ -5,15 +5,8 @@ import { Term } from '../term-table.ts';
 import { about, logic, nonExistence } from '../failure.ts';
 import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { limited, skipped } from '../stream.ts';
-import {
-  datumOf,
-  FunctionValue,
-  holdsBound,
-  integerOf,
-  isSequence,
-  StreamValue,
-  truth,
-} from '../value.ts';
+import { datumOf, integerOf, truth } from '../value-reading.ts';
+import { FunctionValue, holdsBound, isSequence, StreamValue } from '../value.ts';
 import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';

@@ -6,7 +6,7 @@ import { shardsMax } from '../../wire/table-access.ts';
 import { about, logic, opFailed } from '../failure.ts';
 import { atLeast, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
-import { arrayOf, datumOf, integerOf, textOf } from '../value.ts';
+import { arrayOf, datumOf, integerOf, textOf } from '../value-reading.ts';
 import type { Value } from '../value.ts';
 
 /**

@@ -4,7 +4,8 @@ import { fieldOf, isObject, pseudoType } from '../../datum/object.ts';
 import { Walk } from '../../datum/walk.ts';
 import { nonExistence } from '../failure.ts';
 import { whenDone } from '../maybe-async.ts';
-import { datumOf, FunctionValue, Special } from '../value.ts';
+import { datumOf } from '../value-reading.ts';
+import { FunctionValue, OpaqueValue } from '../value.ts';
 import { argumentOf, datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
@@ -41,7 +42,9 @@ export function predicateOf(predicate: Value): (item: Item) => Value | Promise<V
     if (!predicate.isPattern) return called;
     return (item) =>
       whenDone(called(item), (value) =>
-        !(value instanceof Special) && isObject(value) ? matches(datumOfItem(item), value) : value,
+        !(value instanceof OpaqueValue) && isObject(value)
+          ? matches(datumOfItem(item), value)
+          : value,
       );
   }
   const pattern = datumOf(predicate);

@@ -1,7 +1,8 @@
 import type { Datum } from '../../datum/datum.ts';
 import type { Context } from '../compiled.ts';
 import { whenDone } from '../maybe-async.ts';
-import { datumOf, Special } from '../value.ts';
+import { datumOf } from '../value-reading.ts';
+import { OpaqueValue } from '../value.ts';
 import type { FunctionValue, Value } from '../value.ts';
 import { entryBytes, quickSizeOf, sizeOf } from '../work/size.ts';
 
@@ -33,7 +34,7 @@ export class RunningResult {
       return this.#call(by, item);
     const before = this.#usedBytes;
     return whenDone(by.appended([own, item]), (more) => {
-      if (more instanceof Special) return this.#call(by, item);
+      if (more instanceof OpaqueValue) return this.#call(by, item);
       own.push(more);
       return this.#keep(before, this.#bytes + entryBytes + sizeOf(more));
     });

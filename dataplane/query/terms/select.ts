@@ -9,16 +9,15 @@ import { DamagedDocumentError } from '../errors.ts';
 import { logic, spoken } from '../failure.ts';
 import { eachOf, whenDone } from '../maybe-async.ts';
 import { chained, streamOf } from '../stream.ts';
+import { datumOf, wrongValue } from '../value-reading.ts';
 import {
   BoundArray,
   BoundValue,
-  datumOf,
   holdsBound,
   RowValue,
   SliceValue,
   StreamValue,
   TableValue,
-  wrongValue,
 } from '../value.ts';
 import { StoredRow } from '../item.ts';
 import type { Value } from '../value.ts';

@@ -6,18 +6,17 @@ import { logic, nonExistence, resourceLimit } from '../failure.ts';
 import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { batchesOf, itemwise, yielding, streamOf } from '../stream.ts';
 import type { ItemStep, Stream } from '../stream.ts';
+import { datumOf, wrongValue } from '../value-reading.ts';
 import {
   ArraySelection,
   BoundArray,
-  datumOf,
   FunctionValue,
   isSequence,
   RowValue,
   SliceValue,
-  Special,
+  OpaqueValue,
   StreamValue,
   TableValue,
-  wrongValue,
 } from '../value.ts';
 import { argumentOf, datumOfItem, StoredRow } from '../item.ts';
 import type { Value } from '../value.ts';
@@ -45,7 +44,7 @@ export function itemsNow(value: Value): readonly Item[] | undefined {
 }
 
 export function noSequence(value: Value): RuntimeError {
-  if (value instanceof Special) return wrongValue('SEQUENCE', value);
+  if (value instanceof OpaqueValue) return wrongValue('SEQUENCE', value);
   const datum = datumOf(value);
   const message = `Cannot convert ${typeName(datum)} to SEQUENCE`;
   return datum === null ? nonExistence(message) : logic(message);

@@ -2,7 +2,8 @@ import type { Datum } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
 import { isMissing } from '../failure.ts';
 import { mapOf, whenDone } from '../maybe-async.ts';
-import { datumOf, FunctionValue, Special } from '../value.ts';
+import { datumOf } from '../value-reading.ts';
+import { FunctionValue, OpaqueValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import { sortedBy } from '../work/merge-sort.ts';
@@ -20,7 +21,7 @@ export interface SortKey {
 }
 
 /** What `asc` and `desc` make of their argument. */
-export class Direction extends Special {
+export class Direction extends OpaqueValue {
   override readonly typeName = 'ORDERING';
   readonly by: Value;
   readonly sign: 1 | -1;

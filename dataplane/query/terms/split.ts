@@ -2,7 +2,7 @@ import type { Datum } from '../../datum/datum.ts';
 import type { TermCall } from '../compiled.ts';
 import { logic } from '../failure.ts';
 import { after, inSteps } from '../maybe-async.ts';
-import { integerOf, textOf } from '../value.ts';
+import { integerOf, textOf } from '../value-reading.ts';
 import { pieceCharacters } from '../work/pieces.ts';
 import { entryBytes, sizeOf } from '../work/size.ts';
 import { overLimit } from './sequence-tools.ts';

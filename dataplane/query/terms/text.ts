@@ -1,6 +1,6 @@
 import type { TermDefinition, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
-import { textOf } from '../value.ts';
+import { textOf } from '../value-reading.ts';
 import { mappedText } from '../work/pieces.ts';
 import { match } from './match.ts';
 import { splitText } from './split.ts';

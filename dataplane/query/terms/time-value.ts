@@ -4,7 +4,7 @@ import { nonFinite } from '../../datum/errors.ts';
 import { wholeMilliseconds } from '../../datum/pseudo-type.ts';
 import { readZone } from '../../datum/time-zone.ts';
 import { logic } from '../failure.ts';
-import { datumOf, wrongValue } from '../value.ts';
+import { datumOf, wrongValue } from '../value-reading.ts';
 import type { Value } from '../value.ts';
 
 /** Times as values: seconds since 1970 (milliseconds count) and the offset that they are shown in. */

@@ -7,7 +7,7 @@ import type { BoundSides } from '../bound-sides.ts';
 import { Term } from '../term-table.ts';
 import { RuntimeError } from '../errors.ts';
 import { about, logic } from '../failure.ts';
-import { integerOf, numberOf, textOf } from '../value.ts';
+import { integerOf, numberOf, textOf } from '../value-reading.ts';
 import { isoText, parseIso } from './iso8601.ts';
 import {
   calendarTime,

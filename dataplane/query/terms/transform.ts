@@ -1,26 +1,13 @@
+import type { TermCall, TermEntry } from '../compiled.ts';
 import { fieldOf } from '../../datum/object.ts';
 import type { Datum } from '../../datum/datum.ts';
-import type { TermCall, TermEntry } from '../compiled.ts';
-import { define, functionKind, lazyOption, option } from '../options.ts';
-import type { LazyValue, OptionValues } from '../options.ts';
-import { isEmptyError } from '../special-forms.ts';
 import { Term } from '../term-table.ts';
-import { about, isMissing, logic } from '../failure.ts';
+import { about, logic } from '../failure.ts';
 import { after, eachOf, orAbsent, whenDone } from '../maybe-async.ts';
-import { chained, flatMapped, itemwise, yielding, streamOf } from '../stream.ts';
+import { flatMapped, itemwise, yielding } from '../stream.ts';
 import type { Inner, ItemStep, Stream } from '../stream.ts';
-import {
-  ArraySelection,
-  arrayOf,
-  BoundArray,
-  datumOf,
-  FunctionValue,
-  integerOf,
-  isSequence,
-  objectOfValue,
-  StreamValue,
-  truth,
-} from '../value.ts';
+import { datumOf, integerOf, objectOfValue, truth } from '../value-reading.ts';
+import { ArraySelection, BoundArray, FunctionValue, isSequence, StreamValue } from '../value.ts';
 import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
@@ -29,9 +16,7 @@ import { sizeOfItem } from '../work/size.ts';
 import type { Work } from '../work/work.ts';
 import { datumSet, hasIn } from './datum-sets.ts';
 import { merged } from './merging.ts';
-import { RunningResult } from './running-result.ts';
 import {
-  checkArity,
   collected,
   eachIn,
   expectFunction,
@@ -44,7 +29,6 @@ import {
   refuseInfinite,
   resultsOf,
   sameForm,
-  settled,
   streamFrom,
   tableOf,
   through,
@@ -112,58 +96,6 @@ function concatMap({
     ),
   );
   return after(done, () => results);
-}
-
-const filterOptions = {
-  default: lazyOption(
-    'What is said of an item that lacks a field that is asked for: kept when it is true, an error when it is `r.error()`.',
-  ),
-} as const;
-
-/** What lacks a field is left out, unless `default` says otherwise. */
-function forgiving(otherwise: LazyValue | undefined) {
-  return (failure: unknown): boolean | Promise<boolean> => {
-    if (!isMissing(failure)) throw failure;
-    const again = (error: unknown): never => {
-      throw isEmptyError(error) ? failure : error;
-    };
-    try {
-      const value = otherwise === undefined ? false : otherwise();
-      return value instanceof Promise ? value.then(truth).catch(again) : truth(value);
-    } catch (error) {
-      return again(error);
-    }
-  };
-}
-
-function filter({
-  args: [target = null, predicate = null],
-  options,
-  context,
-}: TermCall<OptionValues<typeof filterOptions>>): Value | Promise<Value> {
-  const missing = forgiving(options.default);
-  const test = predicateOf(predicate);
-  const holds = (item: Item): boolean | Promise<boolean> => {
-    try {
-      const value = test(item);
-      return value instanceof Promise ? value.then(truth).catch(missing) : truth(value);
-    } catch (error) {
-      return missing(error);
-    }
-  };
-  const { work } = context;
-  const step: ItemStep = (item, results) =>
-    whenDone(holds(item), (kept) => {
-      if (kept) results.push(item);
-    });
-  const now = itemsNow(target);
-  if (now !== undefined)
-    return whenDone(resultsOf(now, step, work), (items) => sameForm(target, items));
-  return new StreamValue(
-    itemwise(streamFrom(target), step, work),
-    tableOf(target),
-    isInfinite(target),
-  );
 }
 
 function range({ args: [first, second], context }: TermCall): Value {
@@ -252,50 +184,6 @@ function difference({
   );
 }
 
-const foldOptions = {
-  emit: option(
-    functionKind,
-    'A function of the old result, the item and the new result: the array that it gives goes into a stream.',
-  ),
-  final_emit: option(
-    functionKind,
-    'A function of the last result: what it gives comes at the end.',
-  ),
-} as const;
-
-/** `fold` with `emit` makes a stream of what `emit` says at each item, without it the last value. */
-async function fold({
-  args: [target = null, base = null, by = null],
-  options: { emit, final_emit: finalEmit },
-  context,
-}: TermCall<OptionValues<typeof foldOptions>>): Promise<Value> {
-  const combine = expectFunction(by);
-  checkArity(combine, 2);
-  const { work } = context;
-  const start = await settled(base, context);
-  if (emit === undefined) {
-    const running = new RunningResult(start, context);
-    await eachIn(target, context, (item) => running.combine(combine, datumOfItem(item)));
-    return finalEmit === undefined ? running.value : finalEmit.call([running.value]);
-  }
-  let result = start;
-  const emitted = (item: Item): Inner | Promise<Inner> => {
-    const row = datumOfItem(item);
-    return whenDone(combine.call([result, row]), (value) => {
-      const next = datumOf(value);
-      return whenDone(emit.call([result, row, next]), (items) => {
-        result = next;
-        return arrayOf(items);
-      });
-    });
-  };
-  const body = flatMapped(streamFrom(target), emitted, work);
-  if (finalEmit === undefined) return new StreamValue(body, undefined, isInfinite(target));
-  const ended = (): Inner | Promise<Inner> => whenDone(finalEmit.call([result]), arrayOf);
-  const last = flatMapped(streamOf([null]), ended, work);
-  return new StreamValue(chained([body, last]), undefined, isInfinite(target));
-}
-
 /** Some items of a sequence of any length, each as likely as every other, in no order. */
 async function sample({ args: [target = null, count = null], context }: TermCall): Promise<Value> {
   const number = integerOf(count);
@@ -323,12 +211,10 @@ async function sample({ args: [target = null, count = null], context }: TermCall
 
 export const transformTerms: readonly TermEntry[] = [
   [Term.MAP, { arity: [2, many], run: map }],
-  [Term.FILTER, define({ arity: [2, 2], options: filterOptions, run: filter })],
   [Term.CONCAT_MAP, { arity: [2, 2], run: concatMap }],
   [Term.ZIP, { arity: [1, 1], run: zip }],
   [Term.SAMPLE, { arity: [2, 2], effects: true, run: sample }],
   [Term.DIFFERENCE, { arity: [2, 2], run: difference }],
   [Term.OFFSETS_OF, { arity: [2, 2], run: offsetsOf }],
   [Term.RANGE, { arity: [0, 2], effects: true, run: range }],
-  [Term.FOLD, define({ arity: [3, 3], options: foldOptions, effects: true, run: fold })],
 ];

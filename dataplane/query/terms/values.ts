@@ -15,17 +15,14 @@ import { after, eachOf, mapOf, whenDone } from '../maybe-async.ts';
 import { emptyErrorMessage } from '../special-forms.ts';
 import {
   arrayOf,
-  BoundValue,
   datumOf,
   exactText,
   isExactInteger,
-  isSequence,
   numberOf,
-  RowValue,
-  Special,
   textOf,
   truth,
-} from '../value.ts';
+} from '../value-reading.ts';
+import { BoundValue, isSequence, RowValue, OpaqueValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { canonicalTextIn } from '../work/answer-text.ts';
 import type { Work } from '../work/work.ts';
@@ -38,7 +35,7 @@ import { settled } from './sequence-tools.ts';
 /** Terms over any value: its type, its change into another, its text; errors and chance. */
 
 const typeOf = ({ args: [value = null] }: TermCall): Datum =>
-  value instanceof Special ? value.typeName : typeName(value);
+  value instanceof OpaqueValue ? value.typeName : typeName(value);
 
 function raise({ args: [message] }: TermCall): Datum {
   throw message === undefined
@@ -102,8 +99,8 @@ function coerce({
   const type = textOf(wanted).toUpperCase();
   if (!knownTypes.has(type)) throw logic(`Unknown Type: ${type}`);
   if (type === 'STREAM' && isSequence(value)) return value;
-  if (value instanceof Special && value.typeName === type) return value;
-  if (value instanceof Special && !(value instanceof RowValue || value instanceof BoundValue)) {
+  if (value instanceof OpaqueValue && value.typeName === type) return value;
+  if (value instanceof OpaqueValue && !(value instanceof RowValue || value instanceof BoundValue)) {
     if (type === 'BOOL') return true;
     if (!isSequence(value) || !(type === 'ARRAY' || type === 'OBJECT'))
       throw refusal(value, value.typeName, type);

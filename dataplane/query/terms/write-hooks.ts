@@ -5,7 +5,8 @@ import type { WriteHook } from '../environment.ts';
 import { logic } from '../failure.ts';
 import { decodeHook } from '../function-blob.ts';
 import { Term } from '../term-table.ts';
-import { FunctionValue, Special, wrongValue } from '../value.ts';
+import { wrongValue } from '../value-reading.ts';
+import { FunctionValue, OpaqueValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { writeHookFormat } from '../write-hook.ts';
 import { bytesOf, isBinary } from './binary.ts';
@@ -38,7 +39,7 @@ function hookOf(by: Value, context: Context): WriteHook {
 
 /** Of the bytes that `get_write_hook` answers. */
 function storedTerm(value: Value): unknown {
-  if (value instanceof Special || !isBinary(value)) throw wrongValue('FUNCTION', value);
+  if (value instanceof OpaqueValue || !isBinary(value)) throw wrongValue('FUNCTION', value);
   const decoded = decodeHook(bytesOf(value));
   if (decoded.type === 'decoded') return decoded.value;
   if (decoded.type === 'foreign')

@@ -1,6 +1,6 @@
 import type { Datum } from '../../datum/datum.ts';
 import { datumDepthMax } from '../../datum/limits.ts';
-import { ArraySelection, GroupedValue, Special } from '../value.ts';
+import { ArraySelection, GroupedValue, OpaqueValue } from '../value.ts';
 import { StoredRow } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
@@ -51,13 +51,13 @@ export const scalarSizeOf = (value: Value): number =>
 
 function sizeBy(value: Value, look: Look): number {
   if (typeof value !== 'object' || value === null) return scalarSizeOf(value);
-  return value instanceof Special ? specialSize(value, look) : partSize(value, 0, look);
+  return value instanceof OpaqueValue ? specialSize(value, look) : partSize(value, 0, look);
 }
 
 export const sizeOfItem = (item: Item): number =>
   item instanceof StoredRow ? rowBytes + rowFactor * item.text.length : sizeOf(item);
 
-function specialSize(value: Special, look: Look): number {
+function specialSize(value: OpaqueValue, look: Look): number {
   if (value instanceof ArraySelection) return arrayBytes + entryBytes * value.items.length;
   if (!(value instanceof GroupedValue)) return scalarBytes;
   return value.groups.reduce(
