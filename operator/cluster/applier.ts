@@ -88,13 +88,10 @@ export class Applier {
     | { readonly type: 'written'; readonly object: KubeObject; readonly repair?: string }
     | Exclude<Applied, { readonly type: 'ours' }>
   > {
-    const { resource, manifest, existing, signal } = write;
-    // With its UID, so that an object that has meanwhile taken the name is a conflict.
-    const identity = existing?.metadata.uid === undefined ? {} : { uid: existing.metadata.uid };
-    const wanted = { ...manifest, metadata: { ...manifest.metadata, ...identity } };
+    const { manifest, existing } = write;
     const what = `${manifest.kind} ${manifest.metadata.name}`;
     try {
-      const object = await this.#client.apply(resource, wanted, { signal });
+      const object = await this.#applyTo(existing, write);
       if (!hasForeignFields(object, manifest, fieldManager)) return { type: 'written', object };
       const replaced = await this.#replace(object, write);
       const isChanged = replaced.metadata.resourceVersion !== object.metadata.resourceVersion;
@@ -118,7 +115,8 @@ export class Applier {
   > {
     const { resource, manifest, signal } = write;
     try {
-      const object = await this.#replace(existing, write);
+      // A patch owns no fields as an apply does: without the latter, the next one would write again.
+      const object = await this.#applyTo(await this.#replace(existing, write), write);
       return { type: 'written', object, repair: `replaced the contents of ${what}` };
     } catch (error) {
       if (!isKubeError(error, 'kube.invalid')) throw error;
@@ -132,6 +130,16 @@ export class Applier {
       const message = `${what} cannot be updated and is recreated: ${error.message}`;
       return { type: 'leaving', message };
     }
+  }
+
+  /** With the UID of the existing object, so that one that has meanwhile taken its name is a conflict. */
+  #applyTo(
+    existing: KubeObject | undefined,
+    { resource, manifest, signal }: Write,
+  ): Promise<KubeObject> {
+    const identity = existing?.metadata.uid === undefined ? {} : { uid: existing.metadata.uid };
+    const wanted = { ...manifest, metadata: { ...manifest.metadata, ...identity } };
+    return this.#client.apply(resource, wanted, { signal });
   }
 
   #replace(existing: KubeObject, { resource, manifest, signal }: Write): Promise<KubeObject> {

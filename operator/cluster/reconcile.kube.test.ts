@@ -16,6 +16,14 @@ interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+type SetWithStatus = StatefulSet & {
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly readyReplicas?: number;
+    readonly availableReplicas?: number;
+  };
+};
+
 /** A control plane makes pods of StatefulSets; nobody runs them but the test. */
 describe('a reconcile, against a real control plane', function () {
   this.timeout(60_000);
@@ -221,19 +229,21 @@ describe('a reconcile, against a real control plane', function () {
 
   it('works on with a StatefulSet whose status is that of its predecessor', async () => {
     await settled('inherited');
+    const set = { namespace, name: 'inherited-main-0' };
+    // Its controller has nothing more to write: what the test writes stays.
+    await eventually('the status of the StatefulSet to be complete', async () => {
+      const { status } = await client.get<SetWithStatus>(resources.statefulSets, set);
+      return status?.readyReplicas === 1 && status.availableReplicas === 1;
+    });
     await operator?.stop();
     // As Kubernetes leaves it when it writes the status of a set that was replaced meanwhile.
-    const set = { namespace, name: 'inherited-main-0' };
     const patch = { status: { observedGeneration: 7 } };
     await client.mergePatch(resources.statefulSets, set, patch, { subresource: 'status' });
     const next = await startOperator(namespace);
     operator = next;
     await eventually('a first reconcile', async () => next.observations.length > 0);
     expect(said(await clusterOf('inherited'), 'Ready')).to.include({ status: 'True' });
-    const found = await client.get<StatefulSet & { status?: { observedGeneration?: number } }>(
-      resources.statefulSets,
-      set,
-    );
+    const found = await client.get<SetWithStatus>(resources.statefulSets, set);
     expect(found.status?.observedGeneration).to.equal(7);
 
     // Its status claims to know any template: the pod comes back as wanted at the first time.
