@@ -14,6 +14,16 @@ import { typeName } from './type-name.ts';
 const sign = Math.sign;
 
 describe('values', () => {
+  it('have the same key bytes for a text alone and for one inside an array', () => {
+    const texts = fc.oneof(fc.string({ maxLength: 140 }), fc.string({ unit: 'binary' }));
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(encodeKey([text]).subarray(1, -1)).to.deep.equal(encodeKey(text));
+      }),
+      { examples: [[''], ['a\u0000b'], ['x'.repeat(127)], ['x'.repeat(128)], ['\u00e9']] },
+    );
+  });
+
   it('have keys whose bytes order as the values do', () => {
     fc.assert(
       fc.property(datum, datum, (a, b) => {

@@ -1,5 +1,5 @@
 import { ByteWriter } from '../common/byte-writer.ts';
-import { encodeUtf8 } from '../common/bytes.ts';
+import { bytesToFill, encodeUtf8 } from '../common/bytes.ts';
 import { binaryText } from './compare.ts';
 import type { Datum, DatumObject } from './datum.ts';
 import { tooLarge } from './errors.ts';
@@ -27,9 +27,27 @@ const tag = {
 export const primaryKeyTextMax = 127;
 
 export function encodeKey(datum: Datum): Uint8Array {
+  const short = typeof datum === 'string' ? encodeShortText(datum) : undefined;
+  if (short !== undefined) return short;
   const writer = new ByteWriter(32);
   write(writer, datum, { walk: new Walk(keyPartsMax), depth: 0 });
   return writer.finish();
+}
+
+/** A short text of ASCII without 00, as most keys are; undefined for any other one. */
+function encodeShortText(text: string): Uint8Array | undefined {
+  if (text.length > primaryKeyTextMax) return undefined;
+  const end = text.length + 1;
+  const key = bytesToFill(end + 2);
+  key[0] = tag.string;
+  for (let at = 1; at < end; at += 1) {
+    const unit = text.charCodeAt(at - 1);
+    if (unit === 0 || unit > 0x7f) return undefined;
+    key[at] = unit;
+  }
+  key[end] = 0;
+  key[end + 1] = 1;
+  return key;
 }
 
 /** Whether these are the bytes of a short text of ASCII, as most keys are. False is no verdict. */
