@@ -340,7 +340,7 @@ export class Applier {
       const { key, body } = change;
       if (body === undefined) continue;
       const isDocument =
-        origin === 'written'
+        origin === 'written' || origin === 'replicated'
           ? looksLikeObject(body)
           : tables.problemOf(keyspace, decodeUtf8(body), key) === undefined;
       if (isDocument) continue;

@@ -10,10 +10,11 @@ export type ApplyItem =
       readonly term: number;
       readonly command: Command;
       /**
-       * `written`: by this process, of documents that were checked. `replayed`: read from the log.
+       * `written`: by this process, of documents that were checked. `replicated`: by another one, as they were.
+       * `replayed`: read from the log.
        * `parked`: it was in quarantine, and its position was taken long ago.
        */
-      readonly origin: 'written' | 'replayed' | 'parked';
+      readonly origin: 'written' | 'replicated' | 'replayed' | 'parked';
       /** Called when the store shows it. */
       applied(): void;
     }

@@ -176,7 +176,7 @@ export class Replay {
 }
 
 /** An entry of consensus for the applier. */
-function passed({ group, index, term, kind, payload }: LogEntry): ApplyItem {
+export function passed({ group, index, term, kind, payload }: LogEntry): ApplyItem {
   const item = { type: 'passed', group, index, term } as const;
   if (kind !== entryKind.configuration) return item;
   return { ...item, configuration: new Uint8Array(payload) };

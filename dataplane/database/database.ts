@@ -14,7 +14,7 @@ import type { MetadataState, TableRecord, Verifier } from '../metadata/state.ts'
 import { metadataGroup } from '../replication/entry-kind.ts';
 import { isWithdrawal } from '../replication/errors.ts';
 import type { GroupLog } from '../replication/log.ts';
-import type { Replication } from '../replication/replicated-group.ts';
+import type { ReplicatedGroup, Replication } from '../replication/replicated-group.ts';
 import { SingleNode } from '../replication/single-node.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import type { ShardedTable } from '../shard/sharded-table.ts';
@@ -25,6 +25,7 @@ import type { Transfers } from '../transfer/transfers.ts';
 import { DatabaseStoppedError } from './errors.ts';
 import { expiringTables } from './expiring-tables.ts';
 import { MetadataGroup } from './metadata-group.ts';
+import { metadataStart } from './membership.ts';
 import { MetadataWatch } from './metadata-watch.ts';
 import { metricsOf, stored } from './metrics.ts';
 import type { DatabaseMetrics, DatabaseOptions } from './options.ts';
@@ -52,6 +53,7 @@ export class Database implements MetadataLog {
   #metadata: MetadataGroup | undefined;
   #log: GroupLog | undefined;
   #replication: Replication | undefined;
+  #metadataIndex = 0;
   #fail: (error: Error) => void = () => undefined;
 
   private constructor(options: DatabaseOptions) {
@@ -91,6 +93,26 @@ export class Database implements MetadataLog {
     return this.#parts.tables.table(id);
   }
 
+  /** The replica of a shard's group on this node, if it has one. */
+  replica(group: number): ShardReplica | undefined {
+    return this.#parts.tables.replica(group);
+  }
+
+  /** The members of the metadata's group, and who leads it. */
+  get metadataReplicas(): ReplicatedGroup | undefined {
+    return this.#metadata?.replicas;
+  }
+
+  /** The last entry of the metadata that `state` has. */
+  get metadataIndex(): number {
+    return this.#metadataIndex;
+  }
+
+  /** Resolves when `state` has an entry of the metadata. */
+  async metadataAt(index: number, signal: AbortSignal): Promise<void> {
+    while (this.#metadataIndex < index) await this.changed(signal);
+  }
+
   /** By the keyspace of a part; undefined for an index that is gone or has failed. */
   index(keyspace: number): AppliedIndex | undefined {
     return this.#parts.tables.index(keyspace);
@@ -108,7 +130,7 @@ export class Database implements MetadataLog {
 
   /** Why databases, tables and indexes cannot be changed, if they cannot. */
   get frozen(): Error | undefined {
-    return this.#parts.replay.frozen;
+    return this.#parts.replay.frozen ?? this.#metadata?.frozen;
   }
 
   /** Shards of tables with a document TTL, but for damaged ones. */
@@ -200,6 +222,7 @@ export class Database implements MetadataLog {
       () => allEnded(Array.from(this.#parts.tables.replicas, (replica) => this.#flushed(replica))),
       () => this.transfers.stopped(),
       () => this.#parts.maintenance.stopped(),
+      () => this.#replication?.stop(),
       () => this.#parts.applier.stop(),
       () => this.#log?.close(),
       () => this.#options.store.close(),
@@ -229,20 +252,28 @@ export class Database implements MetadataLog {
     });
     this.#log = log;
     const { applier, replay, indexes } = this.#parts;
-    const replication = this.#options.replicate?.(log) ?? new SingleNode(log);
+    const { replicate } = this.#options;
+    const replication = replicate?.open(log) ?? new SingleNode(log);
     this.#replication = replication;
+    const { applied, ...membership } = metadataStart(this.#options);
+    const last = replay.last(metadataGroup);
+    this.#metadataIndex = last;
     this.#metadata = new MetadataGroup({
       replication,
       applier,
       state: this.state,
-      applied: replay.last(metadataGroup),
-      changed: (state) => this.#adopt(state),
+      start: { ...membership, applied: { ...applied, index: last } },
+      changed: (state, index) => {
+        this.#metadataIndex = index;
+        this.#adopt(state);
+      },
       signal: this.#stopping.signal,
     });
     this.#adopt(this.state);
     if (this.frozen !== undefined || this.#isForRepair) return;
     indexes.rebuildFailed();
-    await this.transfers.abandonOld(this.state);
+    // Imports of a cluster are those of other nodes, too.
+    if (replicate === undefined) await this.transfers.abandonOld(this.state);
   }
 
   get #isForRepair(): boolean {
@@ -294,7 +325,9 @@ export class Database implements MetadataLog {
     this.#parts.tables.adopt(state, this.#parts.indexes);
     if (this.#metadata === undefined || this.#isForRepair) return;
     assert(this.#replication !== undefined, 'shards are served when the log is open');
-    const changes = this.#parts.tables.serve(this.#replication, this.#parts);
+    const { signal } = this.#stopping;
+    const serving = { ...this.#parts, replication: this.#replication, signal };
+    const changes = this.#parts.tables.serve(serving);
     if (this.frozen === undefined) this.#parts.maintenance.start(changes);
     this.#watch.notify();
   }

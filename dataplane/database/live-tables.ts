@@ -19,6 +19,7 @@ import { ShardedTable } from '../shard/sharded-table.ts';
 import { commandBytesMaxDefault } from '../shard/write-path.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { DatabaseOptions } from './options.ts';
+import { isPlacedHere, membershipOf } from './membership.ts';
 import type { TableIndexes } from './table-indexes.ts';
 
 /** What the shards of a node share. */
@@ -30,6 +31,12 @@ export interface SharedParts {
   readonly cache: DocumentCache;
   readonly applier: Applier;
   readonly replay: Replay;
+}
+
+/** While shards are served. */
+interface ServingParts extends SharedParts {
+  readonly replication: Replication;
+  readonly signal: AbortSignal;
 }
 
 /** The tables of a node as the metadata has them, and their shards while they are served. */
@@ -54,6 +61,11 @@ export class LiveTables implements Tables {
   /** Served shards. */
   get replicas(): Iterable<ShardReplica> {
     return this.#replicas.values();
+  }
+
+  /** The replica of a group on this node, while it is served. */
+  replica(group: number): ShardReplica | undefined {
+    return this.#replicas.get(group);
   }
 
   table(id: string): ShardedTable | undefined {
@@ -87,37 +99,56 @@ export class LiveTables implements Tables {
   }
 
   /** Makes the served shards those of the metadata; resolves to what has changed since the last call. */
-  serve(replication: Replication, shared: SharedParts): TableChanges {
+  serve(shared: ServingParts): TableChanges {
     const before = this.#served;
     const changes = tableChanges(before, this.#state);
     this.#served = this.#state;
-    const kept = new Set(changes.put.flatMap((table) => shardsOf(table).map(({ group }) => group)));
+    const here = changes.put.flatMap((table) => this.#shardsHere(table, shared));
+    const kept = new Set(here.map(({ group }) => group));
     const old = [...changes.removed, ...changes.put.flatMap(({ id }) => before.tables[id] ?? [])];
     for (const shard of old.flatMap(shardsOf)) if (!kept.has(shard.group)) this.#end(shard, shared);
     for (const { id } of changes.removed) this.#tables.delete(id);
-    for (const table of changes.put) this.#serve(table, replication, shared);
+    for (const table of changes.put) this.#serve(table, shared);
     return changes;
   }
 
-  #end({ group, keyspace }: ShardRecord, { corruption, unchecked }: SharedParts): void {
-    this.#replicas.get(group)?.options.cache.forget();
+  /** Those that have a replica on this node. */
+  #shardsHere(table: TableRecord, { options }: SharedParts): readonly ShardRecord[] {
+    const { replicate } = options;
+    const shards = shardsOf(table);
+    return replicate === undefined
+      ? shards
+      : shards.filter((shard) => isPlacedHere(this.#state, shard, replicate));
+  }
+
+  #end({ group, keyspace }: ShardRecord, shared: ServingParts): void {
+    const { corruption, unchecked, replication, options } = shared;
+    const replica = this.#replicas.get(group);
+    if (replica !== undefined && options.replicate !== undefined) {
+      replication.leave(group);
+      replica.leave();
+    }
+    replica?.options.cache.forget();
     this.#replicas.delete(group);
     corruption.groups.clear(group);
     corruption.documents.forget(keyspace);
     unchecked.forget(keyspace);
   }
 
-  #serve(table: TableRecord, replication: Replication, shared: SharedParts): void {
+  /** A table whose shards are on several nodes has replicas here, and nobody who answers for all of them. */
+  #serve(table: TableRecord, shared: ServingParts): void {
     const { epoch, shards } = placementOf(table);
     if (this.#tables.get(table.id)?.map.epoch === epoch) return;
-    const [first, ...others] = shards.map((shard, at) =>
-      this.#replicaOf(
-        table,
-        { shard, place: { at, of: shards.length } },
-        { replication, ...shared },
-      ),
-    );
-    if (first === undefined) return;
+    const here = new Set(this.#shardsHere(table, shared));
+    const [first, ...others] = shards.flatMap((shard, at) => {
+      if (!here.has(shard)) return [];
+      const known = this.#replicas.get(shard.group);
+      return known ?? this.#replicaOf(table, { shard, place: { at, of: shards.length } }, shared);
+    });
+    if (first === undefined || here.size < shards.length) {
+      this.#tables.delete(table.id);
+      return;
+    }
     const map = new SlotMap(
       epoch,
       shards.map(({ slots }) => slots),
@@ -133,7 +164,7 @@ export class LiveTables implements Tables {
       shard,
       place,
     }: { readonly shard: ShardRecord; readonly place: ShardReplica['options']['place'] },
-    shared: SharedParts & { readonly replication: Replication },
+    shared: ServingParts,
   ): ShardReplica {
     const { group, keyspace } = shard;
     const { options, corruption, unchecked, replay, cache, replication, applier, budget } = shared;
@@ -152,8 +183,11 @@ export class LiveTables implements Tables {
       edits: options.edits,
       commandBytesMax: options.commandBytesMax ?? commandBytesMaxDefault,
       replication,
+      ...membershipOf(this.#state, shard, options),
       applier,
       budget,
+      notApplicable: ({ code, message }) => corruption.close(group, { code, message }),
+      signal: shared.signal,
       damagedGroups: corruption.groups,
       unchecked: unchecked.of(keyspace),
       problemOf: (text, key) => this.problemOf(keyspace, text, key),

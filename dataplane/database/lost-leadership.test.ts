@@ -10,6 +10,7 @@ import type {
 } from '../replication/replicated-group.ts';
 import { SingleNode } from '../replication/single-node.ts';
 import { editAll } from './testing/edits.ts';
+import { replicating } from './testing/replicating.ts';
 import { newWorld, open, put, scan, stateOf, withTable } from './testing/world.ts';
 
 /** Groups of one member that may lose their leadership, and win it again. */
@@ -76,11 +77,11 @@ describe('a shard whose node loses its leadership', () => {
   it('says that the outcome of its proposals is unknown, shows none of them, and goes on', async () => {
     const replications: Deposable[] = [];
     const database = await open(newWorld(), {
-      replicate: (log) => {
+      replicate: replicating((log) => {
         const made = new Deposable(log);
         replications.push(made);
         return made;
-      },
+      }),
     });
     const group = await withTable(database);
     await put(group, 'a', 'before');

@@ -3,8 +3,10 @@ import type { DocumentCheck } from '../datum/document-check.ts';
 import type { Damage } from '../integrity/damage.ts';
 import type { ApplyStore, StoreStatistics } from '../kv/store.ts';
 import type { ScrubCounters } from '../maintenance/scrubber.ts';
+import type { MetadataCommand, Refused } from '../metadata/command.ts';
+import type { MetadataState } from '../metadata/state.ts';
 import type { GroupLog, LogReplay } from '../replication/log.ts';
-import type { Replication } from '../replication/replicated-group.ts';
+import type { ReplicationSource } from '../replication/replicated-group.ts';
 import type { CompileIndex } from '../table/apply.ts';
 import type { EditEngine } from '../wire/table-edit.ts';
 import type { FailedIndex, PlaceOfIndex } from './table-indexes.ts';
@@ -37,7 +39,9 @@ export interface DatabaseOptions {
   /** Called when a table loses a write that was acknowledged softly; once until a `sync` of the table reports it. */
   softRefused?(table: string, refusal: Error): void;
   /** What replicates the groups of the log; groups of one member without it. */
-  replicate?(log: GroupLog): Replication;
+  readonly replicate?: ReplicationSource;
+  /** Asks the leader of the metadata for a change of the node's own work; without it that waits to lead itself. */
+  forward?(command: MetadataCommand): Promise<MetadataState | Refused>;
   readonly signal: AbortSignal;
 }
 

@@ -39,7 +39,8 @@ export async function recover(
   spawn(async () => fail(await log.failed), fail);
   // Shards serve what was replayed from their memtables; tables and indexes must be those of the store.
   if (replay.last(metadataGroup) !== replay.applied(metadataGroup)) await applier.drained();
-  replay.requireEnd(log);
+  // A snapshot from another member may be newer than all that the log has.
+  if (options.replicate === undefined) replay.requireEnd(log);
   corruption.markLost(log.damaged);
   if (replay.frozen === undefined && !isForRepair) await removeStrays(store, tables.state);
   if (!isForRepair) await settleUnchecked(options, parts, log);
@@ -52,11 +53,14 @@ function openLog(
   { replay }: DatabaseParts,
   isFirst: boolean,
 ): Promise<GroupLog> {
+  const { replicate } = options;
   return options.openLog({
     isFirst,
     replayFrom: (group) => replay.applied(group),
     isDispensable: (group) => group !== metadataGroup,
-    onRecord: (record) => replay.take(record),
+    // With other members an entry of the log is not committed by being there.
+    onRecord: (record) =>
+      replicate === undefined ? replay.take(record) : replicate.recovered(record),
     onProgress: (done, total) => options.onProgress(done, total),
     signal: options.signal,
   });

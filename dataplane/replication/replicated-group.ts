@@ -1,4 +1,5 @@
 import type { Configuration, MembershipTarget, NodeId } from '../raft/configuration.ts';
+import type { GroupLog, LogEntry } from './log.ts';
 import type { ChangeRefusedError, MustRejoinError, NotLeaderError } from './errors.ts';
 
 export type { Configuration } from '../raft/configuration.ts';
@@ -112,6 +113,23 @@ export interface GroupStart {
   /** The members at `applied`, or those of a new group. Without one this node is the only member. */
   readonly configuration?: Configuration | undefined;
   readonly snapshots?: GroupSnapshots | undefined;
+}
+
+/** What replicates the groups of a log: it is there before the log is open. */
+export interface ReplicationSource {
+  /** The identifier of this node. */
+  readonly node: NodeId;
+  /** The first members of the metadata's group on a node that founded the cluster; empty on one that joined it. */
+  readonly founders: readonly NodeId[];
+  /**
+   * While the log opens: each record behind the applied position of its group, in the order of the log. The payload is
+   * lent. What the log has is not committed by that.
+   */
+  recovered(record: LogEntry): void | Promise<void>;
+  /** Continues with what was recovered. */
+  open(log: GroupLog): Replication;
+  /** The members that the payload of an entry of consensus names (`entryKind.configuration`). */
+  configurationOf(payload: Uint8Array): Configuration;
 }
 
 export interface Replication {

@@ -1,13 +1,18 @@
-import { readApplied } from '../apply/applied-position.ts';
+import { readAppliedPosition } from '../apply/applied-position.ts';
 import type { Applier } from '../apply/applier.ts';
+import { EntryNotApplicableError } from '../apply/errors.ts';
+import { commandOf, passed } from '../apply/replay.ts';
 import type { ReplayedEntry } from '../apply/replayed.ts';
 import { assert } from '../common/assert.ts';
-import { decodeUtf8, nameOfBytes } from '../common/bytes.ts';
+import { copyBytes, decodeUtf8, nameOfBytes } from '../common/bytes.ts';
+import type { Damage, DamagedGroups } from '../integrity/damage.ts';
 import type { ApplyStore } from '../kv/store.ts';
-import { isOfConsensus, onlyTerm } from '../replication/entry-kind.ts';
+import { isOfConsensus } from '../replication/entry-kind.ts';
+import { NotLeaderError, OutcomeUnknownError } from '../replication/errors.ts';
 import type {
   CommittedEntry,
   GroupMachine,
+  GroupStart,
   ReplicatedGroup,
   Replication,
 } from '../replication/replicated-group.ts';
@@ -19,6 +24,9 @@ import type { MemtableBudget } from './memtable-budget.ts';
 import type { Memtable, MemtableEntry } from './memtable.ts';
 import { Proposal, Proposals } from './proposal.ts';
 
+/** More in one term would take the generations of the next: a leader that loses its office has a new term. */
+const withdrawalsMax = 2 ** 20;
+
 export interface ProposerOptions {
   readonly group: number;
   /** Of the rows. */
@@ -27,11 +35,18 @@ export interface ProposerOptions {
   readonly replication: Replication;
   readonly applier: Applier;
   readonly budget: MemtableBudget;
+  /** The members of a new group, or as of the applied position; without it the node is alone. */
+  readonly membership?: Omit<GroupStart, 'applied'>;
+  readonly damagedGroups: DamagedGroups;
+  /** Called with what the log has and nobody can apply: the shard is closed, and its entries are kept. */
+  notApplicable(damage: Damage): void;
   readonly memtable: Memtable;
   /** Documents that were read by their key. */
   readonly cache: GroupDocuments;
   /** What the log had when it was opened, and the store may have by now. */
   readonly replayed: Iterable<ReplayedEntry>;
+  /** Ends waits for room. */
+  readonly signal: AbortSignal;
   /** Called with the first refusal of a soft write since the last `sync`. */
   softRefused(refusal: Error): void;
 }
@@ -48,16 +63,23 @@ export class Proposer implements GroupMachine {
   #count: number;
   /** Documents that were written since the start. */
   #writes = 0;
-  #generation = 1;
+  /** Of the newest entry that was committed here. */
+  #term = 0;
+  #hasLeft = false;
+  /** Withdrawals in that term. */
+  #withdrawals = 0;
 
   constructor(options: ProposerOptions) {
     this.#options = options;
     this.#proposals = new Proposals((refusal) => options.softRefused(refusal));
-    const applied = options.store.read((view) => readApplied(view, options.group));
-    const start = { applied: { index: applied, term: onlyTerm } };
+    const applied = options.store.read((view) => readAppliedPosition(view, options.group));
+    this.#term = applied.term;
+    const start = { ...options.membership, applied };
     this.#replicated = options.replication.join(options.group, this, start);
     this.#count = options.store.read((view) => readStatistics(view, options.keyspace)).count;
-    for (const entry of options.replayed) if (entry.index > applied) this.#takeReplayed(entry);
+    for (const entry of options.replayed) {
+      if (entry.index > applied.index) entry.applied = this.#showCommitted(entry);
+    }
   }
 
   /** Documents of the shard, with those that are committed and wait for the store. */
@@ -65,9 +87,12 @@ export class Proposer implements GroupMachine {
     return this.#count;
   }
 
-  /** Another one whenever proposals were withdrawn: indexes of theirs are given out again. */
+  /**
+   * Another one whenever proposals were withdrawn: indexes of theirs are given out again. No two leaders of a group
+   * share one, since each has a term of its own.
+   */
   get generation(): number {
-    return this.#generation;
+    return this.#term * withdrawalsMax + this.#withdrawals + 1;
   }
 
   get writes(): number {
@@ -105,6 +130,33 @@ export class Proposer implements GroupMachine {
     return this.#replicated.room(signal);
   }
 
+  /** Why this node neither evaluates nor proposes, if it does not. */
+  get refusal(): NotLeaderError | undefined {
+    return this.#hasLeft ? new NotLeaderError(undefined) : this.#replicated.refusal;
+  }
+
+  /** This node has no replica any more: what was proposed may be committed by others. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.withdrawn(0, new OutcomeUnknownError());
+  }
+
+  /** The group, for whoever changes its members. */
+  get replicas(): ReplicatedGroup {
+    return this.#replicated;
+  }
+
+  /**
+   * Resolves when what is committed here now has every write that was acknowledged before the call; undefined when it
+   * has. Rejects with `NotLeaderError`.
+   */
+  readable(): Promise<void> | undefined {
+    if (this.#hasLeft) return Promise.reject(new NotLeaderError(undefined));
+    const known = this.#replicated.readable();
+    if (!this.hasSoft) return known;
+    return known === undefined ? this.softEnded() : known.then(() => this.softEnded());
+  }
+
   /** The outstanding proposal of an index. */
   at(index: number): Proposal | undefined {
     return this.#proposals.at(index);
@@ -115,9 +167,8 @@ export class Proposer implements GroupMachine {
     return new Proposal(this.#replicated.nextIndex);
   }
 
-  /** Committed before a restart, and not in the store: as if it had been committed now. */
-  #takeReplayed(replayed: ReplayedEntry): void {
-    const { index, command } = replayed;
+  /** Committed by another leader or before a restart, and not in the store. Returns what to call when it is there. */
+  #showCommitted({ index, command }: Pick<ReplayedEntry, 'index' | 'command'>): () => void {
     const staged = new Proposal(index);
     for (const { key, expectedVersion, body } of command.operations) {
       const text = body === undefined ? undefined : decodeUtf8(body);
@@ -131,7 +182,7 @@ export class Proposer implements GroupMachine {
     }
     this.#options.budget.take(staged.bytes);
     this.#show(staged);
-    replayed.applied = () => this.#forget(staged);
+    return () => this.#forget(staged);
   }
 
   /** How it ends, the proposal tells. */
@@ -163,9 +214,35 @@ export class Proposer implements GroupMachine {
     }
   }
 
-  /** A shard without other replicas proposes every command itself. */
-  replicated({ kind, index }: CommittedEntry): void {
-    assert(isOfConsensus(kind), `entry ${index} is of another leader`);
+  /** Of another leader, or of consensus: readers see it from now on, as on the node that proposed it. */
+  replicated(entry: CommittedEntry): void {
+    const { group, keyspace, applier, damagedGroups } = this.#options;
+    const { index, term, kind } = entry;
+    if (term !== this.#term) this.#withdrawals = 0;
+    this.#term = term;
+    if (this.at(index)?.term === term) {
+      this.committed(index);
+      return;
+    }
+    const record = { group, index, term, kind, payload: entry.payload };
+    if (isOfConsensus(kind)) {
+      applier.push(passed(record));
+      return;
+    }
+    const command = damagedGroups.of(group) === undefined ? commandOf(record, keyspace) : undefined;
+    if (command === undefined || command instanceof EntryNotApplicableError) {
+      if (command !== undefined) this.#options.notApplicable(command);
+      applier.push({ ...record, type: 'quarantined', payload: copyBytes(entry.payload) });
+      return;
+    }
+    const applied = this.#showCommitted({ index, command });
+    applier.push({ type: 'table', group, index, term, command, origin: 'replicated', applied });
+  }
+
+  /** Asked before the next `replicated`: a follower whose memtable is full takes it later. */
+  roomForNext(): Promise<void> | undefined {
+    const { budget } = this.#options;
+    return budget.isUsedUp ? budget.room(this.#options.signal) : undefined;
   }
 
   led(): void {
@@ -176,7 +253,7 @@ export class Proposer implements GroupMachine {
   withdrawn(from: number, reason: Error): void {
     const withdrawn = this.#proposals.withdraw(from, reason);
     if (withdrawn.length === 0) return;
-    this.#generation += 1;
+    this.#withdrawals += 1;
     for (const { bytes, operations } of withdrawn) {
       this.#options.budget.give(bytes);
       this.#writes -= operations.length;

@@ -1,9 +1,9 @@
 import type { Applier } from '../apply/applier.ts';
 import type { ReplayedEntry } from '../apply/replayed.ts';
-import type { DamagedGroups } from '../integrity/damage.ts';
+import type { Damage, DamagedGroups } from '../integrity/damage.ts';
 import { TableDamagedError } from '../integrity/errors.ts';
 import type { ApplyStore } from '../kv/store.ts';
-import type { Replication } from '../replication/replicated-group.ts';
+import type { GroupStart, ReplicatedGroup, Replication } from '../replication/replicated-group.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { StorageCorruptError } from '../table/errors.ts';
 import type { Row } from '../wire/table-access.ts';
@@ -33,6 +33,8 @@ export interface ShardReplicaOptions {
   readonly budget: MemtableBudget;
   /** Documents that were read by their key. */
   readonly cache: GroupDocuments;
+  /** The members of a new group, or as of the applied position; without it the node is alone. */
+  readonly membership?: Omit<GroupStart, 'applied'>;
   readonly edits: EditEngine;
   /** A command is closed when it holds so many bytes. */
   readonly commandBytesMax: number;
@@ -46,6 +48,10 @@ export interface ShardReplicaOptions {
   readonly unchecked: { readonly version: number };
   /** Why stored text is no document of its key, as the end of a sentence; undefined for one. */
   problemOf(text: string, key: Uint8Array): string | undefined;
+  /** Called with what the log has and nobody can apply: the shard is closed, and its entries are kept. */
+  notApplicable(damage: Damage): void;
+  /** Ends waits for room. */
+  readonly signal: AbortSignal;
   /** Called with every damaged value that a read met. */
   damaged(error: StorageCorruptError): void;
   /** Called with the first refusal of a soft write since the last `sync`. */
@@ -98,7 +104,17 @@ export class ShardReplica {
   /** Waits until every write acknowledged so far can be read. */
   async readable(): Promise<void> {
     this.requireIntact();
-    if (this.#proposer.hasSoft) await this.#proposer.softEnded();
+    await this.#proposer.readable();
+  }
+
+  /** This node has no replica of the shard any more. */
+  leave(): void {
+    this.#proposer.leave();
+  }
+
+  /** The members of its group, and who leads it. */
+  get replicas(): ReplicatedGroup {
+    return this.#proposer.replicas;
   }
 
   /**
@@ -114,11 +130,17 @@ export class ShardReplica {
     return this.#writes.gate;
   }
 
-  /** At once, unless soft writes wait for the log: most reads need no promise. */
+  /** At once, unless soft writes wait for the log, or the lease of the leader is over: most reads need no promise. */
   get(key: Uint8Array): Row | undefined | Promise<Row | undefined> {
     this.requireIntact();
-    if (!this.#proposer.hasSoft) return this.#getNow(key);
-    return this.#proposer.softEnded().then(() => this.#getNow(key));
+    const readable = this.#proposer.readable();
+    return readable === undefined ? this.#getNow(key) : readable.then(() => this.#getNow(key));
+  }
+
+  /** What is committed here, which may be older than what the leader has: for reads of any replica. */
+  getOutdated(key: Uint8Array): Row | undefined {
+    this.requireIntact();
+    return this.#getNow(key);
   }
 
   #getNow(key: Uint8Array): Row | undefined {

@@ -98,7 +98,7 @@ export class WritePath {
   propose(batch: EditBatch, signal: AbortSignal): ProposedEdits | Promise<ProposedEdits> {
     const { edits, primaryKey } = this.#options;
     if (!this.gate.isOpen) return this.gate.opened().then(() => this.propose(batch, signal));
-    this.#options.requireIntact();
+    this.#requireLeader();
     signal.throwIfAborted();
     const acknowledgement = new Acknowledgement(batch.documents);
     const run = edits.begin(batch, { primaryKey });
@@ -168,7 +168,14 @@ export class WritePath {
     const { budget, proposer } = this.#options;
     await budget.room(signal);
     if (proposer.isFull) await proposer.room(signal);
+    this.#requireLeader();
+  }
+
+  /** Another leader may have written what this node does not have yet: nothing is evaluated on that. */
+  #requireLeader(): void {
     this.#options.requireIntact();
+    const { refusal } = this.#options.proposer;
+    if (refusal !== undefined) throw refusal;
   }
 
   /** Evaluates one edit on the newest document of its key, and stages what comes of it. */

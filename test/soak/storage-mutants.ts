@@ -113,14 +113,14 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'what was replayed is not served until the store has it',
     file: proposer,
-    from: 'if (entry.index > applied) this',
-    to: 'if (entry.index < 0) this',
+    from: 'if (entry.index > applied.index) entry',
+    to: 'if (entry.index < 0) entry',
   },
   {
     bug: 'what was replayed is served although the store has it',
     file: proposer,
-    from: 'if (entry.index > applied) this',
-    to: 'if (entry.index > 0) this',
+    from: 'if (entry.index > applied.index) entry',
+    to: 'if (entry.index > 0) entry',
   },
   {
     bug: 'it serves before the store has the tables that were replayed',
