@@ -126,6 +126,7 @@ describe('membership (SWIM)', () => {
     const told = news('b', 'a', update('c', 'suspect', 1, 'b'));
     node.step(told);
     node.step(told);
+    tick(node, 10);
     node.step(news('d', 'a', update('c', 'dead', 1, 'd')));
     expect(eventsOf(node)).to.deep.equal(['c suspect', 'c dead']);
   });
@@ -158,6 +159,49 @@ describe('membership (SWIM)', () => {
     node.step(news('b', 'a', update('d', 'alive')));
     expect(statusOf(node, 'd')).to.equal('alive');
   });
+
+  it('takes a death for an accusation when there was no suspicion before: its sender may be cut off', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', update('c', 'alive')));
+    node.step(news('b', 'a', update('c', 'dead', 1, 'b')));
+    node.step(news('d', 'a', update('c', 'dead', 1, 'd')));
+    expect(statusOf(node, 'c')).to.equal('suspect');
+    node.step(news('c', 'a', update('c', 'alive', 2)));
+    expect(statusOf(node, 'c')).to.equal('alive');
+    node.step(news('d', 'a', update('c', 'suspect', 2, 'd')));
+    tick(node, 9);
+    node.step(news('b', 'a', update('c', 'dead', 2, 'b')));
+    expect(statusOf(node, 'c')).to.equal('suspect');
+    tick(node, 1);
+    node.step(news('b', 'a', update('c', 'dead', 2, 'b')));
+    expect(statusOf(node, 'c')).to.equal('dead');
+  });
+
+  it('believes the death of a member that it has not met', () => {
+    const node = gossipNode('a');
+    node.step(news('b', 'a', update('c', 'dead', 1, 'b')));
+    expect(statusOf(node, 'c')).to.equal('dead');
+  });
+
+  for (const away of [['a'], ['a', 'b']]) {
+    it(`declares nobody dead when a partition heals: ${away.join(' and ')} on one side`, () => {
+      const nodes = new GossipNodes(ids, { syncTicks: 20 });
+      nodes.tick(30);
+      for (const id of away) nodes.otherSide.add(id);
+      nodes.tick(400);
+      const across = (id: string, by: string): boolean => away.includes(id) !== away.includes(by);
+      const deaths = ids.flatMap((id) =>
+        ids.filter((by) => across(id, by)).map((by) => `${id} by ${by}`),
+      );
+      expect(nodes.deaths.toSorted()).to.deep.equal(deaths);
+      nodes.otherSide.clear();
+      nodes.tick(200);
+      expect(nodes.deaths.toSorted()).to.deep.equal(deaths);
+      for (const node of nodes.all.values()) {
+        expect(node.members.every(({ status }) => status === 'alive')).to.equal(true);
+      }
+    });
+  }
 
   it('finds the other side again when a partition is healed', () => {
     const nodes = new GossipNodes(ids, { syncTicks: 20 });

@@ -160,7 +160,7 @@ export class GossipNode {
       const member = this.#members.get(id);
       if (!suspicion.isOver || member === undefined) continue;
       this.#suspicions.delete(id);
-      this.#learn({ ...member, status: 'dead', accuser: this.id });
+      this.#believe({ ...member, status: 'dead', accuser: this.id });
     }
   }
 
@@ -206,7 +206,7 @@ export class GossipNode {
     this.#awareness.apply(probe.healthDelta);
     const known = this.#members.get(probe.target.id);
     if (probe.isAnswered || known === undefined || !isPresent(known)) return;
-    this.#learn({ ...known, status: 'suspect', accuser: this.id });
+    this.#believe({ ...known, status: 'suspect', accuser: this.id });
   }
 
   // ---- messages -------------------------------------------------------------------------------
@@ -301,8 +301,24 @@ export class GossipNode {
 
   // ---- news -----------------------------------------------------------------------------------
 
+  /** What another node says. */
   #learn(update: Update): void {
     if (update.id === this.id) return this.#defend(update);
+    return this.#believe(this.#isPremature(update) ? { ...update, status: 'suspect' } : update);
+  }
+
+  /**
+   * A death without a suspicion before it, of a member that is present here: whoever says so may have been cut
+   * off itself. It counts as an accusation, which the member can refute.
+   */
+  #isPremature({ id, status, incarnation }: Update): boolean {
+    const known = this.#members.get(id);
+    if (status !== 'dead' || known === undefined || !isPresent(known)) return false;
+    const suspicion = known.incarnation === incarnation ? this.#suspicions.get(id) : undefined;
+    return suspicion === undefined || !suspicion.isEstablished;
+  }
+
+  #believe(update: Update): void {
     if (update.status === 'suspect' && this.#confirm(update)) return undefined;
     if (!this.#members.apply(update)) return undefined;
     this.#queue.add(update);

@@ -40,6 +40,11 @@ export class Suspicion {
     this.#elapsed += 1;
   }
 
+  /** The member had time to refute it: the death that another node declares is believed. */
+  get isEstablished(): boolean {
+    return 2 * this.#elapsed >= this.#times.leastTicks;
+  }
+
   get isOver(): boolean {
     return this.#elapsed >= this.timeoutTicks;
   }

@@ -65,17 +65,22 @@ export interface Starting {
   readonly serving: Promise<Served>;
 }
 
+/** A command that runs another one with fewer descriptors. */
+export const withOpenFiles = (most: number): readonly string[] => [
+  'bash',
+  '-c',
+  `ulimit -n ${most} && exec "$0" "$@"`,
+];
+
+/** `prefix`: begins the command line of the node. */
 export function start(
   directory: string,
   flags: readonly string[] = [],
-  openFilesMax?: number,
+  prefix: readonly string[] = [],
 ): Starting {
   const ports = ['driver', 'cluster', 'http', 'web', 'admin'].flatMap((n) => [`--${n}-port`, '0']);
   const args = ['dataplane/node/main.ts', '--data-dir', directory, ...ports, ...flags];
-  const command =
-    openFilesMax === undefined
-      ? [process.execPath, ...args]
-      : ['bash', '-c', `ulimit -n ${openFilesMax} && exec "$0" "$@"`, process.execPath, ...args];
+  const command = [...prefix, process.execPath, ...args];
   const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-65_536)));

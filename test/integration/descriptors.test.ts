@@ -7,7 +7,13 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
-import { end, removeDirectory, start, temporaryDirectory } from '../drivers/serve.ts';
+import {
+  end,
+  removeDirectory,
+  start,
+  temporaryDirectory,
+  withOpenFiles,
+} from '../drivers/serve.ts';
 import type { Served } from '../drivers/serve.ts';
 
 /**
@@ -35,7 +41,7 @@ describe('a node without file descriptors', function node() {
 
   beforeEach(async () => {
     directory = temporaryDirectory();
-    served = await start(directory, [], openFilesMax).serving;
+    served = await start(directory, [], withOpenFiles(openFilesMax)).serving;
     connection = await login();
     await r.db('test').tableCreate('t').run(connection);
   });

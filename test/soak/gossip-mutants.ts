@@ -109,6 +109,12 @@ const gossipMutants: readonly Mutant[] = [
     to: '',
   },
   {
+    bug: 'a node that was cut off declares the others dead',
+    file: gossip,
+    from: 'return suspicion === undefined || !suspicion.isEstablished;',
+    to: 'return false;',
+  },
+  {
     bug: 'who leaves is taken for dead',
     file: gossip,
     from: "const update = this.#self('left');",

@@ -59,10 +59,14 @@ export function eventsOf(node: GossipNode): string[] {
 export const statusOf = (node: GossipNode, id: string): string | undefined =>
   node.members.find((member) => member.id === id)?.status;
 
-/** Several nodes with a network that delivers at once, but for those that are silent. */
+/** Several nodes with a network that delivers at once, but for those that are silent or on another side. */
 export class GossipNodes {
   readonly all: ReadonlyMap<string, GossipNode>;
   readonly silent = new Set<string>();
+  /** Nodes that others do not reach, nor they the others. */
+  readonly otherSide = new Set<string>();
+  /** Who was declared dead by whom: `b by a`. */
+  readonly deaths: string[] = [];
 
   constructor(ids: readonly string[], changes: Partial<GossipOptions> = {}) {
     this.all = new Map(ids.map((id) => [id, gossipNode(id, changes)]));
@@ -77,14 +81,26 @@ export class GossipNodes {
 
   deliver(): void {
     for (let rounds = 0; rounds < 100; rounds += 1) {
-      const sent = [...this.all.values()].flatMap(messagesOf);
+      const sent = [...this.all.values()].flatMap((node) => this.#ready(node));
       if (sent.length === 0) return;
       for (const message of sent) {
-        if (this.silent.has(message.from) || this.silent.has(message.to)) continue;
+        if (this.#isLost(message)) continue;
         this.all.get(message.to)?.step(message);
       }
     }
     throw new Error('the nodes do not stop talking');
+  }
+
+  #ready(node: GossipNode): Message[] {
+    const { send, events } = node.ready();
+    const dead = events.filter(({ status }) => status === 'dead');
+    this.deaths.push(...dead.map(({ id }) => `${id} by ${node.id}`));
+    return send.map(({ message }) => message);
+  }
+
+  #isLost({ from, to }: Message): boolean {
+    if (this.silent.has(from) || this.silent.has(to)) return true;
+    return this.otherSide.has(from) !== this.otherSide.has(to);
   }
 
   tick(times = 1): void {
