@@ -1,9 +1,9 @@
 // `npm run check`: everything that can be said of the sources without running them, side by side.
 // Plain JavaScript for Node 18 and later, since it may be the first command on a fresh machine.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensurePackages } from '../k8s/local/bootstrap.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(root, 'node_modules', '.bin');
@@ -43,13 +43,7 @@ async function check(name, [command, ...args]) {
   return code === 0;
 }
 
-if (!existsSync(bin)) {
-  const { code, output } = await run('npm', ['ci', '--no-audit', '--no-fund']);
-  if (code !== 0) {
-    console.error(`npm ci failed:\n${output}`);
-    process.exit(1);
-  }
-}
+ensurePackages();
 const only = process.argv.slice(2);
 const chosen = Object.entries(checks).filter(([name]) => only.length === 0 || only.includes(name));
 const results = await Promise.all(chosen.map(([name, command]) => check(name, command)));

@@ -58,12 +58,17 @@ function installPackages() {
   console.error(`  ok npm packages (${((Date.now() - started) / 1000).toFixed(1)} s)`);
 }
 
+/** Installs the npm packages when they differ from the lock file. */
+export function ensurePackages() {
+  if (!packagesAreInstalled()) installPackages();
+}
+
 /** Runs a TypeScript program (by its URL) with the pinned Node, and ends as it ends. */
 export function runPinned(program, args) {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
     fail(`this needs Linux on x64 or arm64, and this is ${process.platform} on ${process.arch}`);
   }
-  if (!packagesAreInstalled()) installPackages();
+  ensurePackages();
   if (!existsSync(pinnedNode)) {
     fail(
       'npm has not installed the pinned Node',
