@@ -44,8 +44,18 @@ describe('the reference of metrics', function reference() {
     const health = (await (await fetch(`http://${node.httpUrl}/health`)).json()) as {
       readonly resources: { readonly workingSetBytes: number };
     };
+    const open = await fetch(`http://${node.httpUrl}/_metrics`, {
+      headers: { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5' },
+    });
+    const openText = await open.text();
     await end(node);
     removeDirectory(directory);
+    expect(open.headers.get('content-type')).to.contain('application/openmetrics-text');
+    expect(openText).to.match(/# EOF\n?$/);
+    expect(openText).to.contain('# TYPE photondb_queries counter\nphotondb_queries_total ');
+    const manual = readFileSync('docs/operations/monitoring.md', 'utf8');
+    for (const [, name = ''] of text.matchAll(/^\| `(\S+)`/gm))
+      expect(manual).to.contain(`\`${name}\``);
     if (process.env['PHOTONDB_TEST_UPDATE'] === '1') writeFileSync(path, text);
     expect(readFileSync(path, 'utf8')).to.equal(text);
     expect(health.resources.workingSetBytes).to.be.greaterThan(0);

@@ -7,6 +7,7 @@ import { noCounts } from './counters.ts';
 import type { ProtocolCounters } from './counters.ts';
 import type { Logins } from './handshake.ts';
 import { RunningQueries } from './running-queries.ts';
+import type { AnsweredQuery } from './running-queries.ts';
 
 export interface DriverServerOptions extends Omit<
   ConnectionOptions,
@@ -17,6 +18,7 @@ export interface DriverServerOptions extends Omit<
   readonly loginsOf: (address: string) => Logins;
   /** Counts connections where several servers share the maximum; this server alone without it. */
   readonly admission?: Admission;
+  readonly answered?: AnsweredQuery;
 }
 
 interface Admission {
@@ -38,7 +40,8 @@ export class DriverServer {
   constructor(options: DriverServerOptions) {
     this.#options = options;
     const now = (): number => options.clock.now();
-    this.queries = new RunningQueries({ now, uuid: () => options.chance.uuid() });
+    const { answered } = options;
+    this.queries = new RunningQueries({ now, uuid: () => options.chance.uuid(), answered });
     this.tcp = createServer((socket) => this.#accept(socket));
     this.tcp.maxConnections = options.connectionsMax + options.limits.refusingMax;
     this.tcp.on('drop', () => (this.counters.connectionsRefused += 1));

@@ -7,6 +7,9 @@ export interface QueryStart {
   readonly abort: (reason: Error) => void;
 }
 
+/** Called with the term of each query that has its first answer, or an error, and how long it took. */
+export type AnsweredQuery = (term: unknown, elapsedMs: number) => void;
+
 interface Entry {
   readonly query: QueryStart;
   readonly startedAtMs: number;
@@ -22,17 +25,26 @@ export class RunningQueries {
   readonly #entries = new Set<Entry>();
   readonly #now: () => number;
   readonly #uuid: () => string;
+  readonly #answered: AnsweredQuery | undefined;
 
-  constructor(parts: { readonly now: () => number; readonly uuid: () => string }) {
+  constructor(parts: {
+    readonly now: () => number;
+    readonly uuid: () => string;
+    readonly answered?: AnsweredQuery | undefined;
+  }) {
     this.#now = parts.now;
     this.#uuid = parts.uuid;
+    this.#answered = parts.answered;
   }
 
   /** Answers what is called at the end of the query. */
   begin(query: QueryStart): () => void {
     const entry = { query, startedAtMs: this.#now(), id: undefined };
     this.#entries.add(entry);
-    return () => void this.#entries.delete(entry);
+    return () => {
+      if (!this.#entries.delete(entry)) return;
+      this.#answered?.(query.term, this.#now() - entry.startedAtMs);
+    };
   }
 
   list(): ListedQuery[] {

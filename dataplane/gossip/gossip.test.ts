@@ -224,6 +224,8 @@ describe('local health and suspicion (Lifeguard)', () => {
     node.step(news('b', 'a', ...others));
     tick(node, 60);
     expect(node.localHealth).to.be.greaterThan(2);
+    expect(node.probes).to.include({ direct: 0, indirect: 0 });
+    expect(node.probes.failed).to.be.greaterThan(1);
   });
 
   it('refusals by those who were asked show that it is the target', () => {

@@ -8,6 +8,7 @@ import type { Acknowledgement, Message, MessageBody, PingRequest } from './messa
 import { checkOptions } from './options.ts';
 import type { GossipOptions } from './options.ts';
 import { Probe } from './probe.ts';
+import type { ProbeOutcome } from './probe.ts';
 import { Suspicion } from './suspicion.ts';
 import type { SuspicionTimes } from './suspicion.ts';
 import { VersionedState } from './versioned-state.ts';
@@ -54,6 +55,7 @@ export class GossipNode {
   readonly #suspicions = new Map<NodeId, Suspicion>();
   readonly #relays = new Map<number, Relay>();
   #probe: Probe | undefined;
+  readonly #probes: Record<ProbeOutcome, number> = { direct: 0, indirect: 0, failed: 0 };
   #seeds: readonly Address[] = [];
   #incarnation: number;
   #hasLeft = false;
@@ -88,6 +90,11 @@ export class GossipNode {
   /** 0: this node is well; each step more stretches its time-outs. */
   get localHealth(): number {
     return this.#awareness.score;
+  }
+
+  /** Probes of this node that have ended, by their outcome. */
+  get probes(): Readonly<Record<ProbeOutcome, number>> {
+    return this.#probes;
   }
 
   #self(status: Status): Update {
@@ -204,6 +211,7 @@ export class GossipNode {
 
   #endProbe(probe: Probe): void {
     this.#awareness.apply(probe.healthDelta);
+    this.#probes[probe.outcome] += 1;
     const known = this.#members.get(probe.target.id);
     if (probe.isAnswered || known === undefined || !isPresent(known)) return;
     this.#believe({ ...known, status: 'suspect', accuser: this.id });

@@ -1,5 +1,8 @@
 import type { Member, NodeId } from './member.ts';
 
+/** Answered in time, answered after others were asked, or not answered. */
+export type ProbeOutcome = 'direct' | 'indirect' | 'failed';
+
 /** One probe of one member: direct, then through others, until the end of the period (SWIM, section 3.1). */
 export class Probe {
   readonly target: Member;
@@ -27,6 +30,12 @@ export class Probe {
 
   askedOthers(count: number): void {
     this.#asked = count;
+  }
+
+  /** How it ended, once its time is over. */
+  get outcome(): ProbeOutcome {
+    if (!this.isAnswered) return 'failed';
+    return this.#asked === undefined ? 'direct' : 'indirect';
   }
 
   answered(): void {

@@ -16,6 +16,43 @@ export interface NodeHealth {
   /** None before the node belongs to a cluster. */
   readonly cluster?: ClusterHealth;
   readonly resources?: ResourceHealth;
+  /** None before the node listens for drivers. */
+  readonly queries?: QueryHealth;
+  /** None before the data is open. */
+  readonly storage?: StorageHealth;
+}
+
+/** Of the last half to whole minute; durations in milliseconds. */
+interface LatencyHealth {
+  readonly count: number;
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+interface QueryHealth {
+  readonly running: number;
+  readonly perSecond: number;
+  /** From a query to its first answer; kinds without queries are left out. */
+  readonly latencyMs: {
+    readonly all: LatencyHealth;
+    readonly kinds: Readonly<Record<string, LatencyHealth>>;
+  };
+}
+
+/** `ok`, or why not. */
+interface PartHealth {
+  readonly state: 'ok' | 'degraded';
+  readonly reasons: readonly string[];
+}
+
+export interface StorageHealth {
+  readonly disk: PartHealth & { readonly freeBytes: number; readonly totalBytes: number };
+  readonly wal: PartHealth & { readonly syncMs?: LatencyHealth };
+  readonly store: PartHealth & { readonly commitMs?: LatencyHealth };
 }
 
 /** Of the pod, or of the process outside of one. Limits are null where there is none. */
@@ -70,11 +107,14 @@ const stuckMs = 60_000;
  */
 const startupHoldMs = 8_000;
 
-/** In the text format of Prometheus. */
+/** In the text format of Prometheus, and in that of OpenMetrics for those who ask for it. */
 export interface Metrics {
   readonly contentType: string;
   metrics(): Promise<string>;
+  readonly openMetrics?: Omit<Metrics, 'openMetrics'>;
 }
+
+const openMetricsType = 'application/openmetrics-text';
 
 export interface Start {
   readonly over: Promise<unknown>;
@@ -101,8 +141,10 @@ export function healthServer(health: () => NodeHealth, metrics: Metrics, start: 
     response.status(stuck() ? 503 : 200).json({ state, message, stuck: stuck(), ...replay });
   });
   server.get('/health', (_request, response) => void response.json(health()));
-  server.get('/_metrics', async (_request, response) => {
-    response.type(metrics.contentType).send(await metrics.metrics());
+  server.get('/_metrics', async (request, response) => {
+    const wantsOpen = request.get('accept')?.includes(openMetricsType) === true;
+    const format = wantsOpen ? (metrics.openMetrics ?? metrics) : metrics;
+    response.type(format.contentType).send(await format.metrics());
   });
   server.use((_request, response) => void response.status(404).json({ error: 'no such page' }));
   return server;

@@ -17,6 +17,7 @@ export function clusterMetricsOf({
     members: new Map([count('alive'), count('suspect'), count('dead'), count('left')]),
     connected: mesh.peers.length,
     localHealth: detector.gossip.localHealth,
+    probes: new Map(Object.entries(detector.gossip.probes)),
     messages: detector.sent,
     suspicions: detector.changes.get('suspect') ?? 0,
     deaths: detector.changes.get('dead') ?? 0,

@@ -6,6 +6,7 @@ import type { DirectoryService } from './directory-service.ts';
 import { diskUsage } from './disk-usage.ts';
 import { openData, storeDirectoryOf } from './open-data.ts';
 import type { Service } from './services.ts';
+import { StorageMeasurements } from './storage-measurements.ts';
 import { troublesOf } from './troubles.ts';
 import { settleAdmin } from './users.ts';
 
@@ -16,11 +17,13 @@ export class DataService implements Service {
   readonly name = 'data';
   readonly #context: NodeContext;
   readonly #directory: Pick<DirectoryService, 'id' | 'path'>;
+  readonly measurements: StorageMeasurements;
   #database: Database | undefined;
 
   constructor(context: NodeContext, directory: Pick<DirectoryService, 'id' | 'path'>) {
     this.#context = context;
     this.#directory = directory;
+    this.measurements = new StorageMeasurements(() => context.clock.now());
   }
 
   /** The identity of the directory; undefined before it is known. */
@@ -65,6 +68,7 @@ export class DataService implements Service {
       memtableBytesMax: config['memtable-mib'] * mebibyte,
       cacheBytesMax: config['cache-mib'] * mebibyte,
       onProgress: (doneBytes, totalBytes) => progress.moved(doneBytes, totalBytes),
+      measurements: this.measurements,
       signal,
     });
     this.#database = database;

@@ -8,9 +8,12 @@ import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
 import type { DiskGate } from './disk-gate.ts';
 import { localDrivers } from './drivers.ts';
+import type { Drivers } from './drivers.ts';
 import { createEnvironment } from './environment.ts';
+import { measuredTables } from './measured-table.ts';
 import { queryLimitsOf } from './query-limits.ts';
 import { openPort } from './open-port.ts';
+import { QueryMeasurements } from './query-measurements.ts';
 import type { MembershipService } from './membership-service.ts';
 import type { Service } from './services.ts';
 import { withoutData } from './without-data.ts';
@@ -38,9 +41,13 @@ export class DriverService implements Service {
   constructor(context: NodeContext, parts: DriverServiceParts) {
     this.#context = context;
     this.#parts = parts;
+    const { clock } = context;
+    this.#measurements = new QueryMeasurements(() => clock.now());
+    this.drivers = localDrivers(() => this.#server, this.#measurements);
   }
 
-  readonly drivers = localDrivers(() => this.#server);
+  readonly #measurements: QueryMeasurements;
+  readonly drivers: Drivers;
 
   get address(): string {
     return this.#address;
@@ -53,7 +60,9 @@ export class DriverService implements Service {
     const server = { id: data.id ?? '', name: config['node-name'] };
     const own = createEnvironment({ database, disk, clock, chance, server, report: report() });
     const hasData = config.roles.includes('data');
-    const environment = hasData ? own : withoutData(own, () => membership.members);
+    const measurements = this.#measurements;
+    const measured = { ...own, table: measuredTables((id) => own.table(id), measurements) };
+    const environment = hasData ? measured : withoutData(own, () => membership.members);
     const engine = createQueryEngine(environment, queryLimitsOf(config, clock));
     const drivers = new DriverServer({
       engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, clock) : engine,
@@ -63,6 +72,7 @@ export class DriverService implements Service {
       chance,
       connectionsMax: shares.driverConnections,
       loginsOf: loginsOf({ database, passwords, logins, chance }),
+      answered: (term, ms) => measurements.answered(term, ms),
       internalError: (error) =>
         logger.error('a query failed because of an internal error', {
           error: String((error as Error).stack),

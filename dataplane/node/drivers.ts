@@ -5,6 +5,7 @@ import type { DriverServer } from '../driver-protocol/driver-server.ts';
 import { errorType, RuntimeError } from '../query/errors.ts';
 import type { RunningQuery } from '../query/node-report.ts';
 import { termText } from '../query/term-text.ts';
+import type { QueryMeasurements } from './query-measurements.ts';
 
 /** The clients of the driver port and their queries, wherever these run: in this process or in query workers. */
 export interface DriverFigures {
@@ -21,6 +22,8 @@ export interface WorkerFigures {
 }
 
 export interface Drivers {
+  /** How long queries took and what they read, as of the last `refresh`. */
+  readonly measurements: QueryMeasurements;
   /** As of the last `refresh`, where the clients are not those of this process. */
   readonly figures: DriverFigures;
   readonly workerFigures: WorkerFigures;
@@ -55,8 +58,12 @@ export function cancelIn(server: DriverServer, id: string): boolean {
 }
 
 /** Those of a server in this process; undefined before it is there. */
-export function localDrivers(server: () => DriverServer | undefined): Drivers {
+export function localDrivers(
+  server: () => DriverServer | undefined,
+  measurements: QueryMeasurements,
+): Drivers {
   return {
+    measurements,
     get figures() {
       const found = server();
       return found === undefined ? noFigures() : figuresOf(found);

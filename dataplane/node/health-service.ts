@@ -1,31 +1,41 @@
+import type { OpenMetricsContentType, Registry } from 'prom-client';
 import { healthServer } from '../http/health.ts';
+import type { Metrics, NodeHealth } from '../http/health.ts';
 import { requestBucketsSeconds } from '../membership/request-times.ts';
 import { registerClusterMetrics } from '../observability/cluster-metrics.ts';
+import { inOpenMetrics } from '../observability/open-metrics.ts';
 import { registerResourceMetrics } from '../observability/resource-metrics.ts';
 import { nodeMetrics } from '../observability/metrics.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
 import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
+import type { DiskGate } from './disk-gate.ts';
+import { diskUsage } from './disk-usage.ts';
+import type { Drivers } from './drivers.ts';
+import { registerHistograms } from './histograms.ts';
 import type { MembershipService } from './membership-service.ts';
-import { nodeHealth } from './node-health.ts';
+import { nodeHealth, queryHealth } from './node-health.ts';
 import { Resources } from './resources.ts';
 import type { Service } from './services.ts';
+import { storageHealth } from './storage-health.ts';
+
+type OpenMetricsRegistry = Registry<OpenMetricsContentType>;
 
 /** Answers probes and Prometheus, from the first moment to the last. */
 export interface HealthServiceParts {
-  readonly data: Pick<DataService, 'database'>;
+  readonly data: Pick<DataService, 'database' | 'measurements'>;
+  readonly disk: Pick<DiskGate, 'refusal'>;
+  readonly drivers: Drivers;
   readonly membership: MembershipService;
   readonly metrics: () => NodeMetrics;
-  /** Before each reading of the metrics. */
-  readonly refresh: () => Promise<void>;
   /** Resolves when the node serves. */
   readonly started: Promise<void>;
 }
 
 export function healthService(context: NodeContext, parts: HealthServiceParts): Service {
   const { health, portLog, progress, clock } = context;
-  const { data, membership, metrics, refresh, started } = parts;
+  const { data, disk, drivers, membership, metrics, started } = parts;
   let resources: Resources | undefined;
   return {
     name: 'health',
@@ -35,19 +45,27 @@ export function healthService(context: NodeContext, parts: HealthServiceParts): 
       const now = () => ({
         ...nodeHealth(progress, data.database, membership.membership),
         resources: measured.health,
+        queries: queryHealth(drivers),
+        ...storageNow(context, { data, disk }),
       });
       const registry = nodeMetrics(metrics);
       const clusterNow = () => clusterMetricsOf(membership);
       registerClusterMetrics(registry, clusterNow, requestBucketsSeconds);
       registerResourceMetrics(registry, () => measured.usage);
-      const refreshed = {
-        contentType: registry.contentType,
+      registerHistograms(registry, {
+        queries: drivers.measurements,
+        storage: data.measurements,
+      });
+      const openMetrics = inOpenMetrics(registry);
+      const refreshed = (from: Registry | OpenMetricsRegistry): Metrics => ({
+        contentType: from.contentType,
         metrics: async () => {
-          await refresh();
-          return registry.metrics();
+          await drivers.refresh();
+          return from.metrics();
         },
-      };
-      health.port.answerWith(healthServer(now, refreshed, { over: started, clock }));
+      });
+      const formats = { ...refreshed(registry), openMetrics: refreshed(openMetrics) };
+      health.port.answerWith(healthServer(now, formats, { over: started, clock }));
       portLog.follow(health.port.tcp, 'health and metrics');
     },
     stop() {
@@ -56,4 +74,16 @@ export function healthService(context: NodeContext, parts: HealthServiceParts): 
       resources?.stop();
     },
   };
+}
+
+/** Nothing before the data is open. */
+function storageNow(
+  { config }: Pick<NodeContext, 'config'>,
+  { data, disk }: Pick<HealthServiceParts, 'data' | 'disk'>,
+): Pick<NodeHealth, 'storage'> {
+  const { database, measurements } = data;
+  if (database === undefined) return {};
+  const usage = diskUsage(config['data-dir']);
+  const storage = storageHealth({ database, usage, refusal: disk.refusal('write'), measurements });
+  return { storage };
 }

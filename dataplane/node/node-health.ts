@@ -1,6 +1,7 @@
 import type { NodeHealth } from '../http/health.ts';
 import type { Database } from '../database/database.ts';
 import type { Membership } from '../membership/membership.ts';
+import type { Drivers } from './drivers.ts';
 import type { Progress } from './progress.ts';
 import { troublesOf } from './troubles.ts';
 
@@ -38,6 +39,15 @@ export function nodeHealth(
     ...(database === undefined ? {} : { data: dataHealth(database) }),
     ...(membership === undefined ? {} : { cluster: clusterHealth(membership) }),
   };
+}
+
+/** How fast queries come and are answered. */
+export function queryHealth({
+  figures,
+  measurements,
+}: Drivers): NonNullable<NodeHealth['queries']> {
+  const { all, kinds } = measurements.latencies.recent;
+  return { running: figures.running, perSecond: all.perSecond, latencyMs: { all, kinds } };
 }
 
 function clusterHealth(membership: Membership): NonNullable<NodeHealth['cluster']> {

@@ -82,8 +82,9 @@ export class Node {
         healthService(context, {
           data,
           membership,
+          disk,
+          drivers: this.#drivers.drivers,
           metrics: () => this.#metrics(),
-          refresh: () => this.#drivers.drivers.refresh(),
           started,
         }),
         kubernetesStatusService(context, data, membership),

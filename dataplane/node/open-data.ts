@@ -13,6 +13,7 @@ import { LmdbStore } from '../storage/lmdb-store.ts';
 import { openWal } from '../wal/open-wal.ts';
 import type { Wal, WalOptions } from '../wal/wal.ts';
 import { logReserve } from './descriptors.ts';
+import type { StorageMeasurements } from './storage-measurements.ts';
 
 /** The store and the log of a data directory that this process has locked, as one database. */
 export interface OpenDataOptions extends Pick<
@@ -23,12 +24,13 @@ export interface OpenDataOptions extends Pick<
   readonly logger: Logger;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'next'>;
+  readonly measurements?: StorageMeasurements;
 }
 
 export const storeDirectoryOf = (path: string): string => join(path, 'store');
 
 export function openData(all: OpenDataOptions): Promise<Database> {
-  const { path, logger, clock, ...options } = all;
+  const { path, logger, clock, measurements, ...options } = all;
   return Database.open({
     ...options,
     clock,
@@ -36,6 +38,7 @@ export function openData(all: OpenDataOptions): Promise<Database> {
       directory: storeDirectoryOf(path),
       clock,
       waiting: (missingBytes) => sayWaiting(logger, missingBytes),
+      committed: (ms) => measurements?.committed(ms),
       signal: options.signal,
     }),
     openLog: ({ isFirst, ...replay }) => openLog(isFirst, replay, all),
@@ -78,7 +81,7 @@ function sayWaiting(logger: Logger, missingBytes: number): void {
 async function openLog(
   isFirst: boolean,
   replay: Pick<WalOptions, 'replayFrom' | 'isDispensable' | 'onRecord' | 'onProgress' | 'signal'>,
-  { path, logger, clock, chance }: OpenDataOptions,
+  { path, logger, clock, chance, measurements }: OpenDataOptions,
 ): Promise<Wal> {
   const directory = join(path, 'wal');
   if (!isFirst) requireLog(directory);
@@ -88,6 +91,7 @@ async function openLog(
     directory,
     clock,
     random: () => chance.next(),
+    synced: (ms, bytes) => measurements?.synced(ms, bytes),
   });
   const { cut } = log.recovery;
   if (cut !== undefined) {

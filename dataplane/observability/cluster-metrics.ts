@@ -1,5 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { registerHistogram } from './histogram-metric.ts';
 
 /** How a node sees its cluster, read when Prometheus asks; docs/operations/monitoring.md lists them. */
 export interface ClusterMetrics {
@@ -8,6 +9,8 @@ export interface ClusterMetrics {
   readonly connected: number;
   /** 0 is well; each step stretches the node's time-outs. */
   readonly localHealth: number;
+  /** By outcome. */
+  readonly probes: ReadonlyMap<string, number>;
   readonly messages: ReadonlyMap<string, number>;
   readonly suspicions: number;
   readonly deaths: number;
@@ -74,6 +77,15 @@ const definitions: readonly Definition[] = [
     (m) => m.localHealth,
   ),
   {
+    ...define(
+      'counter',
+      'gossip_probes_total',
+      'Probes of other members: answered directly, through others, or not at all.',
+      (m) => m.probes,
+    ),
+    label: 'outcome',
+  },
+  {
     ...define('counter', 'gossip_messages_total', 'Gossip messages sent.', (m) => m.messages),
     label: 'type',
   },
@@ -136,7 +148,15 @@ export function registerClusterMetrics(
   boundsSeconds: readonly number[],
 ): void {
   for (const definition of definitions) register(registry, read, definition);
-  registerRequestTimes(registry, () => read()?.requests ?? [], boundsSeconds);
+  registerHistogram(registry, {
+    name: 'photondb_peer_request_duration_seconds',
+    help: 'Duration of requests to other nodes.',
+    read: () =>
+      (read()?.requests ?? []).map(({ name: request, peer, outcome, sumSeconds, ...counted }) => ({
+        labels: { request, peer, outcome },
+        histogram: { ...counted, bounds: boundsSeconds, sum: sumSeconds },
+      })),
+  });
 }
 
 function register(
@@ -157,48 +177,4 @@ function register(
   };
   const options = { name, help, labelNames, registers: [registry], collect };
   const metric: Gauge | Counter = type === 'gauge' ? new Gauge(options) : new Counter(options);
-}
-
-/** The library's own histogram takes single values only, and the node keeps buckets. */
-function registerRequestTimes(
-  registry: Registry,
-  read: () => readonly RequestSeries[],
-  boundsSeconds: readonly number[],
-): void {
-  const name = 'photondb_peer_request_duration_seconds';
-  const help = 'Duration of requests to other nodes.';
-  const metric = {
-    name,
-    help,
-    type: 'histogram',
-    aggregator: 'sum',
-    get: async () => ({
-      name,
-      help,
-      type: 'histogram',
-      aggregator: 'sum',
-      values: read().flatMap((series) => samplesOf(name, series, boundsSeconds)),
-    }),
-    reset: () => undefined,
-  };
-  registry.registerMetric(metric as unknown as Gauge);
-}
-
-function samplesOf(
-  name: string,
-  { name: request, peer, outcome, counts, count, sumSeconds }: RequestSeries,
-  boundsSeconds: readonly number[],
-) {
-  const labels = { request, peer, outcome };
-  let below = 0;
-  const buckets = boundsSeconds.map((bound, at) => {
-    below += counts[at] ?? 0;
-    return { metricName: `${name}_bucket`, labels: { le: bound, ...labels }, value: below };
-  });
-  return [
-    ...buckets,
-    { metricName: `${name}_bucket`, labels: { le: '+Inf', ...labels }, value: count },
-    { metricName: `${name}_sum`, labels, value: sumSeconds },
-    { metricName: `${name}_count`, labels, value: count },
-  ];
 }

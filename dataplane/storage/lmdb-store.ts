@@ -37,6 +37,8 @@ export interface LmdbOptions {
   readonly waiting?: (missingBytes: number) => void;
   /** Ends waiting for room. The store itself is ended by `close`. */
   readonly signal?: AbortSignal;
+  /** Called after each commit, with the time from its changes until it was visible. */
+  readonly committed?: (ms: number) => void;
   /** Of the disk; as the system says when it is not given. */
   readonly freeBytes?: () => number;
 }
@@ -185,6 +187,7 @@ export class LmdbStore implements Store {
   readonly #room: CommitRoom;
   readonly #clock: Clock;
   readonly #snapshotMs: number;
+  readonly #committed: LmdbOptions['committed'];
   readonly #bodies: Body[] = [];
   readonly #view: ReadTransaction;
   /** Those that are held. */
@@ -202,6 +205,7 @@ export class LmdbStore implements Store {
     this.#file = join(options.directory, 'data.mdb');
     this.#snapshotMs = options.snapshotMs ?? defaultSnapshotMs;
     this.#clock = options.clock;
+    this.#committed = options.committed;
     this.#room = new CommitRoom({
       clock: options.clock,
       freeBytes: options.freeBytes ?? (() => freeBytesOf(options.directory)),
@@ -337,6 +341,7 @@ export class LmdbStore implements Store {
   }
 
   async #handOver(buffer: WriteBuffer): Promise<void> {
+    const startedAt = this.#clock.now();
     let last: Promise<boolean> | undefined;
     // The library returns the same promise repeatedly; only this code handles the last one.
     const look = (promise: Promise<boolean>): void => {
@@ -356,6 +361,7 @@ export class LmdbStore implements Store {
     this.#flush = committed.then(() => flush);
     this.#flush.catch(() => undefined);
     await committed;
+    this.#committed?.(this.#clock.now() - startedAt);
   }
 
   /** The library's own is that of another commit as soon as one is handed over. */

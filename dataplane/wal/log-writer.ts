@@ -41,6 +41,7 @@ export interface LogWriterParts {
   readonly hardStates: HardStates;
   readonly damaged: ReadonlyMap<number, WalCorruptError>;
   readonly recovery: Recovery;
+  readonly synced: (ms: number, bytes: number) => void;
 }
 
 /** A batch that has its place in a segment, and who waits for it. */
@@ -72,11 +73,13 @@ export class LogWriter implements Wal {
   #sealing = false;
   #failure: Error | undefined;
   readonly #announce: (error: Error) => void;
+  readonly #synced: LogWriterParts['synced'];
   #counters = { syncs: 0, records: 0, bytes: 0, lastSyncMs: 0 };
 
   constructor(parts: LogWriterParts) {
     const { clock, row, holders, continuity, hardStates, damaged, recovery } = parts;
     this.#clock = clock;
+    this.#synced = parts.synced;
     this.#row = row;
     this.#holders = holders;
     this.#continuity = continuity;
@@ -316,6 +319,7 @@ export class LogWriter implements Wal {
     this.#counters.lastSyncMs = this.#idleSince - started;
     this.#counters.syncs += 1;
     this.#counters.bytes += bytes;
+    this.#synced(this.#counters.lastSyncMs, bytes);
   }
 
   /** One sleeper for all idle moments: a busy log costs it little. */

@@ -276,6 +276,7 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   const row = new SegmentRow(rowOptions, sealed, newest);
   const recovery = recoveryOf(replay);
   const { queueBytesMax } = options;
+  const synced = (ms: number, bytes: number): void => options.synced?.(ms, bytes);
   const parts = { clock, row, holders, continuity, hardStates, damaged: damages, recovery };
-  return new LogWriter({ ...parts, queueBytesMax });
+  return new LogWriter({ ...parts, queueBytesMax, synced });
 }

@@ -140,6 +140,8 @@ export interface WalOptions {
    */
   onRecord(record: WalRecord): void | Promise<void>;
   onProgress(doneBytes: number, totalBytes: number): void;
+  /** Called after each write that was made durable, with its time and its size. */
+  synced?(ms: number, bytes: number): void;
   /** Ends opening; the log itself is ended by `close`. */
   readonly signal: AbortSignal;
 }

@@ -18,6 +18,8 @@ export interface CoreServiceOptions {
   readonly places: ConnectionPlaces;
   /** Resolves when all query workers know the catalogue as it is now. */
   readonly publish: () => Promise<void>;
+  /** What the worker has measured since it said so last. */
+  readonly measured: (measured: unknown) => void;
 }
 
 /** The connections that there may be, counted over all workers. */
@@ -92,6 +94,8 @@ export class CoreService implements WorkerService {
         return this.#tables.close(fields);
       case 'log':
         return this.#log(fields);
+      case 'measured':
+        return this.#options.measured(fields.any());
       default:
         throw new ChannelFrameError('A query worker says something that there is not.');
     }

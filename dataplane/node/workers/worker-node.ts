@@ -7,6 +7,7 @@ import { createEngine } from '../../query/create-engine.ts';
 import type { Environment } from '../../query/environment.ts';
 import { withRemoteSystemDatabase } from '../../query/system-database.ts';
 import { termText } from '../../query/term-text.ts';
+import type { TableAccess } from '../../wire/table-access.ts';
 import type { Channel, ServedRequest } from '../../workers/channel.ts';
 import { ChannelFrameError } from '../../workers/errors.ts';
 import { machineChance } from '../chance.ts';
@@ -14,6 +15,8 @@ import { machineClock } from '../clock.ts';
 import { cancelIn, figuresOf, noFigures, queriesOf } from '../drivers.ts';
 import { PortLog } from '../port-log.ts';
 import { queryLimitsOf } from '../query-limits.ts';
+import { measuredTables } from '../measured-table.ts';
+import { QueryRecorder } from '../query-measurements.ts';
 import { tracedEngine } from '../traced-engine.ts';
 import type { CatalogChange } from './catalog-feed.ts';
 import { CatalogReplica } from './catalog-replica.ts';
@@ -45,6 +48,7 @@ export class WorkerNode {
   readonly #channel: Channel;
   readonly #replica = new CatalogReplica();
   readonly #tables: RemoteTables;
+  readonly #recorder = new QueryRecorder();
   #server: DriverServer | undefined;
 
   constructor(channel: Channel) {
@@ -93,6 +97,7 @@ export class WorkerNode {
         left: () => channel.notify(['left']),
       },
       taken: (text) => flights.taken(text),
+      answered: (term, ms) => this.#recorder.answered(term, ms),
       internalError: (error) =>
         logger.error('a query failed because of an internal error', {
           error: String((error as Error).stack),
@@ -110,10 +115,11 @@ export class WorkerNode {
 
   #environment(server: Environment['server']): Environment {
     const catalog = remoteCatalog(this.#replica, this.#channel);
+    const tableOf = (id: string): TableAccess | undefined =>
+      this.#replica.tableById(id) === undefined ? undefined : this.#tables.table(id);
     const environment: Environment = {
       catalog,
-      table: (id) =>
-        this.#replica.tableById(id) === undefined ? undefined : this.#tables.table(id),
+      table: measuredTables(tableOf, this.#recorder),
       pause: () => machineClock.yield(),
       now: () => machineClock.timeOfDay(),
       uuid: () => machineChance.uuid(),
@@ -134,6 +140,9 @@ export class WorkerNode {
   #how(): unknown {
     const server = this.#server;
     if (server === undefined) return { figures: noFigures(), longest: [] };
+    // Notices are not lost when the answer comes too late for the question.
+    const measured = this.#recorder.take();
+    if (measured !== undefined) this.#channel.notify(['measured', measured]);
     const longest = server.queries.longest(reportedQueriesMax);
     return {
       figures: figuresOf(server),

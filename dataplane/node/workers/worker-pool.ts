@@ -1,5 +1,6 @@
 import type { DriverFigures, Drivers, WorkerFigures } from '../drivers.ts';
 import { noFigures } from '../drivers.ts';
+import { QueryMeasurements } from '../query-measurements.ts';
 import { noCounts } from '../../driver-protocol/counters.ts';
 import type { ProtocolCounters } from '../../driver-protocol/counters.ts';
 import type { RunningQuery } from '../../query/node-report.ts';
@@ -16,11 +17,13 @@ export interface WorkerPoolOptions {
   readonly workers: () => readonly QueryWorker[];
   readonly replaced: () => number;
   readonly port: () => number | undefined;
+  readonly now: () => number;
   /** Aborts after so many milliseconds. */
   readonly within: (ms: number) => AbortSignal;
 }
 
 export class WorkerPool implements Drivers {
+  readonly measurements: QueryMeasurements;
   readonly #options: WorkerPoolOptions;
   readonly #figures = new Map<QueryWorker, DriverFigures>();
   /** Counters of workers that have ended. */
@@ -28,6 +31,7 @@ export class WorkerPool implements Drivers {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+    this.measurements = new QueryMeasurements(options.now);
   }
 
   get figures(): DriverFigures {

@@ -51,6 +51,7 @@ export class WorkerDriverService implements Service {
       workers: () => this.#supervisor?.workers ?? [],
       replaced: () => this.#supervisor?.replaced ?? 0,
       port: () => this.#port?.port,
+      now: () => context.clock.now(),
       within: (ms) => {
         const abort = new AbortController();
         context.clock.timer(ms, () => abort.abort(new Error('the worker does not answer in time')));
@@ -107,6 +108,7 @@ export class WorkerDriverService implements Service {
       logger,
       places,
       publish: () => this.#publish(),
+      measured: (measured: unknown) => this.#pool.measurements.add(measured),
     };
     const { count, mebibytes, heapMebibytes } = this.#sizes;
     return new Supervisor({

@@ -1,0 +1,133 @@
+import { expect } from 'chai';
+import r from 'rethinkdb';
+import type { Connection } from 'rethinkdb';
+import { eventually } from '../../operator/cluster/testing/api-types.ts';
+import { end, removeDirectory, serve, temporaryDirectory } from '../drivers/serve.ts';
+import type { Served } from '../drivers/serve.ts';
+
+/** What a node says of its work, wherever its queries run. */
+interface Latency {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+interface Part {
+  readonly state: string;
+  readonly reasons: readonly string[];
+}
+
+interface Health {
+  readonly state: string;
+  readonly queries: {
+    readonly perSecond: number;
+    readonly latencyMs: { readonly all: Latency; readonly kinds: Record<string, Latency> };
+  };
+  readonly storage: {
+    readonly disk: Part & { readonly freeBytes: number; readonly totalBytes: number };
+    readonly wal: Part & { readonly syncMs?: Latency };
+    readonly store: Part & { readonly commitMs?: Latency };
+  };
+  readonly resources: {
+    readonly workingSetBytes: number;
+    readonly eventLoopDelayMs: { readonly p99: number };
+  };
+}
+
+const documents = 20;
+
+describe('the health and metrics of a node that works', function () {
+  this.timeout(60_000);
+
+  for (const workers of [0, 2]) {
+    describe(`with ${workers} query workers`, () => {
+      let directory: string;
+      let node: Served;
+      let connection: Connection;
+
+      before(async () => {
+        directory = temporaryDirectory();
+        node = await serve(directory, ['--query-workers', String(workers)]);
+        connection = await r.connect({ host: node.host, port: node.driverPort, user: 'admin' });
+        await r.db('test').tableCreate('t').run(connection);
+        const rows = Array.from({ length: documents }, (_, id) => ({ id }));
+        await r.table('t').insert(rows).run(connection);
+        for (let id = 0; id < documents; id += 1)
+          await r
+            .table('t')
+            .get(id as never)
+            .run(connection);
+        await r.table('t').filter({ id: 1 }).count().run(connection);
+        await r.expr(1).run(connection);
+      });
+      after(async () => {
+        await connection?.close();
+        if (node !== undefined) await end(node);
+        removeDirectory(directory);
+      });
+
+      const health = async (): Promise<Health> =>
+        (await (await fetch(`http://${node.httpUrl}/health`)).json()) as Health;
+      const metrics = async (): Promise<string> =>
+        (await fetch(`http://${node.httpUrl}/_metrics`)).text();
+
+      it('shows how long queries take, by kind', async () => {
+        await eventually('all queries to be counted', async () => {
+          const { point, expression } = (await health()).queries.latencyMs.kinds;
+          return point?.count === documents && expression?.count === 1;
+        });
+        const { queries } = await health();
+        const { all, kinds } = queries.latencyMs;
+        expect(Object.keys(kinds)).to.have.members([
+          'point',
+          'read',
+          'write',
+          'admin',
+          'expression',
+        ]);
+        expect(all.count).to.equal(documents + 4);
+        expect(all.p50).to.be.within(0, all.p99);
+        expect(all.p99).to.be.at.most(all.max);
+        expect(queries.perSecond).to.be.greaterThan(0);
+      });
+
+      it('shows disk, log, store and resources, each with its state', async () => {
+        await eventually('a commit of the store', async () => {
+          return (await health()).storage.store.commitMs !== undefined;
+        });
+        const { storage, resources } = await health();
+        for (const part of [storage.disk, storage.wal, storage.store]) {
+          expect(part).to.deep.include({ state: 'ok', reasons: [] });
+        }
+        expect(storage.disk.freeBytes).to.be.within(1, storage.disk.totalBytes);
+        expect(storage.wal.syncMs?.count).to.be.greaterThan(0);
+        expect(resources.workingSetBytes).to.be.greaterThan(0);
+        expect(resources.eventLoopDelayMs.p99).to.be.at.least(0);
+      });
+
+      it('counts them in histograms', async () => {
+        const line = (text: string, name: string): number =>
+          Number(
+            text
+              .split('\n')
+              .find((each) => each.startsWith(`${name} `))
+              ?.split(' ')[1],
+          );
+        await eventually('the point reads to be counted', async () => {
+          const name = 'photondb_query_duration_seconds_count{kind="point"}';
+          return line(await metrics(), name) === documents;
+        });
+        const text = await metrics();
+        const last = 'photondb_query_duration_seconds_bucket{le="+Inf",kind="point"}';
+        expect(line(text, last)).to.equal(documents);
+        expect(line(text, 'photondb_scan_rows_sum')).to.be.at.least(documents);
+        expect(line(text, 'photondb_scan_rows_count')).to.be.at.least(1);
+        expect(line(text, 'photondb_scan_bytes_sum')).to.be.greaterThan(documents);
+        expect(line(text, 'photondb_wal_sync_bytes_sum')).to.be.greaterThan(0);
+        expect(line(text, 'photondb_wal_sync_duration_seconds_count')).to.be.greaterThan(0);
+        expect(line(text, 'photondb_store_commit_duration_seconds_count')).to.be.greaterThan(0);
+      });
+    });
+  }
+});
