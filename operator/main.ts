@@ -76,6 +76,7 @@ function createOperator(
     random,
     hash,
     signingEndpoint: config.signingEndpoint,
+    operatorNamespace: config.podNamespace,
     newPassword: () => randomBytes(passwordBytes).toString('base64url'),
     namespaces: config.watchNamespaces,
     allowedPrivileges: config.allowInTemplates ?? [],

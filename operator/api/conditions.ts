@@ -59,6 +59,8 @@ export const reasons = Object.freeze({
   nodesUnknown: 'NodesUnknown',
   /** Not serving, or not as it should. */
   nodesUnhealthy: 'NodesUnhealthy',
+  /** Nodes that serve do not see each other. */
+  nodesDisconnected: 'NodesDisconnected',
   certificatesValid: 'CertificatesValid',
   /** A certificate of a node comes near its end, and is not renewed. */
   certificateExpiring: 'CertificateExpiring',

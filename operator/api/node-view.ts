@@ -40,6 +40,14 @@ export interface CertificateView {
   readonly message?: string;
 }
 
+/** Another node as a node sees it. */
+export interface PeerView {
+  /** Of its data directory. */
+  readonly id: string;
+  readonly state: string;
+  readonly reason?: string;
+}
+
 export interface NodeReport {
   readonly health?: string;
   readonly message?: string;
@@ -53,6 +61,8 @@ export interface NodeReport {
   readonly certificate?: CertificateView;
   /** The hashes of the authorities that it trusts. */
   readonly trusts?: readonly string[];
+  readonly clusterId?: string;
+  readonly peers?: readonly PeerView[];
 }
 
 export interface NodeView {

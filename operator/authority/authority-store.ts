@@ -11,7 +11,7 @@ import { resources } from '../kube/object.ts';
 import { authoritySecretName } from '../resources/names.ts';
 import { Authority } from './authority.ts';
 import type { StoredSecret } from './authority-set.ts';
-import { readAuthoritySet } from './authority-set.ts';
+import { readAuthoritySet, trustedCertificates } from './authority-set.ts';
 import { SigningRefusal } from './refusal.ts';
 
 /** For what the endpoint shows; what is signed rests on the Secret as it is. */
@@ -25,6 +25,8 @@ export interface OpenAuthorities {
   readonly signing?: Authority;
   /** Shows the signing endpoint's own certificate: nodes trust it as soon as the one that signs. */
   readonly serving: Authority;
+  /** Certificates of all that are trusted, PEM. */
+  readonly bundle: string;
 }
 
 interface Kept {
@@ -50,7 +52,8 @@ async function open(secret: KubeObject & StoredSecret): Promise<OpenAuthorities>
     privateKey === undefined ? undefined : await Authority.open({ certificate, privateKey });
   const serving = signing ?? (set.next === undefined ? undefined : await Authority.open(set.next));
   if (serving === undefined) throw new SigningRefusal('no_authority', 'there is no private key');
-  return { ...(signing === undefined ? {} : { signing }), serving };
+  const bundle = trustedCertificates(set).join('');
+  return { ...(signing === undefined ? {} : { signing }), serving, bundle };
 }
 
 export class AuthorityStore {

@@ -67,6 +67,16 @@ describe('the authority of a cluster', () => {
     expect(certificate.subjectAltName).to.not.contain('URI:');
   });
 
+  it('signs a certificate for an administrator, which proves no node and no server', async () => {
+    const { clusterId } = someIdentity;
+    const admin = await authority.issueForAdmin({ clusterId, name: 'operator' }, tenYears);
+    const certificate = new X509Certificate(admin.certificate);
+    expect(certificate.subjectAltName).to.equal(`URI:photondb://${clusterId}/admin/operator`);
+    expect(certificate.keyUsage).to.deep.equal(['1.3.6.1.5.5.7.3.2']);
+    expect(certificate.ca).to.equal(false);
+    expect(certificate.checkPrivateKey(createPrivateKey(admin.privateKey))).to.equal(true);
+  });
+
   it('is distinguished from every other by its hash and by its name', async () => {
     const other = await createAuthority(tenYears);
     expect(authorityHash(pair.certificate)).to.match(/^sha256:[0-9a-f]{64}$/);

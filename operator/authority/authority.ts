@@ -20,8 +20,8 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import type { NodeIdentity } from './node-identity.ts';
-import { formatIdentity } from './node-identity.ts';
+import type { AdminIdentity, NodeIdentity } from './node-identity.ts';
+import { formatAdmin, formatIdentity } from './node-identity.ts';
 
 cryptoProvider.set(webcrypto);
 
@@ -164,6 +164,25 @@ export class Authority {
       validity,
     );
     return pem('CERTIFICATE', certificate.rawData);
+  }
+
+  /** A key and a certificate for a client of the admin API of the nodes of a cluster. */
+  async issueForAdmin(admin: AdminIdentity, validity: Validity): Promise<AuthorityPair> {
+    const keys = await newKeys();
+    const uri = formatAdmin(admin);
+    const certificate = await this.#sign(
+      {
+        name: admin.name,
+        publicKey: keys.publicKey,
+        extensions: [
+          new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+          new SubjectAlternativeNameExtension([{ type: 'url', value: uri }], true),
+        ],
+      },
+      validity,
+    );
+    const privateKey = await exportKey(keys.privateKey);
+    return { certificate: pem('CERTIFICATE', certificate.rawData), privateKey };
   }
 
   /** A key and a certificate for a server of this name; nodes do not take it for one of theirs. */

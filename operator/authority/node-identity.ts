@@ -19,3 +19,12 @@ export function parseIdentity(uri: string): NodeIdentity | undefined {
   const [, clusterId, nodeId] = pattern.exec(uri) ?? [];
   return clusterId === undefined || nodeId === undefined ? undefined : { clusterId, nodeId };
 }
+
+/** A client of the admin API of the nodes. */
+export interface AdminIdentity {
+  readonly clusterId: string;
+  readonly name: string;
+}
+
+export const formatAdmin = ({ clusterId, name }: AdminIdentity): string =>
+  `photondb://${clusterId}/admin/${name}`;

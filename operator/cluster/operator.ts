@@ -3,6 +3,7 @@
  * from the start, so that who takes over the lead can work at once; only the leader reconciles.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import { AuthorityStore } from '../authority/authority-store.ts';
 import type { SignerView } from '../authority/signer.ts';
 import type { Clock } from '../controller/clock.ts';
 import { Controller } from '../controller/controller.ts';
@@ -19,6 +20,9 @@ import type { Privilege } from '../resources/privileges.ts';
 import type { Hash } from '../resources/manifest.ts';
 import { Heartbeats } from '../status/heartbeats.ts';
 import { Applier } from './applier.ts';
+import { Drains } from './drains.ts';
+import { NodeAdmin, podAddress } from './node-admin.ts';
+import type { AdminAddressOf } from './node-admin.ts';
 import { Poller } from './poller.ts';
 import { reconciler } from './reconcile.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -33,6 +37,10 @@ export interface OperatorOptions {
   readonly allowedPrivileges?: readonly Privilege[];
   /** Where nodes ask for certificates; undefined when this operator serves none. */
   readonly signingEndpoint?: string | undefined;
+  /** Where the operator itself runs; undefined outside of Kubernetes. */
+  readonly operatorNamespace?: string | undefined;
+  /** Where the admin API of a pod is reached, in place of its address. */
+  readonly adminAddressOf?: AdminAddressOf | undefined;
   readonly newPassword: () => string;
   /** Empty: all namespaces. */
   readonly namespaces: readonly string[];
@@ -131,6 +139,13 @@ export class Operator {
       hash,
       allowedPrivileges: new Set(this.#options.allowedPrivileges),
       signingEndpoint: this.#options.signingEndpoint,
+      operatorNamespace: this.#options.operatorNamespace,
+      nodeAdmin: new NodeAdmin({
+        store: new AuthorityStore(client, clock),
+        clock,
+        addressOf: this.#options.adminAddressOf ?? podAddress,
+      }),
+      drains: new Drains(),
       newPassword,
       emit: recorder.emit.bind(recorder),
     };

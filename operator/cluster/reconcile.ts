@@ -74,6 +74,7 @@ const resyncPeriodMs = 30_000;
 function forget(tools: Tools, writer: StatusWriter, key: string, uid: string | undefined): void {
   tools.expectations.forget(key);
   tools.poller.forget(key);
+  tools.drains.forget(key);
   if (uid === undefined) return;
   tools.applier.forget(uid);
   writer.forget(uid);

@@ -16,6 +16,8 @@ import { podTemplate } from '../resources/pod-template.ts';
 import type { AuthorityFacts } from '../status/certificates.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
 import type { Applied, Applier } from './applier.ts';
+import type { Drains } from './drains.ts';
+import type { NodeAdmin } from './node-admin.ts';
 import type { Poller } from './poller.ts';
 import { refusalOf } from './refusal.ts';
 import type { InformerSet } from './informer-set.ts';
@@ -36,6 +38,10 @@ export interface Tools {
   readonly allowedPrivileges: ReadonlySet<Privilege>;
   /** Where nodes ask for certificates; undefined when this operator serves none. */
   readonly signingEndpoint?: string | undefined;
+  /** Where the operator itself runs; undefined outside of Kubernetes. */
+  readonly operatorNamespace?: string | undefined;
+  readonly nodeAdmin: NodeAdmin;
+  readonly drains: Drains;
   /** A random password. */
   readonly newPassword: () => string;
   readonly emit: (event: EventInput) => void;

@@ -1,7 +1,7 @@
 /**
  * Who may reach the nodes, where the network of the cluster enforces policies: everybody the ports
  * for clients and for metrics, which need a password or reveal nothing; only nodes of the same
- * cluster those between nodes. What nodes may reach is not restricted. Pure.
+ * cluster those between nodes; these and the operator the admin API. What nodes may reach is not restricted. Pure.
  */
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import { nodeSelector } from './labels.ts';
@@ -15,6 +15,11 @@ interface Port {
   readonly port: string;
 }
 
+interface Source {
+  readonly podSelector: Selector;
+  readonly namespaceSelector?: Selector;
+}
+
 interface Selector {
   readonly matchLabels: Readonly<Record<string, string>>;
 }
@@ -25,7 +30,7 @@ interface NetworkPolicyManifest extends Manifest {
     readonly podSelector: Selector;
     readonly policyTypes: readonly string[];
     readonly ingress: readonly {
-      readonly from?: readonly { readonly podSelector: Selector }[];
+      readonly from?: readonly Source[];
       readonly ports: readonly Port[];
     }[];
   };
@@ -39,7 +44,22 @@ function port(name: keyof typeof nodePorts): Port {
   return { protocol: name === 'gossip' ? 'UDP' : 'TCP', port: name };
 }
 
-export function networkPolicy(cluster: PhotonCluster): NetworkPolicyManifest {
+/** The pods of the operator, in its namespace. */
+const operatorPods = (namespace: string): Source => ({
+  namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+  podSelector: {
+    matchLabels: {
+      'app.kubernetes.io/part-of': 'photondb',
+      'app.kubernetes.io/component': 'operator',
+    },
+  },
+});
+
+/** `operatorNamespace`: undefined for an operator that runs outside of Kubernetes. */
+export function networkPolicy(
+  cluster: PhotonCluster,
+  operatorNamespace?: string,
+): NetworkPolicyManifest {
   const { name } = cluster.metadata;
   const matchLabels = { ...nodeSelector(name) };
   return {
@@ -55,6 +75,9 @@ export function networkPolicy(cluster: PhotonCluster): NetworkPolicyManifest {
           from: [{ podSelector: { matchLabels } }],
           ports: [port('cluster'), port('gossip'), port('admin')],
         },
+        ...(operatorNamespace === undefined
+          ? []
+          : [{ from: [operatorPods(operatorNamespace)], ports: [port('admin')] }]),
       ],
     },
   };

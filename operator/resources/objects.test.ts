@@ -81,6 +81,17 @@ describe('the objects of a cluster', () => {
     expect(between?.ports.map(({ port }) => port)).to.deep.equal(['cluster', 'gossip', 'admin']);
     expect(between?.ports.map(({ protocol }) => protocol)).to.deep.equal(['TCP', 'UDP', 'TCP']);
     expect(wantsNetworkPolicy(cluster)).to.equal(true);
+    const [, , admin, ...more] = networkPolicy(cluster, 'photondb-system').spec.ingress;
+    expect(more).to.deep.equal([]);
+    expect(admin?.ports.map(({ port }) => port)).to.deep.equal(['admin']);
+    const [source, ...sources] = admin?.from ?? [];
+    expect(sources).to.deep.equal([]);
+    expect(source?.namespaceSelector?.matchLabels).to.deep.equal({
+      'kubernetes.io/metadata.name': 'photondb-system',
+    });
+    expect(source?.podSelector.matchLabels).to.include({
+      'app.kubernetes.io/component': 'operator',
+    });
     const security = { networkPolicy: false };
     expect(wantsNetworkPolicy(clusterWith({ security }))).to.equal(false);
   });

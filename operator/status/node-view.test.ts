@@ -56,6 +56,28 @@ describe('the view of a node', () => {
     });
   });
 
+  it('has the other nodes as the node sees them', () => {
+    const status = {
+      id: 'i1',
+      clusterId: 'c1',
+      peers: [{ id: 'i2', state: 'Dead' as const, reason: 'no answer' }, { id: 'i3' }],
+    };
+    const node = {
+      apiVersion: 'photondb.io/v1alpha1' as const,
+      kind: 'PhotonNode' as const,
+      metadata: { name: 'a' },
+      spec: { clusterName: 'c', pool: 'main', roles: [] },
+      status,
+    };
+    expect(nodeView({ ...names, node }, conventions, elapsedMs).report).to.deep.include({
+      clusterId: 'c1',
+      peers: [
+        { id: 'i2', state: 'Dead', reason: 'no answer' },
+        { id: 'i3', state: 'Alive' },
+      ],
+    });
+  });
+
   it('counts from the making of a pod that the kubelet has not looked at', () => {
     expect(viewOf(podWith()).pod).to.include({ isReady: false, unchangedMs: 3_600_000 });
   });

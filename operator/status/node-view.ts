@@ -1,5 +1,12 @@
 /** Converts raw objects to the views on which decisions are based. Pure. */
-import type { CertificateView, NodeReport, NodeView, PodView, Trouble } from '../api/node-view.ts';
+import type {
+  CertificateView,
+  NodeReport,
+  NodeView,
+  PeerView,
+  PodView,
+  Trouble,
+} from '../api/node-view.ts';
 import type { PhotonNode } from '../api/generated/photon-node.ts';
 import { memoryIncident } from './container-trouble.ts';
 import type { ElapsedMs, Evidence, Pod } from './observed.ts';
@@ -47,8 +54,16 @@ function reportOf(node: PhotonNode, elapsedMs: ElapsedMs): NodeReport | undefine
   return status === undefined ? undefined : reportFrom(status, certificate);
 }
 
+type Peer = NonNullable<Status['peers']>[number];
+
+const peerOf = ({ id, state, reason }: Peer): PeerView => ({
+  id,
+  state: state ?? 'Alive',
+  ...(reason === undefined ? {} : { reason }),
+});
+
 function reportFrom(
-  { health, message, version, revision, id, missingId, wal, authorities }: Status,
+  { health, message, version, revision, id, missingId, wal, authorities, clusterId, peers }: Status,
   certificate: CertificateView | undefined,
 ): NodeReport {
   return {
@@ -61,6 +76,8 @@ function reportFrom(
     isLogCorrupt: wal?.state === 'Corrupt',
     ...(certificate === undefined ? {} : { certificate }),
     ...(authorities === undefined ? {} : { trusts: authorities }),
+    ...(clusterId === undefined ? {} : { clusterId }),
+    ...(peers === undefined ? {} : { peers: peers.map(peerOf) }),
   };
 }
 

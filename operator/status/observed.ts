@@ -38,6 +38,7 @@ export interface Pod {
   };
   readonly status?: {
     readonly phase?: string;
+    readonly podIP?: string;
     /** Of a pod that has failed as a whole: `Evicted`. */
     readonly reason?: string;
     readonly message?: string;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { reasons } from '../api/conditions.ts';
-import type { NodeView } from '../api/node-view.ts';
+import type { NodeReport, NodeView } from '../api/node-view.ts';
 import { nodeWith, troubleWith } from '../api/testing/clusters.ts';
 import { clusterStatus, firstStatus, poolStatus } from './cluster-status.ts';
 import type { ClusterStatus } from './cluster-status.ts';
@@ -50,6 +50,41 @@ describe('the conditions of a cluster', () => {
     expect(said(status)).to.include({ Reconciling: 'False Stalled' });
     const stalled = status.conditions?.find(({ type }) => type === 'Stalled');
     expect(stalled?.message).to.equal('Service x exists');
+  });
+
+  describe('of nodes that serve', () => {
+    const serving = (name: string, id: string, peers: NodeReport['peers'] = []): NodeView =>
+      nodeWith({ name, pod: { unchangedMs: 60_000 }, report: { id, peers } });
+    const dead = { id: 'i2', state: 'Dead', reason: 'no answer to probes' };
+    const degraded = (nodes: readonly NodeView[]): string | undefined => {
+      const condition = statusOf(done, nodes).conditions?.find(({ type }) => type === 'Degraded');
+      return `${condition?.status} ${condition?.reason}: ${condition?.message}`;
+    };
+
+    it('name those that do not see each other, and are not ready', () => {
+      const nodes = [serving('a', 'i1', [dead]), serving('b', 'i2')];
+      expect(degraded(nodes)).to.contain(
+        'True NodesDisconnected: a sees b dead: no answer to probes; check the network',
+      );
+      expect(said(statusOf(done, nodes))).to.include({ Ready: 'False NodesDisconnected' });
+    });
+
+    it('name those that are quarantined', () => {
+      const peer = { id: 'i2', state: 'Quarantined', reason: 'replays' };
+      const nodes = [serving('a', 'i1', [peer]), serving('b', 'i2')];
+      expect(degraded(nodes)).to.contain('a sees b quarantined: replays');
+    });
+
+    it('leave out former identities, suspicions, and nodes that have just come back', () => {
+      const former = { id: 'i0', state: 'Dead' };
+      const suspect = { id: 'i2', state: 'Suspect' };
+      const healthy = 'False NodesReady';
+      expect(degraded([serving('a', 'i1', [former, suspect]), serving('b', 'i2')])).to.contain(
+        healthy,
+      );
+      const back = nodeWith({ name: 'b', pod: { unchangedMs: 1_000 }, report: { id: 'i2' } });
+      expect(degraded([serving('a', 'i1', [dead]), back])).to.contain(healthy);
+    });
   });
 
   it('say that nothing serves without a ready node that has data', () => {

@@ -48,6 +48,14 @@ const node: fc.Arbitrary<NodeView> = fc.record(
         version,
         revision,
         isLogCorrupt: fc.boolean(),
+        id: fc.constantFrom('i1', 'i2', 'i3'),
+        peers: fc.array(
+          fc.record({
+            id: fc.constantFrom('i1', 'i2', 'i3'),
+            state: fc.constantFrom('Alive', 'Suspect', 'Dead', 'Left', 'Quarantined'),
+          }),
+          { maxLength: 2 },
+        ),
       },
       { requiredKeys: ['isLogCorrupt'] },
     ),

@@ -71,6 +71,28 @@ function sickness(node: NodeView): string | undefined {
   return `${name}: ${report.message ?? 'the node reports that it is degraded'}`;
 }
 
+/** What is seen of a node that has just become ready may be what was true before. */
+const settledMs = 30_000;
+
+/** Nodes that serve, and that another one that serves does not see alive. */
+function disconnections(nodes: readonly NodeView[]): readonly string[] {
+  const serving = nodes.filter(
+    (node) => reportsNow(node) && (node.pod?.unchangedMs ?? 0) > settledMs,
+  );
+  return serving.flatMap(({ name, report }) =>
+    (report?.peers ?? []).flatMap(({ id, state, reason }) => {
+      if (state !== 'Dead' && state !== 'Quarantined') return [];
+      const other = serving.find((node) => node.report?.id === id);
+      if (other === undefined) return [];
+      const why = reason === undefined || reason === '' ? '' : `: ${reason}`;
+      return [`${name} sees ${other.name} ${state.toLowerCase()}${why}`];
+    }),
+  );
+}
+
+const disconnectedHelp =
+  'check the network between the pods at port 29015, TCP and UDP, and network policies';
+
 function otherVersions(nodes: readonly NodeView[]): string | undefined {
   const others = nodes.filter(({ report, wantedVersion }) => report?.version !== wantedVersion);
   const [first] = others;
@@ -88,6 +110,10 @@ function judgeComplete({ nodes, serviceFault }: Observed): Judgement {
     const names = lacking.map(({ name }) => name).join(', ');
     const message = withTroubles(`waiting for ${names} to serve this generation`, nodes);
     return { type: 'working', reason: reasons.progressing, message };
+  }
+  const apart = disconnections(nodes);
+  if (apart.length > 0) {
+    return { type: 'working', reason: reasons.nodesDisconnected, message: apart.join('; ') };
   }
   const versions = otherVersions(nodes);
   if (versions !== undefined) {
@@ -181,6 +207,11 @@ function degraded(nodes: readonly NodeView[]): Verdict {
   if (first !== undefined) {
     const message = [first, ...others].map(sentenceOf).join('; ');
     return { status: 'True', reason: first.trouble.reason, message };
+  }
+  const apart = disconnections(nodes);
+  if (apart.length > 0) {
+    const message = [...apart, disconnectedHelp].join('; ');
+    return { status: 'True', reason: reasons.nodesDisconnected, message };
   }
   const silent = nodes.filter((node) => !reportsNow(node));
   if (silent.length > 0 || nodes.length === 0) {

@@ -172,6 +172,23 @@ describe('nodes as pods of a cluster', function () {
     });
   }
 
+  it('are drained by the operator before their pods are replaced', async () => {
+    const name = 'alone-main-0-0';
+    await stage.apply('alone', { spec: { pools: [data] } });
+    await stage.podIs(name);
+    const node = new PodProcess(stage, { cluster: 'alone', name, addresses });
+    pods.push(node);
+    await node.mount(signer.server.port);
+    await node.start();
+    await node.whenReady();
+    await stage.conditionIs('alone', 'Ready', 'True');
+    const uid = (await stage.kubelet.pod(name))?.metadata.uid;
+    await stage.apply('alone', { spec: { pools: [data], config: { 'cache-mib': 65 } } });
+    await stage.successorOf(resources.pods, name, uid);
+    expect(node.output).to.match(/an administrator acts/);
+    expect(node.output).to.match(/"admin":"operator"/);
+  });
+
   it('come back to a cluster that was deleted and created again, with their volumes', async () => {
     const all = await formed();
     const before = (await statusOf())?.clusterId;

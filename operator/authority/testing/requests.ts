@@ -1,12 +1,14 @@
 /** Signing requests as nodes make them, and as they should not be. */
-import { webcrypto } from 'node:crypto';
+import { createPrivateKey, webcrypto } from 'node:crypto';
 import type { Extension } from '@peculiar/x509';
 import {
   BasicConstraintsExtension,
   ChallengePasswordAttribute,
   Pkcs10CertificateRequestGenerator,
+  PublicKey,
   SubjectAlternativeNameExtension,
 } from '@peculiar/x509';
+import type { Authority, AuthorityPair, Validity } from '../authority.ts';
 import { keyAlgorithm } from '../authority.ts';
 import type { NodeIdentity } from '../node-identity.ts';
 import { formatIdentity } from '../node-identity.ts';
@@ -49,3 +51,20 @@ export async function requestWith({
 
 export const requestFor = (identity: NodeIdentity): Promise<string> =>
   requestWith({ extensions: [named(['url', formatIdentity(identity)])] });
+
+/** A key and a certificate as a node has them. */
+export async function nodeCredentials(
+  authority: Authority,
+  identity: NodeIdentity,
+  validity: Validity,
+): Promise<AuthorityPair> {
+  const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+  const publicKey = await PublicKey.create(keys.publicKey);
+  const certificate = await authority.issueForNode(publicKey, identity, validity);
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return {
+    certificate,
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  };
+}

@@ -70,7 +70,7 @@ export async function openClientService(context: Context): Promise<TaskResult> {
 /** Removes a policy that is no longer desired: the user may have another one. */
 export async function guardNetwork(context: Context): Promise<TaskResult> {
   const { cluster, tools, signal } = context;
-  const policy = networkPolicy(cluster);
+  const policy = networkPolicy(cluster, tools.operatorNamespace);
   if (wantsNetworkPolicy(cluster)) return applyAll(context, [[resources.networkPolicies, policy]]);
   const found = tools.informers.find(policy.kind, keyOf(policy.metadata));
   const { uid, deletionTimestamp } = found?.metadata ?? {};

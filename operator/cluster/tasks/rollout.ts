@@ -21,6 +21,7 @@ import type { TaskResult } from '../task-result.ts';
 import { eventOf } from '../task.ts';
 import { complete } from '../task-result.ts';
 import { lossAtReplacement } from './claims.ts';
+import { drainNode, endDrains } from './drain.ts';
 import { tryImages } from './image-trial.ts';
 
 /** How soon to ask again whether the controller of a StatefulSet knows its template. */
@@ -75,6 +76,8 @@ async function replaceWithCare(
   if (unseen !== undefined) return { type: 'retry', message: unseen, afterMs: takeUpMs };
   const trial = await tryImages(context, node);
   if (trial.type !== 'complete') return trial;
+  const drained = await drainNode(context, node);
+  if (drained.type !== 'complete') return drained;
   await replace(context, node, message);
   return { type: 'wait', message };
 }
@@ -91,6 +94,7 @@ export async function replaceOutdatedPods(context: Context): Promise<TaskResult>
     ({ name, pod }) => pod !== undefined || mayStart(formation, name),
   );
   const decision = decideRollout(started);
+  await endDrains(context, decision.type === 'replace' ? decision.node : undefined);
   switch (decision.type) {
     case 'settled':
       return complete;

@@ -13,6 +13,7 @@ import { resources } from '../../kube/object.ts';
 import { controlPlaneConfig } from '../../kube/testing/control-plane.ts';
 import type { Privilege } from '../../resources/privileges.ts';
 import type { RunningPod } from '../informer-set.ts';
+import type { AdminAddressOf } from '../node-admin.ts';
 import { Operator } from '../operator.ts';
 import { clientOfAccount } from './accounts.ts';
 
@@ -81,6 +82,7 @@ export async function startOperator(
   namespace: string,
   writesLeft = Number.POSITIVE_INFINITY,
   allowedPrivileges: readonly Privilege[] = [],
+  adminAddressOf?: AdminAddressOf,
 ): Promise<RunningOperator> {
   const client = new DyingClient(await controlPlaneConfig(), { limits });
   client.writesLeft = writesLeft;
@@ -93,6 +95,7 @@ export async function startOperator(
     newPassword: () => randomBytes(18).toString('base64url'),
     namespaces: [namespace],
     allowedPrivileges,
+    adminAddressOf,
     signingEndpoint: 'https://signing.test:8443',
     instance: 'test',
     onReconcile: (observation) => observations.push(observation),

@@ -18,6 +18,8 @@ export class Stage {
   readonly kubelet: Kubelet;
   readonly #at: TestNamespace;
   operator: RunningOperator | undefined;
+  /** Where the admin APIs of pods are, by their names. */
+  readonly adminAddresses = new Map<string, { readonly host: string; readonly port: number }>();
 
   private constructor(at: TestNamespace) {
     this.#at = at;
@@ -41,7 +43,9 @@ export class Stage {
   /** Ends the one that runs; the next may die after some writes. */
   async startOperator(writesLeft?: number): Promise<RunningOperator> {
     await this.operator?.stop();
-    this.operator = await startOperator(this.namespace, writesLeft);
+    this.operator = await startOperator(this.namespace, writesLeft, [], ({ metadata }) =>
+      this.adminAddresses.get(metadata.name ?? ''),
+    );
     return this.operator;
   }
 

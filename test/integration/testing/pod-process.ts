@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { words } from '../../../k8s/local/host/run.ts';
@@ -127,6 +127,10 @@ export class PodProcess {
     await this.says(/^ready /m);
     const address = /^ready .* cluster=(\S+)/m.exec(this.#output)?.[1];
     if (address !== undefined) this.#at.addresses.set(this.name, address);
+    const admin = readFileSync(join(this.#folder, 'data', 'cluster', 'admin.json'), 'utf8');
+    const at = (JSON.parse(admin) as { readonly address: string }).address;
+    const [, host = '', port = ''] = /^\[?(.+?)\]?:(\d+)$/.exec(at) ?? [];
+    this.#stage.adminAddresses.set(this.name, { host, port: Number(port) });
     await this.#stage.kubelet.setReady(this.name, true);
   }
 

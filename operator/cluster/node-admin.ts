@@ -1,0 +1,122 @@
+/**
+ * The nodes as the operator administers them: by their admin API, with a certificate that their own authority has
+ * issued for the operator.
+ */
+import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
+import type { NodeView } from '../api/node-view.ts';
+import type { AuthorityStore } from '../authority/authority-store.ts';
+import { formatIdentity } from '../authority/node-identity.ts';
+import { SigningRefusal } from '../authority/refusal.ts';
+import type { Clock } from '../controller/clock.ts';
+import type { AdminCredentials, AdminRequest } from '../photon/admin-client.ts';
+import { AdminApiError, askNode } from '../photon/admin-client.ts';
+import { nodePorts } from '../resources/node-config.ts';
+import type { Pod } from '../status/observed.ts';
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type AdminAddressOf = (pod: Pod) => Address | undefined;
+
+export const podAddress: AdminAddressOf = ({ status }) =>
+  status?.podIP === undefined ? undefined : { host: status.podIP, port: nodePorts.admin };
+
+export interface NodeAdminOptions {
+  readonly store: AuthorityStore;
+  readonly clock: Clock;
+  readonly addressOf: AdminAddressOf;
+}
+
+/** A node, and the pod that it runs in now. */
+export interface AdministeredNode {
+  readonly view: NodeView;
+  readonly pod: Pod;
+}
+
+const adminName = 'operator';
+const lifetimeMs = 3_600_000;
+
+/** Clusters whose credentials are kept. */
+const keptMax = 1_000;
+
+interface Kept {
+  readonly atMs: number;
+  readonly authority: string;
+  readonly clusterId: string;
+  readonly credentials: AdminCredentials;
+}
+
+export class NodeAdmin {
+  readonly #options: NodeAdminOptions;
+  /** By the UID of the cluster. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(options: NodeAdminOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the node may be asked: it has an identity and an address. */
+  reaches({ view, pod }: AdministeredNode): boolean {
+    const { id, clusterId } = view.report ?? {};
+    return (
+      id !== undefined && clusterId !== undefined && this.#options.addressOf(pod) !== undefined
+    );
+  }
+
+  /** Rejects with AdminApiError, which says why. */
+  async setDraining(
+    cluster: PhotonCluster,
+    node: AdministeredNode,
+    isDraining: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const asked = { method: 'PUT', path: '/drain', body: { isDraining } } as const;
+    await this.#ask(cluster, node, asked, signal);
+  }
+
+  async #ask(
+    cluster: PhotonCluster,
+    { view, pod }: AdministeredNode,
+    asked: AdminRequest,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { id: nodeId, clusterId } = view.report ?? {};
+    const address = this.#options.addressOf(pod);
+    if (nodeId === undefined || clusterId === undefined || address === undefined) {
+      throw new AdminApiError(`node ${view.name} has no identity or no address yet`);
+    }
+    const credentials = await this.#credentialsOf(cluster, clusterId, signal);
+    const identity = formatIdentity({ clusterId, nodeId });
+    return askNode({ ...address, identity }, credentials, asked, signal);
+  }
+
+  async #credentialsOf(
+    cluster: PhotonCluster,
+    clusterId: string,
+    signal: AbortSignal,
+  ): Promise<AdminCredentials> {
+    const { uid = '' } = cluster.metadata;
+    const { store, clock } = this.#options;
+    const { signing, bundle } = await store.current(cluster, signal).catch((error: unknown) => {
+      throw error instanceof SigningRefusal ? new AdminApiError(error.message) : error;
+    });
+    if (signing === undefined) {
+      throw new AdminApiError('the key of the certificate authority is lost');
+    }
+    const kept = this.#kept.get(uid);
+    const isFresh = kept !== undefined && clock.now() - kept.atMs < lifetimeMs / 2;
+    if (isFresh && kept.authority === signing.hash && kept.clusterId === clusterId) {
+      return { ...kept.credentials, authorities: bundle };
+    }
+    const validity = { now: clock.wallMs(), lifetimeMs };
+    const pair = await signing.issueForAdmin({ clusterId, name: adminName }, validity);
+    const credentials = { ...pair, authorities: bundle };
+    this.#kept.delete(uid);
+    this.#kept.set(uid, { atMs: clock.now(), authority: signing.hash, clusterId, credentials });
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > keptMax && oldest !== undefined) this.#kept.delete(oldest);
+    return credentials;
+  }
+}
