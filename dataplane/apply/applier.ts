@@ -382,6 +382,12 @@ export class Applier {
     );
     const dropped = (group: number): number | undefined =>
       group < stored.nextKeyspace && !toCome.has(group) ? Number.POSITIVE_INFINITY : undefined;
-    await this.#log?.truncateFront({ get: (group) => positions.get(group) ?? dropped(group) });
+    // A group that has moved to other nodes has nothing here that the log would bring.
+    const { tables } = this.#options;
+    const hasMoved = (group: number): boolean =>
+      group !== metadataGroup && positions.get(group) === 0 && !tables.isHere(group);
+    const flushed = (group: number): number | undefined =>
+      hasMoved(group) ? Number.POSITIVE_INFINITY : (positions.get(group) ?? dropped(group));
+    await this.#log?.truncateFront({ get: flushed });
   }
 }

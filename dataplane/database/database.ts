@@ -12,7 +12,7 @@ import type { ScrubPlan } from '../maintenance/scrubber.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import type { MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
-import { isWithdrawal } from '../replication/errors.ts';
+import { isWithdrawal, NotLeaderError } from '../replication/errors.ts';
 import type { GroupLog } from '../replication/log.ts';
 import type { ReplicatedGroup, Replication } from '../replication/replicated-group.ts';
 import { SingleNode } from '../replication/single-node.ts';
@@ -60,7 +60,10 @@ export class Database implements MetadataLog {
     this.#options = options;
     this.failed = new Promise((resolve) => (this.#fail = resolve));
     this.#parts = assemble(options, {
-      metadata: this,
+      metadata: {
+        change: (command) => this.#changeOrForward(command),
+        settled: () => this.settled(),
+      },
       isOpen: () => this.#metadata !== undefined,
       adopt: (state) => this.#adopt(state),
       notify: () => this.#watch.notify(),
@@ -113,9 +116,12 @@ export class Database implements MetadataLog {
     while (this.#metadataIndex < index) await this.changed(signal);
   }
 
-  /** By the keyspace of a part; undefined for an index that is gone or has failed. */
+  /** By the keyspace of a part; undefined for an index that is gone or has failed, or that this node has not built. */
   index(keyspace: number): AppliedIndex | undefined {
-    return this.#parts.tables.index(keyspace);
+    const { tables } = this.#parts;
+    const isUnbuilt =
+      this.#options.replicate !== undefined && !tables.isReady({ keyspace, ready: false });
+    return isUnbuilt ? undefined : tables.index(keyspace);
   }
 
   indexStates(table: TableRecord): IndexState[] {
@@ -153,6 +159,18 @@ export class Database implements MetadataLog {
     }
     if (this.frozen !== undefined) return Promise.reject(this.frozen);
     return this.#metadata.change(command);
+  }
+
+  /** Of the node's own work, which goes to whoever leads. */
+  async #changeOrForward(command: MetadataCommand): Promise<MetadataState | Refused> {
+    try {
+      return await this.change(command);
+    } catch (error) {
+      const forwarded =
+        error instanceof NotLeaderError ? this.#options.forward?.(command) : undefined;
+      if (forwarded === undefined) throw error;
+      return forwarded;
+    }
   }
 
   /** Gives a table without documents another number of shards. */
@@ -313,7 +331,7 @@ export class Database implements MetadataLog {
       return;
     }
     try {
-      await this.rebuildIndex(tableId, keyspace);
+      await this.#changeOrForward({ type: 'rebuildIndex', tableId, keyspace });
     } catch (error) {
       // What the log refused is asked for again by the next start, or the next scrub.
       if (!this.#stopping.signal.aborted && !isWithdrawal(error)) this.#fail(error as Error);

@@ -15,6 +15,8 @@ export function expiringTables(
     return (tables.table(id)?.shards ?? []).flatMap((group, at) => {
       const index = parts[at];
       if (index === undefined || tables.index(index) === undefined) return [];
+      // The leader alone decides what has expired; the others apply its deletions.
+      if (!tables.isLeading(group.options.group)) return [];
       return groups.of(group.options.group) === undefined ? [{ group, field, index }] : [];
     });
   });

@@ -4,12 +4,13 @@ import type { Tables } from '../apply/tables.ts';
 import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import { readUnchecked } from '../integrity/unchecked.ts';
 import type { UncheckedVersions } from '../integrity/unchecked.ts';
+import { BuiltIndexes } from '../maintenance/built-indexes.ts';
 import { tableChanges } from '../metadata/changes.ts';
 import type { TableChanges } from '../metadata/changes.ts';
 import { shardOfGroup, shardOfKeyspace } from '../metadata/lookup.ts';
 import { partsOf, placementOf, shardsOf } from '../metadata/shards.ts';
 import { emptyState, qualifiedName } from '../metadata/state.ts';
-import type { MetadataState, ShardRecord, TableRecord } from '../metadata/state.ts';
+import type { IndexPart, MetadataState, ShardRecord, TableRecord } from '../metadata/state.ts';
 import { SlotMap } from '../partition/hash-slots.ts';
 import type { Replication } from '../replication/replicated-group.ts';
 import type { DocumentCache } from '../shard/document-cache.ts';
@@ -47,11 +48,13 @@ export class LiveTables implements Tables {
   readonly #replicas = new Map<number, ShardReplica>();
   /** By identifier. */
   readonly #tables = new Map<string, ShardedTable>();
-  readonly #options: Pick<DatabaseOptions, 'documents'>;
+  readonly #options: Pick<DatabaseOptions, 'documents' | 'store' | 'replicate'>;
+  readonly #built: BuiltIndexes;
   #indexes: TableIndexes | undefined;
 
-  constructor(options: Pick<DatabaseOptions, 'documents'>) {
+  constructor(options: Pick<DatabaseOptions, 'documents' | 'store' | 'replicate'>) {
     this.#options = options;
+    this.#built = new BuiltIndexes(options.store);
   }
 
   get state(): MetadataState {
@@ -74,6 +77,22 @@ export class LiveTables implements Tables {
 
   index(keyspace: number): AppliedIndex | undefined {
     return this.#indexes?.of(keyspace);
+  }
+
+  isReady({ keyspace, ready }: IndexPart): boolean {
+    return this.#options.replicate === undefined ? ready : this.#built.has(keyspace);
+  }
+
+  isHere(group: number): boolean {
+    const shard = shardOfGroup(this.#state, group)?.shard;
+    const { replicate } = this.#options;
+    if (shard === undefined || replicate === undefined) return shard !== undefined;
+    return isPlacedHere(this.#state, shard, replicate);
+  }
+
+  isLeading(group: number): boolean {
+    const replica = this.#replicas.get(group);
+    return replica !== undefined && replica.replicas.refusal === undefined;
   }
 
   indexesOf(group: number): readonly AppliedIndex[] | undefined {

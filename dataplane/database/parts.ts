@@ -27,6 +27,7 @@ export interface DatabaseParts extends SharedParts {
 
 /** What the parts need of their database. */
 export interface PartsHost {
+  /** For changes that the node's own work asks for. */
   readonly metadata: MetadataLog;
   /** Whether the store has the metadata. */
   isOpen(): boolean;

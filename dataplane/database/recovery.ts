@@ -42,11 +42,16 @@ export async function recover(
   // A snapshot from another member may be newer than all that the log has.
   if (options.replicate === undefined) replay.requireEnd(log);
   corruption.markLost(log.damaged);
-  if (replay.frozen === undefined && !isForRepair) await removeStrays(store, tables.state);
+  if (replay.frozen === undefined && !isForRepair)
+    await removeStrays(store, tables, replicatedBy(options));
   if (!isForRepair) await settleUnchecked(options, parts, log);
   applier.truncateAsFlushed(log);
   return log;
 }
+
+/** Rows that nothing refers to are removed where another node may have said that they are. */
+const replicatedBy = ({ replicate, clock, signal }: DatabaseOptions) =>
+  replicate === undefined ? undefined : { clock, signal };
 
 function openLog(
   options: DatabaseOptions,

@@ -1,15 +1,26 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { encodeUtf8 } from '../common/bytes.ts';
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
+import type { ApplyStore } from '../kv/store.ts';
 import type { MetadataCommand } from '../metadata/command.ts';
 import { shardsOf } from '../metadata/shards.ts';
 import { newTable } from '../metadata/testing/new-table.ts';
 import { entryKind } from '../replication/entry-kind.ts';
 import { NotLeaderError, OutcomeUnknownError } from '../replication/errors.ts';
+import { IndexScan } from '../shard/index-scan.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import type { Database } from './database.ts';
 import { ManualCluster } from './testing/manual-cluster.ts';
-import { newWorld, open, put, scan, stateOf } from './testing/world.ts';
+import {
+  indexOf,
+  killable,
+  metaKeys,
+  newWorld,
+  open,
+  put,
+  scan,
+  stateOf,
+} from './testing/world.ts';
 import type { World } from './testing/world.ts';
 
 const nodes = ['a', 'b', 'c'] as const;
@@ -20,11 +31,11 @@ class Three {
   readonly worlds = new Map<string, World>();
   readonly databases = new Map<string, Database>();
 
-  async open(node: string): Promise<Database> {
+  async open(node: string, given: { readonly store?: ApplyStore } = {}): Promise<Database> {
     const world = this.worlds.get(node) ?? newWorld();
     this.worlds.set(node, world);
     const replicate = this.cluster.source(node, node === 'a' ? ['a'] : []);
-    const database = await open(world, { replicate, memtableBytesMax: 1_000_000 });
+    const database = await open(world, { ...given, replicate, memtableBytesMax: 1_000_000 });
     this.databases.set(node, database);
     return database;
   }
@@ -77,6 +88,13 @@ async function three(...replicas: readonly string[]): Promise<Three> {
   await made.change(...members, { type: 'createDatabase', id: 'd', name: 'd' });
   await made.change(tableOn(...replicas));
   return made;
+}
+
+async function indexRows(world: Three, node: string): Promise<string[]> {
+  const index = world.of(node).index(indexOf(world.of(node)).keyspace) ?? expect.fail();
+  const scanned = new IndexScan(world.shard(node), { index, range: {}, order: 'ascending' });
+  const rows = await scanned.next({ rows: 100, bytes: 1_000_000 }, AbortSignal.timeout(5_000));
+  return (rows ?? []).map(({ indexKey, key }) => `${decodeUtf8(indexKey)}:${decodeUtf8(key)}`);
 }
 
 async function refusal(work: Promise<unknown>): Promise<unknown> {
@@ -212,6 +230,85 @@ describe('three databases of one cluster', () => {
     await world.cluster.settled();
     for (const node of nodes) expect(world.of(node).frozen?.message).to.contain('"later"');
     await put(world.shard('a'), 'k', 'x');
+  });
+});
+
+describe('work beside the requests, on three nodes', () => {
+  const index = { name: 'v', multi: false, geo: false, definition: 'v' };
+  const createIndex: MetadataCommand = { type: 'createIndex', tableId: 't', index };
+
+  it('builds an index on each replica, and calls it ready when the leader has it', async () => {
+    const world = await three(...nodes);
+    for (const key of ['k', 'l', 'm']) await put(world.shard('a'), key, `of ${key}`);
+    await world.cluster.settled();
+    await world.change(createIndex);
+    for (const node of nodes) {
+      const database = world.of(node);
+      const { keyspace } = indexOf(database);
+      while (!indexOf(database).ready || database.index(keyspace) === undefined) await turn();
+      await database.settled();
+      expect(await database.scrub()).to.deep.equal([]);
+    }
+    world.kill('a');
+    world.cluster.elect('c');
+    await world.cluster.settled();
+    await put(world.shard('c'), 'k', 'moved');
+    expect(await indexRows(world, 'c')).to.deep.equal(['moved:k', 'of l:l', 'of m:m']);
+    await world.of('b').settled();
+    expect(await world.of('b').scrub()).to.deep.equal([]);
+  });
+
+  it('reads no index that a new leader has not built, though the last one had', async () => {
+    const world = await three(...nodes);
+    await put(world.shard('a'), 'k', 'x');
+    await world.cluster.settled();
+    const { store } = world.worlds.get('b') ?? expect.fail();
+    world.kill('b');
+    await world.change(createIndex);
+    while (!indexOf(world.of('a')).ready) await turn();
+    const builds = Promise.withResolvers<undefined>();
+    const slow = killable(store, () => undefined);
+    const isBuild = (): Promise<never> => new Promise(() => builds.resolve(undefined));
+    await world.open('b', { store: { ...slow, flushed: isBuild } });
+    world.cluster.elect('b');
+    await world.cluster.settled();
+    await builds.promise;
+    const { keyspace, ready } = indexOf(world.of('b'));
+    expect(ready).to.equal(true);
+    expect(world.of('b').index(keyspace)).to.equal(undefined);
+  });
+
+  it('removes what was dropped while a node was down', async () => {
+    const world = await three(...nodes);
+    await world.change(createIndex);
+    for (const key of ['k', 'l', 'm']) await put(world.shard('a'), key, 'x');
+    while (!indexOf(world.of('b')).ready) await turn();
+    await world.of('b').settled();
+    const { store } = world.worlds.get('b') ?? expect.fail();
+    const stored = (): number =>
+      store.read((view) => [...view.entries('data', {}), ...view.entries('index', {})].length);
+    expect(stored()).to.be.greaterThan(3);
+    world.kill('b');
+    await world.change({ type: 'dropTable', id: 't' });
+    while (world.of('a').state.garbage.length > 0) await turn();
+    await world.open('b');
+    await world.cluster.settled();
+    await world.of('b').stop();
+    await (await world.open('b')).stop();
+    expect(stored()).to.equal(0);
+    expect(metaKeys(store)).to.deep.equal(['applied/0', 'metadata']);
+  });
+
+  it('expires documents on the leader alone', async () => {
+    const world = await three(...nodes);
+    await world.change({ type: 'setExpireAt', tableId: 't', field: 'ends' });
+    const expiring = (): string[] =>
+      nodes.filter((node) => world.of(node).expiringTables().length > 0);
+    while (expiring().length === 0) await turn();
+    expect(expiring()).to.deep.equal(['a']);
+    world.cluster.elect('b');
+    await world.cluster.settled();
+    expect(expiring()).to.deep.equal(['b']);
   });
 });
 

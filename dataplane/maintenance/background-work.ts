@@ -10,6 +10,16 @@ export interface BackgroundWorkOptions {
   readonly signal: AbortSignal;
 }
 
+/** When a change is asked for. */
+export interface Condition {
+  /** False when nothing is left to ask for. */
+  isWanted(): boolean;
+  /** Whether this node is to ask now. */
+  isHere(): boolean;
+}
+
+const always: Condition = { isWanted: () => true, isHere: () => true };
+
 /** What the log refused is asked for again. */
 const againAfterMs = 1_000;
 
@@ -34,12 +44,14 @@ export class BackgroundWork {
     await Promise.allSettled(this.#running.values());
   }
 
-  /** Nobody else would ask again: it waits for room in the log. */
-  async change(command: MetadataCommand): Promise<void> {
-    for (;;) {
+  /** Nobody else would ask again: it waits for room in the log, or until another node has made the change. */
+  async change(command: MetadataCommand, when: Condition = always): Promise<void> {
+    while (when.isWanted()) {
       try {
-        await this.#options.metadata.change(command);
-        return;
+        if (when.isHere()) {
+          await this.#options.metadata.change(command);
+          return;
+        }
       } catch (error) {
         if (!isWithdrawal(error)) throw error;
       }

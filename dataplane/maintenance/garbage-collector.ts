@@ -27,6 +27,10 @@ export class GarbageCollector {
     for (const piece of this.#options.tables.state.garbage) this.#clear(piece);
   }
 
+  #isGarbage({ keyspace }: Garbage): boolean {
+    return this.#options.tables.state.garbage.some((each) => each.keyspace === keyspace);
+  }
+
   /** Of a keyspace, when it is garbage by now. */
   collectIf(keyspace: number): void {
     const { garbage } = this.#options.tables.state;
@@ -56,7 +60,10 @@ export class GarbageCollector {
       await clearKeyspace(store, piece, { clock, signal: work.signal });
       // After a power cut the log would know of a removal that the medium does not have.
       await store.flushed();
-      await work.change({ type: 'cleared', keyspace: piece.keyspace });
+      await work.change(
+        { type: 'cleared', keyspace: piece.keyspace },
+        { isWanted: () => this.#isGarbage(piece), isHere: () => true },
+      );
     });
   }
 }

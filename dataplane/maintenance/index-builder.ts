@@ -8,6 +8,7 @@ import { partsOf, shardsOf } from '../metadata/shards.ts';
 import type { ShardRecord, TableRecord } from '../metadata/state.ts';
 import type { BackgroundWork } from './background-work.ts';
 import type { GarbageCollector } from './garbage-collector.ts';
+import { markBuilt } from './built-indexes.ts';
 import { buildIndex, readProgress, removeProgress } from './index-build.ts';
 
 export interface IndexBuilderOptions {
@@ -36,15 +37,22 @@ export class IndexBuilder {
   start({ put, removed }: TableChanges): void {
     for (const { id } of removed) this.#unbuilt.delete(id);
     for (const table of put) {
-      if (table.indexes.every(({ ready }) => ready)) this.#unbuilt.delete(table.id);
+      if (this.#isBuilt(table)) this.#unbuilt.delete(table.id);
       else this.#unbuilt.set(table.id, table);
     }
     for (const table of this.#unbuilt.values()) {
       for (const [at, shard] of shardsOf(table).entries()) {
-        if (this.#options.corruption.groups.of(shard.group) === undefined)
-          this.#startBuilds(table, shard, at);
+        if (this.#options.corruption.groups.of(shard.group) !== undefined) continue;
+        if (this.#options.tables.isHere(shard.group)) this.#startBuilds(table, shard, at);
       }
     }
+  }
+
+  /** Whether nothing is left to do for the indexes of a table here. */
+  #isBuilt({ indexes }: TableRecord): boolean {
+    return indexes
+      .flatMap(partsOf)
+      .every((part) => part.ready && this.#options.tables.isReady(part));
   }
 
   /** The share of a shard that the build of a part has done. */
@@ -60,9 +68,9 @@ export class IndexBuilder {
     const { work, collector } = this.#options;
     for (const index of table.indexes) {
       const part = partsOf(index)[at];
-      if (part === undefined || part.ready) continue;
+      if (part === undefined || (part.ready && this.#options.tables.isReady(part))) continue;
       const { keyspace } = part;
-      const build = { tableId: table.id, rows: shard.keyspace, keyspace };
+      const build = { tableId: table.id, shard, keyspace };
       // An index that was dropped while it was built is garbage by then.
       work.begin(
         keyspace,
@@ -72,13 +80,19 @@ export class IndexBuilder {
     }
   }
 
+  /** Whether the metadata has a part that it does not call ready. */
+  #isAwaited(tableId: string, keyspace: number): boolean {
+    const indexes = this.#options.tables.state.tables[tableId]?.indexes ?? [];
+    return indexes.flatMap(partsOf).some((part) => part.keyspace === keyspace && !part.ready);
+  }
+
   async #build({
     tableId,
-    rows,
+    shard,
     keyspace,
   }: {
     readonly tableId: string;
-    readonly rows: number;
+    readonly shard: ShardRecord;
     readonly keyspace: number;
   }): Promise<void> {
     const { store, clock, tables, corruption, failures, work } = this.#options;
@@ -93,7 +107,7 @@ export class IndexBuilder {
     try {
       // After a power cut the log would call an index ready whose entries are not on the medium.
       await buildIndex(store, {
-        keyspace: rows,
+        keyspace: shard.keyspace,
         index,
         clock,
         isWanted,
@@ -103,7 +117,16 @@ export class IndexBuilder {
         signal: work.signal,
       });
       if (!isWanted()) return;
-      await work.change({ type: 'indexReady', tableId, keyspace });
+      if (!tables.isReady({ keyspace, ready: true }))
+        await store.write((transaction) => markBuilt(transaction, keyspace));
+      // Readers ask the leader of the shard, so its part is the one that counts.
+      await work.change(
+        { type: 'indexReady', tableId, keyspace },
+        {
+          isWanted: () => this.#isAwaited(tableId, keyspace),
+          isHere: () => tables.isLeading(shard.group),
+        },
+      );
       await store.write((transaction) => removeProgress(transaction, keyspace));
     } finally {
       this.#progress.delete(keyspace);

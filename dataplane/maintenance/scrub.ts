@@ -35,11 +35,15 @@ const sliceRows = 500;
 const sliceMs = 5;
 
 /** Everything that a scrub looks at: rows first, because entries of an index are seen by their documents. */
-export function scrubTargets(tables: Pick<Tables, 'state' | 'index' | 'problemOf'>): ScrubTarget[] {
+export function scrubTargets(
+  tables: Pick<Tables, 'state' | 'index' | 'isReady' | 'problemOf'>,
+): ScrubTarget[] {
   const readyOf = ({ indexes }: TableRecord, at: number): AppliedIndex[] =>
     indexes.flatMap((index) => {
       const part = partsOf(index)[at];
-      return (part?.ready === true ? tables.index(part.keyspace) : undefined) ?? [];
+      return (
+        (part !== undefined && tables.isReady(part) ? tables.index(part.keyspace) : undefined) ?? []
+      );
     });
   const rows = Object.values(tables.state.tables).flatMap((table) =>
     shardsOf(table).map(({ keyspace }, at) => {

@@ -14,7 +14,7 @@ import type { Scrubbed, ScrubHost } from './scrub.ts';
 
 export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
-  readonly tables: Pick<Tables, 'state' | 'index' | 'problemOf'>;
+  readonly tables: Pick<Tables, 'state' | 'index' | 'isReady' | 'problemOf'>;
   readonly corruption: CorruptionRegistry;
   readonly unchecked: UncheckedVersions;
   rebuildIndex(tableId: string, keyspace: number): Promise<unknown>;

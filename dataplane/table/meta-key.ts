@@ -2,7 +2,8 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 
 /**
  * Keys of `meta` that are about one keyspace, and go with it: how far the log was applied to it, who
- * replicates it, its counters, how far the build of an index is, what was found wrong with it, why an index failed, whether
+ * replicates it, its counters, how far the build of an index is, that it
+ * ended, what was found wrong with it, why an index failed, whether
  * its counters must be counted again, and up to which version its documents were never checked.
  */
 const metaKinds = [
@@ -10,6 +11,7 @@ const metaKinds = [
   'members',
   'statistics',
   'build',
+  'built',
   'damage',
   'failed',
   'recount',

@@ -145,8 +145,10 @@ const storageMutants: readonly Mutant[] = [
     bug: 'what was dropped is called removed before it is on the medium',
     file: collector,
     from: `      await store.flushed();
-      await work.change({ type: 'cleared'`,
-    to: `      await work.change({ type: 'cleared'`,
+      await work.change(
+        { type: 'cleared'`,
+    to: `      await work.change(
+        { type: 'cleared'`,
   },
   {
     bug: 'a hard write is acknowledged like a soft one',
