@@ -9,10 +9,12 @@ export class ElectionTimer {
   #elapsed = 0;
   #dueAfter = 0;
   /** A node that starts may have promised a leader not to vote: it keeps the promise (thesis 6.4.1). */
-  #mayHavePromised = true;
+  #mayHavePromised: boolean;
 
-  constructor(options: Pick<RaftOptions, 'electionTicks' | 'random'>) {
+  /** `isNew`: it never answered a leader. */
+  constructor(options: Pick<RaftOptions, 'electionTicks' | 'random'>, isNew: boolean) {
     this.#options = options;
+    this.#mayHavePromised = !isNew;
     this.restart();
   }
 
@@ -25,7 +27,7 @@ export class ElectionTimer {
   restart(): void {
     const { electionTicks, random } = this.#options;
     this.#elapsed = 0;
-    this.#dueAfter = electionTicks + random.below(electionTicks);
+    this.#dueAfter = electionTicks + Math.floor(random.next() * electionTicks);
   }
 
   /** The leader was heard: the same time begins once more. */

@@ -1,5 +1,5 @@
 import { assert } from '../common/assert.ts';
-import type { Prng } from '../common/prng.ts';
+import type { Chance } from '../common/chance.ts';
 import type { NodeId } from './configuration.ts';
 
 /** How one member of a group behaves. Times are in ticks of the driver of the machine. */
@@ -23,7 +23,7 @@ export interface RaftOptions {
   readonly memoryBytesMax: number;
   /** A learner may become a voter when it is at most this many entries behind. */
   readonly promotionLagMax: number;
-  readonly random: Prng;
+  readonly random: Pick<Chance, 'next'>;
 }
 
 /** Contradictions that no input can cause: they end the process at its start. */

@@ -90,10 +90,16 @@ describe('elections (thesis 3.4, 3.6, 9.6)', () => {
   });
 
   it('keep a promise that was given before a restart: nobody gets a vote at once', () => {
-    const raft = machine('c');
+    const raft = machine('c', { hardState: { term: 1, vote: undefined } });
     step(raft, 'a', 5, voteRequest);
-    expect(raft.term).to.equal(0);
+    expect(raft.term).to.equal(1);
     expect(sent(raft)).to.deep.equal([]);
+  });
+
+  it('are held at once in a new group, where nobody has promised anything', () => {
+    const raft = machine('c');
+    step(raft, 'a', 1, voteRequest);
+    expect(raft.hardState).to.deep.equal({ term: 1, vote: 'a' });
   });
 
   it('depose a leader that no quorum answers', () => {

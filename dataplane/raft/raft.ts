@@ -68,7 +68,8 @@ export class Raft {
     this.options = options;
     this.log = log;
     this.#persistence = new Persistence(log, hardState);
-    this.#timer = new ElectionTimer(options);
+    // Whoever answers a leader has a term, durably.
+    this.#timer = new ElectionTimer(options, hardState.term === 0);
     this.#applyNext = log.applied + 1;
     log.shrink(options.memoryBytesMax);
   }
@@ -101,6 +102,16 @@ export class Raft {
    */
   get isLeaseSound(): boolean {
     return this.#leader?.hasInvited === false && this.#hasCommittedInTerm;
+  }
+
+  /** Leadership is being handed over: nothing is proposed meanwhile. */
+  get isTransferring(): boolean {
+    return this.#leader?.transferee !== undefined;
+  }
+
+  /** Proposals are refused until some are committed. */
+  get isOverloaded(): boolean {
+    return this.#uncommittedBytes >= this.options.uncommittedBytesMax;
   }
 
   /** Of a leader: how far each member is. */
@@ -390,9 +401,7 @@ export class Raft {
     const leader = this.#leader;
     if (leader === undefined || this.#withdrawnFrom !== undefined) return this.#refuse('notLeader');
     if (leader.transferee !== undefined) return this.#refuse('transferring');
-    if (this.#uncommittedBytes >= this.options.uncommittedBytesMax) {
-      return this.#refuse('overloaded');
-    }
+    if (this.isOverloaded) return this.#refuse('overloaded');
     this.wake();
     const index = this.log.last + 1;
     for (const payload of commands) {

@@ -1,8 +1,11 @@
 /**
  * What an entry of a group's log is. `empty` opens a term, and `configuration` says who the members are: they take a
- * position, and are nothing to the machine. The log's own kind is 255.
+ * position, and are nothing to the machine. Kinds from 253 on are orders to the log.
  */
 export const entryKind = { command: 1, empty: 2, configuration: 3 } as const;
+
+/** What the log keeps of a group beside its entries; the same numbers as in wal/record.ts. */
+export const logOrder = { restart: 253, hardState: 254, truncate: 255 } as const;
 
 /** Whether an entry takes a position and changes nothing. */
 export const isOfConsensus = (kind: number): boolean =>

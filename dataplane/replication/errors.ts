@@ -42,17 +42,26 @@ export class ChangeRefusedError extends PhotonError {
   }
 }
 
+/** Proposals wait for the other members; more would only wait in memory. */
+export class GroupFullError extends PhotonError {
+  override readonly code = 'replication.full';
+  readonly isRefusal = true;
+
+  constructor(group: number) {
+    super(
+      `Group ${group} takes no more writes: those before wait for other replicas. Check whether a majority of the shard's replicas runs, and repeat the write.`,
+    );
+  }
+}
+
 /** A member whose medium lacks what it had acknowledged: its vote could lose committed entries. */
 export class MustRejoinError extends PhotonError {
   override readonly code = 'replication.must_rejoin';
   readonly group: number;
 
-  constructor(
-    group: number,
-    { last, committed }: { readonly last: number; readonly committed: number },
-  ) {
+  constructor(group: number, why: string) {
     super(
-      `The log of group ${group} ends at entry ${last}, but entry ${committed} was committed: this data directory is older than what the node acknowledged. The node does not vote in the group. Remove the node from the cluster and add it again with an empty data directory.`,
+      `The log of group ${group} lacks what this node acknowledged: ${why}. The node does not vote in the group. Replace it by a new member, or remove the node from the cluster and add it again with an empty data directory.`,
     );
     this.group = group;
   }

@@ -22,6 +22,27 @@ export interface GroupLog {
   close(): Promise<void>;
 }
 
+/** A log that also keeps what the members of groups of several nodes must remember. */
+export interface MemberLog extends GroupLog {
+  /**
+   * As `append`, with one sync for entries, truncations, restarts and hard states (`logOrder`) in their order. After a
+   * refusal the same records come again before others of their groups.
+   */
+  persist(records: readonly LogEntry[]): Promise<void>;
+  /** Entries in force that are durable; rejects when some of them were released. */
+  read(range: LogRange, signal: AbortSignal): AsyncIterable<LogEntry>;
+  readonly recovery: GroupLog['recovery'] & {
+    /** The newest one of the group, as a record of its kind. */
+    hardState(group: number): LogEntry | undefined;
+  };
+}
+
+export interface LogRange {
+  readonly group: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface LogEntry {
   readonly group: number;
   readonly term: number;

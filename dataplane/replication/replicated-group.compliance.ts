@@ -15,7 +15,7 @@ import type {
 export interface Below {
   readonly replication: Replication;
   /** So many proposals that wait are committed, oldest first; all without a number. */
-  commit(count?: number): void;
+  commit(count?: number): Promise<void> | void;
   /** Whether a refusal of the log withdraws proposals: where others may have them, they wait for room. */
   readonly withdrawsRefused: boolean;
   /** None of those that wait is taken. */
@@ -30,7 +30,7 @@ export interface Below {
   /** Lets everything happen that needs no `commit`. */
   turn(): Promise<void>;
   /** The next life of the same data. */
-  next(): Below;
+  next(): Promise<Below> | Below;
 }
 
 class Recorder implements GroupMachine {
@@ -119,7 +119,7 @@ async function lead(
   for (let turns = 0; joined.refusal !== undefined; turns += 1) {
     if (turns > turnsMax) throw new Error('the group gets no leader');
     await below.turn();
-    below.commit();
+    await below.commit();
   }
   await below.turn();
   return joined;
@@ -146,7 +146,7 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
       expect(proposed(group).index).to.equal(first + 1);
       const other = await lead(below, 4, new Recorder());
       expect(proposed(other).index).to.be.lessThan(4);
-      below.commit();
+      await below.commit();
       await below.turn();
       expect(group.nextIndex).to.equal(first + 2);
     });
@@ -159,7 +159,8 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
       expect(group.leader.isHere).to.equal(true);
       expect(group.mustRejoin).to.equal(undefined);
       proposed(group);
-      below.commit();
+      await below.turn();
+      await below.commit();
       await below.turn();
       await group.readable();
       expect(machine.events).to.deep.equal([`committed ${group.nextIndex - 1}`]);
@@ -170,8 +171,9 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
       const machine = new Recorder();
       const group = await lead(below, 3, machine);
       proposed(group);
+      await below.turn();
       below.replication.leave(3);
-      below.commit();
+      await below.commit();
       await below.turn();
       expect(machine.events).to.deep.equal([]);
       await below.replication.stop();
@@ -189,14 +191,17 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
       const below = make();
       const machine = new Recorder();
       const group = await lead(below, 3, machine);
-      const [first, , last] = ['a', 'b', 'c'].map((text) => proposed(group, text).index);
+      const { index: first } = proposed(group, 'a');
+      await below.turn();
+      proposed(group, 'b');
+      const { index: last } = proposed(group, 'c');
       expect(machine.events).to.deep.equal([]);
       await below.turn();
       expect(machine.events).to.deep.equal([]);
-      below.commit(1);
+      await below.commit(1);
       await below.turn();
       expect(machine.events).to.deep.equal([`committed ${first}`]);
-      below.commit();
+      await below.commit();
       await below.turn();
       expect(machine.events.at(-1)).to.equal(`committed ${last}`);
       expect(texts(below.committed(3))).to.deep.equal(['a', 'b', 'c']);
@@ -210,6 +215,7 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
       const group = await lead(below, 3, machine);
       proposed(group);
       proposed(group);
+      await below.turn();
       below.fail(new Error('EIO'));
       await below.turn();
       expect(machine.events).to.deep.equal(['failed']);
@@ -261,8 +267,9 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
               keeper.outstanding.set(group.nextIndex, text);
               proposed(group, text);
             }
-            if (after === 'commit one') below.commit(1);
-            if (after === 'commit') below.commit();
+            await below.turn();
+            if (after === 'commit one') await below.commit(1);
+            if (after === 'commit') await below.commit();
             if (after === 'refuse') below.refuse();
             await below.turn();
             below.setRefusing(false);
@@ -276,7 +283,7 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
               if (after === 'commit' || isOver) expect([...keeper.outstanding]).to.deep.equal([]);
             }
             if (after !== 'restart') continue;
-            below = below.next();
+            below = await below.next();
             groups = await begin();
           }
         }),
@@ -293,7 +300,7 @@ function refusals(make: () => Below): void {
     const machine = new Recorder();
     const group = await lead(below, 3, machine);
     const { index: first } = proposed(group);
-    below.commit();
+    await below.commit();
     await below.turn();
     proposed(group, 'lost');
     proposed(group, 'lost too');
@@ -302,7 +309,7 @@ function refusals(make: () => Below): void {
     expect(machine.events).to.deep.equal([`committed ${first}`, `withdrawn ${first + 1}`]);
     expect(machine.failures.every(isRefusal)).to.equal(true);
     expect(proposed(group, 'again').index).to.equal(first + 1);
-    below.commit();
+    await below.commit();
     await below.turn();
     expect(machine.events.at(-1)).to.equal(`committed ${first + 1}`);
     expect(texts(below.committed(3))).to.deep.equal(['x', 'again']);
@@ -319,7 +326,7 @@ function refusals(make: () => Below): void {
     below.setRefusing(false);
     expect(machine.events).to.deep.equal(['withdrawn 3']);
     expect(proposed(group, 'd').index).to.equal(3);
-    below.commit(1);
+    await below.commit(1);
     await below.turn();
     below.refuse();
     await below.turn();

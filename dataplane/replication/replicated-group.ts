@@ -2,7 +2,7 @@ import type { Configuration, MembershipTarget, NodeId } from '../raft/configurat
 import type { GroupLog, LogEntry } from './log.ts';
 import type { ChangeRefusedError, MustRejoinError, NotLeaderError } from './errors.ts';
 
-export type { Configuration } from '../raft/configuration.ts';
+export type { Configuration, MembershipTarget } from '../raft/configuration.ts';
 
 /**
  * The seam between what proposes commands and what replicates them. Whoever proposes knows nothing of terms, votes,
@@ -91,13 +91,13 @@ export interface ReplicatedGroup {
 }
 
 /** The state of a group at a position, for members that are behind the front of the log. */
-interface SnapshotPosition extends Position {
+export interface SnapshotPosition extends Position {
   /** The newest configuration at the position. */
   readonly configuration: Configuration;
 }
 
 /** The state of a group on its way between nodes. */
-interface GroupSnapshots {
+export interface GroupSnapshots {
   /** Sends the state of now to a member; resolves with its position when the member has all of it on its medium. */
   send(to: NodeId, signal: AbortSignal): Promise<SnapshotPosition>;
   /** Whether all of that state has arrived here. */

@@ -1,0 +1,262 @@
+import type { Clock } from '../common/clock.ts';
+import type { NodeId } from '../raft/configuration.ts';
+import { Lease } from '../raft/lease.ts';
+import type { SnapshotPosition } from '../raft/entry.ts';
+import type { Message } from '../raft/message.ts';
+import type { RaftOptions } from '../raft/options.ts';
+import { Raft } from '../raft/raft.ts';
+import type { Fetch, Persist, Ready, Refusal } from '../raft/ready.ts';
+import { ChangeRefusedError, GroupFullError, NotLeaderError } from './errors.ts';
+import { HandOver } from './hand-over.ts';
+import { hardStateRecord, recordsOf } from './member-records.ts';
+import type { MemberWrite } from './member-writer.ts';
+import { ReadIndex } from './read-index.ts';
+import type { RecoveredMember } from './recovered-groups.ts';
+import type {
+  Configuration,
+  GroupLeader,
+  GroupMachine,
+  MembershipTarget,
+  Position,
+  ReplicatedGroup,
+} from './replicated-group.ts';
+
+/** What a group wants from its node, of one turn. */
+export interface Effects {
+  write(write: MemberWrite): void;
+  send(message: Message): void;
+  fetch(fetch: Fetch): void;
+  install(installed: Installation): void;
+}
+
+/** A state that was transferred, and what the log is to have when the machine has it. */
+export interface Installation {
+  readonly persist: Persist;
+  readonly snapshot: SnapshotPosition;
+  readonly committed: number;
+}
+
+export interface RaftGroupOptions {
+  readonly group: number;
+  readonly clock: Clock;
+  readonly raft: RaftOptions;
+  readonly tickMs: number;
+  readonly machine: GroupMachine;
+  readonly member: RecoveredMember;
+  readonly isLogFull: () => boolean;
+  room(signal: AbortSignal): Promise<void>;
+  /** Something is to be done in this group, soon. */
+  touched(): void;
+}
+
+/** Two clocks differ in speed by at most this much, while a lease lasts. */
+const clockDriftMax = 0.05;
+/** The commit index reaches the medium with the next write after so many entries. */
+const commitLagMax = 64;
+/** How often a group whose proposals wait for the other members is looked at, and for how long. */
+const roomPollMs = 20;
+const roomWaitMsMax = 10_000;
+/** Rounds of effects of one group in one turn: others come, too. */
+const roundsMax = 8;
+
+/**
+ * One group of several nodes: carries out what the machine of consensus wants, and keeps its clock. Guarded invariants:
+ * nothing is sent before what it promises is durable; reads are answered under a lease that is known to hold.
+ */
+export class RaftGroup implements ReplicatedGroup {
+  readonly group: number;
+  readonly raft: Raft;
+  readonly mustRejoin = undefined;
+  readonly #options: RaftGroupOptions;
+  readonly #handOver: HandOver;
+  readonly #reads = new ReadIndex();
+  readonly #lease: Lease;
+  #committedOnMedium: number;
+  #isInstalling = false;
+  #hasLeft = false;
+
+  constructor(options: RaftGroupOptions) {
+    const { raft, member, machine, tickMs } = options;
+    this.#options = options;
+    this.group = options.group;
+    const { hardState, log } = member;
+    this.#handOver = new HandOver(machine, log.applied);
+    this.#committedOnMedium = hardState.committed;
+    this.raft = new Raft(raft, { hardState: { term: hardState.term, vote: hardState.vote }, log });
+    // A member counts the tick that comes right after it heard its leader.
+    this.#lease = new Lease((raft.electionTicks - 1) * tickMs, clockDriftMax);
+  }
+
+  // ---- for its machine ------------------------------------------------------------------------
+
+  get isFull(): boolean {
+    return this.#options.isLogFull() || this.raft.isOverloaded;
+  }
+
+  async room(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    for (let waitedMs = 0; this.raft.isOverloaded; waitedMs += roomPollMs) {
+      if (waitedMs >= roomWaitMsMax) throw new GroupFullError(this.group);
+      await clock.sleep(roomPollMs, signal);
+    }
+    return this.#options.room(signal);
+  }
+
+  get nextIndex(): number {
+    return this.raft.log.last + 1;
+  }
+
+  get leader(): GroupLeader {
+    const { leaderId: node, id } = this.raft;
+    return { node, isHere: node === id };
+  }
+
+  get refusal(): NotLeaderError | undefined {
+    const isReady = this.#handOver.isLed && !this.raft.isTransferring && !this.#hasLeft;
+    return isReady ? undefined : this.#notLeader();
+  }
+
+  #notLeader(): NotLeaderError {
+    const { leaderId, id } = this.raft;
+    return new NotLeaderError(leaderId === id ? undefined : leaderId);
+  }
+
+  propose(payload: Uint8Array): Position | Error {
+    const { refusal, raft } = this;
+    if (refusal !== undefined) return refusal;
+    const proposed = raft.propose([payload]);
+    if ('refused' in proposed) return this.#notLeader();
+    this.#handOver.proposed(proposed.index);
+    this.#options.touched();
+    return { term: raft.term, index: proposed.index };
+  }
+
+  readable(): Promise<void> | undefined {
+    const { refusal, raft } = this;
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const { voters, outgoing } = raft.configuration;
+    const isAlone = voters.length === 1 && outgoing.length === 0 && voters[0] === raft.id;
+    if (isAlone) return undefined;
+    if (raft.isLeaseSound && this.#lease.isHeld(this.#options.clock.now())) return undefined;
+    this.#options.touched();
+    return this.#reads.ask(raft);
+  }
+
+  get configuration(): Configuration {
+    return this.raft.configuration;
+  }
+
+  get matches(): ReadonlyMap<NodeId, number> {
+    return new Map([...this.raft.progress].map(([id, { match }]) => [id, match]));
+  }
+
+  changeMembers(target: MembershipTarget): Position | NotLeaderError | ChangeRefusedError {
+    const { raft } = this;
+    const changed = raft.reconfigure(target);
+    if ('refused' in changed) return this.#refused(changed);
+    this.#options.touched();
+    return { term: raft.term, index: changed.index };
+  }
+
+  transferLeadership(to: NodeId): NotLeaderError | ChangeRefusedError | undefined {
+    const refused = this.raft.transferTo(to);
+    if (refused !== undefined) return this.#refused(refused);
+    this.#options.touched();
+    return undefined;
+  }
+
+  #refused({ refused }: Refusal): NotLeaderError | ChangeRefusedError {
+    if (refused === 'notLeader' || refused === 'overloaded') return this.#notLeader();
+    return new ChangeRefusedError(refused === 'invalidMembership' ? 'invalid' : refused);
+  }
+
+  // ---- for its node ---------------------------------------------------------------------------
+
+  /** Whether time matters to it. */
+  get isAwake(): boolean {
+    return !this.raft.isQuiescent;
+  }
+
+  /** Carries out what is to be done; answers whether something is left for the next turn. */
+  turn(effects: Effects): boolean {
+    this.#reads.close();
+    for (let rounds = 0; rounds < roundsMax; rounds += 1) {
+      if (this.#hasLeft || this.#isInstalling || !this.raft.hasReady) return false;
+      this.#carryOut(this.raft.ready(), effects);
+      const { rounds: heartbeats } = this.raft;
+      if (heartbeats !== undefined) this.#lease.acked(heartbeats.acked);
+    }
+    return this.raft.hasReady;
+  }
+
+  #carryOut(ready: Ready, effects: Effects): void {
+    const { persist, send, apply, reads, fetch, withdrawnFrom } = ready;
+    if (withdrawnFrom !== undefined) {
+      this.#lease.end();
+      this.#handOver.withdrawn(withdrawnFrom);
+    }
+    if (persist !== undefined) this.#persist(persist, effects);
+    const heartbeat = send.findLast(({ type }) => type === 'heartbeat');
+    if (heartbeat?.type === 'heartbeat')
+      this.#lease.sent(heartbeat.round, this.#options.clock.now());
+    for (const message of send) effects.send(message);
+    this.#apply(apply);
+    for (const each of fetch) effects.fetch(each);
+    for (const answer of reads) this.#reads.answered(answer, this.raft.leaderId);
+    this.#reads.handedOver(this.#handOver.last);
+  }
+
+  #apply(entries: Ready['apply']): void {
+    if (entries.length === 0) return;
+    this.#handOver.entries(entries);
+    const { raft } = this;
+    raft.applied(this.#handOver.last);
+    const isOpened = entries.some(({ kind, term }) => kind === 'empty' && term === raft.term);
+    if (isOpened && raft.role === 'leader') this.#handOver.led(true);
+  }
+
+  #persist(persist: Persist, effects: Effects): void {
+    const { snapshot } = persist;
+    const { committed } = this.raft.log;
+    if (snapshot === undefined) return this.#write(persist, committed, effects);
+    this.#isInstalling = true;
+    return effects.install({ persist, snapshot, committed });
+  }
+
+  /** The state as of the snapshot is what the machine has. */
+  installed({ persist, snapshot, committed }: Installation, effects: Pick<Effects, 'write'>): void {
+    this.#handOver.installed(snapshot.index);
+    this.#isInstalling = false;
+    this.#write(persist, committed, effects);
+    this.#options.touched();
+  }
+
+  #write(persist: Persist, committed: number, effects: Pick<Effects, 'write'>): void {
+    const { raft, group } = this;
+    const isDue = committed >= this.#committedOnMedium + commitLagMax;
+    const hardState =
+      persist.hardState === undefined && !isDue && persist.snapshot === undefined
+        ? undefined
+        : hardStateRecord(group, persist.hardState ?? raft.hardState, committed);
+    if (hardState !== undefined) this.#committedOnMedium = committed;
+    effects.write({
+      records: recordsOf(group, persist, hardState),
+      done: () => {
+        if (this.#hasLeft) return;
+        raft.persisted(persist.token);
+        this.#options.touched();
+      },
+    });
+  }
+
+  /** No call reaches the machine any more. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.#lease.end();
+    this.#reads.end(undefined);
+  }
+
+  failed(error: Error): void {
+    if (!this.#hasLeft) this.#handOver.failed(error);
+  }
+}

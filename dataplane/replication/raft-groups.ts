@@ -1,0 +1,286 @@
+import type { Chance } from '../common/chance.ts';
+import type { Clock, Timer } from '../common/clock.ts';
+import { spawn } from '../common/spawn.ts';
+import { noBytes } from '../common/bytes.ts';
+import type { NodeId } from '../raft/configuration.ts';
+import { decodeMessages } from '../raft/message-codec.ts';
+import type { Message } from '../raft/message.ts';
+import type { RaftOptions } from '../raft/options.ts';
+import { logOrder } from './entry-kind.ts';
+import { MustRejoinError } from './errors.ts';
+import type { MemberLog } from './log.ts';
+import { LogFetcher } from './log-fetcher.ts';
+import { MemberWriter } from './member-writer.ts';
+import type { MemberWrite } from './member-writer.ts';
+import { OutsideGroup } from './outside-group.ts';
+import { RaftGroup } from './raft-group.ts';
+import type { Installation } from './raft-group.ts';
+import { SnapshotTraffic } from './snapshot-traffic.ts';
+import { TurnMessages } from './raft-transport.ts';
+import type { RaftTransport } from './raft-transport.ts';
+import type { RecoveredGroups, RecoveredMember } from './recovered-groups.ts';
+import type {
+  GroupMachine,
+  GroupSnapshots,
+  GroupStart,
+  ReplicatedGroup,
+  Replication,
+} from './replicated-group.ts';
+
+/** Times of elections and heartbeats. */
+export interface RaftTiming {
+  readonly tickMs: number;
+  readonly heartbeatTicks: number;
+  readonly electionTicks: number;
+  readonly quiesceTicks: number | undefined;
+}
+
+export type RaftLimits = Omit<
+  RaftOptions,
+  'id' | 'random' | 'heartbeatTicks' | 'electionTicks' | 'quiesceTicks'
+>;
+
+const defaultTiming: RaftTiming = {
+  tickMs: 20,
+  heartbeatTicks: 5,
+  // 0.5 s to 1 s without a leader.
+  electionTicks: 25,
+  quiesceTicks: 250,
+};
+
+const defaultLimits: RaftLimits = {
+  appendBytesMax: 1_048_576,
+  inflightMessagesMax: 256,
+  inflightBytesMax: 16 * 1_048_576,
+  uncommittedBytesMax: 64 * 1_048_576,
+  applyBytesMax: 4 * 1_048_576,
+  memoryBytesMax: 4 * 1_048_576,
+  promotionLagMax: 1_000,
+};
+
+export interface RaftGroupsOptions {
+  readonly node: NodeId;
+  readonly log: MemberLog;
+  readonly recovered: RecoveredGroups;
+  readonly transport: RaftTransport;
+  readonly clock: Clock;
+  readonly chance: Pick<Chance, 'next'>;
+  readonly timing?: RaftTiming;
+  readonly limits?: RaftLimits;
+}
+
+interface Joined {
+  readonly group: RaftGroup;
+  readonly snapshots: SnapshotTraffic;
+}
+
+/**
+ * All groups of a node over one log, one clock and one transport. What happens during a turn of the event loop is
+ * carried out together at its end: one append and one sync, and one frame for each peer.
+ */
+export class RaftGroups implements Replication {
+  readonly #options: RaftGroupsOptions;
+  readonly #timing: RaftTiming;
+  readonly #joined = new Map<number, Joined>();
+  readonly #touched = new Set<RaftGroup>();
+  /** Groups that count ticks; a quiescent one costs nothing. */
+  readonly #awake = new Set<RaftGroup>();
+  readonly #stopping = new AbortController();
+  readonly #writer: MemberWriter;
+  readonly #fetcher: LogFetcher;
+  readonly #messages = new TurnMessages();
+  #timer: Timer | undefined;
+  #isTurnDue = false;
+  #failure: Error | undefined;
+
+  constructor(options: RaftGroupsOptions) {
+    this.#options = options;
+    this.#timing = options.timing ?? defaultTiming;
+    const { clock, log } = options;
+    const { signal } = this.#stopping;
+    const failed = (error: unknown): void => this.#fail(error);
+    this.#writer = new MemberWriter(log, { clock, signal, failed });
+    const fetched = (group: RaftGroup): void => this.#touch(group);
+    this.#fetcher = new LogFetcher(log, { clock, signal, fetched });
+  }
+
+  join(group: number, machine: GroupMachine, start: GroupStart): ReplicatedGroup {
+    const { log, node, recovered } = this.#options;
+    const configuration = start.configuration ?? { voters: [node], outgoing: [], learners: [] };
+    const member = recovered.member(log, group, { ...start, configuration });
+    if (member instanceof MustRejoinError) return new OutsideGroup(member, configuration);
+    if (member.restart !== undefined) this.#restart(group, member.restart);
+    const joined = this.#open(group, machine, member, start.snapshots);
+    this.#joined.set(group, joined);
+    const { raft } = joined.group;
+    const [first] = configuration.voters.toSorted();
+    const isNew = member.hardState.term === 0 && first === node;
+    const isAlone = configuration.voters.length === 1 && first === node;
+    // Nobody else leads: there is nothing to wait for.
+    if (isNew || isAlone) raft.campaign();
+    this.#touch(joined.group);
+    return joined.group;
+  }
+
+  #open(
+    group: number,
+    machine: GroupMachine,
+    member: RecoveredMember,
+    snapshots: GroupSnapshots | undefined,
+  ): Joined {
+    const { clock, log, node, chance, limits = defaultLimits } = this.#options;
+    const { heartbeatTicks, electionTicks, quiesceTicks, tickMs } = this.#timing;
+    const times = { heartbeatTicks, electionTicks, quiesceTicks };
+    const opened: RaftGroup = new RaftGroup({
+      group,
+      clock,
+      tickMs,
+      machine,
+      member,
+      raft: { ...limits, ...times, id: node, random: chance },
+      isLogFull: () => log.full || this.#writer.isBlocked,
+      room: (signal) => log.room(signal),
+      touched: () => this.#touch(opened),
+    });
+    const traffic = new SnapshotTraffic({
+      raft: opened.raft,
+      clock,
+      snapshots,
+      send: (message) => this.#messages.add(group, message),
+      touched: () => this.#touch(opened),
+    });
+    return { group: opened, snapshots: traffic };
+  }
+
+  /** The state of the machine is newer than the log: a restart is what the log lacks. */
+  #restart(
+    group: number,
+    { index, term }: { readonly index: number; readonly term: number },
+  ): void {
+    const record = { group, index, term, kind: logOrder.restart, payload: noBytes };
+    this.#writer.write([{ records: [record], done: () => undefined }]);
+  }
+
+  leave(group: number): void {
+    const joined = this.#joined.get(group);
+    if (joined === undefined) return;
+    this.#joined.delete(group);
+    this.#touched.delete(joined.group);
+    this.#awake.delete(joined.group);
+    joined.snapshots.end();
+    joined.group.leave();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping.abort(new Error('the node stops'));
+    this.#timer?.cancel();
+    for (const group of this.#joined.keys()) this.leave(group);
+    return Promise.resolve();
+  }
+
+  /** What a node sent. Throws `RaftMessageError` or `TruncatedError` for bytes that are no messages. */
+  receive(from: NodeId, frame: Uint8Array): void {
+    if (this.#stopping.signal.aborted) return;
+    for (const { group, message } of decodeMessages(frame, { from, to: this.#options.node })) {
+      const joined = this.#joined.get(group);
+      if (joined?.snapshots.isExpected(message) === true) {
+        joined.group.raft.step(message);
+        this.#touch(joined.group);
+      }
+    }
+  }
+
+  /** A node seems dead: groups that sleep look for themselves. */
+  suspected(node: NodeId): void {
+    for (const { group } of this.#joined.values()) {
+      const { raft } = group;
+      const { voters, outgoing } = raft.configuration;
+      if (!raft.isQuiescent || !(voters.includes(node) || outgoing.includes(node))) continue;
+      raft.wake();
+      this.#touch(group);
+    }
+  }
+
+  // ---- turns ----------------------------------------------------------------------------------
+
+  #touch(group: RaftGroup): void {
+    if (this.#stopping.signal.aborted || this.#failure !== undefined) return;
+    this.#touched.add(group);
+    if (this.#isTurnDue) return;
+    this.#isTurnDue = true;
+    spawn(
+      async () => {
+        await this.#options.clock.yield();
+        this.#isTurnDue = false;
+        this.#turn();
+      },
+      (error) => this.#fail(error),
+    );
+  }
+
+  #turn(): void {
+    if (this.#stopping.signal.aborted || this.#failure !== undefined) return;
+    const writes: MemberWrite[] = [];
+    const groups = [...this.#touched];
+    this.#touched.clear();
+    for (const group of groups) {
+      const isLeft = group.turn({
+        write: (write) => void writes.push(write),
+        send: (message) => this.#send(group, message),
+        fetch: (fetch) => this.#fetcher.fetch(group, fetch),
+        install: (installation) => this.#install(group, installation),
+      });
+      if (isLeft) this.#touch(group);
+      if (group.isAwake && this.#joined.has(group.group)) this.#awake.add(group);
+    }
+    // Followers write while this node does.
+    this.#messages.sendTo(this.#options.transport);
+    this.#writer.write(writes);
+    this.#tickLater();
+  }
+
+  #tickLater(): void {
+    if (this.#timer !== undefined || this.#awake.size === 0) return;
+    this.#timer = this.#options.clock.timer(this.#timing.tickMs, () => {
+      this.#timer = undefined;
+      for (const group of this.#awake) {
+        group.raft.tick();
+        if (group.isAwake) this.#touchIfReady(group);
+        else {
+          this.#awake.delete(group);
+          this.#touch(group);
+        }
+      }
+      this.#tickLater();
+    });
+  }
+
+  #touchIfReady(group: RaftGroup): void {
+    if (group.raft.hasReady) this.#touch(group);
+  }
+
+  #send(group: RaftGroup, message: Message): void {
+    if (message.type !== 'snapshot') this.#messages.add(group.group, message);
+    else this.#joined.get(group.group)?.snapshots.send(message);
+  }
+
+  #install(group: RaftGroup, installation: Installation): void {
+    const snapshots = this.#joined.get(group.group)?.snapshots;
+    spawn(
+      async () => {
+        await snapshots?.install(installation.snapshot);
+        const write = (write: MemberWrite): void => this.#writer.write([write]);
+        group.installed(installation, { write });
+      },
+      (error) => this.#fail(error),
+    );
+  }
+
+  /** The process must end: nothing is known to be durable any more. */
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined || this.#stopping.signal.aborted) return;
+    this.#failure = error instanceof Error ? error : new Error(String(error));
+    this.#timer?.cancel();
+    for (const { group } of this.#joined.values()) group.failed(this.#failure);
+  }
+}
