@@ -8,7 +8,7 @@
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import { keyOf } from '../controller/object.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { fieldManager } from '../kube/client.ts';
+import { fieldManager } from '../kube/request-url.ts';
 import { isKubeError } from '../kube/errors.ts';
 import type { KubeObject, Resource } from '../kube/object.ts';
 import type { Hash, Manifest } from '../resources/manifest.ts';

@@ -4,9 +4,9 @@
  * an object stays theirs.
  */
 import type { KubeConfig } from './config.ts';
-import { KubeError, isKubeError } from './errors.ts';
+import { isKubeError } from './errors.ts';
 import type { KubeObject, ObjectName, Resource } from './object.ts';
-import { pathOf, resources } from './object.ts';
+import { resources } from './object.ts';
 import type {
   CallOptions,
   JsonPatchOperation,
@@ -20,60 +20,15 @@ import type {
   WriteOptions,
 } from './options.ts';
 import { defaultTimeouts } from './options.ts';
+import { listInPages } from './paged-list.ts';
+import type { Target } from './request-url.ts';
+import { scopeTarget, urlOf, writeQuery } from './request-url.ts';
 import type { Call } from './requester.ts';
 import { Requester } from './requester.ts';
 import type { Timing } from './timing.ts';
 import { systemTiming } from './timing.ts';
 import type { WatchEvent } from './watch-events.ts';
 import { complete, parseWatchEvent } from './watch-events.ts';
-
-/** The owner of every field that this operator writes. */
-export const fieldManager = 'photondb-operator';
-
-/** One page of a list; small enough that no page comes near a time limit. */
-const pageItems = 500;
-
-/** A list restarts when its continue token expires; more often than this is an error for the caller. */
-const listRestartsMax = 3;
-
-/** A cache of more objects than this would not fit the operator's memory. */
-const listItemsMax = 50_000;
-
-interface ListPage {
-  readonly items?: readonly object[];
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
-}
-
-interface Target {
-  readonly namespace?: string | undefined;
-  readonly name?: string;
-  readonly subresource?: string | undefined;
-}
-
-type Query = Record<string, string | number | boolean | undefined>;
-
-function urlOf(resource: Resource, target: Target, parameters: Query = {}): string {
-  const { namespace, name, subresource } = target;
-  const query = new URLSearchParams();
-  for (const [key, value] of Object.entries(parameters)) {
-    if (value !== undefined) query.set(key, String(value));
-  }
-  const path = pathOf(resource, {
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(name === undefined ? {} : { name }),
-    ...(subresource === undefined ? {} : { subresource }),
-  });
-  return query.size === 0 ? path : `${path}?${query.toString()}`;
-}
-
-/** Unknown and duplicate fields are errors: a field that the server drops would never be true. */
-function writeQuery(options: WriteOptions): Query {
-  return {
-    fieldManager,
-    fieldValidation: 'Strict',
-    dryRun: options.dryRun === true ? 'All' : undefined,
-  };
-}
 
 export class KubeClient {
   readonly #requester: Requester;
@@ -111,18 +66,13 @@ export class KubeClient {
   }
 
   /** All objects of the scope, read in pages from one consistent version. */
-  async list<T extends KubeObject>(
+  list<T extends KubeObject>(
     resource: Resource,
     scope: Scope = {},
     options: CallOptions = {},
   ): Promise<KubeList<T>> {
-    for (let restart = 0; ; restart += 1) {
-      try {
-        return await this.#listPages<T>(resource, scope, options);
-      } catch (error) {
-        if (!isKubeError(error, 'kube.expired') || restart >= listRestartsMax) throw error;
-      }
-    }
+    const timeoutMs = this.#timeouts.listMs;
+    return listInPages<T>(this.#requester, { resource, scope, timeoutMs, options });
   }
 
   /**
@@ -318,34 +268,6 @@ export class KubeClient {
     return this.#requester.object({ verb, resource: label, idempotent: true, request, options });
   }
 
-  async #listPages<T extends KubeObject>(
-    resource: Resource,
-    scope: Scope,
-    options: CallOptions,
-  ): Promise<KubeList<T>> {
-    const { labelSelector, fieldSelector } = scope;
-    const items: T[] = [];
-    let next: string | undefined;
-    do {
-      const query = { limit: pageItems, continue: next, labelSelector, fieldSelector };
-      const path = urlOf(resource, scopeTarget(scope), query);
-      const request = { method: 'GET', path, timeoutMs: this.#timeouts.listMs } as const;
-      const call = { verb: 'list', resource: resource.plural, idempotent: true } as const;
-      const page: ListPage = await this.#requester.object({ ...call, request, options });
-      const resourceVersion = page.metadata?.resourceVersion;
-      if (!Array.isArray(page.items) || typeof resourceVersion !== 'string') {
-        throw new KubeError('kube.malformed', `${path}: not a list`);
-      }
-      for (const item of page.items as readonly object[]) items.push(complete(item, resource) as T);
-      if (items.length > listItemsMax) {
-        throw new KubeError('kube.rejected', `more than ${listItemsMax} ${resource.plural}`);
-      }
-      next = page.metadata?.continue;
-      if (next === undefined || next === '') return { items, resourceVersion };
-    } while (options.signal?.aborted !== true);
-    throw new KubeError('kube.aborted', `list of ${resource.plural}: aborted`);
-  }
-
   async #apply<T extends KubeObject>(
     resource: Resource,
     object: KubeObject,
@@ -369,10 +291,6 @@ export class KubeClient {
     const timeoutMs = this.#timeouts.objectMs;
     return { method, path, contentType: 'application/json', body: JSON.stringify(body), timeoutMs };
   }
-}
-
-function scopeTarget(scope: Scope): Target {
-  return { namespace: scope.namespace };
 }
 
 /** For deletions, which are wishes for absence. */

@@ -182,6 +182,11 @@ describe('a local cluster of three processes', function cluster() {
       ]);
       const metrics = await (await fetch(`http://${fieldOf(line, 'http')}/_metrics`)).text();
       expect(metrics).to.contain('photondb_cluster_members{state="dead"} 1');
+      // The readiness of a node does not depend on its peers.
+      for (const probe of ['ready', 'live', 'startup']) {
+        const { status } = await fetch(`http://${fieldOf(line, 'http')}/health/${probe}`);
+        expect(status, probe).to.equal(200);
+      }
       const page = await fetch(`http://${fieldOf(line, 'web')}/api/v1/status`, {
         headers: { authorization: `Basic ${Buffer.from('admin:').toString('base64')}` },
       });
