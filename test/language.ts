@@ -28,7 +28,7 @@ const expressions: readonly Avoided[] = [
 
 const names: readonly Avoided[] = [
   {
-    pattern: /\b(?:WalHold|TableGroup|lookAgainMs|LeaseSighting)\b/,
+    pattern: /\b(?:WalHold|TableGroup|lookAgainMs|LeaseSighting|\w*World|\w*Special|polite)\b/,
     instead: 'see CONTRIBUTING.md',
   },
   { pattern: /\bintegrity\.(?:meet|mark)\b/, instead: 'CorruptionRegistry.report, quarantine' },

@@ -1,17 +1,17 @@
 import { expect } from 'chai';
 import { setImmediate as turn } from 'node:timers/promises';
-import { newWorld, open, put, putMany, withTable } from '../database/testing/world.ts';
-import type { World } from '../database/testing/world.ts';
+import { newFixture, open, put, putMany, withTable } from '../database/testing/fixture.ts';
+import type { Fixture } from '../database/testing/fixture.ts';
 import type { ApplyStore } from '../kv/store.ts';
 
-/** The store of a world, and how many writes it had at once. */
-function counting(world: World): {
+/** The store of a fixture, and how many writes it had at once. */
+function counting(fixture: Fixture): {
   readonly store: ApplyStore;
   readonly writes: { most: number };
 } {
   const writes = { most: 0 };
   let open = 0;
-  const { store } = world;
+  const { store } = fixture;
   const counted: ApplyStore = {
     read: (body) => store.read(body),
     write: async (body) => {
@@ -41,9 +41,9 @@ async function turnsUntil(holds: () => boolean): Promise<number> {
 
 describe('entries on their way from the log to the store', () => {
   it('go there together, by the operations that they are', async () => {
-    const world = newWorld();
-    const { store, writes } = counting(world);
-    const database = await open(world, { store, memtableBytesMax: 10_000_000 });
+    const fixture = newFixture();
+    const { store, writes } = counting(fixture);
+    const database = await open(fixture, { store, memtableBytesMax: 10_000_000 });
     const group = await withTable(database);
     await database.settled();
     writes.most = 0;
@@ -57,8 +57,8 @@ describe('entries on their way from the log to the store', () => {
   });
 
   it('are not gathered while writers wait for room', async () => {
-    const world = newWorld();
-    const database = await open(world, { memtableBytesMax: 10_000 });
+    const fixture = newFixture();
+    const database = await open(fixture, { memtableBytesMax: 10_000 });
     const group = await withTable(database);
     await database.settled();
     let written = 0;

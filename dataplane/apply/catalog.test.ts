@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { Database } from '../database/database.ts';
-import { killable, newWorld, next, open, put, stateOf } from '../database/testing/world.ts';
-import type { World } from '../database/testing/world.ts';
+import { killable, newFixture, next, open, put, stateOf } from '../database/testing/fixture.ts';
+import type { Fixture } from '../database/testing/fixture.ts';
 import type { ApplyStore, WriteTransaction } from '../kv/store.ts';
 import { applyMetadata } from '../metadata/apply.ts';
 import { emptyState } from '../metadata/state.ts';
@@ -29,8 +29,8 @@ interface Work {
   compiled: number;
 }
 
-/** A world's store that counts what is written of the metadata. */
-function counted(world: World, work: Work): ApplyStore {
+/** A fixture's store that counts what is written of the metadata. */
+function counted(fixture: Fixture, work: Work): ApplyStore {
   const count = (transaction: WriteTransaction): WriteTransaction =>
     new Proxy(transaction, {
       get: (target, name) => {
@@ -49,21 +49,21 @@ function counted(world: World, work: Work): ApplyStore {
       },
     });
   return {
-    ...killable(world.store, () => undefined),
-    write: (body) => world.store.write((transaction) => body(count(transaction))),
+    ...killable(fixture.store, () => undefined),
+    write: (body) => fixture.store.write((transaction) => body(count(transaction))),
   };
 }
 
 /** What one change costs a node that has so many tables. */
 async function workOfChange(tables: number): Promise<Work> {
-  const world = newWorld();
+  const fixture = newFixture();
   const work = { puts: 0, bytes: 0, compiled: 0 };
-  const store = counted(world, work);
+  const store = counted(fixture, work);
   const compileIndex = () => {
     work.compiled += 1;
     return () => [];
   };
-  const database = await open(world, { store, compileIndex });
+  const database = await open(fixture, { store, compileIndex });
   await makeTables(database, tables);
   Object.assign(work, { puts: 0, bytes: 0, compiled: 0 });
   stateOf(await database.change({ type: 'createTable', table: newTable('one-more') }));
@@ -86,48 +86,48 @@ describe('the metadata in the store', () => {
   }).timeout(60_000);
 
   it('is there again after a restart, with what was changed and dropped', async () => {
-    const world = newWorld();
-    const first = await open(world);
+    const fixture = newFixture();
+    const first = await open(fixture);
     await makeTables(first, 5);
     stateOf(await first.change({ type: 'dropTable', id: 't1' }));
     stateOf(await first.change({ type: 'dropIndex', tableId: 't2', name: 'v' }));
     await first.settled();
-    const stored = world.store.read(readMetadata);
+    const stored = fixture.store.read(readMetadata);
     expect(stored?.tables).to.deep.equal(first.state.tables);
     await first.stop();
-    const again = await open(next(world));
+    const again = await open(next(fixture));
     expect(Object.keys(again.state.tables).sort()).to.deep.equal(['t0', 't2', 't3', 't4']);
     expect(again.state.tables['t2']?.indexes).to.deep.equal([]);
     await again.stop();
   });
 
   it('is read as it was stored in one value, and written as records by the next change', async () => {
-    const world = newWorld();
-    const first = await open(world);
+    const fixture = newFixture();
+    const first = await open(fixture);
     await makeTables(first, 3);
     const group = first.table('t0')?.shards[0];
     if (group === undefined) throw new Error('no group');
     await put(group, 'k', 'x');
     await first.stop();
-    const whole = world.store.read(readMetadata);
-    await world.store.write((transaction) => {
+    const whole = fixture.store.read(readMetadata);
+    await fixture.store.write((transaction) => {
       const records = Array.from(transaction.entries('catalog', {}));
       for (const { key } of records) transaction.remove('catalog', key);
       transaction.put('meta', encodeUtf8('metadata'), encodeUtf8(JSON.stringify(whole)));
     });
-    expect(world.store.read(hasRecords)).to.equal(false);
-    const second = await open(next(world));
+    expect(fixture.store.read(hasRecords)).to.equal(false);
+    const second = await open(next(fixture));
     expect(second.state).to.deep.equal(whole);
     expect(second.table('t0')?.shards[0]?.count).to.equal(1);
     stateOf(await second.change({ type: 'createTable', table: newTable('new') }));
     await second.settled();
-    expect(world.store.read(hasRecords)).to.equal(true);
-    expect(Object.keys(world.store.read(readMetadata)?.tables ?? {}).length).to.equal(4);
+    expect(fixture.store.read(hasRecords)).to.equal(true);
+    expect(Object.keys(fixture.store.read(readMetadata)?.tables ?? {}).length).to.equal(4);
     await second.stop();
   });
 
   it('is not believed when the record of a table is missing', async () => {
-    const { store } = newWorld();
+    const { store } = newFixture();
     let state: MetadataState = emptyState;
     const commands = [
       { type: 'createDatabase', id: 'd', name: 'd' },

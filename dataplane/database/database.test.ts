@@ -13,7 +13,7 @@ import { editAll, evaluatedOutside } from './testing/edits.ts';
 import {
   groupOf,
   killable,
-  newWorld,
+  newFixture,
   next,
   open,
   put,
@@ -23,47 +23,47 @@ import {
   stateOf,
   withIndex,
   withTable,
-} from './testing/world.ts';
+} from './testing/fixture.ts';
 
 describe('the database of a node', () => {
   it('reads what was written, before and after the store has it, and after a restart', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     const group = await withTable(database);
     await put(group, 'a', '1');
     expect((await group.get(encodeUtf8('a')))?.text).to.equal('{"id":"a","v":"1"}');
     await database.stop();
-    const again = await open(world);
+    const again = await open(fixture);
     expect((await groupOf(again).get(encodeUtf8('a')))?.text).to.equal('{"id":"a","v":"1"}');
     expect(groupOf(again).count).to.equal(1);
   });
 
   it('replays what only the log has', async () => {
-    const world = newWorld();
-    const first = await open(world);
+    const fixture = newFixture();
+    const first = await open(fixture);
     const group = await withTable(first);
     await Promise.all(Array.from({ length: 50 }, (_, n) => put(group, `k${n}`, String(n))));
     await put(group, 'k7', null);
     await first.stop();
-    const again = await open({ ...world, store: new MemoryStore() });
+    const again = await open({ ...fixture, store: new MemoryStore() });
     expect(groupOf(again).count).to.equal(49);
     expect((await scan(groupOf(again))).length).to.equal(49);
   });
 
   it('serves what was replayed before the store has it', async () => {
-    const world = newWorld();
+    const fixture = newFixture();
     const never = new Promise<never>(() => undefined);
-    const first = await open(world);
+    const first = await open(fixture);
     await withTable(first);
     await withIndex(first);
     for (const key of ['a', 'b', 'c']) await put(groupOf(first), key, 'old');
     await first.stop();
-    const holding = { store: killable(world.store, () => never) };
-    const second = groupOf(await open(world, holding));
+    const holding = { store: killable(fixture.store, () => never) };
+    const second = groupOf(await open(fixture, holding));
     await put(second, 'a', 'new');
     await put(second, 'b', null);
     await put(second, 'd', 'new');
-    const database = await open(world, holding);
+    const database = await open(fixture, holding);
     const third = groupOf(database);
     expect((await third.get(encodeUtf8('a')))?.text).to.equal('{"id":"a","v":"new"}');
     expect(await third.get(encodeUtf8('b'))).to.equal(undefined);
@@ -71,7 +71,7 @@ describe('the database of a node', () => {
     expect(await scanIndex(database)).to.deep.equal(['new:a', 'new:d', 'old:c']);
     await put(third, 'a', 'newest');
     expect((await scan(third)).length).to.equal(3);
-    const whole = await open(world);
+    const whole = await open(fixture);
     await whole.settled();
     expect(await scanIndex(whole)).to.deep.equal(['new:d', 'newest:a', 'old:c']);
     expect(groupOf(whole).count).to.equal(3);
@@ -79,26 +79,26 @@ describe('the database of a node', () => {
   });
 
   it('counts nothing twice that the store shows already', async () => {
-    const world = newWorld();
-    const first = await open(world);
+    const fixture = newFixture();
+    const first = await open(fixture);
     await withTable(first);
     await first.stop();
     const never = new Promise<never>(() => undefined);
-    const behind = groupOf(await open(world, { store: killable(world.store, () => never) }));
+    const behind = groupOf(await open(fixture, { store: killable(fixture.store, () => never) }));
     for (const key of ['a', 'b', 'c']) await put(behind, key, '1');
     // The commit with the first of them is there to see, and has not been answered.
     const [seen, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const store: ApplyStore = {
-      ...killable(world.store, () => undefined),
+      ...killable(fixture.store, () => undefined),
       async write(body) {
-        const answer = await world.store.write(body);
+        const answer = await fixture.store.write(body);
         seen.resolve();
         await answered.promise;
         return answer;
       },
     };
-    const database = await open(world, { store, replayed: () => seen.promise });
-    expect(world.store.read((view) => readApplied(view, 1))).to.equal(1);
+    const database = await open(fixture, { store, replayed: () => seen.promise });
+    expect(fixture.store.read((view) => readApplied(view, 1))).to.equal(1);
     expect(groupOf(database).count).to.equal(3);
     answered.resolve();
     await database.settled();
@@ -107,63 +107,63 @@ describe('the database of a node', () => {
   });
 
   it('forgets nothing of a dropped table before the store knows of the drop', async () => {
-    const world = newWorld();
-    const first = await open(world);
+    const fixture = newFixture();
+    const first = await open(fixture);
     const group = await withTable(first);
     for (const key of ['a', 'b', 'c']) await put(group, key, '1');
     await first.stop();
     // The log keeps the last of the three beside the drop, and has let the others go.
-    const kept = world.entries.slice(-1);
+    const kept = fixture.entries.slice(-1);
     const never = new Promise<never>(() => undefined);
-    const dropping = await open(world, { store: killable(world.store, () => never) });
+    const dropping = await open(fixture, { store: killable(fixture.store, () => never) });
     stateOf(await dropping.change({ type: 'dropTable', id: 't' }));
-    const entries = [...kept, ...world.entries.slice(-1)];
+    const entries = [...kept, ...fixture.entries.slice(-1)];
     const secondWrite = Promise.withResolvers<void>();
     let writes = 0;
-    const store = killable(world.store, () => {
+    const store = killable(fixture.store, () => {
       writes += 1;
       if (writes < 2) return undefined;
       secondWrite.resolve();
       return never;
     });
-    await Promise.race([open({ ...world, entries }, { store }), secondWrite.promise]);
-    expect((await open({ ...world, entries })).table('t')).to.equal(undefined);
+    await Promise.race([open({ ...fixture, entries }, { store }), secondWrite.promise]);
+    expect((await open({ ...fixture, entries })).table('t')).to.equal(undefined);
   });
 
   it('keeps the entries of a dropped table while the store may not know that it was dropped', async () => {
-    const world = newWorld();
+    const fixture = newFixture();
     const told = Promise.withResolvers<void>();
     const written = Promise.withResolvers<void>();
     let isSilent = false;
     const store: ApplyStore = {
-      ...killable(world.store, () => undefined),
+      ...killable(fixture.store, () => undefined),
       // Shown, all at once, and not told yet.
       write: async (body) => {
         if (isSilent) await written.promise;
-        const answer = await world.store.write(body);
+        const answer = await fixture.store.write(body);
         if (isSilent) await told.promise;
         return answer;
       },
     };
-    const database = await open(world, { store });
+    const database = await open(fixture, { store });
     isSilent = true;
     await put(await withTable(database), 'a', '1');
     written.resolve();
     const settled = database.settled();
-    while (world.store.read((view) => readApplied(view, 1)) === 0) await turn();
+    while (fixture.store.read((view) => readApplied(view, 1)) === 0) await turn();
     stateOf(await database.change({ type: 'dropTable', id: 't' }));
     await database.checkpoint();
-    const flushed = await world.log.released.promise;
+    const flushed = await fixture.log.released.promise;
     expect(flushed.get(1)).to.equal(undefined);
     told.resolve();
     await settled;
     await database.stop();
-    const [last] = world.log.releases.slice(-1);
+    const [last] = fixture.log.releases.slice(-1);
     expect(last?.get(1)).to.equal(Number.POSITIVE_INFINITY);
   });
 
   it('loses none of the concurrent edits of one key, whoever evaluates them', async () => {
-    const database = await open(newWorld());
+    const database = await open(newFixture());
     const group = await withTable(database);
     const increment = async (slow: boolean): Promise<void> => {
       const key = encodeUtf8('n');
@@ -183,7 +183,7 @@ describe('the database of a node', () => {
   });
 
   it('answers what a refused edit threw, and leaves the key alone', async () => {
-    const database = await open(newWorld());
+    const database = await open(newFixture());
     const group = await withTable(database);
     await put(group, 'a', '1');
     const refuse = (): Datum => {
@@ -200,17 +200,17 @@ describe('the database of a node', () => {
   });
 
   it('writes nothing to the log for an edit that changes nothing', async () => {
-    const world = newWorld();
-    const group = await withTable(await open(world));
+    const fixture = newFixture();
+    const group = await withTable(await open(fixture));
     await put(group, 'a', '1');
-    const before = world.entries.length;
+    const before = fixture.entries.length;
     await put(group, 'a', '1');
     await editAll(group, [{ key: encodeUtf8('a'), evaluate: (old) => old }], 'hard', signal);
-    expect(world.entries.length).to.equal(before);
+    expect(fixture.entries.length).to.equal(before);
   });
 
   it('lets a soft write be read at once', async () => {
-    const database = await open(newWorld());
+    const database = await open(newFixture());
     const group = await withTable(database);
     await put(group, 'a', '1', 'soft');
     expect((await group.get(encodeUtf8('a')))?.text).to.contain('"1"');
@@ -218,8 +218,8 @@ describe('the database of a node', () => {
   });
 
   it('keeps an index true through inserts, updates, deletions and its own building', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     const group = await withTable(database);
     await Promise.all(Array.from({ length: 30 }, (_, n) => put(group, `k${n}`, `v${n % 5}`)));
     await withIndex(database);
@@ -234,16 +234,16 @@ describe('the database of a node', () => {
     const range = { start: encodeUtf8('v3'), end: encodeUtf8('v4') };
     expect((await scanIndex(database, range)).length).to.equal(6);
     await database.stop();
-    const again = await open(world);
+    const again = await open(fixture);
     expect(await scanIndex(again)).to.deep.equal(wanted);
   });
 
   it('has a true index when a process ends while the store is behind the build', async () => {
-    const world = newWorld();
+    const fixture = newFixture();
     let isKilled = false;
     const never = new Promise<never>(() => undefined);
-    const database = await open(world, {
-      store: killable(world.store, () => (isKilled ? never : undefined)),
+    const database = await open(fixture, {
+      store: killable(fixture.store, () => (isKilled ? never : undefined)),
     });
     const group = await withTable(database);
     for (const key of ['a', 'b', 'c']) await put(group, key, 'old');
@@ -255,13 +255,13 @@ describe('the database of a node', () => {
     isKilled = true;
     // The store takes up each entry before the next one is read.
     const taken = Promise.withResolvers<void>();
-    const store = killable(world.store, () => taken.resolve());
-    const again = await open(world, { store, replayed: () => taken.promise });
+    const store = killable(fixture.store, () => taken.resolve());
+    const again = await open(fixture, { store, replayed: () => taken.promise });
     expect(await scanIndex(again)).to.deep.equal(['new:a', 'old:c']);
   });
 
   it('finds documents by index keys that are too long for the store', async () => {
-    const database = await open(newWorld());
+    const database = await open(newFixture());
     const group = await withTable(database);
     await withIndex(database);
     const long = 'x'.repeat(storedKeyBytesMax * 2);
@@ -272,8 +272,8 @@ describe('the database of a node', () => {
   });
 
   it('removes the rows of a dropped table, and everything that counted them', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     const group = await withTable(database);
     await withIndex(database);
     await Promise.all(Array.from({ length: 20 }, (_, n) => put(group, `k${n}`, `v${n}`)));
@@ -283,12 +283,12 @@ describe('the database of a node', () => {
     await database.stop();
     const left = (view: ReadTransaction): number =>
       [...view.entries('data', {}), ...view.entries('index', {})].length;
-    expect(world.store.read(left)).to.equal(0);
+    expect(fixture.store.read(left)).to.equal(0);
   });
 
   it('removes the entries of an index that was dropped while it was built', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     const group = await withTable(database);
     await Promise.all(Array.from({ length: 20 }, (_, n) => put(group, `k${n}`, `v${n}`)));
     const index = { name: 'v', multi: false, geo: false, definition: 'v' };
@@ -296,11 +296,11 @@ describe('the database of a node', () => {
     const dropped = database.change({ type: 'dropIndex', tableId: 't', name: 'v' });
     await Promise.all([made, dropped]);
     while (database.state.garbage.length > 0) await database.changed(AbortSignal.timeout(5_000));
-    expect(world.store.read((view) => [...view.entries('index', {})])).to.deep.equal([]);
+    expect(fixture.store.read((view) => [...view.entries('index', {})])).to.deep.equal([]);
   });
 
   it('makes writers wait while the store is behind, and lets a signal end the wait', async () => {
-    const database = await open(newWorld());
+    const database = await open(newFixture());
     const group = await withTable(database);
     const big = 'x'.repeat(60_000);
     const writes = Array.from({ length: 12 }, (_, n) => put(group, `k${n}`, big));
@@ -310,32 +310,32 @@ describe('the database of a node', () => {
   });
 
   it('reports a failure of the log as fatal', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     const group = await withTable(database);
-    world.log.broken = new Error('input/output error');
+    fixture.log.broken = new Error('input/output error');
     const [outcome] = await Promise.allSettled([put(group, 'a', '1')]);
     expect(outcome?.status).to.equal('rejected');
-    world.log.fail(world.log.broken);
+    fixture.log.fail(fixture.log.broken);
     expect((await database.failed).message).to.equal('input/output error');
   });
 
   it('applies nothing behind an entry that a commit of the store has lost', async () => {
-    const world = newWorld();
+    const fixture = newFixture();
     let failures = 0;
     const store: ApplyStore = {
-      ...killable(world.store, () => undefined),
+      ...killable(fixture.store, () => undefined),
       write: (body) => {
-        if (failures === 0) return world.store.write(body);
+        if (failures === 0) return fixture.store.write(body);
         failures -= 1;
         // Its body has run, as in a commit that the medium refuses.
-        return world.store.write((transaction) => {
+        return fixture.store.write((transaction) => {
           body(transaction);
           throw new Error('input/output error');
         });
       },
     };
-    const database = await open(world, { store });
+    const database = await open(fixture, { store });
     const group = await withTable(database);
     await database.settled();
     const before = store.read((view) => readApplied(view, 1));
@@ -352,15 +352,15 @@ describe('the database of a node', () => {
       database.checkpoint(),
     ]);
     expect([stopped.status, checkpoint.status]).to.deep.equal(['rejected', 'rejected']);
-    expect((await scan(groupOf(await open(next(world))))).length).to.equal(301);
+    expect((await scan(groupOf(await open(next(fixture))))).length).to.equal(301);
   });
 
   it('reports a failed commit of the store as fatal', async () => {
-    const world = newWorld();
+    const fixture = newFixture();
     let isBroken = false;
     const broken = (): Promise<never> => Promise.reject(new Error('input/output error'));
-    const store = killable(world.store, () => (isBroken ? broken() : undefined));
-    const database = await open(world, { store });
+    const store = killable(fixture.store, () => (isBroken ? broken() : undefined));
+    const database = await open(fixture, { store });
     const group = await withTable(database);
     await database.settled();
     isBroken = true;
@@ -368,41 +368,41 @@ describe('the database of a node', () => {
     expect((await database.failed).message).to.equal('input/output error');
     // The log has it.
     isBroken = false;
-    expect((await scan(groupOf(await open(world)))).length).to.equal(1);
+    expect((await scan(groupOf(await open(fixture)))).length).to.equal(1);
   });
 
   it('keeps the log when a flush of the store fails', async () => {
-    const world = newWorld();
+    const fixture = newFixture();
     const broken = (): Promise<never> => Promise.reject(new Error('input/output error'));
-    const store = { ...killable(world.store, () => undefined), flushed: broken };
-    const database = await open(world, { store });
+    const store = { ...killable(fixture.store, () => undefined), flushed: broken };
+    const database = await open(fixture, { store });
     await withTable(database);
     const [checkpoint] = await Promise.allSettled([database.checkpoint()]);
     expect(checkpoint?.status).to.equal('rejected');
     // On its own, too, and then the node ends.
     expect((await database.failed).message).to.equal('input/output error');
-    expect(world.log.releases).to.deep.equal([]);
+    expect(fixture.log.releases).to.deep.equal([]);
   });
 
   it('refuses a log that does not go on where the store stands', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     const group = await withTable(database);
     for (const key of ['a', 'b', 'c']) await put(group, key, '1');
     await database.stop();
 
-    const ofTable = world.entries.filter((entry) => entry.group !== 0);
-    const refusal = async (entries: LogEntry[], store = world.store): Promise<string> => {
-      const [opened] = await Promise.allSettled([open({ ...world, store, entries })]);
+    const ofTable = fixture.entries.filter((entry) => entry.group !== 0);
+    const refusal = async (entries: LogEntry[], store = fixture.store): Promise<string> => {
+      const [opened] = await Promise.allSettled([open({ ...fixture, store, entries })]);
       return opened?.status === 'rejected' ? (opened.reason as Error).message : 'not refused';
     };
-    const shorter = world.entries.filter((entry) => entry !== ofTable[2]);
+    const shorter = fixture.entries.filter((entry) => entry !== ofTable[2]);
     expect(await refusal(shorter)).to.contain('the store has applied 3');
-    const holed = world.entries.filter((entry) => entry !== ofTable[1]);
+    const holed = fixture.entries.filter((entry) => entry !== ofTable[1]);
     expect(await refusal(holed, new MemoryStore())).to.contain('entries between them are missing');
-    expect(await refusal(world.entries)).to.equal('not refused');
+    expect(await refusal(fixture.entries)).to.equal('not refused');
     expect(await refusal([])).to.equal('not refused'); // All of it was let go.
-    const older = world.entries.filter(({ group: of }) => of !== 0);
+    const older = fixture.entries.filter(({ group: of }) => of !== 0);
     expect(await refusal(older, new MemoryStore())).to.contain('it is older than the log');
   });
 
@@ -410,8 +410,8 @@ describe('the database of a node', () => {
     for (let seed = 1; seed <= 12; seed += 1) {
       const prng = new Prng(seed);
       const model = new Map<string, string>();
-      let world = newWorld();
-      let database = await open(world);
+      let fixture = newFixture();
+      let database = await open(fixture);
       await withTable(database);
       await withIndex(database);
       for (let round = 0; round < 5; round += 1) {
@@ -433,11 +433,11 @@ describe('the database of a node', () => {
         await group.sync();
         // Half of the restarts are clean; the others begin from the log alone.
         if (prng.next() < 0.5) await database.stop();
-        else world = { ...newWorld(), entries: [...world.entries] };
-        database = await open(world);
+        else fixture = { ...newFixture(), entries: [...fixture.entries] };
+        database = await open(fixture);
       }
       await database.stop();
-      const { count } = world.store.read((view) => readStatistics(view, 1));
+      const { count } = fixture.store.read((view) => readStatistics(view, 1));
       expect(count, `seed ${seed}`).to.equal(model.size);
     }
   });

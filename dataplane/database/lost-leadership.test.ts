@@ -11,7 +11,7 @@ import type {
 import { SingleNode } from '../replication/single-node.ts';
 import { editAll } from './testing/edits.ts';
 import { replicating } from './testing/replicating.ts';
-import { newWorld, open, put, scan, stateOf, withTable } from './testing/world.ts';
+import { newFixture, open, put, scan, stateOf, withTable } from './testing/fixture.ts';
 
 /** Groups of one member that may lose their leadership, and win it again. */
 class Deposable implements Replication {
@@ -76,7 +76,7 @@ const unknown = /^This node no longer leads the shard: the write may have been a
 describe('a shard whose node loses its leadership', () => {
   it('says that the outcome of its proposals is unknown, shows none of them, and goes on', async () => {
     const replications: Deposable[] = [];
-    const database = await open(newWorld(), {
+    const database = await open(newFixture(), {
       replicate: replicating((log) => {
         const made = new Deposable(log);
         replications.push(made);

@@ -14,8 +14,8 @@ import { verifyTransfer } from '../transfer/verify.ts';
 import type { BatchSource, Order, Row } from '../wire/table-access.ts';
 import type { Database } from './database.ts';
 import { editAll } from './testing/edits.ts';
-import { cleared, metaKeys, newWorld, next, open, signal, stateOf } from './testing/world.ts';
-import type { World } from './testing/world.ts';
+import { cleared, metaKeys, newFixture, next, open, signal, stateOf } from './testing/fixture.ts';
+import type { Fixture } from './testing/fixture.ts';
 
 const keys = Array.from({ length: 16 }, (_, at) => `k${at}`);
 
@@ -95,7 +95,7 @@ function keysByShard(table: ShardedTable, count: number): string[][] {
 
 describe('a table of several shards', () => {
   it('has a group and a keyspace for each, and numbers that are never those of another', async () => {
-    const database = await open(newWorld());
+    const database = await open(newFixture());
     await make(database, 4);
     const table = recordOf(database);
     const numbers = [
@@ -123,8 +123,8 @@ describe('a table of several shards', () => {
         array(step, { maxLength: 8 }),
         integer({ min: 2, max: 5 }),
         async (steps, n) => {
-          let world: World = newWorld();
-          let database = await open(world);
+          let fixture: Fixture = newFixture();
+          let database = await open(fixture);
           await make(database, 1, 'one');
           await make(database, n, 'many');
           for (const { rows, start, batch, after } of steps) {
@@ -135,8 +135,8 @@ describe('a table of several shards', () => {
             if (after === 'settle') await database.settled();
             if (after === 'restart') {
               await database.stop();
-              world = next(world);
-              database = await open(world);
+              fixture = next(fixture);
+              database = await open(fixture);
             }
             for (const order of ['ascending', 'descending'] as const) {
               const range = { start: encodeUtf8(start) };
@@ -158,8 +158,8 @@ describe('a table of several shards', () => {
   });
 
   it('serves what is whole when a shard is damaged, and says which one is not', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     await make(database, 4);
     const table = tableOf(database);
     const keys = keysByShard(table, 100);
@@ -170,7 +170,7 @@ describe('a table of several shards', () => {
     await database.settled();
     const shard = shardsOf(recordOf(database))[1];
     const lost = keys[1]?.[0] ?? '';
-    await world.store.write((transaction) =>
+    await fixture.store.write((transaction) =>
       transaction.remove('data', keyspaceKey(shard?.keyspace ?? 0, encodeUtf8(lost))),
     );
     const findings = await database.scrub();
@@ -188,7 +188,7 @@ describe('a table of several shards', () => {
     expect(outcomes[1]?.error).to.equal(undefined);
     expect((await failureOf(editAll(table, [editOf(second, 'x')]))).message).to.match(damaged);
     await database.stop();
-    const again = await open(next(world));
+    const again = await open(next(fixture));
     expect(again.corruption.tables()).to.have.length(1);
     expect(() => tableOf(again).get(encodeUtf8(second))).to.throw(damaged);
     const salvaged = { rows: 0, counted: 0, damaged: [] };
@@ -199,8 +199,8 @@ describe('a table of several shards', () => {
   });
 
   it('builds the damaged part of an index again, and the others stay', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     await make(database, 3);
     const keys = keysByShard(tableOf(database), 60).flat();
     await put(
@@ -209,10 +209,10 @@ describe('a table of several shards', () => {
     );
     await database.settled();
     const before = recordOf(database).indexes.flatMap(keyspacesOf);
-    const entry = world.store.read((view) => [
+    const entry = fixture.store.read((view) => [
       ...view.entries('index', { start: keyspaceKey(before[2] ?? 0, new Uint8Array()), limit: 1 }),
     ])[0];
-    await world.store.write((transaction) =>
+    await fixture.store.write((transaction) =>
       transaction.remove('index', entry?.key ?? new Uint8Array()),
     );
     await database.scrub();
@@ -226,7 +226,7 @@ describe('a table of several shards', () => {
   });
 
   it('is exported in the order of its keys, verified, and imported with as many shards', async () => {
-    const database = await open(newWorld());
+    const database = await open(newFixture());
     await make(database, 4);
     const keys = keysByShard(tableOf(database), 200).flat();
     await put(
@@ -243,8 +243,8 @@ describe('a table of several shards', () => {
     expect(verified.header.table.placement?.shards).to.have.length(4);
     await database.stop();
 
-    const world = newWorld();
-    const target = await open(world);
+    const fixture = newFixture();
+    const target = await open(fixture);
     stateOf(await target.change({ type: 'createDatabase', id: 'd', name: 'd' }));
     const request = { id: 'c', as: { database: 'd', table: 'c' }, refusal: () => undefined };
     await target.transfers.import(Readable.from([bytes]), request, signal);
@@ -261,7 +261,7 @@ describe('a table of several shards', () => {
     await target.settled();
     expect(await target.scrub()).to.deep.equal([]);
     await target.stop();
-    const again = await open(next(world));
+    const again = await open(next(fixture));
     const later = await all(tableOf(again, 'c').scan({}, 'ascending'));
     expect(later.filter((text) => text.includes('"y"'))).to.have.length(200);
     await again.stop();
@@ -295,9 +295,9 @@ describe('a table of several shards', () => {
   });
 
   it('leaves nothing when it is dropped', async () => {
-    const world = newWorld();
-    const database = await open(world);
-    const before = metaKeys(world.store);
+    const fixture = newFixture();
+    const database = await open(fixture);
+    const before = metaKeys(fixture.store);
     await make(database, 4);
     await put(
       tableOf(database),
@@ -308,8 +308,8 @@ describe('a table of several shards', () => {
     await cleared(database);
     await database.settled();
     for (const name of ['data', 'index', 'chunk'] as const)
-      expect(world.store.read((view) => [...view.entries(name, {})])).to.deep.equal([]);
-    const left = metaKeys(world.store).filter((key) => !before.includes(key));
+      expect(fixture.store.read((view) => [...view.entries(name, {})])).to.deep.equal([]);
+    const left = metaKeys(fixture.store).filter((key) => !before.includes(key));
     expect(left.filter((key) => key !== 'applied/0' && key !== 'metadata')).to.deep.equal([]);
     await database.stop();
   });
@@ -317,7 +317,7 @@ describe('a table of several shards', () => {
 
 describe('another number of shards', () => {
   it('is refused for a table with documents, by a sentence that says what to do', async () => {
-    const database = await open(newWorld());
+    const database = await open(newFixture());
     await make(database, 1);
     await put(tableOf(database), [['a', 'x']]);
     expect(await database.reshard('t', 4)).to.deep.equal({
@@ -332,8 +332,8 @@ describe('another number of shards', () => {
   });
 
   it('is given to an empty table, while writes wait and then go on in the new shards', async () => {
-    const world = newWorld();
-    const database = await open(world);
+    const fixture = newFixture();
+    const database = await open(fixture);
     await make(database, 1);
     const old = tableOf(database);
     await put(old, [['a', 'x']]);
@@ -358,7 +358,7 @@ describe('another number of shards', () => {
     expect(await all(scanIndex(database, 't', 'descending'))).to.have.length(2);
     await cleared(database);
     await database.stop();
-    const again = await open(next(world));
+    const again = await open(next(fixture));
     expect(await all(tableOf(again).scan({}, 'ascending'))).to.have.length(2);
     expect(await again.scrub()).to.deep.equal([]);
     await again.stop();

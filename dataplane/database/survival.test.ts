@@ -23,7 +23,7 @@ import {
   indexesReady,
   indexOf,
   killable,
-  newWorld,
+  newFixture,
   next,
   open,
   put,
@@ -32,15 +32,15 @@ import {
   stateOf,
   withIndex,
   withTable,
-} from './testing/world.ts';
-import type { World } from './testing/world.ts';
+} from './testing/fixture.ts';
+import type { Fixture } from './testing/fixture.ts';
 
 /** Whatever the log holds, and whatever an index function throws: everything else is served. */
 const key = encodeUtf8('k');
 
 /** A database with the table `d.t` and another one, each with a document. */
-async function twoTables(world: World, store: ApplyStore = world.store): Promise<Database> {
-  const database = await open(world, { store });
+async function twoTables(fixture: Fixture, store: ApplyStore = fixture.store): Promise<Database> {
+  const database = await open(fixture, { store });
   await withTable(database);
   const record = database.state.tables['t'];
   if (record === undefined) throw new Error('the table is gone');
@@ -58,14 +58,17 @@ function otherOf(database: Database): ShardReplica {
   return group;
 }
 
-const nextIndexOf = ({ entries }: World, group: number): number =>
+const nextIndexOf = ({ entries }: Fixture, group: number): number =>
   (entries.findLast((entry) => entry.group === group)?.index ?? 0) + 1;
 
-/** The world of the next process, whose log has one entry more. */
-function withEntry(world: World, entry: Partial<LogEntry> & Pick<LogEntry, 'payload'>): World {
+/** The fixture of the next process, whose log has one entry more. */
+function withEntry(
+  fixture: Fixture,
+  entry: Partial<LogEntry> & Pick<LogEntry, 'payload'>,
+): Fixture {
   const group = entry.group ?? 1;
-  const index = nextIndexOf(world, group);
-  const life = next(world);
+  const index = nextIndexOf(fixture, group);
+  const life = next(fixture);
   life.entries.push({ group, term: 1, index, kind: 1, ...entry });
   return life;
 }
@@ -81,9 +84,12 @@ async function serves(group: ShardReplica, id: string): Promise<void> {
 }
 
 /** Whatever became of the table `t`, it is said with its name, and the node does everything else. */
-async function survives(world: World, storeOf = (): ApplyStore => world.store): Promise<void> {
+async function survives(
+  fixture: Fixture,
+  storeOf = (): ApplyStore => fixture.store,
+): Promise<void> {
   for (const life of ['first', 'second']) {
-    const database = await open(world, { store: storeOf() });
+    const database = await open(fixture, { store: storeOf() });
     let failure: Error | undefined;
     const note = (error: unknown): void => void (failure = error as Error);
     spawn(async () => note(await database.failed), note);
@@ -122,15 +128,15 @@ const anyCut = fc.tuple(anyCommand, fc.nat(40), fc.nat(255)).map(([whole_, where
 });
 
 describe('a node whose log holds what cannot be applied', () => {
-  let world: World;
+  let fixture: Fixture;
 
   beforeEach(async () => {
-    world = newWorld();
-    await (await twoTables(world)).stop();
+    fixture = newFixture();
+    await (await twoTables(fixture)).stop();
   });
 
   it('passes over entries of consensus, which take a position and change nothing', async () => {
-    const own = newWorld();
+    const own = newFixture();
     const first = await open(own);
     const group = await withTable(first);
     await put(group, 'k', 'x');
@@ -174,7 +180,7 @@ describe('a node whose log holds what cannot be applied', () => {
     ];
   for (const [title, entry] of unreadable) {
     it(`closes the table of an entry that ${title}, and says so, after a restart too`, async () => {
-      const life = withEntry(world, entry);
+      const life = withEntry(fixture, entry);
       await survives(life);
       const database = await open(life);
       expect(await refusalOf(groupOf(database), 'a')).to.match(
@@ -193,7 +199,7 @@ describe('a node whose log holds what cannot be applied', () => {
   ];
   for (const [title, body] of bodies) {
     it(`refuses to readers a document that ${title}, by its table and key, and no other one`, async () => {
-      const life = withEntry(world, { payload: putOf(encodeUtf8(body), 2) });
+      const life = withEntry(fixture, { payload: putOf(encodeUtf8(body), 2) });
       for (const isApplied of [false, true]) {
         const database = await open(life);
         if (isApplied) await database.settled();
@@ -226,9 +232,9 @@ describe('a node whose log holds what cannot be applied', () => {
 
   it('goes on with any entry and any body', async () => {
     const property = fc.asyncProperty(anyPayloads, async (payloads) => {
-      world = newWorld();
-      await (await twoTables(world)).stop();
-      await survives(payloads.reduce((life, payload) => withEntry(life, { payload }), world));
+      fixture = newFixture();
+      await (await twoTables(fixture)).stop();
+      await survives(payloads.reduce((life, payload) => withEntry(life, { payload }), fixture));
     });
     await fc.assert(property, { numRuns: 60 });
   });
@@ -240,9 +246,9 @@ describe('a node whose log holds what cannot be applied', () => {
       runs += 1;
       const directory = join(root, `store${runs}`);
       const storeOf = (): ApplyStore => new LmdbStore({ clock: machineClock, directory });
-      world = newWorld();
-      await (await twoTables(world, storeOf())).stop();
-      const life = payloads.reduce((before, payload) => withEntry(before, { payload }), world);
+      fixture = newFixture();
+      await (await twoTables(fixture, storeOf())).stop();
+      const life = payloads.reduce((before, payload) => withEntry(before, { payload }), fixture);
       await survives(life, storeOf);
     });
     await fc.assert(property, { numRuns: 10 });
@@ -250,7 +256,7 @@ describe('a node whose log holds what cannot be applied', () => {
   });
 
   it('keeps what it could not apply, and applies it when the table is released', async () => {
-    const bad = withEntry(world, { payload: new Uint8Array([1, 2]), kind: 7 });
+    const bad = withEntry(fixture, { payload: new Uint8Array([1, 2]), kind: 7 });
     const life = withEntry(bad, { payload: putOf(encodeUtf8('{"id":"k","v":"kept"}'), 3) });
     let database = await open(life);
     await database.settled();
@@ -276,12 +282,12 @@ describe('a node whose log holds what cannot be applied', () => {
 
 describe('a table in quarantine that is dropped', () => {
   it('leaves nothing of what was kept for it', async () => {
-    const world = newWorld();
-    await (await twoTables(world)).stop();
-    const life = withEntry(world, { payload: new Uint8Array([1, 2]) });
+    const fixture = newFixture();
+    await (await twoTables(fixture)).stop();
+    const life = withEntry(fixture, { payload: new Uint8Array([1, 2]) });
     const database = await open(life);
     await database.settled();
-    const kept = (): number => world.store.read((view) => [...view.entries('chunk', {})].length);
+    const kept = (): number => fixture.store.read((view) => [...view.entries('chunk', {})].length);
     expect(kept()).to.equal(1);
     stateOf(await database.change({ type: 'dropTable', id: 't' }));
     await cleared(database);
@@ -302,15 +308,15 @@ describe('a node whose metadata cannot be applied', () => {
   ];
   for (const [title, json] of commands) {
     it(`serves the tables from before an entry that ${title}, and changes nothing of them`, async () => {
-      const world = newWorld();
-      await (await twoTables(world)).stop();
-      const life = withEntry(world, { group: 0, payload: encodeUtf8(json) });
+      const fixture = newFixture();
+      await (await twoTables(fixture)).stop();
+      const life = withEntry(fixture, { group: 0, payload: encodeUtf8(json) });
       for (let starts = 0; starts < 2; starts += 1) {
         const database = await open(life);
         await serves(groupOf(database), 'x');
         await serves(otherOf(database), 'x');
         await database.scrub();
-        expect(database.frozen?.message).to.contain(`entry ${nextIndexOf(world, 0)}`);
+        expect(database.frozen?.message).to.contain(`entry ${nextIndexOf(fixture, 0)}`);
         const [refused] = await Promise.allSettled([
           database.change({ type: 'dropTable', id: 't' }),
         ]);
@@ -321,15 +327,15 @@ describe('a node whose metadata cannot be applied', () => {
   }
 
   it('keeps a damaged index from readers, which it cannot build again', async () => {
-    const world = newWorld();
-    const before = await twoTables(world);
+    const fixture = newFixture();
+    const before = await twoTables(fixture);
     await withIndex(before);
     await before.stop();
-    const life = withEntry(world, { group: 0, payload: encodeUtf8('{}') });
+    const life = withEntry(fixture, { group: 0, payload: encodeUtf8('{}') });
     const database = await open(life);
     await database.settled();
     const { keyspace } = indexOf(database);
-    await world.store.write((transaction) => {
+    await fixture.store.write((transaction) => {
       for (const { key: entry } of transaction.entries('index', {}))
         transaction.remove('index', entry);
     });
@@ -341,9 +347,9 @@ describe('a node whose metadata cannot be applied', () => {
   });
 
   it('serves what it knows beside entries of a table that nobody made', async () => {
-    const world = newWorld();
-    await (await twoTables(world)).stop();
-    const life = withEntry(world, { group: 9, payload: putOf(encodeUtf8('{}'), 1, 9) });
+    const fixture = newFixture();
+    await (await twoTables(fixture)).stop();
+    const life = withEntry(fixture, { group: 9, payload: putOf(encodeUtf8('{}'), 1, 9) });
     const database = await open(life);
     await serves(groupOf(database), 'x');
     expect(database.frozen?.message).to.contain('group 9');
@@ -364,7 +370,7 @@ describe('a start that finds damage before the store has its list of tables', ()
     ],
   ] as const) {
     it(`can be repeated wherever it ends: ${title}`, async () => {
-      const first = newWorld();
+      const first = newFixture();
       const database = await twoTables(first);
       await withIndex(database);
       await database.stop();
@@ -400,10 +406,10 @@ describe('an index function that throws', () => {
       fc.asyncProperty(
         fc.oneof(fc.anything(), fc.constantFrom(new RangeError('stack'), new DOMException('no'))),
         async (thrown) => {
-          const world = newWorld();
-          await (await twoTables(world)).stop();
+          const fixture = newFixture();
+          await (await twoTables(fixture)).stop();
           const compileIndex = throwing(() => thrown);
-          let database = await open(world, { compileIndex });
+          let database = await open(fixture, { compileIndex });
           await withIndex(database);
           await put(groupOf(database), 'b', 'bad');
           await database.settled();
@@ -418,7 +424,7 @@ describe('an index function that throws', () => {
             await serves(otherOf(database), life);
             await database.scrub();
             await database.stop();
-            database = await open(world, { compileIndex });
+            database = await open(fixture, { compileIndex });
           }
           const table = database.state.tables['t'];
           const [state] = table === undefined ? [] : database.indexStates(table);
@@ -438,11 +444,11 @@ describe('an index function that throws', () => {
   });
 
   it('fails the index that is being built, which is never called ready', async () => {
-    const world = newWorld();
-    const database = await twoTables(world);
+    const fixture = newFixture();
+    const database = await twoTables(fixture);
     await put(groupOf(database), 'b', 'bad');
     await database.stop();
-    const again = await open(world, { compileIndex: throwing(() => new Error('no')) });
+    const again = await open(fixture, { compileIndex: throwing(() => new Error('no')) });
     const index = { name: 'v', multi: false, geo: false, definition: 'v' };
     stateOf(await again.change({ type: 'createIndex', tableId: 't', index }));
     while (again.failedIndexes().length === 0) await again.changed(AbortSignal.timeout(5_000));
@@ -452,19 +458,19 @@ describe('an index function that throws', () => {
   });
 
   it('fails the index whose definition this release cannot compile', async () => {
-    const world = newWorld();
-    const database = await twoTables(world);
+    const fixture = newFixture();
+    const database = await twoTables(fixture);
     await withIndex(database);
     await database.stop();
     const compileIndex = (): never => {
       throw new TypeError('unknown term');
     };
-    const again = await open(world, { compileIndex });
+    const again = await open(fixture, { compileIndex });
     expect(again.failedIndexes()[0]?.message).to.contain(
       'cannot compile its function: unknown term',
     );
     await serves(groupOf(again), 'c');
     await again.stop();
-    await indexesReady(await open(world));
+    await indexesReady(await open(fixture));
   });
 });

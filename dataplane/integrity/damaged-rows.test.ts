@@ -8,7 +8,7 @@ import {
   indexesReady,
   indexOf,
   killable,
-  newWorld,
+  newFixture,
   next,
   open,
   put,
@@ -18,8 +18,8 @@ import {
   signal,
   withIndex,
   withTable,
-} from '../database/testing/world.ts';
-import type { World } from '../database/testing/world.ts';
+} from '../database/testing/fixture.ts';
+import type { Fixture } from '../database/testing/fixture.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import { keyspaceKey } from '../table/envelope.ts';
 
@@ -27,8 +27,8 @@ const key = encodeUtf8('a');
 const said = /A stored value of table `d\.t` is damaged \(keyspace 1, key 61\)/;
 
 /** Flips a bit of the row: of its body, or of the head that it is counted by. */
-async function flip(world: World, at = 20): Promise<void> {
-  await world.store.write((transaction) => {
+async function flip(fixture: Fixture, at = 20): Promise<void> {
+  await fixture.store.write((transaction) => {
     const storedKey = keyspaceKey(1, key);
     const value = transaction.get('data', storedKey) ?? new Uint8Array();
     transaction.put('data', storedKey, value.with(at, (value[at] ?? 0) ^ 1));
@@ -50,17 +50,17 @@ async function isWhole(database: Database): Promise<void> {
 }
 
 describe('a damaged document', () => {
-  let world: World;
+  let fixture: Fixture;
   let database: Database;
 
   beforeEach(async () => {
-    world = newWorld();
-    database = await open(world);
+    fixture = newFixture();
+    database = await open(fixture);
     const group = await withTable(database);
     await withIndex(database);
     for (const name of ['a', 'b']) await put(group, name, 'old');
     await database.settled();
-    await flip(world);
+    await flip(fixture);
   });
 
   afterEach(() => database.stop());
@@ -90,8 +90,8 @@ describe('a damaged document', () => {
   ] as const) {
     it(`goes by a delete, when its ${place} is damaged, and leaves nothing behind`, async () => {
       if (at !== 20) {
-        await flip(world);
-        await flip(world, at);
+        await flip(fixture);
+        await flip(fixture, at);
       }
       await database.scrub();
       const group = groupOf(database);
@@ -120,16 +120,16 @@ describe('a damaged document', () => {
   });
 
   it('gives its place to what the log has for it, wherever a process ends', async () => {
-    await flip(world);
+    await flip(fixture);
     await database.stop();
     let isCut = false;
     const cut = (): Promise<never> | undefined =>
       isCut ? new Promise<never>(() => undefined) : undefined;
-    const life = next(world);
-    const killed = await open(life, { store: killable(world.store, cut) });
+    const life = next(fixture);
+    const killed = await open(life, { store: killable(fixture.store, cut) });
     await killed.table('t')?.shards[0]?.get(key);
     isCut = true;
-    await flip(world);
+    await flip(fixture);
     await put(groupOf(killed), 'a', 'new');
 
     database = await open(next(life));

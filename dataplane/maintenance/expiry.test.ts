@@ -9,15 +9,15 @@ import {
   groupOf,
   indexesReady,
   metaKeys,
-  newWorld,
+  newFixture,
   next,
   open,
   scan,
   signal,
   stateOf,
   withTable,
-} from '../database/testing/world.ts';
-import type { World } from '../database/testing/world.ts';
+} from '../database/testing/fixture.ts';
+import type { Fixture } from '../database/testing/fixture.ts';
 import type { Datum } from '../datum/datum.ts';
 import { encodeKey, numberOfKey } from '../datum/key.ts';
 import { compileIndex } from '../query/index-function.ts';
@@ -58,8 +58,8 @@ class Ending {
     this.clock.timeOfDayMs = value * 1_000;
   }
 
-  static async open(world: World, store?: CutStore): Promise<Ending> {
-    const database = await open(world, {
+  static async open(fixture: Fixture, store?: CutStore): Promise<Ending> {
+    const database = await open(fixture, {
       compileIndex,
       memtableBytesMax: 10_000_000,
       ...(store === undefined ? {} : { store }),
@@ -89,8 +89,8 @@ class Ending {
   }
 }
 
-async function ending(world: World = newWorld()): Promise<Ending> {
-  const made = await Ending.open(world);
+async function ending(fixture: Fixture = newFixture()): Promise<Ending> {
+  const made = await Ending.open(fixture);
   await withTable(made.database, 'ends');
   await indexesReady(made.database);
   return made;
@@ -101,164 +101,167 @@ const setExpireAt = (field: string | undefined) =>
 
 describe('the expiry of documents', () => {
   it('deletes what is due, and nothing before', async () => {
-    const world = await ending();
-    await world.put({ a: timeOf(10), b: timeOf(10.5), c: timeOf(20) });
-    expect(await world.at(9.999)).to.deep.equal(['a', 'b', 'c']);
-    expect(await world.at(10)).to.deep.equal(['b', 'c']);
-    expect(await world.at(15)).to.deep.equal(['c']);
-    expect(await world.at(20)).to.deep.equal([]);
-    expect(world.expiry.expired).to.equal(3);
-    await world.database.stop();
+    const fixture = await ending();
+    await fixture.put({ a: timeOf(10), b: timeOf(10.5), c: timeOf(20) });
+    expect(await fixture.at(9.999)).to.deep.equal(['a', 'b', 'c']);
+    expect(await fixture.at(10)).to.deep.equal(['b', 'c']);
+    expect(await fixture.at(15)).to.deep.equal(['c']);
+    expect(await fixture.at(20)).to.deep.equal([]);
+    expect(fixture.expiry.expired).to.equal(3);
+    await fixture.database.stop();
   });
 
   it('leaves alone what has no time', async () => {
-    const world = await ending();
-    await world.put({ number: 5, text: 'now', none: undefined, null: null, list: [timeOf(1)] });
-    await world.put({ object: { epoch_time: 1 }, bytes: { $reql_type$: 'BINARY', data: 'YQ==' } });
-    expect(await world.at(1_000)).to.have.length(7);
-    await world.database.stop();
+    const fixture = await ending();
+    await fixture.put({ number: 5, text: 'now', none: undefined, null: null, list: [timeOf(1)] });
+    await fixture.put({
+      object: { epoch_time: 1 },
+      bytes: { $reql_type$: 'BINARY', data: 'YQ==' },
+    });
+    expect(await fixture.at(1_000)).to.have.length(7);
+    await fixture.database.stop();
   });
 
   it('leaves alone what was renewed, whether the store knows of it or not', async () => {
-    const world = await ending();
-    await world.put({ a: timeOf(10), b: timeOf(10) });
-    await world.database.settled();
-    world.seconds = 11;
-    await world.put({ a: timeOf(50), b: undefined });
+    const fixture = await ending();
+    await fixture.put({ a: timeOf(10), b: timeOf(10) });
+    await fixture.database.settled();
+    fixture.seconds = 11;
+    await fixture.put({ a: timeOf(50), b: undefined });
     // The index of the store still says that both are due.
-    await world.expiry.look(signal);
-    expect(await world.ids()).to.deep.equal(['a', 'b']);
-    expect(await world.at(49)).to.deep.equal(['a', 'b']);
-    expect(await world.at(50)).to.deep.equal(['b']);
-    await world.database.stop();
+    await fixture.expiry.look(signal);
+    expect(await fixture.ids()).to.deep.equal(['a', 'b']);
+    expect(await fixture.at(49)).to.deep.equal(['a', 'b']);
+    expect(await fixture.at(50)).to.deep.equal(['b']);
+    await fixture.database.stop();
   });
 
   it('deletes through the log: whoever replays it has the same', async () => {
-    const world = newWorld();
-    const first = await ending(world);
+    const fixture = newFixture();
+    const first = await ending(fixture);
     await first.put({ a: timeOf(10), b: timeOf(30) });
     await first.at(20);
-    const entries = world.entries.length;
+    const entries = fixture.entries.length;
     await first.at(21);
-    expect(world.entries, 'nothing due, nothing written').to.have.length(entries);
-    const again = await Ending.open({ ...newWorld(), entries: [...world.entries] });
+    expect(fixture.entries, 'nothing due, nothing written').to.have.length(entries);
+    const again = await Ending.open({ ...newFixture(), entries: [...fixture.entries] });
     expect(await again.ids()).to.deep.equal(['b']);
     await first.database.stop();
   });
 
   it('waits until the next document is due, but no longer than a second, nor shorter than 50 ms', async () => {
-    const world = await ending();
+    const fixture = await ending();
     const waitMs = async (seconds: number): Promise<number> => {
-      world.seconds = seconds;
-      await world.database.settled();
-      return world.expiry.look(signal);
+      fixture.seconds = seconds;
+      await fixture.database.settled();
+      return fixture.expiry.look(signal);
     };
     expect(await waitMs(0)).to.equal(1_000);
-    await world.put({ a: timeOf(10), b: timeOf(10.01) });
+    await fixture.put({ a: timeOf(10), b: timeOf(10.01) });
     expect(await waitMs(5)).to.equal(1_000);
     expect(await waitMs(9.75)).to.equal(250);
     expect(await waitMs(10)).to.equal(50);
     expect(await waitMs(10.05)).to.equal(1_000);
-    expect(await world.ids()).to.deep.equal([]);
-    await world.database.stop();
+    expect(await fixture.ids()).to.deep.equal([]);
+    await fixture.database.stop();
   });
 
   it('runs by the clock until the signal says so', async () => {
-    const world = await ending();
-    await world.put({ a: timeOf(3) });
-    await world.database.settled();
+    const fixture = await ending();
+    await fixture.put({ a: timeOf(3) });
+    await fixture.database.settled();
     const stop = new AbortController();
-    const running = world.expiry.run(stop.signal).catch((error: unknown) => error);
-    while ((await world.ids()).length > 0) {
-      if (world.clock.sleeping > 0) {
-        world.seconds += 1;
-        world.clock.advance(1_000);
+    const running = fixture.expiry.run(stop.signal).catch((error: unknown) => error);
+    while ((await fixture.ids()).length > 0) {
+      if (fixture.clock.sleeping > 0) {
+        fixture.seconds += 1;
+        fixture.clock.advance(1_000);
       } else await new Promise((resolve) => setImmediate(resolve));
     }
-    expect(world.seconds).to.equal(3);
+    expect(fixture.seconds).to.equal(3);
     const reason = new Error('over');
     stop.abort(reason);
     expect(await running).to.equal(reason);
-    await world.database.stop();
+    await fixture.database.stop();
   });
 
   it('only delays when the clock goes back', async () => {
-    const world = await ending();
-    await world.put({ a: timeOf(10) });
-    expect(await world.at(-1_000_000)).to.deep.equal(['a']);
-    expect(await world.at(9)).to.deep.equal(['a']);
-    expect(await world.at(10)).to.deep.equal([]);
-    await world.database.stop();
+    const fixture = await ending();
+    await fixture.put({ a: timeOf(10) });
+    expect(await fixture.at(-1_000_000)).to.deep.equal(['a']);
+    expect(await fixture.at(9)).to.deep.equal(['a']);
+    expect(await fixture.at(10)).to.deep.equal([]);
+    await fixture.database.stop();
   });
 
   it('deletes nothing while deletions are refused, and says how late it is', async () => {
-    const world = await ending();
-    await world.put({ a: timeOf(10) });
-    world.isRefused = true;
-    expect(await world.at(14)).to.deep.equal(['a']);
-    expect(world.expiry.lagMs).to.equal(4_000);
-    world.isRefused = false;
-    expect(await world.at(15)).to.deep.equal([]);
-    expect(world.expiry.lagMs).to.equal(0);
-    await world.database.stop();
+    const fixture = await ending();
+    await fixture.put({ a: timeOf(10) });
+    fixture.isRefused = true;
+    expect(await fixture.at(14)).to.deep.equal(['a']);
+    expect(fixture.expiry.lagMs).to.equal(4_000);
+    fixture.isRefused = false;
+    expect(await fixture.at(15)).to.deep.equal([]);
+    expect(fixture.expiry.lagMs).to.equal(0);
+    await fixture.database.stop();
   });
 
   it('leaves a damaged table alone, and goes on with the others', async () => {
-    const world = await ending();
-    const { database } = world;
-    await world.put({ a: timeOf(1) });
+    const fixture = await ending();
+    const { database } = fixture;
+    await fixture.put({ a: timeOf(1) });
     const [expiring] = database.expiringTables();
     expect(expiring?.field).to.equal('ends');
     database.corruption.groups.mark(1, { code: 'storage.corrupt', message: 'It is damaged.' });
     expect(database.expiringTables()).to.deep.equal([]);
-    world.seconds = 5;
+    fixture.seconds = 5;
     const late = new Expiry({
       tables: () => (expiring === undefined ? [] : [expiring]),
       isRefused: () => false,
-      clock: world.clock,
-      delayed: (table, error) => world.delayed.push(`${table}: ${error.message}`),
+      clock: fixture.clock,
+      delayed: (table, error) => fixture.delayed.push(`${table}: ${error.message}`),
     });
     await database.settled();
     expect(await late.look(signal)).to.equal(1_000);
     await late.look(signal);
-    expect(world.delayed).to.have.length(1);
-    expect(world.delayed[0]).to.contain('d.t: Table `d.t` is damaged');
+    expect(fixture.delayed).to.have.length(1);
+    expect(fixture.delayed[0]).to.contain('d.t: Table `d.t` is damaged');
     database.corruption.groups.clear(1);
     await late.look(signal);
-    expect(await world.ids()).to.deep.equal([]);
+    expect(await fixture.ids()).to.deep.equal([]);
     await database.stop();
   });
 
   it('takes its turns when many are due at once', async () => {
-    const world = await ending();
+    const fixture = await ending();
     const many = Array.from({ length: 2_500 }, (_, n) => [`k${n}`, timeOf(n % 5)] as const);
-    await world.put(Object.fromEntries(many));
-    await world.put({ later: timeOf(10) });
-    await world.database.settled();
-    world.seconds = 7;
-    expect(await world.expiry.look(signal)).to.equal(0);
-    expect(world.expiry.expired).to.equal(2_000);
-    expect(world.expiry.lagMs).to.equal(7_000);
-    while ((await world.expiry.look(signal)) === 0);
-    expect(world.expiry.expired).to.equal(2_500);
-    expect(await world.ids()).to.deep.equal(['later']);
-    await world.database.stop();
+    await fixture.put(Object.fromEntries(many));
+    await fixture.put({ later: timeOf(10) });
+    await fixture.database.settled();
+    fixture.seconds = 7;
+    expect(await fixture.expiry.look(signal)).to.equal(0);
+    expect(fixture.expiry.expired).to.equal(2_000);
+    expect(fixture.expiry.lagMs).to.equal(7_000);
+    while ((await fixture.expiry.look(signal)) === 0);
+    expect(fixture.expiry.expired).to.equal(2_500);
+    expect(await fixture.ids()).to.deep.equal(['later']);
+    await fixture.database.stop();
   });
 
   it('begins with the documents that are there, ends at once, and goes on by another field', async () => {
-    const world = await Ending.open(newWorld());
-    const { database } = world;
+    const fixture = await Ending.open(newFixture());
+    const { database } = fixture;
     await withTable(database);
-    await world.put({ a: timeOf(10), b: timeOf(20) });
-    expect(await world.at(15)).to.deep.equal(['a', 'b']);
+    await fixture.put({ a: timeOf(10), b: timeOf(20) });
+    expect(await fixture.at(15)).to.deep.equal(['a', 'b']);
     stateOf(await database.change(setExpireAt('ends')));
     await indexesReady(database);
-    expect(await world.at(16)).to.deep.equal(['b']);
+    expect(await fixture.at(16)).to.deep.equal(['b']);
     stateOf(await database.change(setExpireAt('other')));
-    expect(await world.at(30)).to.deep.equal(['b']);
+    expect(await fixture.at(30)).to.deep.equal(['b']);
     stateOf(await database.change(setExpireAt('ends')));
     stateOf(await database.change(setExpireAt(undefined)));
-    expect(await world.at(30)).to.deep.equal(['b']);
+    expect(await fixture.at(30)).to.deep.equal(['b']);
     expect(database.state.tables['t']?.indexes).to.deep.equal([]);
     await cleared(database);
     await database.stop();
@@ -266,8 +269,8 @@ describe('the expiry of documents', () => {
   });
 
   it('hides its index from users, who may have one of the same name', async () => {
-    const world = await ending();
-    const { database } = world;
+    const fixture = await ending();
+    const { database } = fixture;
     const table = database.state.tables['t'];
     expect(table === undefined ? undefined : database.indexStates(table)).to.deep.equal([]);
     const index = { name: 'ends', multi: false, geo: false, definition: '"ends"' };
@@ -275,17 +278,17 @@ describe('the expiry of documents', () => {
     expect(await database.change(drop)).to.include({ type: 'refused' });
     stateOf(await database.change({ type: 'createIndex', tableId: 't', index }));
     stateOf(await database.change(drop));
-    await world.put({ a: timeOf(1) });
-    expect(await world.at(2)).to.deep.equal([]);
+    await fixture.put({ a: timeOf(1) });
+    expect(await fixture.at(2)).to.deep.equal([]);
     await database.stop();
   });
 
   it('loses no document that was not due, and keeps none that is, wherever a process ends', async () => {
     for (let seed = 1; seed <= 15; seed += 1) {
       const prng = new Prng(seed);
-      let world = newWorld();
+      let fixture = newFixture();
       let store = new CutStore();
-      let current = await Ending.open(world, store);
+      let current = await Ending.open(fixture, store);
       await withTable(current.database, 'ends');
       await indexesReady(current.database);
       const model = new Map<string, number>();
@@ -307,8 +310,8 @@ describe('the expiry of documents', () => {
         current.seconds = now + 90;
         await Promise.race([store.over, current.at(now + 90)]);
         store = await store.reopened(prng.next() < 0.5 ? 'visible' : 'flushed');
-        world = next(world);
-        current = await Ending.open(world, store);
+        fixture = next(fixture);
+        current = await Ending.open(fixture, store);
         for (const [id, ends] of model) {
           if (ends > now + 90) expect(await current.ids(), `seed ${seed}`).to.include(id);
         }

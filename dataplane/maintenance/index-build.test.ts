@@ -10,15 +10,15 @@ import {
   indexOf,
   indexesReady,
   metaKeys,
-  newWorld,
+  newFixture,
   next,
   open,
   put,
   putMany,
   stateOf,
   withTable,
-} from '../database/testing/world.ts';
-import type { World } from '../database/testing/world.ts';
+} from '../database/testing/fixture.ts';
+import type { Fixture } from '../database/testing/fixture.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import { indexEntryKey } from '../table/index-entry.ts';
 import { readProgress } from './index-build.ts';
@@ -47,22 +47,22 @@ const progressOf = (database: Database): number => {
   return table === undefined ? -1 : (database.indexStates(table)[0]?.progress ?? -1);
 };
 
-async function filled(store: ApplyStore, rows: number): Promise<[World, Database]> {
-  const world = newWorld();
-  const database = await open(world, { store });
+async function filled(store: ApplyStore, rows: number): Promise<[Fixture, Database]> {
+  const fixture = newFixture();
+  const database = await open(fixture, { store });
   const group = await withTable(database);
   await putMany(
     group,
     Array.from({ length: rows }, (_, n) => [keyOf(n), `v${n % 7}`] as const),
   );
   await database.settled();
-  return [world, database];
+  return [fixture, database];
 }
 
 describe('the build of an index', () => {
   it('goes on behind the last slice when the process ended in the middle', async () => {
     const store = new CutStore();
-    const [world, database] = await filled(store, rowsMax);
+    const [fixture, database] = await filled(store, rowsMax);
     store.cutAfter(3);
     stateOf(await database.change(createIndex));
     await store.over;
@@ -71,7 +71,7 @@ describe('the build of an index', () => {
     const before = left.read((view) => readProgress(view, keyspace));
     expect(before?.rows).to.be.within(1, rowsMax - 1);
     let visited = 0;
-    const again = await open(next(world), { store: left, visited: () => (visited += 1) });
+    const again = await open(next(fixture), { store: left, visited: () => (visited += 1) });
     await indexesReady(again);
     expect(visited).to.equal(rowsMax - (before?.rows ?? 0));
     expect(indexEntries(left)).to.have.length(rowsMax);
@@ -80,7 +80,7 @@ describe('the build of an index', () => {
 
   it('shows a progress that never falls, and 1 only at the end; nothing of it is left', async () => {
     const store = new CutStore();
-    const [world, database] = await filled(store, rowsMax * 4);
+    const [fixture, database] = await filled(store, rowsMax * 4);
     stateOf(await database.change(createIndex));
     const seen: number[] = [];
     const group = groupOf(database);
@@ -97,12 +97,12 @@ describe('the build of an index', () => {
     expect(store.read((view) => view.get('meta', encodeUtf8(`build/${keyspace}`)))).to.equal(
       undefined,
     );
-    expect(world.entries.length).to.be.greaterThan(0);
+    expect(fixture.entries.length).to.be.greaterThan(0);
   });
 
   it('restarts when its progress is of another release', async () => {
     const store = new CutStore();
-    const [world, database] = await filled(store, rowsMax);
+    const [fixture, database] = await filled(store, rowsMax);
     store.cutAfter(3);
     stateOf(await database.change(createIndex));
     await store.over;
@@ -113,7 +113,7 @@ describe('the build of an index', () => {
       value[0] = 0xff;
       transaction.put('meta', key, value);
     });
-    const again = await open(next(world), { store: left });
+    const again = await open(next(fixture), { store: left });
     await indexesReady(again);
     expect(indexEntries(left)).to.have.length(rowsMax);
     await again.stop();
@@ -158,7 +158,7 @@ describe('the build of an index', () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const prng = new Prng(seed);
       let store = new CutStore();
-      let [world, database] = await filled(store, rowsMax);
+      let [fixture, database] = await filled(store, rowsMax);
       const model = new Map<string, string>();
       for (let n = 0; n < rowsMax; n += 1) model.set(keyOf(n), `v${n % 7}`);
       const edit = (): Promise<unknown> => {
@@ -179,8 +179,8 @@ describe('the build of an index', () => {
         const progress = progressOf(database);
         if (progress > 0 && progress < 1) cuts += 1;
         store = await store.reopened(prng.next() < 0.5 ? 'visible' : 'flushed');
-        world = next(world);
-        database = await open(world, { store });
+        fixture = next(fixture);
+        database = await open(fixture, { store });
       }
       await Promise.all(Array.from({ length: 30 }, edit));
       await indexesReady(database);

@@ -7,7 +7,7 @@ import {
   groupOf,
   indexesReady,
   indexOf,
-  newWorld,
+  newFixture,
   next,
   open,
   put,
@@ -17,8 +17,8 @@ import {
   scanIndex,
   withIndex,
   withTable,
-} from '../database/testing/world.ts';
-import type { World } from '../database/testing/world.ts';
+} from '../database/testing/fixture.ts';
+import type { Fixture } from '../database/testing/fixture.ts';
 import type { DatabaseName } from '../kv/store.ts';
 import { machineClock } from '../node/clock.ts';
 import { keyspaceKey } from '../table/envelope.ts';
@@ -26,12 +26,12 @@ import { keyspaceKey } from '../table/envelope.ts';
 const names = Array.from({ length: 1_200 }, (_, n) => `k${String(n).padStart(4, '0')}`);
 
 describe('the scrub of a database', () => {
-  let world: World;
+  let fixture: Fixture;
   let database: Database;
 
   beforeEach(async () => {
-    world = newWorld();
-    database = await open(world);
+    fixture = newFixture();
+    database = await open(fixture);
     const group = await withTable(database);
     await withIndex(database);
     await putMany(
@@ -45,7 +45,7 @@ describe('the scrub of a database', () => {
 
   /** Changes the row of a key behind everybody's back. */
   const harm = (place: DatabaseName, key: Uint8Array, value?: Uint8Array): Promise<unknown> =>
-    world.store.write((transaction) =>
+    fixture.store.write((transaction) =>
       value === undefined ? transaction.remove(place, key) : transaction.put(place, key, value),
     );
 
@@ -67,7 +67,7 @@ describe('the scrub of a database', () => {
     const refusal = (): Promise<string> => refusalOf(groupOf(database), 'k0001');
     expect(await refusal()).to.match(/`d.t` is damaged.*has 1199 rows .*should have 1200/);
     await database.stop();
-    database = await open(next(world));
+    database = await open(next(fixture));
     expect(await refusal()).to.match(/`d.t` is damaged/);
     expect(database.metrics().scrub.damagedTables).to.equal(0);
     await database.change({ type: 'dropTable', id: 't' });
@@ -109,7 +109,7 @@ describe('the scrub of a database', () => {
       },
     };
     await database.stop();
-    database = await open(next(world), { clock });
+    database = await open(next(fixture), { clock });
     const running = database.scrubAlways({
       intervalMs: 3_600_000,
       passed: (found) => passes.push(found.length),
@@ -117,25 +117,25 @@ describe('the scrub of a database', () => {
     expect((await Promise.allSettled([running]))[0].status).to.equal('rejected');
     expect(passes).to.deep.equal([0, 0]);
     expect(sleeps).to.deep.equal([300_000, 3_600_000, 3_600_000]);
-    database = await open(next(world));
+    database = await open(next(fixture));
   });
 
   it('is not begun on a store that has rows and no list of tables', async () => {
     await database.stop();
     await harm('meta', encodeUtf8('metadata'));
-    const [opened] = await Promise.allSettled([open(next(world))]);
+    const [opened] = await Promise.allSettled([open(next(fixture))]);
     expect(opened?.status === 'rejected' && (opened.reason as Error).message).to.contain(
       'it holds data and no list of tables',
     );
-    world = newWorld();
-    database = await open(world);
+    fixture = newFixture();
+    database = await open(fixture);
   });
 
   it('counts the entries of an index that a release before did not count', async () => {
-    const counted = world.store.read((view) => view.get('meta', encodeUtf8('statistics/2')));
+    const counted = fixture.store.read((view) => view.get('meta', encodeUtf8('statistics/2')));
     await harm('meta', encodeUtf8('statistics/2'));
     expect(await database.scrub()).to.deep.equal([]);
-    const again = world.store.read((view) => view.get('meta', encodeUtf8('statistics/2')));
+    const again = fixture.store.read((view) => view.get('meta', encodeUtf8('statistics/2')));
     expect(again).to.deep.equal(counted);
   });
 });

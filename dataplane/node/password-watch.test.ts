@@ -4,7 +4,7 @@ import type { Clock } from '../common/clock.ts';
 import { PasswordWatch } from './password-watch.ts';
 
 /** A watch over a file that the test writes; `look` lets it look once. */
-class World {
+class Fixture {
   readonly said: string[] = [];
   readonly settled: string[] = [];
   content: string | Error = 'first';
@@ -48,58 +48,58 @@ class World {
 }
 
 describe('the watch over the password file', () => {
-  let world: World;
+  let fixture: Fixture;
   let stop: AbortController;
 
   beforeEach(() => {
     stop = new AbortController();
-    world = new World(stop.signal);
+    fixture = new Fixture(stop.signal);
   });
 
   afterEach(() => stop.abort(new Error('the test is over')));
 
   it('settles a new password once two looks agree, and says so once', async () => {
-    await world.look(3);
-    expect([world.settled, world.said]).to.deep.equal([[], []]);
-    world.content = 'second';
-    await world.look();
-    expect(world.settled).to.deep.equal([]);
-    await world.look(5);
-    expect(world.settled).to.deep.equal(['second']);
-    expect(world.said).to.have.length(1);
-    expect(world.said[0]).to.contain('the password of the admin was changed');
-    expect(world.said.join()).to.not.contain('second');
+    await fixture.look(3);
+    expect([fixture.settled, fixture.said]).to.deep.equal([[], []]);
+    fixture.content = 'second';
+    await fixture.look();
+    expect(fixture.settled).to.deep.equal([]);
+    await fixture.look(5);
+    expect(fixture.settled).to.deep.equal(['second']);
+    expect(fixture.said).to.have.length(1);
+    expect(fixture.said[0]).to.contain('the password of the admin was changed');
+    expect(fixture.said.join()).to.not.contain('second');
   });
 
   it('does not take what a file holds while it is being written', async () => {
-    world.content = 'sec';
-    await world.look();
-    world.content = 'second';
-    await world.look(2);
-    expect(world.settled).to.deep.equal(['second']);
+    fixture.content = 'sec';
+    await fixture.look();
+    fixture.content = 'second';
+    await fixture.look(2);
+    expect(fixture.settled).to.deep.equal(['second']);
   });
 
   it('keeps the former one while the file is gone or refused, and says why once', async () => {
-    world.content = new Error('ENOENT: no such file');
-    await world.look(5);
-    world.content = '';
-    await world.look(5);
-    expect(world.settled).to.deep.equal([]);
-    expect(world.said).to.have.length(2);
-    expect(world.said[0]).to.contain('ENOENT');
-    expect(world.said[1]).to.contain('it is empty');
-    world.content = 'first';
-    await world.look(3);
-    expect(world.settled).to.deep.equal([]);
+    fixture.content = new Error('ENOENT: no such file');
+    await fixture.look(5);
+    fixture.content = '';
+    await fixture.look(5);
+    expect(fixture.settled).to.deep.equal([]);
+    expect(fixture.said).to.have.length(2);
+    expect(fixture.said[0]).to.contain('ENOENT');
+    expect(fixture.said[1]).to.contain('it is empty');
+    fixture.content = 'first';
+    await fixture.look(3);
+    expect(fixture.settled).to.deep.equal([]);
   });
 
   it('tries again what could not be made durable', async () => {
-    world.content = 'second';
-    world.failure = new Error('the disk is full');
-    await world.look(4);
-    expect(world.said).to.have.length(1);
-    world.failure = undefined;
-    await world.look();
-    expect(world.settled).to.deep.equal(['second']);
+    fixture.content = 'second';
+    fixture.failure = new Error('the disk is full');
+    await fixture.look(4);
+    expect(fixture.said).to.have.length(1);
+    fixture.failure = undefined;
+    await fixture.look();
+    expect(fixture.settled).to.deep.equal(['second']);
   });
 });

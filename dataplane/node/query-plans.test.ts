@@ -10,7 +10,7 @@ import { MemoryEnvironment } from '../query/testing/memory-environment.ts';
 import { data, indexTerms } from '../query/testing/index-term.ts';
 import { wholeAnswer } from '../query/testing/run.ts';
 import type { Database } from '../database/database.ts';
-import { newWorld, open, signal } from '../database/testing/world.ts';
+import { newFixture, open, signal } from '../database/testing/fixture.ts';
 import type { NodeEnvironment } from '../query/environment.ts';
 import { remoteTable } from '../wire/remote-table.ts';
 import { answerTableRequest } from '../wire/table-service.ts';
@@ -84,7 +84,7 @@ describe('a database', () => {
   ] as const)
     it(`answers what a model answers, of documents ${what}`, async function () {
       this.timeout(60_000);
-      const database = await open(newWorld(), { compileIndex, edits, memtableBytesMax });
+      const database = await open(newFixture(), { compileIndex, edits, memtableBytesMax });
       try {
         await fc.assert(
           differential(
@@ -98,7 +98,7 @@ describe('a database', () => {
     });
 
   const keepsOrder = async (shards: number): Promise<void> => {
-    const database = await open(newWorld(), { compileIndex, edits });
+    const database = await open(newFixture(), { compileIndex, edits });
     try {
       const load = await loading(database, { shards, isBehindLink: false });
       const start = 'x'.repeat(3_000);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Database } from '../database/database.ts';
-import { newWorld, open, signal } from '../database/testing/world.ts';
+import { newFixture, open, signal } from '../database/testing/fixture.ts';
 import { Expiry } from '../maintenance/expiry.ts';
 import { createQueryEngine } from '../query/create-engine.ts';
 import { createEditEngine } from '../query/edit-engine.ts';
@@ -50,7 +50,7 @@ describe('queries of a table of four shards', () => {
   let run: Run;
 
   beforeEach(async () => {
-    database = await open(newWorld(), { compileIndex, edits: createEditEngine() });
+    database = await open(newFixture(), { compileIndex, edits: createEditEngine() });
     run = runnerOf(database);
     await run([Term.DB_CREATE, ['test']]);
     await run([Term.TABLE_CREATE, ['t'], { shards: 4 }]);

@@ -1,4 +1,4 @@
-import { newWorld, open, signal } from '../database/testing/world.ts';
+import { newFixture, open, signal } from '../database/testing/fixture.ts';
 import { encodeKey } from '../datum/key.ts';
 import { createQueryEngine } from '../query/create-engine.ts';
 import { createEditEngine } from '../query/edit-engine.ts';
@@ -41,7 +41,7 @@ const inMemory = async (): Promise<TableUnderTest> => ({
 });
 
 async function inDatabase(shards: number): Promise<TableUnderTest> {
-  const database = await open(newWorld(), { compileIndex, edits: createEditEngine() });
+  const database = await open(newFixture(), { compileIndex, edits: createEditEngine() });
   const { server, report } = new MemoryEnvironment();
   const environment = createEnvironment({
     database,

@@ -2,7 +2,7 @@ import type { TableAccess } from '../wire/table-access.ts';
 import type { NodeReport } from './node-report.ts';
 
 /**
- * What a query needs from the world. The query engine is pure: it declares these interfaces, and
+ * What a query needs from outside. The query engine is pure: it declares these interfaces, and
  * `node` hands in what satisfies them (replication's tables, the metadata catalog, clock, chance).
  */
 export interface Environment {

@@ -82,7 +82,7 @@ const examples: readonly Example[] = [
   [Term.INDEX_RENAME, 'overwrite', [table, 'b', 'c'], true],
 ];
 
-async function world(): Promise<Bench> {
+async function openBench(): Promise<Bench> {
   const bench = new Bench();
   await bench.table('t', [
     { id: 1, b: 6, c: 1 },
@@ -96,7 +96,7 @@ async function world(): Promise<Bench> {
 
 /** What a query answers, fails with, or makes of something else. */
 async function outcome(term: unknown, then: unknown): Promise<unknown> {
-  const bench = await world();
+  const bench = await openBench();
   if (then === 'hook') {
     const refuse = fn(() => [Term.ERROR, ['hook']], 3);
     await bench.run([Term.SET_WRITE_HOOK, [table, refuse]]);
@@ -149,7 +149,7 @@ describe('options of terms', () => {
   });
 
   it('are refused by name when they do not exist, by every term', async () => {
-    const bench = await world();
+    const bench = await openBench();
     for (const [number, { arity }] of definitions) {
       if (number === Term.ASC || number === Term.DESC) continue;
       const args = Array.from({ length: arity[0] }, () => 1);
@@ -172,7 +172,7 @@ describe('options of terms', () => {
   });
 
   it('stand at their name when they are wrong, in the words of RethinkDB', async () => {
-    const bench = await world();
+    const bench = await openBench();
     const refusals: readonly (readonly [unknown, string, string])[] = [
       [
         [Term.INSERT, [table, {}], { conflict: 'ignore' }],
@@ -217,7 +217,7 @@ describe('options of terms', () => {
 
 describe('options of a whole query', () => {
   it('hold for each term that has them and does not say otherwise', async () => {
-    const bench = await world();
+    const bench = await openBench();
     const insert = (id: number, options: object): unknown => [
       Term.INSERT,
       [table, { id }],
@@ -232,7 +232,7 @@ describe('options of a whole query', () => {
   });
 
   it('are refused when they do not exist or hold what they may not', async () => {
-    const bench = await world();
+    const bench = await openBench();
     const refused: readonly (readonly [GlobalOptions, string])[] = [
       [{ no_such: 1 }, 'Unrecognized global optional argument `no_such`.'],
       [{ array_limit: 0 }, 'Illegal array size limit `0`.  (Must be >= 1.)'],
@@ -264,7 +264,7 @@ describe('options of a whole query', () => {
   });
 
   it('may be computed', async () => {
-    const bench = await world();
+    const bench = await openBench();
     const limit = { array_limit: [Term.ADD, [1, 1]] };
     expect(await bench.run(array(1, 2), limit)).to.deep.equal([1, 2]);
     expect((await bench.failure(array(1, 2, 3), limit))[0]).to.equal(2_000_000);
@@ -276,7 +276,7 @@ describe('options of a whole query', () => {
   });
 
   it('cut what an answer has too much of, and say so', async () => {
-    const bench = await world();
+    const bench = await openBench();
     const many = array(...[1, 2, 3].map((n) => ({ n })));
     const answer = await bench.run([Term.INSERT, [table, many], { return_changes: true }], {
       array_limit: 3,

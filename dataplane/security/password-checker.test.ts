@@ -5,14 +5,14 @@ import { makeVerifier } from './scram.ts';
 import type { ScramVerifier } from './scram.ts';
 import { machineChance } from '../node/chance.ts';
 
-interface World {
+interface Fixture {
   readonly checker: PasswordChecker;
   readonly users: Map<string, ScramVerifier>;
   /** How often the verifier of a user was asked for, and pauses. */
   readonly pauses: number[];
 }
 
-async function worldWith(passwords: Record<string, string>): Promise<World> {
+async function fixtureWith(passwords: Record<string, string>): Promise<Fixture> {
   const users = new Map<string, ScramVerifier>();
   for (const [user, password] of Object.entries(passwords)) {
     users.set(user, await makeVerifier(password, machineChance));
@@ -29,7 +29,7 @@ async function worldWith(passwords: Record<string, string>): Promise<World> {
 
 describe('the check of passwords', () => {
   it('tells right from wrong, and knows nobody else', async () => {
-    const { checker } = await worldWith({ admin: 'correct', open: '' });
+    const { checker } = await fixtureWith({ admin: 'correct', open: '' });
     const said: string[] = [];
     for (const [user, password] of [
       ['admin', 'correct'],
@@ -47,7 +47,7 @@ describe('the check of passwords', () => {
   });
 
   it('derives nothing twice: what was asked before costs no pause', async () => {
-    const { checker, pauses } = await worldWith({ admin: 'correct' });
+    const { checker, pauses } = await fixtureWith({ admin: 'correct' });
     for (let count = 0; count < 200; count += 1) {
       expect(await checker.check('admin', 'wrong')).to.equal('wrong');
       expect(await checker.check('admin', 'correct')).to.equal('right');
@@ -56,7 +56,7 @@ describe('the check of passwords', () => {
   });
 
   it('answers those that ask the same at once by one look', async () => {
-    const { checker, pauses } = await worldWith({ admin: 'correct' });
+    const { checker, pauses } = await fixtureWith({ admin: 'correct' });
     const asked = Array.from({ length: 500 }, () => checker.check('admin', ''));
     expect(new Set(await Promise.all(asked))).to.deep.equal(new Set(['wrong']));
     await checker.check('admin', 'correct');
@@ -64,7 +64,7 @@ describe('the check of passwords', () => {
   });
 
   it('lets a bounded number wait', async () => {
-    const { checker } = await worldWith({ admin: 'correct' });
+    const { checker } = await fixtureWith({ admin: 'correct' });
     const asked = Array.from({ length: passwordLimits.waitingMax + 7 }, (_, at) =>
       checker.check('admin', `guess ${at}`),
     );
@@ -74,7 +74,7 @@ describe('the check of passwords', () => {
   });
 
   it('does not look at what is refused when its turn comes', async () => {
-    const { checker, pauses } = await worldWith({ admin: 'correct' });
+    const { checker, pauses } = await fixtureWith({ admin: 'correct' });
     const asked = Array.from({ length: 20 }, (_, at) =>
       checker.check('admin', `guess ${at}`, () => at >= 5),
     );
@@ -85,7 +85,7 @@ describe('the check of passwords', () => {
   });
 
   it('forgets the former password when it was changed', async () => {
-    const { checker, users } = await worldWith({ admin: 'former' });
+    const { checker, users } = await fixtureWith({ admin: 'former' });
     expect(await checker.check('admin', 'former')).to.equal('right');
     expect(await checker.check('admin', 'next')).to.equal('wrong');
     users.set('admin', await makeVerifier('next', machineChance));

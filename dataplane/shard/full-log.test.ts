@@ -21,7 +21,7 @@ import { ManualClock } from '../wal/testing/manual-clock.ts';
 import type { EditOutcome } from '../wire/table-edit.ts';
 import type { ShardReplica } from './shard-replica.ts';
 
-interface World {
+interface Fixture {
   readonly disk: MemoryDisk;
   readonly store: MemoryStore;
   readonly clock: ManualClock;
@@ -32,7 +32,7 @@ interface World {
 const path = '/other/ballast';
 
 /** A disk with room for one segment, and for a second one when the ballast is gone. */
-async function open(): Promise<World> {
+async function open(): Promise<Fixture> {
   const disk = new MemoryDisk(2 * segmentBytes);
   await disk.makeDirectory('/other');
   await (await disk.open(path, 'create')).write(0, new Uint8Array(segmentBytes / 2));
@@ -43,7 +43,7 @@ async function open(): Promise<World> {
 }
 
 /** Writes until it is refused, in rounds of writers side by side; answers the keys that were acknowledged. */
-async function fill({ group }: World): Promise<string[]> {
+async function fill({ group }: Fixture): Promise<string[]> {
   const written: string[] = [];
   for (let round = 0; round < 200; round += 1) {
     const keys = Array.from({ length: 8 }, (_, at) => `${String(round).padStart(4, '0')}/${at}`);
@@ -57,40 +57,40 @@ async function fill({ group }: World): Promise<string[]> {
   throw new Error('the disk never became full');
 }
 
-async function makeRoom({ disk, clock }: World): Promise<void> {
+async function makeRoom({ disk, clock }: Fixture): Promise<void> {
   await disk.remove(path);
   clock.advance(1_000);
 }
 
 /** What is there is what was acknowledged, now and after a restart from the log alone. */
-async function expectKeys(world: World, keys: readonly string[]): Promise<void> {
+async function expectKeys(fixture: Fixture, keys: readonly string[]): Promise<void> {
   const wanted = [...keys].sort();
-  expect(await keysOf(world.group)).to.deep.equal(wanted);
-  expect(world.group.count).to.equal(wanted.length);
-  const again = await openOver({ disk: world.disk.crash(() => true) });
+  expect(await keysOf(fixture.group)).to.deep.equal(wanted);
+  expect(fixture.group.count).to.equal(wanted.length);
+  const again = await openOver({ disk: fixture.disk.crash(() => true) });
   expect(await keysOf(groupOf(again, 't'))).to.deep.equal(wanted);
   await again.stop();
 }
 
 describe('a table whose log has no room', () => {
   it('refuses writes, serves reads, and resumes when there is space', async () => {
-    const world = await open();
-    const written = await fill(world);
+    const fixture = await open();
+    const written = await fill(fixture);
     expect(written.length).to.be.greaterThan(20);
-    expect((await failureOf(put(world.group, 'no'))).code).to.equal('wal.disk_full');
-    const create = createTable(world.database, 'other');
+    expect((await failureOf(put(fixture.group, 'no'))).code).to.equal('wal.disk_full');
+    const create = createTable(fixture.database, 'other');
     expect((await failureOf(create)).code).to.equal('wal.disk_full');
-    expect(await keysOf(world.group)).to.deep.equal([...written].sort());
-    await makeRoom(world);
-    await put(world.group, 'yes');
-    await put(await createTable(world.database, 'other'), 'yes');
-    await expectKeys(world, [...written, 'yes']);
-    await world.database.stop();
+    expect(await keysOf(fixture.group)).to.deep.equal([...written].sort());
+    await makeRoom(fixture);
+    await put(fixture.group, 'yes');
+    await put(await createTable(fixture.database, 'other'), 'yes');
+    await expectKeys(fixture, [...written, 'yes']);
+    await fixture.database.stop();
   });
 
   it('builds nothing on what was refused', async () => {
-    const world = await open();
-    const { group } = world;
+    const fixture = await open();
+    const { group } = fixture;
     const increment = (): Promise<unknown> =>
       editAll(group, [{ key: encodeUtf8('n'), evaluate: plusOne }], 'hard', signal);
     let acknowledged = 0;
@@ -99,16 +99,16 @@ describe('a table whose log has no room', () => {
       acknowledged += outcomes.filter(({ status }) => status === 'fulfilled').length;
       isFull = outcomes.some(({ status }) => status === 'rejected');
     }
-    await makeRoom(world);
+    await makeRoom(fixture);
     await increment();
     const row = await group.get(encodeUtf8('n'));
     expect(row?.text).to.equal(JSON.stringify({ id: 'n', n: acknowledged + 1 }));
-    await world.database.stop();
+    await fixture.database.stop();
   });
 
   it('forgets an edit that was evaluated on a document that was refused', async () => {
-    const world = await open();
-    const { group } = world;
+    const fixture = await open();
+    const { group } = fixture;
     const filler = 'x'.repeat(2_000);
     let first: PromiseSettledResult<unknown> | undefined;
     let rounds = 0;
@@ -126,7 +126,7 @@ describe('a table whose log has no room', () => {
       });
       [first] = await Promise.allSettled([written]);
     }
-    await makeRoom(world);
+    await makeRoom(fixture);
     waits.resolve();
     // The index of the refused document is given out again, to what is written now.
     expect(await late).to.deep.include({ result: 'inserted', new: '{"built":null}' });
@@ -135,23 +135,23 @@ describe('a table whose log has no room', () => {
     expect(built).to.include(`${last} on its document`);
     await put(group, 'next');
     expect((await keysOf(group)).at(-1)).to.equal('next');
-    await world.database.stop();
+    await fixture.database.stop();
   });
 
   it('lets readers behind soft writes go on without those that were refused', async () => {
-    const world = await open();
-    const written = await fill(world);
-    await makeRoom(world);
+    const fixture = await open();
+    const written = await fill(fixture);
+    await makeRoom(fixture);
     const soft = Array.from({ length: 400 }, (_, at) => `soft/${at}`);
     for (const key of soft) {
       const edit = { key: encodeUtf8(key), evaluate: (): Datum => ({ id: key }) };
-      await editAll(world.group, [edit], 'soft', signal).catch(() => undefined);
+      await editAll(fixture.group, [edit], 'soft', signal).catch(() => undefined);
     }
-    const found = await keysOf(world.group);
+    const found = await keysOf(fixture.group);
     expect(found.filter((key) => !key.startsWith('soft'))).to.deep.equal([...written].sort());
     expect(found.length).to.be.within(written.length + 1, written.length + soft.length - 1);
-    await expectKeys(world, found);
-    await world.database.stop();
+    await expectKeys(fixture, found);
+    await fixture.database.stop();
   });
 });
 
@@ -164,7 +164,7 @@ const scarce = {
 };
 const large = 'x'.repeat(5_000);
 
-async function openScarce(options: object = {}): Promise<Omit<World, 'clock'>> {
+async function openScarce(options: object = {}): Promise<Omit<Fixture, 'clock'>> {
   const [disk, store] = [new MemoryDisk(), new MemoryStore()];
   const database = await openOver({ disk, store, ...scarce, ...options });
   await change(database, { type: 'createDatabase', id: 'd', name: 'd' });

@@ -5,7 +5,7 @@ import { eventually } from './testing/api-types.ts';
 import { Stage } from './testing/stage.ts';
 
 /** What the status says while something beside the manifest is wrong, and when it is right again. */
-describe('the status of a cluster in a world that is not as it should be', function () {
+describe('the status of a cluster with faults around it', function () {
   this.timeout(60_000);
   let stage: Stage;
 

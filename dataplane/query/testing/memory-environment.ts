@@ -152,10 +152,10 @@ const renamed = (indexes: readonly IndexInfo[], from: string, to: string): Index
     .filter(({ name }) => name !== to || from === to)
     .map((index) => (index.name === from ? { ...index, name: to } : index));
 
-function catalogOf(world: MemoryEnvironment): Catalog {
-  const infos = (): TableInfo[] => [...world.tables.values()].map(({ info }) => info);
+function catalogOf(environment: MemoryEnvironment): Catalog {
+  const infos = (): TableInfo[] => [...environment.tables.values()].map(({ info }) => info);
   const withInfo = (id: string, change: Partial<TableInfo>): Promise<TableInfo | Refusal> => {
-    const table = world.tables.get(id);
+    const table = environment.tables.get(id);
     if (table === undefined) return Promise.resolve(refused('The table was dropped.'));
     table.info = { ...table.info, ...change };
     return Promise.resolve(table.info);
@@ -164,30 +164,30 @@ function catalogOf(world: MemoryEnvironment): Catalog {
     id: string,
     change: (indexes: readonly IndexInfo[]) => readonly IndexInfo[],
   ): Promise<TableInfo | Refusal> =>
-    withInfo(id, { indexes: change(world.tables.get(id)?.info.indexes ?? []) });
+    withInfo(id, { indexes: change(environment.tables.get(id)?.info.indexes ?? []) });
   return {
-    databases: () => world.databases,
-    database: (name) => world.databases.find((each) => each.name === name),
+    databases: () => environment.databases,
+    database: (name) => environment.databases.find((each) => each.name === name),
     tables: (id) => infos().filter(({ database }) => database.id === id),
     table: (id, name) => infos().find((each) => each.database.id === id && each.name === name),
-    tableById: (id) => world.tables.get(id)?.info,
-    createDatabase: (name, id = world.uuid()) => {
+    tableById: (id) => environment.tables.get(id)?.info,
+    createDatabase: (name, id = environment.uuid()) => {
       const info = { id, name };
-      world.databases.push(info);
+      environment.databases.push(info);
       return Promise.resolve(info);
     },
     dropDatabase: (name) => {
-      const at = world.databases.findIndex((each) => each.name === name);
-      const [database] = at < 0 ? [] : world.databases.splice(at, 1);
+      const at = environment.databases.findIndex((each) => each.name === name);
+      const [database] = at < 0 ? [] : environment.databases.splice(at, 1);
       if (database === undefined)
         return Promise.resolve(refused(`Database \`${name}\` does not exist.`));
       return Promise.resolve({ database, tables: [] });
     },
-    createTable: (databaseId, name, options, id = world.uuid()) => {
-      const database = world.databases.find(({ id }) => id === databaseId) as DatabaseInfo;
+    createTable: (databaseId, name, options, id = environment.uuid()) => {
+      const database = environment.databases.find(({ id }) => id === databaseId) as DatabaseInfo;
       const fresh = { database, indexes: [], isDamaged: false };
       const info: TableInfo = { id, name, ...fresh, ...options };
-      world.tables.set(info.id, new MemoryTable(info, world));
+      environment.tables.set(info.id, new MemoryTable(info, environment));
       return Promise.resolve(info);
     },
     setExpireAt: (id, expireAt) => withInfo(id, { expireAt }),
@@ -195,18 +195,18 @@ function catalogOf(world: MemoryEnvironment): Catalog {
     configureTable: (id, settings) => withInfo(id, settings),
     renameDatabase: (id, name) => {
       const renamed = { id, name };
-      world.databases.splice(
+      environment.databases.splice(
         0,
         Infinity,
-        ...world.databases.map((each) => (each.id === id ? renamed : each)),
+        ...environment.databases.map((each) => (each.id === id ? renamed : each)),
       );
       for (const table of infos())
         if (table.database.id === id) void withInfo(table.id, { database: renamed });
       return Promise.resolve(renamed);
     },
     dropTable: (id) => {
-      const info = world.tables.get(id)?.info;
-      world.tables.delete(id);
+      const info = environment.tables.get(id)?.info;
+      environment.tables.delete(id);
       return Promise.resolve(info ?? refused('The table was dropped.'));
     },
     createIndex: (id, index) =>
@@ -214,7 +214,8 @@ function catalogOf(world: MemoryEnvironment): Catalog {
     dropIndex: (id, name) =>
       changed(id, (indexes) => indexes.filter((index) => index.name !== name)),
     renameIndex: (id, { from, to, overwrite }) => {
-      const taken = world.tables.get(id)?.info.indexes.some(({ name }) => name === to) === true;
+      const taken =
+        environment.tables.get(id)?.info.indexes.some(({ name }) => name === to) === true;
       if (taken && !overwrite && from !== to)
         return Promise.resolve(refused(`Index \`${to}\` already exists.`));
       return changed(id, (indexes) => renamed(indexes, from, to));

@@ -80,16 +80,16 @@ function keysOf(definition: string, multi: boolean): (text: string) => Uint8Arra
   };
 }
 
-export interface World {
+export interface Fixture {
   readonly store: MemoryStore;
   readonly entries: LogEntry[];
   log: TestLog;
 }
 
 export async function open(
-  world: World,
+  fixture: Fixture,
   {
-    store = world.store,
+    store = fixture.store,
     /** Called after each entry that is replayed. */
     replayed = () => Promise.resolve(),
     /** Called for each document of which an index wants the keys. */
@@ -115,13 +115,13 @@ export async function open(
     store,
     clock,
     openLog: async (replay) => {
-      for (const entry of world.entries) {
+      for (const entry of fixture.entries) {
         if (entry.index <= replay.replayFrom(entry.group)) continue;
         await replay.onRecord(entry);
         await replayed();
       }
-      world.log = new TestLog(world.entries);
-      return world.log;
+      fixture.log = new TestLog(fixture.entries);
+      return fixture.log;
     },
     documents: plainDocuments,
     edits,
@@ -153,7 +153,7 @@ export function killable(
   };
 }
 
-export const newWorld = (): World => ({
+export const newFixture = (): Fixture => ({
   store: new MemoryStore(),
   entries: [],
   log: new TestLog([]),
@@ -213,7 +213,7 @@ export async function cleared(database: Database): Promise<void> {
 }
 
 /** The next process: the log is whole, the store is what the last one left. */
-export const next = (world: World): World => ({ ...world, entries: [...world.entries] });
+export const next = (fixture: Fixture): Fixture => ({ ...fixture, entries: [...fixture.entries] });
 
 /** Documents by key and value, in one go. */
 export const putMany = (group: ShardReplica, rows: readonly (readonly [string, string])[]) =>
