@@ -11,6 +11,13 @@ class FullError extends PhotonError {
   }
 }
 
+class GoneError extends PhotonError {
+  override readonly code = 'wal.entries_gone';
+  constructor() {
+    super('The entries were released.');
+  }
+}
+
 interface Waiting {
   readonly records: readonly LogEntry[];
   readonly answer: PromiseWithResolvers<void>;
@@ -24,6 +31,8 @@ export class ManualMemberLog implements MemberLog {
   isQuick = false;
   isRefusing = false;
   full = false;
+  /** Entries that cannot be read any more. */
+  releasedTo = 0;
   readonly damaged = new Map();
   readonly failed = new Promise<Error>(() => undefined);
   readonly #waiting: Waiting[] = [];
@@ -72,6 +81,7 @@ export class ManualMemberLog implements MemberLog {
 
   async *read({ group, from, to }: LogRange): AsyncGenerator<LogEntry> {
     await Promise.resolve();
+    if (from <= this.releasedTo) throw new GoneError();
     for (const entry of this.entries(group))
       if (entry.index >= from && entry.index <= to) yield entry;
   }
