@@ -8,7 +8,7 @@ import type { MetadataState } from '../metadata/state.ts';
 import type { GroupLog, LogReplay } from '../replication/log.ts';
 import type { ReplicationSource } from '../replication/replicated-group.ts';
 import type { CompileIndex } from '../table/apply.ts';
-import type { EditEngine } from '../wire/table-edit.ts';
+import type { ShardEngine } from '../wire/shard-engine.ts';
 import type { FailedIndex, PlaceOfIndex } from './table-indexes.ts';
 
 export interface DatabaseOptions {
@@ -16,7 +16,7 @@ export interface DatabaseOptions {
   readonly clock: Clock;
   openLog(replay: LogReplay): Promise<GroupLog>;
   readonly documents: DocumentCheck;
-  readonly edits: EditEngine;
+  readonly edits: ShardEngine;
   readonly compileIndex: CompileIndex;
   /** Bytes of writes that may wait for the store. */
   readonly memtableBytesMax: number;

@@ -227,8 +227,8 @@ function tableAccess(
         throw inWordsOfDrivers(error);
       }
     },
-    scan: (range, order) => shownScan(served.scan(range, order)),
-    scanIndex: (name, range, order, after) => {
+    scan: (range, order, options) => shownScan(served.scan(range, order, options)),
+    scanIndex: (name, range, order, options) => {
       const now = database.state.tables[id];
       const record =
         now === undefined ? undefined : userIndexes(now).find((index) => index.name === name);
@@ -239,7 +239,7 @@ function tableAccess(
         const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
         throw new RuntimeError(errorType.opFailed, words, []);
       }
-      return shownScan(served.scanIndex(parts, { range, order, after }));
+      return shownScan(served.scanIndex(parts, { range, order, ...options }));
     },
     count: () =>
       shown(async () => {

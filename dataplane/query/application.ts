@@ -7,7 +7,8 @@ import { logic } from './failure.ts';
 import { atArgument, atTerm } from './node.ts';
 import type { Place } from './node.ts';
 import { isSpread, spreadItems } from './special-forms.ts';
-import type { Stream } from './stream.ts';
+import { planned, planOf } from './scan-plan.ts';
+import type { Steps } from './scan-plan.ts';
 import { Term } from './term-table.ts';
 import { GroupingValue, isGrouped, overGroups } from './terms/grouping.ts';
 import { overLimit } from './terms/sequence-tools.ts';
@@ -54,7 +55,7 @@ export function guarded(
 function bounded(value: Value, values: readonly Value[], guard: Guard): Value {
   if (Array.isArray(value) && value.length > guard.arrayMax) throw overLimit(guard.context);
   // Each term comes here, for each row: most values are there already.
-  return isReadLater(value) ? readLater(value, values, guard.path) : value;
+  return isReadLater(value) ? readLater(value, values, guard) : value;
 }
 
 const isReadLater = (value: Value): value is StreamValue | GroupingValue =>
@@ -64,31 +65,35 @@ const isReadLater = (value: Value): value is StreamValue | GroupingValue =>
 function readLater(
   value: StreamValue | GroupingValue,
   values: readonly Value[],
-  path: Path,
+  { path, context }: Guard,
 ): Value {
   const failed = (error: unknown): never => {
     throw atTerm(atArgument(error, values, path), path);
   };
   if (value instanceof StreamValue) {
     const { stream, table, infinite } = value;
-    const located: Stream = {
+    const located: Steps = (stream) => ({
       async next(limit, signal) {
         // Streams that read each other by the thousand do so without a stack of calls.
         await Promise.resolve();
         return stream.next(limit, signal).catch(failed);
       },
       close: () => stream.close(),
-    };
-    return new StreamValue(located, table, infinite);
+    });
+    const plan = planOf(value);
+    return plan === undefined
+      ? new StreamValue(located(stream), table, infinite)
+      : planned(plan.within(located), table, context);
   }
-  return new GroupingValue(value.source, (item) => {
+  const keysOf: GroupingValue['keysOf'] = (item) => {
     try {
       const keys = value.keysOf(item);
       return keys instanceof Promise ? keys.catch(failed) : keys;
     } catch (error) {
       return failed(error);
     }
-  });
+  };
+  return new GroupingValue(value.source, keysOf, value.asData);
 }
 
 export function checkArguments(

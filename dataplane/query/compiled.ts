@@ -55,6 +55,10 @@ export interface TermCall<Options = object> {
 export interface Accumulator<Item> {
   add(item: Item): void | Promise<void>;
   end(): Value;
+  /** What it holds as data, for the accumulator of the query. */
+  state?(): Datum;
+  /** Takes the state of another one in: of items behind its own. */
+  merge?(state: Datum): void;
 }
 
 /** How a term evaluates once its arguments are values. */

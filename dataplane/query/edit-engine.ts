@@ -3,12 +3,12 @@ import type { Datum } from '../datum/datum.ts';
 import { documentText } from '../datum/document.ts';
 import { isDue } from '../datum/due.ts';
 import { parseText } from '../datum/text.ts';
+import type { ShardEngine } from '../wire/shard-engine.ts';
 import type {
   Change,
   Conflict,
   Edit,
   EditBatch,
-  EditEngine,
   EditRun,
   EditValue,
   Evaluation,
@@ -21,6 +21,7 @@ import { CompileError, NotEvaluableError } from './errors.ts';
 import { documentFuelOf, OutOfFuelError } from './fuel.ts';
 import { FunctionCache } from './function-cache.ts';
 import type { DatumFunction } from './function-cache.ts';
+import { EngineScan } from './scan-engine.ts';
 import { merged } from './terms/merging.ts';
 import { datumOf } from './value-reading.ts';
 import { valueOfText } from './value-text.ts';
@@ -29,13 +30,14 @@ import { hookArrayLimit, hookedBy } from './write-hook.ts';
 import type { Hooked } from './write-hook.ts';
 
 /**
- * Evaluates edits for a shard. Guarded invariants: what comes of an edit follows from its document, the edit and
+ * Evaluates edits and scans for a shard. Guarded invariants: what comes of an edit follows from its document, the edit and
  * its batch alone; an evaluation ends (`fuel.ts`); every document that it makes was checked (`datum/document.ts`).
  */
-export function createEditEngine(): EditEngine {
+export function createEditEngine(): ShardEngine {
   const functions = new FunctionCache();
   return {
     begin: (batch, { primaryKey }) => new EngineRun(batch, primaryKey, functions),
+    scan: (pushed) => new EngineScan(pushed, functions),
   };
 }
 

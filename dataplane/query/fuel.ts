@@ -70,6 +70,10 @@ export class Fuel {
     this.#left = units;
   }
 
+  get left(): number {
+    return this.#left;
+  }
+
   charge(units: number): void {
     this.#left -= units;
     if (this.#left < 0) throw new OutOfFuelError(this.#units);

@@ -21,6 +21,11 @@ import type { TableValue, Value } from './value.ts';
 /** A function with its captured values, ready to be called. */
 export type DatumFunction = (args: readonly Datum[], fuelUnits: number) => Value;
 
+/** What several functions may cost together. */
+export interface Budget {
+  units: number;
+}
+
 const shapesMax = 1_000;
 /** Of the terms that are kept: a compiled one takes some ten times as much. */
 const shapeCharactersMax = 2_097_152;
@@ -31,6 +36,18 @@ interface Shape {
   /** Of the compiled nodes, which read it when they run. */
   readonly context: { nowMs: number };
   readonly bind: (captured: readonly Value[]) => FunctionValue;
+}
+
+interface BoundShape {
+  readonly shape: Shape;
+  readonly called: FunctionValue;
+}
+
+/** What has to wait (a stream, or the refusal of one) is for the query, whatever comes of it. */
+export function settledHere(value: Value | Promise<Value>): Value {
+  if (!(value instanceof Promise)) return value;
+  value.catch(() => undefined);
+  throw new NotEvaluableError('it has to wait');
 }
 
 export class FunctionCache {
@@ -44,21 +61,35 @@ export class FunctionCache {
     return this.#shapes.size;
   }
 
-  bound({ term, captured }: TermFunction, { nowMs, arrayLimit }: EditContext): DatumFunction {
+  bound(given: TermFunction, context: EditContext): DatumFunction {
+    const { shape, called } = this.#boundShape(given, context);
+    return (args, fuelUnits) => {
+      shape.context.nowMs = context.nowMs;
+      shape.fuel.refill(fuelUnits);
+      return settledHere(called.call(args));
+    };
+  }
+
+  /** A function that draws on a budget which it shares. */
+  drawingOn(budget: Budget, given: TermFunction, context: EditContext): FunctionValue {
+    const { shape, called } = this.#boundShape(given, context);
+    return new FunctionValue(called, (args) => {
+      shape.context.nowMs = context.nowMs;
+      shape.fuel.refill(budget.units);
+      try {
+        return settledHere(called.call(args));
+      } finally {
+        budget.units = shape.fuel.left;
+      }
+    });
+  }
+
+  #boundShape({ term, captured }: TermFunction, { arrayLimit }: EditContext): BoundShape {
     const variables = captured.map(({ variable }) => variable);
     const name = `${arrayLimit} ${variables.join()} ${term}`;
     const shape = this.#kept(name) ?? this.#keep(name, shapeOf(term, variables, arrayLimit));
     shape.fuel.refill(Number.POSITIVE_INFINITY);
-    const called = shape.bind(captured.map(valueOf));
-    return (args, fuelUnits) => {
-      shape.context.nowMs = nowMs;
-      shape.fuel.refill(fuelUnits);
-      const value = called.call(args);
-      if (!(value instanceof Promise)) return value;
-      // What has to wait (a stream, or the refusal of one) is for the query, whatever comes of it.
-      value.catch(() => undefined);
-      throw new NotEvaluableError('it has to wait');
-    };
+    return { shape, called: shape.bind(captured.map(valueOf)) };
   }
 
   #kept(name: string): Shape | undefined {
@@ -91,16 +122,18 @@ const nothingWaits = AbortSignal.abort(new OutOfFuelError(0));
 /** No variable of a query has this number. */
 const unusedVariable = -1;
 
+/** Of a query without anything around it: it has nothing to wait for. */
+export const contextOfData = ({ nowMs, arrayLimit }: EditContext) => ({
+  deadline: { signal: nothingWaits },
+  arrayLimit,
+  nowMs,
+  termOptions: new Map(),
+  indexValues: compileIndexValues,
+});
+
 function shapeOf(term: string, variables: readonly number[], arrayLimit: number): Shape {
   const fuel = new Fuel(Number.POSITIVE_INFINITY);
-  const context = {
-    deadline: { signal: nothingWaits },
-    arrayLimit,
-    nowMs: 0,
-    termOptions: new Map(),
-    indexValues: compileIndexValues,
-    fuel,
-  };
+  const context = { ...contextOfData({ nowMs: 0, arrayLimit }), fuel };
   // A function of a single parameter around it would be a meaning of `r.row`.
   const parameters = variables.length === 1 ? [...variables, unusedVariable] : variables;
   const around = [Term.FUNC, [[Term.MAKE_ARRAY, parameters], JSON.parse(term)]];

@@ -2,6 +2,7 @@ import type { Datum } from '../datum/datum.ts';
 import { fieldOfText } from '../datum/field-of-text.ts';
 import type { FieldName } from '../datum/field-of-text.ts';
 import { parseText } from '../datum/text.ts';
+import type { Made } from '../wire/pushed-scan.ts';
 import type { Row } from '../wire/table-access.ts';
 
 /** What a sequence consists of: values, and documents as the store has them. */
@@ -11,12 +12,15 @@ export class StoredRow {
   readonly text: string;
   /** The encoded index value that it was found by; its key when it was found by that. */
   readonly indexKey: Uint8Array;
+  /** By operations of the scan that it came from. */
+  readonly made: Made | undefined;
   #datum: Datum | undefined;
 
   constructor(row: Row & { readonly indexKey?: Uint8Array }) {
     this.key = row.key;
     this.text = row.text;
     this.indexKey = row.indexKey ?? row.key;
+    this.made = row.made;
   }
 
   get datum(): Datum {

@@ -1,10 +1,11 @@
-import type { CapturedValue, TermFunction } from '../wire/table-edit.ts';
+import { InvalidDatumError } from '../datum/errors.ts';
+import type { CapturedValue, EditValue, TermFunction } from '../wire/table-edit.ts';
 import type { Context } from './compiled.ts';
 import { determinism } from './determinism.ts';
 import { Term } from './term-table.ts';
 import { textOfValue } from './value-text.ts';
-import { RowValue, OpaqueValue } from './value.ts';
-import type { FunctionValue, Value } from './value.ts';
+import { FunctionValue, OpaqueValue, RowValue } from './value.ts';
+import type { Value } from './value.ts';
 
 /** Functions of a query as data: the term, and the values of the variables around it. */
 
@@ -27,6 +28,18 @@ export function termFunctionOf(given: FunctionValue, context: Context): TermFunc
     captured.push(moved);
   }
   return { term, captured };
+}
+
+/** A function or a value of a query; undefined for what is neither as data. */
+export function dataOf(value: Value, context: Context): EditValue | undefined {
+  if (value instanceof FunctionValue) return termFunctionOf(value, context);
+  if (value instanceof OpaqueValue) return undefined;
+  try {
+    return textOfValue(value);
+  } catch (error) {
+    if (error instanceof InvalidDatumError) return undefined;
+    throw error;
+  }
 }
 
 function capturedValue(variable: number, value: Value): CapturedValue | undefined {

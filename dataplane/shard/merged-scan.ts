@@ -12,6 +12,11 @@ interface Head<T> {
   isOver: boolean;
 }
 
+function bytesOf({ text, made }: Row): number {
+  if (made === undefined || made === 'kept') return text.length;
+  return made.reduce((sum, { length }) => sum + length, 0);
+}
+
 /**
  * Scans of all shards of a table as one, in the order of their positions. Guarded invariants: a row is answered only
  * when each shard has said what its next one is; what is read ahead is bounded by one batch.
@@ -43,7 +48,7 @@ export class MergedScan<T extends Row> implements BatchSource<T> {
       let row = head.rows[head.at];
       while (row !== undefined) {
         rows.push(row);
-        bytes += row.text.length;
+        bytes += bytesOf(row);
         this.#advance(head);
         if (rows.length >= limit.rows || bytes >= limit.bytes) break;
         row =

@@ -7,7 +7,8 @@ import type { GroupStart, ReplicatedGroup, Replication } from '../replication/re
 import type { AppliedIndex } from '../table/apply.ts';
 import type { StorageCorruptError } from '../table/errors.ts';
 import type { Row } from '../wire/table-access.ts';
-import type { EditBatch, EditEngine, EditOutcome } from '../wire/table-edit.ts';
+import type { ShardEngine } from '../wire/shard-engine.ts';
+import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
 import type { GroupDocuments } from './document-cache.ts';
 import { ShardDocuments } from './documents.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
@@ -35,7 +36,7 @@ export interface ShardReplicaOptions {
   readonly cache: GroupDocuments;
   /** The members of a new group, or as of the applied position; without it the node is alone. */
   readonly membership?: Omit<GroupStart, 'applied'>;
-  readonly edits: EditEngine;
+  readonly edits: ShardEngine;
   /** A command is closed when it holds so many bytes. */
   readonly commandBytesMax: number;
   /** Asked before anything of the group is read or written. */

@@ -5,6 +5,8 @@ import { isWithdrawal } from '../replication/errors.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { indexEntryKey } from '../table/index-entry.ts';
+import { EvaluatedScan } from '../wire/evaluated-scan.ts';
+import type { PushedScan } from '../wire/pushed-scan.ts';
 import type {
   BatchSource,
   EncodedRange,
@@ -12,9 +14,11 @@ import type {
   IndexRow,
   Order,
   Row,
+  ScanOptions,
 } from '../wire/table-access.ts';
 import type { Edit, EditBatch, EditOutcome } from '../wire/table-edit.ts';
 import { failureOf } from '../wire/table-failure.ts';
+import { FoldedScan } from './folded-scan.ts';
 import { IndexScan } from './index-scan.ts';
 import { MergedScan } from './merged-scan.ts';
 import { TableScan } from './scan.ts';
@@ -26,12 +30,42 @@ import type { ProposedEdits } from './write-path.ts';
 const positionInIndex = ({ indexKey, key }: IndexPosition): Uint8Array =>
   keyInKeyspace(indexEntryKey(0, indexKey, key));
 
-interface IndexWalk {
+interface IndexWalk extends ScanOptions {
   readonly range: EncodedRange;
   readonly order: Order;
-  /** The row behind which it goes on. */
-  readonly after?: IndexPosition | undefined;
 }
+
+interface Merge<T> {
+  readonly positionOf: (row: T) => Uint8Array;
+  readonly order: Order;
+  readonly pushed: PushedScan | undefined;
+}
+
+/** Scans of shards as one. Each shard evaluates the operations on its own rows. */
+function merged<T extends Row>(
+  scans: readonly { readonly shard: ShardReplica; readonly scan: BatchSource<T> }[],
+  merge: Merge<T>,
+): BatchSource<T> {
+  const { pushed } = merge;
+  if (pushed === undefined)
+    return (
+      one(scans.map(({ scan }) => scan)) ??
+      new MergedScan(
+        scans.map(({ scan }) => scan),
+        merge,
+      )
+    );
+  const evaluated = scans.map(
+    ({ shard, scan }) => new EvaluatedScan(scan, shard.options.edits.scan(pushed)),
+  );
+  const only = one(evaluated);
+  if (only !== undefined) return only;
+  return pushed.fold === undefined
+    ? new MergedScan(evaluated, merge)
+    : new FoldedScan(evaluated, merge);
+}
+
+const one = <S>(scans: readonly S[]): S | undefined => (scans.length === 1 ? scans[0] : undefined);
 
 /**
  * A table as its shards, at one epoch of its map: keys go to the shard that has their slot, scans are merged in order.
@@ -97,26 +131,24 @@ export class ShardedTable {
     return this.of(key).get(key);
   }
 
-  scan(range: EncodedRange, order: Order): BatchSource<Row> {
-    if (this.#successor !== undefined) return this.#newest.scan(range, order);
-    if (this.shards.length === 1) return new TableScan(this.#first, range, order);
-    const scans = this.shards.map((shard) => new TableScan(shard, range, order));
-    return new MergedScan(scans, { positionOf: ({ key }) => key, order });
+  scan(range: EncodedRange, order: Order, options?: ScanOptions): BatchSource<Row> {
+    if (this.#successor !== undefined) return this.#newest.scan(range, order, options);
+    const scans = this.shards.map((shard) => ({ shard, scan: new TableScan(shard, range, order) }));
+    return merged(scans, { positionOf: ({ key }) => key, order, pushed: options?.pushed });
   }
 
   /** `parts`: of the index, in the order of the shards. */
   scanIndex(
     parts: readonly AppliedIndex[],
-    { range, order, after }: IndexWalk,
+    { range, order, after, pushed }: IndexWalk,
   ): BatchSource<IndexRow> {
     const behind = after === undefined ? undefined : positionInIndex(after);
     const scans = this.#newest.shards.flatMap((shard, at) => {
       const index = parts[at];
-      return index === undefined ? [] : [new IndexScan(shard, { index, range, order, behind })];
+      if (index === undefined) return [];
+      return [{ shard, scan: new IndexScan(shard, { index, range, order, behind }) }];
     });
-    const [only] = scans;
-    if (scans.length === 1 && only !== undefined) return only;
-    return new MergedScan(scans, { positionOf: positionInIndex, order });
+    return merged(scans, { positionOf: positionInIndex, order, pushed });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { successor } from '../common/bytes.ts';
+import type { PushedScan } from './pushed-scan.ts';
 import type {
   BatchLimit,
   BatchSource,
@@ -43,8 +44,14 @@ export function remoteTable(to: ShardAddress, link: TableLink, signal: AbortSign
       const { text } = await ask('get', { key }, query.signal);
       return text === undefined ? undefined : { key, text };
     },
-    scan: (range, order) => new RemoteScan<Row>(ask, { index: undefined, range, order }, undefined),
-    scanIndex: (index, range, order, after) => new RemoteScan(ask, { index, range, order }, after),
+    scan: (range, order, options) =>
+      new RemoteScan<Row>(
+        ask,
+        { index: undefined, range, order, pushed: options?.pushed },
+        undefined,
+      ),
+    scanIndex: (index, range, order, options) =>
+      new RemoteScan(ask, { index, range, order, pushed: options?.pushed }, options?.after),
     count: async () => (await ask('count', undefined, signal)).count,
     edit: (batch, asked) => ask('edit', batch, asked),
     sync: () => ask('sync', undefined, signal),
@@ -55,6 +62,7 @@ interface ScanOf {
   readonly index: string | undefined;
   readonly range: EncodedRange;
   readonly order: Order;
+  readonly pushed: PushedScan | undefined;
 }
 
 class RemoteScan<T extends Row> implements BatchSource<T> {

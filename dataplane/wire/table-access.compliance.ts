@@ -1,10 +1,12 @@
 import { expect } from 'chai';
+import type { PushedScan, ScanFold } from './pushed-scan.ts';
 import type {
   BatchSource,
   EncodedRange,
   IndexRow,
   Order,
   Row,
+  ScanOptions,
   TableAccess,
 } from './table-access.ts';
 import type { Change, Edit, EditBatch, EditOutcome } from './table-edit.ts';
@@ -36,12 +38,29 @@ const inserted = (document: object): Change => ({
   conflict: 'error',
 });
 
-async function drained<T extends Row>(source: BatchSource<T>): Promise<T[]> {
+interface Numbered {
+  readonly n?: number;
+  readonly group?: number;
+}
+
+const context = { nowMs: 1_000, arrayLimit: 100_000 };
+const captured = [{ variable: 9, value: { text: '2' }, isSelection: false }];
+/** A function: `term` of a field of its parameter and another value. */
+const over = (field: string, term: number, value: unknown): string =>
+  JSON.stringify([
+    69,
+    [
+      [2, [1]],
+      [term, [[170, [[10, [1]], field]], value]],
+    ],
+  ]);
+
+async function drained<T extends Row>(source: BatchSource<T>, most = limit.rows): Promise<T[]> {
   const rows: T[] = [];
   for (;;) {
-    const batch = await source.next(limit, signal);
+    const batch = await source.next({ ...limit, rows: most }, signal);
     if (batch === undefined) return rows;
-    expect(batch.length).to.be.within(1, limit.rows);
+    expect(batch.length).to.be.within(1, most);
     rows.push(...batch);
   }
 }
@@ -206,10 +225,124 @@ export function describeTableAccess(title: string, open: () => Promise<TableUnde
         const wanted = [0, 3, 6, 9, 1, 4, 7, 2, 5, 8];
         expect(ids(rows)).to.deep.equal(order === 'ascending' ? wanted : [...wanted].reverse());
         for (const [at, row] of rows.entries()) {
-          const rest = await drained(table.access.scanIndex('group', {}, order, row));
+          const rest = await drained(table.access.scanIndex('group', {}, order, { after: row }));
           expect(ids(rest)).to.deep.equal(ids(rows.slice(at + 1)));
         }
       }
+    });
+
+    /** What a scan with operations comes to: rows that are left alone are evaluated by the test. */
+    const pushedIds = async (
+      pushed: Pick<PushedScan, 'steps'>,
+      evaluate: (document: Numbered) => readonly unknown[],
+      scan: (options: ScanOptions) => BatchSource<Row>,
+    ): Promise<unknown[]> => {
+      const options = { pushed: { ...pushed, fold: undefined, context } };
+      const parts = await drained(scan(options), 1_000);
+      return parts.flatMap(({ text, made }) => {
+        if (made === undefined) return evaluate(JSON.parse(text) as Numbered);
+        return made === 'kept'
+          ? [JSON.parse(text)]
+          : made.map((each) => JSON.parse(each) as unknown);
+      });
+    };
+    const steps: PushedScan['steps'] = [
+      { type: 'filter', by: { term: over('n', 21, [10, [9]]), captured }, skipsMissing: true },
+      { type: 'map', by: { term: over('n', 27, [10, [9]]), captured } },
+    ];
+    /** Those of more than 2, as halves; what lacks a number is left out. */
+    const evaluate = ({ n }: Numbered): readonly unknown[] =>
+      n !== undefined && n > 2 ? [n / 2] : [];
+    const fillNumbers = (): Promise<unknown> =>
+      edit(
+        Array.from({ length: 10 }, (_, id) => [
+          id,
+          inserted(id === 5 ? { id } : { group: id % 3, id, n: id }),
+        ]),
+      );
+
+    it('is scanned with operations, in its order and in that of an index', async () => {
+      await fillNumbers();
+      const wanted = [1.5, 2, 3, 3.5, 4, 4.5];
+      const byKey = await pushedIds({ steps }, evaluate, (options) =>
+        table.access.scan({}, 'ascending', options),
+      );
+      expect(byKey).to.deep.equal(wanted);
+      const back = await pushedIds({ steps }, evaluate, (options) =>
+        table.access.scan({ end: table.keyOf(8) }, 'descending', options),
+      );
+      expect(back).to.deep.equal([3.5, 3, 2, 1.5]);
+      const byGroup = await pushedIds({ steps }, evaluate, (options) =>
+        table.access.scanIndex('group', {}, 'ascending', options),
+      );
+      expect(byGroup).to.deep.equal([1.5, 3, 4.5, 2, 3.5, 4]);
+      const kept = await pushedIds(
+        { steps: steps.slice(0, 1) },
+        (document) => (evaluate(document).length > 0 ? [document] : []),
+        (options) => table.access.scan({ end: table.keyOf(5) }, 'ascending', options),
+      );
+      expect(kept).to.deep.equal([
+        { group: 0, id: 3, n: 3 },
+        { group: 1, id: 4, n: 4 },
+      ]);
+    });
+
+    it('goes on behind any part of a scan with operations', async () => {
+      await fillNumbers();
+      const pushed = { steps, fold: undefined, context };
+      const parts = await drained(table.access.scanIndex('group', {}, 'ascending', { pushed }));
+      const values = (some: readonly IndexRow[]): unknown[] =>
+        some.flatMap(({ text, made }) =>
+          made === undefined ? evaluate(JSON.parse(text) as Numbered) : [...made].map(Number),
+        );
+      for (const [at, after] of parts.entries()) {
+        const rest = await drained(
+          table.access.scanIndex('group', {}, 'ascending', { after, pushed }),
+        );
+        expect(values(rest)).to.deep.equal(values(parts.slice(at + 1)));
+      }
+    });
+
+    it('leaves rows alone whose operations fail', async () => {
+      await fillNumbers();
+      const failing: PushedScan['steps'] = [
+        { type: 'map', by: { term: over('n', 27, [10, [9]]), captured } },
+      ];
+      const pushed = { steps: failing, fold: undefined, context };
+      const parts = await drained(table.access.scan({}, 'ascending', { pushed }));
+      const left = parts.filter(({ made }) => made === undefined).map(({ text }) => text);
+      expect(left).to.contain('{"id":5}');
+    });
+
+    it('folds its rows into states, and leaves the rest', async () => {
+      await fillNumbers();
+      const fold: ScanFold = {
+        type: 'sum',
+        by: { text: '"n"' },
+        group: { by: [{ text: '"group"' }], multi: false },
+      };
+      const pushed = { steps: [], fold, context };
+      const sums = new Map<unknown, number>();
+      const add = (group: unknown, sum: number): void =>
+        void sums.set(group, (sums.get(group) ?? 0) + sum);
+      for (const { text, made } of await drained(table.access.scan({}, 'ascending', { pushed }))) {
+        if (made === undefined) {
+          const { group = null, n = 0 } = JSON.parse(text) as Numbered;
+          add(group, n);
+        } else {
+          for (const state of made)
+            for (const [group, sum] of JSON.parse(state) as [unknown, [number]?][])
+              add(group, sum?.[0] ?? 0);
+        }
+      }
+      expect(sums).to.deep.equal(
+        new Map<unknown, number>([
+          [0, 18],
+          [1, 12],
+          [null, 0],
+          [2, 10],
+        ]),
+      );
     });
 
     it('ends a scan that is closed', async () => {

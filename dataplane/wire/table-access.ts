@@ -1,3 +1,4 @@
+import type { Made, PushedScan } from './pushed-scan.ts';
 import type { EditBatch, EditOutcome } from './table-edit.ts';
 
 /**
@@ -11,6 +12,8 @@ export interface Row {
   /** The encoded primary key. */
   readonly key: Uint8Array;
   readonly text: string;
+  /** By the operations of the scan; without it, the row is as it was stored. */
+  readonly made?: Made | undefined;
 }
 
 /** An entry of a secondary index with its document. */
@@ -44,6 +47,14 @@ export interface BatchSource<T> {
   close(): void;
 }
 
+/** What a scan may have, beside its range. */
+export interface ScanOptions {
+  /** In an index: the row of an earlier scan behind which this one goes on. */
+  readonly after?: IndexPosition | undefined;
+  /** To be evaluated beside the rows, on as many of them as it likes. */
+  readonly pushed?: PushedScan | undefined;
+}
+
 /** Of a query. The signal costs as much as a small query: only what waits asks for it. */
 export interface Abortable {
   readonly signal: AbortSignal;
@@ -55,13 +66,12 @@ export const shardsMax = 64;
 export interface TableAccess {
   /** Rejects with a `damagedDocument` failure for a document that cannot be read; so do scans. */
   get(key: Uint8Array, query: Abortable): Row | undefined | Promise<Row | undefined>;
-  scan(range: EncodedRange, order: Order): BatchSource<Row>;
-  /** `after`: the row of an earlier scan behind which this one goes on. */
+  scan(range: EncodedRange, order: Order, options?: ScanOptions): BatchSource<Row>;
   scanIndex(
     index: string,
     range: EncodedRange,
     order: Order,
-    after?: IndexPosition,
+    options?: ScanOptions,
   ): BatchSource<IndexRow>;
   /** Of the whole table, without reading it. */
   count(): Promise<number>;

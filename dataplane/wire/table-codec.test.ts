@@ -3,6 +3,8 @@ import * as fc from 'fast-check';
 import { PhotonError } from '../common/errors.ts';
 import type { Change, EditBatch, EditOutcome } from './table-edit.ts';
 import { editResults } from './table-edit.ts';
+import { foldTypes, rowTerms } from './pushed-scan.ts';
+import type { PushedScan, ScanStep } from './pushed-scan.ts';
 import {
   decodeTableAnswer,
   decodeTableRequest,
@@ -77,6 +79,28 @@ const batch: fc.Arbitrary<EditBatch> = fc
     return session === undefined ? { ...rest, edits } : { ...rest, edits, session };
   });
 
+const editValue = fc.oneof(fc.record({ text }), aFunction);
+const step: fc.Arbitrary<ScanStep> = fc.oneof(
+  fc.record({ type: fc.constant('filter' as const), by: editValue, skipsMissing: fc.boolean() }),
+  fc.record({ type: fc.constantFrom('map' as const, 'concatMap' as const), by: aFunction }),
+  fc.record({
+    type: fc.constant('apply' as const),
+    term: fc.constantFrom(...rowTerms),
+    args: fc.array(fc.record({ text }), { maxLength: 2 }),
+  }),
+);
+const pushed: fc.Arbitrary<PushedScan> = fc.record({
+  steps: fc.array(step, { maxLength: 3 }),
+  fold: maybe(
+    fc.record({
+      type: fc.constantFrom(...foldTypes),
+      by: maybe(editValue),
+      group: maybe(fc.record({ by: fc.array(editValue, { maxLength: 2 }), multi: fc.boolean() })),
+    }),
+  ),
+  context: fc.record({ nowMs: count, arrayLimit: count }),
+});
+
 const to = fc.record({ table: text, shard: fc.nat(), epoch: count });
 const request: fc.Arbitrary<TableRequest> = fc.oneof(
   fc.record({ to, kind: fc.constant('get' as const), body: fc.record({ key: bytes }) }),
@@ -91,6 +115,7 @@ const request: fc.Arbitrary<TableRequest> = fc.oneof(
       after: maybe(fc.record({ key: bytes, indexKey: bytes })),
       rows: count,
       bytes: count,
+      pushed: maybe(pushed),
     }),
   }),
   fc.record({
@@ -115,7 +140,11 @@ const outcome: fc.Arbitrary<EditOutcome> = fc.record(
   },
   { requiredKeys: ['result'] },
 );
-const row = fc.record({ key: bytes, text, indexKey: bytes }, { requiredKeys: ['key', 'text'] });
+const made = fc.oneof(fc.constant('kept' as const), fc.array(text, { maxLength: 3 }));
+const row = fc.record(
+  { key: bytes, text, indexKey: bytes, made },
+  { requiredKeys: ['key', 'text'] },
+);
 
 type Answered = readonly [kind: TableMessageKind, answer: TableAnswer<TableMessageKind>];
 const done = (kind: TableMessageKind, body: fc.Arbitrary<unknown>): fc.Arbitrary<Answered> =>

@@ -10,6 +10,8 @@ import {
 } from './edit-codec.ts';
 import type { Trust } from './edit-codec.ts';
 import { TableMessageError } from './errors.ts';
+import { pushedOf, pushedText } from './pushed-codec.ts';
+import type { Made } from './pushed-scan.ts';
 import { countOf, flagOf, oneOf, optional, textOf, writeOptional } from './table-fields.ts';
 import type { IndexRow, Order, Row } from './table-access.ts';
 import type {
@@ -90,7 +92,7 @@ const writeBytes = (writer: ByteWriter, bytes: Uint8Array): unknown => writer.pr
 
 function writeScan(
   writer: ByteWriter,
-  { index, range, order, after, rows, bytes }: ScanRequest,
+  { index, range, order, after, rows, bytes, pushed }: ScanRequest,
 ): void {
   writeOptional(writer, index, (to, name) => to.text(name));
   writeOptional(writer, range.start, writeBytes);
@@ -98,6 +100,7 @@ function writeScan(
   writer.u8(orders.indexOf(order));
   writeOptional(writer, after, (to, { indexKey, key }) => to.prefixed(indexKey).prefixed(key));
   writer.u64(rows).u64(bytes);
+  writeOptional(writer, pushed, (to, each) => to.text(pushedText(each)));
 }
 
 function readScan(reader: ByteReader): ScanRequest {
@@ -109,7 +112,9 @@ function readScan(reader: ByteReader): ScanRequest {
     ...(start === undefined ? {} : { start }),
     ...(end === undefined ? {} : { end }),
   };
-  return { index, range, order, after, rows: reader.u64(), bytes: reader.u64() };
+  const [rows, bytes] = [reader.u64(), reader.u64()];
+  const pushed = optional(reader, (from) => pushedOf(textOf(from)));
+  return { index, range, order, after, rows, bytes, pushed };
 }
 
 function writeRows(writer: ByteWriter, rows: ScanAnswer): void {
@@ -119,6 +124,7 @@ function writeRows(writer: ByteWriter, rows: ScanAnswer): void {
   for (const row of rows) {
     writer.prefixed(row.key).text(row.text);
     writeOptional(writer, 'indexKey' in row ? row.indexKey : undefined, writeBytes);
+    writeMade(writer, row.made);
   }
 }
 
@@ -128,12 +134,40 @@ function readRows(reader: ByteReader): ScanAnswer {
   for (let left = countOf(reader, rowsMax, rowBytesMin); left > 0; left -= 1) {
     const [key, text] = [reader.prefixed(), textOf(reader)];
     const indexKey = optional(reader, bytesOf);
-    rows.push(indexKey === undefined ? { key, text } : { key, text, indexKey });
+    const made = readMade(reader);
+    rows.push({
+      key,
+      text,
+      ...(indexKey === undefined ? {} : { indexKey }),
+      ...(made === undefined ? {} : { made }),
+    });
   }
   return rows;
 }
 
-const rowBytesMin = 9;
+const rowBytesMin = 10;
+
+/** What became of a row: nothing yet, kept as it is, or values. */
+const [left, kept, values] = [0, 1, 2];
+
+function writeMade(writer: ByteWriter, made: Made | undefined): void {
+  if (made === undefined) writer.u8(left);
+  else if (made === 'kept') writer.u8(kept);
+  else {
+    writer.u8(values).u32(made.length);
+    for (const text of made) writer.text(text);
+  }
+}
+
+function readMade(reader: ByteReader): Made | undefined {
+  const number = reader.u8();
+  if (number === left) return undefined;
+  if (number === kept) return 'kept';
+  if (number !== values) throw new TableMessageError(`No row becomes ${number}.`);
+  const texts: string[] = [];
+  for (let count = countOf(reader, rowsMax, 4); count > 0; count -= 1) texts.push(textOf(reader));
+  return texts;
+}
 
 export function encodeTableRequest(request: TableRequest): Uint8Array {
   const { to, kind, body } = request;

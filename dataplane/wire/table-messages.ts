@@ -1,3 +1,4 @@
+import type { PushedScan } from './pushed-scan.ts';
 import type { EncodedRange, IndexPosition, IndexRow, Order, Row } from './table-access.ts';
 import type { EditBatch, EditOutcome } from './table-edit.ts';
 import type { TableFailure } from './table-failure.ts';
@@ -30,6 +31,7 @@ export interface ScanRequest {
   readonly after: IndexPosition | undefined;
   readonly rows: number;
   readonly bytes: number;
+  readonly pushed: PushedScan | undefined;
 }
 
 /** Undefined when there is nothing more. */

@@ -57,12 +57,15 @@ async function answerOf(
 }
 
 async function batchOf(
-  { index, range, order, after, rows, bytes }: ScanRequest,
+  { index, range, order, after, rows, bytes, pushed }: ScanRequest,
   table: TableAccess,
   signal: AbortSignal,
 ): Promise<ScanAnswer> {
+  const options = { after, pushed };
   const scan =
-    index === undefined ? table.scan(range, order) : table.scanIndex(index, range, order, after);
+    index === undefined
+      ? table.scan(range, order, options)
+      : table.scanIndex(index, range, order, options);
   try {
     return await scan.next({ rows, bytes }, signal);
   } finally {

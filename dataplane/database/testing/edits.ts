@@ -1,14 +1,8 @@
 import type { Datum } from '../../datum/datum.ts';
 import { isDue } from '../../datum/due.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
-import type {
-  Change,
-  Edit,
-  EditBatch,
-  EditEngine,
-  EditOutcome,
-  Evaluation,
-} from '../../wire/table-edit.ts';
+import type { ShardEngine } from '../../wire/shard-engine.ts';
+import type { Change, Edit, EditBatch, EditOutcome, Evaluation } from '../../wire/table-edit.ts';
 import { failureOf } from '../../wire/table-failure.ts';
 import type { TableFailure } from '../../wire/table-failure.ts';
 
@@ -32,8 +26,15 @@ export const written = (document: Datum): Change => ({
 const parse = (text: string | undefined): Datum =>
   text === undefined ? null : (JSON.parse(text) as Datum);
 
-export const plainEdits: EditEngine = {
+export const plainEdits: ShardEngine = {
   begin: () => ({ evaluate: ({ change }, old) => evaluated(change, old) }),
+  // It leaves all rows as they are.
+  scan: () => ({
+    isSpent: false,
+    begin: () => undefined,
+    made: () => undefined,
+    states: () => [],
+  }),
 };
 
 function evaluated(change: Change, text: string | undefined): Evaluation {

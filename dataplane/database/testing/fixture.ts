@@ -1,7 +1,7 @@
 import { editAll, plainEdits } from './edits.ts';
 import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
 import type { Clock } from '../../common/clock.ts';
-import type { EditEngine } from '../../wire/table-edit.ts';
+import type { ShardEngine } from '../../wire/shard-engine.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { isUncheckedMark } from '../../integrity/unchecked.ts';
 import { MemoryStore } from '../../kv/memory-store.ts';
@@ -104,7 +104,7 @@ export async function open(
     replayed?: () => Promise<void>;
     visited?: () => unknown;
     compileIndex?: CompileIndex;
-    edits?: EditEngine;
+    edits?: ShardEngine;
     memtableBytesMax?: number;
     clock?: Clock;
     replicate?: DatabaseOptions['replicate'];

@@ -1,5 +1,6 @@
 import type { Environment } from '../../query/environment.ts';
 import { errorType, RuntimeError } from '../../query/errors.ts';
+import { pushedOf } from '../../wire/pushed-codec.ts';
 import type { BatchSource, IndexRow, Row, TableAccess } from '../../wire/table-access.ts';
 import type { ServedRequest } from '../../workers/channel.ts';
 import { decodeEdits } from './edit-message.ts';
@@ -44,6 +45,7 @@ export class CoreTables {
     const start = fields.optional((all) => all.bytes());
     const end = fields.optional((all) => all.bytes());
     const order = fields.oneOf(['ascending', 'descending'] as const);
+    const pushed = fields.optional((all) => pushedOf(all.text()));
     const range = {
       ...(start === undefined ? {} : { start }),
       ...(end === undefined ? {} : { end }),
@@ -53,7 +55,9 @@ export class CoreTables {
       throw new RuntimeError(errorType.resourceLimit, words, []);
     }
     const scan: Scan =
-      index === undefined ? table.scan(range, order) : table.scanIndex(index, range, order);
+      index === undefined
+        ? table.scan(range, order, { pushed })
+        : table.scanIndex(index, range, order, { pushed });
     const id = this.#nextScan;
     this.#nextScan += 1;
     this.#scans.set(id, scan);
@@ -108,6 +112,7 @@ const textOf = (row: Row | undefined): string | null => row?.text ?? null;
 
 function flatOf(rows: readonly (Row | IndexRow)[]): unknown[] {
   const flat: unknown[] = [];
-  for (const row of rows) flat.push(row.key, row.text, 'indexKey' in row ? row.indexKey : null);
+  for (const row of rows)
+    flat.push(row.key, row.text, 'indexKey' in row ? row.indexKey : null, row.made ?? null);
   return flat;
 }

@@ -1,3 +1,5 @@
+import { pushedText } from '../../wire/pushed-codec.ts';
+import type { Made, PushedScan } from '../../wire/pushed-scan.ts';
 import type {
   BatchLimit,
   BatchSource,
@@ -27,9 +29,10 @@ export class RemoteTables {
         const text = await ask('get', id, key);
         return typeof text === 'string' ? { key, text } : undefined;
       },
-      scan: (range, order) => new RemoteScan(this.#channel, id, { index: null, range, order }),
-      scanIndex: (index, range, order) =>
-        new RemoteScan(this.#channel, id, { index, range, order }),
+      scan: (range, order, options) =>
+        new RemoteScan(this.#channel, id, { index: null, range, order, pushed: options?.pushed }),
+      scanIndex: (index, range, order, options) =>
+        new RemoteScan(this.#channel, id, { index, range, order, pushed: options?.pushed }),
       count: async () => Number(await ask('count', id)),
       edit: async (batch, signal) => {
         const asked = thrownHere(
@@ -46,6 +49,7 @@ interface ScanOf {
   readonly index: string | null;
   readonly range: EncodedRange;
   readonly order: Order;
+  readonly pushed: PushedScan | undefined;
 }
 
 /** A scan that the core holds open between batches. */
@@ -66,10 +70,9 @@ class RemoteScan implements BatchSource<IndexRow> {
   async next(limit: BatchLimit, signal: AbortSignal): Promise<IndexRow[] | undefined> {
     if (this.#isOver) return undefined;
     const [rows, bytes] = [wholeOf(limit.rows), wholeOf(limit.bytes)];
-    const { index, range, order } = this.#of;
     const body =
       this.#id === undefined
-        ? ['scan', this.#table, index, range.start ?? null, range.end ?? null, order, rows, bytes]
+        ? ['scan', this.#table, ...fieldsOf(this.#of), rows, bytes]
         : ['next', this.#id, rows, bytes];
     const fields = new Fields(await thrownHere(this.#channel.request(body, signal)));
     this.#id = fields.number();
@@ -91,19 +94,24 @@ class RemoteScan implements BatchSource<IndexRow> {
   }
 }
 
+const fieldsOf = ({ index, range: { start, end }, order, pushed }: ScanOf): unknown[] => [
+  index,
+  start ?? null,
+  end ?? null,
+  order,
+  pushed === undefined ? null : pushedText(pushed),
+];
+
 /** A limit may be infinite. */
 const wholeOf = (limit: number): number => Math.min(Math.floor(limit), Number.MAX_SAFE_INTEGER);
 
-/** Key, text and index key, row after row. */
+/** Key, text, index key and what was made of it, row after row. */
 function rowsOf(flat: readonly unknown[]): IndexRow[] {
   const rows: IndexRow[] = [];
-  for (let at = 0; at + 2 < flat.length; at += 3) {
-    const [key, text, indexKey] = [flat[at], flat[at + 1], flat[at + 2]] as [
-      Uint8Array,
-      string,
-      Uint8Array,
-    ];
-    rows.push({ key, text, indexKey });
+  for (let at = 0; at + 3 < flat.length; at += 4) {
+    const row = { key: flat[at], text: flat[at + 1], indexKey: flat[at + 2] } as IndexRow;
+    const made = flat[at + 3] as Made | null;
+    rows.push(made === null ? row : { ...row, made });
   }
   return rows;
 }

@@ -1,71 +1,35 @@
-import type { Datum } from '../../datum/datum.ts';
-import { binaryText, compareDatum } from '../../datum/compare.ts';
-import { finite } from '../../datum/input.ts';
+import { binaryText } from '../../datum/compare.ts';
 import { isObject, pseudoType } from '../../datum/object.ts';
+import type { FoldType } from '../../wire/pushed-scan.ts';
 import type { Accumulator, TermCall, TermDefinition, TermEntry } from '../compiled.ts';
-import { Term } from '../term-table.ts';
 import { logic, nonExistence } from '../failure.ts';
-import { after, orAbsent, whenDone } from '../maybe-async.ts';
+import type { Item } from '../item.ts';
+import { after, whenDone } from '../maybe-async.ts';
 import { define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
-import { datumOf, numberOf, objectOfValue, truth, wrongValue } from '../value-reading.ts';
-import {
-  BoundArray,
-  BoundObject,
-  FunctionValue,
-  GroupedValue,
-  isSequence,
-  TableValue,
-} from '../value.ts';
-import { datumOfItem } from '../item.ts';
+import { planOf } from '../scan-plan.ts';
+import { Term } from '../term-table.ts';
+import { datumOf, objectOfValue, wrongValue } from '../value-reading.ts';
+import { BoundArray, BoundObject, GroupedValue, isSequence, TableValue } from '../value.ts';
 import type { Value } from '../value.ts';
-import type { Item } from '../item.ts';
-import { isEqualIn } from '../work/compare.ts';
 import { countCharacters } from '../work/pieces.ts';
-import { fieldFunction } from './fields.ts';
+import { eachFolded } from './folded.ts';
 import { byGroup, GroupingValue } from './grouping.ts';
 import { indexScan } from './index-access.ts';
-import { predicateOf } from './predicate.ts';
+import { foldOf, reductionOf, wholeItem } from './reductions.ts';
+import type { Kept, Reduction } from './reductions.ts';
 import { RunningResult } from './running-result.ts';
-import {
-  checkArity,
-  eachIn,
-  expectFunction,
-  itemFunction,
-  selected,
-  streamFrom,
-} from './sequence-tools.ts';
-import type { ItemFunction } from './sequence-tools.ts';
+import { checkArity, eachIn, expectFunction, selected, streamFrom } from './sequence-tools.ts';
 
-/**
- * Terms that make one value of a sequence. Each is an accumulator, so that a grouped sequence is read
- * once and holds one accumulator for each group in place of the group's documents.
- */
-interface Reduction {
-  /** What of an item counts; undefined skips it. */
-  readonly value: (item: Item) => Value | undefined | Promise<Value | undefined>;
-  readonly start: () => Accumulator<Kept>;
-}
-
-interface Kept {
-  readonly item: Item;
-  readonly value: Value;
-}
-
+/** Terms that make one value of a sequence. */
 type Reducer = (call: TermCall<unknown>) => Reduction;
 
-/** Items whose function asks for something that is not there are skipped. */
-function existing(of: ItemFunction): Reduction['value'] {
-  return (item) => orAbsent(() => of(item), undefined);
-}
-
-const whole = (item: Item): Datum => datumOfItem(item);
-
-/** A function, or the name of a field; the item itself without either. */
-function mapping(by: Value | undefined): Reduction['value'] {
-  if (by === undefined) return whole;
-  return existing(by instanceof FunctionValue ? itemFunction(by) : fieldFunction(by));
-}
+const reducerOf =
+  (type: FoldType): Reducer =>
+  ({ args: [, by], context }) => ({
+    ...reductionOf(type, by, context),
+    fold: foldOf(type, by, context),
+  });
 
 function step(reduction: Reduction, accumulator: Accumulator<Kept>) {
   return (item: Item): void | Promise<void> =>
@@ -82,6 +46,14 @@ async function groupwise(
 ): Promise<Value> {
   const groups = await byGroup<{ accumulator?: Accumulator<Kept> }>(grouping, call.context, {
     start: () => ({}),
+    fold: () => {
+      const group = grouping.asData?.();
+      return group && reduction.fold?.(group);
+    },
+    merge: (group, state) => {
+      group.accumulator ??= reduction.start();
+      group.accumulator.merge?.(state);
+    },
     add: (group, item) =>
       whenDone(reduction.value(item), (value) => {
         if (value === undefined) return undefined;
@@ -110,7 +82,11 @@ function reduction(reducer: Reducer, shortcut?: Shortcut) {
     if (quick !== undefined) return quick;
     const reduction = reducer(call);
     const accumulator = reduction.start();
-    const done = eachIn(call.args[0] ?? null, call.context, step(reduction, accumulator));
+    const done = eachFolded(call.args[0] ?? null, call.context, {
+      add: step(reduction, accumulator),
+      fold: () => reduction.fold?.(undefined),
+      merge: (state) => accumulator.merge?.(state),
+    });
     return after(done, () => accumulator.end());
   };
   return (call: AggregateCall): Value | Promise<Value> => {
@@ -141,54 +117,6 @@ function term(
   return { arity, grouped: true, run: (call) => run({ ...call, options: noIndex }) };
 }
 
-const sum: Reducer = ({ args: [, by] }) => ({
-  value: mapping(by),
-  start: () => {
-    let total = 0;
-    return { add: ({ value }) => void (total += numberOf(value)), end: () => finite(total) };
-  },
-});
-
-const emptyText = (name: string, verb: string): string =>
-  `Cannot take the ${name} of an empty stream.  (If you passed \`${verb}\` a field name, it may be that no elements of the stream had that field.)`;
-
-const average: Reducer = ({ args: [, by] }) => ({
-  value: mapping(by),
-  start: () => {
-    let [total, number] = [0, 0];
-    return {
-      add: ({ value }) => {
-        total += numberOf(value);
-        number += 1;
-      },
-      end: () => {
-        if (number === 0) throw nonExistence(emptyText('average', 'avg'));
-        return finite(total) / number;
-      },
-    };
-  },
-});
-
-const extreme =
-  (name: string, sign: 1 | -1): Reducer =>
-  ({ args: [, by] }) => ({
-    value: mapping(by),
-    start: () => {
-      let best: { item: Item; value: Datum } | undefined;
-      return {
-        add: ({ item, value }) => {
-          const datum = datumOf(value);
-          if (best === undefined || sign * compareDatum(datum, best.value) > 0)
-            best = { item, value: datum };
-        },
-        end: () => {
-          if (best === undefined) throw nonExistence(emptyText(name, name));
-          return datumOfItem(best.item);
-        },
-      };
-    },
-  });
-
 /** `min` and `max` of an index, or of a table without more, read one entry. */
 const extremeOfIndex =
   (name: string, order: 'ascending' | 'descending'): Shortcut =>
@@ -209,36 +137,13 @@ const extremeOfIndex =
   };
 
 const extremeTerm = (name: 'min' | 'max'): TermDefinition => {
-  const [sign, order] =
-    name === 'min' ? [-1 as const, 'ascending' as const] : [1 as const, 'descending' as const];
+  const order = name === 'min' ? 'ascending' : 'descending';
   return define({
     arity: [1, 2],
     options: extremeOptions,
     grouped: true,
-    run: reduction(extreme(name, sign), extremeOfIndex(name, order)),
+    run: reduction(reducerOf(name), extremeOfIndex(name, order)),
   });
-};
-
-const count: Reducer = ({ args: [, by], context: { work } }) => {
-  const holds =
-    by instanceof FunctionValue
-      ? predicateOf(by)
-      : by === undefined
-        ? undefined
-        : (item: Item) => isEqualIn(datumOfItem(item), datumOf(by), work);
-  const matching = holds === undefined ? undefined : existing(holds);
-  return {
-    value: (item) =>
-      matching === undefined
-        ? true
-        : whenDone(matching(item), (value) =>
-            value !== undefined && truth(value) ? true : undefined,
-          ),
-    start: () => {
-      let total = 0;
-      return { add: () => void (total += 1), end: () => total };
-    },
-  };
 };
 
 /** The size of a text, a binary or an object; a table knows its own. */
@@ -248,6 +153,8 @@ function quickCount({ args, context }: TermCall<unknown>): Value | Promise<Value
   if (target instanceof TableValue) return target.access.count();
   if (isSequence(target)) {
     if (Array.isArray(target)) return target.length;
+    // Shards may count.
+    if (planOf(target) !== undefined) return undefined;
     return (async () => {
       let total = 0;
       await eachIn(target, context, () => void (total += 1));
@@ -268,7 +175,7 @@ const reduce: Reducer = ({ args: [, by = null], context }) => {
   const combine = expectFunction(by);
   checkArity(combine, 2);
   return {
-    value: whole,
+    value: wholeItem,
     start: () => {
       let result: RunningResult | undefined;
       return {
@@ -288,9 +195,9 @@ const reduce: Reducer = ({ args: [, by = null], context }) => {
 
 export const aggregateTerms: readonly TermEntry[] = [
   [Term.REDUCE, term(reduce, [2, 2])],
-  [Term.COUNT, term(count, [1, 2], quickCount)],
-  [Term.SUM, term(sum, [1, 2])],
-  [Term.AVG, term(average, [1, 2])],
+  [Term.COUNT, term(reducerOf('count'), [1, 2], quickCount)],
+  [Term.SUM, term(reducerOf('sum'), [1, 2])],
+  [Term.AVG, term(reducerOf('avg'), [1, 2])],
   [Term.MIN, extremeTerm('min')],
   [Term.MAX, extremeTerm('max')],
 ];

@@ -11,6 +11,7 @@ import { fieldName } from '../../datum/field-of-text.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
 import { prettyText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
+import type { RowTerm, ScanStep } from '../../wire/pushed-scan.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { Term } from '../term-table.ts';
 import { RuntimeError } from '../errors.ts';
@@ -26,22 +27,14 @@ import {
   isSequence,
   RowValue,
   OpaqueValue,
-  StreamValue,
 } from '../value.ts';
+import { textOfValue } from '../value-text.ts';
 import { argumentOf, datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import { sizeOf } from '../work/size.ts';
 import type { Work } from '../work/work.ts';
 import { dropped, has, patternOf, picked } from './patterns.ts';
-import {
-  isInfinite,
-  itemsMapped,
-  itemsNow,
-  resultsOf,
-  streamFrom,
-  tableOf,
-  through,
-} from './sequence-tools.ts';
+import { derived, itemsMapped, itemsNow, resultsOf, tableOf, through } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
 /** Objects and their fields: of one object, or of each object of a sequence. */
@@ -79,7 +72,7 @@ type FieldStep = (
 
 /** Applies to an object, or to each object of a sequence. */
 export const overObjects =
-  (name: string, each: FieldStep) =>
+  (name: RowTerm, each: FieldStep) =>
   ({ args: [target = null, ...rest], context }: TermCall): Value | Promise<Value> => {
     const { work } = context;
     if (!isSequence(target)) return each(objectFor(name, target), rest, work);
@@ -92,8 +85,14 @@ export const overObjects =
         results.push(result);
       });
     };
-    return through(target, step, context);
+    return through(target, step, context, () => applied(name, rest));
   };
+
+/** The term as a step of a scan, when its arguments are data. */
+function applied(term: RowTerm, rest: readonly Value[]): ScanStep | undefined {
+  if (rest.some((value) => value instanceof OpaqueValue)) return undefined;
+  return { type: 'apply', term, args: rest.map((value) => textOfValue(value as Datum)) };
+}
 
 /** No attribute: the sentence that shows the object. */
 const noAttribute = (name: string, object: Datum): Error =>
@@ -138,10 +137,15 @@ export function fieldTerm(term: 'get_field' | 'bracket') {
         }),
       );
     if (!isSequence(target)) return getField(target, field, term);
-    return itemsMapped(target, context, (item) => {
-      refuseNested(term, item);
-      return fieldOf(objectFor(term, item), field);
-    });
+    return itemsMapped(
+      target,
+      context,
+      (item) => {
+        refuseNested(term, item);
+        return fieldOf(objectFor(term, item), field);
+      },
+      () => applied(term, [field]),
+    );
   };
 }
 
@@ -170,23 +174,29 @@ function hasFields({ args: [target = null, ...rest], context }: TermCall): Value
   };
   const now = itemsNow(target);
   if (now === undefined)
-    return new StreamValue(
-      itemwise(streamFrom(target), step, context.work),
-      tableOf(target),
-      isInfinite(target),
-    );
+    return derived(target, {
+      context,
+      steps: (source) => itemwise(source, step, context.work),
+      asData: () => applied('has_fields', patterns),
+      table: tableOf(target),
+    });
   return whenDone(resultsOf(now, step, context.work), (items) => items.map(datumOfItem));
 }
 
 function withFields({ args: [target = null, ...rest], context }: TermCall): Value | Promise<Value> {
   const patterns = rest.map(patternOf);
   if (!isSequence(target)) objectFor('has_fields', target);
-  return itemsMapped(target, context, (item) => {
-    context.work?.spend(patterns.length);
-    refuseNested('has_fields', item);
-    const object = objectFor('has_fields', item);
-    return has(object, patterns) ? picked(object, patterns) : undefined;
-  });
+  return itemsMapped(
+    target,
+    context,
+    (item) => {
+      context.work?.spend(patterns.length);
+      refuseNested('has_fields', item);
+      const object = objectFor('has_fields', item);
+      return has(object, patterns) ? picked(object, patterns) : undefined;
+    },
+    () => applied('with_fields', patterns),
+  );
 }
 
 function fieldsOf(name: string, value: Value): DatumObject {

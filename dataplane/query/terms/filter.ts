@@ -7,19 +7,12 @@ import type { LazyValue, OptionValues } from '../options.ts';
 import { isEmptyError } from '../special-forms.ts';
 import { itemwise } from '../stream.ts';
 import type { ItemStep } from '../stream.ts';
+import { dataOf } from '../term-function.ts';
 import { Term } from '../term-table.ts';
 import { truth } from '../value-reading.ts';
-import { StreamValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { predicateOf } from './predicate.ts';
-import {
-  isInfinite,
-  itemsNow,
-  resultsOf,
-  sameForm,
-  streamFrom,
-  tableOf,
-} from './sequence-tools.ts';
+import { derived, itemsNow, resultsOf, sameForm, tableOf } from './sequence-tools.ts';
 
 /** `filter`: the items for which a predicate holds. */
 
@@ -68,11 +61,15 @@ function filter({
   const now = itemsNow(target);
   if (now !== undefined)
     return whenDone(resultsOf(now, step, work), (items) => sameForm(target, items));
-  return new StreamValue(
-    itemwise(streamFrom(target), step, work),
-    tableOf(target),
-    isInfinite(target),
-  );
+  return derived(target, {
+    context,
+    steps: (source) => itemwise(source, step, work),
+    asData: () => {
+      const by = dataOf(predicate, context);
+      return by && { type: 'filter', by, skipsMissing: options.default === undefined };
+    },
+    table: tableOf(target),
+  });
 }
 
 export const filterTerms: readonly TermEntry[] = [

@@ -1,10 +1,13 @@
 import type { Datum, DatumArray } from '../../datum/datum.ts';
+import type { ScanFold, ScanGroup } from '../../wire/pushed-scan.ts';
+import type { EditValue } from '../../wire/table-edit.ts';
 import { DatumMap } from '../../datum/datum-map.ts';
 import { objectOf } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { after, eachOf, inSteps, mapOf, orAbsent, whenDone } from '../maybe-async.ts';
 import { bool, define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
+import { dataOf } from '../term-function.ts';
 import { Term } from '../term-table.ts';
 import { logic, resourceLimit } from '../failure.ts';
 import { datumOf, wrongValue } from '../value-reading.ts';
@@ -16,10 +19,11 @@ import { sortedBy } from '../work/merge-sort.ts';
 import type { Order } from '../work/merge-sort.ts';
 import { entryBytes, sizeOfItem } from '../work/size.ts';
 import { keptBytes, keyTextIn } from './datum-sets.ts';
+import { eachFolded } from './folded.ts';
 import { indexScan } from './index-access.ts';
 import { indexValueOf } from './index-values.ts';
 import { fieldFunction } from './fields.ts';
-import { collected, eachIn, itemFunction, noSequence, settled } from './sequence-tools.ts';
+import { collected, itemFunction, noSequence, settled } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 import { valueOrder } from './sort-key.ts';
 
@@ -31,8 +35,11 @@ export class GroupingValue extends OpaqueValue {
   override readonly typeName = 'GROUPED_STREAM';
   readonly source: Value;
   readonly keysOf: (item: Item) => readonly Datum[] | Promise<readonly Datum[]>;
-  constructor(source: Value, keysOf: GroupingValue['keysOf']) {
+  /** How shards find the groups; undefined when only the query can. */
+  readonly asData: (() => ScanGroup | undefined) | undefined;
+  constructor(source: Value, keysOf: GroupingValue['keysOf'], asData?: GroupingValue['asData']) {
     super();
+    this.asData = asData;
     this.source = source;
     this.keysOf = keysOf;
   }
@@ -44,11 +51,19 @@ export const isGrouped = (value: Value): value is GroupedValue | GroupingValue =
 /** Of a group, without its key and what is collected in it. */
 const groupBytes = 256;
 
+interface GroupSteps<T> {
+  readonly start: () => T;
+  readonly add: (group: T, item: Item) => unknown;
+  /** How shards make states of the groups, and how one is taken in. */
+  readonly fold?: () => ScanFold | undefined;
+  readonly merge?: (group: T, state: Datum) => unknown;
+}
+
 /** One `T` for each group, made when the group's first item comes; in the order of the keys. */
 export async function byGroup<T>(
   grouping: GroupingValue,
   context: Context,
-  steps: { readonly start: () => T; readonly add: (group: T, item: Item) => unknown },
+  steps: GroupSteps<T>,
 ): Promise<readonly { readonly key: Datum; readonly group: T }[]> {
   const { work } = context;
   const groups = new DatumMap<{ key: Datum; group: T }>();
@@ -62,13 +77,19 @@ export async function byGroup<T>(
     groups.set(key, entry, text);
     return entry;
   };
-  await eachIn(grouping.source, context, (item) =>
-    whenDone<readonly Datum[], unknown>(grouping.keysOf(item), (keys) =>
-      eachOf(keys, work, (key) =>
-        whenDone(keyTextIn(key, work), (text) => steps.add(entryOf(key, text).group, item)),
+  const into = (key: Datum, use: (group: T) => unknown): unknown =>
+    whenDone(keyTextIn(key, work), (text) => use(entryOf(key, text).group));
+  await eachFolded(grouping.source, context, {
+    fold: steps.fold,
+    add: (item) =>
+      whenDone<readonly Datum[], unknown>(grouping.keysOf(item), (keys) =>
+        eachOf(keys, work, (key) => into(key, (group) => steps.add(group, item))),
       ),
-    ),
-  );
+    merge: (states) =>
+      eachOf(states as readonly (readonly [Datum, Datum?])[], work, ([key, state]) =>
+        into(key, (group) => (state === undefined ? undefined : steps.merge?.(group, state))),
+      ),
+  });
   const byKey: Order<{ readonly key: Datum }> = {
     compare: (a, b) => valueOrder.compare(a.key, b.key),
     units: ({ key }) => valueOrder.units(key),
@@ -143,15 +164,31 @@ function group({
   }
   if (functions.length === 0) throw logic('Cannot group by nothing.');
   if (!isSequence(source)) throw noSequence(source);
+  const asData = (): ScanGroup | undefined => {
+    const keys = by.map((each) => dataOf(each, context));
+    return keys.includes(undefined) ? undefined : { by: keys as EditValue[], multi };
+  };
+  return new GroupingValue(
+    source,
+    groupKeys(functions, multi, context),
+    index === undefined ? asData : undefined,
+  );
+}
+
+/** The groups of an item. */
+export function groupKeys(
+  functions: readonly ItemFunction[],
+  multi: boolean,
+  context: Pick<Context, 'arrayLimit' | 'work'>,
+): GroupingValue['keysOf'] {
   const { work } = context;
   const keysOf = (parts: readonly Datum[]): readonly Datum[] | Promise<readonly Datum[]> =>
     multi ? combinations(parts, context) : [keyOfParts(parts)];
-  return new GroupingValue(source, (item) =>
+  return (item) =>
     whenDone(
       mapOf(functions, work, (of) => groupKey(of, item)),
       keysOf,
-    ),
-  );
+    );
 }
 
 const keyOfParts = (parts: readonly Datum[]): Datum =>
@@ -160,7 +197,7 @@ const keyOfParts = (parts: readonly Datum[]): Datum =>
 /** With `multi` an array stands for each of its items, an empty one for null. */
 function combinations(
   parts: readonly Datum[],
-  { arrayLimit, work }: Context,
+  { arrayLimit, work }: Pick<Context, 'arrayLimit' | 'work'>,
 ): readonly Datum[] | Promise<readonly Datum[]> {
   const choices = parts.map((part): DatumArray => {
     const items = Array.isArray(part) ? (part as Datum[]) : [part];

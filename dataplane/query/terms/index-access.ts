@@ -1,5 +1,6 @@
 import type { IndexInfo } from '../environment.ts';
-import type { EncodedRange } from '../../wire/table-access.ts';
+import type { PushedScan } from '../../wire/pushed-scan.ts';
+import type { EncodedRange, Order } from '../../wire/table-access.ts';
 import type { RuntimeError } from '../errors.ts';
 import { opFailed } from '../failure.ts';
 import { yielding, streamOf } from '../stream.ts';
@@ -9,25 +10,43 @@ import { StoredRow } from '../item.ts';
 import type { SliceValue, TableValue } from '../value.ts';
 import { inOrderOfWholeKeys } from './long-keys.ts';
 
-/** Reading a table through one of its indexes, the primary one included. */
-export function indexScan(
-  table: TableValue,
-  name: string,
-  range: EncodedRange,
-  order: 'ascending' | 'descending',
-): StreamValue {
+/** Where rows of a table are read. */
+export interface ScanSource {
+  readonly table: TableValue;
+  /** The primary one included. */
+  readonly index: string;
+  readonly range: EncodedRange;
+  readonly order: Order;
+}
+
+/** Rows of a table; with operations, what its shards have made of them. */
+export function scanStream(
+  { table, index, range, order }: ScanSource,
+  pushed: PushedScan | undefined,
+): Stream {
   const { access, info } = table;
-  if (name !== info.primaryKey) readyIndex(table, name);
-  const source =
-    name === info.primaryKey ? access.scan(range, order) : access.scanIndex(name, range, order);
+  const isPrimary = index === info.primaryKey;
+  const source = isPrimary
+    ? access.scan(range, order, { pushed })
+    : access.scanIndex(index, range, order, { pushed });
   const rows: Stream = {
     next: async (limit, signal) =>
       (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
     close: () => source.close(),
   };
   const read = yielding(rows, table.work);
-  const isPrimary = name === info.primaryKey;
-  return new StreamValue(isPrimary ? read : inOrderOfWholeKeys(read, order), table);
+  return isPrimary ? read : inOrderOfWholeKeys(read, order);
+}
+
+/** Reading a table through one of its indexes, the primary one included. */
+export function indexScan(
+  table: TableValue,
+  name: string,
+  range: EncodedRange,
+  order: Order,
+): StreamValue {
+  if (name !== table.info.primaryKey) readyIndex(table, name);
+  return new StreamValue(scanStream({ table, index: name, range, order }, undefined), table);
 }
 
 export function sliceStream({ table, index, range, order }: SliceValue): Stream {

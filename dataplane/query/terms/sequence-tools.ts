@@ -1,11 +1,14 @@
 import type { Datum, DatumArray } from '../../datum/datum.ts';
 import { typeName } from '../../datum/type-name.ts';
+import type { ScanStep } from '../../wire/pushed-scan.ts';
 import type { Context } from '../compiled.ts';
 import type { RuntimeError } from '../errors.ts';
 import { logic, nonExistence, resourceLimit } from '../failure.ts';
 import { after, eachOf, whenDone } from '../maybe-async.ts';
-import { batchesOf, itemwise, yielding, streamOf } from '../stream.ts';
+import { batchesOf, itemwise, streamOf } from '../stream.ts';
 import type { ItemStep, Stream } from '../stream.ts';
+import { planned, planOf } from '../scan-plan.ts';
+import type { PlanContext, Steps } from '../scan-plan.ts';
 import { datumOf, wrongValue } from '../value-reading.ts';
 import {
   ArraySelection,
@@ -23,7 +26,7 @@ import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import { entryBytes, sizeOf, sizeOfItem } from '../work/size.ts';
 import type { Work } from '../work/work.ts';
-import { sliceStream } from './index-access.ts';
+import { scanStream, sliceStream } from './index-access.ts';
 
 /** Sequences in their forms (array, table, slice, stream) behind one way of reading. */
 export function streamFrom(value: Value): Stream {
@@ -51,13 +54,8 @@ export function noSequence(value: Value): RuntimeError {
 }
 
 function tableStream(table: TableValue): Stream {
-  const source = table.access.scan({}, 'ascending');
-  const rows: Stream = {
-    next: async (limit, signal) =>
-      (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
-    close: () => source.close(),
-  };
-  return yielding(rows, table.work);
+  const index = table.info.primaryKey;
+  return scanStream({ table, index, range: {}, order: 'ascending' }, undefined);
 }
 
 /** The table that the items of a selection are documents of. */
@@ -79,16 +77,38 @@ export function sameForm(source: Value, items: readonly Item[]): Value {
   return new StreamValue(streamOf(items), tableOf(source));
 }
 
+/** A step over a sequence that is read later. */
+interface Derivation {
+  readonly context: PlanContext;
+  readonly steps: Steps;
+  /** What a shard may do in its place; undefined when it cannot. */
+  readonly asData: (() => ScanStep | undefined) | undefined;
+  /** Of which the results are documents. */
+  readonly table?: TableValue | undefined;
+}
+
+/** The results of a step over a sequence, evaluated by whoever has its items. */
+export function derived(target: Value, { context, steps, asData, table }: Derivation): StreamValue {
+  const plan = asData === undefined ? undefined : planOf(target);
+  const data = plan === undefined ? undefined : asData?.();
+  return plan === undefined || data === undefined
+    ? new StreamValue(steps(streamFrom(target)), table, isInfinite(target))
+    : planned(plan.with(data, steps), table, context);
+}
+
 /** Arrays at once, with pauses; everything else item by item as it is pulled. */
 export function through(
   target: Value,
   step: ItemStep,
-  { work }: Pick<Context, 'work'>,
+  context: PlanContext,
+  asData?: Derivation['asData'],
 ): Value | Promise<Value> {
+  const { work } = context;
   const now = itemsNow(target);
   if (now !== undefined)
     return whenDone(resultsOf(now, step, work), (items) => items.map(datumOfItem));
-  return new StreamValue(itemwise(streamFrom(target), step, work), undefined, isInfinite(target));
+  const steps: Steps = (source) => itemwise(source, step, work);
+  return derived(target, { context, steps, asData });
 }
 
 /** What a step makes of items that are there. */
@@ -107,8 +127,9 @@ export function resultsOf(
 /** Each item through a function; undefined leaves it out. Arrays stay arrays. */
 export function itemsMapped(
   value: Value,
-  context: Pick<Context, 'work'>,
+  context: PlanContext,
   each: (item: Datum) => Datum | undefined,
+  asData?: Derivation['asData'],
 ): Value | Promise<Value> {
   const { work } = context;
   const step: ItemStep = (item, results) => {
@@ -117,7 +138,7 @@ export function itemsMapped(
     work?.memory.charge(sizeOf(result));
     results.push(result);
   };
-  return through(value, step, context);
+  return through(value, step, context, asData);
 }
 
 export const isInfinite = (value: Value): boolean => value instanceof StreamValue && value.infinite;

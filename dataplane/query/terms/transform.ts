@@ -1,6 +1,8 @@
-import type { TermCall, TermEntry } from '../compiled.ts';
 import { fieldOf } from '../../datum/object.ts';
 import type { Datum } from '../../datum/datum.ts';
+import type { ScanStep } from '../../wire/pushed-scan.ts';
+import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import { termFunctionOf } from '../term-function.ts';
 import { Term } from '../term-table.ts';
 import { about, logic } from '../failure.ts';
 import { after, eachOf, orAbsent, whenDone } from '../maybe-async.ts';
@@ -18,6 +20,7 @@ import { datumSet, hasIn } from './datum-sets.ts';
 import { merged } from './merging.ts';
 import {
   collected,
+  derived,
   eachIn,
   expectFunction,
   isInfinite,
@@ -45,6 +48,16 @@ const mapping =
   (item, results) =>
     whenDone(each(item), (value) => void results.push(datumOf(value)));
 
+/** A function that shards may call for each row. */
+function stepBy(
+  type: 'map' | 'concatMap',
+  by: FunctionValue,
+  context: Context,
+): ScanStep | undefined {
+  const data = termFunctionOf(by, context);
+  return data && { type, by: data };
+}
+
 function map(call: TermCall): Value | Promise<Value> {
   const { args } = call;
   const target = args[0] ?? null;
@@ -56,7 +69,9 @@ function map(call: TermCall): Value | Promise<Value> {
     throw logic(`The function passed to \`map\` expects ${expected}, but ${found} found.`);
   }
   if (sequences.length > 1) return mapSeveral(sequences, by, call.context);
-  return through(target, mapping(itemFunction(by)), call.context);
+  return through(target, mapping(itemFunction(by)), call.context, () =>
+    stepBy('map', by, call.context),
+  );
 }
 
 /** What the function `by` answered: that it is no sequence is an error of the function. */
@@ -79,12 +94,13 @@ function concatMap({
   const each = itemFunction(by);
   const now = itemsNow(target);
   if (now === undefined) {
-    const stream = flatMapped(
-      streamFrom(target),
-      (item) => whenDone(each(item), (value) => innerOf(sequenceOf(value, by))),
-      context.work,
-    );
-    return new StreamValue(stream, undefined, isInfinite(target));
+    const open = (item: Item): Inner | Promise<Inner> =>
+      whenDone(each(item), (value) => innerOf(sequenceOf(value, by)));
+    return derived(target, {
+      context,
+      steps: (source) => flatMapped(source, open, context.work),
+      asData: () => stepBy('concatMap', expectFunction(by), context),
+    });
   }
   const results: Datum[] = [];
   const done = eachOf(now, context.work, (item) =>

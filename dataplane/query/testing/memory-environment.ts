@@ -1,5 +1,6 @@
 import { compareBytes } from '../../common/bytes.ts';
 import { decideEdit, outcomeOf } from '../../wire/edit-decision.ts';
+import type { ShardEngine } from '../../wire/shard-engine.ts';
 import type { Edit, EditBatch, EditOutcome, EditRun } from '../../wire/table-edit.ts';
 import { createEditEngine } from '../edit-engine.ts';
 import type {
@@ -10,7 +11,16 @@ import type {
   Refusal,
   TableInfo,
 } from '../environment.ts';
-import type { EncodedRange, IndexPosition, Row, TableAccess } from '../../wire/table-access.ts';
+import { EvaluatedScan } from '../../wire/evaluated-scan.ts';
+import type { PushedScan } from '../../wire/pushed-scan.ts';
+import type {
+  BatchSource,
+  EncodedRange,
+  IndexPosition,
+  Row,
+  ScanOptions,
+  TableAccess,
+} from '../../wire/table-access.ts';
 import { compileIndex } from '../index-function.ts';
 import { MemoryReport } from './memory-report.ts';
 
@@ -19,7 +29,7 @@ export class MemoryEnvironment implements Environment {
   readonly catalog: Catalog = catalogOf(this);
   readonly server = { id: '00000000-0000-4000-8000-000000000000', name: 'here' };
   readonly report = new MemoryReport();
-  readonly edits = createEditEngine();
+  edits: ShardEngine = createEditEngine();
   readonly databases: DatabaseInfo[] = [{ id: 'd-test', name: 'test' }];
   readonly tables = new Map<string, MemoryTable>();
   /** Documents that scans handed out so far. */
@@ -68,18 +78,20 @@ class MemoryTable implements TableAccess {
     return Promise.resolve(this.#rows.find((row) => compareBytes(row.key, key) === 0));
   }
 
-  scan(range: EncodedRange, order: 'ascending' | 'descending'): ReturnType<TableAccess['scan']> {
-    return this.#source(
-      this.#rows.filter(({ key }) => within(key, range)),
-      order,
-    );
+  scan(
+    range: EncodedRange,
+    order: 'ascending' | 'descending',
+    options?: ScanOptions,
+  ): ReturnType<TableAccess['scan']> {
+    const rows = this.#rows.filter(({ key }) => within(key, range));
+    return this.#source(rows, order, options?.pushed);
   }
 
   scanIndex(
     name: string,
     range: EncodedRange,
     order: 'ascending' | 'descending',
-    after?: IndexPosition,
+    { after, pushed }: ScanOptions = {},
   ): ReturnType<TableAccess['scanIndex']> {
     const index = this.info.indexes.find((each) => each.name === name) as IndexInfo;
     const keysOf = compileIndex(index.definition, index.multi, false);
@@ -90,7 +102,7 @@ class MemoryTable implements TableAccess {
     const sign = order === 'ascending' ? 1 : -1;
     const isBehind = (entry: IndexPosition): boolean =>
       after === undefined || sign * comparePositions(entry, after) > 0;
-    return this.#source(entries.filter(isBehind), order);
+    return this.#source(entries.filter(isBehind), order, pushed);
   }
 
   count(): Promise<number> {
@@ -125,16 +137,22 @@ class MemoryTable implements TableAccess {
     this.#rows.sort((a, b) => compareBytes(a.key, b.key));
   }
 
-  #source<T extends Row>(rows: readonly T[], order: 'ascending' | 'descending') {
+  #source<T extends Row>(
+    rows: readonly T[],
+    order: 'ascending' | 'descending',
+    pushed: PushedScan | undefined,
+  ): BatchSource<T> {
     const rest = order === 'ascending' ? [...rows] : [...rows].reverse();
-    return {
-      next: (limit: { readonly rows: number }) => {
+    const source: BatchSource<T> = {
+      next: (limit) => {
         const batch = rest.splice(0, limit.rows);
         this.#environment.rowsRead += batch.length;
         return Promise.resolve(batch.length === 0 ? undefined : batch);
       },
       close: () => void rest.splice(0),
     };
+    if (pushed === undefined) return source;
+    return new EvaluatedScan(source, this.#environment.edits.scan(pushed));
   }
 }
 
@@ -195,11 +213,8 @@ function catalogOf(environment: MemoryEnvironment): Catalog {
     configureTable: (id, settings) => withInfo(id, settings),
     renameDatabase: (id, name) => {
       const renamed = { id, name };
-      environment.databases.splice(
-        0,
-        Infinity,
-        ...environment.databases.map((each) => (each.id === id ? renamed : each)),
-      );
+      const at = environment.databases.findIndex((each) => each.id === id);
+      environment.databases.splice(at, 1, renamed);
       for (const table of infos())
         if (table.database.id === id) void withInfo(table.id, { database: renamed });
       return Promise.resolve(renamed);
