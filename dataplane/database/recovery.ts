@@ -59,9 +59,11 @@ function openLog(
   isFirst: boolean,
 ): Promise<GroupLog> {
   const { replicate } = options;
+  // A member also wants the entry that it has applied: it shows whether log and store belong together.
+  const overlap = replicate === undefined ? 0 : 1;
   return options.openLog({
     isFirst,
-    replayFrom: (group) => replay.applied(group),
+    replayFrom: (group) => replay.applied(group) - overlap,
     isDispensable: (group) => group !== metadataGroup,
     // With other members an entry of the log is not committed by being there.
     onRecord: (record) =>

@@ -12,14 +12,14 @@ import type { CommittedEntry } from './replicated-group.ts';
 /** What a member of a group remembers, as records of the log and back. */
 const configurationFormat = 1;
 
-function encodeConfiguration(configuration: Configuration): Uint8Array {
+export function encodeConfiguration(configuration: Configuration): Uint8Array {
   const writer = new ByteWriter().u8(configurationFormat);
   writeConfiguration(writer, configuration);
   return writer.finish();
 }
 
 /** Throws what a `ByteReader` throws: the bytes were verified by a checksum before. */
-function decodeConfiguration(payload: Uint8Array): Configuration {
+export function decodeConfiguration(payload: Uint8Array): Configuration {
   const reader = new ByteReader(payload);
   reader.u8();
   return readConfiguration(reader);

@@ -122,7 +122,7 @@ export interface ReplicationSource {
   /** The first members of the metadata's group on a node that founded the cluster; empty on one that joined it. */
   readonly founders: readonly NodeId[];
   /**
-   * While the log opens: each record behind the applied position of its group, in the order of the log. The payload is
+   * While the log opens: each record from the applied position of its group on, in the order of the log. The payload is
    * lent. What the log has is not committed by that.
    */
   recovered(record: LogEntry): void | Promise<void>;
@@ -130,6 +130,7 @@ export interface ReplicationSource {
   open(log: GroupLog): Replication;
   /** The members that the payload of an entry of consensus names (`entryKind.configuration`). */
   configurationOf(payload: Uint8Array): Configuration;
+  payloadOf(configuration: Configuration): Uint8Array;
 }
 
 export interface Replication {

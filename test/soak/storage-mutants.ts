@@ -95,8 +95,8 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'replay begins one entry too late',
     file: recovery,
-    from: 'replayFrom: (group) => replay.applied(group),',
-    to: 'replayFrom: (group) => replay.applied(group) + 1,',
+    from: 'replayFrom: (group) => replay.applied(group) - overlap,',
+    to: 'replayFrom: (group) => replay.applied(group) + 1 - overlap,',
   },
   {
     bug: 'a gap in the replayed log is not noticed',

@@ -11,4 +11,5 @@ export const replicating = (
   recovered: () => undefined,
   open,
   configurationOf: () => ({ voters: founders, outgoing: [], learners: [] }),
+  payloadOf: () => new Uint8Array(),
 });

@@ -1,0 +1,185 @@
+import { expect } from 'chai';
+import { encodeUtf8 } from '../common/bytes.ts';
+import type { MetadataCommand } from '../metadata/command.ts';
+import { shardsOf } from '../metadata/shards.ts';
+import { newTable } from '../metadata/testing/new-table.ts';
+import type { ReplicatedGroup } from '../replication/replicated-group.ts';
+import type { ShardReplica } from '../shard/shard-replica.ts';
+import { RaftCluster } from './testing/raft-cluster.ts';
+import type { RaftClusterOptions } from './testing/raft-cluster.ts';
+import { put, scan, stateOf } from './testing/fixture.ts';
+
+const nodes = ['a', 'b', 'c'] as const;
+
+const member = (id: string): MetadataCommand => ({
+  type: 'putMember',
+  format: 3,
+  member: { id, name: id, roles: ['data'] },
+});
+
+const table = (...replicas: readonly string[]): MetadataCommand => ({
+  type: 'createTable',
+  format: 3,
+  table: { ...newTable('t'), replicas: replicas.length },
+  replicas: [replicas],
+});
+
+/** Databases of one cluster over Raft. */
+class Replicas extends RaftCluster {
+  metadataOf(node: string): ReplicatedGroup {
+    return this.of(node).metadataReplicas ?? expect.fail();
+  }
+
+  /** Undefined while the node does not know the table. */
+  find(node: string): ShardReplica | undefined {
+    const record = this.of(node).state.tables['t'];
+    const group = record === undefined ? -1 : (shardsOf(record)[0]?.group ?? -1);
+    return this.of(node).replica(group);
+  }
+
+  shard(node: string): ShardReplica {
+    return this.find(node) ?? expect.fail(`no replica on ${node}`);
+  }
+
+  /** The node that leads a group, once one does. */
+  async leader(of: (node: string) => ReplicatedGroup | undefined): Promise<string> {
+    const leading = (): string | undefined =>
+      [...this.running.keys()].find((node) => {
+        const group = of(node);
+        return group !== undefined && group.refusal === undefined;
+      });
+    await this.until(() => leading() !== undefined, 'a node leads');
+    return leading() ?? expect.fail();
+  }
+
+  shardLeader(): Promise<string> {
+    return this.leader((node) => this.find(node)?.replicas);
+  }
+
+  async change(...commands: readonly MetadataCommand[]): Promise<void> {
+    for (const command of commands) {
+      const leader = await this.leader((node) => this.metadataOf(node));
+      stateOf(await this.ended(this.of(leader).change(command)));
+    }
+    const index = Math.max(
+      ...nodes.map((node) => this.running.get(node)?.database.metadataIndex ?? 0),
+    );
+    const isBehind = (node: string): boolean => this.of(node).metadataIndex < index;
+    await this.until(() => ![...this.running.keys()].some(isBehind), 'all know the metadata');
+  }
+
+  async put(key: string, value: string): Promise<void> {
+    const leader = await this.shardLeader();
+    await this.ended(put(this.shard(leader), key, value));
+  }
+
+  outdated(node: string, key: string): string | undefined {
+    return this.shard(node).getOutdated(encodeUtf8(key))?.text;
+  }
+
+  async shown(node: string, key: string, value: string): Promise<void> {
+    const text = JSON.stringify({ id: key, v: value });
+    await this.until(() => this.outdated(node, key) === text, `${node} shows ${text}`);
+  }
+
+  async scanned(): Promise<string[]> {
+    const leader = await this.shardLeader();
+    return this.ended(scan(this.shard(leader)));
+  }
+}
+
+/** `a` founds the metadata's group, and the others join it. */
+async function three(options: RaftClusterOptions = {}): Promise<Replicas> {
+  const cluster = new Replicas(options);
+  await cluster.open('a', ['a']);
+  await cluster.change(member('a'));
+  for (const node of ['b', 'c']) await cluster.open(node);
+  const metadata = cluster.metadataOf('a');
+  metadata.changeMembers({ voters: ['a'], learners: ['b', 'c'] });
+  const isLearned = (): boolean =>
+    ['b', 'c'].every((node) => cluster.of(node).metadataIndex === metadata.matches.get('a'));
+  await cluster.until(isLearned, 'the learners have the metadata');
+  metadata.changeMembers({ voters: nodes, learners: [] });
+  const { configuration } = metadata;
+  expect(configuration.voters).to.have.length(3);
+  await cluster.until(() => metadata.configuration.outgoing.length === 0, 'all are voters');
+  const database = { type: 'createDatabase', id: 'd', name: 'd' } as const;
+  await cluster.change(member('b'), member('c'), database, table(...nodes));
+  return cluster;
+}
+
+describe('databases over Raft groups', () => {
+  it('grow from one node to three, and show on each what the leader has committed', async () => {
+    const cluster = await three();
+    await cluster.put('k', 'x');
+    for (const node of nodes) await cluster.shown(node, 'k', 'x');
+    expect(await cluster.scanned()).to.deep.equal(['{"id":"k","v":"x"}']);
+    for (const node of nodes) expect(cluster.of(node).state).to.deep.equal(cluster.of('a').state);
+  });
+
+  for (const left of ['flushed', 'visible'] as const) {
+    it(`lose nothing when the leader loses its power, and its store keeps what was ${left}`, async () => {
+      const cluster = await three();
+      const acknowledged: string[] = [];
+      for (let round = 0; round < 6; round += 1) {
+        for (let at = 0; at < 5; at += 1) {
+          await cluster.put(`k${round}-${at}`, 'x');
+          acknowledged.push(`k${round}-${at}`);
+        }
+        const leader = await cluster.shardLeader();
+        if (round % 2 === 0) await cluster.ended(cluster.of(leader).checkpoint());
+        await cluster.kill(leader, left);
+        expect(await cluster.shardLeader()).to.not.equal(leader);
+        await cluster.put(`l${round}`, 'y');
+        acknowledged.push(`l${round}`);
+        await cluster.open(leader, leader === 'a' ? ['a'] : []);
+        await cluster.shown(leader, `l${round}`, 'y');
+      }
+      const rows = await cluster.scanned();
+      expect(rows.map((row) => (JSON.parse(row) as { id: string }).id)).to.have.members(
+        acknowledged,
+      );
+      for (const node of nodes) {
+        const database = cluster.of(node);
+        await cluster.ended(database.settled());
+        expect(await cluster.ended(database.scrub())).to.deep.equal([]);
+        expect(cluster.shard(node).count).to.equal(acknowledged.length);
+      }
+    });
+  }
+
+  it('start again all at once, with everything that was acknowledged', async () => {
+    const cluster = await three();
+    for (const key of ['k', 'l', 'm']) await cluster.put(key, 'x');
+    for (const node of nodes) await cluster.kill(node);
+    for (const node of nodes) await cluster.open(node, node === 'a' ? ['a'] : []);
+    expect(await cluster.scanned()).to.have.length(3);
+    await cluster.change({ type: 'createDatabase', id: 'e', name: 'e' });
+    await cluster.put('n', 'y');
+  });
+
+  it('refuse writes on a leader that was cut off, and say that the outcome of the last is unknown', async () => {
+    const cluster = await three();
+    await cluster.put('k', 'x');
+    const old = await cluster.shardLeader();
+    cluster.isolated.add(old);
+    const writing = put(cluster.shard(old), 'k', 'lost').then(
+      () => 'acknowledged',
+      (error: Error) => error.message,
+    );
+    expect(await cluster.ended(writing)).to.contain('may have been applied, or not');
+    const reading = await cluster.ended(
+      Promise.resolve(scan(cluster.shard(old))).catch((error: Error) => error.message),
+    );
+    expect(reading).to.contain('The primary replica of the shard is not available');
+    const others = [...nodes].filter((node) => node !== old);
+    await cluster.until(
+      () => others.some((node) => cluster.shard(node).replicas.refusal === undefined),
+      'another node leads',
+    );
+    await cluster.put('k', 'y');
+    cluster.isolated.clear();
+    await cluster.shown(old, 'k', 'y');
+    expect(await cluster.scanned()).to.deep.equal(['{"id":"k","v":"y"}']);
+  });
+});

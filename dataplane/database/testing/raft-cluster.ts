@@ -1,0 +1,129 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Prng } from '../../common/prng.ts';
+import { MemoryDisk } from '../../disk/memory-disk.ts';
+import { RaftSource } from '../../replication/raft-source.ts';
+import { openWal } from '../../wal/open-wal.ts';
+import { ManualClock } from '../../wal/testing/manual-clock.ts';
+import { Database } from '../database.ts';
+import { CutStore } from './cut-store.ts';
+import type { StoreLeft } from './cut-store.ts';
+import { plainEdits } from './edits.ts';
+import { plainDocuments } from './plain-documents.ts';
+
+/** What outlives a process. */
+interface Volume {
+  readonly disk: MemoryDisk;
+  readonly store: CutStore;
+}
+
+interface RunningNode {
+  readonly database: Database;
+  readonly source: RaftSource;
+}
+
+const tickMs = 10;
+const timing = { tickMs, heartbeatTicks: 2, electionTicks: 10, quiesceTicks: undefined };
+/** Turns of the event loop before time passes. */
+const turnsPerTick = 4;
+/** More is a test that waits for what never comes. */
+const ticksMax = 20_000;
+
+export interface RaftClusterOptions {
+  readonly segmentBytes?: number;
+}
+
+/** Databases over real logs and Raft groups, on disks in memory, with a network and a clock of the test. */
+export class RaftCluster {
+  readonly clock = new ManualClock();
+  readonly volumes = new Map<string, Volume>();
+  readonly running = new Map<string, RunningNode>();
+  /** Whoever is in here neither receives nor sends. */
+  readonly isolated = new Set<string>();
+  readonly #options: RaftClusterOptions;
+
+  constructor(options: RaftClusterOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Starts a node. Without founders it joins. */
+  async open(node: string, founders: readonly string[] = []): Promise<Database> {
+    const volume = this.volumes.get(node) ?? { disk: new MemoryDisk(), store: new CutStore() };
+    this.volumes.set(node, volume);
+    const { clock } = this;
+    const source = new RaftSource({
+      node,
+      founders,
+      clock,
+      timing,
+      chance: new Prng(node.charCodeAt(0)),
+      transport: {
+        send: (to, frame) => {
+          const copy = Uint8Array.from(frame);
+          setImmediate(() => this.#deliver(node, to, copy));
+        },
+      },
+    });
+    const { signal } = new AbortController();
+    const opening = Database.open({
+      store: volume.store,
+      clock,
+      openLog: ({ isFirst: _isFirst, ...replay }) =>
+        openWal({
+          ...replay,
+          disk: volume.disk,
+          directory: '/data/wal',
+          segmentBytes: this.#options.segmentBytes ?? 1_048_576,
+          clock,
+          random: () => 0.25,
+        }),
+      documents: plainDocuments,
+      edits: plainEdits,
+      compileIndex: () => () => [],
+      memtableBytesMax: 1_000_000,
+      cacheBytesMax: 10_000,
+      onProgress: () => undefined,
+      replicate: source,
+      signal,
+    });
+    const database = await this.ended(opening);
+    this.running.set(node, { database, source });
+    return database;
+  }
+
+  #deliver(from: string, to: string, frame: Uint8Array): void {
+    if (this.isolated.has(from) || this.isolated.has(to) || !this.running.has(from)) return;
+    this.running.get(to)?.source.groups?.receive(from, frame);
+  }
+
+  of(node: string): Database {
+    const running = this.running.get(node);
+    if (running === undefined) throw new Error(`${node} does not run`);
+    return running.database;
+  }
+
+  /** The power of a node fails: the next process finds what was synced, and of the store that or what was visible. */
+  async kill(node: string, left: StoreLeft = 'flushed'): Promise<void> {
+    this.running.delete(node);
+    const { disk, store } = this.volumes.get(node) ?? {};
+    if (disk === undefined || store === undefined) return;
+    this.volumes.set(node, { disk: disk.crash(() => false), store: await store.reopened(left) });
+  }
+
+  /** Lets time pass until a condition holds. */
+  async until(holds: () => boolean, what: string): Promise<void> {
+    for (let ticks = 0; !holds(); ticks += 1) {
+      if (ticks > ticksMax) throw new Error(`it never came about that ${what}`);
+      this.clock.advance(tickMs);
+      for (let turn = 0; turn < turnsPerTick; turn += 1) await nextTurn();
+    }
+  }
+
+  /** Lets time pass until work has ended, in whichever way. */
+  async ended<T>(work: Promise<T>): Promise<T> {
+    let isOver = false;
+    const over = (): void => void (isOver = true);
+    work.then(over, over);
+    await this.until(() => isOver, 'a promise is settled');
+    return work;
+  }
+}
