@@ -22,12 +22,12 @@ export function registerHistograms(registry: Registry, { queries, storage }: Mea
   });
   registerHistogram(registry, {
     name: 'photondb_scan_rows',
-    help: 'Rows that a scan of a table or an index has read.',
+    help: 'Rows that a scan of a table or an index has returned to its query.',
     read: () => single(queries.scanRows),
   });
   registerHistogram(registry, {
     name: 'photondb_scan_bytes',
-    help: 'Bytes of keys and documents that a scan has read.',
+    help: 'Bytes of keys, documents and results that a scan has returned to its query.',
     read: () => single(queries.scanBytes),
   });
   const timed = [

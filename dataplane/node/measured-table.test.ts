@@ -43,6 +43,15 @@ describe('the measurement of scans', () => {
     expect(scanned[1]).to.deep.equal([2, 5]);
   });
 
+  it('counts results that come in place of rows, and nothing for rows that are left out', async () => {
+    const part = { ...row(''), made: ['1', '22'] };
+    const nothing = { ...row(''), made: [] };
+    const evaluated = measuredTables(() => tableOf([[part, nothing]]), recorder);
+    const scan = evaluated('t')?.scan({}, 'ascending');
+    while ((await scan?.next(limit, signal)) !== undefined);
+    expect(scanned).to.deep.equal([[2, 5]]);
+  });
+
   it('leaves everything else as it is', async () => {
     expect(tables('other')).to.equal(undefined);
     const table = tables('t');

@@ -71,12 +71,20 @@ class MeasuredScan<T extends Row> implements BatchSource<T> {
   }
 
   #count(rows: readonly T[]): void {
-    this.#rows += rows.length;
-    for (const { key, text } of rows) this.#bytes += key.length + text.length;
+    for (const row of rows) {
+      this.#rows += typeof row.made === 'object' ? row.made.length : 1;
+      this.#bytes += bytesOf(row);
+    }
   }
 
   #end(): void {
     this.#recorder?.scanned(this.#rows, this.#bytes);
     this.#recorder = undefined;
   }
+}
+
+/** Results of operations that were evaluated beside the rows come in place of documents. */
+function bytesOf({ key, text, made }: Row): number {
+  const results = typeof made === 'object' ? made.reduce((sum, each) => sum + each.length, 0) : 0;
+  return key.length + text.length + results;
 }

@@ -7,7 +7,7 @@ import type { QueryKind } from '../query/query-kind.ts';
 /** Where queries run, it is called with each answer and with the size of each scan. */
 export interface QueryObserver {
   answered(term: unknown, elapsedMs: number): void;
-  /** A scan has ended. */
+  /** A scan has ended, after it has returned so much to its query. */
   scanned(rows: number, bytes: number): void;
 }
 
