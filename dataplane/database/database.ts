@@ -183,6 +183,21 @@ export class Database implements MetadataLog {
     return this.#watch.changed(signal);
   }
 
+  /** Of what a shard publishes for processes that read the store themselves; 0 when they may not. */
+  directVersionOf(group: number): number {
+    return this.#parts.directReads?.versionOf(group) ?? 0;
+  }
+
+  /** No process reads the store directly any more. */
+  endDirectReads(): void {
+    this.#parts.directReads?.switchOff();
+  }
+
+  /** A process that read the store has ended. */
+  releaseReaders(): void {
+    this.#options.store.releaseReaders?.();
+  }
+
   /** Of what the log has and the store has not. */
   get pendingBytes(): number {
     return this.#parts.budget.used;

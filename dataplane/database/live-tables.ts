@@ -13,6 +13,7 @@ import { emptyState, qualifiedName } from '../metadata/state.ts';
 import type { IndexPart, MetadataState, ShardRecord, TableRecord } from '../metadata/state.ts';
 import { SlotMap } from '../partition/hash-slots.ts';
 import type { Replication } from '../replication/replicated-group.ts';
+import type { DirectReads } from '../shard/direct-reads.ts';
 import type { DocumentCache } from '../shard/document-cache.ts';
 import type { MemtableBudget } from '../shard/memtable-budget.ts';
 import { ShardReplica } from '../shard/shard-replica.ts';
@@ -32,6 +33,8 @@ export interface SharedParts {
   readonly cache: DocumentCache;
   readonly applier: Applier;
   readonly replay: Replay;
+  /** Undefined when nobody reads the store directly. */
+  readonly directReads: DirectReads | undefined;
 }
 
 /** While shards are served. */
@@ -127,7 +130,10 @@ export class LiveTables implements Tables {
     const old = [...changes.removed, ...changes.put.flatMap(({ id }) => before.tables[id] ?? [])];
     for (const shard of old.flatMap(shardsOf)) if (!kept.has(shard.group)) this.#end(shard, shared);
     for (const { id } of changes.removed) this.#tables.delete(id);
-    for (const table of changes.put) this.#serve(table, shared);
+    for (const table of changes.put) {
+      this.#serve(table, shared);
+      for (const { group } of shardsOf(table)) shared.directReads?.renew(group);
+    }
     return changes;
   }
 
@@ -141,7 +147,8 @@ export class LiveTables implements Tables {
   }
 
   #end({ group, keyspace }: ShardRecord, shared: ServingParts): void {
-    const { corruption, unchecked, replication, options } = shared;
+    const { corruption, unchecked, replication, options, directReads } = shared;
+    directReads?.leave(group);
     const replica = this.#replicas.get(group);
     if (replica !== undefined && options.replicate !== undefined) {
       replication.leave(group);
@@ -187,6 +194,7 @@ export class LiveTables implements Tables {
   ): ShardReplica {
     const { group, keyspace } = shard;
     const { options, corruption, unchecked, replay, cache, replication, applier, budget } = shared;
+    const { directReads } = shared;
     const name = qualifiedName(this.#state, table);
     unchecked.raise(
       keyspace,
@@ -211,6 +219,12 @@ export class LiveTables implements Tables {
       unchecked: unchecked.of(keyspace),
       problemOf: (text, key) => this.problemOf(keyspace, text, key),
       cache: cache.group(),
+      unapplied: directReads?.join({
+        group,
+        keyspace,
+        isSound: () =>
+          corruption.groups.of(group) === undefined && unchecked.of(keyspace).version === 0,
+      }),
       indexes: () => this.indexesOf(group) ?? [],
       replayed: replay.entries.of(group),
       damaged: (error) => corruption.report(error),

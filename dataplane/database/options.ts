@@ -7,6 +7,7 @@ import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import type { GroupLog, LogReplay } from '../replication/log.ts';
 import type { ReplicationSource } from '../replication/replicated-group.ts';
+import type { BlockPlaces } from '../shard/direct-reads.ts';
 import type { CompileIndex } from '../table/apply.ts';
 import type { ShardEngine } from '../wire/shard-engine.ts';
 import type { FailedIndex, PlaceOfIndex } from './table-indexes.ts';
@@ -38,6 +39,8 @@ export interface DatabaseOptions {
   documentLeftOut?(place: PlaceOfIndex, why: string): void;
   /** Called when a table loses a write that was acknowledged softly; once until a `sync` of the table reports it. */
   softRefused?(table: string, refusal: Error): void;
+  /** Where shards publish which of their writes the store lacks, for processes that read the store directly. */
+  readonly blocks?: BlockPlaces | undefined;
   /** What replicates the groups of the log; groups of one member without it. */
   readonly replicate?: ReplicationSource;
   /** Asks the leader of the metadata for a change of the node's own work; without it that waits to lead itself. */

@@ -6,6 +6,8 @@ import { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import { UncheckedVersions } from '../integrity/unchecked.ts';
 import { Maintenance } from '../maintenance/maintenance.ts';
 import type { MetadataState } from '../metadata/state.ts';
+import { shardsOf } from '../metadata/shards.ts';
+import { DirectReads } from '../shard/direct-reads.ts';
 import { DocumentCache } from '../shard/document-cache.ts';
 import { MemtableBudget } from '../shard/memtable-budget.ts';
 import { Transfers } from '../transfer/transfers.ts';
@@ -52,13 +54,15 @@ export function assemble(options: DatabaseOptions, host: PartsHost): DatabasePar
   const corruption = new CorruptionRegistry({
     store,
     tables,
+    marked: (group) => directReads?.renew(group),
     closed: (group, damage, name) => {
       applier.quarantine(group, damage);
       options.tableQuarantined?.(name, damage);
     },
   });
-  const indexes = indexesOf(options, tables, host);
-  const unchecked = new UncheckedVersions();
+  const directReads = directReadsOf(options, failed);
+  const indexes = indexesOf(options, { tables, directReads }, host);
+  const unchecked = new UncheckedVersions((keyspace) => directReads?.renewKeyspace(keyspace));
   const { failures } = indexes;
   const shared = { store, clock, tables, corruption, walks: new Map(), failures, unchecked };
   const applier = new Applier({ ...shared, isAwaited: () => budget.isAwaited, failed });
@@ -87,11 +91,24 @@ export function assemble(options: DatabaseOptions, host: PartsHost): DatabasePar
     signal,
   });
   const cache = new DocumentCache(options.cacheBytesMax);
-  const kept = { options, tables, corruption, indexes, unchecked, budget, cache };
+  const kept = { options, tables, corruption, indexes, unchecked, budget, cache, directReads };
   return { ...kept, applier, replay, maintenance, transfers };
 }
 
-function indexesOf(options: DatabaseOptions, tables: LiveTables, host: PartsHost): TableIndexes {
+/** Of groups of one member: a replica that does not lead cannot say what was acknowledged elsewhere. */
+function directReadsOf(
+  { blocks, replicate }: DatabaseOptions,
+  failed: (error: Error) => void,
+): DirectReads | undefined {
+  if (blocks === undefined || replicate !== undefined) return undefined;
+  return new DirectReads(blocks, failed);
+}
+
+function indexesOf(
+  options: DatabaseOptions,
+  { tables, directReads }: Pick<DatabaseParts, 'tables' | 'directReads'>,
+  host: PartsHost,
+): TableIndexes {
   const failed = (error: unknown): void => host.failed(error as Error);
   return new TableIndexes({
     store: options.store,
@@ -100,6 +117,8 @@ function indexesOf(options: DatabaseOptions, tables: LiveTables, host: PartsHost
     rebuild: (tableId, keyspace, ended) =>
       spawn(() => host.rebuildIndex(tableId, keyspace).finally(ended), failed),
     failed: (index) => {
+      const table = tables.state.tables[index.tableId];
+      for (const { group } of table === undefined ? [] : shardsOf(table)) directReads?.renew(group);
       options.indexFailed?.(index);
       host.notify();
     },

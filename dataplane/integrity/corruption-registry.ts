@@ -20,6 +20,8 @@ export interface DamagedTable {
 interface CorruptionRegistryOptions {
   readonly store: ApplyStore;
   readonly tables: { readonly state: MetadataState };
+  /** Called with each group that is damaged from now on. */
+  marked?(group: number): void;
   /** Called when a shard is closed. */
   closed(group: number, damage: Damage, name: string): void;
 }
@@ -30,7 +32,7 @@ interface CorruptionRegistryOptions {
  */
 export class CorruptionRegistry {
   /** Tables that are not served; whoever finds damage adds to them. */
-  readonly groups = new DamagedGroups();
+  readonly groups = new DamagedGroups((group) => this.#options.marked?.(group));
   /** Of tables that are served. */
   readonly documents = new DocumentDamages();
   readonly #options: CorruptionRegistryOptions;

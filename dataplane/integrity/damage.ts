@@ -12,6 +12,12 @@ export interface Damage {
 
 export class DamagedGroups {
   readonly #groups = new Map<number, Damage>();
+  readonly #marked: (group: number) => void;
+
+  /** `marked`: called with each group that is damaged from now on. */
+  constructor(marked: (group: number) => void) {
+    this.#marked = marked;
+  }
 
   get size(): number {
     return this.#groups.size;
@@ -19,7 +25,9 @@ export class DamagedGroups {
 
   /** The first damage that was found stays the reason. */
   mark(group: number, damage: Damage): void {
-    if (!this.#groups.has(group)) this.#groups.set(group, damage);
+    if (this.#groups.has(group)) return;
+    this.#groups.set(group, damage);
+    this.#marked(group);
   }
 
   /** The group was dropped, or restored. */

@@ -46,6 +46,12 @@ export const areUncheckedKnown = (view: ReadTransaction): boolean =>
 /** What the shards of a node compare the versions of documents with. */
 export class UncheckedVersions {
   readonly #versions = new Map<number, { version: number }>();
+  readonly #changed: (keyspace: number) => void;
+
+  /** `changed`: called when documents of a keyspace are to be looked at from now on, and when none is any more. */
+  constructor(changed: (keyspace: number) => void) {
+    this.#changed = changed;
+  }
 
   /** The same object for a keyspace, as long as it lives. */
   of(keyspace: number): { version: number } {
@@ -56,7 +62,9 @@ export class UncheckedVersions {
 
   raise(keyspace: number, version: number): void {
     const known = this.of(keyspace);
-    known.version = Math.max(known.version, version);
+    if (version <= known.version) return;
+    known.version = version;
+    this.#changed(keyspace);
   }
 
   /** All documents up to this version were checked. */
@@ -65,6 +73,7 @@ export class UncheckedVersions {
     if (known.version > version) return;
     transaction.remove('meta', unchecked(keyspace));
     known.version = 0;
+    this.#changed(keyspace);
   }
 
   forget(keyspace: number): void {

@@ -72,6 +72,8 @@ export interface Store {
   write<T>(body: (transaction: WriteTransaction) => T): Promise<T>;
   /** Resolves when everything visible at the call is on the medium; rejects when a sync failed (then the process must end). */
   flushed(): Promise<void>;
+  /** Gives up what readers in other processes hold that have ended. */
+  releaseReaders?(): void;
   /** Cheap enough to be asked every second. */
   statistics(): StoreStatistics;
   close(): Promise<void>;

@@ -8,6 +8,8 @@ import { openData, storeDirectoryOf } from './open-data.ts';
 import type { Service } from './services.ts';
 import { StorageMeasurements } from './storage-measurements.ts';
 import { troublesOf } from './troubles.ts';
+import { memoryDirectory } from '../workers/nameless-file.ts';
+import { UnappliedFile } from '../workers/unapplied-file.ts';
 import { settleAdmin } from './users.ts';
 
 /** The database in the data directory: compacted, recovered, and closed at the end. */
@@ -18,12 +20,20 @@ export class DataService implements Service {
   readonly #context: NodeContext;
   readonly #directory: Pick<DirectoryService, 'id' | 'path'>;
   readonly measurements: StorageMeasurements;
+  readonly #hasWorkers: boolean;
   #database: Database | undefined;
+  #blocks: UnappliedFile | undefined;
 
-  constructor(context: NodeContext, directory: Pick<DirectoryService, 'id' | 'path'>) {
+  /** `hasWorkers`: query workers that may read the store themselves. */
+  constructor(
+    context: NodeContext,
+    directory: Pick<DirectoryService, 'id' | 'path'>,
+    { hasWorkers }: { readonly hasWorkers: boolean },
+  ) {
     this.#context = context;
     this.#directory = directory;
     this.measurements = new StorageMeasurements(() => context.clock.now());
+    this.#hasWorkers = hasWorkers;
   }
 
   /** The identity of the directory; undefined before it is known. */
@@ -34,6 +44,15 @@ export class DataService implements Service {
   /** Undefined before it is open and when it is closed: health and metrics are asked for all the time. */
   get database(): Database | undefined {
     return this.#database;
+  }
+
+  /** What workers look at before they read the store; undefined when they ask for every row. */
+  get blocks(): UnappliedFile | undefined {
+    return this.#blocks;
+  }
+
+  get storeDirectory(): string {
+    return storeDirectoryOf(this.#directory.path);
   }
 
   /** For services that start after this one. */
@@ -55,12 +74,16 @@ export class DataService implements Service {
     // Health and metrics are asked for until the end, and there is nothing to read from now on.
     this.#database = undefined;
     await database?.stop();
+    this.#blocks?.close();
+    this.#blocks = undefined;
   }
 
   async #open(path: string): Promise<void> {
     const { config, password, logger, progress, clock, chance, signal, fail } = this.#context;
     progress.step('replaying the log');
+    this.#blocks = this.#hasWorkers ? this.#createBlocks(path) : undefined;
     const database = await openData({
+      blocks: this.#blocks,
       path,
       clock,
       chance,
@@ -82,6 +105,16 @@ export class DataService implements Service {
     }
     if (isFresh && frozen === undefined)
       await database.change({ type: 'createDatabase', id: chance.uuid(), name: 'test' });
+  }
+
+  #createBlocks(path: string): UnappliedFile | undefined {
+    const { chance, logger } = this.#context;
+    try {
+      return new UnappliedFile([memoryDirectory, path], `photondb-${chance.uuid()}`);
+    } catch (error) {
+      logger.warn('query workers ask the core for every row', { reason: (error as Error).message });
+      return undefined;
+    }
   }
 
   async #compact(store: string): Promise<void> {

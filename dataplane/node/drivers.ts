@@ -19,6 +19,10 @@ export interface DriverFigures {
 export interface WorkerFigures {
   readonly workers: number;
   readonly workersReplaced: number;
+  /** Documents that workers have read from the store themselves. */
+  readonly directReads: number;
+  /** Reads that workers asked the core for, of tables that they may read themselves. */
+  readonly forwardedReads: number;
 }
 
 export interface Drivers {
@@ -68,7 +72,7 @@ export function localDrivers(
       const found = server();
       return found === undefined ? noFigures() : figuresOf(found);
     },
-    workerFigures: { workers: 0, workersReplaced: 0 },
+    workerFigures: { workers: 0, workersReplaced: 0, directReads: 0, forwardedReads: 0 },
     get port() {
       const address = server()?.tcp.address() as AddressInfo | null | undefined;
       return address?.port;

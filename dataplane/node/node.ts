@@ -12,7 +12,6 @@ import { DirectoryService } from './directory-service.ts';
 import { DiskGate } from './disk-gate.ts';
 import { diskUsage } from './disk-usage.ts';
 import { DriverService } from './driver-service.ts';
-import type { DriverServiceParts } from './driver-service.ts';
 import { healthService } from './health-service.ts';
 import { kubernetesStatusService } from './kubernetes-status.ts';
 import { createExpiry, expiryService, passwordWatchService, scrubService } from './maintenance.ts';
@@ -26,7 +25,7 @@ import { Services } from './services.ts';
 import { WebService } from './web-service.ts';
 import { webStatus } from './web-status.ts';
 import { workerSizes } from './workers/sizing.ts';
-import type { Machine } from './workers/sizing.ts';
+import type { Machine, WorkerSizes } from './workers/sizing.ts';
 import { WorkerDriverService } from './workers/worker-service.ts';
 
 /** Where a node serves, and the line that says so. */
@@ -60,7 +59,8 @@ export class Node {
     this.#context = context;
     const directory = new DirectoryService(context);
     this.#membership = new MembershipService(context, directory);
-    const data = new DataService(context, directory);
+    const sizes = sizesOf(context);
+    const data = new DataService(context, directory, { hasWorkers: sizes !== undefined });
     this.#data = data;
     this.#disk = createDiskGate(context, data);
     this.#expiry = createExpiry(context, data, this.#disk);
@@ -72,7 +72,10 @@ export class Node {
     const disk = this.#disk;
     const membership = this.#membership;
     const parts = { data, disk, passwords, logins, report, membership };
-    this.#drivers = createDriverService(context, parts);
+    this.#drivers =
+      sizes === undefined
+        ? new DriverService(context, parts)
+        : new WorkerDriverService(context, parts, sizes);
     const status = () =>
       webStatus(context, data.opened, { drivers: this.#drivers.drivers, membership });
     this.#web = new WebService(context, { passwords, logins, status });
@@ -159,15 +162,11 @@ export class Node {
   }
 }
 
-function createDriverService(
-  context: NodeContext,
-  parts: DriverServiceParts,
-): DriverService | WorkerDriverService {
-  const sizes = workerSizes(context.config, machine());
+/** Of query workers; undefined when there are none. */
+function sizesOf({ config }: NodeContext): WorkerSizes | undefined {
+  const sizes = workerSizes(config, machine());
   // Without data, queries read system tables only, which are made here.
-  return sizes.count === 0 || !context.config.roles.includes('data')
-    ? new DriverService(context, parts)
-    : new WorkerDriverService(context, parts, sizes);
+  return sizes.count === 0 || !config.roles.includes('data') ? undefined : sizes;
 }
 
 /** A container without a limit says so by a number that no machine has. */

@@ -18,7 +18,7 @@ import type { StorageMeasurements } from './storage-measurements.ts';
 /** The store and the log of a data directory that this process has locked, as one database. */
 export interface OpenDataOptions extends Pick<
   DatabaseOptions,
-  'memtableBytesMax' | 'cacheBytesMax' | 'onProgress' | 'signal' | 'isForRepair'
+  'memtableBytesMax' | 'cacheBytesMax' | 'onProgress' | 'signal' | 'isForRepair' | 'blocks'
 > {
   readonly path: string;
   readonly logger: Logger;

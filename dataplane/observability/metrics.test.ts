@@ -6,6 +6,8 @@ import type { NodeMetrics } from './metrics.ts';
 const drivers = {
   workers: 2,
   workersReplaced: 1,
+  directReads: 31,
+  forwardedReads: 32,
   connections: 2,
   running: 1,
   openCursors: 3,

@@ -49,6 +49,10 @@ interface DriverMetrics {
   readonly workers: number;
   /** Query workers that ended and were replaced. */
   readonly workersReplaced: number;
+  /** Documents that query workers have read from the store themselves. */
+  readonly directReads: number;
+  /** Reads that query workers asked the core for, of tables that they may read themselves. */
+  readonly forwardedReads: number;
   readonly connections: number;
   readonly running: number;
   readonly openCursors: number;
@@ -237,6 +241,16 @@ const driverCounters = [
     'query_workers_replaced_total',
     'Query workers that ended and were replaced.',
     (m) => m.workersReplaced,
+  ),
+  define<DriverMetrics>(
+    'direct_reads_total',
+    'Documents that query workers read from the storage themselves.',
+    (m) => m.directReads,
+  ),
+  define<DriverMetrics>(
+    'forwarded_reads_total',
+    'Reads that query workers asked the core for, because it has writes that the storage lacks.',
+    (m) => m.forwardedReads,
   ),
   define<DriverMetrics>(
     'connections_accepted_total',

@@ -19,6 +19,7 @@ import type {
 import { encodeCommand } from '../table/command.ts';
 import { readStatistics } from '../table/statistics.ts';
 import type { GroupDocuments } from './document-cache.ts';
+import type { UnappliedKeys } from './direct-reads.ts';
 import { entryBytes } from './evaluation.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
 import type { Memtable, MemtableEntry } from './memtable.ts';
@@ -43,6 +44,8 @@ export interface ProposerOptions {
   readonly memtable: Memtable;
   /** Documents that were read by their key. */
   readonly cache: GroupDocuments;
+  /** Receives the keys of writes that the store does not have; undefined when nobody reads the store directly. */
+  readonly unapplied: UnappliedKeys | undefined;
   /** What the log had when it was opened, and the store may have by now. */
   readonly replayed: Iterable<ReplayedEntry>;
   /** Ends waits for room. */
@@ -181,6 +184,7 @@ export class Proposer implements GroupMachine {
       if (body === undefined) staged.delta -= 1;
     }
     this.#options.budget.take(staged.bytes);
+    this.#unapplied(staged);
     this.#show(staged);
     return () => this.#forget(staged);
   }
@@ -190,6 +194,7 @@ export class Proposer implements GroupMachine {
     const { index, operations } = staged;
     const { keyspace, budget } = this.#options;
     budget.take(staged.bytes);
+    this.#unapplied(staged);
     this.#writes += operations.length;
     this.#proposals.add(staged);
     const position = this.#replicated.propose(
@@ -254,9 +259,10 @@ export class Proposer implements GroupMachine {
     const withdrawn = this.#proposals.withdraw(from, reason);
     if (withdrawn.length === 0) return;
     this.#withdrawals += 1;
-    for (const { bytes, operations } of withdrawn) {
-      this.#options.budget.give(bytes);
-      this.#writes -= operations.length;
+    for (const proposal of withdrawn) {
+      this.#options.budget.give(proposal.bytes);
+      this.#ended(proposal);
+      this.#writes -= proposal.operations.length;
     }
     this.#options.memtable.proposeOnly(this.#proposals.entries());
   }
@@ -271,9 +277,22 @@ export class Proposer implements GroupMachine {
     this.#count += staged.delta;
   }
 
+  /** Before anybody learns of it: whoever reads the store directly must not miss it. */
+  #unapplied({ entries }: Proposal): void {
+    const { unapplied } = this.#options;
+    if (unapplied !== undefined) for (const { entry } of entries) unapplied.add(entry.key);
+  }
+
+  /** The store has it, or never will. */
+  #ended({ entries }: Proposal): void {
+    const { unapplied } = this.#options;
+    if (unapplied !== undefined) for (const { entry } of entries) unapplied.remove(entry.key);
+  }
+
   /** The store has it. */
   #forget(staged: Proposal): void {
     for (const { name, entry } of staged.entries) this.#applied(name, entry);
+    this.#ended(staged);
     this.#options.budget.give(staged.bytes);
   }
 

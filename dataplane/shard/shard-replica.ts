@@ -9,6 +9,7 @@ import type { StorageCorruptError } from '../table/errors.ts';
 import type { Row } from '../wire/table-access.ts';
 import type { ShardEngine } from '../wire/shard-engine.ts';
 import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
+import type { UnappliedKeys } from './direct-reads.ts';
 import type { GroupDocuments } from './document-cache.ts';
 import { ShardDocuments } from './documents.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
@@ -41,6 +42,8 @@ export interface ShardReplicaOptions {
   readonly commandBytesMax: number;
   /** Asked before anything of the group is read or written. */
   readonly damagedGroups: DamagedGroups;
+  /** Receives the keys of writes that the store does not have; undefined when nobody reads the store directly. */
+  readonly unapplied: UnappliedKeys | undefined;
   /** Indexes of the table now. */
   indexes(): readonly AppliedIndex[];
   /** What the log had when it was opened, and the store may have by now. */

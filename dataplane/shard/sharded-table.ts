@@ -27,7 +27,7 @@ import { ShardMovedError } from './write-gate.ts';
 import type { ProposedEdits } from './write-path.ts';
 
 /** Where a row stands in an index: among entries of all shards, whatever their keyspaces. */
-const positionInIndex = ({ indexKey, key }: IndexPosition): Uint8Array =>
+export const positionInIndex = ({ indexKey, key }: IndexPosition): Uint8Array =>
   keyInKeyspace(indexEntryKey(0, indexKey, key));
 
 interface IndexWalk extends ScanOptions {
@@ -125,6 +125,11 @@ export class ShardedTable {
       reads: all.reduce((sum, { reads }) => sum + reads, 0),
       writes: all.reduce((sum, { writes }) => sum + writes, 0),
     };
+  }
+
+  /** Documents that somebody else has read from the store. */
+  countReads(documents: number): void {
+    this.#newest.#first.reads += documents;
   }
 
   get(key: Uint8Array): Row | undefined | Promise<Row | undefined> {

@@ -2,24 +2,23 @@ import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
-import { copyBytes } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { databaseNames } from '../kv/store.ts';
 import type {
   DatabaseName,
-  KeyRange,
   ReadTransaction,
   Snapshot,
   Store,
   StoreStatistics,
   WriteTransaction,
 } from '../kv/store.ts';
-import { decodeChecked, encodeChecked } from './checked-value.ts';
+import { encodeChecked } from './checked-value.ts';
 import { CommitRoom, freeBytesOf } from './commit-room.ts';
 import { SnapshotExpiredError, StorageUnavailableError } from './errors.ts';
-import { KeyOrder } from './key-order.ts';
 import { Lending, LendingKeys } from './lmdb-encoding.ts';
+import { asBuffer, defaultMapBytes, lmdbRange, nameInLibrary, viewOf } from './lmdb-view.ts';
+import type { Databases } from './lmdb-view.ts';
 import { directoryMode, fileMode, restrict } from './modes.ts';
 import { openGuarded } from './opening.ts';
 import { checkHeads, checkRoots } from './roots.ts';
@@ -43,7 +42,6 @@ export interface LmdbOptions {
   readonly freeBytes?: () => number;
 }
 
-const defaultMapBytes = 256 * 1024 ** 3;
 const defaultSnapshotMs = 5_000;
 /** Bodies and changes in one commit: bound its memory, and the pause that handing them over makes. */
 const bodiesPerCommitMax = 256;
@@ -51,45 +49,11 @@ const changesPerCommitMax = 8_192;
 /** So long bodies run before others get a turn. */
 const commitSliceMs = 2;
 
-type Databases = Record<DatabaseName, Database<Buffer, Buffer>>;
-
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
 interface Body {
   run(buffer: WriteBuffer): void;
   /** Called once the commit is visible. */
   visible(): void;
   failed(error: Error): void;
-}
-
-/** The library begins elsewhere when keys have an encoder of their own. */
-const firstKey = Buffer.from([0]);
-
-/** A reverse range of LMDB begins at its upper bound; the contract's ranges are half-open upwards both ways. */
-function lmdbRange({ start, end, reverse, limit }: KeyRange): {
-  start?: Buffer;
-  end?: Buffer;
-  reverse?: boolean;
-  limit?: number;
-  exclusiveStart?: boolean;
-  inclusiveEnd?: boolean;
-} {
-  const bounded = limit === undefined ? {} : { limit };
-  if (reverse === true) {
-    return {
-      ...bounded,
-      reverse: true,
-      ...(end === undefined ? {} : { start: asBuffer(end), exclusiveStart: true }),
-      end: asBuffer(start ?? firstKey),
-      inclusiveEnd: true,
-    };
-  }
-  return {
-    ...bounded,
-    start: asBuffer(start ?? firstKey),
-    ...(end === undefined ? {} : { end: asBuffer(end) }),
-  };
 }
 
 interface Opened {
@@ -123,7 +87,7 @@ function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
   const databaseOf = (name: string): Database<Buffer, Buffer> =>
     root.openDB<Buffer, Buffer>({ name, ...encodings });
   const databases = Object.fromEntries(
-    databaseNames.map((name) => [name, databaseOf(name === 'meta' ? checkedMeta : name)]),
+    databaseNames.map((name) => [name, databaseOf(nameInLibrary(name))]),
   ) as Databases;
   for (const database of Object.values(databases)) {
     for (const reverse of [false, true]) {
@@ -133,9 +97,6 @@ function openDatabases({ directory, mapBytes }: LmdbOptions): Opened {
   checkMeta(root, { unchecked: databaseOf('meta'), checked: databases.meta });
   return { root, databases };
 }
-
-/** `meta` with a checksum in each value; a directory of format 1 has them in `meta`, without. */
-const checkedMeta = 'checked-meta';
 
 /** Gives the values of a directory of format 1 their checksums, all at once. */
 function checkMeta(
@@ -157,9 +118,6 @@ function checkMeta(
 
 const onMedium = (database: DatabaseName, key: Uint8Array, value: Uint8Array): Buffer =>
   database === 'meta' ? encodeChecked(key, value) : asBuffer(value);
-
-const fromMedium = (database: DatabaseName, key: Uint8Array, value: Buffer): Buffer =>
-  database === 'meta' ? decodeChecked(key, value) : value;
 
 /** What the library says of a failed commit, which it tells in a promise of its own. */
 async function commitFailure(thrown: unknown): Promise<StorageUnavailableError> {
@@ -268,6 +226,10 @@ export class LmdbStore implements Store {
     return this.#flush;
   }
 
+  releaseReaders(): void {
+    if (this.#state === 'open') this.#root.readerCheck();
+  }
+
   statistics(): StoreStatistics {
     const now = this.#clock.now();
     return {
@@ -370,40 +332,11 @@ export class LmdbStore implements Store {
   }
 
   #viewOf(transaction?: Transaction): ReadTransaction {
-    const databases = this.#databases;
-    const options = transaction === undefined ? {} : { transaction };
-    const requireOpen = (): void => {
-      if (this.#state === 'closed') throw new StorageUnavailableError('The storage is closed.');
-    };
-    const peek: ReadTransaction['peek'] = (database, key) => {
-      requireOpen();
-      const value = databases[database].get(asBuffer(key), options);
-      return value === undefined ? undefined : fromMedium(database, key, value);
-    };
-    const range = (database: DatabaseName, wanted: KeyRange) => {
-      requireOpen();
-      return databases[database].getRange({ ...lmdbRange(wanted), ...options });
-    };
-    return {
-      peek,
-      get(database, key) {
-        const borrowed = peek(database, key);
-        return borrowed === undefined ? undefined : new Uint8Array(borrowed);
+    return viewOf(this.#databases, {
+      transaction,
+      requireOpen: () => {
+        if (this.#state === 'closed') throw new StorageUnavailableError('The storage is closed.');
       },
-      *entries(database, wanted) {
-        const order = new KeyOrder(database, wanted);
-        for (const { key, value } of range(database, wanted)) {
-          order.take(key);
-          yield { key: copyBytes(key), value: copyBytes(fromMedium(database, key, value)) };
-        }
-      },
-      walk(database, wanted, visit) {
-        const order = new KeyOrder(database, wanted);
-        for (const { key, value } of range(database, wanted)) {
-          order.take(key);
-          if (!visit(key, fromMedium(database, key, value))) return;
-        }
-      },
-    };
+    });
   }
 }

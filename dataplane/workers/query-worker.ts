@@ -45,6 +45,8 @@ export interface QueryWorkerOptions {
   readonly limits: ChannelLimits;
   /** Of a new worker, which inherits its descriptor; undefined when there cannot be one. */
   readonly recorder: () => WorkerRecorder | undefined;
+  /** That it inherits behind that of its recorder. */
+  readonly descriptors: readonly (number | 'ignore')[];
   /** From the start of the process until it serves. */
   readonly startMsMax: number;
   readonly clock: Pick<Clock, 'now' | 'timer'>;
@@ -82,7 +84,7 @@ export class QueryWorker {
       entry: options.entry,
       args: options.args,
       listenDescriptor: options.listenDescriptor,
-      descriptors: [this.#recorder?.descriptor ?? 'ignore'],
+      descriptors: [this.#recorder?.descriptor ?? 'ignore', ...options.descriptors],
       heapMebibytesMax: options.heapMebibytesMax,
       received: (chunk) => this.channel.received(chunk),
       drained: () => this.channel.drained(),

@@ -6,6 +6,7 @@ import type { Mutant, MutantSuite } from './mutants.ts';
  */
 const acknowledgement = 'dataplane/shard/acknowledgement.ts';
 const applier = 'dataplane/apply/applier.ts';
+const directReads = 'dataplane/shard/direct-reads.ts';
 const backgroundWork = 'dataplane/maintenance/background-work.ts';
 const collector = 'dataplane/maintenance/garbage-collector.ts';
 const recovery = 'dataplane/database/recovery.ts';
@@ -157,6 +158,38 @@ const storageMutants: readonly Mutant[] = [
     to: "batch.durability !== 'hard' ? proposed.hard()",
   },
   {
+    bug: 'a write is published for direct reads after its acknowledgement',
+    file: directReads,
+    from: 'void Promise.resolve().then(() => this.#publishAll());',
+    to: 'setTimeout(() => this.#publishAll());',
+  },
+  {
+    bug: 'a write that the store has stands for all of its bucket',
+    file: 'dataplane/wire/unapplied-block.ts',
+    from: 'if (after === 0) this.#flip(bucket);',
+    to: 'this.#flip(bucket);',
+  },
+  {
+    bug: 'a table that was dropped can still be read directly',
+    file: directReads,
+    from: '    this.#changed.delete(member);\n    this.#publish(member);',
+    to: '    this.#changed.delete(member);',
+  },
+  {
+    bug: 'a write that the log has refused stays published',
+    file: proposer,
+    from: '      this.#ended(proposal);\n      this.#writes',
+    to: '      this.#writes',
+  },
+  {
+    bug: 'a write leaves the block when it is committed, before the store has it',
+    file: proposer,
+    from: '    for (const proposal of this.#proposals.committed(upTo)) {\n      this.#show(proposal);',
+    to: `    for (const proposal of this.#proposals.committed(upTo)) {
+      this.#show(proposal);
+      this.#ended(proposal);`,
+  },
+  {
     bug: 'a shard acknowledges its soft writes while another one waits for room',
     file: 'dataplane/shard/sharded-table.ts',
     from: '  const settled = await Promise.allSettled(proposed);',
@@ -289,6 +322,7 @@ export const storageSuite: MutantSuite = {
     'dataplane/database/crash.test.ts',
     'dataplane/database/database.test.ts',
     'dataplane/replication/single-node.test.ts',
+    'dataplane/shard/direct-reads.test.ts',
     'dataplane/shard/full-log.test.ts',
     'dataplane/shard/sharded-table.test.ts',
     'dataplane/maintenance/clear.test.ts',

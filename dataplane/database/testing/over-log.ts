@@ -7,6 +7,7 @@ import type { MetadataCommand } from '../../metadata/command.ts';
 import { newTable } from '../../metadata/testing/new-table.ts';
 import { machineClock } from '../../node/clock.ts';
 import type { GroupLog } from '../../replication/log.ts';
+import type { BlockPlaces } from '../../shard/direct-reads.ts';
 import { TableScan } from '../../shard/scan.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
 import { openWal } from '../../wal/open-wal.ts';
@@ -33,6 +34,7 @@ export function openOver({
   readonly surprise?: Pick<Prng, 'next'>;
   readonly commandBytesMax?: number;
   readonly memtableBytesMax?: number;
+  readonly blocks?: BlockPlaces;
 }): Promise<Database> {
   return Database.open({
     clock: machineClock,

@@ -1,18 +1,25 @@
 import type { MetadataState, TableRecord } from '../../metadata/state.ts';
 import type { DatabaseInfo, TableInfo } from '../../query/environment.ts';
+import type { TableLayout } from './table-layout.ts';
 
 /** What of the catalogue has changed. Plain data. */
 export interface CatalogChange {
   /** All of them; undefined when they are as before. */
   readonly databases: readonly DatabaseInfo[] | undefined;
-  readonly tables: readonly TableInfo[];
+  readonly tables: readonly PublishedTable[];
   readonly dropped: readonly string[];
+}
+
+export interface PublishedTable {
+  readonly info: TableInfo;
+  readonly layout: TableLayout;
 }
 
 export interface CatalogSource {
   readonly state: () => MetadataState;
   /** With what is no part of the metadata: progress and failures of indexes, damage. */
   readonly info: (table: TableRecord) => TableInfo;
+  readonly layout: (table: TableRecord, info: TableInfo) => TableLayout;
 }
 
 interface Known {
@@ -39,7 +46,7 @@ export class CatalogFeed {
     const { databases, tables } = this.#source.state();
     return {
       databases: Object.values(databases),
-      tables: Object.values(tables).map((table) => this.#source.info(table)),
+      tables: Object.values(tables).map((table) => this.#published(table)),
       dropped: [],
     };
   }
@@ -48,17 +55,18 @@ export class CatalogFeed {
   changes(): CatalogChange | undefined {
     const { databases, tables } = this.#source.state();
     const known = new Map<string, Known>();
-    const changed: TableInfo[] = [];
+    const changed: PublishedTable[] = [];
     for (const record of Object.values(tables)) {
-      const info = this.#source.info(record);
-      const { isDamaged, indexes, database } = info;
-      const derived = `${isDamaged}${indexes.length === 0 ? '' : JSON.stringify(indexes)}`;
+      const published = this.#published(record);
+      const { isDamaged, indexes, database } = published.info;
+      const versions = published.layout.shards.map(({ version }) => version).join();
+      const derived = `${isDamaged} ${versions} ${indexes.length === 0 ? '' : JSON.stringify(indexes)}`;
       const before = this.#known.get(record.id);
       const isSame =
         before?.record === record &&
         before.database === database.name &&
         before.derived === derived;
-      if (!isSame) changed.push(info);
+      if (!isSame) changed.push(published);
       known.set(record.id, isSame ? before : { record, database: database.name, derived });
     }
     const dropped = [...this.#known.keys()].filter((id) => !known.has(id));
@@ -67,5 +75,10 @@ export class CatalogFeed {
     this.#databases = databases;
     if (isSame && changed.length === 0 && dropped.length === 0) return undefined;
     return { databases: isSame ? undefined : Object.values(databases), tables: changed, dropped };
+  }
+
+  #published(table: TableRecord): PublishedTable {
+    const info = this.#source.info(table);
+    return { info, layout: this.#source.layout(table, info) };
   }
 }

@@ -6,6 +6,7 @@ import type { QueryWorker, WorkerService } from '../../workers/query-worker.ts';
 import type { CoreLogins } from './core-logins.ts';
 import { CoreTables } from './core-tables.ts';
 import type { CoreTablesOptions } from './core-tables.ts';
+import type { DirectCounts } from './direct-reads.ts';
 import { Fields } from './fields.ts';
 import { catalogChanges } from './remote-catalog.ts';
 
@@ -20,6 +21,8 @@ export interface CoreServiceOptions {
   readonly publish: () => Promise<void>;
   /** What the worker has measured since it said so last. */
   readonly measured: (measured: unknown) => void;
+  /** The worker has read documents from the store itself. */
+  readonly read: (counts: DirectCounts) => void;
 }
 
 /** The connections that there may be, counted over all workers. */
@@ -92,6 +95,8 @@ export class CoreService implements WorkerService {
         return this.#left();
       case 'close':
         return this.#tables.close(fields);
+      case 'reads':
+        return this.#read(fields);
       case 'log':
         return this.#log(fields);
       case 'measured':
@@ -142,6 +147,15 @@ export class CoreService implements WorkerService {
     if (this.#connections === 0) throw new ChannelFrameError('More connections end than began.');
     this.#connections -= 1;
     this.#options.places.left(1);
+  }
+
+  #read(fields: Fields): void {
+    const forwarded = fields.number();
+    const documents = fields.array().map((pair): readonly [string, number] => {
+      const of = new Fields(pair);
+      return [of.text(), of.number()];
+    });
+    this.#options.read({ forwarded, documents });
   }
 
   #log(fields: Fields): void {

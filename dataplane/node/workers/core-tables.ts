@@ -46,6 +46,9 @@ export class CoreTables {
     const end = fields.optional((all) => all.bytes());
     const order = fields.oneOf(['ascending', 'descending'] as const);
     const pushed = fields.optional((all) => pushedOf(all.text()));
+    const indexKey = fields.optional((all) => all.bytes());
+    const key = fields.optional((all) => all.bytes());
+    const after = indexKey === undefined || key === undefined ? undefined : { indexKey, key };
     const range = {
       ...(start === undefined ? {} : { start }),
       ...(end === undefined ? {} : { end }),
@@ -57,7 +60,7 @@ export class CoreTables {
     const scan: Scan =
       index === undefined
         ? table.scan(range, order, { pushed })
-        : table.scanIndex(index, range, order, { pushed });
+        : table.scanIndex(index, range, order, { pushed, after });
     const id = this.#nextScan;
     this.#nextScan += 1;
     this.#scans.set(id, scan);

@@ -9,7 +9,7 @@ describe('the flight recorder of a query worker', () => {
 
   beforeEach(() => {
     directory = temporaryDirectory();
-    recorder = new FlightRecorder(directory, 'worker');
+    recorder = new FlightRecorder([directory], 'worker');
   });
 
   afterEach(() => {

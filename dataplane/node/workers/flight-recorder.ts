@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, readSync, writeSync } from 'node:fs';
+import { openNameless } from '../../workers/nameless-file.ts';
 
 /**
  * The last queries that a worker has taken, in a file without a name that core and worker have open: it can be read when
@@ -17,10 +17,11 @@ const reportedMax = 3;
 export class FlightRecorder {
   readonly descriptor: number;
 
-  constructor(directory: string, name: string) {
-    const path = join(directory, `${name}.queries`);
-    this.descriptor = openSync(path, 'w+', 0o600);
-    unlinkSync(path);
+  /** In the first directory that takes it. */
+  constructor(directories: readonly string[], name: string) {
+    const { both, readOnly } = openNameless(directories, `${name}.queries`);
+    closeSync(readOnly);
+    this.descriptor = both;
   }
 
   /** The newest first, as the clients sent them, cut. */
@@ -28,7 +29,7 @@ export class FlightRecorder {
     const found: { readonly number: number; readonly text: string }[] = [];
     const bytes = Buffer.alloc(slots * slotBytes);
     const count = readSync(this.descriptor, bytes, 0, bytes.length, 0);
-    for (let at = 0; at + slotBytes <= count; at += slotBytes) {
+    for (let at = 0; at + headBytes <= count; at += slotBytes) {
       const length = Math.min(bytes.readUInt32LE(at), textBytesMax);
       const start = at + headBytes;
       const text = bytes.toString('utf8', start, start + length);
@@ -65,7 +66,8 @@ export class FlightLog {
     bytes.writeUInt32LE(length, 0);
     bytes.writeUInt32LE(this.#number, 4);
     try {
-      writeSync(this.#descriptor, bytes, 0, slotBytes, (this.#number % slots) * slotBytes);
+      const slot = this.#number % slots;
+      writeSync(this.#descriptor, bytes, 0, headBytes + length, slot * slotBytes);
     } catch {
       // A full disk keeps no query from running.
     }

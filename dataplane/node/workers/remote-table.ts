@@ -1,11 +1,12 @@
 import { pushedText } from '../../wire/pushed-codec.ts';
-import type { Made, PushedScan } from '../../wire/pushed-scan.ts';
+import type { Made } from '../../wire/pushed-scan.ts';
 import type {
   BatchLimit,
   BatchSource,
   EncodedRange,
   IndexRow,
   Order,
+  ScanOptions,
   TableAccess,
 } from '../../wire/table-access.ts';
 import type { EditOutcome } from '../../wire/table-edit.ts';
@@ -30,9 +31,9 @@ export class RemoteTables {
         return typeof text === 'string' ? { key, text } : undefined;
       },
       scan: (range, order, options) =>
-        new RemoteScan(this.#channel, id, { index: null, range, order, pushed: options?.pushed }),
+        new RemoteScan(this.#channel, id, { index: null, range, order, options }),
       scanIndex: (index, range, order, options) =>
-        new RemoteScan(this.#channel, id, { index, range, order, pushed: options?.pushed }),
+        new RemoteScan(this.#channel, id, { index, range, order, options }),
       count: async () => Number(await ask('count', id)),
       edit: async (batch, signal) => {
         const asked = thrownHere(
@@ -49,7 +50,7 @@ interface ScanOf {
   readonly index: string | null;
   readonly range: EncodedRange;
   readonly order: Order;
-  readonly pushed: PushedScan | undefined;
+  readonly options: ScanOptions | undefined;
 }
 
 /** A scan that the core holds open between batches. */
@@ -94,13 +95,18 @@ class RemoteScan implements BatchSource<IndexRow> {
   }
 }
 
-const fieldsOf = ({ index, range: { start, end }, order, pushed }: ScanOf): unknown[] => [
-  index,
-  start ?? null,
-  end ?? null,
-  order,
-  pushed === undefined ? null : pushedText(pushed),
-];
+const fieldsOf = ({ index, range: { start, end }, order, options = {} }: ScanOf): unknown[] => {
+  const { pushed, after } = options;
+  return [
+    index,
+    start ?? null,
+    end ?? null,
+    order,
+    pushed === undefined ? null : pushedText(pushed),
+    after?.indexKey ?? null,
+    after?.key ?? null,
+  ];
+};
 
 /** A limit may be infinite. */
 const wholeOf = (limit: number): number => Math.min(Math.floor(limit), Number.MAX_SAFE_INTEGER);

@@ -18,8 +18,13 @@ import { queryLimitsOf } from '../query-limits.ts';
 import { measuredTables } from '../measured-table.ts';
 import { QueryRecorder } from '../query-measurements.ts';
 import { tracedEngine } from '../traced-engine.ts';
+import { LmdbReader } from '../../storage/lmdb-reader.ts';
+import type { TableAccess } from '../../wire/table-access.ts';
+import { UnappliedFileView } from '../../workers/unapplied-file.ts';
 import type { CatalogChange } from './catalog-feed.ts';
 import { CatalogReplica } from './catalog-replica.ts';
+import { DirectReads } from './direct-reads.ts';
+import { directTable } from './direct-table.ts';
 import { thrownHere } from './failures.ts';
 import { Fields } from './fields.ts';
 import { FlightLog } from './flight-recorder.ts';
@@ -28,6 +33,7 @@ import { remoteLogins } from './remote-logins.ts';
 import { RemoteTables } from './remote-table.ts';
 
 const recorderDescriptor = 5;
+const blocksDescriptor = 6;
 
 /** What a worker receives when it starts. */
 export interface Welcome {
@@ -37,6 +43,8 @@ export interface Welcome {
   /** Limits of queries. */
   readonly options: Parameters<typeof queryLimitsOf>[0];
   readonly catalog: CatalogChange;
+  /** The store, when the worker may read it itself. */
+  readonly directReads: { readonly directory: string; readonly corePid: number } | undefined;
 }
 
 /** Of the queries that run for the longest time, when the core asks how the worker is. */
@@ -49,6 +57,7 @@ export class WorkerNode {
   readonly #replica = new CatalogReplica();
   readonly #tables: RemoteTables;
   readonly #recorder = new QueryRecorder();
+  #reads: DirectReads | undefined;
   #server: DriverServer | undefined;
 
   constructor(channel: Channel) {
@@ -82,6 +91,7 @@ export class WorkerNode {
     this.#replica.apply(catalog);
     const channel = this.#channel;
     const logger = this.#logger();
+    this.#reads = directReadsOf(welcome.directReads, logger);
     const flights = new FlightLog(recorderDescriptor);
     const engine = createEngine(this.#environment(identity), queryLimitsOf(options, machineClock));
     const server = new DriverServer({
@@ -115,11 +125,9 @@ export class WorkerNode {
 
   #environment(server: Environment['server']): Environment {
     const catalog = remoteCatalog(this.#replica, this.#channel);
-    const tableOf = (id: string): TableAccess | undefined =>
-      this.#replica.tableById(id) === undefined ? undefined : this.#tables.table(id);
     const environment: Environment = {
       catalog,
-      table: measuredTables(tableOf, this.#recorder),
+      table: measuredTables((id) => this.#table(id), this.#recorder),
       pause: () => machineClock.yield(),
       now: () => machineClock.timeOfDay(),
       uuid: () => machineChance.uuid(),
@@ -127,6 +135,13 @@ export class WorkerNode {
       server,
     };
     return withRemoteSystemDatabase(environment, (id) => this.#tables.table(id));
+  }
+
+  #table(id: string): TableAccess | undefined {
+    const located = this.#replica.located(id);
+    if (located === undefined) return undefined;
+    const remote = this.#tables.table(id);
+    return this.#reads === undefined ? remote : directTable(remote, located, this.#reads);
   }
 
   #logger(): Logger {
@@ -138,6 +153,8 @@ export class WorkerNode {
   }
 
   #how(): unknown {
+    const counts = this.#reads?.taken();
+    if (counts !== undefined) this.#channel.notify(['reads', counts.forwarded, counts.documents]);
     const server = this.#server;
     if (server === undefined) return { figures: noFigures(), longest: [] };
     // Notices are not lost when the answer comes too late for the question.
@@ -154,5 +171,24 @@ export class WorkerNode {
     this.#server?.tcp.close();
     await this.#server?.idle();
     return null;
+  }
+}
+
+/** Undefined when the store cannot be opened: then the core is asked for every row. */
+function directReadsOf(given: Welcome['directReads'], logger: Logger): DirectReads | undefined {
+  if (given === undefined || given === null) return undefined;
+  const { directory, corePid } = given;
+  try {
+    return new DirectReads({
+      store: new LmdbReader({ directory }),
+      blocks: new UnappliedFileView(blocksDescriptor),
+      // What has lost its parent is given another one.
+      isCoreThere: () => process.ppid === corePid,
+    });
+  } catch (error) {
+    logger.warn('a query worker cannot read the storage itself', {
+      reason: (error as Error).message,
+    });
+    return undefined;
   }
 }

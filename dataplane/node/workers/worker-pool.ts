@@ -26,6 +26,7 @@ export class WorkerPool implements Drivers {
   readonly measurements: QueryMeasurements;
   readonly #options: WorkerPoolOptions;
   readonly #figures = new Map<QueryWorker, DriverFigures>();
+  readonly #reads = { direct: 0, forwarded: 0 };
   /** Counters of workers that have ended. */
   #past = noCounts();
 
@@ -52,11 +53,19 @@ export class WorkerPool implements Drivers {
 
   get workerFigures(): WorkerFigures {
     const { workers, replaced } = this.#options;
-    return { workers: workers().length, workersReplaced: replaced() };
+    const { direct, forwarded } = this.#reads;
+    const reads = { directReads: direct, forwardedReads: forwarded };
+    return { workers: workers().length, workersReplaced: replaced(), ...reads };
   }
 
   get port(): number | undefined {
     return this.#options.port();
+  }
+
+  /** Documents that workers have read themselves, and reads that they asked the core for instead. */
+  read(direct: number, forwarded: number): void {
+    this.#reads.direct += direct;
+    this.#reads.forwarded += forwarded;
   }
 
   /** What a worker has answered when it was asked how it is. */

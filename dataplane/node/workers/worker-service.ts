@@ -5,6 +5,7 @@ import { assert } from '../../common/assert.ts';
 import { withSystemDatabase } from '../../query/system-database.ts';
 import type { WorkerEnd } from '../../workers/query-worker.ts';
 import { RemoteFailure } from '../../workers/errors.ts';
+import { memoryDirectory } from '../../workers/nameless-file.ts';
 import { Supervisor } from '../../workers/supervisor.ts';
 import type { NodeContext } from '../context.ts';
 import type { DriverServiceParts } from '../driver-service.ts';
@@ -14,6 +15,8 @@ import type { Service } from '../services.ts';
 import { loginsOf } from '../users.ts';
 import { bindPort } from './bound-port.ts';
 import type { BoundPort } from './bound-port.ts';
+import { DirectCrashes } from './direct-crashes.ts';
+import type { DirectCounts } from './direct-reads.ts';
 import { CatalogFeed } from './catalog-feed.ts';
 import { CoreLogins } from './core-logins.ts';
 import { ConnectionPlaces, CoreService } from './core-service.ts';
@@ -21,6 +24,7 @@ import { errorOf, failureOf } from './failures.ts';
 import { FlightRecorder } from './flight-recorder.ts';
 import { channelLimits, startMsMax, watchLimits } from './limits.ts';
 import { queryOptionsOf } from './sizing.ts';
+import { layoutOf } from './table-layout.ts';
 import type { WorkerSizes } from './sizing.ts';
 import type { Welcome } from './worker-node.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -39,6 +43,7 @@ export class WorkerDriverService implements Service {
   readonly #parts: DriverServiceParts;
   readonly #sizes: WorkerSizes;
   readonly #pool: WorkerPool;
+  readonly #crashes: DirectCrashes;
   #port: BoundPort | undefined;
   #supervisor: Supervisor | undefined;
   #feed: CatalogFeed | undefined;
@@ -47,6 +52,7 @@ export class WorkerDriverService implements Service {
     this.#context = context;
     this.#parts = parts;
     this.#sizes = sizes;
+    this.#crashes = new DirectCrashes(context.clock);
     this.#pool = new WorkerPool({
       workers: () => this.#supervisor?.workers ?? [],
       replaced: () => this.#supervisor?.replaced ?? 0,
@@ -71,6 +77,7 @@ export class WorkerDriverService implements Service {
     this.#feed = new CatalogFeed({
       state: () => database.state,
       info: (table) => infoOf(database, table),
+      layout: (table, info) => layoutOf(database, table, info),
     });
     this.#port = await bindPort({ host: config.bind, port: config['driver-port'] }, clock, signal);
     this.#supervisor = this.#createSupervisor(this.#port);
@@ -109,6 +116,7 @@ export class WorkerDriverService implements Service {
       places,
       publish: () => this.#publish(),
       measured: (measured: unknown) => this.#pool.measurements.add(measured),
+      read: (counts: DirectCounts) => this.#count(counts),
     };
     const { count, mebibytes, heapMebibytes } = this.#sizes;
     return new Supervisor({
@@ -120,6 +128,7 @@ export class WorkerDriverService implements Service {
       watch: { ...watchLimits, residentBytesMax: mebibytes * mebibyte },
       limits: channelLimits,
       recorder: () => this.#recorder(),
+      descriptors: [data.blocks?.descriptor ?? 'ignore'],
       startMsMax,
       clock,
       chance,
@@ -133,6 +142,7 @@ export class WorkerDriverService implements Service {
           ended: () => {
             service.ended();
             this.#pool.ended(worker);
+            database.releaseReaders();
           },
         };
       },
@@ -150,7 +160,7 @@ export class WorkerDriverService implements Service {
   #recorder(): FlightRecorder | undefined {
     const { config, chance, logger } = this.#context;
     try {
-      return new FlightRecorder(config['data-dir'], `worker-${chance.uuid()}`);
+      return new FlightRecorder([memoryDirectory, config['data-dir']], `photondb-${chance.uuid()}`);
     } catch (error) {
       logger.warn('the last queries of a query worker are not recorded', {
         reason: (error as Error).message,
@@ -161,6 +171,7 @@ export class WorkerDriverService implements Service {
 
   #welcome(server: Welcome['server']): unknown {
     const { config, shares } = this.#context;
+    const { data } = this.#parts;
     assert(this.#feed !== undefined, 'workers come after the data');
     const welcome: Welcome = {
       server,
@@ -168,8 +179,19 @@ export class WorkerDriverService implements Service {
       isTraced: config['log-level'] === 'debug',
       options: queryOptionsOf(config, this.#sizes),
       catalog: this.#feed.whole(),
+      directReads:
+        data.blocks === undefined || this.#crashes.areTooMany
+          ? undefined
+          : { directory: data.storeDirectory, corePid: process.pid },
     };
     return ['welcome', welcome];
+  }
+
+  #count({ documents, forwarded }: DirectCounts): void {
+    const database = this.#parts.data.opened;
+    for (const [id, count] of documents) database.table(id)?.countReads(count);
+    const direct = documents.reduce((sum, [, count]) => sum + count, 0);
+    this.#pool.read(direct, forwarded);
   }
 
   #failure(error: unknown): unknown {
@@ -183,6 +205,7 @@ export class WorkerDriverService implements Service {
   }
 
   #lost({ pid, reason, how, lastWords, lastReport, lastQueries }: WorkerEnd): void {
+    this.#ended(how);
     const { longest } = (lastReport ?? {}) as { readonly longest?: unknown };
     this.#context.logger.error('a query worker has ended; its clients lost their connections', {
       pid,
@@ -192,6 +215,17 @@ export class WorkerDriverService implements Service {
       lastQueries,
       ...(lastWords === '' ? {} : { lastWords }),
     });
+  }
+
+  /** A page of the store that is damaged ends the process that looks at it: the core looks only when it must. */
+  #ended(how: string): void {
+    const { data } = this.#parts;
+    if (data.blocks === undefined || !this.#crashes.ended(how)) return;
+    data.opened.endDirectReads();
+    this.#context.logger.error(
+      'query workers crashed and do not read the storage themselves any more; restart the node when the cause is known',
+      { how },
+    );
   }
 
   /** Resolves when every worker that serves knows the catalogue, or is gone. */

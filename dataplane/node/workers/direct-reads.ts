@@ -1,0 +1,99 @@
+import type { ReadTransaction } from '../../kv/store.ts';
+import { decodeDocument, keyspaceKey } from '../../table/envelope.ts';
+import { isOfVersion, lacksNothing, mayLack } from '../../wire/unapplied-block.ts';
+import type { Row } from '../../wire/table-access.ts';
+import type { LocatedTable, ShardLayout } from './table-layout.ts';
+
+export interface DirectReadsOptions {
+  /** Runs a body over a snapshot that is as new as the call. */
+  readonly store: { read<T>(body: (view: ReadTransaction) => T): T };
+  /** What the core has published of a group. */
+  readonly blocks: { read(group: number): DataView };
+  /** Whether the core still runs: another one would publish elsewhere. */
+  readonly isCoreThere: () => boolean;
+}
+
+/** The core must be asked. */
+export const askCore = Symbol('ask the core');
+
+/**
+ * Reads of the store by a query worker, where they are certain to be right. Guarded invariants: the core's word is read
+ * first, and the snapshot begins behind it, so that it has every write that was acknowledged before; whatever is not
+ * certain, damaged or unexpected is asked of the core.
+ */
+export class DirectReads {
+  readonly #options: DirectReadsOptions;
+  /** Documents by table since `taken`, and reads that the core was asked for. */
+  #documents = new Map<string, number>();
+  #forwarded = 0;
+
+  constructor(options: DirectReadsOptions) {
+    this.#options = options;
+  }
+
+  get(table: LocatedTable, key: Uint8Array): Row | undefined | typeof askCore {
+    const { store, blocks, isCoreThere } = this.#options;
+    const shard = table.shardOf(key);
+    if (shard === undefined) return askCore;
+    const block = blocks.read(shard.group);
+    if (!isOfVersion(block, shard) || mayLack(block, key) || !isCoreThere()) return askCore;
+    try {
+      const text = store.read((view) => textIn(view, shard.keyspace, key));
+      this.count(table, 1);
+      return text === undefined ? undefined : { key, text };
+    } catch {
+      // The core meets it, too, and reports it.
+      return askCore;
+    }
+  }
+
+  /** Whether the store has every write of these shards. */
+  permits(shards: readonly ShardLayout[]): boolean {
+    return shards.every((shard) => this.#permits(shard)) && this.#options.isCoreThere();
+  }
+
+  /** Runs a body over all rows of a shard; `askCore` when some might be missing. */
+  over<T>(shard: ShardLayout, body: (view: ReadTransaction) => T): T | typeof askCore {
+    return this.permits([shard]) ? this.#options.store.read(body) : askCore;
+  }
+
+  count({ id }: LocatedTable, documents: number): void {
+    this.#documents.set(id, (this.#documents.get(id) ?? 0) + documents);
+  }
+
+  forwarded(): void {
+    this.#forwarded += 1;
+  }
+
+  /** What was counted since the last call; undefined for nothing. */
+  taken(): DirectCounts | undefined {
+    if (this.#documents.size === 0 && this.#forwarded === 0) return undefined;
+    const counts = { documents: [...this.#documents], forwarded: this.#forwarded };
+    this.#documents = new Map();
+    this.#forwarded = 0;
+    return counts;
+  }
+
+  #permits(shard: ShardLayout): boolean {
+    const block = this.#options.blocks.read(shard.group);
+    return isOfVersion(block, shard) && lacksNothing(block);
+  }
+}
+
+export interface DirectCounts {
+  /** That were read directly, by table. */
+  readonly documents: readonly (readonly [table: string, count: number])[];
+  /** Reads that the core was asked for though the table could be read directly. */
+  readonly forwarded: number;
+}
+
+/** Throws for a document that is damaged. */
+export function textIn(
+  view: ReadTransaction,
+  keyspace: number,
+  key: Uint8Array,
+): string | undefined {
+  const storedKey = keyspaceKey(keyspace, key);
+  const value = view.peek('data', storedKey);
+  return value === undefined ? undefined : decodeDocument(storedKey, value).text;
+}
