@@ -105,7 +105,7 @@ export class DirectReads {
   #publishLater(member: Member): void {
     const isFirst = this.#changed.size === 0;
     this.#changed.add(member);
-    if (isFirst) void Promise.resolve().then(() => this.#publishAll());
+    if (isFirst) queueMicrotask(() => this.#publishAll());
   }
 
   #publishAll(): void {

@@ -12,7 +12,7 @@ export const defaultMapBytes = 256 * 1024 ** 3;
 export type Databases = Record<DatabaseName, Database<Buffer, Buffer>>;
 
 /** `meta` with a checksum in each value; a directory of format 1 has them in `meta`, without. */
-export const checkedMeta = 'checked-meta';
+const checkedMeta = 'checked-meta';
 
 export const nameInLibrary = (name: DatabaseName): string => (name === 'meta' ? checkedMeta : name);
 

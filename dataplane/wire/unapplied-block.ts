@@ -14,7 +14,7 @@ export const unappliedBlockBytes = filterAt + filterBits / 8;
 const countMax = 0xffff_ffff;
 
 /** Of an encoded primary key. The lower bits of the checksum choose the shard. */
-export const bucketOf = (key: Uint8Array): number => (crc32(key) >>> 12) % filterBits;
+const bucketOf = (key: Uint8Array): number => (crc32(key) >>> 12) % filterBits;
 
 function markOf(group: number, version: number, count: number): number {
   let mark = Math.imul(group ^ 0x9e_37_79_b1, 0x85_eb_ca_6b);
@@ -25,14 +25,47 @@ function markOf(group: number, version: number, count: number): number {
   return mark >>> 0;
 }
 
+/** Counts writes by the buckets of their keys. */
+export class KeyCounts {
+  /** Made at the first write. */
+  #counts: Uint32Array | undefined;
+  #total = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Whether the key's bucket was empty. */
+  add(key: Uint8Array): boolean {
+    const bucket = bucketOf(key);
+    const counts = (this.#counts ??= new Uint32Array(filterBits));
+    const before = counts[bucket] ?? 0;
+    counts[bucket] = before + 1;
+    this.#total += 1;
+    return before === 0;
+  }
+
+  /** Whether the key's bucket is empty now. */
+  remove(key: Uint8Array): boolean {
+    const bucket = bucketOf(key);
+    const counts = (this.#counts ??= new Uint32Array(filterBits));
+    const after = (counts[bucket] ?? 0) - 1;
+    counts[bucket] = after;
+    this.#total -= 1;
+    return after === 0;
+  }
+
+  mayHave(key: Uint8Array): boolean {
+    return this.#total > 0 && this.#counts?.[bucketOf(key)] !== 0;
+  }
+}
+
 /** Of the core. */
 export class UnappliedBlock {
   readonly bytes = new Uint8Array(unappliedBlockBytes);
   readonly #view = new DataView(this.bytes.buffer);
   readonly #group: number;
-  /** Unapplied writes of each bucket: made at the first write. */
-  #counts: Uint32Array | undefined;
-  #count = 0;
+  readonly #keys = new KeyCounts();
   #version = 0;
 
   constructor(group: number) {
@@ -50,21 +83,11 @@ export class UnappliedBlock {
   }
 
   add(key: Uint8Array): void {
-    const bucket = bucketOf(key);
-    const counts = (this.#counts ??= new Uint32Array(filterBits));
-    const before = counts[bucket] ?? 0;
-    counts[bucket] = before + 1;
-    if (before === 0) this.#flip(bucket);
-    this.#count += 1;
+    if (this.#keys.add(key)) this.#flip(bucketOf(key));
   }
 
   remove(key: Uint8Array): void {
-    const bucket = bucketOf(key);
-    const counts = (this.#counts ??= new Uint32Array(filterBits));
-    const after = (counts[bucket] ?? 0) - 1;
-    counts[bucket] = after;
-    if (after === 0) this.#flip(bucket);
-    this.#count -= 1;
+    if (this.#keys.remove(key)) this.#flip(bucketOf(key));
   }
 
   /** The bytes as they are to be published now. */
@@ -79,7 +102,7 @@ export class UnappliedBlock {
   }
 
   #mark(): void {
-    const count = Math.min(this.#count, countMax);
+    const count = Math.min(this.#keys.total, countMax);
     this.#view.setUint32(0, this.#version, true);
     this.#view.setUint32(4, count, true);
     this.#view.setUint32(8, markOf(this.#group, this.#version, count), true);

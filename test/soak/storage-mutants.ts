@@ -160,14 +160,14 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'a write is published for direct reads after its acknowledgement',
     file: directReads,
-    from: 'void Promise.resolve().then(() => this.#publishAll());',
+    from: 'queueMicrotask(() => this.#publishAll());',
     to: 'setTimeout(() => this.#publishAll());',
   },
   {
     bug: 'a write that the store has stands for all of its bucket',
     file: 'dataplane/wire/unapplied-block.ts',
-    from: 'if (after === 0) this.#flip(bucket);',
-    to: 'this.#flip(bucket);',
+    from: 'return after === 0;',
+    to: 'return after >= 0;',
   },
   {
     bug: 'a table that was dropped can still be read directly',

@@ -99,6 +99,7 @@ export async function open(
     memtableBytesMax = 100_000,
     clock = machineClock,
     replicate,
+    blocks,
   }: {
     store?: ApplyStore;
     replayed?: () => Promise<void>;
@@ -108,9 +109,11 @@ export async function open(
     memtableBytesMax?: number;
     clock?: Clock;
     replicate?: DatabaseOptions['replicate'];
+    blocks?: DatabaseOptions['blocks'];
   } = {},
 ): Promise<Database> {
   return Database.open({
+    blocks,
     ...(replicate === undefined ? {} : { replicate }),
     store,
     clock,

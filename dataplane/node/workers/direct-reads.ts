@@ -1,6 +1,6 @@
 import type { ReadTransaction } from '../../kv/store.ts';
 import { decodeDocument, keyspaceKey } from '../../table/envelope.ts';
-import { isOfVersion, lacksNothing, mayLack } from '../../wire/unapplied-block.ts';
+import { isOfVersion, KeyCounts, lacksNothing, mayLack } from '../../wire/unapplied-block.ts';
 import type { Row } from '../../wire/table-access.ts';
 import type { LocatedTable, ShardLayout } from './table-layout.ts';
 
@@ -26,6 +26,8 @@ export class DirectReads {
   /** Documents by table since `taken`, and reads that the core was asked for. */
   #documents = new Map<string, number>();
   #forwarded = 0;
+  /** By table: writes of this worker that the core has not answered. It may not even have them. */
+  readonly #sent = new Map<string, KeyCounts>();
 
   constructor(options: DirectReadsOptions) {
     this.#options = options;
@@ -34,7 +36,7 @@ export class DirectReads {
   get(table: LocatedTable, key: Uint8Array): Row | undefined | typeof askCore {
     const { store, blocks, isCoreThere } = this.#options;
     const shard = table.shardOf(key);
-    if (shard === undefined) return askCore;
+    if (shard === undefined || this.#sent.get(table.id)?.mayHave(key) === true) return askCore;
     const block = blocks.read(shard.group);
     if (!isOfVersion(block, shard) || mayLack(block, key) || !isCoreThere()) return askCore;
     try {
@@ -47,14 +49,36 @@ export class DirectReads {
     }
   }
 
-  /** Whether the store has every write of these shards. */
-  permits(shards: readonly ShardLayout[]): boolean {
+  /** Whether the store has every write of a table. */
+  permits({ id, shards }: LocatedTable): boolean {
+    if (this.#sent.has(id)) return false;
     return shards.every((shard) => this.#permits(shard)) && this.#options.isCoreThere();
+  }
+
+  /**
+   * Runs a write. Until it is answered, its keys are read by the core, which takes what a worker sends in order: a
+   * query behind a write that nobody waits for sees it.
+   */
+  async write<T>(
+    { id }: LocatedTable,
+    keys: readonly { readonly key: Uint8Array }[],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const sent = this.#sent.get(id) ?? new KeyCounts();
+    this.#sent.set(id, sent);
+    for (const { key } of keys) sent.add(key);
+    try {
+      return await work();
+    } finally {
+      for (const { key } of keys) sent.remove(key);
+      if (sent.total === 0) this.#sent.delete(id);
+    }
   }
 
   /** Runs a body over all rows of a shard; `askCore` when some might be missing. */
   over<T>(shard: ShardLayout, body: (view: ReadTransaction) => T): T | typeof askCore {
-    return this.permits([shard]) ? this.#options.store.read(body) : askCore;
+    const { store, isCoreThere } = this.#options;
+    return this.#permits(shard) && isCoreThere() ? store.read(body) : askCore;
   }
 
   count({ id }: LocatedTable, documents: number): void {

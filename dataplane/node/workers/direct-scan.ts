@@ -15,7 +15,7 @@ import type { DirectReads } from './direct-reads.ts';
 import type { ShardLayout } from './table-layout.ts';
 
 /** What is not certain to be right: the scan goes on in the core. */
-export class NotDirect extends Error {}
+class NotDirect extends Error {}
 
 export interface DirectWalk {
   readonly range: EncodedRange;

@@ -9,6 +9,7 @@ import type {
   IndexRow,
   Order,
   Row,
+  ScanOptions,
   TableAccess,
 } from '../../wire/table-access.ts';
 import { askCore } from './direct-reads.ts';
@@ -32,12 +33,14 @@ export function directTable(
       reads.forwarded();
       return remote.get(key, query);
     },
-    scan: (range, order) => rowsOf({ remote, table, reads, range, order }),
-    scanIndex: (index, range, order, after) => {
+    edit: (batch, signal) => reads.write(table, batch.edits, () => remote.edit(batch, signal)),
+    // Operations over rows that are read here are left to the query, which is here, too.
+    scan: (range, order, options) => rowsOf({ remote, table, reads, range, order, options }),
+    scanIndex: (index, range, order, options) => {
       const keyspaces = table.index(index);
       return keyspaces === undefined || isLong(range)
-        ? remote.scanIndex(index, range, order, after)
-        : indexRowsOf({ remote, table, reads, range, order, index, keyspaces, after });
+        ? remote.scanIndex(index, range, order, options)
+        : indexRowsOf({ remote, table, reads, range, order, options, index, keyspaces });
     },
   };
 }
@@ -52,10 +55,11 @@ interface Walk {
   readonly reads: DirectReads;
   readonly range: EncodedRange;
   readonly order: Order;
+  readonly options: ScanOptions | undefined;
 }
 
 const common = ({ table, reads }: Walk) => ({
-  permits: () => reads.permits(table.shards),
+  permits: () => reads.permits(table),
   read: (rows: number) => reads.count(table, rows),
   forwarded: () => reads.forwarded(),
 });
@@ -72,7 +76,7 @@ function merged<T extends Row>(
 }
 
 function rowsOf(walk: Walk): BatchSource<Row> {
-  const { remote, table, reads, range, order } = walk;
+  const { remote, table, reads, range, order, options } = walk;
   const left = (last: Row | undefined): EncodedRange =>
     last === undefined ? range : rangeAfter(range, last.key, order);
   return new DirectOrRemoteScan<Row>({
@@ -83,22 +87,23 @@ function rowsOf(walk: Walk): BatchSource<Row> {
       );
       return merged<Row>(scans, ({ key }) => key, order);
     },
-    remote: (last) => remote.scan(left(last), order),
+    remote: (last) => remote.scan(left(last), order, options),
   });
 }
 
 interface IndexWalk extends Walk {
   readonly index: string;
   readonly keyspaces: readonly number[];
-  readonly after: IndexPosition | undefined;
 }
 
 function indexRowsOf(walk: IndexWalk): BatchSource<IndexRow> {
-  const { remote, table, reads, range, order, index, keyspaces, after } = walk;
+  const { remote, table, reads, range, order, options, index, keyspaces } = walk;
+  const positionOf = (last: IndexRow | undefined): IndexPosition | undefined =>
+    last ?? options?.after;
   return new DirectOrRemoteScan<IndexRow>({
     ...common(walk),
     direct: (last) => {
-      const position = last ?? after;
+      const position = positionOf(last);
       const behind = position === undefined ? undefined : positionInIndex(position);
       const scans = table.shards.flatMap((shard, at) => {
         const keyspace = keyspaces[at];
@@ -108,6 +113,7 @@ function indexRowsOf(walk: IndexWalk): BatchSource<IndexRow> {
       });
       return merged(scans, positionInIndex, order);
     },
-    remote: (last) => remote.scanIndex(index, range, order, last ?? after),
+    remote: (last) =>
+      remote.scanIndex(index, range, order, { ...options, after: positionOf(last) }),
   });
 }

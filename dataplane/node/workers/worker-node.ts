@@ -7,7 +7,6 @@ import { createEngine } from '../../query/create-engine.ts';
 import type { Environment } from '../../query/environment.ts';
 import { withRemoteSystemDatabase } from '../../query/system-database.ts';
 import { termText } from '../../query/term-text.ts';
-import type { TableAccess } from '../../wire/table-access.ts';
 import type { Channel, ServedRequest } from '../../workers/channel.ts';
 import { ChannelFrameError } from '../../workers/errors.ts';
 import { machineChance } from '../chance.ts';
