@@ -1,3 +1,4 @@
+import { runCluster } from './cluster/scenario.ts';
 import { runGossip } from './gossip/scenario.ts';
 import { runRaft } from './raft/scenario.ts';
 
@@ -5,11 +6,13 @@ import { runRaft } from './raft/scenario.ts';
  * `npm run simulate -- --seeds 100 [--first 1] [--scenario NAME] [--trace]`: runs a scenario for many
  * seeds, prints each failing one with the command that replays it, and ends with `N passed, N failed`.
  */
-const scenarios: Readonly<Record<string, (seed: number, trace: (line: string) => void) => object>> =
-  {
-    raft: runRaft,
-    gossip: runGossip,
-  };
+const scenarios: Readonly<
+  Record<string, (seed: number, trace: (line: string) => void) => object | Promise<object>>
+> = {
+  raft: runRaft,
+  gossip: runGossip,
+  cluster: runCluster,
+};
 
 function option(name: string, fallback: string): string {
   const at = process.argv.indexOf(`--${name}`);
@@ -30,7 +33,7 @@ const totals = { passed: 0, failed: 0 };
 const sums: Record<string, number> = {};
 for (let seed = first; seed < first + seeds; seed += 1) {
   try {
-    const result = scenario(seed, (line) => {
+    const result = await scenario(seed, (line) => {
       if (isTraced) console.log(line);
     });
     totals.passed += 1;

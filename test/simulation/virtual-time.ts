@@ -22,8 +22,13 @@ export class VirtualTime {
     this.#planned += 1;
   }
 
+  /** When the next event is; infinity when nothing is planned. */
+  get nextAt(): number {
+    return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
+  }
+
   runUntil(end: number): void {
-    while ((this.#heap[0]?.at ?? Number.POSITIVE_INFINITY) <= end) this.runNext();
+    while (this.nextAt <= end) this.runNext();
     this.now = end;
   }
 

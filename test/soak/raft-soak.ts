@@ -1,3 +1,4 @@
+import { clusterSuite } from './cluster-mutants.ts';
 import { judgeAll } from './mutants.ts';
 import type { Part, Soak } from './part.ts';
 import { raftSuite } from './raft-mutants.ts';
@@ -5,4 +6,7 @@ import { raftSuite } from './raft-mutants.ts';
 const mutants: Part = async ({ progress }) =>
   `${await judgeAll(raftSuite, progress)} bugs put into Raft, all found`;
 
-export const raftSoak: Soak = { mutants };
+const driver: Part = async ({ progress }) =>
+  `${await judgeAll(clusterSuite, progress)} bugs put into the driver of Raft, all found`;
+
+export const raftSoak: Soak = { mutants, driver };

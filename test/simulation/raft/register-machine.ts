@@ -15,6 +15,9 @@ export interface Command {
 export const encodeCommand = (command: Command): Uint8Array =>
   new TextEncoder().encode(JSON.stringify(command));
 
+export const decodeCommand = (payload: Uint8Array): Command =>
+  JSON.parse(new TextDecoder().decode(payload)) as Command;
+
 export class RegisterMachine {
   index = 0;
   digest = 0;

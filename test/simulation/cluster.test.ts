@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { runCluster } from './cluster/scenario.ts';
+
+/** A sample of what `npm run simulate -- --scenario cluster` runs for many seeds. */
+const seeds = 300;
+const slice = 25;
+
+describe('a simulated cluster with the real log and driver under faults', function cluster() {
+  this.timeout(120_000);
+
+  for (let from = 1; from <= seeds; from += slice) {
+    it(`keeps what it acknowledged and answers linearizably: seeds ${from} to ${from + slice - 1}`, async () => {
+      for (let seed = from; seed < from + slice; seed += 1) {
+        try {
+          await runCluster(seed);
+        } catch (error) {
+          throw new Error(`npm run simulate -- --scenario cluster --first ${seed} --seeds 1`, {
+            cause: error,
+          });
+        }
+      }
+    });
+  }
+
+  it('does the same for the same seed, event by event', async () => {
+    const lines: [string[], string[]] = [[], []];
+    const results = [];
+    for (const trace of lines) results.push(await runCluster(7, (line) => trace.push(line)));
+    expect(results[0]).to.deep.equal(results[1]);
+    expect(lines[0]).to.deep.equal(lines[1]);
+  });
+
+  it('meets what it is to prove: elections, snapshots, leases', async () => {
+    const sum = { terms: 0, snapshots: 0, leaseReads: 0, acknowledged: 0 };
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const { terms, snapshots, leaseReads, acknowledged } = await runCluster(seed);
+      sum.terms += terms;
+      sum.snapshots += snapshots;
+      sum.leaseReads += leaseReads;
+      sum.acknowledged += acknowledged;
+    }
+    expect(sum.terms).to.be.greaterThan(60);
+    expect(sum.snapshots).to.be.greaterThan(10);
+    expect(sum.leaseReads).to.be.greaterThan(1_000);
+    expect(sum.acknowledged).to.be.greaterThan(2_000);
+  });
+});
