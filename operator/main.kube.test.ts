@@ -96,7 +96,9 @@ describe('the operator as a program', function () {
     const first = operator('first');
     await eventually('the first to lead', async () => (await holder()).startsWith('first_'));
     const second = operator('second');
-    await eventually('the second to wait', async () => second.output.includes('another leads'));
+    await eventually('the second to wait', async () =>
+      second.output.includes('another process is the leader'),
+    );
     expect(await holder()).to.match(/^first_/);
 
     expect(await first.exitCode('SIGTERM')).to.equal(0);

@@ -154,7 +154,8 @@ function observeLeader(log: Logger, metrics: Metrics): (observation: LeaderObser
     if (type === 'leading') metrics.isLeader.set(1);
     if (type === 'lost' || type === 'released') metrics.isLeader.set(0);
     if (type === 'failed') log.warn('the lease cannot be kept', errorFields(observation.error));
-    else if (type === 'waiting') log.info('another leads', { holder: observation.holder });
+    else if (type === 'waiting')
+      log.info('another process is the leader', { holder: observation.holder });
     else log.info(`leader election: ${type}`);
   };
 }

@@ -125,7 +125,7 @@ describe('the HTTP ports', () => {
     expect(JSON.parse(body)).to.deep.include({ state: 'Ready', data });
   });
 
-  it('tell who fails too often when to come again', async () => {
+  it('return the back-off to clients that fail too often', async () => {
     const wrong = await ask(
       webWith(async () => ({ type: 'wrong' })),
       '/_admin',
@@ -156,7 +156,7 @@ describe('the HTTP ports', () => {
     }
   });
 
-  it('answer for no host that somebody else has made up', async () => {
+  it('refuse host names that are not theirs', async () => {
     for (const app of [health, web]) {
       for (const path of ['/health', '/_admin', '/api/v1/status', '/_metrics']) {
         const { status, body } = await ask(app, path, { headers: { host: 'evil.example:8081' } });
@@ -216,7 +216,7 @@ describe('the connections of an HTTP port', function connections() {
     close(opened);
   });
 
-  it('are bounded, and silent ones keep nobody out', async () => {
+  it('are bounded, and idle ones do not block others', async () => {
     opened = await open(health, { connectionsMax: 4 });
     const first = await silent();
     const closed = once(first, 'close');

@@ -4,7 +4,7 @@ import { descriptorLimit, shareDescriptors } from './descriptors.ts';
 const wanted = { driverConnections: 1_024, httpConnections: 256, refusing: 64 };
 
 describe('the shares of file descriptors', () => {
-  it('are what was asked for when there are enough, or nobody knows', () => {
+  it('are as requested when there are enough, or the limit is unknown', () => {
     const all = { driverConnections: 1_024, httpConnections: 256 };
     expect(shareDescriptors(undefined, wanted)).to.deep.equal(all);
     expect(shareDescriptors(1_048_576, wanted)).to.deep.equal(all);

@@ -115,7 +115,7 @@ describe('a data directory of the release before shards', () => {
     await database.stop();
   });
 
-  it('goes on: documents, indexes, shards beside it, an export of its tables', async () => {
+  it('continues to serve: documents, indexes, shards beside it, an export of its tables', async () => {
     let database = await open(path);
     const { table, record } = tableOf(database, 't');
     const text = '{"id":"k60","v":1}';

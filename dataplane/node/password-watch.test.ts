@@ -58,7 +58,7 @@ describe('the watch over the password file', () => {
 
   afterEach(() => stop.abort(new Error('the test is over')));
 
-  it('settles a new password once two looks agree, and says so once', async () => {
+  it('applies a new password once two readings agree, and logs it once', async () => {
     await fixture.look(3);
     expect([fixture.settled, fixture.said]).to.deep.equal([[], []]);
     fixture.content = 'second';
@@ -71,7 +71,7 @@ describe('the watch over the password file', () => {
     expect(fixture.said.join()).to.not.contain('second');
   });
 
-  it('does not take what a file holds while it is being written', async () => {
+  it('ignores a file that is being written', async () => {
     fixture.content = 'sec';
     await fixture.look();
     fixture.content = 'second';
@@ -79,7 +79,7 @@ describe('the watch over the password file', () => {
     expect(fixture.settled).to.deep.equal(['second']);
   });
 
-  it('keeps the former one while the file is gone or refused, and says why once', async () => {
+  it('keeps the former one while the file is missing or refused, and logs the reason once', async () => {
     fixture.content = new Error('ENOENT: no such file');
     await fixture.look(5);
     fixture.content = '';
@@ -93,7 +93,7 @@ describe('the watch over the password file', () => {
     expect(fixture.settled).to.deep.equal([]);
   });
 
-  it('tries again what could not be made durable', async () => {
+  it('retries what could not be made durable', async () => {
     fixture.content = 'second';
     fixture.failure = new Error('the disk is full');
     await fixture.look(4);

@@ -21,7 +21,7 @@ export class PortLog {
     this.#logger.debug('listening', { port, at: typeof at === 'object' ? { ...at } : at });
     server.on('connection', (socket: Socket) => this.#connected(socket, port));
     server.on('drop', (data) =>
-      this.#logger.debug('a connection too many was dropped', { port, ...data }),
+      this.#logger.debug('a connection above the limit was dropped', { port, ...data }),
     );
     server.on('error', (error: NodeJS.ErrnoException) => this.#acceptFailed(error, port));
   }
@@ -33,7 +33,7 @@ export class PortLog {
     socket.once('close', () => {
       const ms = Math.round(this.#clock.now() - since);
       const { bytesRead, bytesWritten } = socket;
-      this.#logger.debug('a client is gone', { port, from, ms, bytesRead, bytesWritten });
+      this.#logger.debug('a client disconnected', { port, from, ms, bytesRead, bytesWritten });
     });
   }
 

@@ -17,7 +17,7 @@ describe('rates', () => {
     expect(rates.read(12_500, totals(1_035))('queries')).to.equal(20);
   });
 
-  it('are never less than nothing, and nothing for what nobody counts', () => {
+  it('are never negative, and zero for what is not counted', () => {
     const rates = new Rates(0);
     rates.read(10_000, totals(1_000));
     rates.read(11_000, totals(1_000));

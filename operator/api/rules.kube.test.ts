@@ -145,7 +145,7 @@ describe('the API server', () => {
         'a second pool with data',
         'a',
         { spec: { pools: [pool, { ...pool, name: 'other' }] } },
-        'write one pool with the role data',
+        'use one pool with the role data',
       ],
       [
         'more nodes than a cluster may have',
@@ -172,9 +172,9 @@ describe('the API server', () => {
         { spec: { pools: [pool, { ...query, replicas: 0 }] } },
         'greater than or equal to 1',
       ],
-      ['a lifetime that is no duration', 'a', lifetime('a week'), 'write hours or minutes'],
-      ['a lifetime in days', 'a', lifetime('7d'), 'write hours or minutes'],
-      ['a lifetime of no time', 'a', lifetime('0h'), 'write hours or minutes'],
+      ['a lifetime that is no duration', 'a', lifetime('a week'), 'use hours or minutes'],
+      ['a lifetime in days', 'a', lifetime('7d'), 'use hours or minutes'],
+      ['a lifetime of no time', 'a', lifetime('0h'), 'use hours or minutes'],
       ['a lifetime that is too short', 'a', lifetime('9m'), 'from 10m to 8760h'],
       ['a lifetime that is too long', 'a', lifetime('8761h'), 'from 10m to 8760h'],
       ['a pool twice', 'a', { spec: { pools: [pool, pool] } }, 'Duplicate value: {"name":"main"}'],
@@ -183,13 +183,13 @@ describe('the API server', () => {
         'a pool without data',
         'a',
         { pool: { roles: ['coordinator'] } },
-        'write one pool with the role data',
+        'no pool has the role data',
       ],
       [
         'an unknown role',
         'a',
         { pool: { roles: ['data', 'king'] } },
-        'unknown role: write data, coordinator or consensus',
+        'unknown role: use data, coordinator or consensus',
       ],
       ['a role twice', 'a', { pool: { roles: ['data', 'data'] } }, 'Duplicate value: "data"'],
       ['no roles', 'a', { pool: { roles: [] } }, 'at least 1 items'],
@@ -205,7 +205,7 @@ describe('the API server', () => {
         'at most 12 lower-case letters and digits',
       ],
       ['a pool name with a hyphen', 'a', { pool: { name: 'a-b' } }, 'no hyphen'],
-      ['too little storage', 'a', { pool: { storage: { size: '1Mi' } } }, 'write 256Mi or more'],
+      ['too little storage', 'a', { pool: { storage: { size: '1Mi' } } }, 'use 256Mi or more'],
       [
         'storage that is no amount',
         'a',
@@ -222,13 +222,13 @@ describe('the API server', () => {
         'an amount of cpu that is none',
         'a',
         { pool: { resources: { requests: { cpu: 'lots' } } } },
-        'spec.pools[0].resources.requests[cpu]: Invalid value: "lots": not an amount',
+        'spec.pools[0].resources.requests[cpu]: Invalid value: "lots": invalid quantity',
       ],
       [
         'an amount with a wrong suffix',
         'a',
         { pool: { resources: { limits: { memory: '4GB' } } } },
-        'not an amount: write for example 500m or 2 for cpu',
+        'invalid quantity: use for example 500m or 2 for cpu',
       ],
       [
         'a fraction that is no text',
@@ -240,19 +240,19 @@ describe('the API server', () => {
         'a negative amount',
         'a',
         { pool: { resources: { limits: { cpu: '-1' } } } },
-        'not an amount',
+        'invalid quantity',
       ],
       [
         'a resource that is misspelt',
         'a',
         { pool: { resources: { limits: { mem: '1Gi' } } } },
-        'unknown resource: write cpu, memory',
+        'unknown resource: use cpu, memory',
       ],
       [
-        'a request above its limit',
+        'a request exceeds its limit',
         'a',
         { pool: { resources: { requests: { cpu: 2 }, limits: { cpu: '1500m' } } } },
-        'a request is above its limit',
+        'a request exceeds its limit',
       ],
       [
         'half a byte of memory',
@@ -264,32 +264,32 @@ describe('the API server', () => {
         'the name of a Secret that is none',
         'a',
         { spec: { security: { passwordSecret: 'My Secret' } } },
-        'not the name of a Secret',
+        'invalid Secret name',
       ],
       [
         'the name of a pull secret that is none',
         'a',
         { spec: { image: { pullSecrets: ['a', 'B_'] } } },
-        'not the name of a Secret',
+        'invalid Secret name',
       ],
       [
         'the name of a StorageClass that is none',
         'a',
         { pool: { storage: { size: '1Gi', className: 'Fast SSD' } } },
-        'not the name of a StorageClass',
+        'invalid StorageClass name',
       ],
-      ['a zone that no machine can have', 'a', { pool: { zones: ['eu west'] } }, 'not a zone'],
+      ['a zone that no machine can have', 'a', { pool: { zones: ['eu west'] } }, 'invalid zone'],
       [
         'a label whose value is none',
         'a',
         { pool: { template: { metadata: { labels: { team: 'a b' } } } } },
-        'not the value of a label',
+        'invalid label value',
       ],
       [
         'a label whose key is none',
         'a',
         { pool: { template: { metadata: { labels: { 'a/b/c': 'x' } } } } },
-        'not a key of a label',
+        'invalid key of a label',
       ],
       [
         'a label of the operator',
@@ -303,17 +303,12 @@ describe('the API server', () => {
         { pool: { template: { metadata: { annotations: { 'photondb.io/revision': 'x' } } } } },
         'use another key',
       ],
-      [
-        'a version without numbers',
-        'a',
-        { spec: { version: 'latest' } },
-        'write major.minor.patch',
-      ],
+      ['a version without numbers', 'a', { spec: { version: 'latest' } }, 'use MAJOR.MINOR.PATCH'],
       [
         'an image with its tag',
         'a',
         { spec: { image: { repository: 'photondb:1' } } },
-        'the tag goes to image.tag',
+        'set the tag in image.tag',
       ],
       [
         'a digest of another form',
@@ -374,12 +369,12 @@ describe('the API server', () => {
       [
         'storage to less',
         { pool: { ...zoned, storage: { size: '1Gi', className: 'fast' } } },
-        'storage cannot shrink: write 2Gi or more',
+        'storage cannot shrink: use 2Gi or more',
       ],
       [
         'storage to less in another unit',
         { pool: { ...zoned, storage: { size: '2G', className: 'fast' } } },
-        'write 2Gi or more',
+        'use 2Gi or more',
       ],
       [
         'the class of storage',
@@ -391,12 +386,12 @@ describe('the API server', () => {
         { pool: { ...zoned, storage: { size: '2Gi' } } },
         'storage.className cannot change',
       ],
-      ['zones', { pool: { ...zoned, zones: ['b'] } }, 'the zones of a pool cannot change'],
-      ['zones to none', { pool: { storage: zoned.storage } }, 'the zones of a pool cannot change'],
+      ['zones', { pool: { ...zoned, zones: ['b'] } }, 'the zones of a pool are immutable'],
+      ['zones to none', { pool: { storage: zoned.storage } }, 'the zones of a pool are immutable'],
       [
         'the name of a pool',
         { pool: { ...zoned, name: 'other' } },
-        'cannot be removed, renamed or exchanged',
+        'cannot be removed, renamed or replaced',
       ],
       ['replicas', { pool: { ...zoned, replicas: 3 } }, noReplication],
       [
@@ -409,7 +404,7 @@ describe('the API server', () => {
             ],
           },
         },
-        'cannot be removed, renamed or exchanged',
+        'cannot be removed, renamed or replaced',
       ],
     ];
     for (const [about, changed, words] of changes) {
@@ -454,6 +449,6 @@ describe('the API server', () => {
     const moved = client.mergePatch(resources.photonPools, metadata, {
       spec: { clusterName: 'b' },
     });
-    expect(await refusalOf(moved)).to.contain('a pool stays with its cluster');
+    expect(await refusalOf(moved)).to.contain('clusterName is immutable');
   });
 });

@@ -10,7 +10,7 @@ const node = (name: string, trusts: readonly string[], certificateOf?: string): 
 });
 
 describe('the replacement of an authority', () => {
-  it('begins with a wish that was not carried out yet, and with no other', () => {
+  it('begins with a request that was not carried out yet, and with no other', () => {
     const state = { signing: 'A', former: [], rotation: '1' };
     expect(decideRotation(state, '2', [])).to.deep.equal({ type: 'begin', rotation: '2' });
     for (const wish of [undefined, '', '1', 'x'.repeat(65)]) {
@@ -70,7 +70,7 @@ describe('the replacement of an authority', () => {
     ...former,
   ];
 
-  it('never leaves two nodes that do not trust each other, whoever is late', () => {
+  it('never leaves two nodes that do not trust each other, whichever node is late', () => {
     const moves = fc.array(
       fc.record({ node: fc.nat({ max: 3 }), what: fc.constantFrom('trust', 'renew', 'report') }),
       { maxLength: 200 },

@@ -56,7 +56,7 @@ describe('the review of a token', () => {
     it(`refuses one ${about}`, () => expect(codeOf(answer)).to.equal(code));
   }
 
-  it('does not bother the API server with a token that cannot be one', async () => {
+  it('sends no malformed token to the API server', async () => {
     for (const token of ['', 'a'.repeat(8_193)]) {
       const refusal: unknown = await reviewToken({} as KubeClient, { token, audience }).catch(
         (error: unknown) => error,

@@ -169,7 +169,7 @@ describe('the volume claims of a cluster, against a real control plane', functio
     expect((await claim('data-mine-main-0-0'))?.metadata.labels).to.deep.equal(labels);
   });
 
-  it('asks for more room although the pod does not serve and the password is missing', async () => {
+  it('expands volumes although the pod does not serve and the password is missing', async () => {
     const pod = await stage.settled('full');
     await stage.kubelet.setReady(pod, false);
     await stage.conditionIs('full', 'Available', 'False');

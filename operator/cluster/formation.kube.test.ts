@@ -39,7 +39,7 @@ describe('the formation of a cluster, against a real control plane', function ()
     await stage.conditionIs('shop', 'Ready', 'True');
   }
 
-  it('tells one node to found it, and starts no other before its identity is recorded', async () => {
+  it('lets one node found it, and starts no other before its identity is recorded', async () => {
     await write(data, query);
     await stage.podIs(founder);
     await stage.conditionSays('shop', 'Ready', 'pod shop-main-0-0 is not ready');
@@ -90,7 +90,7 @@ describe('the formation of a cluster, against a real control plane', function ()
     expect(await clusterId()).to.equal('c1');
   });
 
-  it('lets nobody found again when the founder has lost its volume, before that is accepted', async () => {
+  it('lets no node found again when the founder has lost its volume, before that is accepted', async () => {
     await write(data, query);
     await stage.podIs(founder);
     await stage.kubelet.bringUp(founder, { id: 'a', clusterId: 'c1' });

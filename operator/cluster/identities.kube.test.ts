@@ -37,7 +37,7 @@ describe('the identities of nodes, against a real control plane', function () {
       { metadata: { annotations: { 'photondb.io/accept-data-loss': ids } } },
     );
 
-  it('are recorded, and given to a PhotonNode that is made again', async () => {
+  it('are recorded, and restored in a recreated PhotonNode', async () => {
     await serving('known', 'a');
     await stage.client.remove(resources.photonNodes, {
       namespace: stage.namespace,

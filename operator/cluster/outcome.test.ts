@@ -17,7 +17,7 @@ describe('the outcome of a reconcile', () => {
     expect(outcomeOf(retry, undefined, 0)).to.deep.equal({ type: 'wait', message: 'leaving' });
   });
 
-  it('tells a failure of the API server, in its words', () => {
+  it('reports a failure of the API server, with its message', () => {
     const outcome = outcomeOf(complete, broken, 0);
     expect(outcome).to.include({ type: 'wait', reason: 'ApiServerFails' });
     expect(outcome).to.have.property('message').that.contains('failed calling webhook "gate"');
@@ -36,7 +36,7 @@ describe('the outcome of a reconcile', () => {
     expect(outcomeOf(complete, lag, 2 * minuteMs)).to.include({ type: 'fail' });
   });
 
-  it('tells a refusal rather than a failure: that one needs a person now', () => {
+  it('reports a refusal rather than a failure, because it needs manual action', () => {
     expect(outcomeOf(refused, broken, 0)).to.deep.equal(refused);
   });
 });

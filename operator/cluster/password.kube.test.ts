@@ -45,7 +45,7 @@ describe('the password of a cluster, against a real control plane', function () 
     ];
   const named = { spec: { security: { passwordSecret: 'chosen' } } };
 
-  it('is made again when its Secret is deleted: announced at once, and without a restart', async () => {
+  it('is recreated when its Secret is deleted: announced at once, and without a restart', async () => {
     const pod = await stage.settled('deleted');
     const [before, secretBefore] = [await stage.kubelet.pod(pod), await secret('deleted-admin')];
     await stage.client.remove(resources.secrets, at('deleted-admin'));
@@ -93,7 +93,7 @@ describe('the password of a cluster, against a real control plane', function () 
     await stage.conditionIs('edited', 'Ready', 'True');
   });
 
-  it('may be in a Secret that the user makes later', async () => {
+  it('may be in a Secret that the user creates later', async () => {
     await stage.apply('late', named);
     await stage.conditionIs('late', 'Stalled', 'True');
     const stalled = await stage.said('late', 'Stalled');

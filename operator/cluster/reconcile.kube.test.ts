@@ -130,7 +130,7 @@ describe('a reconcile, against a real control plane', function () {
     });
   });
 
-  it('keeps the password that it has made, over restarts', async () => {
+  it('keeps the generated password over restarts', async () => {
     await settled('keeping');
     const before = await find<Secret>(resources.secrets, 'keeping-admin');
     await operator?.stop();
@@ -279,7 +279,7 @@ describe('a reconcile, against a real control plane', function () {
     });
   });
 
-  it('leaves an object of somebody else alone, and says what is in the way', async () => {
+  it('leaves objects of other owners alone, and reports the conflict', async () => {
     const spec = { ports: [{ port: 80 }] };
     const metadata = { namespace, name: 'foreign-nodes' };
     const service = { apiVersion: 'v1', kind: 'Service', metadata, spec };
@@ -342,7 +342,7 @@ describe('a reconcile, against a real control plane', function () {
     expect(await find(resources.networkPolicies, 'closed')).to.not.equal(undefined);
   });
 
-  it('hands on what the API server refuses, in its own words', async () => {
+  it('reports what the API server refuses, with its message', async () => {
     await apply('misspelt', { pool: { template: { spec: { nodeSelectorr: {} } } } });
     await conditionIs('misspelt', 'Stalled', 'True');
     const { reason, message } = said(await clusterOf('misspelt'), 'Stalled') ?? {};

@@ -158,7 +158,7 @@ describe('what others change in objects of a cluster, against a real control pla
   };
 
   for (const each of [...removed, ...invalid]) {
-    it(`is put right: ${each.about} (${each.resource.kind})`, async () => {
+    it(`is repaired: ${each.about} (${each.resource.kind})`, async () => {
       const before = await found(each.resource, each.name);
       const pod = (await stage.kubelet.pod('drifting-main-0-0'))?.metadata.uid;
       expect(essence(await change(each)), 'the edit').to.not.deep.equal(essence(before));
@@ -195,7 +195,7 @@ describe('what others change in objects of a cluster, against a real control pla
     });
   }
 
-  it('is put right also when nobody is named as its manager', async () => {
+  it('is repaired also without a recorded field manager', async () => {
     const before = essence(await found(...set));
     await change(
       edit(
@@ -250,7 +250,7 @@ describe('what others change in objects of a cluster, against a real control pla
     ],
   ];
   for (const [about, [resource, name], change] of cannotChange) {
-    it(`is made again when it cannot be put right: ${about}`, async () => {
+    it(`is recreated when it cannot be repaired: ${about}`, async () => {
       const before = await found(resource, name);
       const pod = (await stage.kubelet.pod('drifting-main-0-0'))?.metadata.uid;
       await stage.operator?.stop();

@@ -62,7 +62,7 @@ describe('the steps of a reconcile', () => {
     expect(await carryOutAll(steps, contextOf())).to.deep.equal({ result: wait('x'), error });
   });
 
-  it('end at once at an error that nobody foresaw, and when they are aborted', async () => {
+  it('end at once at an unexpected error, and when they are aborted', async () => {
     const stopped = new AbortController();
     stopped.abort();
     const cases: readonly (readonly [Error, AbortSignal | undefined])[] = [
@@ -78,7 +78,7 @@ describe('the steps of a reconcile', () => {
     }
   });
 
-  it('together come to what somebody has to change, then to what is awaited', () => {
+  it('together report manual action first, then what is awaited', () => {
     expect(combined([complete, complete])).to.deep.equal(complete);
     expect(combined([wait('a'), fail('b'), wait('c'), fail('d'), fail('b')])).to.deep.equal(
       fail('b; d'),

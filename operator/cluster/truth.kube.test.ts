@@ -119,7 +119,7 @@ describe('the status of a cluster with faults around it', function () {
     expect(await stage.said('orders', 'Degraded')).to.include({ status: 'Unknown' });
   });
 
-  it('says why no machine takes the pod, in the words of the scheduler', async () => {
+  it('reports why the pod is unschedulable, with the message of the scheduler', async () => {
     await stage.apply('orders');
     await stage.conditionSays('orders', 'Ready', 'no nodes available to schedule pods');
     const ready = await stage.said('orders', 'Ready');
@@ -128,7 +128,7 @@ describe('the status of a cluster with faults around it', function () {
     expect((await stage.said('orders', 'Available'))?.message).to.contain('no nodes available');
   });
 
-  it('tells of a node that was out of memory and serves again, once', async () => {
+  it('reports a node that was out of memory and serves again, once', async () => {
     await stage.settled('orders', {
       pool: { resources: { limits: { memory: '1Gi' } } },
     });

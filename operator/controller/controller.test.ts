@@ -105,7 +105,7 @@ describe('controller', () => {
     await stop();
   });
 
-  it('tells a reconcile that takes too long to end, and counts it as failed', async () => {
+  it('aborts a reconcile that takes too long, and counts it as failed', async () => {
     const { clock, queue, seen, stop } = started(
       (_key, signal) =>
         new Promise((_resolve, reject) => {

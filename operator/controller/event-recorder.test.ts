@@ -125,7 +125,7 @@ describe('event recorder', () => {
     expect(rig.created.at(-1)?.note).to.equal('later');
   });
 
-  it('drops events that the server refuses, after a few attempts, and goes on', async () => {
+  it('drops events that the server refuses, after a few attempts, and continues', async () => {
     const rig = new Rig();
     rig.fails = true;
     rig.emit();

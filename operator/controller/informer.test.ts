@@ -66,7 +66,7 @@ describe('informer', () => {
     await informer.stop();
   });
 
-  it('watches from the version of its listing and tells what happens', async () => {
+  it('watches from the version of its listing and reports changes', async () => {
     const { source, informer, changes } = await synced();
     expect(source.current.resourceVersion).to.equal('10');
     source.current.send({ type: 'ADDED', object: object('b', 'u2', '11') });
@@ -101,7 +101,7 @@ describe('informer', () => {
     await informer.stop();
   });
 
-  it('lists again when the watch reports an error, and tells the difference', async () => {
+  it('lists again when the watch reports an error, and reports the difference', async () => {
     const made = await synced();
     const { clock, source, informer, changes } = made;
     source.listing = { items: [object('b', 'u2', '30')], resourceVersion: '31' };
@@ -153,7 +153,7 @@ describe('informer', () => {
     await informer.stop();
   });
 
-  it('takes an object that was deleted and recreated while nobody watched for two', async () => {
+  it('reports an object that was deleted and recreated between two watches as two objects', async () => {
     const { clock, source, informer, changes } = await synced();
     source.listing = { items: [object('a', 'u2', '20')], resourceVersion: '21' };
     source.current.send(new ScriptedError('gone', false));
@@ -179,7 +179,7 @@ describe('informer', () => {
     await informer.stop();
   });
 
-  it('survives handlers that throw, and tells the other ones', async () => {
+  it('survives handlers that throw, and calls the others', async () => {
     const made = await synced();
     const { source, informer, changes } = made;
     informer.onChange((change) => {
@@ -228,7 +228,7 @@ describe('informer', () => {
     expect(made.seen).to.deep.equal([]);
   });
 
-  it('tells a late subscriber of all that is there, until it unsubscribes', async () => {
+  it('sends all existing objects to a late subscriber, until it unsubscribes', async () => {
     const { source, informer } = await synced();
     const told: string[] = [];
     const unsubscribe = informer.onChange(({ type, key }) => {

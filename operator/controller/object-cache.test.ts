@@ -27,7 +27,7 @@ const said = (changes: readonly { type: string; object: CachedObject }[]): strin
   );
 
 describe('object cache', () => {
-  it('tells additions, modifications and deletions, and nothing when nothing is new', () => {
+  it('reports additions, modifications and deletions, and nothing when nothing is new', () => {
     const cache = new ObjectCache<CachedObject>([]);
     expect(said(cache.see(pod('a', 'u1', '5')))).to.deep.equal(['added u1@5']);
     expect(said(cache.see(pod('a', 'u1', '5')))).to.deep.equal([]);

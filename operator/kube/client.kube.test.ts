@@ -271,7 +271,7 @@ describe('client against a real API server', () => {
     }
   });
 
-  it('is refused with the right words', async () => {
+  it('is refused with the right message', async () => {
     const config = await controlPlaneConfig();
     const credentials = async (): Promise<object> => ({
       ...(await config.credentials()),

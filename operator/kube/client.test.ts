@@ -90,7 +90,7 @@ describe('client against a server with faults', () => {
   });
 
   describe('answers', () => {
-    it('become errors with stable codes and the words of the server', async () => {
+    it('become errors with stable codes and the message of the server', async () => {
       const answers: readonly [number, string, string][] = [
         [400, 'BadRequest', 'kube.bad_request'],
         [403, 'Forbidden', 'kube.forbidden'],
@@ -379,7 +379,7 @@ describe('client against a server with faults', () => {
       await kube.get(resources.configMaps, name);
     });
 
-    it('do not help against a server that nobody vouches for', async () => {
+    it('do not help against a server with an untrusted certificate', async () => {
       const stranger = new FakeApiServer();
       await stranger.start();
       const config = { ...stranger.config, credentials: () => server.config.credentials() };
@@ -472,7 +472,7 @@ describe('client against a server with faults', () => {
       expect(server.asked[1]?.path).to.match(/\/pods\/a\/status$/);
     });
 
-    it('delete one very object when told so', async () => {
+    it('delete one object by UID when requested', async () => {
       const kube = client();
       const options = { uid: 'u1', resourceVersion: '5', propagationPolicy: 'Orphan' } as const;
       await kube.remove(resources.statefulSets, name, options);

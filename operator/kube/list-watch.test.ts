@@ -131,7 +131,7 @@ describe('informer on a server with faults', () => {
     expect(failed()).to.deep.equal([]);
   });
 
-  it('leaves a watch that has gone silent, and goes on from its last version', async () => {
+  it('ends a watch that has become silent, and resumes from its last version', async () => {
     const informer = await started();
     sendEvent(current(), 'BOOKMARK', { metadata: { resourceVersion: '77' } });
     await until('another watch has come', () => watches.length === 2);
@@ -152,7 +152,7 @@ describe('informer on a server with faults', () => {
   });
 
   for (const status of [401, 403, 429, 500, 503]) {
-    it(`goes on after a watch was answered by ${status}`, async () => {
+    it(`resumes after a watch was answered by ${status}`, async () => {
       await started();
       let refusals = 6;
       server.answer = (asked, response) => {
@@ -168,7 +168,7 @@ describe('informer on a server with faults', () => {
     });
   }
 
-  it('goes on with a new token when the old one is refused', async () => {
+  it('continues with a new token when the old one is refused', async () => {
     server.answer = (asked, response) => {
       if (asked.headers.authorization === `Bearer ${server.token}`) serve(asked, response);
       else sendStatus(response, 401, { reason: 'Unauthorized' });

@@ -50,7 +50,7 @@ describe('request limiter', () => {
     await limiter.enter(undefined);
   });
 
-  it('lets nobody wait who has given up', async () => {
+  it('releases those whose signal is aborted', async () => {
     const limits = { ratePerSecond: 1e6, burst: 1e6, inFlightMax: 1 };
     const limiter = new RequestLimiter(limits, new SleepingTime());
     const leave = await limiter.enter(undefined);

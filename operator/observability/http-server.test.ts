@@ -33,7 +33,7 @@ describe('the HTTP server of the operator', () => {
     expect((await get('/readyz')).status).to.equal(200);
   });
 
-  it('tells counters, gauges as they are at that moment, and the process itself', async () => {
+  it('exports counters, current gauges, and the metrics of the process', async () => {
     metrics.reconciles.inc({ outcome: 'done' });
     const response = await get('/metrics');
     expect(response.headers.get('content-type')).to.contain('text/plain');
@@ -45,7 +45,7 @@ describe('the HTTP server of the operator', () => {
     expect(text).to.contain('process_resident_memory_bytes');
   });
 
-  it('does not go on telling what is over', async () => {
+  it('stops reporting what is over', async () => {
     counts = [];
     expect(await (await get('/metrics')).text()).to.not.contain('photondb_operator_clusters{');
   });

@@ -91,7 +91,7 @@ describe('the client of the admin API', () => {
   });
   afterEach(() => server.close());
 
-  it('asks as an administrator of the cluster, and hands on the answer', async () => {
+  it('sends requests as an administrator of the cluster, and returns the answer', async () => {
     expect(await ask()).to.deep.equal({ isDraining: true });
     expect(heard).to.deep.equal([
       {
@@ -103,7 +103,7 @@ describe('the client of the admin API', () => {
     ]);
   });
 
-  it('says nothing to a node of another identity, or of another authority', async () => {
+  it('sends nothing to a node of another identity, or of another authority', async () => {
     const other = formatIdentity({ ...someIdentity, nodeId: someIdentity.clusterId });
     expect((await refusal(ask({ identity: other }))).message).to.contain(`and not of ${other}`);
     const stranger = await startNode(await Authority.open(await createAuthority(validity)));
@@ -114,7 +114,7 @@ describe('the client of the admin API', () => {
     expect(heard).to.deep.equal([]);
   });
 
-  it('reports a refusal with the code and the words of the node', async () => {
+  it('reports a refusal with the code and the message of the node', async () => {
     answer = [409, '{"code":"admin.failed","message":"The node is stopping."}'];
     const { code, message } = await refusal(ask());
     expect([code, message]).to.deep.equal([

@@ -48,7 +48,7 @@ describe('the pods of a pool', () => {
     });
   });
 
-  it('keep the last words of a process that fails, for the status', () => {
+  it('keep the last output of a process that fails, for the status', () => {
     expect(container?.terminationMessagePolicy).to.equal('FallbackToLogsOnError');
   });
 
@@ -183,7 +183,7 @@ describe('the configuration of the nodes', () => {
     expect(file).to.include({ 'cluster-name': 'orders', 'driver-port': 28_015 });
   });
 
-  it('leaves every option of the data plane to somebody: to the user, the file, or the pod', () => {
+  it('assigns every option of the data plane to the user, the file, or the pod', () => {
     // The operator says over the PhotonNode and a mounted file how the cluster forms. A pod listens beyond loopback, where any host may be asked for.
     const ofFormation = ['found', 'join', 'join-token', 'join-ca-hash', 'advertise', 'roles'];
     const ofPod = ['node-name', 'revision', 'web-hosts', ...ofFormation];

@@ -43,13 +43,13 @@ describe('the formation of a cluster', () => {
     expect(mayStart(formation, second)).to.equal(false);
   });
 
-  it('takes the identity that the founder reports, and lets nobody start before it is recorded', () => {
+  it('takes the identity that the founder reports, and starts no node before it is recorded', () => {
     const formation = formationOf(clusterOf(), [reporting(first, 'a', 'c1'), forming(second)]);
     expect(formation).to.deep.equal({ reported: 'c1', founder: first });
     expect(mayStart(formation, second)).to.equal(false);
   });
 
-  it('lets nobody found once the identity is recorded', () => {
+  it('allows no founder once the identity is recorded', () => {
     const cluster = clusterOf({ clusterId: 'c1', members: [{ name: first, id: 'a' }] });
     for (const nodes of [[forming(first)], [reporting(first, 'a', 'c1')], []]) {
       const formation = formationOf(cluster, [...nodes, forming(second)]);
@@ -86,7 +86,7 @@ describe('the formation of a cluster', () => {
     expect(formationOf(cluster, [next])).to.deep.equal({ reported: 'c2', founder: first });
   });
 
-  it('tells of a node whose data belongs to another cluster', () => {
+  it('reports a node whose data belongs to another cluster', () => {
     const cluster = clusterOf({ clusterId: 'c1', members: [{ name: first, id: 'a' }] });
     const nodes = [reporting(first, 'a', 'c1'), reporting(second, 'b', 'c2')];
     const { recorded, conflict } = formationOf(cluster, nodes);

@@ -22,7 +22,7 @@ const holding = (change: Partial<CertificateView> = {}) => {
 };
 
 describe('the condition of certificates', () => {
-  it('is normal while nobody has one, and while all are young', () => {
+  it('is normal without certificates, and while all are new', () => {
     expect(certificatesVerdict(undefined, [nodeWith()])).to.include({ status: 'False' });
     const verdict = certificatesVerdict(authority(), [holding()]);
     expect(verdict).to.include({ status: 'False', reason: 'CertificatesValid' });
@@ -39,14 +39,14 @@ describe('the condition of certificates', () => {
     ['has expired', { leftMs: -1 }, 'has expired at'],
   ];
   for (const [about, change, words] of abnormal) {
-    it(`tells of one that ${about}`, () => {
+    it(`reports one that ${about}`, () => {
       const verdict = certificatesVerdict(authority(), [holding(), holding(change)]);
       expect(verdict).to.include({ status: 'True', reason: 'CertificateExpiring' });
       expect(verdict.message).to.contain(words);
     });
   }
 
-  it('tells of an authority that ends, long before', () => {
+  it('reports an authority that expires, long before', () => {
     const verdict = certificatesVerdict(authority({ leftMs: 89 * day }), [holding()]);
     expect(verdict).to.include({ status: 'True', reason: 'AuthorityExpiring' });
     expect(verdict.message).to.contain('photondb.io/rotate-authority');

@@ -48,7 +48,7 @@ describe('the news of a status', () => {
     expect(news(starting, good)).to.deep.equal(['Normal Fulfilled']);
   });
 
-  it('are that somebody has to act, and again when it is about something else', () => {
+  it('report that manual action is needed, and again when the cause changes', () => {
     const [one, other] = [failing('Service a'), failing('Service b')];
     const nodes = [nodeWith({ pod: null })];
     expect(news(starting, [one, nodes])).to.deep.equal(['Warning Refused']);

@@ -35,13 +35,13 @@ describe('the conditions of a cluster', () => {
     });
   });
 
-  it('say of work under way that it goes on, and that the database serves meanwhile', () => {
+  it('report work in progress, and that the database serves meanwhile', () => {
     const words = said(statusOf(waiting, [nodeWith({ report: { revision: 'old' } })]));
     expect(words).to.include({ Ready: 'False Progressing', Reconciling: 'True Progressing' });
     expect(words).to.include({ Stalled: 'False Progressing', Available: 'True Serving' });
   });
 
-  it('say of what only somebody else can resolve that it is stalled, and why', () => {
+  it('report Stalled with the reason when manual action is needed', () => {
     const status = statusOf(stuck);
     expect(said(status)).to.include({
       Ready: 'False ForeignObject',
@@ -61,7 +61,7 @@ describe('the conditions of a cluster', () => {
       return `${condition?.status} ${condition?.reason}: ${condition?.message}`;
     };
 
-    it('name those that do not see each other, and are not ready', () => {
+    it('name nodes that do not see each other, and prevent Ready', () => {
       const nodes = [serving('a', 'i1', [dead]), serving('b', 'i2')];
       expect(degraded(nodes)).to.contain(
         'True NodesDisconnected: a sees b dead: no answer to probes; check the network',
@@ -161,7 +161,7 @@ describe('the conditions of a cluster', () => {
     });
   });
 
-  it('tell trouble that may pass, and go on', () => {
+  it('report trouble that may pass, and continue', () => {
     const trouble = troubleWith('0/3 nodes are available', { reason: reasons.unschedulable });
     const status = statusOf(waiting, [nodeWith({ pod: { isReady: false }, trouble })]);
     expect(said(status)).to.include({
@@ -183,7 +183,7 @@ describe('the conditions of a cluster', () => {
     });
   });
 
-  it('tell of a failure that a node has recovered from', () => {
+  it('report a failure that a node has recovered from', () => {
     const status = statusOf(done, [nodeWith({ pod: { incident: 'OOMKilled, a limit of 1Gi' } })]);
     const degraded = status.conditions?.find(({ type }) => type === 'Degraded');
     expect(degraded).to.include({ status: 'False' });
@@ -221,14 +221,14 @@ describe('the first status of a generation', () => {
     });
   });
 
-  it('keeps what the former nodes tell: that the database serves, and how many', () => {
+  it('keeps what the former nodes report: that the database serves, and how many', () => {
     const before = statusOf(done);
     const status = firstStatus({ generation: 2, now: later.now }, before);
     expect(said(status)).to.include({ Available: 'True Serving' });
     expect(status.nodes).to.deep.equal(before.nodes);
   });
 
-  it('has every condition from the first moment, so that nobody takes a missing one for good', () => {
+  it('has every condition from the first moment, so that no missing one is mistaken for True', () => {
     expect(Object.keys(said(firstStatus(first)))).to.have.members(
       Object.keys(said(statusOf(done))),
     );

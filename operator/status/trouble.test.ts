@@ -475,7 +475,7 @@ describe('the trouble of a node without a pod', () => {
     );
   });
 
-  it('is none while nobody says anything', () => {
+  it('is none without a report', () => {
     expect(troubleWithoutPod({ events: [] })).to.equal(undefined);
   });
 });

@@ -39,7 +39,7 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<strin
   }
   const [name = '', ...rest] = positionals;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) throw new UsageError(`no such command: "${name}"`);
+  if (command === undefined) throw new UsageError(`unknown command "${name}"`);
   const { takes, takesMore = false } = command;
   if (rest.length < takes.length || (rest.length > takes.length && !takesMore)) {
     throw new UsageError(`${name} takes ${command.takes.join(' ')}`);

@@ -15,7 +15,7 @@ interface TableName {
 export function tableName(text: string): TableName {
   const [database = '', table = '', ...more] = text.split('.');
   if (database === '' || table === '' || more.length > 0) {
-    throw new UsageError(`"${text}" is no name of a table: write DATABASE.TABLE`);
+    throw new UsageError(`"${text}" is not the name of a table: use DATABASE.TABLE`);
   }
   return { database, table };
 }

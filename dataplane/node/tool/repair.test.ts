@@ -93,7 +93,7 @@ describe('the repair of a data directory', function slow() {
     });
   });
 
-  it('names what the log has and nobody can apply, and discards it on request', async () => {
+  it('names entries of the log that cannot be applied, and discards them on request', async () => {
     await append(path, [encodeUtf8('no command')]);
     expect(await run()).to.match(/^log of table d\.t: Entry \d+ of its log .* cannot be applied: /);
     expect(await refusalOf(path)).to.contain('cannot be applied');

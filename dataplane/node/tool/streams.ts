@@ -19,7 +19,7 @@ const standard = '-';
 export function readStream(file: string): AsyncIterable<Uint8Array> {
   if (file === standard) return stdin as AsyncIterable<Uint8Array>;
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
-    throw new Error(`${file} is a directory: the file of an exported table is wanted.`);
+    throw new Error(`${file} is a directory: name the file of an exported table.`);
   }
   return createReadStream(file) as AsyncIterable<Uint8Array>;
 }

@@ -114,7 +114,7 @@ describe('the tool for a data directory, as a process', () => {
     }
     expect(await run('verify', directory)).to.deep.include({
       code: 1,
-      said: `${directory} is a directory: the file of an exported table is wanted.\n`,
+      said: `${directory} is a directory: name the file of an exported table.\n`,
     });
     expect(await run('import', directory, file)).to.deep.include({
       code: 1,
@@ -162,7 +162,7 @@ describe('the tool for a data directory, as a process', () => {
     rmSync(saved);
   });
 
-  it('salvages what is whole, and names what is not', async () => {
+  it('salvages intact documents, and names the others', async () => {
     const path = join(root, 'salvaged');
     await fill(path);
     const store = new LmdbStore({ clock: machineClock, directory: storeDirectoryOf(path) });

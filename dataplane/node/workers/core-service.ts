@@ -85,7 +85,7 @@ export class CoreService implements WorkerService {
     const name = fields.text();
     const answer = Object.hasOwn(this.#requests, name) ? this.#requests[name] : undefined;
     if (answer !== undefined) return answer(fields, request);
-    throw new ChannelFrameError('A query worker asks for something that there is not.');
+    throw new ChannelFrameError('A query worker sent an unknown request.');
   }
 
   noticed(body: unknown): void {
@@ -102,7 +102,7 @@ export class CoreService implements WorkerService {
       case 'measured':
         return this.#options.measured(fields.any());
       default:
-        throw new ChannelFrameError('A query worker says something that there is not.');
+        throw new ChannelFrameError('A query worker sent an unknown notice.');
     }
   }
 

@@ -81,7 +81,7 @@ export class WorkerNode {
       case 'drain':
         return this.#drain();
       default:
-        throw new ChannelFrameError('The core asks for something that there is not.');
+        throw new ChannelFrameError('The core sent an unknown request.');
     }
   }
 

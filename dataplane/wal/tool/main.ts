@@ -52,7 +52,7 @@ function readArguments(args: readonly string[]): Request {
   });
   const [command = '', directory, ...more] = positionals;
   if (values.help) return { ...noRequest, isHelp: true };
-  if (!Object.hasOwn(commands, command)) throw new UsageError(`no such command: "${command}"`);
+  if (!Object.hasOwn(commands, command)) throw new UsageError(`unknown command "${command}"`);
   if (directory === undefined || more.length > 0) throw new UsageError('name one directory');
   const group = values.group === undefined ? undefined : Number(values.group);
   if (group !== undefined && (!Number.isSafeInteger(group) || group < 0)) {
