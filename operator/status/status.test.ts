@@ -75,6 +75,18 @@ describe('the conditions of a cluster', () => {
       expect(degraded(nodes)).to.contain('a sees b quarantined: replays');
     });
 
+    it('name a node that reports its own quarantine, though its pod is not ready', () => {
+      const node = nodeWith({
+        pod: { isReady: false },
+        report: { health: 'Quarantined', message: 'two nodes have its identity' },
+      });
+      expect(degraded([node])).to.contain(
+        'True NodesUnhealthy: orders-main-0-0 is quarantined: two nodes have its identity',
+      );
+      const gone = nodeWith({ pod: { revision: 'old' }, report: { health: 'Quarantined' } });
+      expect(degraded([gone])).to.not.contain('quarantined');
+    });
+
     it('leave out former identities, suspicions, and nodes that have just come back', () => {
       const former = { id: 'i0', state: 'Dead' };
       const suspect = { id: 'i2', state: 'Suspect' };

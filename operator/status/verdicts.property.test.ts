@@ -43,7 +43,7 @@ const node: fc.Arbitrary<NodeView> = fc.record(
     ),
     report: fc.record(
       {
-        health: fc.constantFrom('Starting', 'Ready', 'Degraded', 'Stopping'),
+        health: fc.constantFrom('Starting', 'Ready', 'Degraded', 'Quarantined', 'Stopping'),
         message: sentence,
         version,
         revision,

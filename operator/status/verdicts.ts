@@ -59,6 +59,12 @@ function withTroubles(message: string, nodes: readonly NodeView[]): string {
   return [message, ...more.map(sentenceOf)].join('; ');
 }
 
+/** It keeps its data and serves no clients: its pod runs and is not ready. */
+function isQuarantined({ pod, report, isHeard }: NodeView): boolean {
+  if (pod === undefined || pod.isTerminating || !isHeard) return false;
+  return report?.health === 'Quarantined' && report.revision === pod.revision;
+}
+
 /** Damage that a node reports about itself. */
 function sickness(node: NodeView): string | undefined {
   const { name, report } = node;
@@ -66,6 +72,9 @@ function sickness(node: NodeView): string | undefined {
   if (report?.isLogCorrupt === true) {
     const detail = report.message === undefined ? '' : `: ${report.message}`;
     return `${name}: the log is corrupt${detail}; see docs/operations/troubleshooting.md`;
+  }
+  if (isQuarantined(node)) {
+    return `${name} is quarantined: ${report?.message ?? 'the node reports no reason'}`;
   }
   if (!reportsNow(node) || report?.health !== 'Degraded') return undefined;
   return `${name}: ${report.message ?? 'the node reports that it is degraded'}`;
