@@ -5,6 +5,7 @@ import type { ProtocolCounters } from './counters.ts';
 import type { SessionStart } from './handshake.ts';
 import type { ProtocolLimits } from './limits.ts';
 import type { QueryStart, RunningQueries } from './running-queries.ts';
+import { requireRoom } from './answer-room.ts';
 import { batchLimits } from './batch-limits.ts';
 import { StartedQuery } from './started-query.ts';
 import {
@@ -209,7 +210,7 @@ export class QuerySession {
     if (outcome.type === 'sequence') return this.#firstBatch(query, outcome.cursor);
     if (own.noreply) return undefined;
     const text = atomText(outcome.json, own);
-    this.#requireRoom(text.length);
+    requireRoom(this.#options, text.length);
     this.#options.send(token, text);
     return undefined;
   }
@@ -227,18 +228,6 @@ export class QuerySession {
     }
     this.#cursors.set(token, open);
     return this.#counted(open, () => this.#batch(open, true));
-  }
-
-  #requireRoom(bytes: number): void {
-    const { limits, queuedBytes, allQueuedBytes } = this.#options;
-    const { smallAnswerBytes, wholeAnswersBytesMax, allAnswersBytesMax } = limits;
-    if (bytes <= smallAnswerBytes) return;
-    const waiting = queuedBytes();
-    if (waiting > 0 && waiting + bytes > wholeAnswersBytesMax)
-      throw dropped(bytes, { waiting, most: wholeAnswersBytesMax, whose: 'this client' });
-    const all = allQueuedBytes();
-    if (all > 0 && all + bytes > allAnswersBytesMax)
-      throw dropped(bytes, { waiting: all, most: allAnswersBytesMax, whose: 'all clients' });
   }
 
   #tooManyCursors(): string {
@@ -331,19 +320,6 @@ export class QuerySession {
     if (!isQuiet) this.#options.send(token, text ?? internalErrorText(error));
   }
 }
-
-interface Unread {
-  readonly waiting: number;
-  readonly most: number;
-  readonly whose: string;
-}
-
-const dropped = (bytes: number, { waiting, most, whose }: Unread): RuntimeError =>
-  new RuntimeError(
-    errorType.resourceLimit,
-    `The answer has ${bytes} bytes, and ${waiting} bytes of other answers wait for ${whose}, of ${most} at most: it was dropped. Ask for less at once; what the query has written stays.`,
-    [],
-  );
 
 const gone = (): Error => new Error('the client disconnected');
 
