@@ -18,7 +18,7 @@ const options = {
     flag: '--watch-namespaces',
     variable: 'PHOTONDB_OPERATOR_WATCH_NAMESPACES',
     default: '',
-    about: 'namespaces to look after, separated by commas; empty: all',
+    about: 'namespaces to watch, separated by commas; empty: all',
   },
   httpBind: {
     flag: '--http-bind',
@@ -36,7 +36,7 @@ const options = {
     flag: '--signing-bind',
     variable: 'PHOTONDB_OPERATOR_SIGNING_BIND',
     default: '::',
-    about: 'address of the endpoint where nodes ask for certificates',
+    about: 'address of the endpoint where nodes request certificates',
   },
   signingPort: {
     flag: '--signing-port',
@@ -90,13 +90,13 @@ const options = {
     flag: '--pod-name',
     variable: 'POD_NAME',
     default: '',
-    about: "who holds the lease; empty: the host's name",
+    about: "identity of the lease holder; empty: the host's name",
   },
   podNamespace: {
     flag: '--pod-namespace',
     variable: 'POD_NAMESPACE',
     default: '',
-    about: "where the lease is; empty: the account's namespace",
+    about: "namespace of the lease; empty: the account's namespace",
   },
 } satisfies Readonly<Record<string, Option>>;
 

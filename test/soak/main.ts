@@ -38,22 +38,31 @@ interface Arguments {
   readonly options: SoakOptions;
 }
 
+function parsed() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string', default: defaults.rounds },
+        seeds: { type: 'string', default: defaults.seeds },
+      },
+    });
+  } catch (error) {
+    return usage((error as Error).message);
+  }
+}
+
 function readArguments(): Arguments {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      rounds: { type: 'string', default: defaults.rounds },
-      seeds: { type: 'string', default: defaults.seeds },
-    },
-  });
+  const { values, positionals } = parsed();
   const [name = '', ...wanted] = positionals;
   const soak = Object.hasOwn(soaks, name) ? soaks[name] : undefined;
-  if (soak === undefined) return usage('Say what.');
+  if (soak === undefined) return usage(name === '' ? 'NAME is missing.' : `Unknown soak: ${name}.`);
   const unknown = wanted.find((part) => !Object.hasOwn(soak, part));
-  if (unknown !== undefined) usage(`No such part: ${unknown}.`);
+  if (unknown !== undefined) usage(`Unknown part: ${unknown}.`);
   const [rounds, seeds] = [Number(values.rounds), Number(values.seeds)];
   for (const count of [rounds, seeds]) {
-    if (!Number.isSafeInteger(count) || count < 1) usage('Counts are numbers from 1 on.');
+    if (!Number.isSafeInteger(count) || count < 1)
+      usage('--rounds and --seeds take whole numbers from 1.');
   }
   const parts = Object.entries(soak).filter(
     ([part]) => wanted.length === 0 || wanted.includes(part),

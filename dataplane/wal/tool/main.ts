@@ -15,10 +15,10 @@ import { inspect, segmentsIn } from './inspect.ts';
 const exitCode = { fine: 0, damage: 1, usage: 2 } as const;
 
 const usageText = `npm run wal -- verify|dump|stat DIRECTORY [--group N] [--payload] [--live-copy]
-  verify       whether every byte of the log is as it was written
-  dump         one line for each record; --group N: of one group; --payload: with its bytes
-  stat         what each segment holds
-  --live-copy  the directory is a copy that was made while a node wrote
+  verify       verifies the checksums of the log
+  dump         prints one line for each record; --group N: of one group; --payload: with its bytes
+  stat         prints what each segment contains
+  --live-copy  the directory is a copy of the log of a running node
   -h, --help   prints this text
 DIRECTORY is the data directory of a node (its --data-dir), or the folder wal in it.`;
 
