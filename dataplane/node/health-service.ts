@@ -5,7 +5,7 @@ import { requestBucketsSeconds } from '../membership/request-times.ts';
 import { registerClusterMetrics } from '../observability/cluster-metrics.ts';
 import { inOpenMetrics } from '../observability/open-metrics.ts';
 import { registerResourceMetrics } from '../observability/resource-metrics.ts';
-import { nodeMetrics } from '../observability/metrics.ts';
+import { nodeMetrics } from '../observability/node-registry.ts';
 import type { NodeMetrics } from '../observability/metrics.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
 import type { NodeContext } from './context.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { nodeMetrics, tablesMax } from './metrics.ts';
+import { nodeMetrics, tablesMax } from './node-registry.ts';
 import type { NodeMetrics } from './metrics.ts';
 
 const drivers = {

@@ -1,7 +1,9 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { StoreStatistics } from '../kv/store.ts';
 
-/** All metrics of a node, read when Prometheus asks; docs/operations/monitoring.md lists them. */
+/**
+ * The metrics of a node that are single numbers: what they are read from, and their names. The reference
+ * (docs/reference/metrics.md) lists them.
+ */
 export interface NodeMetrics {
   readonly version: string;
   readonly isReady: boolean;
@@ -69,9 +71,6 @@ interface DriverMetrics {
   readonly connectionsStalled: number;
 }
 
-/** Tables with metrics of their own; the others are only in `photondb_tables`. */
-export const tablesMax = 1_000;
-
 interface Definition<T> {
   readonly name: string;
   readonly help: string;
@@ -84,7 +83,7 @@ const define = <T>(name: string, help: string, read: (from: T) => number): Defin
   read,
 });
 
-const gauges = [
+export const gauges = [
   define<NodeMetrics>('ready', '1 while the node serves requests.', (m) => Number(m.isReady)),
   define<NodeMetrics>('integrity_ok', '0 after corruption of stored data was detected.', (m) =>
     Number(m.isIntact),
@@ -164,7 +163,7 @@ const gauges = [
   ),
 ];
 
-const nodeCounters = [
+export const nodeCounters = [
   define<NodeMetrics>(
     'index_evaluations_failed_total',
     'Evaluations of index functions that failed, so that a document is not in the index.',
@@ -205,7 +204,7 @@ const nodeCounters = [
   define<NodeMetrics>('documents_expired_total', 'Documents deleted by the TTL.', (m) => m.expired),
 ];
 
-const driverCounters = [
+export const driverCounters = [
   define<DriverMetrics>('queries_total', 'Queries started.', (m) => m.queries),
   define<DriverMetrics>(
     'queries_aborted_total',
@@ -269,7 +268,7 @@ const driverCounters = [
   ),
 ];
 
-const tableGauges = [
+export const tableGauges = [
   define<TableMetrics>('table_documents', 'Documents of a table.', (m) => m.documents),
   define<TableMetrics>(
     'table_bytes',
@@ -283,61 +282,7 @@ const tableGauges = [
   ),
 ];
 
-const tableCounters = [
+export const tableCounters = [
   define<TableMetrics>('table_reads_total', 'Documents read.', (m) => m.reads),
   define<TableMetrics>('table_writes_total', 'Documents written.', (m) => m.writes),
 ];
-
-export function nodeMetrics(read: () => NodeMetrics): Registry {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
-  // One reading for all metrics of a scrape: the first that is asked takes it.
-  let current = read();
-  const info = new Gauge({
-    name: 'photondb_build_info',
-    help: 'Always 1; the version is in the label.',
-    labelNames: ['version'],
-    registers,
-    collect(): void {
-      current = read();
-      info.set({ version: current.version }, 1);
-    },
-  });
-  for (const { name, help, read: value } of gauges) {
-    const gauge: Gauge = new Gauge({
-      name,
-      help,
-      registers,
-      collect: () => gauge.set(value(current)),
-    });
-  }
-  const ofDrivers = driverCounters.map((each) => ({
-    ...each,
-    read: (from: NodeMetrics): number => each.read(from.drivers),
-  }));
-  for (const { name, help, read: value } of [...nodeCounters, ...ofDrivers]) {
-    const collect = (): void => {
-      counter.reset();
-      counter.inc(value(current));
-    };
-    const counter: Counter = new Counter({ name, help, registers, collect });
-  }
-  const labelNames = ['table'];
-  const tables = (): readonly TableMetrics[] => current.tables.slice(0, tablesMax);
-  for (const { name, help, read: value } of tableGauges) {
-    const collect = (): void => {
-      gauge.reset();
-      for (const table of tables()) gauge.set({ table: table.name }, value(table));
-    };
-    const gauge: Gauge = new Gauge({ name, help, labelNames, registers, collect });
-  }
-  for (const { name, help, read: value } of tableCounters) {
-    const collect = (): void => {
-      counter.reset();
-      for (const table of tables()) counter.inc({ table: table.name }, value(table));
-    };
-    const counter: Counter = new Counter({ name, help, labelNames, registers, collect });
-  }
-  return registry;
-}
