@@ -169,7 +169,7 @@ export const clusterSuite: MutantSuite = {
   testSources: ['simulation'],
   testFiles: [
     'dataplane/replication/raft-groups.test.ts',
-    'dataplane/replication/raft-groups.compliance.test.ts',
     'test/simulation/cluster.test.ts',
+    'dataplane/replication/raft-groups.compliance.test.ts',
   ],
 };

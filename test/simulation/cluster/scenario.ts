@@ -78,6 +78,7 @@ function restore({ network, nodes }: SimulatedCluster): void {
 export async function runCluster(
   seed: number,
   trace: Trace = () => undefined,
+  recorded: (history: readonly Recorded[]) => void = () => undefined,
 ): Promise<ClusterResult> {
   const voters = ids.slice(0, seed % 3 === 0 ? 5 : 3);
   const cluster = new SimulatedCluster(seed, { ids, voters, groups });
@@ -109,6 +110,7 @@ export async function runCluster(
   await cluster.runUntil(endMs);
   cluster.checkLogs();
   const history = everyone.flatMap((client) => client.history);
+  recorded(history);
   checkHistories(history);
   const digests = groups.map((group) => checkEnd(cluster, group));
   const checkers = [...cluster.checkers.values()];
