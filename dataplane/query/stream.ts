@@ -176,6 +176,45 @@ export function flatMapped(
   };
 }
 
+/** Some items at a time through a step that waits once for all of them. */
+export function inGroups(
+  source: Stream,
+  group: {
+    readonly size: () => number;
+    readonly step: (items: readonly Item[]) => Promise<readonly Item[]>;
+  },
+  work: Work | undefined,
+): Stream {
+  let waiting: readonly Item[] = [];
+  let at = 0;
+  return {
+    async next(limit, signal) {
+      const out: Item[] = [];
+      const before = work?.memory.usedBytes ?? 0;
+      for (;;) {
+        if (out.length > 0 && isFull(out, limit, { work, before })) return out;
+        if (work?.isDue === true) await work.pause();
+        if (at >= waiting.length) {
+          if (out.length > 0) return out;
+          work?.memory.rewind(before);
+          const batch = await source.next(limit, signal);
+          if (batch === undefined) return undefined;
+          waiting = batch;
+          at = 0;
+        }
+        const items = waiting.slice(at, at + Math.min(group.size(), limit.rows - out.length));
+        at += items.length;
+        work?.spend(items.length);
+        for (const item of await group.step(items)) out.push(item);
+      }
+    },
+    close: () => {
+      waiting = [];
+      source.close();
+    },
+  };
+}
+
 /** At most `count` items; the source is not asked for more. */
 export function limited(source: Stream, count: number): Stream {
   let left = count;

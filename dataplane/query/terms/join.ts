@@ -2,20 +2,22 @@ import type { Datum } from '../../datum/datum.ts';
 import { encodeKey } from '../../datum/key.ts';
 import { objectOf } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
-import { after, eachOf, orAbsent, whenDone } from '../maybe-async.ts';
+import { after, eachOf, mapOf, orAbsent, whenDone } from '../maybe-async.ts';
 import { bool, define, inert, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import { Term } from '../term-table.ts';
-import { flatMapped, streamOf, transformed } from '../stream.ts';
-import type { Inner } from '../stream.ts';
+import { flatMapped, inGroups, streamOf, transformed } from '../stream.ts';
+import type { Inner, Stream } from '../stream.ts';
 import { datumOf, truth, wrongValue } from '../value-reading.ts';
 import { FunctionValue, StreamValue, TableValue } from '../value.ts';
 import { datumOfItem, StoredRow } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
+import { sizeOfItem } from '../work/size.ts';
 import { fieldFunction } from './fields.ts';
 import { keyEnd } from './bounds.ts';
 import { indexScan } from './index-access.ts';
+import { RowsByKey } from './rows-by-key.ts';
 import {
   checkArity,
   expectFunction,
@@ -28,11 +30,17 @@ import {
 
 /** Joins: by a key of the right table, or by any function of both sides. */
 
-const pair = (left: Item, right: Item | undefined): Datum =>
-  objectOf([
+/** Of two documents it is a text, which is parsed when somebody looks inside. */
+function pair(left: Item, right: Item | undefined): Item {
+  if (left instanceof StoredRow && right instanceof StoredRow)
+    return new StoredRow({ key: noKey, text: `{"left":${left.text},"right":${right.text}}` });
+  return objectOf([
     ['left', datumOfItem(left)],
     ...(right === undefined ? [] : [['right', datumOfItem(right)] as const]),
   ]);
+}
+
+const noKey = new Uint8Array();
 
 const eqJoinOptions = {
   index: option(
@@ -53,21 +61,24 @@ async function eqJoin({
   if (!(right instanceof TableValue)) throw wrongValue('TABLE', right);
   const index = options.index ?? right.info.primaryKey;
   const of = by instanceof FunctionValue ? itemFunction(by) : fieldFunction(by);
-  const partners = (item: Item): Inner | Promise<Inner> =>
-    whenDone(
-      orAbsent(() => whenDone(of(item), datumOf), undefined),
-      (key) =>
-        key === undefined || key === null
-          ? []
-          : matchesOf(right, { index, key, left: item }, context),
-    );
-  const stream = new StreamValue(
-    flatMapped(streamFrom(left), partners, context.work),
-    undefined,
-    isInfinite(left),
-  );
+  const { work } = context;
+  /** What lacks a key, or has null, has no partner. */
+  const keyOf = (item: Item): Datum | Promise<Datum> =>
+    orAbsent(() => whenDone(of(item), datumOf), null);
+  const stream =
+    index === right.info.primaryKey
+      ? joinedByKey(streamFrom(left), keyOf, right, context)
+      : flatMapped(
+          streamFrom(left),
+          (item) =>
+            whenDone(keyOf(item), (key) =>
+              key === null ? [] : matchesOf(right, { index, key, left: item }),
+            ),
+          work,
+        );
+  const pairs = new StreamValue(stream, undefined, isInfinite(left));
   // Of an array it is an array.
-  return Array.isArray(left) ? (await itemsOf(stream, context)).map(datumOfItem) : stream;
+  return Array.isArray(left) ? (await itemsOf(pairs, context)).map(datumOfItem) : pairs;
 }
 
 interface Wanted {
@@ -76,20 +87,36 @@ interface Wanted {
   readonly left: Item;
 }
 
-async function matchesOf(
-  table: TableValue,
-  { index, key, left }: Wanted,
-  context: Context,
-): Promise<Inner> {
+function matchesOf(table: TableValue, { index, key, left }: Wanted): Inner {
   const start = encodeKey(key);
-  if (index === table.info.primaryKey) {
-    const row = await table.access.get(start, context.deadline);
-    return row === undefined ? [] : [pair(left, new StoredRow(row))];
-  }
   const range = { start, end: keyEnd(start) };
   return transformed(indexScan(table, index, range, 'ascending').stream, (batch) =>
     batch.map((match) => pair(left, match)),
   );
+}
+
+/** Each item with the document that has its key. */
+function joinedByKey(
+  left: Stream,
+  keyOf: (item: Item) => Datum | Promise<Datum>,
+  table: TableValue,
+  context: Context,
+): Stream {
+  const { work } = context;
+  const partners = new RowsByKey(table, context);
+  const step = async (items: readonly Item[]): Promise<readonly Item[]> => {
+    const keys = await mapOf(items, work, keyOf);
+    const rows = await partners.rows(
+      keys.map((key) => (key === null ? undefined : encodeKey(key))),
+    );
+    return rows.flatMap((row, at) => {
+      if (row === undefined) return [];
+      const joined = pair(items[at] as Item, new StoredRow(row));
+      work?.memory.charge(sizeOfItem(joined));
+      return [joined];
+    });
+  };
+  return inGroups(left, { size: () => partners.together, step }, work);
 }
 
 /** Of a pair, without its sides. */

@@ -7,7 +7,6 @@ import { Term } from '../term-table.ts';
 import type { Row } from '../../wire/table-access.ts';
 import { DamagedDocumentError } from '../errors.ts';
 import { logic, spoken } from '../failure.ts';
-import { eachOf, whenDone } from '../maybe-async.ts';
 import { chained, streamOf } from '../stream.ts';
 import { datumOf, wrongValue } from '../value-reading.ts';
 import {
@@ -24,6 +23,7 @@ import type { Value } from '../value.ts';
 import { sizeOfItem } from '../work/size.ts';
 import { boundedRange, boundKey, keyEnd, lookupKey } from './bounds.ts';
 import { indexScan, readyIndex } from './index-access.ts';
+import { RowsByKey } from './rows-by-key.ts';
 
 /** Selections that begin at a table: one document, documents by key, a range of an index. */
 const many = Number.POSITIVE_INFINITY;
@@ -73,19 +73,21 @@ async function getAll({
   const index = options.index ?? from.info.primaryKey;
   if (index === from.info.primaryKey) {
     const rows: StoredRow[] = [];
+    const found = new RowsByKey(from, context);
     // Nothing is equal to a bound.
-    await eachOf(keys, context.work, (key) => {
-      if (holdsBound(key)) return undefined;
-      return whenDone(
-        from.access.get(encodePrimaryKey(lookupKey(key)), context.deadline),
-        (row) => {
-          if (row === undefined) return;
-          const item = new StoredRow(row);
-          context.work?.memory.charge(sizeOfItem(item));
-          rows.push(item);
-        },
-      );
-    });
+    const wanted = keys.filter((key) => !holdsBound(key));
+    for (let at = 0; at < wanted.length;) {
+      const some = wanted.slice(at, at + found.together);
+      at += some.length;
+      context.work?.spend(some.length);
+      if (context.work?.isDue === true) await context.work.pause();
+      for (const row of await found.rows(some.map((key) => encodePrimaryKey(lookupKey(key))))) {
+        if (row === undefined) continue;
+        const item = new StoredRow(row);
+        context.work?.memory.charge(sizeOfItem(item));
+        rows.push(item);
+      }
+    }
     return new StreamValue(streamOf(rows), from);
   }
   readyIndex(from, index);
