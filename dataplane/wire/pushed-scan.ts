@@ -12,6 +12,10 @@ export interface PushedScan {
   readonly context: EditContext;
 }
 
+/** Whether less comes of it than its rows: otherwise their evaluation is only moved. */
+export const leavesLess = ({ steps, fold }: PushedScan): boolean =>
+  fold !== undefined || steps.some(({ type }) => type === 'filter');
+
 /** Terms of one object that are applied to each row, by the names that they have in ReQL. */
 export const rowTerms = [
   'pluck',

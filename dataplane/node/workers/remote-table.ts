@@ -1,4 +1,5 @@
 import { pushedText } from '../../wire/pushed-codec.ts';
+import { leavesLess } from '../../wire/pushed-scan.ts';
 import type { Made } from '../../wire/pushed-scan.ts';
 import type {
   BatchLimit,
@@ -102,7 +103,8 @@ const fieldsOf = ({ index, range: { start, end }, order, options = {} }: ScanOf)
     start ?? null,
     end ?? null,
     order,
-    pushed === undefined ? null : pushedText(pushed),
+    // All workers share the core: it evaluates what spares it the way of the rows.
+    pushed !== undefined && leavesLess(pushed) ? pushedText(pushed) : null,
     after?.indexKey ?? null,
     after?.key ?? null,
   ];
