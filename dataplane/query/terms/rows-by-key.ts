@@ -30,7 +30,7 @@ export class RowsByKey {
     const asked = keys.map((key) => {
       if (key === undefined) return undefined;
       const row = this.#table.access.get(key, deadline);
-      // It is heard of when its turn comes.
+      // A failure is thrown when its turn comes.
       if (row instanceof Promise) row.catch(() => undefined);
       return row;
     });
