@@ -24,8 +24,14 @@ interface NodeObject {
 }
 
 interface ClusterObject {
+  readonly metadata: { readonly generation: number };
   readonly status?: {
     readonly clusterId?: string;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly observedGeneration: number;
+    }[];
     readonly certificates?: {
       readonly phase?: string;
       readonly rotation?: string;
@@ -128,6 +134,33 @@ describe('a cluster of a data node and two coordinators', () => {
     const connection = await connectWhenServing(photon);
     expect(await r.expr(1).run(connection)).to.equal(1);
     await connection.close();
+  });
+
+  it('drains each node before its pod is replaced', async function drains() {
+    this.timeout(formedMs + 240_000);
+    const events = (reason: string): Promise<string> =>
+      run([
+        ...words`get events --field-selector reason=${reason}`,
+        ...words`--output jsonpath={.items[*].message}`,
+      ]);
+    const patch = JSON.stringify({ spec: { config: { 'cache-mib': 65 } } });
+    await run([...words`patch photoncluster ${photon.name} --type merge --patch`, patch]);
+    await until(
+      'the rollout to end',
+      async () => {
+        const { status } = await cluster();
+        const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+        const { generation } = (await cluster()).metadata;
+        return ready?.status === 'True' && ready.observedGeneration === generation;
+      },
+      formedMs + 120_000,
+    );
+    await formed('the mesh after the rollout');
+    const notes = await events('Draining');
+    for (const name of [photon.pod, ...coordinators]) {
+      expect(notes).to.contain(`draining node ${name} before its pod is replaced`);
+    }
+    expect(await events('DrainFailed')).to.equal('');
   });
 
   it('takes back a pod that was deleted as the node that it was', async function back() {
