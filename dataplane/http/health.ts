@@ -56,8 +56,10 @@ export interface StorageHealth {
 }
 
 /** Of the pod, or of the process outside of one. Limits are null where there is none. */
-interface ResourceHealth {
+interface ResourceHealth extends PartHealth {
   readonly cpuSeconds: number;
+  /** Used on average since the last reading. */
+  readonly cpuCores: number;
   readonly cpuLimit: number | null;
   /** Without page cache that can be given back. */
   readonly workingSetBytes: number;

@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { NodeHealth } from '../http/health.ts';
 import { cgroupUsage } from '../observability/cgroup.ts';
 import type { CgroupUsage } from '../observability/cgroup.ts';
+import { CpuRate, resourceReasons } from '../observability/resource-reasons.ts';
 
 /** What the process uses of its machine or pod, and how long its event loop keeps others waiting. */
 const resolutionMs = 20;
@@ -32,11 +33,13 @@ function ownUsage(): CgroupUsage {
 export class Resources {
   readonly #delays = monitorEventLoopDelay({ resolution: resolutionMs });
   readonly #now: () => number;
+  readonly #cpu: CpuRate;
   #since: number;
 
   constructor(now: () => number) {
     this.#now = now;
     this.#since = now();
+    this.#cpu = new CpuRate(now(), this.usage.cpuSeconds);
     this.#delays.enable();
   }
 
@@ -45,20 +48,27 @@ export class Resources {
   }
 
   get health(): NonNullable<NodeHealth['resources']> {
-    const { cpuSeconds, cpuLimit, workingSetBytes, memoryLimitBytes } = this.usage;
+    const { usage } = this;
+    const { cpuSeconds, cpuLimit, workingSetBytes, memoryLimitBytes } = usage;
+    const cpuCores = this.#cpu.read(this.#now(), cpuSeconds);
     // The samples include the time between two of them. Before the first one there is no delay.
     const inMs = (nanoseconds: number): number =>
       Number.isFinite(nanoseconds)
         ? Math.max(0, Math.round(nanoseconds / 1e4) / 100 - resolutionMs)
         : 0;
+    const eventLoopDelayP99Ms = inMs(this.#delays.percentile(99));
+    const reasons = resourceReasons({ ...usage, cpuCores, eventLoopDelayP99Ms });
     const answer = {
+      state: reasons.length === 0 ? ('ok' as const) : ('degraded' as const),
+      reasons,
       cpuSeconds,
+      cpuCores: Math.round(cpuCores * 1_000) / 1_000,
       cpuLimit: cpuLimit ?? null,
       workingSetBytes,
       memoryLimitBytes: memoryLimitBytes ?? null,
       eventLoopDelayMs: {
         p50: inMs(this.#delays.percentile(50)),
-        p99: inMs(this.#delays.percentile(99)),
+        p99: eventLoopDelayP99Ms,
         max: inMs(this.#delays.max),
       },
     };

@@ -29,7 +29,8 @@ interface Health {
     readonly wal: Part & { readonly syncMs?: Latency };
     readonly store: Part & { readonly commitMs?: Latency };
   };
-  readonly resources: {
+  readonly resources: Part & {
+    readonly cpuCores: number;
     readonly workingSetBytes: number;
     readonly eventLoopDelayMs: { readonly p99: number };
   };
@@ -103,6 +104,9 @@ describe('the health and metrics of a node that works', function () {
         expect(storage.disk.freeBytes).to.be.within(1, storage.disk.totalBytes);
         expect(storage.wal.syncMs?.count).to.be.greaterThan(0);
         expect(resources.workingSetBytes).to.be.greaterThan(0);
+        expect(resources.cpuCores).to.be.at.least(0);
+        // The machine of the test may be short of something.
+        expect(resources.state === 'ok').to.equal(resources.reasons.length === 0);
         expect(resources.eventLoopDelayMs.p99).to.be.at.least(0);
       });
 
