@@ -19,6 +19,7 @@ import { applyCommand } from '../table/apply.ts';
 import type { ApplyTarget } from '../table/apply.ts';
 import { encodeAgain } from '../table/command.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
+import { metaKey } from '../table/meta-key.ts';
 import { recountLater, StatisticsChanges } from '../table/statistics.ts';
 import { readApplied, writeApplied, writeMembers } from './applied-position.ts';
 import { ApplyQueue, operationsOf } from './apply-queue.ts';
@@ -132,6 +133,30 @@ export class Applier {
   /** Entries of the group are parked from now on; the first of them goes with the mark. */
   quarantine(group: number, damage: Damage): void {
     if (!this.#quarantined.has(group)) this.#quarantined.set(group, damage);
+  }
+
+  /** The state of the group is another one: its entries are applied again. */
+  restored(group: number): void {
+    this.#quarantined.delete(group);
+  }
+
+  /** The metadata is that of another member, as of a position of its log. Resolves when it is on the medium. */
+  async restoreMetadata(
+    state: MetadataState,
+    position: Position,
+    members: Uint8Array,
+  ): Promise<void> {
+    await this.drained();
+    const { store } = this.#options;
+    await store.write((transaction) => {
+      writeMetadata(transaction, this.#written, state);
+      writeApplied(transaction, metadataGroup, position);
+      writeMembers(transaction, metadataGroup, members);
+      transaction.remove('meta', metaKey('incoming', metadataGroup));
+      this.#written = state;
+    });
+    await store.flushed();
+    this.#stored = state;
   }
 
   push(item: ApplyItem): void {

@@ -1,6 +1,6 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
-import { successor } from '../common/bytes.ts';
+import { concatBytes, successor } from '../common/bytes.ts';
 import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { decodeStored, encodeEnvelope, keyspaceKey } from '../table/envelope.ts';
 
@@ -15,6 +15,20 @@ export interface ParkedEntry {
   readonly kind: number;
   readonly payload: Uint8Array;
 }
+
+/** Keys behind it are parts of a state that comes from another node. */
+const stagedMark = 0xff;
+
+export const stagedKey = (group: number, key: Uint8Array): Uint8Array =>
+  keyspaceKey(group, concatBytes([Uint8Array.of(stagedMark), key]));
+
+/** The key of a staged value in its own keyspace. */
+export const keyOfStaged = (staged: Uint8Array): Uint8Array => staged.subarray(5);
+
+export const parkedStart = (group: number): Uint8Array => keyspaceKey(group, new Uint8Array());
+export const parkedEnd = (group: number): Uint8Array =>
+  keyspaceKey(group, Uint8Array.of(stagedMark));
+export const stagedEnd = (group: number): Uint8Array => keyspaceKey(group + 1, new Uint8Array());
 
 /** Big endian, so that keys have the order of the entries. */
 function parkedKey(group: number, index: number): Uint8Array {
@@ -46,7 +60,7 @@ export function parkedEntries(
   { after = 0, limit }: { readonly after?: number; readonly limit: number },
 ): ParkedEntry[] {
   const start = successor(parkedKey(group, after));
-  const end = keyspaceKey(group + 1, new Uint8Array());
+  const end = parkedEnd(group);
   return Array.from(view.entries('chunk', { start, end, limit }), ({ key, value }) => {
     const { version: index, body } = decodeStored(key, value);
     const reader = new ByteReader(body);

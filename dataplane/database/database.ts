@@ -66,6 +66,11 @@ export class Database implements MetadataLog {
       },
       isOpen: () => this.#metadata !== undefined,
       adopt: (state) => this.#adopt(state),
+      metadataRestored: (state, index) => {
+        this.#metadata?.restored(state);
+        this.#metadataIndex = index;
+        this.#adopt(state);
+      },
       notify: () => this.#watch.notify(),
       rebuildIndex: (tableId, keyspace) => this.#rebuildDamaged(tableId, keyspace),
       failed: (error) => this.#fail(error),
@@ -114,6 +119,11 @@ export class Database implements MetadataLog {
   /** Resolves when `state` has an entry of the metadata. */
   async metadataAt(index: number, signal: AbortSignal): Promise<void> {
     while (this.#metadataIndex < index) await this.changed(signal);
+  }
+
+  /** Takes a part of a group's state from another node, and answers it. */
+  snapshotRequest(part: Uint8Array): Promise<Uint8Array> {
+    return this.#parts.snapshots.request(part);
   }
 
   /** By the keyspace of a part; undefined for an index that is gone or has failed, or that this node has not built. */
@@ -288,7 +298,7 @@ export class Database implements MetadataLog {
     const { replicate } = this.#options;
     const replication = replicate?.open(log) ?? new SingleNode(log);
     this.#replication = replication;
-    const { applied, ...membership } = metadataStart(this.#options);
+    const { applied, ...membership } = metadataStart(this.#parts);
     const last = replay.last(metadataGroup);
     this.#metadataIndex = last;
     this.#metadata = new MetadataGroup({

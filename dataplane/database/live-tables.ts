@@ -22,6 +22,7 @@ import { commandBytesMaxDefault } from '../shard/write-path.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { DatabaseOptions } from './options.ts';
 import { isPlacedHere, membershipOf } from './membership.ts';
+import type { DatabaseSnapshots } from './snapshots.ts';
 import type { TableIndexes } from './table-indexes.ts';
 
 /** What the shards of a node share. */
@@ -35,6 +36,8 @@ export interface SharedParts {
   readonly replay: Replay;
   /** Undefined when nobody reads the store directly. */
   readonly directReads: DirectReads | undefined;
+  /** States of groups that other nodes send, and are sent. */
+  readonly snapshots: DatabaseSnapshots;
 }
 
 /** While shards are served. */
@@ -52,12 +55,12 @@ export class LiveTables implements Tables {
   /** By identifier. */
   readonly #tables = new Map<string, ShardedTable>();
   readonly #options: Pick<DatabaseOptions, 'documents' | 'store' | 'replicate'>;
-  readonly #built: BuiltIndexes;
+  readonly built: BuiltIndexes;
   #indexes: TableIndexes | undefined;
 
   constructor(options: Pick<DatabaseOptions, 'documents' | 'store' | 'replicate'>) {
     this.#options = options;
-    this.#built = new BuiltIndexes(options.store);
+    this.built = new BuiltIndexes(options.store);
   }
 
   get state(): MetadataState {
@@ -83,7 +86,7 @@ export class LiveTables implements Tables {
   }
 
   isReady({ keyspace, ready }: IndexPart): boolean {
-    return this.#options.replicate === undefined ? ready : this.#built.has(keyspace);
+    return this.#options.replicate === undefined ? ready : this.built.has(keyspace);
   }
 
   isHere(group: number): boolean {
@@ -153,6 +156,7 @@ export class LiveTables implements Tables {
     if (replica !== undefined && options.replicate !== undefined) {
       replication.leave(group);
       replica.leave();
+      shared.snapshots.end(group);
     }
     replica?.options.cache.forget();
     this.#replicas.delete(group);
@@ -210,7 +214,7 @@ export class LiveTables implements Tables {
       edits: options.edits,
       commandBytesMax: options.commandBytesMax ?? commandBytesMaxDefault,
       replication,
-      ...membershipOf(this.#state, shard, options),
+      ...membershipOf(this.#state, shard, shared),
       applier,
       budget,
       notApplicable: ({ code, message }) => corruption.close(group, { code, message }),

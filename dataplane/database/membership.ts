@@ -8,6 +8,7 @@ import type {
   ReplicationSource,
 } from '../replication/replicated-group.ts';
 import type { DatabaseOptions } from './options.ts';
+import type { DatabaseSnapshots } from './snapshots.ts';
 
 /** With whom a node starts its groups. */
 
@@ -26,31 +27,36 @@ export function isPlacedHere(
   return isKnown ? isPlacedOn(state, shard, node) : founders.includes(node);
 }
 
+interface MembershipParts {
+  readonly options: Pick<DatabaseOptions, 'store' | 'replicate'>;
+  readonly snapshots: DatabaseSnapshots;
+}
+
 /** Of the group of a shard; nothing for a group without others. */
 export function membershipOf(
   state: MetadataState,
   shard: ShardRecord,
-  { store, replicate }: Pick<DatabaseOptions, 'store' | 'replicate'>,
+  { options: { store, replicate }, snapshots }: MembershipParts,
 ): { readonly membership?: Omit<GroupStart, 'applied'> } {
   if (replicate === undefined) return {};
-  const stored = store.read((view) => readMembers(view, shard.group));
-  if (stored !== undefined)
-    return { membership: { configuration: replicate.configurationOf(stored) } };
-  const { node } = replicate;
+  const { group } = shard;
+  const stored = store.read((view) => readMembers(view, group));
   const founders = replicasOf(state, shard)?.founders ?? replicate.founders;
-  return { membership: { configuration: founders.includes(node) ? foundedBy(founders) : nobody } };
+  const first = foundedBy(founders);
+  const own = founders.includes(replicate.node) ? first : nobody;
+  const configuration = stored === undefined ? own : replicate.configurationOf(stored);
+  return { membership: { configuration, snapshots: snapshots.of(group, first) } };
 }
 
 /** Where the group of the metadata continues. */
 export function metadataStart({
-  store,
-  replicate,
-}: Pick<DatabaseOptions, 'store' | 'replicate'>): GroupStart {
+  options: { store, replicate },
+  snapshots,
+}: MembershipParts): GroupStart {
   const applied = store.read((view) => readAppliedPosition(view, metadataGroup));
   if (replicate === undefined) return { applied };
   const stored = store.read((view) => readMembers(view, metadataGroup));
-  const { founders } = replicate;
-  const configuration =
-    stored === undefined ? foundedBy(founders) : replicate.configurationOf(stored);
-  return { applied, configuration };
+  const first = foundedBy(replicate.founders);
+  const configuration = stored === undefined ? first : replicate.configurationOf(stored);
+  return { applied, configuration, snapshots: snapshots.of(metadataGroup, first) };
 }

@@ -126,6 +126,11 @@ export class MetadataGroup implements GroupMachine {
     this.#become(result.type === 'applied' ? result.state : this.#state, { index, term });
   }
 
+  /** The state is that of another member. */
+  restored(state: MetadataState): void {
+    this.#state = state;
+  }
+
   #become(state: MetadataState, { index, term }: Pick<Pending, 'index' | 'term'>): void {
     this.#state = state;
     this.#options.applier.push({ type: 'metadata', index, term, state });

@@ -8,6 +8,7 @@ import type { MetadataState } from '../metadata/state.ts';
 import type { GroupLog, LogReplay } from '../replication/log.ts';
 import type { ReplicationSource } from '../replication/replicated-group.ts';
 import type { BlockPlaces } from '../shard/direct-reads.ts';
+import type { SnapshotPeer } from '../transfer/snapshot-sender.ts';
 import type { CompileIndex } from '../table/apply.ts';
 import type { ShardEngine } from '../wire/shard-engine.ts';
 import type { FailedIndex, PlaceOfIndex } from './table-indexes.ts';
@@ -43,6 +44,8 @@ export interface DatabaseOptions {
   readonly blocks?: BlockPlaces | undefined;
   /** What replicates the groups of the log; groups of one member without it. */
   readonly replicate?: ReplicationSource;
+  /** Carries parts of states to other nodes, whose `snapshotRequest` answers them. */
+  readonly snapshotPeer?: SnapshotPeer;
   /** Asks the leader of the metadata for a change of the node's own work; without it that waits to lead itself. */
   forward?(command: MetadataCommand): Promise<MetadataState | Refused>;
   readonly signal: AbortSignal;

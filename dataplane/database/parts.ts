@@ -10,10 +10,12 @@ import { shardsOf } from '../metadata/shards.ts';
 import { DirectReads } from '../shard/direct-reads.ts';
 import { DocumentCache } from '../shard/document-cache.ts';
 import { MemtableBudget } from '../shard/memtable-budget.ts';
+import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import { Transfers } from '../transfer/transfers.ts';
 import { LiveTables } from './live-tables.ts';
 import type { SharedParts } from './live-tables.ts';
 import type { DatabaseOptions } from './options.ts';
+import { DatabaseSnapshots } from './snapshots.ts';
 import { TableIndexes } from './table-indexes.ts';
 
 /** Entries of this many times the memtable may be replayed before the store has them. */
@@ -21,6 +23,8 @@ const replayedShareMax = 2;
 
 /** What a database is made of. */
 export interface DatabaseParts extends SharedParts {
+  /** Walks that count keyspaces again at this moment. */
+  readonly walks: ReadonlyMap<number, KeyspaceWalk>;
   readonly tables: LiveTables;
   readonly indexes: TableIndexes;
   readonly maintenance: Maintenance;
@@ -34,6 +38,8 @@ export interface PartsHost {
   /** Whether the store has the metadata. */
   isOpen(): boolean;
   adopt(state: MetadataState): void;
+  /** The metadata is that of another member, as of an entry of its log. */
+  metadataRestored(state: MetadataState, index: number): void;
   /** Something that others may wait for has changed. */
   notify(): void;
   /** Gives a part of an index, whose entries are wrong, another keyspace. */
@@ -64,7 +70,8 @@ export function assemble(options: DatabaseOptions, host: PartsHost): DatabasePar
   const indexes = indexesOf(options, { tables, directReads }, host);
   const unchecked = new UncheckedVersions((keyspace) => directReads?.renewKeyspace(keyspace));
   const { failures } = indexes;
-  const shared = { store, clock, tables, corruption, walks: new Map(), failures, unchecked };
+  const walks = new Map<number, KeyspaceWalk>();
+  const shared = { store, clock, tables, corruption, walks, failures, unchecked };
   const applier = new Applier({ ...shared, isAwaited: () => budget.isAwaited, failed });
   const replay = new Replay({
     ...shared,
@@ -90,9 +97,16 @@ export function assemble(options: DatabaseOptions, host: PartsHost): DatabasePar
     documents: options.documents,
     signal,
   });
+  const snapshots = new DatabaseSnapshots({
+    ...shared,
+    options,
+    applier,
+    rebuild: (table) => maintenance.builder.start({ put: [table], removed: [] }),
+    metadataRestored: (state, index) => host.metadataRestored(state, index),
+  });
   const cache = new DocumentCache(options.cacheBytesMax);
   const kept = { options, tables, corruption, indexes, unchecked, budget, cache, directReads };
-  return { ...kept, applier, replay, maintenance, transfers };
+  return { ...kept, walks, applier, replay, maintenance, transfers, snapshots };
 }
 
 /** Of groups of one member: a replica that does not lead cannot say what was acknowledged elsewhere. */

@@ -5,6 +5,7 @@ import { shardsOf } from '../metadata/shards.ts';
 import { newTable } from '../metadata/testing/new-table.ts';
 import type { ReplicatedGroup } from '../replication/replicated-group.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
+import { decodePart, partKind } from '../transfer/snapshot-message.ts';
 import { RaftCluster } from './testing/raft-cluster.ts';
 import type { RaftClusterOptions } from './testing/raft-cluster.ts';
 import { put, scan, stateOf } from './testing/fixture.ts';
@@ -77,9 +78,18 @@ class Replicas extends RaftCluster {
     return this.shard(node).getOutdated(encodeUtf8(key))?.text;
   }
 
+  /** What a replica answers, or why it does not. */
+  outdatedOr(node: string, key: string): string | undefined {
+    try {
+      return this.outdated(node, key);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
   async shown(node: string, key: string, value: string): Promise<void> {
     const text = JSON.stringify({ id: key, v: value });
-    await this.until(() => this.outdated(node, key) === text, `${node} shows ${text}`);
+    await this.until(() => this.outdatedOr(node, key) === text, `${node} shows ${text}`);
   }
 
   async scanned(): Promise<string[]> {
@@ -181,5 +191,128 @@ describe('databases over Raft groups', () => {
     cluster.isolated.clear();
     await cluster.shown(old, 'k', 'y');
     expect(await cluster.scanned()).to.deep.equal(['{"id":"k","v":"y"}']);
+  });
+});
+
+describe("a database that is behind the front of its groups' logs", () => {
+  const options = { segmentBytes: 16_384, memoryBytesMax: 1_000 };
+  const value = 'v'.repeat(10_000);
+  const keys = Array.from({ length: 120 }, (_, at) => `k${String(at).padStart(3, '0')}`);
+  const index = { name: 'v', multi: false, geo: false, definition: 'v' };
+  let cluster: Replicas;
+
+  /** `c` is down while the logs of the others let go of what it has not. */
+  beforeEach(async () => {
+    cluster = await three(options);
+    await cluster.change({ type: 'createIndex', tableId: 't', index });
+    await cluster.put('old', 'x');
+    await cluster.put('gone', 'x');
+    await cluster.shown('c', 'gone', 'x');
+    await cluster.ended(cluster.of('c').checkpoint());
+    await cluster.kill('c');
+    await cluster.change({ type: 'createDatabase', id: 'e', name: 'e' });
+    const leader = await cluster.shardLeader();
+    await cluster.ended(put(cluster.shard(leader), 'gone', null));
+    for (const key of keys) await cluster.put(key, value);
+    for (const node of ['a', 'b']) {
+      await cluster.ended(cluster.of(node).settled());
+      await cluster.ended(cluster.of(node).checkpoint());
+    }
+  });
+
+  /** `c` has everything, also what comes now. */
+  async function caughtUp(last = 'last'): Promise<void> {
+    await cluster.put(last, 'y');
+    await cluster.shown('c', last, 'y');
+    expect(cluster.outdated('c', 'gone')).to.equal(undefined);
+    expect(cluster.outdated('c', 'old')).to.equal('{"id":"old","v":"x"}');
+    expect(cluster.of('c').state.databases).to.have.property('e');
+    const { keyspace } = cluster.of('c').state.tables['t']?.indexes[0] ?? expect.fail();
+    await cluster.until(() => cluster.of('c').index(keyspace) !== undefined, 'it has the index');
+    const database = cluster.of('c');
+    await cluster.ended(database.settled());
+    expect(await cluster.ended(database.scrub())).to.deep.equal([]);
+    const leader = await cluster.shardLeader();
+    expect(cluster.shard('c').count).to.equal(cluster.shard(leader).count);
+    expect(database.corruption.tables()).to.deep.equal([]);
+  }
+
+  it('receives rows and metadata, builds the indexes, and can lead', async () => {
+    await cluster.open('c');
+    await caughtUp();
+    const leader = await cluster.shardLeader();
+    expect(cluster.shard(leader).replicas.transferLeadership('c')).to.equal(undefined);
+    const { refusal: _refusal } = cluster.shard(leader).replicas;
+    await cluster.until(() => cluster.shard('c').replicas.refusal === undefined, 'c leads');
+    const rows = await cluster.scanned();
+    expect(rows).to.have.length(keys.length + 2);
+    await cluster.kill('c');
+    await cluster.open('c');
+    await caughtUp('later');
+  });
+
+  it('continues a transfer that was interrupted, and takes no part that was changed on its way', async () => {
+    const seen: string[] = [];
+    let fails = 0;
+    cluster.onPart = (part) => {
+      const { kind, session, number } = decodePart(part) ?? expect.fail();
+      if (kind === partKind.state) return part;
+      seen.push(`${session} ${number}`);
+      if (number === 1 && fails < 2) {
+        fails += 1;
+        if (fails === 1) throw new Error('the connection ended');
+        part.fill(7, part.byteLength / 2, part.byteLength / 2 + 1);
+      }
+      return part;
+    };
+    await cluster.open('c');
+    await caughtUp();
+    const rows = seen.filter((each) => seen[0]?.split(' ')[0] === each.split(' ')[0]);
+    expect(rows.map((each) => each.split(' ')[1]).slice(0, 5)).to.deep.equal([
+      '0',
+      '1',
+      '1',
+      '1',
+      '2',
+    ]);
+  });
+
+  it('has what was written while the rows were on their way', async () => {
+    const writing: Promise<unknown>[] = [];
+    let count = 0;
+    cluster.onPart = (part) => {
+      const { kind } = decodePart(part) ?? expect.fail();
+      if (kind !== partKind.rows) return part;
+      count += 1;
+      for (const key of [keys[3], keys[100], `new${count}`])
+        writing.push(cluster.put(key ?? '', `at ${count}`));
+      return part;
+    };
+    await cluster.open('c');
+    await cluster.until(() => count > 1, 'rows are on their way');
+    await cluster.ended(Promise.all(writing));
+    cluster.onPart = (part) => part;
+    await caughtUp();
+    const leader = await cluster.shardLeader();
+    for (const key of [...keys, 'new1', 'new2'])
+      expect(cluster.outdated('c', key)).to.equal(cluster.outdated(leader, key));
+  });
+
+  it('begins again, or goes on, wherever its process ends', async () => {
+    for (let life = 0; life < 30; life += 1) {
+      const { store } = cluster.volumes.get('c') ?? expect.fail();
+      const opening = cluster.open('c');
+      store.cutAfter(3 + life * 2);
+      const isOver = await Promise.race([store.over.then(() => true), opening.then(() => false)]);
+      if (!isOver) {
+        const found = (): boolean => cluster.outdatedOr('c', keys[50] ?? '') !== undefined;
+        let ended = false;
+        store.over.then(() => (ended = true)).catch(() => undefined);
+        await cluster.until(() => ended || found(), 'it has the rows, or ends');
+      }
+      await cluster.kill('c', life % 2 === 0 ? 'flushed' : 'visible');
+    }
+    await cluster.open('c');
+    await caughtUp();
   });
 });

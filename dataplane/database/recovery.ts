@@ -10,6 +10,7 @@ import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
 import type { GroupLog } from '../replication/log.ts';
+import { finishInstalls } from '../transfer/snapshot-install.ts';
 import type { DatabaseOptions } from './options.ts';
 import type { DatabaseParts } from './parts.ts';
 
@@ -30,6 +31,8 @@ export async function recover(
   const stored = store.read(readMetadata);
   if (stored === undefined && !store.read(isEmpty)) throw new CatalogLostError();
   host.adopt(stored ?? emptyState);
+  const { clock } = options;
+  await finishInstalls({ store, clock, walks: parts.walks }, tables.state);
   for (const [group, damage] of corruption.readMarks()) applier.quarantine(group, damage);
   store.read((view) => parts.indexes.readFailures(view));
   const shards = Object.values(tables.state.tables).flatMap(shardsOf);

@@ -1,7 +1,7 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { encodeUtf8, equalBytes } from '../common/bytes.ts';
-import type { ReadTransaction, WriteTransaction } from '../kv/store.ts';
+import type { ApplyStore, ReadTransaction, WriteTransaction } from '../kv/store.ts';
 import { metaKey } from '../table/meta-key.ts';
 
 /**
@@ -65,6 +65,11 @@ export class UncheckedVersions {
     if (version <= known.version) return;
     known.version = version;
     this.#changed(keyspace);
+  }
+
+  /** The rows of a keyspace are others. */
+  read(store: Pick<ApplyStore, 'read'>, keyspace: number): void {
+    this.of(keyspace).version = store.read((view) => readUnchecked(view, keyspace));
   }
 
   /** All documents up to this version were checked. */

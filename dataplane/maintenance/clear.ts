@@ -67,6 +67,7 @@ export async function removeStrays(
   const wanted: Record<MetaKind, ReadonlySet<number>> = {
     applied: groups,
     members: groups,
+    incoming: groups,
     statistics: new Set([...rows, ...indexes.map(({ keyspace }) => keyspace)]),
     build: builds,
     built: new Set(indexes.map(({ keyspace }) => keyspace)),

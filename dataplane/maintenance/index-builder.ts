@@ -65,7 +65,7 @@ export class IndexBuilder {
   }
 
   #startBuilds(table: TableRecord, shard: ShardRecord, at: number): void {
-    const { work, collector } = this.#options;
+    const { work, collector, tables } = this.#options;
     for (const index of table.indexes) {
       const part = partsOf(index)[at];
       if (part === undefined || (part.ready && this.#options.tables.isReady(part))) continue;
@@ -75,7 +75,12 @@ export class IndexBuilder {
       work.begin(
         keyspace,
         () => this.#build(build),
-        () => collector.collectIf(keyspace),
+        () => {
+          collector.collectIf(keyspace);
+          // Its rows were replaced while it waited for others.
+          const isKept = tables.index(keyspace) !== undefined;
+          if (isKept && !tables.isReady({ keyspace, ready: true })) this.#buildAgain(table.id);
+        },
       );
     }
   }
@@ -84,6 +89,11 @@ export class IndexBuilder {
   #isAwaited(tableId: string, keyspace: number): boolean {
     const indexes = this.#options.tables.state.tables[tableId]?.indexes ?? [];
     return indexes.flatMap(partsOf).some((part) => part.keyspace === keyspace && !part.ready);
+  }
+
+  #buildAgain(tableId: string): void {
+    const table = this.#options.tables.state.tables[tableId];
+    if (table !== undefined) this.start({ put: [table], removed: [] });
   }
 
   async #build({

@@ -142,6 +142,11 @@ export class GroupDocuments {
     this.#put(name, document);
   }
 
+  /** The store has other rows. */
+  clear(): void {
+    for (const name of this.#documents.keys()) this.#remove(name);
+  }
+
   /** For a group that is gone: nothing is kept any more. */
   forget(): void {
     this.#isGone = true;

@@ -138,6 +138,13 @@ export class Proposer implements GroupMachine {
     return this.#hasLeft ? new NotLeaderError(undefined) : this.#replicated.refusal;
   }
 
+  /** The store has another state, which no entry here has led to. */
+  restored(): void {
+    const { store, group, keyspace } = this.#options;
+    this.#term = store.read((view) => readAppliedPosition(view, group)).term;
+    this.#count = store.read((view) => readStatistics(view, keyspace)).count;
+  }
+
   /** This node has no replica any more: what was proposed may be committed by others. */
   leave(): void {
     this.#hasLeft = true;

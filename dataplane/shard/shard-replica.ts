@@ -1,5 +1,6 @@
 import type { Applier } from '../apply/applier.ts';
 import type { ReplayedEntry } from '../apply/replayed.ts';
+import { NotLeaderError } from '../replication/errors.ts';
 import type { Damage, DamagedGroups } from '../integrity/damage.ts';
 import { TableDamagedError } from '../integrity/errors.ts';
 import type { ApplyStore } from '../kv/store.ts';
@@ -74,6 +75,7 @@ export class ShardReplica {
   reads = 0;
   readonly #proposer: Proposer;
   readonly #writes: WritePath;
+  #isRestoring = false;
 
   constructor(options: ShardReplicaOptions) {
     this.options = options;
@@ -97,8 +99,10 @@ export class ShardReplica {
     return { reads: this.reads, writes: this.#proposer.writes };
   }
 
-  /** Throws when the shard is damaged. */
+  /** Throws when the shard is damaged, or its rows are being replaced. */
   requireIntact(): void {
+    // Another replica answers meanwhile.
+    if (this.#isRestoring) throw new NotLeaderError(undefined);
     const { damagedGroups, group, name, place } = this.options;
     if (damagedGroups.size === 0) return;
     const damage = damagedGroups.of(group);
@@ -109,6 +113,18 @@ export class ShardReplica {
   async readable(): Promise<void> {
     this.requireIntact();
     await this.#proposer.readable();
+  }
+
+  /** The store gets another state of the shard: until `restored` nothing is answered. */
+  restoring(): void {
+    this.#isRestoring = true;
+  }
+
+  /** The store has another state of the shard. */
+  restored(): void {
+    this.#isRestoring = false;
+    this.options.cache.clear();
+    this.#proposer.restored();
   }
 
   /** This node has no replica of the shard any more. */

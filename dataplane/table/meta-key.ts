@@ -2,13 +2,14 @@ import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 
 /**
  * Keys of `meta` that are about one keyspace, and go with it: how far the log was applied to it, who
- * replicates it, its counters, how far the build of an index is, that it
+ * replicates it, which state of it comes from another node, its counters, how far the build of an index is, that it
  * ended, what was found wrong with it, why an index failed, whether
  * its counters must be counted again, and up to which version its documents were never checked.
  */
 const metaKinds = [
   'applied',
   'members',
+  'incoming',
   'statistics',
   'build',
   'built',

@@ -72,8 +72,9 @@ export async function* exportTable(source: ExportSource): AsyncGenerator<Uint8Ar
   }
 }
 
-class ExportWalk {
-  readonly #source: ExportSource;
+/** The rows of shards in key order, and those that change meanwhile. */
+export class ExportWalk {
+  readonly #source: Pick<ExportSource, 'store' | 'name' | 'shards'>;
   readonly #keyspaces: readonly number[];
   /** By keyspace: what the walk has sent. */
   readonly #sent: ReadonlyMap<number, RowSum>;
@@ -82,7 +83,7 @@ class ExportWalk {
   #hasChanges = false;
   #catchUps = 0;
 
-  constructor(source: ExportSource) {
+  constructor(source: Pick<ExportSource, 'store' | 'name' | 'shards'>) {
     this.#source = source;
     this.#keyspaces = source.shards.map(({ keyspace }) => keyspace);
     this.#sent = new Map(this.#keyspaces.map((keyspace) => [keyspace, new RowSum()]));
@@ -96,13 +97,15 @@ class ExportWalk {
     return Math.max(...this.#source.shards.map(({ group }) => readApplied(view, group)));
   }
 
-  next(): Piece {
+  /** `atEnd` reads the view that the last piece is of. */
+  next(atEnd?: (view: ReadTransaction) => void): Piece {
     return this.#source.store.read((view) => {
       const position = this.#positionIn(view);
       const { changes, areAll } = this.#changes(view);
       const rows = this.#rows(view);
       const isWhole = areAll && this.#cursor === undefined;
       if (!isWhole) return { changes, rows, trailer: undefined };
+      atEnd?.(view);
       const total = new RowSum();
       for (const keyspace of this.#keyspaces) {
         const statistics = readStatistics(view, keyspace);

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { encodeUtf8 } from '../../common/bytes.ts';
 import { Prng } from '../../common/prng.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
 import { RaftSource } from '../../replication/raft-source.ts';
@@ -21,6 +22,15 @@ interface RunningNode {
   readonly source: RaftSource;
 }
 
+const limits = {
+  appendBytesMax: 65_536,
+  inflightMessagesMax: 8,
+  inflightBytesMax: 1_048_576,
+  uncommittedBytesMax: 1_048_576,
+  applyBytesMax: 65_536,
+  promotionLagMax: 100,
+};
+const keyLength = 20;
 const tickMs = 10;
 const timing = { tickMs, heartbeatTicks: 2, electionTicks: 10, quiesceTicks: undefined };
 /** Turns of the event loop before time passes. */
@@ -30,6 +40,8 @@ const ticksMax = 20_000;
 
 export interface RaftClusterOptions {
   readonly segmentBytes?: number;
+  /** Of entries that members keep in memory for others. */
+  readonly memoryBytesMax?: number;
 }
 
 /** Databases over real logs and Raft groups, on disks in memory, with a network and a clock of the test. */
@@ -55,6 +67,7 @@ export class RaftCluster {
       founders,
       clock,
       timing,
+      limits: { ...limits, memoryBytesMax: this.#options.memoryBytesMax ?? 1_048_576 },
       chance: new Prng(node.charCodeAt(0)),
       transport: {
         send: (to, frame) => {
@@ -78,11 +91,15 @@ export class RaftCluster {
         }),
       documents: plainDocuments,
       edits: plainEdits,
-      compileIndex: () => () => [],
+      compileIndex: (field) => (text) => {
+        const value = (JSON.parse(text) as Record<string, unknown>)[field];
+        return typeof value === 'string' ? [encodeUtf8(value.slice(0, keyLength))] : [];
+      },
       memtableBytesMax: 1_000_000,
       cacheBytesMax: 10_000,
       onProgress: () => undefined,
       replicate: source,
+      snapshotPeer: (to, part) => this.#carry(node, to, part),
       signal,
     });
     const database = await this.ended(opening);
@@ -93,6 +110,21 @@ export class RaftCluster {
   #deliver(from: string, to: string, frame: Uint8Array): void {
     if (this.isolated.has(from) || this.isolated.has(to) || !this.running.has(from)) return;
     this.running.get(to)?.source.groups?.receive(from, frame);
+  }
+
+  /** Parts of states that arrived; a test may lose or change them. */
+  readonly carried: number[] = [];
+  onPart: (part: Uint8Array) => Uint8Array = (part) => part;
+
+  async #carry(from: string, to: string, part: Uint8Array): Promise<Uint8Array> {
+    await nextTurn();
+    const running = this.running.get(to);
+    if (running === undefined || this.isolated.has(from) || this.isolated.has(to))
+      throw new Error(`${to} is not reached`);
+    const changed = this.onPart(Uint8Array.from(part));
+    const answer = await running.database.snapshotRequest(changed);
+    this.carried.push(part.byteLength);
+    return answer;
   }
 
   of(node: string): Database {
