@@ -5,6 +5,11 @@ export class PeerOverloadedError extends PhotonError {
   readonly code = 'net.overloaded';
 }
 
+/** More bytes than a message may have; nothing of it was carried out. */
+export class MessageTooLargeError extends PhotonError {
+  readonly code = 'net.too_large';
+}
+
 /** The peer did not answer in time. Whether it did what was asked is unknown. */
 export class DeadlineError extends PhotonError {
   readonly code = 'net.deadline';

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
 import { PhotonError } from '../common/errors.ts';
-import { encodeFrame, frameBytesMax } from '../wire/frame.ts';
+import { encodeFrame, frameBytesMax, FrameReader } from '../wire/frame.ts';
+import type { Frame } from '../wire/frame.ts';
+import { messageBytesMax, partBytes } from './parts.ts';
+import type { Session } from './session.ts';
 import { ManualClock } from '../wal/testing/manual-clock.ts';
 import { alice, bob, clusterId, pair, settled } from './testing/pair.ts';
 import type { Side } from './testing/pair.ts';
@@ -128,9 +131,83 @@ describe('a session between two nodes', () => {
     a.pipe.release();
     a.session.drained();
     await Promise.all([first, second, urgent]);
-    expect(await codeOf(a.session.request(1, new Uint8Array(frameBytesMax), bulk))).to.equal(
-      'net.overloaded',
-    );
+  });
+
+  it('carries large messages in parts, both ways, and lets small ones pass', async () => {
+    const order: number[] = [];
+    const { alice: a } = pair({
+      handle: async ({ type, payload }) => {
+        order.push(type);
+        return payload;
+      },
+    });
+    await settled();
+    const sizes = [partBytes + 1, frameBytesMax, 3 * frameBytesMax + 7];
+    const large = sizes.map((size) => new Uint8Array(size).map((_, at) => (at * size) % 251));
+    a.pipe.isSlow = true;
+    const asked = large.map((payload) => a.session.request(1, payload, interactive));
+    const small = a.session.request(2, bytes('small'), interactive);
+    a.pipe.release();
+    a.session.drained();
+    expect(text(await small)).to.equal('small');
+    const answers = await Promise.all(asked);
+    for (const [at, answer] of answers.entries())
+      expect(Buffer.compare(answer, large[at] as Uint8Array), `${at}`).to.equal(0);
+    expect(order[0]).to.equal(2);
+  });
+
+  it('refuses a message above the bound, and holds no more of incomplete ones', async () => {
+    const { alice: a, bob: b } = pair();
+    const tooLarge = a.session.request(1, new Uint8Array(messageBytesMax + 1), interactive);
+    expect(await codeOf(tooLarge)).to.equal('net.too_large');
+    await settled();
+    // A peer that keeps to no bound: parts without an end.
+    const failures: string[] = [];
+    a.pipe.other = undefined;
+    b.pipe.other = {
+      received: (chunk: Uint8Array) => {
+        for (const frame of new FrameReader().push(chunk))
+          if (frame.kind === 'failure') failures.push(`${frame.id} ${frame.code}`);
+      },
+      lost: () => undefined,
+    } as unknown as Session;
+    const part = new Uint8Array(frameBytesMax / 2);
+    const open = { kind: 'open', id: 7, type: 1, priority: 'bulk', deadlineMs: 9, payload: part };
+    b.session.received(encodeFrame(open as Frame));
+    for (let sent = 0; sent <= messageBytesMax; sent += part.byteLength)
+      b.session.received(encodeFrame({ kind: 'part', id: 7, isLast: false, payload: part }));
+    await settled();
+    expect(failures).to.deep.equal(['7 net.too_large']);
+    expect(b.session.isOpen).to.equal(true);
+  });
+
+  it('forgets a large request that is cancelled before its end', async () => {
+    const { alice: a } = pair();
+    await settled();
+    a.pipe.isSlow = true;
+    const controller = new AbortController();
+    const options = { ...interactive, signal: controller.signal };
+    const asked = codeOf(a.session.request(1, new Uint8Array(frameBytesMax), options));
+    controller.abort(new TestError('enough'));
+    expect(await asked).to.equal('test.refused');
+    a.pipe.release();
+    a.session.drained();
+    const full = Array.from({ length: 4 }, () => a.session.request(1, bytes('x'), interactive));
+    expect((await Promise.all(full)).length).to.equal(4);
+  });
+
+  it('says what needs no answer, as far as there is room', async () => {
+    const said: string[] = [];
+    const { alice: a } = pair({
+      bob: { noticed: (type, payload) => void said.push(`${type} ${text(payload)}`) },
+    });
+    await settled();
+    expect(a.session.notify(3, bytes('one'), 'consensus')).to.equal(true);
+    await settled();
+    expect(said).to.deep.equal(['3 one']);
+    a.pipe.isSlow = true;
+    const taken = [1, 2, 3].map(() => a.session.notify(3, new Uint8Array(6_000), 'consensus'));
+    expect(taken).to.deep.equal([true, true, false]);
   });
 
   it('works on a bounded number of requests of a peer', async () => {

@@ -1,15 +1,18 @@
 import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
-import { encodeFrame, frameBytesMax, FrameReader } from '../wire/frame.ts';
+import { encodeFrame, FrameReader } from '../wire/frame.ts';
 import type { Frame, Priority } from '../wire/frame.ts';
 import {
   ConnectionLostError,
   DeadlineError,
+  MessageTooLargeError,
   PeerError,
   PeerOverloadedError,
   SessionRefusedError,
 } from './errors.ts';
+import { answerInParts, messageBytesMax, partBytes, PartsHeld, requestInParts } from './parts.ts';
+import type { RequestFrame } from './parts.ts';
 import { SendQueue } from './send-queue.ts';
 
 /**
@@ -50,6 +53,8 @@ export interface SessionOptions {
   /** Requests of the peer that are worked on at a time; more are refused. */
   readonly incomingMax: number;
   handle(incoming: Incoming): Promise<Uint8Array>;
+  /** What the peer says without waiting for an answer. */
+  noticed?(type: number, payload: Uint8Array): void;
   /** Called once, with the reason. */
   ended(reason: Error): void;
 }
@@ -65,15 +70,16 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** A request's own fields, beside its payload. */
-const requestOverheadBytes = 64;
-
 export class Session {
   readonly #options: SessionOptions;
   readonly #reader = new FrameReader();
   readonly #queue: SendQueue;
   readonly #pending = new Map<number, Pending>();
   readonly #incoming = new Map<number, AbortController>();
+  /** Requests of the peer whose last part has not come. */
+  readonly #opened = new Map<number, RequestFrame>();
+  readonly #requestParts = new PartsHeld<number>();
+  readonly #answerParts = new PartsHeld<number>();
   readonly #lifetime = new AbortController();
   #nextId = 1;
   #isBlocked = false;
@@ -113,9 +119,9 @@ export class Session {
   /** Asks the peer; rejects with a typed error that says whether the request may have been carried out. */
   request(type: number, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     if (this.#reason !== undefined) return Promise.reject(this.#reason);
-    if (payload.byteLength > frameBytesMax - requestOverheadBytes) {
+    if (payload.byteLength > messageBytesMax) {
       return Promise.reject(
-        new PeerOverloadedError(`A request holds at most ${frameBytesMax} bytes.`),
+        new MessageTooLargeError(`A request holds at most ${messageBytesMax} bytes.`),
       );
     }
     const { priority, deadlineMs, signal } = options;
@@ -123,14 +129,28 @@ export class Session {
     const id = this.#nextId;
     this.#nextId = (this.#nextId + 1) >>> 0;
     const frame = { kind: 'request', id, type, priority, deadlineMs, payload } as const;
-    if (!this.#send(priority, frame)) {
+    const isTaken =
+      payload.byteLength > partBytes
+        ? this.#queue.pushLarge(
+            priority,
+            requestInParts(frame, () => this.#pending.has(id)),
+          )
+        : this.#queue.push(priority, encodeFrame(frame));
+    if (!isTaken) {
       return Promise.reject(
         new PeerOverloadedError(
           `${this.#queue.bytesOf(priority)} bytes of priority ${priority} wait for node ${this.#options.expected.nodeId}; the request was not sent.`,
         ),
       );
     }
-    return this.#answer(id, deadlineMs, signal);
+    const answer = this.#answer(id, deadlineMs, signal);
+    this.#flush();
+    return answer;
+  }
+
+  /** Says something that needs no answer; false when too much waits for the peer already. It may be lost. */
+  notify(type: number, payload: Uint8Array, priority: Priority): boolean {
+    return this.#send(priority, { kind: 'notice', type, payload });
   }
 
   #answer(id: number, deadlineMs: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
@@ -138,6 +158,7 @@ export class Session {
     const over = new AbortController();
     const end = (): void => {
       this.#pending.delete(id);
+      this.#answerParts.drop(id);
       signal?.removeEventListener('abort', aborted);
       over.abort();
     };
@@ -194,6 +215,7 @@ export class Session {
     this.#lifetime.abort(reason);
     for (const controller of this.#incoming.values()) controller.abort(reason);
     this.#incoming.clear();
+    for (const id of this.#opened.keys()) this.#forget(id);
     const lost = new ConnectionLostError(
       `The connection to node ${this.#options.expected.nodeId} ended before the answer: ${reason.message}`,
     );
@@ -221,11 +243,22 @@ export class Session {
     switch (frame.kind) {
       case 'request':
         return this.#serve(frame);
+      case 'open':
+        return this.#open(frame);
+      case 'part':
+        return this.#part(frame);
+      case 'notice':
+        return this.#options.noticed?.(frame.type, frame.payload.slice());
+      case 'item':
+        return this.#item(frame);
       case 'response':
-        return this.#pending.get(frame.id)?.resolve(frame.payload.slice());
+        return this.#pending
+          .get(frame.id)
+          ?.resolve(this.#answerParts.take(frame.id, frame.payload));
       case 'failure':
         return this.#pending.get(frame.id)?.reject(new PeerError(frame.code, frame.message));
       case 'cancel':
+        this.#forget(frame.id);
         return this.#incoming.get(frame.id)?.abort(new ConnectionLostError('The peer cancelled.'));
       case 'ping':
         return void this.#send('consensus', { kind: 'pong', nonce: frame.nonce });
@@ -267,20 +300,75 @@ export class Session {
     this.#hasGreeted = true;
   }
 
-  #serve({
-    id,
-    type,
-    payload,
-    priority,
-    deadlineMs,
-  }: Extract<Frame, { readonly deadlineMs: number }>): void {
-    const { incomingMax, expected: peer } = this.#options;
-    const fail = (code: string, message: string): void =>
-      void this.#send('consensus', { kind: 'failure', id, code, message });
-    if (this.#incoming.has(id)) return fail('net.duplicate', `Request ${id} is under way already.`);
-    if (this.#incoming.size >= incomingMax) {
-      return fail('net.overloaded', `This node works on ${incomingMax} requests of yours already.`);
+  /** The first part of a request. */
+  #open(frame: RequestFrame): void {
+    if (this.#refused(frame.id)) return;
+    this.#opened.set(frame.id, frame);
+    this.#hold(this.#requestParts, frame.id, frame.payload, (error) => {
+      this.#opened.delete(frame.id);
+      this.#fail(frame.id, error.code, error.message);
+    });
+  }
+
+  #part({ id, isLast, payload }: Extract<Frame, { readonly kind: 'part' }>): void {
+    const opened = this.#opened.get(id);
+    // Of a request that was refused or cancelled.
+    if (opened === undefined) return;
+    if (isLast) {
+      this.#opened.delete(id);
+      return this.#serve({ ...opened, payload: this.#requestParts.take(id, payload) });
     }
+    this.#hold(this.#requestParts, id, payload, (error) => {
+      this.#opened.delete(id);
+      this.#fail(id, error.code, error.message);
+    });
+  }
+
+  #item({ id, payload }: { readonly id: number; readonly payload: Uint8Array }): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#hold(this.#answerParts, id, payload, (error) => pending.reject(error));
+  }
+
+  #hold(
+    held: PartsHeld<number>,
+    id: number,
+    part: Uint8Array,
+    refuse: (error: MessageTooLargeError) => void,
+  ): void {
+    try {
+      held.add(id, part);
+    } catch (error) {
+      if (!(error instanceof MessageTooLargeError)) throw error;
+      refuse(error);
+    }
+  }
+
+  #forget(id: number): void {
+    this.#opened.delete(id);
+    this.#requestParts.drop(id);
+  }
+
+  #fail(id: number, code: string, message: string): void {
+    this.#send('consensus', { kind: 'failure', id, code, message });
+  }
+
+  /** Whether a request that begins is refused, which the peer learns. */
+  #refused(id: number): boolean {
+    const { incomingMax } = this.#options;
+    if (this.#incoming.has(id) || this.#opened.has(id)) {
+      this.#fail(id, 'net.duplicate', `Request ${id} is under way already.`);
+      return true;
+    }
+    if (this.#incoming.size + this.#opened.size < incomingMax) return false;
+    const message = `This node works on ${incomingMax} requests of yours already.`;
+    this.#fail(id, 'net.overloaded', message);
+    return true;
+  }
+
+  #serve({ id, type, payload, priority, deadlineMs }: RequestFrame): void {
+    if (this.#refused(id)) return;
+    const { expected: peer } = this.#options;
     const controller = new AbortController();
     this.#incoming.set(id, controller);
     this.#after(deadlineMs, controller.signal, () =>
@@ -295,19 +383,36 @@ export class Session {
           payload: payload.slice(),
           signal,
         });
+        this.#answerTo(id, answer, { priority, signal });
         this.#finish(id, controller);
-        if (answer.byteLength > frameBytesMax - requestOverheadBytes) {
-          return fail('net.too_large', `The answer has ${answer.byteLength} bytes.`);
-        }
-        const isSent = this.#send(priority, { kind: 'response', id, payload: answer });
-        if (!isSent) fail('net.overloaded', 'Too many answers wait for you.');
       },
       (error) => {
         this.#finish(id, controller);
         const code = error instanceof PhotonError ? error.code : 'net.internal';
-        fail(code, (error as Error).message);
+        this.#fail(id, code, (error as Error).message);
       },
     );
+  }
+
+  #answerTo(
+    id: number,
+    payload: Uint8Array,
+    { priority, signal }: { readonly priority: Priority; readonly signal: AbortSignal },
+  ): void {
+    // Nobody waits any more.
+    if (signal.aborted) return;
+    if (payload.byteLength > messageBytesMax) {
+      return this.#fail(id, 'net.too_large', `The answer has ${payload.byteLength} bytes.`);
+    }
+    const isTaken =
+      payload.byteLength > partBytes
+        ? this.#queue.pushLarge(
+            priority,
+            answerInParts(id, payload, () => this.isOpen),
+          )
+        : this.#queue.push(priority, encodeFrame({ kind: 'response', id, payload }));
+    if (!isTaken) return this.#fail(id, 'net.unsent', 'Too many answers wait for you.');
+    this.#flush();
   }
 
   #finish(id: number, controller: AbortController): void {

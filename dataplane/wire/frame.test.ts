@@ -35,6 +35,8 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('credit' as const), id: u32, bytes: u32 }),
   fc.record({ kind: fc.constantFrom('ping' as const, 'pong' as const), nonce: u32 }),
+  fc.record({ kind: fc.constant('part' as const), id: u32, isLast: fc.boolean(), payload }),
+  fc.record({ kind: fc.constant('notice' as const), type: u16, payload }),
   fc.record({ kind: fc.constant('bye' as const), code: shortText, message: shortText }),
 );
 

@@ -32,6 +32,15 @@ export type Frame =
     }
   | { readonly kind: 'response' | 'item'; readonly id: number; readonly payload: Uint8Array }
   | { readonly kind: 'end' | 'cancel'; readonly id: number }
+  /** What follows an `open`: a request in parts. Its answer comes in parts too: `item`, and a `response` at the end. */
+  | {
+      readonly kind: 'part';
+      readonly id: number;
+      readonly isLast: boolean;
+      readonly payload: Uint8Array;
+    }
+  /** Has no answer, and may be lost. */
+  | { readonly kind: 'notice'; readonly type: number; readonly payload: Uint8Array }
   | {
       readonly kind: 'failure';
       readonly id: number;
@@ -63,6 +72,8 @@ const numbers: Readonly<Record<FrameKind, number>> = {
   ping: 10,
   pong: 11,
   bye: 12,
+  part: 13,
+  notice: 14,
 };
 const kinds = new Map(Object.entries(numbers).map(([kind, number]) => [number, kind as FrameKind]));
 
@@ -90,6 +101,12 @@ function writeFields(writer: ByteWriter, frame: Frame): void {
       return;
     case 'credit':
       writer.u32(frame.id).u32(frame.bytes);
+      return;
+    case 'part':
+      writer.u32(frame.id).u8(Number(frame.isLast)).prefixed(frame.payload);
+      return;
+    case 'notice':
+      writer.u16(frame.type).prefixed(frame.payload);
       return;
     case 'ping':
     case 'pong':
@@ -149,6 +166,13 @@ function readFields(kind: FrameKind, reader: ByteReader): Frame {
       return { kind, id: reader.u32(), code: text(reader), message: text(reader) };
     case 'credit':
       return { kind, id: reader.u32(), bytes: reader.u32() };
+    case 'part': {
+      const [id, last] = [reader.u32(), reader.u8()];
+      if (last > 1) throw new FrameError(`The end of a request is ${last}.`);
+      return { kind, id, isLast: last === 1, payload: reader.prefixed() };
+    }
+    case 'notice':
+      return { kind, type: reader.u16(), payload: reader.prefixed() };
     case 'ping':
     case 'pong':
       return { kind, nonce: reader.u32() };
