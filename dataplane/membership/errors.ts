@@ -20,6 +20,11 @@ export class RoleRefusedError extends PhotonError {
   readonly code = 'membership.role_refused';
 }
 
+/** The node starts or stops, or has no data: nothing of the request was carried out. */
+export class NotServingError extends PhotonError {
+  readonly code = 'membership.not_serving';
+}
+
 /** A message of a peer that cannot be read. */
 export class MessageRefusedError extends PhotonError {
   readonly code = 'membership.message_refused';

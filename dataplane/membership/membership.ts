@@ -22,7 +22,7 @@ import { MemberDirectory } from './member-directory.ts';
 import { stateKeys } from './member-view.ts';
 import type { MemberView } from './member-view.ts';
 import { Mesh } from './mesh.ts';
-import type { PeerInfo, Target } from './mesh.ts';
+import type { MeshOptions, PeerInfo, Target } from './mesh.ts';
 import type { PeerRequestName, Role } from './peer-requests.ts';
 import { Renewal } from './renewal.ts';
 import { nextStart } from './start-numbers.ts';
@@ -48,6 +48,8 @@ export interface MembershipOptions {
   readonly chance: Chance;
   readonly log: MembershipLog;
   readonly measured: (name: PeerRequestName, peerId: string, ms: number, outcome: string) => void;
+  /** What other nodes ask of the data of this one, and say to it. */
+  readonly served: ServedPeers;
   /** The node has a new certificate. */
   readonly renewed: (credentials: StoredCredentials) => void;
   /** The status of a member has changed. */
@@ -56,10 +58,18 @@ export interface MembershipOptions {
   readonly failed: (error: Error) => void;
 }
 
+/** What is behind the membership answers these. */
+export interface ServedPeers extends Pick<MeshOptions, 'notices'> {
+  readonly requests: Pick<
+    MeshOptions['handlers'],
+    'readTable' | 'editTable' | 'changeCatalog' | 'watchCatalog' | 'raft'
+  >;
+}
+
 const mib = 1_048_576;
 const sessionLimits = {
   queueBytesMax: { consensus: 4 * mib, interactive: 16 * mib, bulk: 16 * mib },
-  incomingMax: 256,
+  incomingMax: 4_096,
   handshakeMs: 5_000,
   connectionsMax: 1_024,
 } as const;
@@ -223,6 +233,7 @@ export class Membership {
           return (await verifyCertificate(certificate, authorities, now)).identity;
         },
         handle: (incoming, session) => this.#mesh.handle(session, incoming),
+        noticed: (session, type, payload) => this.#mesh.noticed(session, type, payload),
         opened: (session, peer, isDialed) => this.#mesh.opened(session, peer, isDialed),
         ended: (session, reason) => this.#mesh.ended(session, reason),
         refused: (address, { message }) =>
@@ -350,7 +361,7 @@ export class Membership {
   // ---- the mesh -------------------------------------------------------------------------------
 
   #createMesh(): Mesh {
-    const { clock, chance, log, measured, name, roles, failed } = this.#options;
+    const { clock, chance, log, measured, name, roles, failed, served } = this.#options;
     return new Mesh({
       own: { clusterId: this.clusterId, nodeId: this.nodeId },
       clock,
@@ -367,7 +378,9 @@ export class Membership {
         if (identity.nodeId === nodeId) return;
         throw new MessageRefusedError(`Node ${nodeId} shows the key of node ${identity.nodeId}.`);
       },
+      notices: served.notices,
       handlers: {
+        ...served.requests,
         gossip: async (payload, { id }) => {
           this.#detector?.receiveReliable(payload, id);
           return noBytes;

@@ -165,8 +165,44 @@ describe('the mesh of sessions between nodes', () => {
     }
     const code = 'membership.role_refused';
     const refusedTo: Partial<Record<Role, string[]>> = {
-      observer: ['writeRing', 'admit', 'createToken'].map((name) => `${name} ${code}`),
+      coordinator: [`raft ${code}`],
+      observer: ['writeRing', 'admit', 'createToken', 'editTable', 'changeCatalog', 'raft'].map(
+        (name) => `${name} ${code}`,
+      ),
     };
     expect(outcomes).to.deep.equal(refusedTo);
+  });
+
+  it('delivers notices of the roles that may send them, whatever their size, and counts others', async () => {
+    const sizes: number[] = [];
+    const take = (payload: Uint8Array): void => void sizes.push(payload.byteLength);
+    const a = await start('a', {
+      notices: { raft: take },
+      handlers: {
+        raft: async (payload) => {
+          take(payload);
+          return new Uint8Array();
+        },
+      },
+    });
+    const [data, coordinator] = [
+      await start('b', { roles: ['data'] }),
+      await start('c', { roles: ['coordinator'] }),
+    ];
+    for (const { targets } of [data, coordinator]) targets.push({ id: a.id, address: a.address });
+    await until(() => namesOf(a) === 'bc' && namesOf(data) !== '' && namesOf(coordinator) !== '');
+    const say = ({ mesh }: MeshNode, bytes: number): boolean =>
+      mesh.notify(a.id, 'raft', new Uint8Array(bytes), 'consensus');
+    expect([say(data, 10), say(data, 6_000_000), say(coordinator, 11)]).to.deep.equal([
+      true,
+      true,
+      true,
+    ]);
+    await until(() => sizes.length === 2 && a.mesh.refusals.counts.size === 1);
+    expect(sizes).to.deep.equal([10, 6_000_000]);
+    expect([...a.mesh.refusals.counts]).to.deep.equal([['raft', 1]]);
+    expect(data.mesh.notify(coordinator.id, 'raft', new Uint8Array(1), 'consensus')).to.equal(
+      false,
+    );
   });
 });

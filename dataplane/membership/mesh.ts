@@ -11,8 +11,15 @@ import type { Priority } from '../wire/frame.ts';
 import { DuplicateNodeError, PeerUnreachableError, RoleRefusedError } from './errors.ts';
 import { introductionCodec } from './introduction.ts';
 import type { Introduction } from './introduction.ts';
-import { peerRequests, requestNamed, roleRefusal } from './peer-requests.ts';
-import type { PeerRequestName } from './peer-requests.ts';
+import {
+  mayNotify,
+  noticeNamed,
+  peerNotices,
+  peerRequests,
+  requestNamed,
+  roleRefusal,
+} from './peer-requests.ts';
+import type { PeerNoticeName, PeerRequestName } from './peer-requests.ts';
 import { Refusals } from './refusals.ts';
 
 /**
@@ -36,7 +43,18 @@ export interface PeerInfo {
   readonly introduction: Introduction;
 }
 
-type Handler = (payload: Uint8Array, peer: PeerInfo, signal: AbortSignal) => Promise<Uint8Array>;
+export type Handler = (
+  payload: Uint8Array,
+  peer: PeerInfo,
+  signal: AbortSignal,
+) => Promise<Uint8Array>;
+
+export interface PeerRequestOptions {
+  readonly deadlineMs?: number;
+  readonly priority?: Priority;
+  /** Ends the request here, and at the peer. */
+  readonly signal?: AbortSignal;
+}
 
 export interface MeshOptions {
   readonly own: Peer;
@@ -46,6 +64,7 @@ export interface MeshOptions {
   /** Verifies what a peer says of itself; rejects with the reason. */
   readonly verify: (peer: Peer, introduction: Introduction) => Promise<void>;
   readonly handlers: Readonly<Record<Exclude<PeerRequestName, 'introduce' | 'echo'>, Handler>>;
+  readonly notices: Readonly<Record<PeerNoticeName, (payload: Uint8Array, peer: PeerInfo) => void>>;
   readonly connected: (peer: PeerInfo) => void;
   readonly disconnected: (peer: PeerInfo, reason: Error) => void;
   /** Another process has the ID of this node, and the cluster knows that one. */
@@ -80,6 +99,8 @@ const politeMs = 1_000;
 const retireMs = 5_000;
 /** Attempts that are under way at a time. */
 const dialsMax = 16;
+/** Larger ones are requests, which go in parts. */
+const noticeBytesMax = 262_144;
 
 const codeOf = (error: unknown): string => (error instanceof PhotonError ? error.code : 'internal');
 
@@ -285,7 +306,7 @@ export class Mesh {
     id: string,
     name: PeerRequestName,
     payload: Uint8Array,
-    options: { readonly deadlineMs?: number; readonly priority?: Priority } = {},
+    options: PeerRequestOptions = {},
   ): Promise<Uint8Array> {
     const link = this.#links.get(id);
     if (link === undefined) {
@@ -302,6 +323,34 @@ export class Mesh {
       measured(name, id, clock.now() - startedAt, codeOf(error));
       throw error;
     }
+  }
+
+  /** Says something without waiting for an answer. False when it was not sent. */
+  notify(id: string, name: PeerNoticeName, payload: Uint8Array, priority: Priority): boolean {
+    const link = this.#links.get(id);
+    if (link === undefined) return false;
+    const { number } = peerNotices[name];
+    if (payload.byteLength <= noticeBytesMax) return link.session.notify(number, payload, priority);
+    spawn(
+      async () => {
+        await this.request(id, name, payload, { priority });
+      },
+      // As a notice that is lost.
+      () => undefined,
+    );
+    return true;
+  }
+
+  /** What a peer says. What it may not say is counted, and has no effect. */
+  noticed(session: Session, type: number, payload: Uint8Array): void {
+    const info = infoOf(this.#bySession.get(session));
+    // It says that again when both sides know each other.
+    if (info === undefined) return;
+    const name = noticeNamed(type);
+    if (name !== undefined && mayNotify(name, info.introduction.roles))
+      return this.#options.notices[name](payload, info);
+    const reason = 'The roles of the node do not allow what it says.';
+    this.refusals.note(info.id, name ?? 'unknown', reason);
   }
 
   /** A request of a peer. */

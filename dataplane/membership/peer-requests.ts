@@ -17,6 +17,15 @@ interface PeerRequest {
   readonly deadlineMs: number;
 }
 
+/** Those that may hold replicas of shards, or of the metadata. */
+const replicating: readonly Role[] = ['data', 'consensus'];
+
+/**
+ * A shard may take long for what it does: the end of the query, of the connection or of the node ends a request before
+ * its deadline.
+ */
+const shardMs = 120_000;
+
 export const peerRequests = {
   /** Who the node is beyond its certificate: name, roles, address, key statement. */
   introduce: { number: 1, roles, priority: 'consensus', deadlineMs: 5_000 },
@@ -34,6 +43,16 @@ export const peerRequests = {
   admit: { number: 7, roles: deciding, priority: 'interactive', deadlineMs: 10_000 },
   /** A token for a node that joins, made by the authority. */
   createToken: { number: 8, roles: deciding, priority: 'interactive', deadlineMs: 5_000 },
+  /** A read of a shard. */
+  readTable: { number: 9, roles, priority: 'interactive', deadlineMs: shardMs },
+  /** Edits of a shard, and what makes them durable. */
+  editTable: { number: 10, roles: deciding, priority: 'interactive', deadlineMs: shardMs },
+  /** A change of databases, tables, indexes or users. */
+  changeCatalog: { number: 11, roles: deciding, priority: 'interactive', deadlineMs: shardMs },
+  /** Databases, tables, indexes and users: answered when they differ from what the node knows, or after a while. */
+  watchCatalog: { number: 12, roles, priority: 'interactive', deadlineMs: 30_000 },
+  /** What does not fit into a notice of the same name. */
+  raft: { number: 13, roles: replicating, priority: 'bulk', deadlineMs: shardMs },
 } as const satisfies Readonly<Record<string, PeerRequest>>;
 
 export type PeerRequestName = keyof typeof peerRequests;
@@ -54,4 +73,26 @@ export function roleRefusal(
   const allowed: readonly Role[] = peerRequests[name].roles;
   if (own.some((role) => allowed.includes(role))) return undefined;
   return `A node with the roles ${own.join(', ')} may not send the request "${name}"; ${allowed.join(', ')} may.`;
+}
+
+/** What a node says without waiting for an answer. It may be lost. */
+export const peerNotices = {
+  /** Messages of Raft groups. */
+  raft: { number: 1, roles: replicating },
+} as const satisfies Readonly<
+  Record<string, { readonly number: number; readonly roles: readonly Role[] }>
+>;
+
+export type PeerNoticeName = keyof typeof peerNotices;
+
+const noticeNames = new Map<number, PeerNoticeName>(
+  Object.entries(peerNotices).map(([name, { number }]) => [number, name as PeerNoticeName]),
+);
+
+export const noticeNamed = (number: number): PeerNoticeName | undefined => noticeNames.get(number);
+
+/** Whether a node may say that. `roles`: none before it has introduced itself. */
+export function mayNotify(name: PeerNoticeName, own: readonly Role[] | undefined): boolean {
+  const allowed: readonly Role[] = peerNotices[name].roles;
+  return own?.some((role) => allowed.includes(role)) ?? false;
 }

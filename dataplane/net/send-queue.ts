@@ -23,7 +23,8 @@ export class SendQueue {
 
   constructor(limits: Readonly<Record<Priority, number>>) {
     this.#limits = limits;
-    for (const priority of priorities) this.#queues.set(priority, { frames: [], bytes: 0, large: [] });
+    for (const priority of priorities)
+      this.#queues.set(priority, { frames: [], bytes: 0, large: [] });
   }
 
   /** False, and nothing is kept, when the queue of this priority is full. One frame always fits. */

@@ -27,11 +27,12 @@ export interface Credentials {
 
 export interface TransportOptions extends Omit<
   SessionOptions,
-  'expected' | 'pipe' | 'ended' | 'handle'
+  'expected' | 'pipe' | 'ended' | 'handle' | 'noticed'
 > {
   /** The identity that a certificate (PEM) proves; rejects with the reason when it proves none. */
   identify(certificate: string): Promise<Peer>;
   readonly handle: (incoming: Incoming, session: Session) => Promise<Uint8Array>;
+  noticed?(session: Session, type: number, payload: Uint8Array): void;
   readonly handshakeMs: number;
   /** Connections that are accepted at a time, with those that have not proven anything yet. */
   readonly connectionsMax: number;
@@ -200,6 +201,7 @@ export class TlsTransport {
       expected: peer,
       pipe: new SocketPipe(socket),
       handle: (incoming) => this.#options.handle(incoming, session),
+      noticed: (type, payload) => this.#options.noticed?.(session, type, payload),
       ended: (reason) => this.#options.ended(session, reason),
     });
     socket.setKeepAlive(true, keepAliveMs);

@@ -13,6 +13,7 @@ import { podOf } from './pod.ts';
 import { certifyInPod } from './pod-formation.ts';
 import type { DirectoryService } from './directory-service.ts';
 import { listenErrorOf } from './listen.ts';
+import { PeerServices } from './routing/peer-services.ts';
 import type { Service } from './services.ts';
 
 /** The node among the other nodes of its cluster: seen by them and watching them while it runs. */
@@ -33,6 +34,7 @@ export class MembershipService implements Service {
   readonly #context: NodeContext;
   readonly #directory: DirectoryService;
   readonly times = new RequestTimes();
+  readonly services = new PeerServices();
   #membership: Membership | undefined;
   readonly #renewals: ((credentials: StoredCredentials) => void)[] = [];
   readonly #listeners: (() => void)[] = [];
@@ -117,6 +119,7 @@ export class MembershipService implements Service {
       chance,
       log: logger,
       measured: (name, peer, ms, outcome) => this.times.add({ name, peer, ms, outcome }),
+      served: this.services,
       renewed: (credentials) => {
         for (const listener of this.#renewals) listener(credentials);
       },

@@ -1,6 +1,7 @@
 import { exchangeJoin } from '../../net/join-exchange.ts';
 import { machineChance } from '../../node/chance.ts';
 import { machineClock } from '../../node/clock.ts';
+import { PeerServices } from '../../node/routing/peer-services.ts';
 import { formCluster } from '../form-cluster.ts';
 import { joinCluster } from '../join.ts';
 import { Membership } from '../membership.ts';
@@ -99,6 +100,7 @@ export async function startMember(disk: Disk, options: MemberOptions): Promise<M
     chance: machineChance,
     log: { info: add, warn: add },
     measured: () => undefined,
+    served: new PeerServices(),
     renewed: () => undefined,
     changed: () => undefined,
     failed: (error) => failures.push(error),

@@ -53,6 +53,7 @@ export interface MeshNodeOptions {
   readonly roles?: readonly Role[];
   readonly instance?: string;
   readonly handlers?: Partial<MeshOptions['handlers']>;
+  readonly notices?: MeshOptions['notices'];
   readonly credentials?: StoredCredentials;
   readonly verify?: MeshOptions['verify'];
   readonly connected?: (mesh: Mesh, peer: PeerInfo) => void;
@@ -66,6 +67,11 @@ const canned = {
   renewCertificate: () => answer('certificate'),
   admit: () => answer('admitted'),
   createToken: () => answer('token'),
+  readTable: () => answer('rows'),
+  editTable: () => answer('outcomes'),
+  changeCatalog: () => answer('changed'),
+  watchCatalog: () => answer('catalog'),
+  raft: () => answer(''),
 };
 
 interface Seen {
@@ -88,6 +94,7 @@ function transportOf(mesh: Mesh, credentials: StoredCredentials, seen: Seen): Tl
       identify: async (certificate) =>
         (await verifyCertificate(certificate, authorities, Date.now())).identity,
       handle: (incoming, session) => mesh.handle(session, incoming),
+      noticed: (session, type, payload) => mesh.noticed(session, type, payload),
       opened: (session, peer, isDialed) => mesh.opened(session, peer, isDialed),
       ended: (session, reason) => mesh.ended(session, reason),
       refused: (_, reason) => seen.refused.push(reason),
@@ -126,6 +133,7 @@ export async function meshNode(
         answer(`${peer.introduction.name} says ${Buffer.from(payload).toString()}`),
       ...options.handlers,
     },
+    notices: options.notices ?? { raft: () => undefined },
     connected: (peer) => options.connected?.(mesh, peer),
     disconnected: (peer) => seen.lost.push(peer),
     duplicated: (error) => seen.duplicates.push(error),
