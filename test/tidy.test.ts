@@ -36,6 +36,7 @@ const dataplane: Record<string, readonly string[]> = {
   integrity: [...data, 'metadata', 'replication'],
   apply: [...data, 'metadata', 'replication', 'integrity'],
   shard: [...data, 'partition', 'replication', 'integrity', 'apply'],
+  router: [...data, 'partition', 'replication', 'shard'],
   maintenance: [...data, 'metadata', 'replication', 'integrity', 'apply', 'shard'],
   transfer: [...data, 'partition', 'metadata', 'replication', 'integrity', 'apply', 'shard'],
   database: [...data, 'partition', 'metadata', 'replication', ...storageParts],
@@ -72,6 +73,7 @@ const pure = new Set([
     'metadata',
     'partition',
     'query',
+    'router',
   ].map((n) => `dataplane/${n}`),
   ...['api', 'resources', 'rollout', 'status'].map((n) => `operator/${n}`),
 ]);

@@ -10,6 +10,7 @@ import type {
   Row,
   TableAccess,
 } from './table-access.ts';
+import { ShardElsewhereError } from './errors.ts';
 import { decodeTableAnswer, encodeTableRequest } from './table-codec.ts';
 import { TableError } from './table-failure.ts';
 import type {
@@ -22,7 +23,7 @@ import type {
 /** A shard behind a link, as if it were here: each call is one message, each batch of a scan another one. */
 export interface TableLink {
   /** Resolves with the bytes of the answer. */
-  request(bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  request(bytes: Uint8Array, signal: AbortSignal, kind: TableMessageKind): Promise<Uint8Array>;
 }
 
 type Ask = <K extends TableMessageKind>(
@@ -35,8 +36,9 @@ type Ask = <K extends TableMessageKind>(
 export function remoteTable(to: ShardAddress, link: TableLink, signal: AbortSignal): TableAccess {
   const ask: Ask = async (kind, body, asked) => {
     const bytes = encodeTableRequest({ to, kind, body } as TableRequest);
-    const answer = decodeTableAnswer(kind, await link.request(bytes, asked));
+    const answer = decodeTableAnswer(kind, await link.request(bytes, asked, kind));
     if (answer.type === 'failed') throw new TableError(answer.failure);
+    if (answer.type === 'moved') throw new ShardElsewhereError(answer.moved);
     return answer.body;
   };
   return {

@@ -17,6 +17,7 @@ import type { IndexRow, Order, Row } from './table-access.ts';
 import type {
   ScanAnswer,
   ScanRequest,
+  ShardMoved,
   TableAnswer,
   TableMessageKind,
   TableMessages,
@@ -194,10 +195,18 @@ export function encodeTableAnswer<K extends TableMessageKind>(
   answer: TableAnswer<K>,
 ): Uint8Array {
   const writer = new ByteWriter();
-  writer.u8(format).u8(answer.type === 'done' ? 1 : 0);
+  writer.u8(format).u8(answerTypes.indexOf(answer.type));
   if (answer.type === 'failed') writeFailure(writer, answer.failure);
+  else if (answer.type === 'moved') writeMoved(writer, answer.moved);
   else codecs[kind].answer.write(writer, answer.body);
   return writer.finish();
+}
+
+/** Of an answer that says so; undefined for any other, whatever it holds. */
+export function movedOf(answer: Uint8Array): ShardMoved | undefined {
+  if (answer[1] !== answerTypes.indexOf('moved')) return undefined;
+  const decoded = decodeTableAnswer('sync', answer);
+  return decoded.type === 'moved' ? decoded.moved : undefined;
 }
 
 export function decodeTableAnswer<K extends TableMessageKind>(
@@ -205,12 +214,29 @@ export function decodeTableAnswer<K extends TableMessageKind>(
   bytes: Uint8Array,
 ): TableAnswer<K> {
   const reader = readerOf(bytes);
-  const answer: TableAnswer<K> = flagOf(reader)
-    ? { type: 'done', body: codecs[kind].answer.read(reader, { believesChecks: false }) }
-    : { type: 'failed', failure: readFailure(reader) };
+  const answer = answerOf(kind, reader);
   requireEnd(reader);
   return answer;
 }
+
+function answerOf<K extends TableMessageKind>(kind: K, reader: ByteReader): TableAnswer<K> {
+  const type = oneOf(answerTypes, reader.u8(), 'answer');
+  if (type === 'failed') return { type, failure: readFailure(reader) };
+  if (type === 'moved') return { type, moved: readMoved(reader) };
+  return { type, body: codecs[kind].answer.read(reader, { believesChecks: false }) };
+}
+
+const answerTypes = ['failed', 'done', 'moved'] as const satisfies readonly TableAnswer<'get'>['type'][];
+
+function writeMoved(writer: ByteWriter, { leader, epoch }: ShardMoved): void {
+  writeOptional(writer, leader, (to, id) => to.text(id));
+  writer.u64(epoch);
+}
+
+const readMoved = (reader: ByteReader): ShardMoved => {
+  const leader = optional(reader, textOf);
+  return { leader, epoch: reader.u64() };
+};
 
 function readerOf(bytes: Uint8Array): ByteReader {
   if (bytes.byteLength > tableMessageBytesMax)

@@ -54,6 +54,15 @@ export type TableRequest = {
   };
 }[TableMessageKind];
 
+/** The shard is led by another node, or the sender knows another map than this node. Nothing was carried out. */
+export interface ShardMoved {
+  /** The node that leads it, as far as this one knows. */
+  readonly leader: string | undefined;
+  /** Of the map that this node has. */
+  readonly epoch: number;
+}
+
 export type TableAnswer<K extends TableMessageKind> =
+  | { readonly type: 'moved'; readonly moved: ShardMoved }
   | { readonly type: 'done'; readonly body: TableMessages[K]['answer'] }
   | { readonly type: 'failed'; readonly failure: TableFailure };

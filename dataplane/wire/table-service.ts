@@ -1,6 +1,7 @@
 import { PhotonError } from '../common/errors.ts';
 import type { Trust } from './edit-codec.ts';
 import type { TableAccess } from './table-access.ts';
+import { ShardElsewhereError } from './errors.ts';
 import { decodeTableRequest, encodeTableAnswer } from './table-codec.ts';
 import { failureOf } from './table-failure.ts';
 import type {
@@ -14,8 +15,10 @@ import type {
 
 /** Answers the requests of other nodes, and of whatever sends bytes. */
 export interface TableServiceOptions extends Trust {
-  /** The shard; throws a TableError for one that is not here, or has another epoch. */
+  /** The shard; throws a ShardElsewhereError for one that another node leads, or that has another epoch. */
   shard(to: ShardAddress): TableAccess;
+  /** Whether the sender may ask that; throws why not. */
+  readonly allow?: (kind: TableMessageKind) => void;
 }
 
 export async function answerTableRequest(
@@ -24,10 +27,13 @@ export async function answerTableRequest(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const request = decodeTableRequest(bytes, options);
+  options.allow?.(request.kind);
   try {
     const body = await answerOf(request, options.shard(request.to), signal);
     return encodeTableAnswer(request.kind, { type: 'done', body } as never);
   } catch (error) {
+    if (error instanceof ShardElsewhereError)
+      return encodeTableAnswer(request.kind, { type: 'moved', moved: error.moved });
     // Anything else is a fault of this node.
     if (!(error instanceof PhotonError)) throw error;
     return encodeTableAnswer(request.kind, { type: 'failed', failure: failureOf(error) });

@@ -1,0 +1,22 @@
+import type { TableAccess } from '../wire/table-access.ts';
+import type { ShardAddress, TableMessageKind } from '../wire/table-messages.ts';
+
+/** Other nodes, for requests to their shards. */
+export interface ShardPeers {
+  /**
+   * Resolves with the bytes of the answer. Rejects with a NotSentError when nothing was carried out, and with an
+   * AnswerLostError when that is unknown.
+   */
+  ask(
+    node: string,
+    request: { readonly kind: TableMessageKind; readonly bytes: Uint8Array },
+    signal: AbortSignal,
+  ): Promise<Uint8Array>;
+}
+
+/** Shards of this node. */
+export interface OwnShards {
+  readonly node: string;
+  /** Undefined when another node leads it, or it has another epoch here. */
+  led(to: ShardAddress): TableAccess | undefined;
+}

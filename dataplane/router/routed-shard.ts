@@ -1,0 +1,152 @@
+import { successor } from '../common/bytes.ts';
+import { NotLeaderError } from '../replication/errors.ts';
+import { remoteTable } from '../wire/remote-table.ts';
+import type {
+  Abortable,
+  BatchLimit,
+  BatchSource,
+  EncodedRange,
+  IndexPosition,
+  IndexRow,
+  Order,
+  Row,
+  TableAccess,
+} from '../wire/table-access.ts';
+import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
+import type { OwnShards } from './peers.ts';
+import { ShardLink } from './shard-link.ts';
+import type { ShardLinkOptions } from './shard-link.ts';
+
+export interface RoutedShardOptions extends ShardLinkOptions {
+  /** Undefined on a node without shards. */
+  readonly own: OwnShards | undefined;
+  /** Of the node, for what no query waits for alone. */
+  readonly signal: AbortSignal;
+}
+
+/** One shard at one epoch of its map, wherever its leader is: here without a detour, else over the link. */
+export class RoutedShard implements TableAccess {
+  readonly #options: RoutedShardOptions;
+  readonly #remote: TableAccess;
+
+  constructor(options: RoutedShardOptions) {
+    this.#options = options;
+    this.#remote = remoteTable(options.to, new ShardLink(options), options.signal);
+  }
+
+  get #here(): TableAccess | undefined {
+    return this.#options.own?.led(this.#options.to);
+  }
+
+  get(key: Uint8Array, query: Abortable): Row | undefined | Promise<Row | undefined> {
+    return this.#either((shard) => shard.get(key, query));
+  }
+
+  scan(range: EncodedRange, order: Order): BatchSource<Row> {
+    return new EitherScan(
+      (isHere) => this.#at(isHere)?.scan(range, order),
+      (after, isHere) => this.#at(isHere)?.scan(behind(range, order, after), order),
+    );
+  }
+
+  scanIndex(
+    index: string,
+    range: EncodedRange,
+    order: Order,
+    after?: IndexPosition,
+  ): BatchSource<IndexRow> {
+    return new EitherScan(
+      (isHere) => this.#at(isHere)?.scanIndex(index, range, order, after),
+      (last, isHere) => this.#at(isHere)?.scanIndex(index, range, order, last),
+    );
+  }
+
+  async count(): Promise<number> {
+    return this.#either((shard) => shard.count());
+  }
+
+  async edit(batch: EditBatch, signal: AbortSignal): Promise<readonly EditOutcome[]> {
+    return this.#either((shard) => shard.edit(batch, signal));
+  }
+
+  async sync(): Promise<void> {
+    return this.#either((shard) => shard.sync());
+  }
+
+  #at(isHere: boolean): TableAccess | undefined {
+    return isHere ? this.#here : this.#remote;
+  }
+
+  /** Here while this node leads; over the link when it does not, or no longer does. */
+  #either<T>(work: (shard: TableAccess) => T | Promise<T>): T | Promise<T> {
+    const here = this.#here;
+    if (here === undefined) return work(this.#remote);
+    try {
+      const result = work(here);
+      return result instanceof Promise
+        ? result.catch((error: unknown) => this.#elsewhere(error, work))
+        : result;
+    } catch (error) {
+      return this.#elsewhere(error, work);
+    }
+  }
+
+  #elsewhere<T>(error: unknown, work: (shard: TableAccess) => T | Promise<T>): T | Promise<T> {
+    if (!(error instanceof NotLeaderError)) throw error;
+    const { to, leaders } = this.#options;
+    if (error.leader !== undefined) leaders.note(to.table, to.shard, error.leader);
+    return work(this.#remote);
+  }
+}
+
+/** A scan that continues over the link when the shard has left this node, or here when it has come. */
+class EitherScan<T extends Row> implements BatchSource<T> {
+  readonly #begin: (isHere: boolean) => BatchSource<T> | undefined;
+  readonly #resume: (last: T, isHere: boolean) => BatchSource<T> | undefined;
+  #source: BatchSource<T> | undefined;
+  #last: T | undefined;
+  #isOver = false;
+
+  constructor(
+    begin: (isHere: boolean) => BatchSource<T> | undefined,
+    resume: (last: T, isHere: boolean) => BatchSource<T> | undefined,
+  ) {
+    this.#begin = begin;
+    this.#resume = resume;
+  }
+
+  async next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined> {
+    if (this.#isOver) return undefined;
+    const rows = await this.#next(limit, signal);
+    this.#last = rows?.at(-1) ?? this.#last;
+    return rows;
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#source?.close();
+  }
+
+  async #next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined> {
+    try {
+      this.#source ??= this.#open(true) ?? this.#open(false);
+      return await this.#source?.next(limit, signal);
+    } catch (error) {
+      if (!(error instanceof NotLeaderError)) throw error;
+      this.#source?.close();
+      this.#source = this.#open(false);
+      return this.#source?.next(limit, signal);
+    }
+  }
+
+  #open(isHere: boolean): BatchSource<T> | undefined {
+    return this.#last === undefined ? this.#begin(isHere) : this.#resume(this.#last, isHere);
+  }
+}
+
+/** What is left of a scan behind a row. */
+export function behind(range: EncodedRange, order: Order, { key }: Row): EncodedRange {
+  return order === 'ascending'
+    ? { ...range, start: successor(key) }
+    : { ...range, end: key };
+}
