@@ -14,9 +14,8 @@ import { measuredTables } from './measured-table.ts';
 import { queryLimitsOf } from './query-limits.ts';
 import { openPort } from './open-port.ts';
 import { QueryMeasurements } from './query-measurements.ts';
-import type { MembershipService } from './membership-service.ts';
+import type { PeerService } from './routing/peer-service.ts';
 import type { Service } from './services.ts';
-import { withoutData } from './without-data.ts';
 import { tracedEngine } from './traced-engine.ts';
 import { loginsOf } from './users.ts';
 
@@ -25,7 +24,7 @@ export interface DriverServiceParts {
   readonly disk: DiskGate;
   readonly passwords: PasswordChecker;
   readonly logins: LoginGuard;
-  readonly membership: Pick<MembershipService, 'members'>;
+  readonly peers: Pick<PeerService, 'environment' | 'verifier'>;
   /** What the system tables show of the node; its data is open. */
   readonly report: () => NodeReport;
 }
@@ -55,15 +54,14 @@ export class DriverService implements Service {
 
   async start(): Promise<void> {
     const { config, logger, shares, clock, chance } = this.#context;
-    const { data, disk, passwords, logins, report, membership } = this.#parts;
+    const { data, disk, passwords, logins, report, peers } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
     const own = createEnvironment({ database, disk, clock, chance, server, report: report() });
-    const hasData = config.roles.includes('data');
+    const routed = peers.environment(own);
     const measurements = this.#measurements;
-    const measured = { ...own, table: measuredTables((id) => own.table(id), measurements) };
-    const environment = hasData ? measured : withoutData(own, () => membership.members);
-    const engine = createQueryEngine(environment, queryLimitsOf(config, clock));
+    const measured = { ...routed, table: measuredTables((id) => routed.table(id), measurements) };
+    const engine = createQueryEngine(measured, queryLimitsOf(config, clock));
     const drivers = new DriverServer({
       engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, clock) : engine,
       server,
@@ -71,7 +69,7 @@ export class DriverService implements Service {
       clock,
       chance,
       connectionsMax: shares.driverConnections,
-      loginsOf: loginsOf({ database, passwords, logins, chance }),
+      loginsOf: loginsOf({ database: peers, passwords, logins, chance }),
       answered: (term, ms) => measurements.answered(term, ms),
       internalError: (error) =>
         logger.error('a query failed because of an internal error', {

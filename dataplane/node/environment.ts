@@ -1,26 +1,16 @@
-import { MetadataFrozenError } from '../apply/errors.ts';
-import { fromHex } from '../common/bytes.ts';
 import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Database } from '../database/database.ts';
-import { shownKey } from '../datum/shown-key.ts';
-import { TableDamagedError } from '../integrity/errors.ts';
-import { KeyOrderError } from '../kv/errors.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import { databaseByName, tableByName, tablesOf } from '../metadata/lookup.ts';
-import { keyspacesOf, shardsOf } from '../metadata/shards.ts';
-import { userIndexes } from '../metadata/state.ts';
+import { shardsOf } from '../metadata/shards.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { Catalog, NodeEnvironment, Refusal, TableInfo } from '../query/environment.ts';
-import type { TableAccess } from '../wire/table-access.ts';
-import { DamagedDocumentError, errorType, RuntimeError } from '../query/errors.ts';
+import { errorType, RuntimeError } from '../query/errors.ts';
 import { failedIndex } from '../query/terms/index-access.ts';
-import { isRefusal, OutcomeUnknownError } from '../replication/errors.ts';
-import { StorageCorruptError, storageCorruptCode } from '../table/errors.ts';
-import type { BatchLimit, BatchSource } from '../wire/table-access.ts';
-import { isDeletion } from '../wire/edit-decision.ts';
-import type { EditOutcome } from '../wire/table-edit.ts';
-import type { DiskGate, WriteKind } from './disk-gate.ts';
+import type { DiskGate } from './disk-gate.ts';
+import { infoOf, shown, tableAccess } from './served-table.ts';
+import type { RequireRoom } from './served-table.ts';
 
 export interface EnvironmentParts extends Pick<NodeEnvironment, 'server' | 'report'> {
   readonly database: Database;
@@ -29,14 +19,18 @@ export interface EnvironmentParts extends Pick<NodeEnvironment, 'server' | 'repo
   readonly chance: Chance;
 }
 
-/** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
-export function createEnvironment(parts: EnvironmentParts): NodeEnvironment {
-  const { database, disk, clock, chance, server, report } = parts;
-  /** Before everything that makes the data grow, and before what needs some room to make more. */
-  const requireRoom = (kind: WriteKind = 'write'): void => {
+/** Asked before everything that makes the data grow, and before what needs some room to make more. */
+export const roomOn =
+  (disk: EnvironmentParts['disk']): RequireRoom =>
+  (kind = 'write') => {
     const refusal = disk.refusal(kind);
     if (refusal !== undefined) throw new RuntimeError(errorType.opFailed, refusal, []);
   };
+
+/** Joins the query engine's needs to the database: the catalog over the metadata, tables over groups. */
+export function createEnvironment(parts: EnvironmentParts): NodeEnvironment {
+  const { database, disk, clock, chance, server, report } = parts;
+  const requireRoom = roomOn(disk);
   return {
     catalog: catalogOf(parts, requireRoom),
     table: (id) => tableAccess(database, id, requireRoom),
@@ -49,22 +43,12 @@ export function createEnvironment(parts: EnvironmentParts): NodeEnvironment {
   };
 }
 
-export function infoOf(database: Database, table: TableRecord): TableInfo {
-  const home = database.state.databases[table.databaseId];
-  return {
-    ...table,
-    database: { id: table.databaseId, name: home?.name ?? '' },
-    shards: shardsOf(table).length,
-    isDamaged: database.corruption.damagesOf(table).length > 0,
-    indexes: database.indexStates(table),
-  };
-}
-
 type Changed<T> = T | Refusal;
 
-type RequireRoom = (kind?: WriteKind) => void;
-
-function catalogOf({ database, chance }: EnvironmentParts, requireRoom: RequireRoom): Catalog {
+export function catalogOf(
+  { database, chance }: Pick<EnvironmentParts, 'database' | 'chance'>,
+  requireRoom: RequireRoom,
+): Catalog {
   const change = (command: MetadataCommand): Promise<MetadataState | Refused> =>
     shown(() => database.change(command));
   const info = (table: TableRecord | undefined): TableInfo | undefined =>
@@ -166,104 +150,4 @@ async function indexesReady(
     await shown(() => database.table(wanted.tableId)?.requireIntact());
     await database.changed(signal);
   }
-}
-
-/** Says what a damaged table or a full disk answers in the words of the driver's protocol. */
-async function shown<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw inWordsOfDrivers(error);
-  }
-}
-
-function inWordsOfDrivers(error: unknown): unknown {
-  if (error instanceof StorageCorruptError)
-    return new DamagedDocumentError(adviceFor(error.message, fromHex(error.keyHex)));
-  if (error instanceof OutcomeUnknownError)
-    return new RuntimeError(errorType.opIndeterminate, error.message, []);
-  const isKnown =
-    error instanceof TableDamagedError ||
-    error instanceof MetadataFrozenError ||
-    error instanceof KeyOrderError ||
-    isRefusal(error);
-  return isKnown ? new RuntimeError(errorType.opFailed, error.message, []) : error;
-}
-
-const isCorrupt = ({ error }: EditOutcome): boolean => error?.code === storageCorruptCode;
-
-function withAdvice(outcome: EditOutcome, bytes: Uint8Array | undefined): EditOutcome {
-  const { code, message } = outcome.error ?? { code: storageCorruptCode, message: '' };
-  if (bytes === undefined) return outcome;
-  return { ...outcome, error: { code, message: adviceFor(message, bytes) } };
-}
-
-function adviceFor(message: string, bytes: Uint8Array): string {
-  const key = shownKey(bytes);
-  const which = key === undefined ? 'by its primary key' : `by its primary key ${key}`;
-  return `${message} Replace it or delete it ${which}, or restore it from a backup.`;
-}
-
-const shownScan = <T>(scan: BatchSource<T>): BatchSource<T> => ({
-  next: (limit: BatchLimit, signal) => shown(() => scan.next(limit, signal)),
-  close: () => scan.close(),
-});
-
-function tableAccess(
-  database: Database,
-  id: string,
-  requireRoom: (kind?: WriteKind) => void,
-): TableAccess | undefined {
-  const table = database.state.tables[id];
-  const served = database.table(id);
-  if (table === undefined || served === undefined) return undefined;
-  return {
-    // The path of most reads: no promise more than it needs.
-    get: (key) => {
-      try {
-        const row = served.get(key);
-        return row instanceof Promise ? shown(() => row) : row;
-      } catch (error) {
-        throw inWordsOfDrivers(error);
-      }
-    },
-    scan: (range, order, options) => shownScan(served.scan(range, order, options)),
-    scanIndex: (name, range, order, options) => {
-      const now = database.state.tables[id];
-      const record =
-        now === undefined ? undefined : userIndexes(now).find((index) => index.name === name);
-      const keyspaces = record === undefined ? [] : keyspacesOf(record);
-      const parts = keyspaces.flatMap((keyspace) => database.index(keyspace) ?? []);
-      if (parts.length < served.shardCount) {
-        const info = infoOf(database, table);
-        const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
-        throw new RuntimeError(errorType.opFailed, words, []);
-      }
-      return shownScan(served.scanIndex(parts, { range, order, ...options }));
-    },
-    count: () =>
-      shown(async () => {
-        await served.readable();
-        return served.count;
-      }),
-    edit: async (batch, signal) => {
-      const { edits } = batch;
-      requireRoom(edits.every(({ change }) => isDeletion(change)) ? 'deletion' : 'write');
-      try {
-        const outcomes = await served.edit(batch, signal);
-        // Most often there is none.
-        if (!outcomes.some(isCorrupt)) return outcomes;
-        return outcomes.map((outcome, at) =>
-          isCorrupt(outcome) ? withAdvice(outcome, edits[at]?.key) : outcome,
-        );
-      } catch (error) {
-        throw inWordsOfDrivers(error);
-      }
-    },
-    sync: () =>
-      shown(() => {
-        served.requireIntact();
-        return served.sync();
-      }),
-  };
 }

@@ -21,6 +21,7 @@ import { podTrustService } from './pod-trust-service.ts';
 import { PortLog } from './port-log.ts';
 import { Progress } from './progress.ts';
 import { nodeReport } from './report.ts';
+import { PeerService } from './routing/peer-service.ts';
 import { Services } from './services.ts';
 import { WebService } from './web-service.ts';
 import { webStatus } from './web-status.ts';
@@ -45,6 +46,7 @@ export class Node {
   readonly #data: DataService;
   readonly #membership: MembershipService;
   readonly #disk: DiskGate;
+  readonly #peers: PeerService;
   readonly #expiry: Expiry;
   readonly #drivers: DriverService | WorkerDriverService;
   readonly #web: WebService;
@@ -65,13 +67,15 @@ export class Node {
     this.#disk = createDiskGate(context, data);
     this.#expiry = createExpiry(context, data, this.#disk);
     const { signal, clock, chance } = context;
-    const verifierOf = (user: string) => data.opened.verifier(user);
+    const peers = new PeerService(context, { data, disk: this.#disk, membership: this.#membership });
+    this.#peers = peers;
+    const verifierOf = (user: string) => peers.verifier(user);
     const passwords = new PasswordChecker({ verifierOf, clock, chance, signal });
     const logins = new LoginGuard(clock);
     const report = (): NodeReport => this.#report();
     const disk = this.#disk;
     const membership = this.#membership;
-    const parts = { data, disk, passwords, logins, report, membership };
+    const parts = { data, disk, passwords, logins, report, peers };
     this.#drivers =
       sizes === undefined
         ? new DriverService(context, parts)
@@ -95,6 +99,7 @@ export class Node {
         membership,
         podTrustService(context, membership),
         data,
+        peers,
         this.#drivers,
         this.#web,
         new AdminService(context, directory, membership),
@@ -156,6 +161,7 @@ export class Node {
       disk: this.#disk,
       history: logger,
       members: () => this.#membership.members,
+      users: () => this.#peers.users,
       drivers: this.#drivers.drivers,
       web: () => this.#web.tcp,
     });
@@ -165,7 +171,7 @@ export class Node {
 /** Of query workers; undefined when there are none. */
 function sizesOf({ config }: NodeContext): WorkerSizes | undefined {
   const sizes = workerSizes(config, machine());
-  // Without data, queries read system tables only, which are made here.
+  // Without data, queries are few: they run beside the sessions that carry them on.
   return sizes.count === 0 || !config.roles.includes('data') ? undefined : sizes;
 }
 

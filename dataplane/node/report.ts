@@ -31,6 +31,7 @@ export interface ReportedNode {
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly history: LogHistory;
   readonly members: () => readonly MemberView[];
+  readonly users: () => Readonly<Record<string, Verifier>>;
   readonly drivers: Drivers;
   /** Undefined until it listens. */
   readonly web: () => Server | undefined;
@@ -41,7 +42,7 @@ const compatibleVersion = '2.4.4';
 const mebibyte = 1_048_576;
 
 export function nodeReport(node: ReportedNode): NodeReport {
-  const { config, database, startedAt } = node;
+  const { config, startedAt } = node;
   const rates = new Rates(startedAt.getTime());
   const hasPassword = passwordLookup();
   return {
@@ -67,7 +68,7 @@ export function nodeReport(node: ReportedNode): NodeReport {
     cancelQuery: (id) => node.drivers.cancelQuery(id),
     users: () =>
       Promise.all(
-        Object.entries(database.state.users).map(async ([name, verifier]): Promise<UserReport> => ({
+        Object.entries(node.users()).map(async ([name, verifier]): Promise<UserReport> => ({
           name,
           hasPassword: await hasPassword(verifier),
         })),

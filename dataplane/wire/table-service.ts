@@ -8,6 +8,7 @@ import type {
   ScanAnswer,
   ScanRequest,
   ShardAddress,
+  ShardMoved,
   TableMessageKind,
   TableMessages,
   TableRequest,
@@ -19,6 +20,8 @@ export interface TableServiceOptions extends Trust {
   shard(to: ShardAddress): TableAccess;
   /** Whether the sender may ask that; throws why not. */
   readonly allow?: (kind: TableMessageKind) => void;
+  /** A failure that says that nothing was carried out, because the shard is not led here any more. */
+  readonly movedBy?: (error: unknown, to: ShardAddress) => ShardMoved | undefined;
 }
 
 export async function answerTableRequest(
@@ -32,8 +35,9 @@ export async function answerTableRequest(
     const body = await answerOf(request, options.shard(request.to), signal);
     return encodeTableAnswer(request.kind, { type: 'done', body } as never);
   } catch (error) {
-    if (error instanceof ShardElsewhereError)
-      return encodeTableAnswer(request.kind, { type: 'moved', moved: error.moved });
+    const moved =
+      error instanceof ShardElsewhereError ? error.moved : options.movedBy?.(error, request.to);
+    if (moved !== undefined) return encodeTableAnswer(request.kind, { type: 'moved', moved });
     // Anything else is a fault of this node.
     if (!(error instanceof PhotonError)) throw error;
     return encodeTableAnswer(request.kind, { type: 'failed', failure: failureOf(error) });

@@ -24,6 +24,11 @@ export class CatalogReplica implements Reads {
     }
   }
 
+  /** Of all tables. */
+  get ids(): readonly string[] {
+    return [...this.#tables.keys()];
+  }
+
   databases(): readonly DatabaseInfo[] {
     return this.#databases;
   }

@@ -17,7 +17,7 @@ export const catalogChanges = [
   'dropIndex',
   'renameIndex',
 ] as const satisfies readonly (keyof Catalog)[];
-type CatalogChangeName = (typeof catalogChanges)[number];
+export type CatalogChangeName = (typeof catalogChanges)[number];
 
 /** The catalogue of a query worker: reads its replica, and has the core change it. */
 export function remoteCatalog(replica: CatalogReplica, channel: Channel): Catalog {

@@ -1,0 +1,146 @@
+import type { Database } from '../../database/database.ts';
+import type { Verifier } from '../../metadata/state.ts';
+import type { Catalog, NodeEnvironment } from '../../query/environment.ts';
+import type { NodeContext } from '../context.ts';
+import type { DataService } from '../data-service.ts';
+import type { DiskGate } from '../disk-gate.ts';
+import { catalogOf, roomOn } from '../environment.ts';
+import type { MembershipService } from '../membership-service.ts';
+import type { Service } from '../services.ts';
+import { withoutData } from '../without-data.ts';
+import { CatalogFollower } from './catalog-follower.ts';
+import { CatalogService } from './catalog-service.ts';
+import { followedCatalog } from './followed-catalog.ts';
+import { askPeer, meshPeers } from './mesh-peers.ts';
+import { RoutedTables } from './routed-tables.ts';
+import { ShardService } from './shard-service.ts';
+
+/**
+ * What queries need of other nodes, and other nodes of this one: shards and the catalogue. A node with data serves
+ * them; a node without data follows a node that has it, and sends reads and writes there.
+ */
+export interface PeerServiceParts {
+  readonly data: DataService;
+  readonly disk: Pick<DiskGate, 'refusal'>;
+  readonly membership: MembershipService;
+}
+
+/** A node without data begins without the catalogue after this time: nobody who has it answers. */
+const firstCatalogMs = 5_000;
+
+export class PeerService implements Service {
+  readonly name = 'routing';
+  readonly #context: NodeContext;
+  readonly #parts: PeerServiceParts;
+  readonly #follower: CatalogFollower;
+  readonly #tables: RoutedTables;
+  readonly #hasData: boolean;
+
+  constructor(context: NodeContext, parts: PeerServiceParts) {
+    const { clock, chance, signal, logger, config } = context;
+    const mesh = () => parts.membership.membership?.mesh;
+    this.#context = context;
+    this.#parts = parts;
+    this.#hasData = config.roles.includes('data');
+    this.#follower = new CatalogFollower({
+      clock,
+      chance,
+      sources: () => this.#likely(undefined),
+      ask: (node, name, payload, asked) => askPeer(mesh(), { node, name }, payload, asked),
+      warn: (message, fields) => logger.warn(message, fields),
+    });
+    const { replica } = this.#follower;
+    this.#tables = new RoutedTables({
+      clock,
+      chance,
+      peers: meshPeers(mesh, undefined),
+      own: undefined,
+      table: (id) => replica.tableById(id),
+      changed: (asked) => this.#follower.changed(asked),
+      likely: (nodes) => this.#likely(nodes),
+      signal,
+    });
+  }
+
+  /** Those of the cluster, as soon as a node without data knows them. */
+  get users(): Readonly<Record<string, Verifier>> {
+    const isOwn = this.#hasData || !this.#follower.isKnown;
+    return isOwn ? this.#parts.data.opened.state.users : this.#follower.users;
+  }
+
+  verifier(user: string): Verifier | undefined {
+    const { users } = this;
+    return Object.hasOwn(users, user) ? users[user] : undefined;
+  }
+
+  /** For queries, in place of that of the own data. */
+  environment(own: NodeEnvironment): NodeEnvironment {
+    if (this.#hasData) return own;
+    const { membership } = this.#parts;
+    const without = withoutData(own, () => membership.members);
+    const catalog = followedCatalog(this.#follower, this.#context.signal);
+    const follower = this.#follower;
+    return {
+      ...own,
+      catalog: whenKnown(() => follower.isKnown, catalog, without.catalog),
+      table: (id) => (follower.isKnown ? this.#tables.access(id) : without.table(id)),
+    };
+  }
+
+  async start(): Promise<void> {
+    if (this.#hasData) return this.#serve();
+    const { signal, clock } = this.#context;
+    void this.#follower.run(signal);
+    const over = new AbortController();
+    const timer = clock.timer(firstCatalogMs, () => over.abort());
+    const either = AbortSignal.any([signal, over.signal]);
+    while (!this.#follower.isKnown && !either.aborted)
+      await this.#follower.changed(either).catch(() => undefined);
+    timer.cancel();
+  }
+
+  /** Queries of this node have ended; those of others are refused, and go on elsewhere. */
+  drain(): void {
+    this.#parts.membership.services.stop();
+  }
+
+  #serve(): void {
+    const { data, disk, membership } = this.#parts;
+    const database = data.opened;
+    const shards = new ShardService(data.id ?? '', { database, requireRoom: roomOn(disk) });
+    const catalog = this.#catalogService(database);
+    membership.services.serve({
+      readTable: shards.read,
+      editTable: shards.edit,
+      watchCatalog: catalog.watch,
+      changeCatalog: catalog.change,
+    });
+  }
+
+  #catalogService(database: Database): CatalogService {
+    const { clock, chance } = this.#context;
+    const { disk } = this.#parts;
+    const catalog = catalogOf({ database, chance }, roomOn(disk));
+    return new CatalogService({ database, catalog, clock, chance });
+  }
+
+  /** Those that are connected first; without any, nodes with data. */
+  #likely(nodes: readonly string[] | undefined): readonly string[] {
+    const members = this.#parts.membership.members.filter(({ id, isSelf, roles }) =>
+      nodes === undefined ? !isSelf && roles.includes('data') : nodes.includes(id),
+    );
+    const rank = ({ isConnected, status }: (typeof members)[number]): number =>
+      (isConnected ? 0 : 2) + (status === 'alive' ? 0 : 1);
+    return members.toSorted((one, other) => rank(one) - rank(other)).map(({ id }) => id);
+  }
+}
+
+/** One catalogue or the other, at each call. */
+function whenKnown(isKnown: () => boolean, known: Catalog, unknown: Catalog): Catalog {
+  const either = (name: keyof Catalog) => {
+    const [one, other] = [known[name], unknown[name]] as ((...args: unknown[]) => unknown)[];
+    return (...args: unknown[]) => (isKnown() ? one : other)?.(...args);
+  };
+  const names = Object.keys(known) as (keyof Catalog)[];
+  return Object.fromEntries(names.map((name) => [name, either(name)])) as unknown as Catalog;
+}

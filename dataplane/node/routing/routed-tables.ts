@@ -1,0 +1,87 @@
+import type { Chance } from '../../common/chance.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { Placement } from '../../metadata/state.ts';
+import { evenSlots, SlotMap } from '../../partition/hash-slots.ts';
+import type { TableInfo } from '../../query/environment.ts';
+import { Leaders } from '../../router/leaders.ts';
+import type { OwnShards, ShardPeers } from '../../router/peers.ts';
+import { RoutedTable } from '../../router/routed-table.ts';
+import type { TableRoute } from '../../router/routed-table.ts';
+import type { TableAccess } from '../../wire/table-access.ts';
+import { inWordsOfQueries } from './routed-words.ts';
+
+/** A table with the places of its shards, where it has any. */
+export type PlacedTable = TableInfo & { readonly placement?: Placement };
+
+export interface RoutedTablesOptions {
+  readonly clock: Clock;
+  readonly chance: Pick<Chance, 'next'>;
+  readonly peers: ShardPeers;
+  readonly own: OwnShards | undefined;
+  table(id: string): PlacedTable | undefined;
+  changed(signal: AbortSignal): Promise<void>;
+  /** Orders nodes by how likely they answer; without any, those that have the data. */
+  likely(nodes: readonly string[] | undefined): readonly string[];
+  /** Of the node. */
+  readonly signal: AbortSignal;
+}
+
+const wholeMap = new SlotMap(0, [[evenSlots(0, 1)]]);
+const maps = new WeakMap<Placement, SlotMap>();
+
+/** Of a table without a placement: its only shard has everything. */
+function slotsOf({ placement }: PlacedTable): SlotMap {
+  if (placement === undefined) return wholeMap;
+  const { epoch, shards } = placement;
+  const map =
+    maps.get(placement) ??
+    new SlotMap(
+      epoch,
+      shards.map(({ slots }) => slots),
+    );
+  maps.set(placement, map);
+  return map;
+}
+
+/** The tables of the cluster as a query of this node reaches them. */
+export class RoutedTables {
+  readonly #options: RoutedTablesOptions;
+  readonly #leaders = new Leaders();
+  /** By identifier. */
+  readonly #tables = new Map<string, TableAccess>();
+
+  constructor(options: RoutedTablesOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined for a table that there is not (any more). */
+  access(id: string): TableAccess | undefined {
+    const info = this.#options.table(id);
+    if (info === undefined) {
+      this.#tables.delete(id);
+      return undefined;
+    }
+    const known = this.#tables.get(id);
+    if (known !== undefined) return known;
+    const table = inWordsOfQueries(
+      new RoutedTable({
+        ...this.#options,
+        id,
+        name: `${info.database.name}.${info.name}`,
+        route: () => this.#route(id),
+        leaders: this.#leaders,
+      }),
+    );
+    this.#tables.set(id, table);
+    return table;
+  }
+
+  #route(id: string): TableRoute | undefined {
+    const info = this.#options.table(id);
+    if (info === undefined) return undefined;
+    return {
+      slots: slotsOf(info),
+      replicas: (shard) => this.#options.likely(info.placement?.shards[shard]?.replicas?.voters),
+    };
+  }
+}

@@ -1,0 +1,80 @@
+import type { Database } from '../../database/database.ts';
+import { RoleRefusedError } from '../../membership/errors.ts';
+import type { Handler } from '../../membership/mesh.ts';
+import { placementOf } from '../../metadata/shards.ts';
+import { NotLeaderError } from '../../replication/errors.ts';
+import type { OwnShards } from '../../router/peers.ts';
+import { operationOf } from '../../router/shard-link.ts';
+import { ShardMovedError } from '../../shard/write-gate.ts';
+import { ShardElsewhereError } from '../../wire/errors.ts';
+import type { TableAccess } from '../../wire/table-access.ts';
+import type { ShardAddress, ShardMoved, TableMessageKind } from '../../wire/table-messages.ts';
+import { answerTableRequest } from '../../wire/table-service.ts';
+import { shardAccess } from '../served-table.ts';
+import type { RequireRoom } from '../served-table.ts';
+
+/** Shards of this node for queries of other nodes, and for the router of this one. */
+export class ShardService implements OwnShards {
+  readonly node: string;
+  readonly #database: Database;
+  readonly #requireRoom: RequireRoom;
+
+  constructor(
+    node: string,
+    { database, requireRoom }: { readonly database: Database; readonly requireRoom: RequireRoom },
+  ) {
+    this.node = node;
+    this.#database = database;
+    this.#requireRoom = requireRoom;
+  }
+
+  led(to: ShardAddress): TableAccess | undefined {
+    return shardAccess(this.#database, to, this.#requireRoom);
+  }
+
+  readonly read: Handler = (payload, _peer, signal) =>
+    this.answer(payload, signal, (kind) => {
+      if (operationOf(kind) === 'read') return;
+      throw new RoleRefusedError(`A request to read a shard asks to "${kind}" it.`);
+    });
+
+  readonly edit: Handler = (payload, _peer, signal) => this.answer(payload, signal);
+
+  answer(
+    payload: Uint8Array,
+    signal: AbortSignal,
+    allow?: (kind: TableMessageKind) => void,
+  ): Promise<Uint8Array> {
+    return answerTableRequest(
+      payload,
+      {
+        // Documents of other nodes are checked here.
+        believesChecks: false,
+        shard: (to) => this.#required(to),
+        movedBy: (error, to) => this.#movedBy(error, to),
+        ...(allow === undefined ? {} : { allow }),
+      },
+      signal,
+    );
+  }
+
+  #required(to: ShardAddress): TableAccess {
+    const shard = this.led(to);
+    if (shard !== undefined) return shard;
+    throw new ShardElsewhereError({ leader: undefined, epoch: this.#epochOf(to) });
+  }
+
+  #movedBy(error: unknown, to: ShardAddress): ShardMoved | undefined {
+    if (error instanceof NotLeaderError) return { leader: error.leader, epoch: this.#epochOf(to) };
+    // The gate opens when the new map is there.
+    if (error instanceof ShardMovedError) return { leader: undefined, epoch: this.#epochOf(to) };
+    return undefined;
+  }
+
+  /** The map of a table that this node does not know (any more, or yet) is none to wait for. */
+  #epochOf({ table }: ShardAddress): number {
+    const { tables } = this.#database.state;
+    const record = Object.hasOwn(tables, table) ? tables[table] : undefined;
+    return record === undefined ? 0 : placementOf(record).epoch;
+  }
+}
