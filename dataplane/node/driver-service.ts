@@ -52,6 +52,11 @@ export class DriverService implements Service {
     return this.#address;
   }
 
+  /** Queries of this process read the catalogue itself. */
+  publish(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async start(): Promise<void> {
     const { config, logger, shares, clock, chance } = this.#context;
     const { data, disk, passwords, logins, report, peers } = this.#parts;

@@ -1,6 +1,7 @@
 import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Database } from '../database/database.ts';
+import { readMetadataCommand } from '../metadata/command-format.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import { databaseByName, tableByName, tablesOf } from '../metadata/lookup.ts';
 import { shardsOf } from '../metadata/shards.ts';
@@ -43,6 +44,10 @@ export function createEnvironment(parts: EnvironmentParts): NodeEnvironment {
   };
 }
 
+/** Arguments may come from another process: what is no command must not get into the log. */
+const checked = (command: MetadataCommand): MetadataCommand =>
+  readMetadataCommand(JSON.stringify(command));
+
 type Changed<T> = T | Refusal;
 
 export function catalogOf(
@@ -50,7 +55,7 @@ export function catalogOf(
   requireRoom: RequireRoom,
 ): Catalog {
   const change = (command: MetadataCommand): Promise<MetadataState | Refused> =>
-    shown(() => database.change(command));
+    shown(() => database.change(checked(command)));
   const info = (table: TableRecord | undefined): TableInfo | undefined =>
     table === undefined ? undefined : infoOf(database, table);
   const tableNow = (id: string): TableInfo | undefined => info(database.state.tables[id]);

@@ -67,14 +67,15 @@ export class Node {
     this.#disk = createDiskGate(context, data);
     this.#expiry = createExpiry(context, data, this.#disk);
     const { signal, clock, chance } = context;
-    const peers = new PeerService(context, { data, disk: this.#disk, membership: this.#membership });
+    const disk = this.#disk;
+    const membership = this.#membership;
+    const published = (): Promise<void> => this.#drivers.publish();
+    const peers = new PeerService(context, { data, disk, membership, published });
     this.#peers = peers;
     const verifierOf = (user: string) => peers.verifier(user);
     const passwords = new PasswordChecker({ verifierOf, clock, chance, signal });
     const logins = new LoginGuard(clock);
     const report = (): NodeReport => this.#report();
-    const disk = this.#disk;
-    const membership = this.#membership;
     const parts = { data, disk, passwords, logins, report, peers };
     this.#drivers =
       sizes === undefined

@@ -99,7 +99,8 @@ export function shardAccess(
   const table = database.table(id);
   const replica = table?.shards[shard];
   if (replica === undefined || table?.map.epoch !== epoch) return undefined;
-  const partsOf = (index: IndexRecord): readonly number[] => keyspacesOf(index).slice(shard, shard + 1);
+  const partsOf = (index: IndexRecord): readonly number[] =>
+    keyspacesOf(index).slice(shard, shard + 1);
   return servedAccess({ database, id, served: onlyShard(replica), partsOf }, requireRoom);
 }
 

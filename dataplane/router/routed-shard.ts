@@ -146,7 +146,5 @@ class EitherScan<T extends Row> implements BatchSource<T> {
 
 /** What is left of a scan behind a row. */
 export function behind(range: EncodedRange, order: Order, { key }: Row): EncodedRange {
-  return order === 'ascending'
-    ? { ...range, start: successor(key) }
-    : { ...range, end: key };
+  return order === 'ascending' ? { ...range, start: successor(key) } : { ...range, end: key };
 }

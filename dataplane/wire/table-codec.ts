@@ -226,7 +226,11 @@ function answerOf<K extends TableMessageKind>(kind: K, reader: ByteReader): Tabl
   return { type, body: codecs[kind].answer.read(reader, { believesChecks: false }) };
 }
 
-const answerTypes = ['failed', 'done', 'moved'] as const satisfies readonly TableAnswer<'get'>['type'][];
+const answerTypes = [
+  'failed',
+  'done',
+  'moved',
+] as const satisfies readonly TableAnswer<'get'>['type'][];
 
 function writeMoved(writer: ByteWriter, { leader, epoch }: ShardMoved): void {
   writeOptional(writer, leader, (to, id) => to.text(id));

@@ -8,11 +8,11 @@ import { NotSentError } from '../../router/errors.ts';
 import { faultOf, nextStep } from '../../router/retry.ts';
 import { CatalogReplica } from '../workers/catalog-replica.ts';
 import { errorOf } from '../workers/failures.ts';
-import type { CatalogChangeName } from '../workers/remote-catalog.ts';
 import { changeCodec, changedCodec, updateCodec, watchCodec } from './catalog-messages.ts';
 import type {
   CatalogUpdate,
   ChangeAnswer,
+  ChangeRequest,
   KnownCatalog,
   StateMark,
   WatchRequest,
@@ -84,13 +84,15 @@ export class CatalogFollower {
         // Of another node: everything.
         this.#known = undefined;
         failures += 1;
-        await clock.sleep(backoffMs(backoff, failures, chance.next()), signal).catch(() => undefined);
+        await clock
+          .sleep(backoffMs(backoff, failures, chance.next()), signal)
+          .catch(() => undefined);
       }
     }
   }
 
   /** Changes the catalogue where that can be done, and waits until it is seen here. */
-  async change(name: CatalogChangeName, args: readonly unknown[], signal: AbortSignal) {
+  async change(name: ChangeRequest['name'], args: readonly unknown[], signal: AbortSignal) {
     const { type, result, mark, failure } = await this.#changed(name, args, signal);
     if (type === 'failed') throw errorOf(failure);
     if (mark !== undefined) await this.#seen(mark, signal);
@@ -119,12 +121,12 @@ export class CatalogFollower {
   }
 
   async #changed(
-    name: CatalogChangeName,
+    name: ChangeRequest['name'],
     args: readonly unknown[],
     signal: AbortSignal,
   ): Promise<ChangeAnswer> {
     const { clock, chance } = this.#options;
-    const payload = changeCodec.encode({ name, args });
+    const payload = changeCodec.encode({ name, args: withoutEnd(args) });
     let failedAt: number | undefined;
     let leader: string | undefined;
     for (let failures = 0; ; failures += 1) {
@@ -179,6 +181,10 @@ export class CatalogFollower {
     }
   }
 }
+
+/** JSON has nothing for arguments that are left out: they are the last ones. */
+const withoutEnd = (args: readonly unknown[]): readonly unknown[] =>
+  args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1);
 
 const tooLate = new Error('this node does not see the change yet');
 

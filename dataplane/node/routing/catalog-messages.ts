@@ -36,7 +36,8 @@ export interface CatalogUpdate extends KnownCatalog, CatalogChange {
 }
 
 export interface ChangeRequest {
-  readonly name: CatalogChangeName;
+  /** `settle`: nothing is changed, and the answer comes when all nodes have the catalogue of now. */
+  readonly name: CatalogChangeName | 'settle';
   readonly args: readonly unknown[];
 }
 
@@ -121,7 +122,7 @@ export const updateCodec = codec<CatalogUpdate>(
 );
 
 export const changeCodec = codec<ChangeRequest>('changeCatalog', {
-  name: { enum: catalogChanges },
+  name: { enum: [...catalogChanges, 'settle'] },
   args: list({}, 8),
 });
 

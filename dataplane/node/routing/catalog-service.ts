@@ -1,6 +1,7 @@
 import type { Chance } from '../../common/chance.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Database } from '../../database/database.ts';
+import { MetadataWatch } from '../../database/metadata-watch.ts';
 import type { Handler } from '../../membership/mesh.ts';
 import type { Catalog } from '../../query/environment.ts';
 import { NotLeaderError } from '../../replication/errors.ts';
@@ -8,12 +9,14 @@ import { infoOf } from '../served-table.ts';
 import { CatalogFeed } from '../workers/catalog-feed.ts';
 import { failureOf } from '../workers/failures.ts';
 import { changeCodec, changedCodec, updateCodec, watchCodec } from './catalog-messages.ts';
-import type { CatalogUpdate, KnownCatalog, StateMark } from './catalog-messages.ts';
+import type { CatalogUpdate, ChangeRequest, KnownCatalog, StateMark } from './catalog-messages.ts';
 
 /** Progress of index builds, and damage, are no change of the metadata: they are looked at so often. */
 const lookEveryMs = 500;
 /** A watcher gets an answer at the latest after this time, so that both sides know of each other. */
 const answerAfterMs = 10_000;
+/** A change of the catalogue waits for watchers for this time at most. */
+const settleMs = 1_000;
 /** Nodes that watch. */
 const watchersMax = 1_024;
 
@@ -22,11 +25,18 @@ interface Watcher {
   readonly feed: CatalogFeed;
   users: Database['state']['users'] | undefined;
   at: number;
+  /** Of the last answer, and of the last one that has arrived. */
+  sent: number;
+  acknowledged: number;
+  /** Its last request has ended without an answer: it is gone. */
+  isGone: boolean;
 }
 
 export interface CatalogServiceOptions {
   readonly database: Database;
   readonly catalog: Catalog;
+  /** Resolves when everybody has the catalogue of now. */
+  readonly settle: () => Promise<void>;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'uuid'>;
 }
@@ -39,6 +49,7 @@ export class CatalogService {
   readonly #watchers = new Map<string, Watcher>();
   #state: Database['state'] | undefined;
   #stateNumber = 0;
+  readonly #acknowledged = new MetadataWatch();
 
   constructor(options: CatalogServiceOptions) {
     this.#options = options;
@@ -50,9 +61,12 @@ export class CatalogService {
     const { clock } = this.#options;
     const until = clock.now() + answerAfterMs;
     const { watcher, isNew } = this.#watcherOf(id, known);
+    watcher.acknowledged = watcher.sent;
+    this.#acknowledged.notify();
     for (;;) {
       const update = this.#update(watcher, isNew);
       const isChanged =
+        update.mark.number !== watcher.sent ||
         update.databases !== undefined ||
         update.users !== undefined ||
         update.tables.length > 0 ||
@@ -60,17 +74,42 @@ export class CatalogService {
       const isCurrent = this.#watchers.get(id) === watcher;
       if (isNew || isChanged || !isCurrent || clock.now() >= until) {
         if (isNew || isChanged) watcher.at += 1;
+        watcher.sent = update.mark.number;
         return updateCodec.encode({ ...update, at: watcher.at });
       }
-      await this.#changed(signal);
+      try {
+        await this.#changed(signal);
+      } catch (error) {
+        watcher.isGone = true;
+        this.#acknowledged.notify();
+        throw error;
+      }
     }
   };
 
+  #changeNow(name: ChangeRequest['name'], args: readonly unknown[]): Promise<unknown> {
+    const { catalog, settle } = this.#options;
+    if (name === 'settle') return settle();
+    const change = catalog[name] as (...all: unknown[]) => Promise<unknown>;
+    return change(...args);
+  }
+
+  /** Resolves when the nodes that watch have the catalogue of now, or do not answer. */
+  async settled(): Promise<void> {
+    const { number } = this.#mark();
+    const isBehind = (): boolean =>
+      [...this.#watchers.values()].some((one) => !one.isGone && one.acknowledged < number);
+    const over = new AbortController();
+    const timer = this.#options.clock.timer(settleMs, () => over.abort());
+    while (isBehind() && !over.signal.aborted)
+      await this.#acknowledged.changed(over.signal).catch(() => undefined);
+    timer.cancel();
+  }
+
   readonly change: Handler = async (payload) => {
     const { name, args } = changeCodec.decode(payload);
-    const change = this.#options.catalog[name] as (...all: unknown[]) => Promise<unknown>;
     try {
-      const result = await change(...args);
+      const result = await this.#changeNow(name, args);
       return changedCodec.encode({ type: 'done', result, mark: this.#mark() });
     } catch (error) {
       if (error instanceof NotLeaderError) {
@@ -102,7 +141,8 @@ export class CatalogService {
       state: () => database.state,
       info: (table) => infoOf(database, table),
     });
-    return { id: chance.uuid(), feed, users: undefined, at: 0 };
+    const counts = { at: 0, sent: 0, acknowledged: 0 };
+    return { id: chance.uuid(), feed, users: undefined, isGone: false, ...counts };
   }
 
   /** What has changed since the last answer. */

@@ -24,13 +24,15 @@ export function followedCatalog(follower: CatalogFollower, signal: AbortSignal):
         const table = replica.tableById(id);
         const own = (table?.indexes ?? []).filter(({ name }) => names?.includes(name) ?? true);
         const failed = own.find(
-          (index) =>
-            index.failure !== undefined && !(index as { isRebuilt?: boolean }).isRebuilt,
+          (index) => index.failure !== undefined && !(index as { isRebuilt?: boolean }).isRebuilt,
         );
         if (table !== undefined && failed !== undefined) throw failedIndex(table, failed);
         return own.some(({ ready }) => !ready);
       };
+      if (!building()) return;
       while (building()) await follower.changed(query);
+      // What is ready here is ready for all from now on.
+      await follower.change('settle', [], query);
     },
   };
 }

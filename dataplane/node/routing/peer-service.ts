@@ -1,4 +1,3 @@
-import type { Database } from '../../database/database.ts';
 import type { Verifier } from '../../metadata/state.ts';
 import type { Catalog, NodeEnvironment } from '../../query/environment.ts';
 import type { NodeContext } from '../context.ts';
@@ -8,6 +7,8 @@ import { catalogOf, roomOn } from '../environment.ts';
 import type { MembershipService } from '../membership-service.ts';
 import type { Service } from '../services.ts';
 import { withoutData } from '../without-data.ts';
+import { catalogChanges } from '../workers/remote-catalog.ts';
+import type { CatalogChangeName } from '../workers/remote-catalog.ts';
 import { CatalogFollower } from './catalog-follower.ts';
 import { CatalogService } from './catalog-service.ts';
 import { followedCatalog } from './followed-catalog.ts';
@@ -23,6 +24,8 @@ export interface PeerServiceParts {
   readonly data: DataService;
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly membership: MembershipService;
+  /** Resolves when all query workers of this node know the catalogue of now. */
+  readonly published: () => Promise<void>;
 }
 
 /** A node without data begins without the catalogue after this time: nobody who has it answers. */
@@ -35,6 +38,7 @@ export class PeerService implements Service {
   readonly #follower: CatalogFollower;
   readonly #tables: RoutedTables;
   readonly #hasData: boolean;
+  #catalogService: CatalogService | undefined;
 
   constructor(context: NodeContext, parts: PeerServiceParts) {
     const { clock, chance, signal, logger, config } = context;
@@ -73,9 +77,9 @@ export class PeerService implements Service {
     return Object.hasOwn(users, user) ? users[user] : undefined;
   }
 
-  /** For queries, in place of that of the own data. */
+  /** For queries, in place of that of the own data. What changes the catalogue ends when all nodes see the change. */
   environment(own: NodeEnvironment): NodeEnvironment {
-    if (this.#hasData) return own;
+    if (this.#hasData) return { ...own, catalog: this.#settling(own.catalog) };
     const { membership } = this.#parts;
     const without = withoutData(own, () => membership.members);
     const catalog = followedCatalog(this.#follower, this.#context.signal);
@@ -108,7 +112,15 @@ export class PeerService implements Service {
     const { data, disk, membership } = this.#parts;
     const database = data.opened;
     const shards = new ShardService(data.id ?? '', { database, requireRoom: roomOn(disk) });
-    const catalog = this.#catalogService(database);
+    const { clock, chance } = this.#context;
+    const catalog = new CatalogService({
+      database,
+      catalog: this.#settling(catalogOf({ database, chance }, roomOn(disk))),
+      settle: () => this.#settle(),
+      clock,
+      chance,
+    });
+    this.#catalogService = catalog;
     membership.services.serve({
       readTable: shards.read,
       editTable: shards.edit,
@@ -117,11 +129,25 @@ export class PeerService implements Service {
     });
   }
 
-  #catalogService(database: Database): CatalogService {
-    const { clock, chance } = this.#context;
-    const { disk } = this.#parts;
-    const catalog = catalogOf({ database, chance }, roomOn(disk));
-    return new CatalogService({ database, catalog, clock, chance });
+  #settling(catalog: Catalog): Catalog {
+    const settling = (name: CatalogChangeName): unknown => {
+      const change = catalog[name] as (...args: unknown[]) => Promise<unknown>;
+      return async (...args: unknown[]) => {
+        const result = await change(...args);
+        await this.#settle();
+        return result;
+      };
+    };
+    const changes = catalogChanges.map((name) => [name, settling(name)]);
+    const ready: Catalog['ready'] = async (...args) => {
+      await catalog.ready(...args);
+      await this.#settle();
+    };
+    return { ...catalog, ...Object.fromEntries(changes), ready } as Catalog;
+  }
+
+  async #settle(): Promise<void> {
+    await Promise.all([this.#parts.published(), this.#catalogService?.settled()]);
   }
 
   /** Those that are connected first; without any, nodes with data. */

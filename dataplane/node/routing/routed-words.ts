@@ -1,5 +1,10 @@
 import { PeerError } from '../../net/errors.ts';
-import { damagedDocumentCode, DamagedDocumentError, errorType, RuntimeError } from '../../query/errors.ts';
+import {
+  damagedDocumentCode,
+  DamagedDocumentError,
+  errorType,
+  RuntimeError,
+} from '../../query/errors.ts';
 import type { ErrorType } from '../../query/errors.ts';
 import { NotLeaderError, OutcomeUnknownError } from '../../replication/errors.ts';
 import { PrimaryUnavailableError, WriteOutcomeUnknownError } from '../../router/errors.ts';
@@ -46,8 +51,7 @@ export const inWordsOfQueries = (table: TableAccess): TableAccess => ({
     }
   },
   scan: (range, order) => shownScan(table.scan(range, order)),
-  scanIndex: (index, range, order, after) =>
-    shownScan(table.scanIndex(index, range, order, after)),
+  scanIndex: (index, range, order, after) => shownScan(table.scanIndex(index, range, order, after)),
   count: () => shown(() => table.count()),
   edit: (batch, signal) => shown(() => table.edit(batch, signal)),
   sync: () => shown(() => table.sync()),

@@ -103,10 +103,11 @@ export class WorkerDriverService implements Service {
 
   #createSupervisor(port: BoundPort): Supervisor {
     const { config, clock, chance, shares, logger } = this.#context;
-    const { data, disk, passwords, logins, report } = this.#parts;
+    const { data, disk, passwords, logins, report, peers } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
-    const inner = createEnvironment({ database, disk, clock, chance, server, report: report() });
+    const own = createEnvironment({ database, disk, clock, chance, server, report: report() });
+    const inner = peers.environment(own);
     const environment = withSystemDatabase(inner, createEditEngine());
     const places = new ConnectionPlaces(shares.driverConnections);
     const common = {
@@ -115,7 +116,7 @@ export class WorkerDriverService implements Service {
       logins: new CoreLogins(loginsOf({ database, passwords, logins, chance })),
       logger,
       places,
-      publish: () => this.#publish(),
+      publish: () => this.publish(),
       measured: (measured: unknown) => this.#pool.measurements.add(measured),
       read: (counts: DirectCounts) => this.#count(counts),
     };
@@ -230,7 +231,7 @@ export class WorkerDriverService implements Service {
   }
 
   /** Resolves when every worker that serves knows the catalogue, or is gone. */
-  async #publish(): Promise<void> {
+  async publish(): Promise<void> {
     const change = this.#feed?.changes();
     if (change !== undefined) this.#published = this.#send(change);
     await this.#published;
@@ -252,7 +253,7 @@ export class WorkerDriverService implements Service {
   async #publishAlways(): Promise<void> {
     const { signal, clock } = this.#context;
     while (!signal.aborted) {
-      await this.#publish();
+      await this.publish();
       await clock.sleep(publishPeriodMs, signal).catch(() => undefined);
     }
   }

@@ -82,8 +82,7 @@ export class ShardCluster implements ShardPeers {
       name: 'test.t',
       clock: this.clock,
       chance: { next: () => 0.5 },
-      route: () =>
-        this.isDropped ? undefined : { slots: this.known, replicas: () => [...nodes] },
+      route: () => (this.isDropped ? undefined : { slots: this.known, replicas: () => [...nodes] }),
       changed: (asked) =>
         Promise.race([
           this.#changed.promise,
