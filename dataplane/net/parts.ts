@@ -10,7 +10,7 @@ export const partBytes = 262_144;
 /** A document of the largest size with the one that it replaces, and what is around them. */
 export const messageBytesMax = 136 * 1_048_576;
 /** Of all messages of a session whose last part has not come. */
-export const heldBytesMax = 2 * messageBytesMax;
+const heldBytesMax = 2 * messageBytesMax;
 
 export type RequestFrame = Extract<Frame, { readonly deadlineMs: number }>;
 

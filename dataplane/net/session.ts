@@ -248,18 +248,15 @@ export class Session {
       case 'part':
         return this.#part(frame);
       case 'notice':
-        return this.#options.noticed?.(frame.type, frame.payload.slice());
+        return this.#noticed(frame);
       case 'item':
         return this.#item(frame);
       case 'response':
-        return this.#pending
-          .get(frame.id)
-          ?.resolve(this.#answerParts.take(frame.id, frame.payload));
+        return this.#answered(frame);
       case 'failure':
         return this.#pending.get(frame.id)?.reject(new PeerError(frame.code, frame.message));
       case 'cancel':
-        this.#forget(frame.id);
-        return this.#incoming.get(frame.id)?.abort(new ConnectionLostError('The peer cancelled.'));
+        return this.#cancelled(frame.id);
       case 'ping':
         return void this.#send('consensus', { kind: 'pong', nonce: frame.nonce });
       case 'bye':
@@ -268,6 +265,19 @@ export class Session {
         // Kinds that this version does not use; a peer of a newer one may.
         return undefined;
     }
+  }
+
+  #noticed({ type, payload }: Extract<Frame, { readonly kind: 'notice' }>): void {
+    this.#options.noticed?.(type, payload.slice());
+  }
+
+  #answered({ id, payload }: { readonly id: number; readonly payload: Uint8Array }): void {
+    this.#pending.get(id)?.resolve(this.#answerParts.take(id, payload));
+  }
+
+  #cancelled(id: number): void {
+    this.#forget(id);
+    this.#incoming.get(id)?.abort(new ConnectionLostError('The peer cancelled.'));
   }
 
   #toldToEnd({ code, message }: Extract<Frame, { readonly kind: 'bye' }>): void {

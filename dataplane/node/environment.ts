@@ -48,6 +48,19 @@ export function createEnvironment(parts: EnvironmentParts): NodeEnvironment {
 const checked = (command: MetadataCommand): MetadataCommand =>
   readMetadataCommand(JSON.stringify(command));
 
+const infoIn = (database: Database, table: TableRecord | undefined): TableInfo | undefined =>
+  table === undefined ? undefined : infoOf(database, table);
+
+const readsOf = (
+  database: Database,
+): Pick<Catalog, 'databases' | 'database' | 'tables' | 'table' | 'tableById'> => ({
+  databases: () => Object.values(database.state.databases),
+  database: (name) => databaseByName(database.state, name),
+  tables: (id) => tablesOf(database.state, id).map((table) => infoOf(database, table)),
+  table: (id, name) => infoIn(database, tableByName(database.state, id, name)),
+  tableById: (id) => infoIn(database, database.state.tables[id]),
+});
+
 type Changed<T> = T | Refusal;
 
 export function catalogOf(
@@ -56,9 +69,8 @@ export function catalogOf(
 ): Catalog {
   const change = (command: MetadataCommand): Promise<MetadataState | Refused> =>
     shown(() => database.change(checked(command)));
-  const info = (table: TableRecord | undefined): TableInfo | undefined =>
-    table === undefined ? undefined : infoOf(database, table);
-  const tableNow = (id: string): TableInfo | undefined => info(database.state.tables[id]);
+  const tableNow = (id: string): TableInfo | undefined =>
+    infoIn(database, database.state.tables[id]);
   /** Applies a command, and answers the table that it was about. */
   const changeTable = async (command: MetadataCommand, id: string): Promise<Changed<TableInfo>> => {
     const result: MetadataState | Refused = await change(command);
@@ -66,11 +78,7 @@ export function catalogOf(
     return tableNow(id) ?? { type: 'refused', message: 'The table was dropped.' };
   };
   return {
-    databases: () => Object.values(database.state.databases),
-    database: (name) => databaseByName(database.state, name),
-    tables: (id) => tablesOf(database.state, id).map((table) => infoOf(database, table)),
-    table: (id, name) => info(tableByName(database.state, id, name)),
-    tableById: tableNow,
+    ...readsOf(database),
     createDatabase: async (name, id = chance.uuid()) => {
       requireRoom();
       const result = await change({ type: 'createDatabase', id, name });

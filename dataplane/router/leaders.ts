@@ -1,5 +1,5 @@
 /**
- * Which node leads each shard, as far as this node was told: a hint, which the node that is asked corrects. A bounded
+ * Which node leads each shard, as far as this node knows: a hint, which the node that is asked corrects. A bounded
  * cache: what is forgotten is found again by asking any replica.
  */
 const shardsMax = 65_536;

@@ -6,10 +6,10 @@ import type {
   BatchLimit,
   BatchSource,
   EncodedRange,
-  IndexPosition,
   IndexRow,
   Order,
   Row,
+  ScanOptions,
   TableAccess,
 } from '../wire/table-access.ts';
 import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
@@ -42,10 +42,10 @@ export class RoutedShard implements TableAccess {
     return this.#either((shard) => shard.get(key, query));
   }
 
-  scan(range: EncodedRange, order: Order): BatchSource<Row> {
+  scan(range: EncodedRange, order: Order, options?: ScanOptions): BatchSource<Row> {
     return new EitherScan(
-      (isHere) => this.#at(isHere)?.scan(range, order),
-      (after, isHere) => this.#at(isHere)?.scan(behind(range, order, after), order),
+      (isHere) => this.#at(isHere)?.scan(range, order, options),
+      (after, isHere) => this.#at(isHere)?.scan(behind(range, order, after), order, options),
     );
   }
 
@@ -53,11 +53,12 @@ export class RoutedShard implements TableAccess {
     index: string,
     range: EncodedRange,
     order: Order,
-    after?: IndexPosition,
+    options?: ScanOptions,
   ): BatchSource<IndexRow> {
     return new EitherScan(
-      (isHere) => this.#at(isHere)?.scanIndex(index, range, order, after),
-      (last, isHere) => this.#at(isHere)?.scanIndex(index, range, order, last),
+      (isHere) => this.#at(isHere)?.scanIndex(index, range, order, options),
+      (last, isHere) =>
+        this.#at(isHere)?.scanIndex(index, range, order, { ...options, after: last }),
     );
   }
 

@@ -14,6 +14,7 @@ import type {
   IndexRow,
   Order,
   Row,
+  ScanOptions,
   TableAccess,
 } from '../wire/table-access.ts';
 import type { Edit, EditBatch, EditOutcome } from '../wire/table-edit.ts';
@@ -79,10 +80,11 @@ export class RoutedTable implements TableAccess {
     );
   }
 
-  scan(range: EncodedRange, order: Order): BatchSource<Row> {
+  scan(range: EncodedRange, order: Order, options?: ScanOptions): BatchSource<Row> {
     return this.#scan<Row>({
-      begin: (shard) => shard.scan(range, order),
-      resume: (shard, last) => shard.scan(behind(range, order, last), order),
+      begin: (shard, all) => shard.scan(range, order, ofShards(options, all)),
+      resume: (shard, last, all) =>
+        shard.scan(behind(range, order, last), order, ofShards(options, all)),
       positionOf: ({ key }) => key,
       order,
     });
@@ -92,11 +94,12 @@ export class RoutedTable implements TableAccess {
     index: string,
     range: EncodedRange,
     order: Order,
-    after?: IndexPosition,
+    options?: ScanOptions,
   ): BatchSource<IndexRow> {
     return this.#scan<IndexRow>({
-      begin: (shard) => shard.scanIndex(index, range, order, after),
-      resume: (shard, last) => shard.scanIndex(index, range, order, last),
+      begin: (shard, all) => shard.scanIndex(index, range, order, ofShards(options, all)),
+      resume: (shard, last, all) =>
+        shard.scanIndex(index, range, order, { ...ofShards(options, all), after: last }),
       positionOf: positionInIndex,
       order,
     });
@@ -276,10 +279,20 @@ function joined(
   return outcomes;
 }
 
+/**
+ * The state of a fold stands for the rows of one shard up to its last one, so that states of several shards have no
+ * common order: the query folds rows of several shards itself.
+ */
+function ofShards(options: ScanOptions | undefined, all: number): ScanOptions {
+  const { after, pushed } = options ?? {};
+  return all > 1 && pushed?.fold !== undefined ? { after } : { after, pushed };
+}
+
 interface ScanOf<T extends Row> {
-  readonly begin: (shard: RoutedShard) => BatchSource<T>;
+  /** `all`: how many shards there are. */
+  readonly begin: (shard: RoutedShard, all: number) => BatchSource<T>;
   /** What is behind a row, in any shard. */
-  readonly resume: (shard: RoutedShard, last: T) => BatchSource<T>;
+  readonly resume: (shard: RoutedShard, last: T, all: number) => BatchSource<T>;
   readonly positionOf: (row: T) => Uint8Array;
   readonly order: Order;
 }
@@ -328,8 +341,9 @@ class RoutedScan<T extends Row> implements BatchSource<T> {
   #open(): BatchSource<T> {
     const { begin, resume, positionOf, order } = this.#how;
     const last = this.#last;
-    const scans = this.#shards().map((shard) =>
-      last === undefined ? begin(shard) : resume(shard, last),
+    const shards = this.#shards();
+    const scans = shards.map((shard) =>
+      last === undefined ? begin(shard, shards.length) : resume(shard, last, shards.length),
     );
     const [only] = scans;
     if (scans.length === 1 && only !== undefined) return only;

@@ -146,6 +146,12 @@ function readHello(reader: ByteReader): Frame {
   return { kind: 'hello', versionMin, versionMax, clusterId: text(reader), nodeId: text(reader) };
 }
 
+function readPart(reader: ByteReader): Frame {
+  const [id, last] = [reader.u32(), reader.u8()];
+  if (last > 1) throw new FrameError(`The end of a request is ${last}.`);
+  return { kind: 'part', id, isLast: last === 1, payload: reader.prefixed() };
+}
+
 function readFields(kind: FrameKind, reader: ByteReader): Frame {
   switch (kind) {
     case 'hello':
@@ -166,11 +172,8 @@ function readFields(kind: FrameKind, reader: ByteReader): Frame {
       return { kind, id: reader.u32(), code: text(reader), message: text(reader) };
     case 'credit':
       return { kind, id: reader.u32(), bytes: reader.u32() };
-    case 'part': {
-      const [id, last] = [reader.u32(), reader.u8()];
-      if (last > 1) throw new FrameError(`The end of a request is ${last}.`);
-      return { kind, id, isLast: last === 1, payload: reader.prefixed() };
-    }
+    case 'part':
+      return readPart(reader);
     case 'notice':
       return { kind, type: reader.u16(), payload: reader.prefixed() };
     case 'ping':

@@ -7,8 +7,10 @@ import type { CatalogFollower } from './catalog-follower.ts';
 /** The catalogue of another node: read here, changed there. `signal`: of the node. */
 export function followedCatalog(follower: CatalogFollower, signal: AbortSignal): Catalog {
   const { replica } = follower;
-  const change = (name: CatalogChangeName): unknown =>
-    ((...args: unknown[]) => follower.change(name, args, signal)) as unknown;
+  const change =
+    (name: CatalogChangeName) =>
+    (...args: unknown[]): Promise<unknown> =>
+      follower.change(name, args, signal);
   const changes = Object.fromEntries(
     catalogChanges.map((name) => [name, change(name)]),
   ) as unknown as Pick<Catalog, CatalogChangeName>;

@@ -28,7 +28,7 @@ const lostCodes: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a request of this node was carried out, in the terms of the router. */
-export function routedError(error: unknown): unknown {
+function routedError(error: unknown): unknown {
   const { message } = error as Error;
   const isUnsent =
     error instanceof PeerUnreachableError ||

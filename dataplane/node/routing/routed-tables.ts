@@ -11,7 +11,7 @@ import type { TableAccess } from '../../wire/table-access.ts';
 import { inWordsOfQueries } from './routed-words.ts';
 
 /** A table with the places of its shards, where it has any. */
-export type PlacedTable = TableInfo & { readonly placement?: Placement };
+type PlacedTable = TableInfo & { readonly placement?: Placement };
 
 export interface RoutedTablesOptions {
   readonly clock: Clock;

@@ -14,7 +14,7 @@ import { TableError } from '../../wire/table-failure.ts';
 /** What a routed table throws, in the words of the driver's protocol. */
 const types: ReadonlySet<unknown> = new Set(Object.values(errorType));
 
-export function inRoutedWords(error: unknown): unknown {
+function inRoutedWords(error: unknown): unknown {
   if (error instanceof WriteOutcomeUnknownError || error instanceof OutcomeUnknownError)
     return new RuntimeError(errorType.opIndeterminate, error.message, []);
   const isRefused =
@@ -50,8 +50,9 @@ export const inWordsOfQueries = (table: TableAccess): TableAccess => ({
       throw inRoutedWords(error);
     }
   },
-  scan: (range, order) => shownScan(table.scan(range, order)),
-  scanIndex: (index, range, order, after) => shownScan(table.scanIndex(index, range, order, after)),
+  scan: (range, order, options) => shownScan(table.scan(range, order, options)),
+  scanIndex: (index, range, order, options) =>
+    shownScan(table.scanIndex(index, range, order, options)),
   count: () => shown(() => table.count()),
   edit: (batch, signal) => shown(() => table.edit(batch, signal)),
   sync: () => shown(() => table.sync()),

@@ -22,7 +22,7 @@ type Fault =
   | 'lostAfter';
 
 export const signal = new AbortController().signal;
-export const nodes = ['n1', 'n2', 'n3'] as const;
+const nodes = ['n1', 'n2', 'n3'] as const;
 
 /** A table with an index over `group`. */
 async function memoryTable(): Promise<TableAccess> {
@@ -140,10 +140,10 @@ export class ShardCluster implements ShardPeers {
 
 /** Runs work to its end while time passes. */
 export async function inTime<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
-  let isOver = false;
-  const ended = work.finally(() => (isOver = true));
+  const state = { isOver: false };
+  const ended = work.finally(() => (state.isOver = true));
   ended.catch(() => undefined);
-  while (!isOver) {
+  while (!state.isOver) {
     await clock.yield();
     clock.advance(10);
   }
