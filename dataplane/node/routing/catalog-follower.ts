@@ -8,6 +8,7 @@ import { NotSentError } from '../../router/errors.ts';
 import { faultOf, nextStep } from '../../router/retry.ts';
 import { CatalogReplica } from '../workers/catalog-replica.ts';
 import { errorOf } from '../workers/failures.ts';
+import { nowhere } from '../workers/table-layout.ts';
 import { changeCodec, changedCodec, updateCodec, watchCodec } from './catalog-messages.ts';
 import type {
   CatalogUpdate,
@@ -109,11 +110,10 @@ export class CatalogFollower {
 
   #apply(update: CatalogUpdate): void {
     const { feed, at, mark, users, isWhole, databases, tables } = update;
-    if (isWhole) {
-      const kept = new Set(tables.map(({ id }) => id));
-      const dropped = this.replica.ids.filter((id) => !kept.has(id));
-      this.replica.apply({ databases, tables, dropped });
-    } else this.replica.apply(update);
+    const kept = new Set(tables.map(({ id }) => id));
+    const dropped = isWhole ? this.replica.ids.filter((id) => !kept.has(id)) : update.dropped;
+    const published = tables.map((info) => ({ info, layout: nowhere }));
+    this.replica.apply({ databases, tables: published, dropped });
     this.#users = users ?? this.#users;
     this.#known = { feed, at };
     this.#mark = mark;

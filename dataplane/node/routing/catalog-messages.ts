@@ -27,7 +27,8 @@ export interface StateMark {
   readonly number: number;
 }
 
-export interface CatalogUpdate extends KnownCatalog, CatalogChange {
+export interface CatalogUpdate extends KnownCatalog, Omit<CatalogChange, 'tables'> {
+  readonly tables: readonly TableInfo[];
   readonly mark: StateMark;
   /** Everything: what the watcher had is void. */
   readonly isWhole: boolean;

@@ -8,6 +8,7 @@ import { NotLeaderError } from '../../replication/errors.ts';
 import { infoOf } from '../served-table.ts';
 import { CatalogFeed } from '../workers/catalog-feed.ts';
 import { failureOf } from '../workers/failures.ts';
+import { nowhere } from '../workers/table-layout.ts';
 import { changeCodec, changedCodec, updateCodec, watchCodec } from './catalog-messages.ts';
 import type { CatalogUpdate, ChangeRequest, KnownCatalog, StateMark } from './catalog-messages.ts';
 
@@ -140,6 +141,7 @@ export class CatalogService {
     const feed = new CatalogFeed({
       state: () => database.state,
       info: (table) => infoOf(database, table),
+      layout: () => nowhere,
     });
     const counts = { at: 0, sent: 0, acknowledged: 0 };
     return { id: chance.uuid(), feed, users: undefined, isGone: false, ...counts };
@@ -158,7 +160,7 @@ export class CatalogService {
       mark,
       isWhole,
       databases: changes?.databases,
-      tables: changes?.tables ?? [],
+      tables: changes?.tables.map(({ info }) => info) ?? [],
       dropped: changes?.dropped ?? [],
       ...(isSame ? {} : { users }),
     };

@@ -16,10 +16,6 @@ import { askPeer, meshPeers } from './mesh-peers.ts';
 import { RoutedTables } from './routed-tables.ts';
 import { ShardService } from './shard-service.ts';
 
-/**
- * What queries need of other nodes, and other nodes of this one: shards and the catalogue. A node with data serves
- * them; a node without data follows a node that has it, and sends reads and writes there.
- */
 export interface PeerServiceParts {
   readonly data: DataService;
   readonly disk: Pick<DiskGate, 'refusal'>;
@@ -31,6 +27,10 @@ export interface PeerServiceParts {
 /** A node without data begins without the catalogue after this time: nobody who has it answers. */
 const firstCatalogMs = 5_000;
 
+/**
+ * What queries need of other nodes, and other nodes of this one: shards and the catalogue. A node with data serves
+ * them; a node without data follows a node that has it, and sends reads and writes there.
+ */
 export class PeerService implements Service {
   readonly name = 'routing';
   readonly #context: NodeContext;

@@ -2,7 +2,7 @@ import type { Database } from '../../database/database.ts';
 import { keyspacesOf, placementOf } from '../../metadata/shards.ts';
 import { userIndexes } from '../../metadata/state.ts';
 import type { TableRecord } from '../../metadata/state.ts';
-import { SlotMap } from '../../partition/hash-slots.ts';
+import { evenSlots, SlotMap } from '../../partition/hash-slots.ts';
 import type { SlotRange } from '../../partition/hash-slots.ts';
 import type { TableInfo } from '../../query/environment.ts';
 
@@ -40,6 +40,13 @@ export function layoutOf(
       .map((index) => ({ name: index.name, keyspaces: keyspacesOf(index) })),
   };
 }
+
+/** Of a table that nobody reads directly. */
+export const nowhere: TableLayout = {
+  epoch: 0,
+  shards: [{ group: 0, keyspace: 0, slots: [evenSlots(0, 1)], version: 0 }],
+  indexes: [],
+};
 
 /** A layout, to be looked things up in. */
 export class LocatedTable {
