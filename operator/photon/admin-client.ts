@@ -41,7 +41,8 @@ export class AdminApiError extends Error {
   }
 }
 
-const timeoutMs = 5_000;
+/** A node may answer a drain when its running queries have ended, which it bounds by 10 s. */
+const timeoutMs = 15_000;
 const answerBytesMax = 1_048_576;
 const basePath = '/admin/v1';
 
