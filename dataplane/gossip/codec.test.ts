@@ -52,6 +52,12 @@ const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     ...envelope,
   }),
   fc.record({ type: fc.constant('gossip' as const), ...envelope }),
+  fc.record({
+    type: fc.constant('summary' as const),
+    members: fc.maxSafeNat(),
+    states: fc.maxSafeNat(),
+    ...envelope,
+  }),
   fc.record({ type: fc.constant('syncRequest' as const), digest, ...envelope }),
   fc.record({ type: fc.constant('syncReply' as const), digest, delta, ...envelope }),
   fc.record({ type: fc.constant('syncDelta' as const), delta, ...envelope }),
@@ -134,7 +140,7 @@ describe('messages of the membership protocol as bytes', () => {
     claiming.writeUInt16LE(0xffff, claiming.byteLength - 2);
     expect(() => decodeMessage(claiming)).to.throw(/claims 65535 items/);
     const long = Buffer.from(empty);
-    long.writeUInt16LE(codecLimits.idBytes + 1, 2);
+    long.writeUInt8(codecLimits.idBytes + 1, 2);
     expect(() => decodeMessage(long)).to.throw(/claims 65 bytes/);
   });
 

@@ -1,14 +1,16 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import { PhotonError } from '../common/errors.ts';
+import { isUuid, uuidBytes, uuidText } from '../common/uuid.ts';
 import type { Status, Update } from './member.ts';
 import type { Message } from './message.ts';
 import type { Delta, DeltaOf, Digest } from './versioned-state.ts';
 
 /**
  * Messages of the membership protocol as bytes: a u8 format, a u8 type, sender and receiver, the news, and
- * the fields of the type; little endian, texts with a u8 or u16 length. Guarded invariant: what a sender
- * claims is compared with a limit and with the bytes that are there before anything of that size is made.
+ * the fields of the type; little endian, texts with a u16 length, IDs with a u8 length or as 16 bytes. Guarded
+ * invariant: what a sender claims is compared with a limit and with the bytes that are there before anything of
+ * that size is made.
  */
 export class GossipMessageError extends PhotonError {
   readonly code = 'gossip.message';
@@ -34,10 +36,13 @@ const types = [
   'ack',
   'nack',
   'gossip',
+  'summary',
   'syncRequest',
   'syncReply',
   'syncDelta',
 ] as const satisfies readonly Message['type'][];
+/** In the place of the length of an ID. */
+const uuidTag = 255;
 const statuses = ['alive', 'suspect', 'dead', 'left'] as const satisfies readonly Status[];
 
 function writeText(writer: ByteWriter, text: string, bytesMax: number): void {
@@ -50,11 +55,26 @@ function writeText(writer: ByteWriter, text: string, bytesMax: number): void {
   writer.u16(bytes.byteLength).bytes(bytes);
 }
 
+/** A UUID as its 16 bytes, any other ID as text. */
+function writeId(writer: ByteWriter, id: string): void {
+  if (isUuid(id)) {
+    writer.u8(uuidTag).bytes(uuidBytes(id));
+    return;
+  }
+  const bytes = new TextEncoder().encode(id);
+  if (bytes.byteLength > codecLimits.idBytes) {
+    throw new GossipMessageError(
+      `An ID of a message has ${bytes.byteLength} bytes; at most ${codecLimits.idBytes} are sent.`,
+    );
+  }
+  writer.u8(bytes.byteLength).bytes(bytes);
+}
+
 function writeUpdate(writer: ByteWriter, update: Update): void {
-  writeText(writer, update.id, codecLimits.idBytes);
+  writeId(writer, update.id);
   writeText(writer, update.address, codecLimits.addressBytes);
   writer.u64(update.incarnation).u8(statuses.indexOf(update.status));
-  writeText(writer, update.accuser ?? '', codecLimits.idBytes);
+  writeId(writer, update.accuser ?? '');
 }
 
 function writeMany<T>(writer: ByteWriter, items: readonly T[], write: (item: T) => void): void {
@@ -64,7 +84,7 @@ function writeMany<T>(writer: ByteWriter, items: readonly T[], write: (item: T) 
 
 function writeDigest(writer: ByteWriter, { versions, members }: Digest): void {
   writeMany(writer, [...versions], ([id, { generation, version }]) => {
-    writeText(writer, id, codecLimits.idBytes);
+    writeId(writer, id);
     writer.u64(generation).u64(version);
   });
   writeMany(writer, members, (update) => writeUpdate(writer, update));
@@ -72,7 +92,7 @@ function writeDigest(writer: ByteWriter, { versions, members }: Digest): void {
 
 function writeDelta(writer: ByteWriter, { states, members }: Delta): void {
   writeMany(writer, states, ({ id, generation, from, version, entries }) => {
-    writeText(writer, id, codecLimits.idBytes);
+    writeId(writer, id);
     writer.u64(generation).u64(from).u64(version);
     writeMany(writer, entries, (entry) => {
       writeText(writer, entry.key, codecLimits.keyBytes);
@@ -86,17 +106,29 @@ function writeDelta(writer: ByteWriter, { states, members }: Delta): void {
 export function encodeMessage(message: Message): Uint8Array {
   const writer = new ByteWriter();
   writer.u8(format).u8(types.indexOf(message.type));
-  writeText(writer, message.from, codecLimits.idBytes);
-  writeText(writer, message.to, codecLimits.idBytes);
+  writeId(writer, message.from);
+  writeId(writer, message.to);
   writeMany(writer, message.updates, (update) => writeUpdate(writer, update));
   if ('sequence' in message) writer.u32(message.sequence);
-  if ('target' in message) writeText(writer, message.target, codecLimits.idBytes);
+  if ('target' in message) writeId(writer, message.target);
+  if (message.type === 'summary') writer.u64(message.members).u64(message.states);
   if ('digest' in message) writeDigest(writer, message.digest);
   if ('delta' in message) writeDelta(writer, message.delta);
   return writer.finish();
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function readId(reader: ByteReader): string {
+  const length = reader.u8();
+  if (length === uuidTag) return uuidText(reader.bytes(16));
+  if (length > codecLimits.idBytes) {
+    throw new GossipMessageError(
+      `An ID of a message claims ${length} bytes; at most ${codecLimits.idBytes} are read.`,
+    );
+  }
+  return decoder.decode(reader.bytes(length));
+}
 
 function readText(reader: ByteReader, bytesMax: number): string {
   const length = reader.u16();
@@ -122,18 +154,18 @@ function readMany<T>(reader: ByteReader, max: number, read: () => T): T[] {
 }
 
 function readUpdate(reader: ByteReader): Update {
-  const id = readText(reader, codecLimits.idBytes);
+  const id = readId(reader);
   const address = readText(reader, codecLimits.addressBytes);
   const incarnation = reader.u64();
   const status = statuses[reader.u8()];
-  const accuser = readText(reader, codecLimits.idBytes) || undefined;
+  const accuser = readId(reader) || undefined;
   if (status === undefined) throw new GossipMessageError('A message has an unknown status.');
   return { id, address, incarnation, status, accuser };
 }
 
 function readDigest(reader: ByteReader): Digest {
   const versions = readMany(reader, codecLimits.owners, () => {
-    const id = readText(reader, codecLimits.idBytes);
+    const id = readId(reader);
     return [id, { generation: reader.u64(), version: reader.u64() }] as const;
   });
   const members = readMany(reader, codecLimits.owners, () => readUpdate(reader));
@@ -142,7 +174,7 @@ function readDigest(reader: ByteReader): Digest {
 
 function readDelta(reader: ByteReader): Delta {
   const states = readMany(reader, codecLimits.owners, (): DeltaOf => {
-    const id = readText(reader, codecLimits.idBytes);
+    const id = readId(reader);
     const [generation, from, version] = [reader.u64(), reader.u64(), reader.u64()];
     const entries = readMany(reader, codecLimits.entries, () => ({
       key: readText(reader, codecLimits.keyBytes),
@@ -157,8 +189,8 @@ function readDelta(reader: ByteReader): Delta {
 function readMessage(reader: ByteReader): Message {
   if (reader.u8() !== format) throw new GossipMessageError('A message has an unknown format.');
   const type = types[reader.u8()];
-  const from = readText(reader, codecLimits.idBytes);
-  const to = readText(reader, codecLimits.idBytes);
+  const from = readId(reader);
+  const to = readId(reader);
   const updates = readMany(reader, codecLimits.updates, () => readUpdate(reader));
   const envelope = { from, to, updates };
   switch (type) {
@@ -168,10 +200,12 @@ function readMessage(reader: ByteReader): Message {
       return { ...envelope, type, sequence: reader.u32() };
     case 'pingRequest': {
       const sequence = reader.u32();
-      return { ...envelope, type, sequence, target: readText(reader, codecLimits.idBytes) };
+      return { ...envelope, type, sequence, target: readId(reader) };
     }
     case 'gossip':
       return { ...envelope, type };
+    case 'summary':
+      return { ...envelope, type, members: reader.u64(), states: reader.u64() };
     case 'syncRequest':
       return { ...envelope, type, digest: readDigest(reader) };
     case 'syncReply': {

@@ -203,6 +203,34 @@ describe('membership (SWIM)', () => {
     });
   }
 
+  it('is forgotten by all when it is gone: nobody learns it again from who forgets it later', () => {
+    const nodes = new GossipNodes(ids, { syncTicks: 3, tombstoneTicks: 100 });
+    nodes.tick(30);
+    nodes.silent.add('e');
+    nodes.tick(100);
+    const knowing = (): string[] =>
+      ['a', 'b', 'c', 'd'].filter((id) => statusOf(nodes.of(id), 'e'));
+    expect(knowing()).to.deep.equal(['a', 'b', 'c', 'd']);
+    nodes.tick(250);
+    expect(knowing()).to.deep.equal([]);
+  });
+
+  it('is compared by a summary in a datagram, and exchanged when it differs', () => {
+    const nodes = new GossipNodes(ids, { syncTicks: 10 });
+    nodes.tick(60);
+    nodes.sent.clear();
+    nodes.tick(100);
+    expect(nodes.sent.get('summary')).to.be.within(40, 60);
+    expect(nodes.sent.get('syncRequest')).to.equal(undefined);
+    nodes.of('a').state.set('color', 'blue');
+    nodes.tick(60);
+    expect(nodes.sent.get('syncRequest')).to.be.within(1, 20);
+    for (const node of nodes.all.values()) expect(node.state.get('a', 'color')).to.equal('blue');
+    nodes.sent.clear();
+    nodes.tick(100);
+    expect(nodes.sent.get('syncRequest')).to.equal(undefined);
+  });
+
   it('finds the other side again when a partition is healed', () => {
     const nodes = new GossipNodes(ids, { syncTicks: 20 });
     nodes.tick(30);
@@ -254,6 +282,12 @@ describe('local health and suspicion (Lifeguard)', () => {
       }
       for (let ticks = 1; ticks < 2_000; ticks += 1) {
         tick(node);
+        // Everybody answers this node, so that it accuses nobody itself.
+        for (const message of messagesOf(node)) {
+          if (message.type !== 'ping') continue;
+          const { from: to, to: from, sequence } = message;
+          node.step({ type: 'ack', from, to, sequence, updates: [] });
+        }
         if (statusOf(node, 'f') === 'dead') return ticks;
       }
       return Number.POSITIVE_INFINITY;

@@ -4,7 +4,7 @@ import { BroadcastQueue } from './broadcast-queue.ts';
 import { isPresent, supersedes } from './member.ts';
 import type { Member, NodeId, Status, Update } from './member.ts';
 import { MemberTable } from './member-table.ts';
-import type { Acknowledgement, Message, MessageBody, PingRequest } from './message.ts';
+import type { Acknowledgement, Message, MessageBody, PingRequest, Summary } from './message.ts';
 import { checkOptions } from './options.ts';
 import type { GossipOptions } from './options.ts';
 import { Probe } from './probe.ts';
@@ -71,8 +71,9 @@ export class GossipNode {
     this.options = options;
     this.#incarnation = options.incarnation;
     this.#awareness = new Awareness(options.awarenessMax);
-    this.#members = new MemberTable(options.id, options.membersMax, options.random);
+    this.#members = new MemberTable(options);
     this.state = new VersionedState(options.id, options.incarnation);
+    this.#members.remember(options.known ?? []);
     this.#members.apply(this.#self('alive'));
     this.#queue.add(this.#self('alive'));
     this.#sinceProbe = options.random.below(options.probePeriodTicks);
@@ -131,7 +132,7 @@ export class GossipNode {
   tick(): void {
     this.#tickSuspicions();
     this.#tickRelays();
-    for (const id of this.#members.tick(this.options.tombstoneTicks)) this.state.forget(id);
+    for (const id of this.#members.tick()) this.state.forget(id);
     if (this.#hasLeft) return;
     this.#tickProbe();
     this.#sinceGossip += 1;
@@ -152,7 +153,7 @@ export class GossipNode {
    */
   #syncWithSome(): void {
     const [partner] = this.#members.sample(1);
-    if (partner !== undefined) this.#sync(partner);
+    if (partner !== undefined) this.#say(partner, { type: 'summary', ...this.#summary });
     const isAway = ({ id }: Address): boolean => {
       const known = this.#members.get(id);
       return known === undefined || known.status === 'dead';
@@ -232,6 +233,8 @@ export class GossipNode {
         return this.#answered(message);
       case 'gossip':
         return undefined;
+      case 'summary':
+        return this.#compare(message);
       case 'syncRequest':
         return this.#answerSync(message.from, message.digest);
       case 'syncReply':
@@ -271,13 +274,24 @@ export class GossipNode {
 
   // ---- anti-entropy ---------------------------------------------------------------------------
 
+  get #summary(): Pick<Summary, 'members' | 'states'> {
+    return { members: this.#members.fingerprint, states: this.state.fingerprint };
+  }
+
+  #compare({ from, members, states }: Summary): void {
+    const own = this.#summary;
+    const member = this.#members.get(from);
+    if (member === undefined || (members === own.members && states === own.states)) return;
+    this.#sync(member);
+  }
+
   get #digest(): Digest {
     return { versions: this.state.versions, members: this.#updates };
   }
 
   /** Suspicions travel with their accuser, which counts as a confirmation elsewhere. */
   get #updates(): readonly Update[] {
-    return this.#members.all.map((member) => ({
+    return this.#members.told.map((member) => ({
       ...member,
       accuser: this.#suspicions.get(member.id)?.accuser,
     }));

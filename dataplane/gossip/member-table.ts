@@ -1,27 +1,57 @@
 import type { Prng } from '../common/prng.ts';
+import { Fingerprint } from './fingerprint.ts';
 import { isPresent, supersedes } from './member.ts';
 import type { Member, NodeId } from './member.ts';
+import type { GossipOptions } from './options.ts';
 
 /**
  * The members that a node knows, and the order in which it probes them: every member once in a round, in an
  * order that is shuffled each time (SWIM, section 4.3), so that a silent member is found within two rounds.
+ * A tick, a probe and a sample take a time that does not grow with the members, unless one has changed.
  */
-interface Known extends Member {
-  /** For members that are gone: how long they have been remembered. */
-  readonly goneTicks: number;
-}
+const textOf = ({ id, incarnation, status }: Member): string => `${id} ${incarnation} ${status}`;
 
 export class MemberTable {
   readonly #own: NodeId;
   readonly #random: Prng;
   readonly #max: number;
-  readonly #known = new Map<NodeId, Known>();
+  readonly #tombstoneTicks: number;
+  readonly #known = new Map<NodeId, Member>();
+  /** How long each member that is gone has been remembered, in ticks. */
+  readonly #gone = new Map<NodeId, number>();
+  /** Of what is worth telling. */
+  readonly #fingerprint = new Fingerprint();
+  /** Made again after a change. */
+  #present: readonly Member[] | undefined;
   #round: NodeId[] = [];
 
-  constructor(own: NodeId, max: number, random: Prng) {
-    this.#own = own;
-    this.#max = max;
+  constructor({
+    id,
+    membersMax,
+    tombstoneTicks,
+    random,
+  }: Pick<GossipOptions, 'id' | 'membersMax' | 'tombstoneTicks' | 'random'>) {
+    this.#own = id;
+    this.#max = membersMax;
+    this.#tombstoneTicks = tombstoneTicks;
     this.#random = random;
+  }
+
+  /** Equal on nodes with the same `told`, but for who accuses whom. */
+  get fingerprint(): number {
+    return this.#fingerprint.value;
+  }
+
+  /**
+   * Without members that have been gone for half of the time for which they are remembered: whoever has
+   * forgotten one must not learn it again from others.
+   */
+  get told(): readonly Member[] {
+    return this.all.filter(({ id }) => this.#isTold(id));
+  }
+
+  #isTold(id: NodeId): boolean {
+    return (this.#gone.get(id) ?? 0) < this.#tombstoneTicks / 2;
   }
 
   get(id: NodeId): Member | undefined {
@@ -38,7 +68,18 @@ export class MemberTable {
 
   /** Without this node itself. */
   get present(): readonly Member[] {
-    return this.all.filter((member) => member.id !== this.#own && isPresent(member));
+    this.#present ??= this.all.filter((member) => member.id !== this.#own && isPresent(member));
+    return this.#present;
+  }
+
+  /** Members that are known from before: no news. */
+  remember(members: readonly Member[]): void {
+    for (const member of members) {
+      if (member.id === this.#own) continue;
+      this.#known.set(member.id, member);
+      this.#fingerprint.toggle(textOf(member));
+    }
+    this.#present = undefined;
   }
 
   /** Answers whether the update is news; a full table takes no new member. */
@@ -47,19 +88,29 @@ export class MemberTable {
     if (known === undefined && this.#known.size >= this.#max) return false;
     if (known !== undefined && !supersedes(update, known)) return false;
     const { id, address, incarnation, status } = update;
-    this.#known.set(id, { id, address, incarnation, status, goneTicks: 0 });
+    if (known !== undefined && this.#isTold(id)) this.#fingerprint.toggle(textOf(known));
+    this.#fingerprint.toggle(textOf(update));
+    this.#known.set(id, { id, address, incarnation, status });
+    if (isPresent(update)) this.#gone.delete(id);
+    else this.#gone.set(id, 0);
+    this.#present = undefined;
     return true;
   }
 
   /** Members that are gone age; answers who is forgotten now. */
-  tick(tombstoneTicks: number): readonly NodeId[] {
+  tick(): readonly NodeId[] {
     const forgotten: NodeId[] = [];
-    for (const [id, known] of this.#known) {
-      if (isPresent(known)) continue;
-      if (known.goneTicks >= tombstoneTicks) forgotten.push(id);
-      else this.#known.set(id, { ...known, goneTicks: known.goneTicks + 1 });
+    for (const [id, ticks] of this.#gone) {
+      const wasTold = this.#isTold(id);
+      this.#gone.set(id, ticks + 1);
+      const known = this.#known.get(id) as Member;
+      if (wasTold && !this.#isTold(id)) this.#fingerprint.toggle(textOf(known));
+      if (ticks >= this.#tombstoneTicks) forgotten.push(id);
     }
-    for (const id of forgotten) this.#known.delete(id);
+    for (const id of forgotten) {
+      this.#known.delete(id);
+      this.#gone.delete(id);
+    }
     return forgotten;
   }
 
@@ -69,7 +120,7 @@ export class MemberTable {
       const member = id === undefined ? undefined : this.#known.get(id);
       if (member !== undefined && isPresent(member)) return member;
       if (id === undefined) {
-        this.#round = this.#shuffled(this.present).map((each) => each.id);
+        this.#round = this.sample(this.present.length).map((each) => each.id);
         if (this.#round.length === 0) return undefined;
       }
     }
@@ -78,15 +129,16 @@ export class MemberTable {
 
   /** Different members at random, `except` left out. */
   sample(count: number, except?: NodeId): readonly Member[] {
-    return this.#shuffled(this.present.filter(({ id }) => id !== except)).slice(0, count);
-  }
-
-  #shuffled<T>(items: readonly T[]): T[] {
-    const shuffled = [...items];
-    for (let at = shuffled.length - 1; at > 0; at -= 1) {
-      const other = this.#random.below(at + 1);
-      [shuffled[at], shuffled[other]] = [shuffled[other] as T, shuffled[at] as T];
+    const all = this.present;
+    // Shuffles as Fisher and Yates do, but only as far as members are wanted, and without a copy of them.
+    const moved = new Map<number, number>();
+    const chosen: Member[] = [];
+    for (let last = all.length - 1; last >= 0 && chosen.length < count; last -= 1) {
+      const at = this.#random.below(last + 1);
+      const member = all[moved.get(at) ?? at] as Member;
+      moved.set(at, moved.get(last) ?? last);
+      if (member.id !== except) chosen.push(member);
     }
-    return shuffled;
+    return chosen;
   }
 }

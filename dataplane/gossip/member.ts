@@ -1,3 +1,5 @@
+import { isUuid } from '../common/uuid.ts';
+
 /**
  * What a node believes of another one (SWIM: Das, Gupta, Motivala 2002, section 4). Guarded invariant: for
  * one incarnation a status only rises (alive, suspect, dead, left); a higher incarnation, which only the
@@ -32,6 +34,8 @@ export function supersedes(update: Member, known: Member): boolean {
 export const isPresent = ({ status }: Member): boolean =>
   status === 'alive' || status === 'suspect';
 
+const idBytes = (id: NodeId): number => (isUuid(id) ? 17 : 1 + id.length);
+
 /** Bytes of an update on the wire, at most: bounds what fits into a datagram. */
 export const updateBytes = ({ id, address, accuser }: Update): number =>
-  16 + id.length + address.length + (accuser?.length ?? 0);
+  11 + idBytes(id) + address.length + idBytes(accuser ?? '');

@@ -35,6 +35,13 @@ interface Gossip extends Envelope {
   readonly type: 'gossip';
 }
 
+/** Answered by `syncRequest` when the receiver does not know the same: most exchanges end here. */
+export interface Summary extends Envelope {
+  readonly type: 'summary';
+  readonly members: number;
+  readonly states: number;
+}
+
 /**
  * Scuttlebutt (van Renesse 2008): `syncRequest` says what its sender has, `syncReply` answers with what
  * that lacks and with a digest of its own, `syncDelta` closes the exchange.
@@ -60,6 +67,7 @@ export type Message =
   | PingRequest
   | Acknowledgement
   | Gossip
+  | Summary
   | SyncRequest
   | SyncReply
   | SyncDelta;
@@ -76,6 +84,7 @@ export const isReliable: Readonly<Record<Message['type'], boolean>> = {
   ack: false,
   nack: false,
   gossip: false,
+  summary: false,
   syncRequest: true,
   syncReply: true,
   syncDelta: true,

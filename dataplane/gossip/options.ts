@@ -1,5 +1,6 @@
 import { assert } from '../common/assert.ts';
 import type { Prng } from '../common/prng.ts';
+import type { Member } from './member.ts';
 
 /** How a node takes part. Times are in ticks of the driver of the machine. */
 export interface GossipOptions {
@@ -32,6 +33,8 @@ export interface GossipOptions {
   readonly tombstoneTicks: number;
   /** Members that are known at most; more are not believed. */
   readonly membersMax: number;
+  /** Members that this node knows at its start, at most `membersMax`. */
+  readonly known?: readonly Member[];
   readonly random: Prng;
 }
 
@@ -43,6 +46,7 @@ export function checkOptions(options: GossipOptions): void {
   assert(suspicionMaxFactor >= 1, 'a suspicion is not longer with confirmations');
   assert(gossipTicks > 0, 'gossip takes at least a tick');
   assert(options.membersMax > 1, 'a cluster has more than one member');
+  assert((options.known?.length ?? 0) < options.membersMax, 'there is room for this node itself');
 }
 
 /** Periods, time-outs and fan-outs as hashicorp/memberlist has them for a local network. */

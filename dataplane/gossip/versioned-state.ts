@@ -1,3 +1,4 @@
+import { Fingerprint } from './fingerprint.ts';
 import type { NodeId, Update } from './member.ts';
 
 /**
@@ -41,15 +42,32 @@ export interface Delta {
 /** Keys of one owner; a node writes a dozen. */
 const entriesMax = 64;
 
+const textOf = (id: NodeId, { generation, version }: OwnedState): string =>
+  `${id} ${generation} ${version}`;
+
 const nothing: OwnedState = { generation: 0, version: 0, entries: new Map() };
 
 export class VersionedState {
   readonly #own: NodeId;
   readonly #states = new Map<NodeId, OwnedState>();
+  readonly #fingerprint = new Fingerprint();
 
   constructor(own: NodeId, generation: number) {
     this.#own = own;
-    this.#states.set(own, { generation, version: 0, entries: new Map() });
+    this.#replace(own, { generation, version: 0, entries: new Map() });
+  }
+
+  /** Equal on nodes with the same `versions`. */
+  get fingerprint(): number {
+    return this.#fingerprint.value;
+  }
+
+  #replace(id: NodeId, state: OwnedState | undefined): void {
+    const known = this.#states.get(id);
+    if (known !== undefined) this.#fingerprint.toggle(textOf(id, known));
+    if (state === undefined) this.#states.delete(id);
+    else this.#states.set(id, state);
+    if (state !== undefined) this.#fingerprint.toggle(textOf(id, state));
   }
 
   /** Writes a key of this node; the same value is no news. */
@@ -58,7 +76,7 @@ export class VersionedState {
     if (state.entries.get(key)?.value === value) return;
     const version = state.version + 1;
     const entries = new Map(state.entries).set(key, { value, version });
-    this.#states.set(this.#own, { ...state, version, entries });
+    this.#replace(this.#own, { ...state, version, entries });
   }
 
   get(id: NodeId, key: string): string | undefined {
@@ -66,7 +84,7 @@ export class VersionedState {
   }
 
   forget(id: NodeId): void {
-    if (id !== this.#own) this.#states.delete(id);
+    if (id !== this.#own) this.#replace(id, undefined);
   }
 
   get versions(): Digest['versions'] {
@@ -103,7 +121,7 @@ export class VersionedState {
         if (written > (merged.get(key)?.version ?? 0)) merged.set(key, { value, version: written });
       }
       const newest = isSame ? Math.max(version, known.version) : version;
-      this.#states.set(id, { generation, version: newest, entries: merged });
+      this.#replace(id, { generation, version: newest, entries: merged });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { KeyRing, keyBytes } from './key-ring.ts';
 import { ReplayWindow } from './replay-window.ts';
@@ -80,6 +80,31 @@ describe('sealed datagrams', () => {
     expect(opener().open(forged)).to.deep.equal({ refused: 'signature' });
     const unknown = sealed(sealer(new KeyRing(randomBytes(keyBytes))));
     expect(opener().open(unknown)).to.deep.equal({ refused: 'unknownKey' });
+  });
+
+  it('that somebody with the ring has sealed again are refused, whatever is changed of what was signed', () => {
+    const datagram = Buffer.from(sealed());
+    const [nonce, end] = [datagram.subarray(11, 23), datagram.byteLength - 16];
+    const associated = Buffer.concat([
+      datagram.subarray(0, 11),
+      Buffer.from(clusterId.replaceAll('-', ''), 'hex'),
+    ]);
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(associated);
+    decipher.setAuthTag(datagram.subarray(end));
+    const plain = Buffer.concat([decipher.update(datagram.subarray(23, end)), decipher.final()]);
+    const sealedAgain = (content: Buffer): Buffer => {
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(associated);
+      const text = Buffer.concat([cipher.update(content), cipher.final()]);
+      return Buffer.concat([datagram.subarray(0, 23), text, cipher.getAuthTag()]);
+    };
+    expect(opener().open(sealedAgain(plain))).to.have.property('sender', nodeId);
+    // Behind the sender: the sequence, the signature and the payload.
+    for (let at = 16; at < plain.byteLength; at += 1) {
+      const changed = Buffer.from(plain);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      const opened = opener().open(sealedAgain(changed));
+      expect(opened, `byte ${at}`).to.deep.equal({ refused: 'signature' });
+    }
   });
 
   it('made of arbitrary bytes are refused and counted', () => {

@@ -57,7 +57,7 @@ describe('five nodes with networks of their own', function () {
 
   /** Each of them has exchanged all that it knows with some other. */
   async function anotherExchange(observers: readonly NetworkedNode[]): Promise<void> {
-    const metric = 'photondb_gossip_messages_total{type="syncRequest"}';
+    const metric = 'photondb_gossip_messages_total{type="summary"}';
     await Promise.all(observers.map((observer) => rises(observer, metric, 1)));
   }
 

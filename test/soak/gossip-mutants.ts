@@ -4,6 +4,7 @@ import type { Mutant, MutantSuite } from './mutants.ts';
 const gossip = 'dataplane/gossip/gossip.ts';
 const state = 'dataplane/gossip/versioned-state.ts';
 const member = 'dataplane/gossip/member.ts';
+const seal = 'dataplane/security/sealed-datagram.ts';
 
 const gossipMutants: readonly Mutant[] = [
   {
@@ -93,8 +94,44 @@ const gossipMutants: readonly Mutant[] = [
   {
     bug: 'dead members are never forgotten',
     file: 'dataplane/gossip/member-table.ts',
-    from: 'for (const id of forgotten) this.#known.delete(id);',
+    from: 'this.#known.delete(id);\n      this.#gone.delete(id);',
+    to: 'this.#gone.delete(id);',
+  },
+  {
+    bug: 'members that are gone are learned again from who forgets them later',
+    file: 'dataplane/gossip/member-table.ts',
+    from: 'return (this.#gone.get(id) ?? 0) < this.#tombstoneTicks / 2;',
+    to: 'return true;',
+  },
+  {
+    bug: 'a summary that differs is taken for equal',
+    file: gossip,
+    from: 'if (member === undefined || (members === own.members && states === own.states)) return;',
+    to: 'if (member === undefined || own.members >= 0) return;',
+  },
+  {
+    bug: 'a change of a state does not show in its summary',
+    file: state,
+    from: 'if (state !== undefined) this.#fingerprint.toggle(textOf(id, state));',
     to: '',
+  },
+  {
+    bug: 'a signature does not cover the payload',
+    file: seal,
+    from: '.update(sequence).update(payload).digest()',
+    to: '.update(sequence).digest()',
+  },
+  {
+    bug: 'the replay window is off',
+    file: seal,
+    from: "return window.take(number) ? { sender, payload } : { refused: 'replay' };",
+    to: 'return { sender, payload };',
+  },
+  {
+    bug: 'a gossip key is removed before all members have the new one',
+    file: 'dataplane/membership/ring-rotation.ts',
+    from: 'if (missing.length > 0) {',
+    to: 'if (missing.length < 0) {',
   },
   {
     bug: 'the table of members has no bound',
@@ -154,11 +191,13 @@ const gossipMutants: readonly Mutant[] = [
 
 export const gossipSuite: MutantSuite = {
   mutants: gossipMutants,
-  sources: ['common', 'gossip', 'raft'],
+  sources: ['common', 'config', 'gossip', 'membership', 'net', 'node', 'raft', 'security', 'wire'],
   testSources: ['simulation'],
   testFiles: [
     'dataplane/gossip/gossip.test.ts',
     'dataplane/gossip/versioned-state.test.ts',
+    'dataplane/security/sealed-datagram.test.ts',
+    'dataplane/membership/ring-rotation.test.ts',
     'test/simulation/gossip.test.ts',
   ],
 };

@@ -67,6 +67,8 @@ export class GossipNodes {
   readonly otherSide = new Set<string>();
   /** Who was declared dead by whom: `b by a`. */
   readonly deaths: string[] = [];
+  /** Messages by type. */
+  readonly sent = new Map<string, number>();
 
   constructor(ids: readonly string[], changes: Partial<GossipOptions> = {}) {
     this.all = new Map(ids.map((id) => [id, gossipNode(id, changes)]));
@@ -84,6 +86,7 @@ export class GossipNodes {
       const sent = [...this.all.values()].flatMap((node) => this.#ready(node));
       if (sent.length === 0) return;
       for (const message of sent) {
+        this.sent.set(message.type, (this.sent.get(message.type) ?? 0) + 1);
         if (this.#isLost(message)) continue;
         this.all.get(message.to)?.step(message);
       }
