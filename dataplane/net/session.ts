@@ -155,12 +155,15 @@ export class Session {
 
   #answer(id: number, deadlineMs: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-    const over = new AbortController();
+    const { nodeId } = this.#options.expected;
+    const deadline = this.#options.clock.timer(deadlineMs, () =>
+      giveUp(new DeadlineError(`Node ${nodeId} did not answer within ${deadlineMs} ms.`)),
+    );
     const end = (): void => {
       this.#pending.delete(id);
       this.#answerParts.drop(id);
       signal?.removeEventListener('abort', aborted);
-      over.abort();
+      deadline.cancel();
     };
     const giveUp = (error: Error): void => {
       end();
@@ -173,26 +176,7 @@ export class Session {
       resolve: (payload) => (end(), resolve(payload)),
       reject: (error) => (end(), reject(error)),
     });
-    const { nodeId } = this.#options.expected;
-    this.#after(deadlineMs, over.signal, () =>
-      giveUp(new DeadlineError(`Node ${nodeId} did not answer within ${deadlineMs} ms.`)),
-    );
     return promise;
-  }
-
-  /** Calls `act` after a time, unless the signal is aborted before. */
-  #after(ms: number, signal: AbortSignal, act: () => void): void {
-    spawn(
-      async () => {
-        try {
-          await this.#options.clock.sleep(ms, signal);
-        } catch {
-          return;
-        }
-        act();
-      },
-      (error) => this.close(error as Error),
-    );
   }
 
   /** Ends the session; the peer receives the reason. */
@@ -381,9 +365,13 @@ export class Session {
     const { expected: peer } = this.#options;
     const controller = new AbortController();
     this.#incoming.set(id, controller);
-    this.#after(deadlineMs, controller.signal, () =>
+    const deadline = this.#options.clock.timer(deadlineMs, () =>
       controller.abort(new DeadlineError('The deadline of the request has passed.')),
     );
+    const finish = (): void => {
+      deadline.cancel();
+      if (this.#incoming.get(id) === controller) this.#incoming.delete(id);
+    };
     const { signal } = controller;
     spawn(
       async () => {
@@ -394,10 +382,10 @@ export class Session {
           signal,
         });
         this.#answerTo(id, answer, { priority, signal });
-        this.#finish(id, controller);
+        finish();
       },
       (error) => {
-        this.#finish(id, controller);
+        finish();
         const code = error instanceof PhotonError ? error.code : 'net.internal';
         this.#fail(id, code, (error as Error).message);
       },
@@ -423,11 +411,5 @@ export class Session {
         : this.#queue.push(priority, encodeFrame({ kind: 'response', id, payload }));
     if (!isTaken) return this.#fail(id, 'net.unsent', 'Too many answers wait for you.');
     this.#flush();
-  }
-
-  #finish(id: number, controller: AbortController): void {
-    if (this.#incoming.get(id) === controller) this.#incoming.delete(id);
-    // Ends the wait for the deadline.
-    controller.abort();
   }
 }
