@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import r from 'rethinkdb';
 import { askAdmin } from '../../dataplane/node/admin-tool/client.ts';
+import { failedRequestsAt, Traffic } from './testing/traffic.ts';
 import { removeDirectory, start, temporaryDirectory } from '../drivers/serve.ts';
 
 /** Clusters of real processes on loopback, as a user starts them. */
@@ -166,21 +167,45 @@ describe('a local cluster of three processes', function cluster() {
     }
   });
 
-  it('replaces gossip keys and certificates three times without a false death', async () => {
+  it('replaces gossip keys and certificates three times under traffic, without a failed request', async () => {
     const adminOf = (index: number): string => {
       const text = readFileSync(join(nodeDirectory(index), 'cluster', 'admin.json'), 'utf8');
       return (JSON.parse(text) as { readonly address: string }).address;
     };
     const post = (index: number, path: string) =>
       askAdmin(nodeDirectory(1), adminOf(index), { method: 'POST', path: `/admin/v1/${path}` });
+    const failedRequests = (): Promise<readonly (readonly string[])[]> =>
+      Promise.all(all.lines.map((line) => failedRequestsAt(fieldOf(line, 'http'))));
+    const before = await failedRequests();
+    const [data, coordinator] = [await connect(all.lines[0]), await connect(all.lines[1])];
+    await r.db('test').tableCreate('traffic').run(data);
+    const table = r.db('test').table('traffic');
+    const loads = [
+      new Traffic((count) => table.insert({ id: String(count) }).run(data)),
+      new Traffic((count) => table.get(String(count)).run(data)),
+      new Traffic(() => r.db('rethinkdb').table('server_status').count().run(coordinator)),
+      // Each asks the authority through the session between the nodes.
+      new Traffic(() => post(2, 'certificate/renew')),
+      new Traffic(() => post(3, 'certificate/renew')),
+    ];
     const keys = new Set<string>();
     for (let round = 0; round < 3; round += 1) {
+      const counts = loads.map(({ count }) => count);
       // Any member may rotate the keys.
       const { keys: present } = await post(1 + round, 'gossip-keys/rotate');
       keys.add(String(present));
       for (const index of [1, 2, 3]) await post(index, 'certificate/renew');
       for (const line of all.lines) expect(await statusesIn(line)).to.equal(alive);
+      for (const [at, load] of loads.entries()) {
+        await until(() => load.count > (counts[at] ?? 0) || load.failures.length > 0);
+      }
     }
+    for (const load of loads) {
+      await load.stop();
+      expect(load.failures).to.deep.equal([]);
+    }
+    for (const connection of [data, coordinator]) await connection.close();
+    expect(await failedRequests()).to.deep.equal(before);
     expect(keys.size).to.equal(3);
     for (const line of all.lines) {
       const metrics = await (await fetch(`http://${fieldOf(line, 'http')}/_metrics`)).text();

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import r from 'rethinkdb';
 import type { PhotonCluster } from '../../operator/api/generated/photon-cluster.ts';
 import type { PhotonNode } from '../../operator/api/generated/photon-node.ts';
 import { eventually } from '../../operator/cluster/testing/api-types.ts';
@@ -7,6 +8,7 @@ import { startSigner } from '../../operator/cluster/testing/signing-stage.ts';
 import { Stage } from '../../operator/cluster/testing/stage.ts';
 import { resources } from '../../operator/kube/object.ts';
 import { PodProcess } from './testing/pod-process.ts';
+import { Traffic } from './testing/traffic.ts';
 
 /** Real nodes as pods, with the real operator and API server: only the kubelet is the test. */
 const data = { name: 'main', roles: ['data', 'consensus'], storage: { size: '1Gi' } };
@@ -227,29 +229,50 @@ describe('nodes as pods of a cluster', function () {
     }
   });
 
-  it('follow another certificate authority, and see each other throughout', async () => {
-    await formed();
-    const [former] = (await statusOf())?.certificates?.authorities ?? [];
-    await stage.client.mergePatch(
-      resources.photonClusters,
-      { namespace: stage.namespace, name: 'orders' },
-      { metadata: { annotations: { 'photondb.io/rotate-authority': 'first' } } },
-    );
-    await eventually(
-      'the replacement to end',
-      async () => {
-        await mountAll();
-        for (const name of names) {
-          expect((await nodeOf(name))?.status?.peerSummary, name).to.equal('2 alive');
-        }
-        const { rotation, phase } = (await statusOf())?.certificates ?? {};
-        return rotation === 'first' && phase === 'Stable';
-      },
-      120_000,
-    );
-    const [signing, ...others] = (await statusOf())?.certificates?.authorities ?? [];
-    expect(others).to.deep.equal([]);
-    expect(signing?.hash).to.not.equal(former?.hash);
+  it('follow three other certificate authorities under traffic, and see each other throughout', async () => {
+    const [founder] = await formed();
+    const connection = await r.connect({ ...founder.driver, user: 'admin', password: '' });
+    await r.db('test').tableCreate('t').run(connection);
+    const table = r.db('test').table('t');
+    const before = await Promise.all(pods.map((pod) => pod.failedRequests()));
+    const loads = [
+      new Traffic((count) => table.insert({ id: String(count) }).run(connection)),
+      new Traffic((count) => table.get(String(count)).run(connection)),
+    ];
+    const signing = async (): Promise<readonly (string | undefined)[]> =>
+      ((await statusOf())?.certificates?.authorities ?? []).map(({ hash }) => hash);
+    const seen = new Set(await signing());
+    for (const rotation of ['first', 'second', 'third']) {
+      const counts = loads.map(({ count }) => count);
+      await stage.client.mergePatch(
+        resources.photonClusters,
+        { namespace: stage.namespace, name: 'orders' },
+        { metadata: { annotations: { 'photondb.io/rotate-authority': rotation } } },
+      );
+      await eventually(
+        `the ${rotation} replacement to end`,
+        async () => {
+          await mountAll();
+          for (const name of names) {
+            expect((await nodeOf(name))?.status?.peerSummary, name).to.equal('2 alive');
+          }
+          const { rotation: done, phase } = (await statusOf())?.certificates ?? {};
+          return done === rotation && phase === 'Stable';
+        },
+        120_000,
+      );
+      const [hash, ...others] = await signing();
+      expect(others).to.deep.equal([]);
+      expect(seen.has(hash)).to.equal(false);
+      seen.add(hash);
+      for (const [at, load] of loads.entries()) expect(load.count).to.be.above(counts[at] ?? 0);
+    }
+    for (const load of loads) {
+      await load.stop();
+      expect(load.failures).to.deep.equal([]);
+    }
+    await connection.close();
+    expect(await Promise.all(pods.map((pod) => pod.failedRequests()))).to.deep.equal(before);
     for (const pod of pods) expect(pod.output).to.not.match(/a node is (suspect|dead)/);
   });
 });

@@ -15,6 +15,7 @@ import type { Stage } from '../../../operator/cluster/testing/stage.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { resources } from '../../../operator/kube/object.ts';
 import { controlPlaneConfig } from '../../../operator/kube/testing/control-plane.ts';
+import { failedRequestsAt } from './traffic.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 /** In a mount namespace: what is mounted and made there is gone with the process. */
@@ -122,11 +123,26 @@ export class PodProcess {
     this.#child = child;
   }
 
+  #field(name: string): string {
+    return new RegExp(`^ready .* ${name}=(\\S+)`, 'm').exec(this.#output)?.[1] ?? '';
+  }
+
+  /** Where drivers connect. */
+  get driver(): { readonly host: string; readonly port: number } {
+    const [host = '', port = ''] = this.#field('driver').split(':');
+    return { host, port: Number(port) };
+  }
+
+  /** Requests to other nodes that did not end well, as the node counts them. */
+  async failedRequests(): Promise<readonly string[]> {
+    return failedRequestsAt(this.#field('http'));
+  }
+
   /** It serves, and the test as its kubelet says so. */
   async whenReady(): Promise<void> {
     await this.says(/^ready /m);
-    const address = /^ready .* cluster=(\S+)/m.exec(this.#output)?.[1];
-    if (address !== undefined) this.#at.addresses.set(this.name, address);
+    const address = this.#field('cluster');
+    if (address !== '') this.#at.addresses.set(this.name, address);
     const admin = readFileSync(join(this.#folder, 'data', 'cluster', 'admin.json'), 'utf8');
     const at = (JSON.parse(admin) as { readonly address: string }).address;
     const [, host = '', port = ''] = /^\[?(.+?)\]?:(\d+)$/.exec(at) ?? [];
