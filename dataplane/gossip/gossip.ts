@@ -88,6 +88,11 @@ export class GossipNode {
     return this.#members.all;
   }
 
+  /** Of all that are known, with this node. */
+  get size(): number {
+    return this.#members.size;
+  }
+
   /** 0: this node is well; each step more stretches its time-outs. */
   get localHealth(): number {
     return this.#awareness.score;

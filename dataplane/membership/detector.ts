@@ -25,10 +25,9 @@ export interface DetectorOptions {
   /** Through the session with a node; it is lost when there is none. */
   readonly sendReliable: (to: string, payload: Uint8Array) => void;
   readonly changed: (event: MembershipEvent) => void;
-  readonly signal: AbortSignal;
 }
 
-const tickMs = 100;
+export const tickMs = 100;
 /** Between the clocks of two nodes, for what they say of their starts. */
 const clockDifferenceMsMax = 86_400_000;
 
@@ -74,14 +73,15 @@ export class Detector {
     this.#options = options;
   }
 
-  /** Ends with the signal. */
-  async run(): Promise<void> {
-    const { clock, signal } = this.#options;
-    for (;;) {
-      await clock.sleep(tickMs, signal);
-      this.gossip.tick();
-      this.flush();
-    }
+  /** Called every `tickMs`. */
+  tick(): void {
+    this.gossip.tick();
+    this.flush();
+  }
+
+  /** Nobody else is known, alive or dead: no tick has an effect. */
+  get isAlone(): boolean {
+    return this.gossip.size === 1;
   }
 
   /** A datagram from the network. */

@@ -14,7 +14,7 @@ import type { ClusterPort } from './cluster-port.ts';
 import { readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
 import { localNetwork } from '../gossip/options.ts';
-import { Detector } from './detector.ts';
+import { Detector, tickMs } from './detector.ts';
 import { MessageRefusedError, PeerUnreachableError } from './errors.ts';
 import type { FormedCluster } from './form-cluster.ts';
 import { KeyDirectory, openSigningKey, statementOf } from './key-directory.ts';
@@ -73,7 +73,10 @@ const sessionLimits = {
   handshakeMs: 5_000,
   connectionsMax: 1_024,
 } as const;
-const tendMs = 200;
+/** Between two looks at the sessions. */
+const tendTicks = 2;
+/** While the node knows no other one: it has little to do, and should use little. */
+const aloneMs = 500;
 /** A node that rejoins learns within this time whether another process has its ID. */
 const firstContactMs = 2_000;
 const leaveMs = 300;
@@ -253,7 +256,7 @@ export class Membership {
     this.#address = formatAddress({ host: this.#options.advertise, port: port.port });
     this.#mesh.use(port.transport);
     await this.#keys.accept(this.#statement);
-    this.#run('the mesh', () => this.#tendAlways());
+    this.#run('the failure detector and the mesh', () => this.#tickAlways());
     if (this.#ring === undefined) await this.#until(this.#ringReceived.promise);
     else if (formed.type === 'rejoining' && this.#peers.length + seeds.length > 0) {
       await this.#until(Promise.race([this.#firstContact.promise, this.#pause(firstContactMs)]));
@@ -316,7 +319,6 @@ export class Membership {
       sendDatagram: (datagram, to) => datagrams.send(datagram, to),
       sendReliable: (to, payload) => this.#sendReliable(to, payload),
       changed: (event) => this.#changed(event),
-      signal: this.#stopping.signal,
     });
     this.#opener = opener;
     this.#detector = detector;
@@ -329,7 +331,6 @@ export class Membership {
     this.describe(stateKeys.ring, this.#ring?.digest ?? '');
     this.describe(stateKeys.authority, String(this.#authority !== undefined));
     this.#greetAll();
-    this.#run('the failure detector', () => detector.run());
   }
 
   #greetAll(): void {
@@ -412,13 +413,20 @@ export class Membership {
     });
   }
 
-  async #tendAlways(): Promise<void> {
-    for (;;) {
-      this.#mesh.tend(this.#targets());
-      this.#statements.read(this.#detector?.gossip);
-      this.#storePeers();
-      await this.#pause(tendMs);
+  /** Ticks of the failure detector, when there is one, and looks at the sessions: one timer for both. */
+  async #tickAlways(): Promise<void> {
+    for (let ticks = 0; ; ticks += 1) {
+      const isAlone = this.#detector?.isAlone === true;
+      if (isAlone || ticks % tendTicks === 0) this.#tend();
+      await this.#pause(isAlone ? aloneMs : tickMs);
+      this.#detector?.tick();
     }
+  }
+
+  #tend(): void {
+    this.#mesh.tend(this.#targets());
+    this.#statements.read(this.#detector?.gossip);
+    this.#storePeers();
   }
 
   #targets(): readonly Target[] {

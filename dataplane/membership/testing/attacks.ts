@@ -74,7 +74,6 @@ export class AttackedDetector {
       sendDatagram: () => (this.answers += 1),
       sendReliable: () => (this.answers += 1),
       changed: () => undefined,
-      signal: new AbortController().signal,
     });
     const incarnation = machineClock.timeOfDay();
     const members = [honest, turned].map((id) => ({
