@@ -40,7 +40,7 @@ export function healthService(context: NodeContext, parts: HealthServiceParts): 
   return {
     name: 'health',
     start() {
-      const measured = new Resources(() => clock.now());
+      const measured = new Resources(clock);
       resources = measured;
       const now = () => ({
         ...nodeHealth(progress, data.database, membership.membership),
