@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { decodeMessages } from '../raft/message-codec.ts';
+import { decodeMessages, encodeMessages } from '../raft/message-codec.ts';
 import { hardStateKind, restartKind, truncateKind } from '../wal/record.ts';
 import { logOrder } from './entry-kind.ts';
 import { MustRejoinError, NotLeaderError } from './errors.ts';
+import type { RaftGroup } from './raft-group.ts';
 import { RecoveredGroups } from './recovered-groups.ts';
 import type { ReplicatedGroup } from './replicated-group.ts';
 import { ManualMemberLog } from './testing/manual-member-log.ts';
@@ -144,6 +145,39 @@ describe('groups of three nodes', () => {
     expect(await late).to.be.instanceOf(NotLeaderError);
   });
 
+  it('answer a read when everything that it must see is handed over', async () => {
+    const cluster = await Cluster.start();
+    const { store, group } = cluster.of('a');
+    cluster.log('a').isQuick = false;
+    // The others have it, so that it is committed; this node does not have it durably yet.
+    await cluster.write('a', 'one');
+    cluster.nodes.clock.advance(2 * electionMs);
+    const seen: string[][] = [];
+    const reading = group.readable()?.then(() => seen.push([...store.texts]));
+    expect(reading).to.not.equal(undefined);
+    await cluster.nodes.settle();
+    expect(seen).to.deep.equal([]);
+    cluster.log('a').sync();
+    await cluster.nodes.settle();
+    await reading;
+    expect(seen).to.deep.equal([['one']]);
+  });
+
+  it('ask the others for every read once they invited somebody to campaign', async () => {
+    const cluster = await Cluster.start();
+    const { group } = cluster.of('a');
+    await cluster.nodes.pass(electionMs);
+    expect(group.readable()).to.equal(undefined);
+    cluster.nodes.isolated.add('b');
+    expect(group.transferLeadership('b')).to.equal(undefined);
+    await cluster.nodes.pass(2 * electionMs);
+    expect(group.refusal).to.equal(undefined);
+    const reading = group.readable();
+    expect(reading).to.not.equal(undefined);
+    await cluster.nodes.settle();
+    await reading;
+  });
+
   it('say nothing and count no time when nothing happens, until a node is suspected', async () => {
     const cluster = await Cluster.start(20);
     await cluster.write('a', 'one');
@@ -241,6 +275,31 @@ describe('a member whose state is transferred', () => {
     expect(restart).to.include({ group: 1, index: 41, term: 1 });
   });
 
+  it('gets no entry while its machine installs the state', async () => {
+    const cluster = await behind();
+    const medium = Promise.withResolvers<void>();
+    cluster.of('c').snapshots.medium = medium.promise;
+    cluster.nodes.isolated.clear();
+    await cluster.nodes.pass(electionMs);
+    await cluster.write('a', 'meanwhile');
+    await cluster.nodes.pass(electionMs);
+    const { store } = cluster.of('c');
+    expect(store.events).to.deep.equal([]);
+    medium.resolve();
+    await cluster.nodes.pass(electionMs);
+    expect(store.events).to.deep.equal(['installed 41', 'replicated meanwhile']);
+  });
+
+  it('does not believe a state that has not arrived', async () => {
+    const cluster = await Cluster.start();
+    const snapshot = { index: 90, term: 1, configuration: members };
+    const message = { type: 'snapshot' as const, from: 'a', to: 'b', term: 1, snapshot };
+    cluster.nodes.nodes.get('b')?.groups.receive('a', encodeMessages([{ group: 1, message }]));
+    await cluster.write('a', 'one');
+    await cluster.nodes.pass(electionMs);
+    expect(cluster.of('b').store.events).to.deep.equal(['replicated one']);
+  });
+
   it('gets it again when the transfer broke', async () => {
     const cluster = await behind();
     cluster.of('a').snapshots.isBroken = true;
@@ -269,6 +328,13 @@ describe('a member that starts again', () => {
     return store;
   }
 
+  it('remembers its term and its vote', async () => {
+    const cluster = await Cluster.start();
+    await cluster.write('a', 'one');
+    const { hardState } = (again(cluster, 'b', new Store()) as RaftGroup).raft;
+    expect(hardState).to.include({ term: 1, vote: 'a' });
+  });
+
   it('gets what the log has and its machine has not, when it is committed', async () => {
     const cluster = await Cluster.start();
     await cluster.write('a', 'one', 'two', 'three');
@@ -280,6 +346,20 @@ describe('a member that starts again', () => {
     expect(store.texts).to.deep.equal(['one']);
     await cluster.nodes.pass(electionMs);
     expect(store.texts).to.deep.equal(['one', 'two', 'three']);
+  });
+
+  it('leads when everything before is handed over, however much that is', async () => {
+    const cluster = await Cluster.start();
+    for (let at = 0; at < 60; at += 1) await cluster.write('a', `${at} ${'x'.repeat(2_000)}`);
+    await cluster.nodes.pass(electionMs);
+    const store = new Store();
+    again(cluster, 'b', store);
+    cluster.nodes.isolated.add('a');
+    await cluster.nodes.pass(4 * electionMs);
+    const leader = store.isLeading ? store : cluster.of('c').store;
+    const leads = leader.events.indexOf('leads');
+    expect(leads).to.equal(leader.events.filter((event) => event.startsWith('replicated')).length);
+    expect(leader.texts).to.have.length(60);
   });
 
   it('does not take part when its log lacks what was committed', async () => {
@@ -320,6 +400,18 @@ describe('a member that starts again', () => {
 });
 
 describe('a node with replicated groups', () => {
+  it('answers an append when it is synced, and not before', async () => {
+    const cluster = await Cluster.start();
+    cluster.nodes.isolated.add('c');
+    cluster.log('b').isQuick = false;
+    await cluster.write('a', 'one');
+    await cluster.nodes.pass(timing.heartbeatTicks * timing.tickMs);
+    expect(cluster.of('a').store.texts).to.deep.equal([]);
+    cluster.log('b').sync();
+    await cluster.nodes.settle();
+    expect(cluster.of('a').store.texts).to.deep.equal(['one']);
+  });
+
   it('waits with a full log, and writes everything when there is room', async () => {
     const cluster = await Cluster.start();
     const log = cluster.log('a');

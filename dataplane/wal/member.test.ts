@@ -36,10 +36,10 @@ const formats = async (disk: MemoryDisk): Promise<number[]> =>
     (name) => decodeHeader(disk.bytesOf(`${directory}/${name}`))?.format ?? 0,
   );
 
-async function entriesOf(wal: Wal, group: number, from: number): Promise<number[]> {
+async function entriesOf(wal: Wal, group: number, from: number, to = 1_000): Promise<number[]> {
   const found: number[] = [];
   const { signal } = new AbortController();
-  for await (const { index } of wal.read({ group, from, to: 1_000 }, signal)) found.push(index);
+  for await (const { index } of wal.read({ group, from, to }, signal)) found.push(index);
   return found;
 }
 
@@ -146,6 +146,7 @@ describe('the members of groups in the log', () => {
     const next = await fill(wal, 1, 2);
     await wal.persist([order(2, restartKind, next + 50, 2), { ...entry(next + 51, 2), term: 2 }]);
     expect((await failureOf(entriesOf(wal, 2, 1))).code).to.equal('wal.entries_gone');
+    expect(await entriesOf(wal, 2, 1, 3)).to.deep.equal([]);
     expect(await entriesOf(wal, 2, next + 51)).to.deep.equal([next + 51]);
     await wal.close();
   });

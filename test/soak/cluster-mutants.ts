@@ -78,12 +78,6 @@ const clusterMutants: readonly Mutant[] = [
     to: 'else if (kind === logOrder.truncate) return;',
   },
   {
-    bug: 'a member that starts again forgets the newest change of members',
-    file: recovered,
-    from: 'const base = change ?? before[0];',
-    to: 'const base = before[0];',
-  },
-  {
     bug: 'proposals are not withdrawn when leadership is lost',
     file: group,
     from: 'this.#handOver.withdrawn(withdrawnFrom);',
@@ -112,12 +106,6 @@ const clusterMutants: readonly Mutant[] = [
     file: group,
     from: 'if (raft.isLeaseSound && this.#lease',
     to: 'if (this.#lease',
-  },
-  {
-    bug: 'a lease of an earlier leadership holds',
-    file: group,
-    from: '      this.#lease.end();\n      this.#handOver',
-    to: '      this.#handOver',
   },
   {
     bug: 'a read is answered before what it must see is handed over',
@@ -168,6 +156,8 @@ export const clusterSuite: MutantSuite = {
   sources: ['common', 'disk', 'raft', 'replication', 'wal', 'node/clock.ts'],
   testSources: ['simulation'],
   testFiles: [
+    'dataplane/replication/member-records.test.ts',
+    'dataplane/replication/recovered-groups.test.ts',
     'dataplane/replication/raft-groups.test.ts',
     'test/simulation/cluster.test.ts',
     'dataplane/replication/raft-groups.compliance.test.ts',

@@ -74,6 +74,8 @@ export class StoreSnapshots implements GroupSnapshots {
   readonly #arrived = new Map<number, Arrived>();
   sent = 0;
   isBroken = false;
+  /** An installation waits for it. */
+  medium: Promise<void> = Promise.resolve();
 
   constructor(
     own: () => { readonly store: Store; readonly group: ReplicatedGroup },
@@ -102,7 +104,7 @@ export class StoreSnapshots implements GroupSnapshots {
   }
 
   async install({ index }: SnapshotPosition): Promise<void> {
-    await Promise.resolve();
+    await this.medium;
     const arrived = this.#arrived.get(index);
     if (arrived === undefined) throw new Error('nothing has arrived');
     const { store } = this.#own();
