@@ -185,10 +185,19 @@ describe('nodes as pods of a cluster', function () {
     await node.whenReady();
     await stage.conditionIs('alone', 'Ready', 'True');
     const uid = (await stage.kubelet.pod(name))?.metadata.uid;
-    await stage.apply('alone', { spec: { pools: [data], config: { 'cache-mib': 65 } } });
-    await stage.successorOf(resources.pods, name, uid);
-    expect(node.output).to.match(/an administrator acts/);
+    const acts = (): number => node.output.match(/an administrator acts/g)?.length ?? 0;
+    const change = { spec: { pools: [data], config: { 'cache-mib': 65 } } };
+    await stage.apply('alone', change);
+    await eventually('a drain', async () => acts() === 1, formedMs);
     expect(node.output).to.match(/"admin":"operator"/);
+    // Not wanted any more before the pod is replaced: the node serves again.
+    await stage.apply('alone', { spec: { pools: [data] } });
+    await eventually('the end of the drain', async () => acts() === 2, formedMs);
+    await stage.conditionIs('alone', 'Ready', 'True');
+    expect((await stage.kubelet.pod(name))?.metadata.uid).to.equal(uid);
+    await stage.apply('alone', change);
+    await stage.successorOf(resources.pods, name, uid);
+    expect(acts()).to.equal(3);
   });
 
   it('come back to a cluster that was deleted and created again, with their volumes', async () => {
