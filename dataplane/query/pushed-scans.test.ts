@@ -116,6 +116,7 @@ const fold: fc.Arbitrary<Wrap> = fc.oneof(
     [sequence, of],
   ]),
   fc.constantFrom(...folds).map((term): Wrap => (sequence) => [term, [sequence]]),
+  fc.constant<Wrap>((sequence) => [Term.DISTINCT, [sequence]]),
 );
 const end: fc.Arbitrary<Wrap> = fc.oneof(
   fc.constant<Wrap>((sequence) => sequence),
@@ -191,8 +192,10 @@ describe('scans with operations that shards evaluate', () => {
     expect(grouped).to.deep.equal(
       Array.from({ length: 7 }, (_, group) => ({ group, reduction: group === 0 ? 358 : 357 })),
     );
+    const values = [Term.DISTINCT, [[Term.GET_FIELD, [table, 'a']]]];
+    expect(await bench.run(values)).to.deep.equal([0, 1, 2, 3, 4, 5, 6]);
     expect(seen.left).to.equal(0);
-    expect(seen.rows).to.equal(4 * 2_500);
+    expect(seen.rows).to.equal(5 * 2_500);
   });
 
   it('send what a function captures, and the query is the one that evaluates what depends on more', async () => {

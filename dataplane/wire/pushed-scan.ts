@@ -39,7 +39,7 @@ export type ScanStep =
   | { readonly type: 'map' | 'concatMap'; readonly by: TermFunction }
   | { readonly type: 'apply'; readonly term: RowTerm; readonly args: readonly ValueText[] };
 
-export const foldTypes = ['count', 'sum', 'avg', 'min', 'max'] as const;
+export const foldTypes = ['count', 'sum', 'avg', 'min', 'max', 'distinct'] as const;
 export type FoldType = (typeof foldTypes)[number];
 
 /** Values of many rows as one. */

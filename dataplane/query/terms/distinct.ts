@@ -1,10 +1,10 @@
 import { compareDatum } from '../../datum/compare.ts';
-import type { Datum } from '../../datum/datum.ts';
+import type { Datum, DatumArray } from '../../datum/datum.ts';
 import { DatumSet } from '../../datum/datum-map.ts';
 import { fieldOf, isObject } from '../../datum/object.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { logic } from '../failure.ts';
-import { after, whenDone } from '../maybe-async.ts';
+import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { define, option, text } from '../options.ts';
 import type { OptionValues } from '../options.ts';
 import type { Stream } from '../stream.ts';
@@ -17,7 +17,8 @@ import { sortedBy } from '../work/merge-sort.ts';
 import { sliceStream } from './index-access.ts';
 import { indexValueOf } from './index-values.ts';
 import { addIn } from './datum-sets.ts';
-import { eachIn, itemsMapped, overLimit } from './sequence-tools.ts';
+import { eachFolded } from './folded.ts';
+import { itemsMapped, overLimit } from './sequence-tools.ts';
 import { valueOrder } from './sort-key.ts';
 
 /** `distinct`: each value of a sequence once, or each value of an index while it is read in order. */
@@ -44,9 +45,12 @@ function distinct({
     whenDone(addIn(seen, datumOfItem(item), work), () => {
       if (seen.size > context.arrayLimit) throw overLimit(context);
     });
-  return after<Value>(eachIn(target, context, add), () =>
-    sortedBy([...seen.values()], valueOrder, work),
-  );
+  const done = eachFolded(target, context, {
+    add,
+    fold: () => ({ type: 'distinct', by: undefined, group: undefined }),
+    merge: (values) => eachOf(values as DatumArray, work, add),
+  });
+  return after<Value>(done, () => sortedBy([...seen.values()], valueOrder, work));
 }
 
 /** The primary keys of a slice of another index: each document may come several times. */

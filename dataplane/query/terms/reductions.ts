@@ -1,5 +1,6 @@
 import type { Datum, DatumArray } from '../../datum/datum.ts';
 import { compareDatum } from '../../datum/compare.ts';
+import { DatumSet } from '../../datum/datum-map.ts';
 import { finite } from '../../datum/input.ts';
 import type { FoldType, ScanFold, ScanGroup } from '../../wire/pushed-scan.ts';
 import type { Accumulator, Context } from '../compiled.ts';
@@ -164,12 +165,34 @@ export class Extreme implements Merging {
   }
 }
 
+/** Each value once. */
+class Distinct implements Merging {
+  readonly #seen = new DatumSet();
+
+  add({ value }: Kept): void {
+    this.#seen.add(datumOf(value));
+  }
+
+  end(): Value {
+    return this.state();
+  }
+
+  state(): Datum {
+    return [...this.#seen.values()];
+  }
+
+  merge(state: Datum): void {
+    for (const value of itemsOfState(state)) this.#seen.add(value);
+  }
+}
+
 const starts: { readonly [Type in FoldType]: () => Merging } = {
   count: () => new Count(),
   sum: () => new Sum(),
   avg: () => new Average(),
   min: () => new Extreme('min'),
   max: () => new Extreme('max'),
+  distinct: () => new Distinct(),
 };
 
 export function reductionOf(
