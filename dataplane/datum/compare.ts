@@ -76,7 +76,9 @@ function compareObjects(a: DatumObject, b: DatumObject, { walk, depth }: Where):
 }
 
 /** The bytes of a binary as text of one unit each: its order is theirs. */
-export function binaryText(binary: DatumObject): string {
+export const binaryText = (binary: DatumObject): string => nameOfBytes(binaryBytes(binary));
+
+export function binaryBytes(binary: DatumObject): Uint8Array {
   const data = fieldOf(binary, 'data');
-  return typeof data === 'string' ? nameOfBytes(decodeBase64(data)) : '';
+  return decodeBase64(typeof data === 'string' ? data : '');
 }

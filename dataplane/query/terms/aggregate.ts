@@ -1,4 +1,4 @@
-import { binaryText } from '../../datum/compare.ts';
+import { binaryBytes } from '../../datum/compare.ts';
 import { isObject, pseudoType } from '../../datum/object.ts';
 import type { FoldType } from '../../wire/pushed-scan.ts';
 import type { Accumulator, TermCall, TermDefinition, TermEntry } from '../compiled.ts';
@@ -167,7 +167,7 @@ function quickCount({ args, context }: TermCall<unknown>): Value | Promise<Value
   if (typeof datum === 'string') return countCharacters(datum, context.work);
   if (!isObject(datum)) return undefined;
   return pseudoType(datum) === 'BINARY'
-    ? binaryText(datum).length
+    ? binaryBytes(datum).byteLength
     : Object.keys(objectOfValue(target)).length;
 }
 

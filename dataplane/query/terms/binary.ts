@@ -2,16 +2,13 @@ import type { Datum, DatumObject } from '../../datum/datum.ts';
 import { decodeUtf8, encodeBase64, encodeUtf8 } from '../../common/bytes.ts';
 import { readUtf8 } from '../../common/utf8.ts';
 import { isObject, objectOf, pseudoType } from '../../datum/object.ts';
-import { binaryText } from '../../datum/compare.ts';
+import { binaryBytes } from '../../datum/compare.ts';
 import { logic } from '../failure.ts';
 
 /** Binary values: bytes as base64 text, as they travel. */
 
 export const isBinary = (datum: Datum): datum is DatumObject =>
   isObject(datum) && pseudoType(datum) === 'BINARY';
-
-export const bytesOf = (binary: DatumObject): Uint8Array =>
-  Uint8Array.from(binaryText(binary), (unit) => unit.charCodeAt(0));
 
 export function binaryDatum(bytes: Uint8Array): Datum {
   return objectOf([
@@ -23,10 +20,11 @@ export function binaryDatum(bytes: Uint8Array): Datum {
 export const binaryOfText = (text: string): Datum => binaryDatum(encodeUtf8(text));
 
 export function textOfBinary(binary: DatumObject): string {
-  const read = readUtf8(bytesOf(binary));
+  const bytes = binaryBytes(binary);
+  const read = readUtf8(bytes);
   if (typeof read === 'string') return read;
   const { position, reason } = read;
-  const before = decodeUtf8(bytesOf(binary).subarray(0, Math.min(position, 20)));
+  const before = decodeUtf8(bytes.subarray(0, Math.min(position, 20)));
   throw logic(
     `String \`${before}\` (truncated) is not a UTF-8 string; ${reason} at position ${position}.`,
   );

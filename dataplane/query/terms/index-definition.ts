@@ -1,3 +1,4 @@
+import { binaryBytes } from '../../datum/compare.ts';
 import { closedTerm } from '../closed-function.ts';
 import { determinism } from '../determinism.ts';
 import type { Context } from '../compiled.ts';
@@ -10,7 +11,7 @@ import { termText } from '../term-text.ts';
 import { wrongValue } from '../value-reading.ts';
 import { FunctionValue, OpaqueValue } from '../value.ts';
 import type { Value } from '../value.ts';
-import { bytesOf, isBinary } from './binary.ts';
+import { isBinary } from './binary.ts';
 import { checkArity } from './sequence-tools.ts';
 
 /**
@@ -34,7 +35,7 @@ export const fieldIndex = (name: string): IndexFunction => ({
 export function indexOf(by: Value): IndexFunction {
   if (by instanceof FunctionValue) return { term: closedTerm(by), multi: false, geo: false };
   if (by instanceof OpaqueValue || !isBinary(by)) throw wrongValue('FUNCTION', by);
-  const decoded = decodeIndex(bytesOf(by));
+  const decoded = decodeIndex(binaryBytes(by));
   if (decoded.type === 'decoded') return decoded.value;
   throw about(
     logic(

@@ -1,4 +1,4 @@
-import { binaryText } from '../../datum/compare.ts';
+import { binaryBytes } from '../../datum/compare.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { objectOf } from '../../datum/object.ts';
 import { prettyText } from '../../datum/text.ts';
@@ -38,7 +38,7 @@ async function info({ args: [value = null], context }: TermCall): Promise<Value>
 function datumInfo(datum: Datum): Datum {
   const type = typeName(datum);
   if (datum === null) return { type };
-  if (isBinary(datum)) return { count: binaryText(datum).length, type };
+  if (isBinary(datum)) return { count: binaryBytes(datum).byteLength, type };
   return { type, value: prettyText(datum) };
 }
 

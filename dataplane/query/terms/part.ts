@@ -1,3 +1,4 @@
+import { binaryBytes } from '../../datum/compare.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
 import { boundOptions, define } from '../options.ts';
 import type { BoundSides } from '../bound-sides.ts';
@@ -11,7 +12,7 @@ import { datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import type { Item } from '../item.ts';
 import { countCharacters, partOfText } from '../work/pieces.ts';
-import { binaryDatum, bytesOf, isBinary } from './binary.ts';
+import { binaryDatum, isBinary } from './binary.ts';
 import { compareValues } from './comparison.ts';
 import { fieldTerm } from './fields.ts';
 import { typeName } from '../../datum/type-name.ts';
@@ -87,7 +88,7 @@ function slice(call: TermCall<BoundSides>): Value | Promise<Value> {
     );
   }
   if (!isBinary(datum)) throw noSequence(target);
-  const bytes = bytesOf(datum);
+  const bytes = binaryBytes(datum);
   return binaryDatum(bytes.slice(...positions(bounds, bytes.length)));
 }
 

@@ -1,3 +1,4 @@
+import { binaryBytes } from '../../datum/compare.ts';
 import { closedTerm } from '../closed-function.ts';
 import { determinism } from '../determinism.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
@@ -9,7 +10,7 @@ import { wrongValue } from '../value-reading.ts';
 import { FunctionValue, OpaqueValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { writeHookFormat } from '../write-hook.ts';
-import { bytesOf, isBinary } from './binary.ts';
+import { isBinary } from './binary.ts';
 import { expectTable } from './select.ts';
 import { writeHookDatum } from './table-report.ts';
 import { accepted } from '../system/accepted.ts';
@@ -40,7 +41,7 @@ function hookOf(by: Value, context: Context): WriteHook {
 /** Of the bytes that `get_write_hook` answers. */
 function storedTerm(value: Value): unknown {
   if (value instanceof OpaqueValue || !isBinary(value)) throw wrongValue('FUNCTION', value);
-  const decoded = decodeHook(bytesOf(value));
+  const decoded = decodeHook(binaryBytes(value));
   if (decoded.type === 'decoded') return decoded.value;
   if (decoded.type === 'foreign')
     throw logic(
