@@ -57,17 +57,22 @@ export class VersionedState {
     this.#replace(own, { generation, version: 0, entries: new Map() });
   }
 
-  /** Equal on nodes with the same `versions`. */
+  /** Equal on nodes with the same `versions`, but for those of 0. */
   get fingerprint(): number {
     return this.#fingerprint.value;
   }
 
   #replace(id: NodeId, state: OwnedState | undefined): void {
     const known = this.#states.get(id);
-    if (known !== undefined) this.#fingerprint.toggle(textOf(id, known));
+    if (known !== undefined) this.#toggle(id, known);
     if (state === undefined) this.#states.delete(id);
     else this.#states.set(id, state);
-    if (state !== undefined) this.#fingerprint.toggle(textOf(id, state));
+    if (state !== undefined) this.#toggle(id, state);
+  }
+
+  #toggle(id: NodeId, state: OwnedState): void {
+    // Of an owner that has said nothing there is nothing to exchange.
+    if (state.version > 0) this.#fingerprint.toggle(textOf(id, state));
   }
 
   /** Writes a key of this node; the same value is no news. */

@@ -112,7 +112,7 @@ const gossipMutants: readonly Mutant[] = [
   {
     bug: 'a change of a state does not show in its summary',
     file: state,
-    from: 'if (state !== undefined) this.#fingerprint.toggle(textOf(id, state));',
+    from: 'if (state !== undefined) this.#toggle(id, state);',
     to: '',
   },
   {
