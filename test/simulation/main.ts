@@ -1,10 +1,12 @@
 import { runCluster } from './cluster/scenario.ts';
 import { runGossip } from './gossip/scenario.ts';
+import { reportedSizes, writeSizes } from './gossip/size-report.ts';
 import { runRaft } from './raft/scenario.ts';
 
 /**
  * `npm run simulate -- --seeds 100 [--first 1] [--scenario NAME] [--trace]`: runs a scenario for many
  * seeds, prints each failing one with the command that replays it, and ends with `N passed, N failed`.
+ * `--scenario gossip-sizes [--sizes 3,10]` writes the table and the charts of docs/internals/gossip.md.
  */
 const scenarios: Readonly<
   Record<string, (seed: number, trace: (line: string) => void) => object | Promise<object>>
@@ -20,6 +22,10 @@ function option(name: string, fallback: string): string {
 }
 
 const name = option('scenario', 'raft');
+if (name === 'gossip-sizes') {
+  writeSizes(option('sizes', reportedSizes.join()).split(',').map(Number), console.log);
+  process.exit();
+}
 const scenario = scenarios[name];
 const [seeds, first] = [Number(option('seeds', '100')), Number(option('first', '1'))];
 if (scenario === undefined || !Number.isSafeInteger(seeds) || !Number.isSafeInteger(first)) {

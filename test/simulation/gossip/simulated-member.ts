@@ -1,6 +1,7 @@
 import { Prng } from '../../../dataplane/common/prng.ts';
 import { GossipNode } from '../../../dataplane/gossip/gossip.ts';
 import type { MembershipEvent } from '../../../dataplane/gossip/gossip.ts';
+import type { Member } from '../../../dataplane/gossip/member.ts';
 import type { Message } from '../../../dataplane/gossip/message.ts';
 import { localNetwork } from '../../../dataplane/gossip/options.ts';
 import type { GossipOptions } from '../../../dataplane/gossip/options.ts';
@@ -49,7 +50,8 @@ export class SimulatedMember {
     return this.#incarnation;
   }
 
-  start(seeds: readonly string[]): void {
+  /** `known`: members that it knows already; then it says nothing of itself, which they would not know. */
+  start(seeds: readonly string[], known: readonly Member[] = []): void {
     this.#life += 1;
     // Above every refutation of the life before: a node keeps its incarnation with each one.
     const before = this.#life === 1 ? [] : this.node.members;
@@ -63,9 +65,10 @@ export class SimulatedMember {
       id: this.id,
       address: this.id,
       incarnation: this.#incarnation,
+      known,
       random: new Prng(this.#random.below(2 ** 32)),
     });
-    this.node.state.set('life', String(this.#life));
+    if (known.length === 0) this.node.state.set('life', String(this.#life));
     // The members that it knew are in the data directory, too.
     const peers = new Set([...seeds, ...before.map(({ id }) => id)]);
     this.node.join([...peers].map((id) => ({ id, address: id })));
