@@ -1,4 +1,5 @@
 import { runCluster } from './cluster/scenario.ts';
+import { runDatabase } from './database/scenario.ts';
 import { runGossip } from './gossip/scenario.ts';
 import { reportedSizes, writeSizes } from './gossip/size-report.ts';
 import { runRaft } from './raft/scenario.ts';
@@ -14,6 +15,7 @@ const scenarios: Readonly<
   raft: runRaft,
   gossip: runGossip,
   cluster: runCluster,
+  database: runDatabase,
 };
 
 function option(name: string, fallback: string): string {
