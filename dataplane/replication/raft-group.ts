@@ -177,6 +177,11 @@ export class RaftGroup implements ReplicatedGroup {
     return !this.raft.isQuiescent;
   }
 
+  /** It sleeps: entries are read from the log when somebody wants them again. */
+  rest(): void {
+    this.raft.log.shrink(0);
+  }
+
   /** Carries out what is to be done; answers whether something is left for the next turn. */
   turn(effects: Effects): boolean {
     this.#reads.close();

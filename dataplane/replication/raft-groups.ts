@@ -54,7 +54,8 @@ const defaultLimits: RaftLimits = {
   inflightBytesMax: 16 * 1_048_576,
   uncommittedBytesMax: 64 * 1_048_576,
   applyBytesMax: 4 * 1_048_576,
-  memoryBytesMax: 4 * 1_048_576,
+  // Of each group that is awake, for members that are a little behind.
+  memoryBytesMax: 1_048_576,
   promotionLagMax: 1_000,
 };
 
@@ -231,7 +232,8 @@ export class RaftGroups implements Replication {
         install: (installation) => this.#install(group, installation),
       });
       if (isLeft) this.#touch(group);
-      if (group.isAwake && this.#joined.has(group.group)) this.#awake.add(group);
+      if (!group.isAwake) group.rest();
+      else if (this.#joined.has(group.group)) this.#awake.add(group);
     }
     // Followers write while this node does.
     this.#messages.sendTo(this.#options.transport);

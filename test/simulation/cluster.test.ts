@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { runCluster } from './cluster/scenario.ts';
+import { runCluster, runReconfiguration } from './cluster/scenario.ts';
 
 /** A sample of what `npm run simulate -- --scenario cluster` runs for many seeds. */
 const seeds = 300;
@@ -21,6 +21,21 @@ describe('a simulated cluster with the real log and driver under faults', functi
       }
     });
   }
+
+  it('keeps it while members change, links are cut, and processes die or stand still: 50 seeds', async () => {
+    for (let seed = 1; seed <= 50; seed += 1) {
+      try {
+        await runReconfiguration(seed);
+      } catch (error) {
+        throw new Error(
+          `npm run simulate -- --scenario reconfiguration --first ${seed} --seeds 1`,
+          {
+            cause: error,
+          },
+        );
+      }
+    }
+  });
 
   it('does the same for the same seed, event by event', async () => {
     const lines: [string[], string[]] = [[], []];

@@ -1,4 +1,4 @@
-import { runCluster } from './cluster/scenario.ts';
+import { runCluster, runReconfiguration } from './cluster/scenario.ts';
 import { runDatabase } from './database/scenario.ts';
 import { runGossip } from './gossip/scenario.ts';
 import { reportedSizes, writeSizes } from './gossip/size-report.ts';
@@ -14,7 +14,8 @@ const scenarios: Readonly<
 > = {
   raft: runRaft,
   gossip: runGossip,
-  cluster: runCluster,
+  cluster: (seed, trace) => runCluster(seed, trace),
+  reconfiguration: runReconfiguration,
   database: runDatabase,
 };
 

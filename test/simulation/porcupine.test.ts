@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { Prng } from '../../dataplane/common/prng.ts';
 import { cached } from '../drivers/cache.ts';
+import type { Recorded } from './cluster/client.ts';
 import { runCluster } from './cluster/scenario.ts';
 import { checkRegister } from './linearizability.ts';
 import type { Operation } from './linearizability.ts';
@@ -94,12 +95,13 @@ function changed(history: readonly Operation[], random: Prng): Operation[] {
 async function simulated(): Promise<Operation[][]> {
   const found = new Map<string, Operation[]>();
   for (let seed = 1; seed <= 6; seed += 1) {
-    await runCluster(seed, undefined, (operations) => {
+    const recorded = (operations: readonly Recorded[]): void => {
       for (const operation of operations) {
         const name = `${seed} ${operation.group} ${operation.key}`;
         found.set(name, [...(found.get(name) ?? []), operation]);
       }
-    });
+    };
+    await runCluster(seed, undefined, { recorded });
   }
   return [...found.values()];
 }

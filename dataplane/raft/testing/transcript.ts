@@ -69,7 +69,7 @@ function shownWrite({ hardState, snapshot, truncateFrom, entries }: Persist): st
 const shownState = ({ role, term, leaderId, log, configuration }: Raft): string =>
   `${role}, term ${term}, leader ${leaderId ?? 'unknown'}, committed ${log.committed} of ${log.last}, ${shownMembers(configuration)}`;
 
-export class Transcript {
+class Transcript {
   #machines = new Machines([]);
   #states = new Map<string, string>();
   readonly #applied = new Map<string, number>();

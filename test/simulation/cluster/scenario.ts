@@ -2,7 +2,7 @@ import { checkRegister } from '../linearizability.ts';
 import { SafetyViolation } from '../violation.ts';
 import { Client } from './client.ts';
 import type { Recorded } from './client.ts';
-import { Nemesis } from './faults.ts';
+import { Nemesis, reconfigurationFaults } from './faults.ts';
 import { SimulatedCluster, calmNetwork } from './simulated-cluster.ts';
 
 /**
@@ -75,10 +75,21 @@ function restore({ network, nodes }: SimulatedCluster): void {
   }
 }
 
+interface RunOptions {
+  /** The history of the clients, before it is judged. */
+  readonly recorded?: (history: readonly Recorded[]) => void;
+  /** Only these faults. */
+  readonly faults?: readonly string[];
+}
+
+/** Members change while links are cut, and processes die or stand still. */
+export const runReconfiguration = (seed: number, trace?: Trace): Promise<ClusterResult> =>
+  runCluster(seed, trace, { faults: reconfigurationFaults });
+
 export async function runCluster(
   seed: number,
   trace: Trace = () => undefined,
-  recorded: (history: readonly Recorded[]) => void = () => undefined,
+  { recorded = () => undefined, faults }: RunOptions = {},
 ): Promise<ClusterResult> {
   const voters = ids.slice(0, seed % 3 === 0 ? 5 : 3);
   const cluster = new SimulatedCluster(seed, { ids, voters, groups });
@@ -96,7 +107,7 @@ export async function runCluster(
     (_, at) => new Client(cluster, `c${at}-`, habits),
   );
   for (const client of everyone) client.next();
-  const nemesis = new Nemesis(cluster);
+  const nemesis = new Nemesis(cluster, faults);
   const nextFault = (): void => {
     if (time.now > faultsEndMs) return;
     const { name, nextInMs } = nemesis.begin();
