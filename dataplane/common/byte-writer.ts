@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { assert } from './assert.ts';
 
 const initialCapacity = 256;
+const shortText = 1_024;
 
 /** Appends numbers (little endian) and byte strings to a buffer that grows. */
 export class ByteWriter {
@@ -64,7 +65,13 @@ export class ByteWriter {
 
   /** A u32 length in bytes, then UTF-8. */
   text(value: string): this {
-    return this.prefixed(Buffer.from(value, 'utf8'));
+    // No unit takes more than three bytes; most texts are short, and then a look at all of it costs more than room.
+    const most = value.length > shortText ? Buffer.byteLength(value, 'utf8') : value.length * 3;
+    this.#reserve(4 + most);
+    const written = this.#buffer.write(value, this.#length + 4, most, 'utf8');
+    this.#buffer.writeUInt32LE(written, this.#length);
+    this.#length += 4 + written;
+    return this;
   }
 
   /** Overwrites four bytes that were written before. */

@@ -13,6 +13,9 @@ export interface DirectReadsOptions {
   readonly isCoreThere: () => boolean;
 }
 
+/** Of which the counts of sent writes are kept between writes. */
+const countedTablesMax = 64;
+
 /** The core must be asked. */
 export const askCore = Symbol('ask the core');
 
@@ -51,7 +54,7 @@ export class DirectReads {
 
   /** Whether the store has every write of a table. */
   permits({ id, shards }: LocatedTable): boolean {
-    if (this.#sent.has(id)) return false;
+    if ((this.#sent.get(id)?.total ?? 0) > 0) return false;
     return shards.every((shard) => this.#permits(shard)) && this.#options.isCoreThere();
   }
 
@@ -71,7 +74,8 @@ export class DirectReads {
       return await work();
     } finally {
       for (const { key } of keys) sent.remove(key);
-      if (sent.total === 0) this.#sent.delete(id);
+      // Counts take memory that most writes can use again.
+      if (sent.total === 0 && this.#sent.size > countedTablesMax) this.#sent.delete(id);
     }
   }
 
