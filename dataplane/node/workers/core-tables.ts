@@ -2,8 +2,9 @@ import type { Environment } from '../../query/environment.ts';
 import { errorType, RuntimeError } from '../../query/errors.ts';
 import { pushedOf } from '../../wire/pushed-codec.ts';
 import type { BatchSource, IndexRow, Row, TableAccess } from '../../wire/table-access.ts';
+import { decodeTableRequest, encodeTableAnswer } from '../../wire/table-codec.ts';
 import type { ServedRequest } from '../../workers/channel.ts';
-import { decodeEdits } from './edit-message.ts';
+import { refused } from './fields.ts';
 import type { Fields } from './fields.ts';
 
 /** The tables of the node as one query worker reaches them. What is kept for it ends with it. */
@@ -78,8 +79,12 @@ export class CoreTables {
     this.#end(fields.number());
   }
 
-  edit(tableId: string, fields: Fields, request: ServedRequest): Promise<unknown> {
-    return this.#open(tableId).edit(decodeEdits(fields), request.signal);
+  async edit(tableId: string, fields: Fields, request: ServedRequest): Promise<Uint8Array> {
+    // A worker runs the code of this process: what it has checked was checked.
+    const asked = decodeTableRequest(fields.bytes(), { believesChecks: true });
+    if (asked.kind !== 'edit') throw refused('edits', asked.kind);
+    const body = await this.#open(tableId).edit(asked.body, request.signal);
+    return encodeTableAnswer('edit', { type: 'done', body });
   }
 
   /** The worker is gone. */

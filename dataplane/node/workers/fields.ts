@@ -23,16 +23,6 @@ export class Fields {
     return value;
   }
 
-  finite(): number {
-    const value = this.#next();
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw refused('a number', value);
-    return value;
-  }
-
-  get hasMore(): boolean {
-    return this.#at < this.#fields.length;
-  }
-
   flag(): boolean {
     const value = this.#next();
     if (typeof value !== 'boolean') throw refused('a flag', value);

@@ -10,11 +10,11 @@ import type {
   ScanOptions,
   TableAccess,
 } from '../../wire/table-access.ts';
+import { decodeTableAnswer, encodeTableRequest } from '../../wire/table-codec.ts';
 import type { EditOutcome } from '../../wire/table-edit.ts';
 import type { Channel } from '../../workers/channel.ts';
-import { encodeEdits } from './edit-message.ts';
 import { thrownHere } from './failures.ts';
-import { Fields } from './fields.ts';
+import { Fields, refused } from './fields.ts';
 
 /** Tables of the core as a query worker reads and writes them. */
 export class RemoteTables {
@@ -36,15 +36,24 @@ export class RemoteTables {
       scanIndex: (index, range, order, options) =>
         new RemoteScan(this.#channel, id, { index, range, order, options }),
       count: async () => Number(await ask('count', id)),
-      edit: async (batch, signal) => {
-        const asked = thrownHere(
-          this.#channel.request(['edit', id, ...encodeEdits(batch)], signal),
-        );
-        return (await asked) as readonly EditOutcome[];
+      edit: async (body, signal) => {
+        const bytes = encodeTableRequest({ to: { table: id, ...anyShard }, kind: 'edit', body });
+        const answer = thrownHere(this.#channel.request(['edit', id, bytes], signal));
+        return outcomesIn(await answer);
       },
       sync: async () => void (await ask('sync', id)),
     };
   }
+}
+
+/** The core finds the shard of each edit. */
+const anyShard = { shard: 0, epoch: 0 };
+
+function outcomesIn(answer: unknown): readonly EditOutcome[] {
+  if (!(answer instanceof Uint8Array)) throw refused('bytes', answer);
+  const decoded = decodeTableAnswer('edit', answer);
+  if (decoded.type !== 'done') throw refused('outcomes', decoded.type);
+  return decoded.body;
 }
 
 interface ScanOf {
