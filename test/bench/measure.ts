@@ -112,7 +112,9 @@ export function asText({ about, unit, rounds, figures, note }: Result): string {
   const lines = figures.map(({ name, median, least, most, ratio }, at) => {
     const rate = `${short(median).padStart(9)} ${unit} (${short(least)} to ${short(most)})`;
     const compared = `${ratio.median.toFixed(2)}x (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`;
-    return `  ${name.padEnd(width)}  ${rate}${at === 0 ? '' : `  ${compared}`}`;
+    // Nothing is a multiple of a figure that is 0.
+    const isCompared = at > 0 && Number.isFinite(ratio.median);
+    return `  ${name.padEnd(width)}  ${rate}${isCompared ? `  ${compared}` : ''}`;
   });
   if (note !== undefined) lines.push(`  (${note})`);
   return [`${about}, median of ${rounds} alternating rounds (least to most)`, ...lines].join('\n');
