@@ -208,6 +208,18 @@ describe('a connection', () => {
     ]);
   });
 
+  it('counts queries that are answered by an error', async () => {
+    const client = await signedIn(async (term) => {
+      if (term === 1) throw new RuntimeError(errorType.user, 'no', []);
+      return atom('2');
+    });
+    client.query('[1,1]', 1);
+    expect((await client.answer()).text).to.contain('"t":18');
+    client.query('[1,2]', 2);
+    await client.answer();
+    expect(port.server.counters).to.include({ queries: 2, queriesFailed: 1, queriesAborted: 0 });
+  });
+
   it('aborts what runs when the client goes away, and counts it', async () => {
     const cursor = new FakeCursor(forever);
     let aborted = 0;
@@ -223,7 +235,7 @@ describe('a connection', () => {
     await until(() => cursor.asked === 1 && port.server.running === 2);
     client.socket.destroy();
     await until(() => cursor.closed && aborted === 1 && port.server.connections === 0);
-    expect(port.server.counters.queriesAborted).to.equal(2);
+    expect(port.server.counters).to.include({ queriesAborted: 2, queriesFailed: 0 });
     expect(port.server.running).to.equal(0);
     expect(port.faults).to.deep.equal([]);
   });

@@ -3,6 +3,8 @@ export interface ProtocolCounters {
   queries: number;
   /** Queries and batches whose client went away before the answer. */
   queriesAborted: number;
+  /** Queries and batches that were answered by an error. */
+  queriesFailed: number;
   /** Frames that were no query: oversized, no JSON, of the wrong shape. */
   framesMalformed: number;
   handshakesMalformed: number;
@@ -20,6 +22,7 @@ export interface ProtocolCounters {
 export const noCounts = (): ProtocolCounters => ({
   queries: 0,
   queriesAborted: 0,
+  queriesFailed: 0,
   framesMalformed: 0,
   handshakesMalformed: 0,
   handshakesTimedOut: 0,

@@ -316,6 +316,7 @@ export class QuerySession {
     const text = queryErrorText(error);
     // An aborted query fails with whatever its parts say to that.
     if (this.#closed) return;
+    this.#options.counters.queriesFailed += 1;
     if (text === undefined) this.#options.internalError(error);
     if (!isQuiet) this.#options.send(token, text ?? internalErrorText(error));
   }

@@ -61,6 +61,7 @@ interface DriverMetrics {
   readonly queuedBytes: number;
   readonly queries: number;
   readonly queriesAborted: number;
+  readonly queriesFailed: number;
   readonly framesMalformed: number;
   readonly handshakesMalformed: number;
   readonly handshakesTimedOut: number;
@@ -210,6 +211,11 @@ export const driverCounters = [
     'queries_aborted_total',
     'Queries aborted because the client disconnected.',
     (m) => m.queriesAborted,
+  ),
+  define<DriverMetrics>(
+    'queries_failed_total',
+    'Queries and batches that were answered by an error.',
+    (m) => m.queriesFailed,
   ),
   define<DriverMetrics>(
     'frames_malformed_total',
