@@ -50,6 +50,8 @@ export class Raft {
   role: Role = 'follower';
   leaderId: NodeId | undefined;
   isQuiescent = false;
+  /** The state machine has no room: `ready()` has nothing to apply. */
+  isApplyPaused = false;
   readonly #persistence: Persistence;
   readonly #timer: ElectionTimer;
   #leader: Leader | undefined;
@@ -487,7 +489,7 @@ export class Raft {
     const withdrawnFrom = this.#withdrawnFrom;
     this.#withdrawnFrom = undefined;
     const { log, options } = this;
-    const applyUpTo = Math.min(log.committed, log.durable);
+    const applyUpTo = this.isApplyPaused ? 0 : Math.min(log.committed, log.durable);
     const apply = log.slice(this.#applyNext, applyUpTo, options.applyBytesMax);
     this.#applyNext += apply.length;
     const refused = this.#refusedReads.splice(0).map((id) => ({ id, index: undefined }));
@@ -512,7 +514,7 @@ export class Raft {
     return (
       this.#persistence.outbox.hasChanges ||
       this.#persistence.outbox.hasMessages ||
-      this.#applyNext <= Math.min(committed, durable) ||
+      (!this.isApplyPaused && this.#applyNext <= Math.min(committed, durable)) ||
       this.#withdrawnFrom !== undefined ||
       this.#refusedReads.length > 0 ||
       (leader !== undefined &&

@@ -4,6 +4,12 @@ import { OutcomeUnknownError } from './errors.ts';
 import { committedEntry } from './member-records.ts';
 import type { GroupMachine } from './replicated-group.ts';
 
+/** How many were handed over, and what the next one waits for. */
+interface HandedOver {
+  readonly count: number;
+  readonly room: Promise<void> | undefined;
+}
+
 /**
  * Committed entries on their way to the machine. Guarded invariant: each index is handed over once, in order; by
  * `committed` if and only if the machine proposed it and it was not withdrawn.
@@ -29,12 +35,19 @@ export class HandOver {
     this.#proposed.push(index);
   }
 
-  entries(entries: readonly Entry[]): void {
+  /** As many of these, which come next, as there is room for. */
+  entries(entries: readonly Entry[]): HandedOver {
     let own = 0;
-    for (const entry of entries) {
+    for (const [count, entry] of entries.entries()) {
       assert(entry.index === this.#last + 1, 'entries are handed over in order');
+      const isOwn = this.#proposed[own] === entry.index;
+      const room = isOwn || entry.kind !== 'command' ? undefined : this.#machine.roomForNext?.();
+      if (room !== undefined) {
+        this.#committed(own, this.#last);
+        return { count, room };
+      }
       this.#last = entry.index;
-      if (this.#proposed[own] === entry.index) {
+      if (isOwn) {
         own += 1;
         continue;
       }
@@ -42,6 +55,7 @@ export class HandOver {
       this.#machine.replicated(committedEntry(entry));
     }
     this.#committed(own, this.#last);
+    return { count: entries.length, room: undefined };
   }
 
   /** The first `count` of those that were proposed are committed. */

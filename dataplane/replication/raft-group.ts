@@ -1,7 +1,8 @@
 import type { Clock } from '../common/clock.ts';
+import { spawn } from '../common/spawn.ts';
 import type { NodeId } from '../raft/configuration.ts';
 import { Lease } from '../raft/lease.ts';
-import type { SnapshotPosition } from '../raft/entry.ts';
+import type { Entry, SnapshotPosition } from '../raft/entry.ts';
 import type { Message } from '../raft/message.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import { Raft } from '../raft/raft.ts';
@@ -72,6 +73,8 @@ export class RaftGroup implements ReplicatedGroup {
   readonly #reads = new ReadIndex();
   readonly #lease: Lease;
   #committedOnMedium: number;
+  /** Committed entries that the machine has no room for. */
+  #waiting: Entry[] = [];
   #isInstalling = false;
   #hasLeft = false;
 
@@ -213,11 +216,33 @@ export class RaftGroup implements ReplicatedGroup {
 
   #apply(entries: Ready['apply']): void {
     if (entries.length === 0) return;
-    this.#handOver.entries(entries);
+    this.#waiting.push(...entries);
+    this.#handOverEntries();
+  }
+
+  /** As far as the machine has room. */
+  #handOverEntries(): void {
     const { raft } = this;
+    const { count, room } = this.#handOver.entries(this.#waiting);
+    const handed = this.#waiting.splice(0, count);
+    raft.isApplyPaused = room !== undefined;
     raft.applied(this.#handOver.last);
-    const isOpened = entries.some(({ kind, term }) => kind === 'empty' && term === raft.term);
+    const isOpened = handed.some(({ kind, term }) => kind === 'empty' && term === raft.term);
     if (isOpened && raft.role === 'leader') this.#handOver.led(true);
+    this.#reads.handedOver(this.#handOver.last);
+    if (room !== undefined) this.#continueAfter(room);
+  }
+
+  #continueAfter(room: Promise<void>): void {
+    spawn(
+      async () => {
+        await room;
+        if (this.#hasLeft || this.#isInstalling) return;
+        this.#handOverEntries();
+        this.#options.touched();
+      },
+      (error) => this.failed(error as Error),
+    );
   }
 
   #persist(persist: Persist, effects: Effects): void {
@@ -225,6 +250,8 @@ export class RaftGroup implements ReplicatedGroup {
     const { committed } = this.raft.log;
     if (snapshot === undefined) return this.#write(persist, committed, effects);
     this.#isInstalling = true;
+    // The state has them.
+    this.#waiting = [];
     return effects.install({ persist, snapshot, committed });
   }
 
@@ -232,6 +259,7 @@ export class RaftGroup implements ReplicatedGroup {
   installed({ persist, snapshot, committed }: Installation, effects: Pick<Effects, 'write'>): void {
     this.#handOver.installed(snapshot.index);
     this.#isInstalling = false;
+    this.raft.isApplyPaused = false;
     this.#write(persist, committed, effects);
     this.#options.touched();
   }

@@ -103,6 +103,26 @@ describe('groups of three nodes', () => {
     expect([...cluster.of('a').group.matches.values()]).to.deep.equal([3, 3, 3]);
   });
 
+  it('wait with entries of others while the machine has no room, and lose none', async () => {
+    const cluster = await Cluster.start();
+    const { store } = cluster.of('b');
+    await cluster.write('a', 'one');
+    await cluster.nodes.pass(electionMs);
+    const room = Promise.withResolvers<void>();
+    store.room = room.promise;
+    await cluster.write('a', 'two', 'three');
+    await cluster.nodes.pass(electionMs);
+    expect(store.texts).to.deep.equal(['one']);
+    expect(cluster.of('a').store.texts).to.deep.equal(['one', 'two', 'three']);
+    store.room = undefined;
+    room.resolve();
+    await cluster.nodes.settle();
+    expect(store.texts).to.deep.equal(['one', 'two', 'three']);
+    await cluster.write('a', 'four');
+    await cluster.nodes.pass(electionMs);
+    expect(store.texts.at(-1)).to.equal('four');
+  });
+
   it('say that the outcome is unknown when leadership is lost, and what came of it', async () => {
     const cluster = await Cluster.start();
     await cluster.write('a', 'before');

@@ -35,6 +35,11 @@ export interface GroupMachine {
    */
   replicated(entry: CommittedEntry): void;
   /**
+   * Why the next command of `replicated` must wait, if it must: this machine has no room for it. What was proposed here
+   * has its room already.
+   */
+  roomForNext?(): Promise<void> | undefined;
+  /**
    * Proposals from here on are no longer this group's to answer, and their indexes are given out again. A refusal
    * (`isRefusal`): none of them was taken, nor will be. `OutcomeUnknownError`: another leader may
    * still commit them.

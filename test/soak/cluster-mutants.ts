@@ -92,8 +92,8 @@ const clusterMutants: readonly Mutant[] = [
   {
     bug: 'a node leads before everything that was committed is handed over',
     file: group,
-    from: "const isOpened = entries.some(({ kind, term }) => kind === 'empty' && term === raft.term);",
-    to: 'const isOpened = true;',
+    from: "const isOpened = handed.some(({ kind, term }) => kind === 'empty' && term === raft.term);",
+    to: 'const isOpened = handed.length > 0;',
   },
   {
     bug: 'reads are answered without a lease',

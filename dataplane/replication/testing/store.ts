@@ -16,6 +16,12 @@ export class Store implements GroupMachine {
   texts: string[] = [];
   applied: Position = { term: 0, index: 0 };
   isLeading = false;
+  /** The next command waits for it. */
+  room: Promise<void> | undefined;
+
+  roomForNext(): Promise<void> | undefined {
+    return this.room;
+  }
 
   committed(upTo: number): void {
     for (const [index, text] of this.proposed) {

@@ -66,7 +66,9 @@ function checkEnd(cluster: SimulatedCluster, group: number): number {
   return machine.digest;
 }
 
-function restore({ network, nodes }: SimulatedCluster): void {
+function restore(cluster: SimulatedCluster): void {
+  const { network, nodes } = cluster;
+  cluster.isCalm = true;
   network.heal();
   network.faults = calmNetwork;
   for (const node of nodes.values()) {

@@ -45,6 +45,8 @@ export class SimulatedCluster {
   readonly nodes: ReadonlyMap<string, SimulatedNode>;
   readonly checkers: ReadonlyMap<number, GroupCheckers>;
   readonly counters = { events: 0, snapshots: 0, frames: 0, leaseReads: 0 };
+  /** The faults have ended. */
+  isCalm = false;
   #violation: Error | undefined;
 
   constructor(
@@ -156,7 +158,8 @@ export class SimulatedCluster {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const sender = this.nodes.get(from)?.life;
     this.time.after(20 + this.random.below(150), () => {
-      const isBroken = this.network.isCut(from, to) || this.random.next() < 0.2;
+      const isLost = !this.isCalm && this.random.next() < 0.2;
+      const isBroken = this.network.isCut(from, to) || isLost;
       const receiver = this.nodes.get(to);
       if (!isBroken && receiver?.isUp === true) {
         receiver.take(group, state.state);
