@@ -1,3 +1,5 @@
+import { orderSchema } from '../membership/orders.ts';
+
 /**
  * The requests of the admin API: one table for the server, which validates by it, and for the OpenAPI document
  * (docs/reference/admin-api.json). Paths begin with `/admin/v1`.
@@ -29,7 +31,7 @@ const member = object({
   id: text,
   name: text,
   address: text,
-  status: { enum: ['alive', 'suspect', 'dead', 'left'] },
+  status: { enum: ['alive', 'suspect', 'quarantined', 'dead', 'left'] },
   reason: text,
   since: time,
   roles: { type: 'array', items: text },
@@ -39,7 +41,12 @@ const member = object({
   isConnected: flag,
   isAuthority: flag,
   isDraining: flag,
+  /** Why it is quarantined. */
+  causes: { type: 'array', items: text },
 });
+
+/** Signed by the authority of the cluster, as `npm run admin` does. */
+const order = { ...orderSchema, additionalProperties: false } as const;
 
 export const routes = {
   members: {
@@ -58,6 +65,20 @@ export const routes = {
       address: text,
       expiresInSeconds: { type: 'integer' },
     }),
+  },
+  orders: {
+    method: 'get',
+    path: '/orders',
+    summary: 'The orders of administrators about nodes that this node knows.',
+    response: object({ orders: { type: 'array', items: order } }),
+  },
+  giveOrder: {
+    method: 'post',
+    path: '/orders',
+    summary:
+      'Removes a node for good, quarantines it, or releases it. The order is signed by the authority of the cluster; the members pass it on and verify it.',
+    request: order,
+    response: object({ known: { type: 'integer' } }),
   },
   gossipKeys: {
     method: 'get',

@@ -33,6 +33,7 @@ const delta: fc.Arbitrary<Delta> = fc.record({
         fc.record({ key: fc.string({ maxLength: 16 }), value: fc.string(), version: number }),
         { maxLength: 4 },
       ),
+      signature: fc.uint8Array({ maxLength: codecLimits.signatureBytes }),
     }),
     { maxLength: 4 },
   ),

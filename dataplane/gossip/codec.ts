@@ -1,5 +1,6 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
+import { copyBytes } from '../common/bytes.ts';
 import { PhotonError } from '../common/errors.ts';
 import { isUuid, uuidBytes, uuidText } from '../common/uuid.ts';
 import type { Status, Update } from './member.ts';
@@ -16,7 +17,8 @@ export class GossipMessageError extends PhotonError {
   readonly code = 'gossip.message';
 }
 
-const format = 1;
+/** 2: the state of each node is signed by it. */
+const format = 2;
 export const codecLimits = {
   /** Of the text of an ID; a UUID has 36. */
   idBytes: 64,
@@ -28,6 +30,8 @@ export const codecLimits = {
   entries: 64,
   keyBytes: 64,
   valueBytes: 4_096,
+  /** Of Ed25519. */
+  signatureBytes: 64,
 } as const;
 
 const types = [
@@ -91,9 +95,10 @@ function writeDigest(writer: ByteWriter, { versions, members }: Digest): void {
 }
 
 function writeDelta(writer: ByteWriter, { states, members }: Delta): void {
-  writeMany(writer, states, ({ id, generation, from, version, entries }) => {
+  writeMany(writer, states, ({ id, generation, from, version, entries, signature }) => {
     writeId(writer, id);
     writer.u64(generation).u64(from).u64(version);
+    writer.u8(signature.byteLength).bytes(signature);
     writeMany(writer, entries, (entry) => {
       writeText(writer, entry.key, codecLimits.keyBytes);
       writeText(writer, entry.value, codecLimits.valueBytes);
@@ -153,6 +158,16 @@ function readMany<T>(reader: ByteReader, max: number, read: () => T): T[] {
   return items;
 }
 
+function readSignature(reader: ByteReader): Uint8Array {
+  const length = reader.u8();
+  if (length > codecLimits.signatureBytes) {
+    throw new GossipMessageError(
+      `A signature claims ${length} bytes; at most ${codecLimits.signatureBytes} are read.`,
+    );
+  }
+  return copyBytes(reader.bytes(length));
+}
+
 function readUpdate(reader: ByteReader): Update {
   const id = readId(reader);
   const address = readText(reader, codecLimits.addressBytes);
@@ -176,18 +191,24 @@ function readDelta(reader: ByteReader): Delta {
   const states = readMany(reader, codecLimits.owners, (): DeltaOf => {
     const id = readId(reader);
     const [generation, from, version] = [reader.u64(), reader.u64(), reader.u64()];
+    const signature = readSignature(reader);
     const entries = readMany(reader, codecLimits.entries, () => ({
       key: readText(reader, codecLimits.keyBytes),
       value: readText(reader, codecLimits.valueBytes),
       version: reader.u64(),
     }));
-    return { id, generation, from, version, entries };
+    return { id, generation, from, version, entries, signature };
   });
   return { states, members: readMany(reader, codecLimits.owners, () => readUpdate(reader)) };
 }
 
 function readMessage(reader: ByteReader): Message {
-  if (reader.u8() !== format) throw new GossipMessageError('A message has an unknown format.');
+  const written = reader.u8();
+  if (written !== format) {
+    throw new GossipMessageError(
+      `A message has format ${written}, and this node reads format ${format}. The other node runs another release.`,
+    );
+  }
   const type = types[reader.u8()];
   const from = readId(reader);
   const to = readId(reader);

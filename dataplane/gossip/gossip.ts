@@ -12,7 +12,7 @@ import type { ProbeOutcome } from './probe.ts';
 import { Suspicion } from './suspicion.ts';
 import type { SuspicionTimes } from './suspicion.ts';
 import { VersionedState } from './versioned-state.ts';
-import type { Delta, Digest } from './versioned-state.ts';
+import type { Delta, Digest, StateRefusal } from './versioned-state.ts';
 
 /**
  * One node's part in the membership protocol: SWIM (Das 2002) with Lifeguard's local health, dynamic
@@ -31,6 +31,8 @@ export interface MembershipEvent {
 export interface GossipReady {
   readonly send: readonly { readonly message: Message; readonly address: string }[];
   readonly events: readonly MembershipEvent[];
+  /** What `sender` has passed on and its owner has not signed. */
+  readonly refused: readonly (StateRefusal & { readonly sender: NodeId })[];
 }
 
 /** Somebody who can be spoken to; of seeds nothing else is known. */
@@ -65,6 +67,7 @@ export class GossipNode {
   #sinceSync = 0;
   #send: { readonly message: Message; readonly address: string }[] = [];
   #events: MembershipEvent[] = [];
+  #refused: GossipReady['refused'][number][] = [];
 
   constructor(options: GossipOptions) {
     checkOptions(options);
@@ -72,7 +75,7 @@ export class GossipNode {
     this.#incarnation = options.incarnation;
     this.#awareness = new Awareness(options.awarenessMax);
     this.#members = new MemberTable(options);
-    this.state = new VersionedState(options.id, options.incarnation);
+    this.state = new VersionedState(options.id, options.incarnation, options.signer);
     this.#members.remember(options.known ?? []);
     this.#members.apply(this.#self('alive'));
     this.#queue.add(this.#self('alive'));
@@ -109,7 +112,11 @@ export class GossipNode {
   }
 
   ready(): GossipReady {
-    return { send: this.#send.splice(0), events: this.#events.splice(0) };
+    return {
+      send: this.#send.splice(0),
+      events: this.#events.splice(0),
+      refused: this.#refused.splice(0),
+    };
   }
 
   /** Asks nodes at known addresses for all that they know, and again as long as nobody is known. */
@@ -243,13 +250,13 @@ export class GossipNode {
       case 'syncRequest':
         return this.#answerSync(message.from, message.digest);
       case 'syncReply':
-        this.#merge(message.delta);
+        this.#merge(message.from, message.delta);
         return this.#reply(message.from, {
           type: 'syncDelta',
           delta: this.#missing(message.digest),
         });
       case 'syncDelta':
-        return this.#merge(message.delta);
+        return this.#merge(message.from, message.delta);
       default:
         return unreachable(message);
     }
@@ -321,9 +328,10 @@ export class GossipNode {
     this.#reply(from, { type: 'syncReply', delta, digest: this.#digest });
   }
 
-  #merge({ members, states }: Delta): void {
+  #merge(sender: NodeId, { members, states }: Delta): void {
     for (const update of members) this.#learn(update);
-    this.state.merge(states.filter(({ id }) => this.#members.get(id) !== undefined));
+    const known = states.filter(({ id }) => this.#members.get(id) !== undefined);
+    for (const refusal of this.state.merge(known)) this.#refused.push({ sender, ...refusal });
   }
 
   // ---- news -----------------------------------------------------------------------------------

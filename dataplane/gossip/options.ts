@@ -1,6 +1,7 @@
 import { assert } from '../common/assert.ts';
 import type { Prng } from '../common/prng.ts';
 import type { Member } from './member.ts';
+import type { StateSigner } from './state-signer.ts';
 
 /** How a node takes part. Times are in ticks of the driver of the machine. */
 export interface GossipOptions {
@@ -36,6 +37,8 @@ export interface GossipOptions {
   /** Members that this node knows at its start, at most `membersMax`. */
   readonly known?: readonly Member[];
   readonly random: Prng;
+  /** Signs what this node says of itself, and verifies what others say of themselves. */
+  readonly signer: StateSigner;
 }
 
 /** Contradictions that no input can cause: they end the process at its start. */

@@ -1,21 +1,17 @@
 import { Fingerprint } from './fingerprint.ts';
 import type { NodeId, Update } from './member.ts';
+import { signedText } from './state-signer.ts';
+import type { SignedState, StateEntry, StateSigner } from './state-signer.ts';
 
 /**
  * What each node says of itself: keys with values and versions (Scuttlebutt: van Renesse, Dumitriu, Gough,
  * Thomas 2008). Only the owner writes, and numbers its writes; so the newest version of an owner that a
  * node has tells exactly what it lacks. A generation (the owner's incarnation at its start) replaces all of
- * the owner's keys. Guarded invariant: versions of an owner's generation never go back.
+ * the owner's keys. Guarded invariants: versions of an owner's generation never go back; what is kept of an owner
+ * is what the owner has signed, whole, whoever has passed it on.
  */
-interface Versioned {
-  readonly value: string;
-  readonly version: number;
-}
-
-interface OwnedState {
-  readonly generation: number;
-  readonly version: number;
-  readonly entries: ReadonlyMap<string, Versioned>;
+interface OwnedState extends SignedState {
+  readonly signature: Uint8Array;
 }
 
 /** What a node has of each owner, and what it believes of the members. */
@@ -31,7 +27,15 @@ export interface DeltaOf {
   readonly from: number;
   /** Everything of the owner up to here is in the delta or was there before. */
   readonly version: number;
-  readonly entries: readonly (Versioned & { readonly key: string })[];
+  readonly entries: readonly (StateEntry & { readonly key: string })[];
+  /** By the owner, over the whole state of this version. */
+  readonly signature: Uint8Array;
+}
+
+/** Why what a member has passed on of an owner is not taken. */
+export interface StateRefusal {
+  readonly owner: NodeId;
+  readonly reason: 'stateSignature' | 'stateKey' | 'stateSize';
 }
 
 export interface Delta {
@@ -42,24 +46,32 @@ export interface Delta {
 /** Keys of one owner; a node writes a dozen. */
 const entriesMax = 64;
 
-const textOf = (id: NodeId, { generation, version }: OwnedState): string =>
+const textOf = (id: NodeId, { generation, version }: SignedState): string =>
   `${id} ${generation} ${version}`;
 
-const nothing: OwnedState = { generation: 0, version: 0, entries: new Map() };
+const noEntries: SignedState['entries'] = new Map();
+const reasons = { invalid: 'stateSignature', unknownKey: 'stateKey' } as const;
 
 export class VersionedState {
   readonly #own: NodeId;
+  readonly #signer: StateSigner;
   readonly #states = new Map<NodeId, OwnedState>();
   readonly #fingerprint = new Fingerprint();
 
-  constructor(own: NodeId, generation: number) {
+  constructor(own: NodeId, generation: number, signer: StateSigner) {
     this.#own = own;
-    this.#replace(own, { generation, version: 0, entries: new Map() });
+    this.#signer = signer;
+    this.#write({ generation, version: 0, entries: noEntries });
   }
 
   /** Equal on nodes with the same `versions`, but for those of 0. */
   get fingerprint(): number {
     return this.#fingerprint.value;
+  }
+
+  #write(state: SignedState): void {
+    const signature = this.#signer.sign(signedText(this.#own, state));
+    this.#replace(this.#own, { ...state, signature });
   }
 
   #replace(id: NodeId, state: OwnedState | undefined): void {
@@ -77,11 +89,11 @@ export class VersionedState {
 
   /** Writes a key of this node; the same value is no news. */
   set(key: string, value: string): void {
-    const state = this.#states.get(this.#own) ?? nothing;
+    const state = this.#states.get(this.#own) as OwnedState;
     if (state.entries.get(key)?.value === value) return;
     const version = state.version + 1;
     const entries = new Map(state.entries).set(key, { value, version });
-    this.#replace(this.#own, { ...state, version, entries });
+    this.#write({ generation: state.generation, version, entries });
   }
 
   get(id: NodeId, key: string): string | undefined {
@@ -98,35 +110,60 @@ export class VersionedState {
     );
   }
 
+  /** Undefined for an owner of whom nothing is known. */
+  versionOf(id: NodeId): Pick<SignedState, 'generation' | 'version'> | undefined {
+    return this.#states.get(id);
+  }
+
   /** What a member with `versions` lacks. */
   missing(versions: Digest['versions']): readonly DeltaOf[] {
     const deltas: DeltaOf[] = [];
-    for (const [id, { generation, version, entries }] of this.#states) {
+    for (const [id, { generation, version, entries, signature }] of this.#states) {
       const has = versions.get(id);
       const from = has?.generation === generation ? has.version : 0;
       const isNewer = has === undefined || generation > has.generation || version > from;
       if (!isNewer || (has !== undefined && generation < has.generation)) continue;
       const newer = [...entries].filter(([, each]) => each.version > from);
       const changed = newer.map(([key, each]) => ({ key, ...each }));
-      deltas.push({ id, generation, from, version, entries: changed });
+      deltas.push({ id, generation, from, version, entries: changed, signature });
     }
     return deltas;
   }
 
-  /** Nobody but this node speaks of itself; older generations and versions change nothing. */
-  merge(deltas: readonly DeltaOf[]): void {
-    for (const { id, generation, from, version, entries } of deltas) {
-      const known = this.#states.get(id) ?? nothing;
-      if (id === this.#own || generation < known.generation) continue;
-      const isSame = generation === known.generation;
-      if (from > (isSame ? known.version : 0)) continue;
-      const merged = new Map(isSame ? known.entries : []);
-      for (const { key, value, version: written } of entries) {
-        if (merged.size >= entriesMax && !merged.has(key)) continue;
-        if (written > (merged.get(key)?.version ?? 0)) merged.set(key, { value, version: written });
-      }
-      const newest = isSame ? Math.max(version, known.version) : version;
-      this.#replace(id, { generation, version: newest, entries: merged });
-    }
+  /**
+   * Nobody but this node speaks of itself; older generations and versions change nothing. Answers what is not
+   * what its owner has signed.
+   */
+  merge(deltas: readonly DeltaOf[]): readonly StateRefusal[] {
+    return deltas.flatMap((delta) => {
+      const reason = this.#merge(delta);
+      return reason === undefined ? [] : [{ owner: delta.id, reason }];
+    });
   }
+
+  #merge(delta: DeltaOf): StateRefusal['reason'] | undefined {
+    const { id, generation, from, version, signature } = delta;
+    const known = this.#states.get(id);
+    if (id === this.#own || generation < generationOf(known)) return undefined;
+    const same = generation === known?.generation ? known : undefined;
+    if (same !== undefined && version <= same.version) return undefined;
+    if (from > (same?.version ?? 0)) return undefined;
+    const entries = merged(same?.entries ?? noEntries, delta);
+    if (entries.size > entriesMax) return 'stateSize';
+    const state = { generation, version, entries };
+    const verdict = this.#signer.verify(id, signedText(id, state), signature, entries);
+    if (verdict !== 'valid') return reasons[verdict];
+    this.#replace(id, { ...state, signature });
+    return undefined;
+  }
+}
+
+const generationOf = (known: OwnedState | undefined): number => known?.generation ?? 0;
+
+function merged(known: SignedState['entries'], { entries }: DeltaOf): SignedState['entries'] {
+  const all = new Map(known);
+  for (const { key, value, version } of entries) {
+    if (version > (all.get(key)?.version ?? 0)) all.set(key, { value, version });
+  }
+  return all;
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../common/clock.ts';
 
 /** What Kubernetes and Prometheus ask, on a port of their own without authentication. */
 export interface NodeHealth {
-  readonly state: 'Starting' | 'Ready' | 'Degraded' | 'Stopping';
+  readonly state: 'Starting' | 'Ready' | 'Degraded' | 'Quarantined' | 'Draining' | 'Stopping';
   readonly message: string;
   readonly replay: {
     readonly doneBytes: number;
@@ -76,7 +76,7 @@ interface ClusterHealth {
     readonly id: string;
     readonly name: string;
     readonly address: string;
-    readonly status: 'alive' | 'suspect' | 'dead' | 'left';
+    readonly status: 'alive' | 'suspect' | 'quarantined' | 'dead' | 'left';
     readonly reason: string;
     /** ISO 8601. */
     readonly since: string;

@@ -2,7 +2,7 @@ import { decodeUtf8, encodeUtf8, noBytes } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import type { Admission, Authority, JoinRequest } from './authority.ts';
-import { JoinRefusedError } from './errors.ts';
+import { JoinRefusedError, NodeRemovedError } from './errors.ts';
 import { admissionMessage, joinMessage } from './join.ts';
 import type { MemberView } from './member-view.ts';
 import type { MembershipLog } from './membership-log.ts';
@@ -13,6 +13,8 @@ export interface AdmissionsOptions {
   readonly authority: Authority | undefined;
   readonly mesh: Pick<Mesh, 'request'>;
   readonly members: () => readonly MemberView[];
+  /** Why a node may never be a member again; undefined when it may. */
+  readonly removed: (nodeId: string) => string | undefined;
   readonly clock: Clock;
   readonly log: MembershipLog;
 }
@@ -75,6 +77,7 @@ export class Admissions {
   }
 
   #requirePlace({ nodeId, name, roles }: JoinRequest): void {
+    this.#requireNotRemoved(nodeId);
     const others = this.#options.members().filter(({ id, status }) => {
       const isGone = status === 'dead' || status === 'left';
       return id !== nodeId && !isGone;
@@ -93,6 +96,11 @@ export class Admissions {
     }
   }
 
+  #requireNotRemoved(nodeId: string): void {
+    const why = this.#options.removed(nodeId);
+    if (why !== undefined) throw new NodeRemovedError(why);
+  }
+
   /** For this node itself. */
   async renew(nodeId: string, request: string): Promise<Admission> {
     const { authority } = this.#options;
@@ -106,6 +114,7 @@ export class Admissions {
   async renewFor(nodeId: string, request: Uint8Array): Promise<Uint8Array> {
     const { authority, log } = this.#options;
     if (authority === undefined) throw this.#noAuthority();
+    this.#requireNotRemoved(nodeId);
     const admission = await authority.renew(nodeId, decodeUtf8(request));
     log.info('the certificate of a node is renewed', { id: nodeId });
     return admissionMessage.encode(admission);

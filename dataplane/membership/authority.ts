@@ -6,6 +6,8 @@ import { JoinTokens } from '../security/join-tokens.ts';
 import { readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles, StoredAuthority } from './cluster-files.ts';
 import { JoinRefusedError } from './errors.ts';
+import { signOrder } from './orders.ts';
+import type { Order, SignedOrder } from './orders.ts';
 import type { Role } from './peer-requests.ts';
 
 export interface AuthorityOptions {
@@ -109,6 +111,12 @@ export class Authority {
     const identity = { clusterId, admin };
     const now = this.#options.clock.timeOfDay();
     return issueAdminCertificate(this.#stored, request, { identity, now, lifetimeMs });
+  }
+
+  /** What an administrator orders, for all members to verify. */
+  signOrder(order: Omit<Order, 'clusterId'>): SignedOrder {
+    const { clusterId, privateKey } = this.#stored;
+    return signOrder({ ...order, clusterId }, privateKey);
   }
 
   async #certify(nodeId: string, request: string): Promise<Admission> {

@@ -1,5 +1,6 @@
 import { Ajv } from 'ajv';
 import { FormationError } from './errors.ts';
+import type { SignedOrder } from './orders.ts';
 
 /** The small files of a cluster in a node's data directory; whole or absent after a crash. */
 export interface ClusterFiles {
@@ -51,6 +52,20 @@ interface StoredGossipKey {
   readonly privateKey: string;
 }
 
+/** Orders of administrators that the node knows; they were verified before they were stored. */
+interface StoredOrders {
+  readonly orders: readonly SignedOrder[];
+}
+
+/** The node has quarantined itself. */
+export interface StoredQuarantine {
+  readonly detail: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** By an administrator, who knows of this damage. */
+  readonly isReleased: boolean;
+}
+
 interface Files {
   readonly credentials: StoredCredentials;
   readonly authority: StoredAuthority;
@@ -58,6 +73,8 @@ interface Files {
   readonly ring: StoredRing;
   readonly start: StoredStart;
   readonly 'gossip-key': StoredGossipKey;
+  readonly orders: StoredOrders;
+  readonly quarantine: StoredQuarantine;
 }
 
 const text = { type: 'string' } as const;
@@ -91,6 +108,24 @@ const fields: Readonly<Record<keyof Files, Readonly<Record<string, object>>>> = 
   ring: { version: count, keys: { ...texts, minItems: 1 } },
   start: { incarnation: count, sequence: count },
   'gossip-key': { privateKey: text },
+  orders: {
+    orders: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['type', 'clusterId', 'nodeId', 'at', 'reason', 'signature'],
+        properties: {
+          type: { enum: ['remove', 'quarantine', 'release'] },
+          clusterId: text,
+          nodeId: text,
+          at: count,
+          reason: text,
+          signature: text,
+        },
+      },
+    },
+  },
+  quarantine: { detail: text, since: count, isReleased: { type: 'boolean' } },
 };
 
 /** Of each file. */

@@ -4,6 +4,15 @@ import type { DatagramOptions } from '../net/datagram-socket.ts';
 import { TlsTransport } from '../net/tls-transport.ts';
 import type { Credentials, TransportOptions } from '../net/tls-transport.ts';
 
+const mib = 1_048_576;
+/** Of sessions with other nodes. */
+export const sessionLimits = {
+  queueBytesMax: { consensus: 4 * mib, interactive: 16 * mib, bulk: 16 * mib },
+  incomingMax: 4_096,
+  handshakeMs: 5_000,
+  connectionsMax: 1_024,
+} as const;
+
 /** The port for other nodes: sessions by TCP and gossip by UDP, at one number. */
 export interface ClusterPort {
   readonly transport: TlsTransport;

@@ -1,3 +1,5 @@
+import { ByteReader } from '../common/byte-reader.ts';
+import { ByteWriter } from '../common/byte-writer.ts';
 import { parseAddress } from '../common/address.ts';
 import type { HostPort } from '../common/address.ts';
 import type { Chance } from '../common/chance.ts';
@@ -10,6 +12,8 @@ import type { MembershipEvent } from '../gossip/gossip.ts';
 import { isReliable } from '../gossip/message.ts';
 import type { Message } from '../gossip/message.ts';
 import { localNetwork } from '../gossip/options.ts';
+import type { StateSigner } from '../gossip/state-signer.ts';
+import { ReplayWindow } from '../security/replay-window.ts';
 import type { Opener, Sealer } from '../security/sealed-datagram.ts';
 
 export interface DetectorOptions {
@@ -20,12 +24,19 @@ export interface DetectorOptions {
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'bytes'>;
   readonly sealer: Sealer;
+  /** Of the messages through sessions; above those of earlier processes. */
+  readonly firstSequence: number;
   readonly opener: Opener;
+  readonly signer: StateSigner;
   readonly sendDatagram: (datagram: Uint8Array, to: HostPort) => void;
   /** Through the session with a node; it is lost when there is none. */
   readonly sendReliable: (to: string, payload: Uint8Array) => void;
   readonly changed: (event: MembershipEvent) => void;
+  /** What a node has done under its own certificate. */
+  readonly misbehaved: (id: string, cause: Misbehaviour, detail: string) => void;
 }
+
+type Misbehaviour = 'invalidSignature' | 'replay' | 'versionRegression';
 
 export const tickMs = 100;
 /** Between the clocks of two nodes, for what they say of their starts. */
@@ -44,7 +55,14 @@ function numbersOf(message: Message): readonly number[] {
 }
 
 /** Beside the refusals of the seal. */
-type FrameRefusal = 'message' | 'sender' | 'incarnation';
+type FrameRefusal =
+  | 'message'
+  | 'sender'
+  | 'incarnation'
+  | 'replay'
+  | 'stateSignature'
+  | 'stateKey'
+  | 'stateSize';
 
 /**
  * The failure detector: drives the membership protocol with time, datagrams and the sessions of the mesh, and
@@ -59,9 +77,12 @@ export class Detector {
   /** Changes of members by their new status. */
   readonly changes = new Map<string, number>();
   readonly #options: DetectorOptions;
+  /** Of messages through sessions, by sender; as many as there are members. */
+  readonly #windows = new Map<string, ReplayWindow>();
+  #sequence: number;
 
   constructor(options: DetectorOptions) {
-    const { id, address, incarnation, chance } = options;
+    const { id, address, incarnation, chance, signer } = options;
     const [seed = 0] = new Uint32Array(Uint8Array.from(chance.bytes(4)).buffer);
     this.gossip = new GossipNode({
       ...localNetwork,
@@ -69,8 +90,10 @@ export class Detector {
       address,
       incarnation,
       random: new Prng(seed),
+      signer,
     });
     this.#options = options;
+    this.#sequence = options.firstSequence;
   }
 
   /** Called every `tickMs`. */
@@ -93,7 +116,29 @@ export class Detector {
 
   /** A message through the session with a node; throws what it throws for the sender. */
   receiveReliable(payload: Uint8Array, sender: string): void {
-    this.#step(decodeMessage(payload), sender);
+    const reader = new ByteReader(payload);
+    const sequence = reader.u64();
+    const message = decodeMessage(reader.bytes(reader.remaining));
+    if (this.#isNew(sequence, sender)) this.#step(message, sender);
+    else this.#refuse('replay');
+  }
+
+  #isNew(sequence: number, sender: string): boolean {
+    const window = this.#windows.get(sender) ?? new ReplayWindow();
+    this.#windows.delete(sender);
+    this.#windows.set(sender, window);
+    const [oldest] = this.#windows.keys();
+    if (this.#windows.size > localNetwork.membersMax && oldest !== undefined) {
+      this.#windows.delete(oldest);
+    }
+    if (window.take(sequence)) return true;
+    this.#options.misbehaved(sender, 'replay', `message ${sequence}`);
+    return false;
+  }
+
+  #number(payload: Uint8Array): Uint8Array {
+    this.#sequence += 1;
+    return new ByteWriter().u64(this.#sequence).bytes(payload).finish();
   }
 
   #receive(payload: Uint8Array, sender: string): void {
@@ -114,8 +159,22 @@ export class Detector {
       this.#refuse('incarnation');
       return;
     }
+    this.#compareVersions(message, sender);
     this.gossip.step(message);
     this.flush();
+  }
+
+  /** A node has what it has said itself, unless its data went back. */
+  #compareVersions(message: Message, sender: string): void {
+    const own = 'digest' in message ? message.digest.versions.get(sender) : undefined;
+    const known = this.gossip.state.versionOf(sender);
+    if (own === undefined || known === undefined) return;
+    const isOlder =
+      own.generation < known.generation ||
+      (own.generation === known.generation && own.version < known.version);
+    if (!isOlder) return;
+    const detail = `${own.generation}.${own.version} after ${known.generation}.${known.version}`;
+    this.#options.misbehaved(sender, 'versionRegression', detail);
   }
 
   /**
@@ -133,7 +192,12 @@ export class Detector {
 
   /** Sends what is to be sent, and hands on what has changed. */
   flush(): void {
-    const { send, events } = this.gossip.ready();
+    const { send, events, refused } = this.gossip.ready();
+    for (const { sender, owner, reason } of refused) {
+      this.#refuse(reason);
+      if (reason !== 'stateSignature') continue;
+      this.#options.misbehaved(sender, 'invalidSignature', `state of node ${owner}`);
+    }
     for (const { message, address } of send) this.#send(message, address);
     for (const event of events) {
       count(this.changes, event.status);
@@ -147,7 +211,7 @@ export class Detector {
     const payload = encodeMessage(message);
     const to = isReliable[message.type] ? undefined : parseAddress(address);
     const datagram = to === undefined ? undefined : sealer.seal(payload);
-    if (to === undefined || datagram === undefined) sendReliable(message.to, payload);
+    if (to === undefined || datagram === undefined) sendReliable(message.to, this.#number(payload));
     else sendDatagram(datagram, to);
   }
 
@@ -160,7 +224,7 @@ export class Detector {
     const updates = [{ ...own, accuser: undefined }];
     for (const to of connected) {
       const message = { type: 'gossip', from: this.gossip.id, to, updates } as const;
-      this.#options.sendReliable(to, encodeMessage(message));
+      this.#options.sendReliable(to, this.#number(encodeMessage(message)));
     }
   }
 }

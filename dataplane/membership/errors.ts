@@ -39,3 +39,18 @@ export class PeerUnreachableError extends PhotonError {
 export class RotationError extends PhotonError {
   readonly code = 'membership.rotation';
 }
+
+/** An order of an administrator that this node does not carry out. */
+export class OrderRefusedError extends PhotonError {
+  readonly code = 'membership.order_refused';
+}
+
+/** An administrator has removed the node from the cluster for good. */
+export class NodeRemovedError extends PhotonError {
+  readonly code = 'membership.removed';
+}
+
+/** The node is quarantined: it decides nothing for the cluster, and serves no clients. */
+export class NodeQuarantinedError extends PhotonError {
+  readonly code = 'membership.quarantined';
+}

@@ -1,10 +1,12 @@
 import type { Clock } from '../common/clock.ts';
 import type { GossipNode, MembershipEvent } from '../gossip/gossip.ts';
+import { isPresent } from '../gossip/member.ts';
 import type { Member, Status } from '../gossip/member.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { stateKeys } from './member-view.ts';
 import type { MemberView } from './member-view.ts';
 import type { Mesh } from './mesh.ts';
+import type { QuarantineKeeper } from './quarantine-keeper.ts';
 import { roles } from './peer-requests.ts';
 import type { Role } from './peer-requests.ts';
 
@@ -14,22 +16,26 @@ interface Change {
   readonly since: number;
 }
 
+interface DirectoryParts {
+  readonly mesh: Mesh;
+  readonly keeper: QuarantineKeeper;
+  readonly clock: Pick<Clock, 'timeOfDay'>;
+}
+
 export class MemberDirectory {
   readonly #gossip: GossipNode;
   readonly #keys: KeyDirectory;
   readonly #mesh: Mesh;
+  readonly #keeper: QuarantineKeeper;
   readonly #clock: Pick<Clock, 'timeOfDay'>;
   readonly #changes = new Map<string, Change>();
   readonly #startedAt: number;
 
-  constructor(
-    gossip: GossipNode,
-    keys: KeyDirectory,
-    { mesh, clock }: { readonly mesh: Mesh; readonly clock: Pick<Clock, 'timeOfDay'> },
-  ) {
+  constructor(gossip: GossipNode, keys: KeyDirectory, { mesh, keeper, clock }: DirectoryParts) {
     this.#gossip = gossip;
     this.#keys = keys;
     this.#mesh = mesh;
+    this.#keeper = keeper;
     this.#clock = clock;
     this.#startedAt = clock.timeOfDay();
   }
@@ -62,7 +68,9 @@ export class MemberDirectory {
   }
 
   get views(): readonly MemberView[] {
-    return this.#gossip.members.map((member) => this.#viewOf(member));
+    return this.#gossip.members
+      .filter(({ id }) => this.#keeper.orders.removalOf(id) === undefined)
+      .map((member) => this.#viewOf(member));
   }
 
   view(id: string): MemberView | undefined {
@@ -70,17 +78,21 @@ export class MemberDirectory {
     return member === undefined ? undefined : this.#viewOf(member);
   }
 
-  #viewOf({ id, address, status, incarnation }: Member): MemberView {
+  #viewOf(member: Member): MemberView {
+    const { id, address, status, incarnation } = member;
     const { state } = this.#gossip;
     const get = (key: string): string => state.get(id, key) ?? '';
     const change = this.#changes.get(id);
+    // Who does not answer is dead before anything else.
+    const quarantine = isPresent(member) ? this.#keeper.of(id) : undefined;
     return {
       id,
       name: get(stateKeys.name),
       address,
-      status,
-      reason: change?.reason ?? this.#reasonOf(status, undefined),
-      since: change?.since ?? this.#startedAt,
+      status: quarantine === undefined ? status : 'quarantined',
+      reason: quarantine?.reason ?? change?.reason ?? this.#reasonOf(status, undefined),
+      since: quarantine?.since ?? change?.since ?? this.#startedAt,
+      causes: quarantine?.causes ?? [],
       incarnation,
       roles: rolesOf(get(stateKeys.roles)),
       version: get(stateKeys.version),

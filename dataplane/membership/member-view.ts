@@ -1,12 +1,16 @@
 import type { Status } from '../gossip/member.ts';
 import type { Role } from './peer-requests.ts';
+import type { QuarantineCause } from './quarantine-causes.ts';
+
+/** What the failure detector says; a member that is present may be quarantined. */
+type MemberStatus = Status | 'quarantined';
 
 /** What a node knows of a member: what the failure detector says, and what the member says of itself. */
 export interface MemberView {
   readonly id: string;
   readonly name: string;
   readonly address: string;
-  readonly status: Status;
+  readonly status: MemberStatus;
   /** Why it is in this status; a sentence for people. */
   readonly reason: string;
   /** Since when it is, by this node's clock; milliseconds since 1970. */
@@ -22,6 +26,8 @@ export interface MemberView {
   /** Holds the authority of the cluster. */
   readonly isAuthority: boolean;
   readonly isDraining: boolean;
+  /** Why it is quarantined; empty when it is not. */
+  readonly causes: readonly QuarantineCause[];
   /** Milliseconds since 1970; undefined while unknown. */
   readonly certificateExpiresAt: number | undefined;
   /** The version and digest of its gossip keys. */
@@ -38,4 +44,10 @@ export const stateKeys = {
   authority: 'authority',
   ring: 'ring',
   draining: 'draining',
+  /** Of what it accuses other nodes. */
+  accusations: 'accusations',
+  /** It has quarantined itself. */
+  quarantine: 'quarantine',
+  /** The digest of the orders of administrators that it knows. */
+  orders: 'orders',
 } as const;

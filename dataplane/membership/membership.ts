@@ -7,28 +7,38 @@ import { spawn } from '../common/spawn.ts';
 import type { MembershipEvent } from '../gossip/gossip.ts';
 import { datagramBytesMax, Opener, Sealer } from '../security/sealed-datagram.ts';
 import { verifyCertificate } from '../security/certificates.ts';
+import type { NodeIdentity } from '../security/node-identity.ts';
 import type { Admission, Authority } from './authority.ts';
 import { Admissions } from './admissions.ts';
-import { openClusterPort } from './cluster-port.ts';
+import { openClusterPort, sessionLimits } from './cluster-port.ts';
 import type { ClusterPort } from './cluster-port.ts';
-import { readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
 import { localNetwork } from '../gossip/options.ts';
+import { watchClocks } from './clock-watch.ts';
 import { Detector, tickMs } from './detector.ts';
-import { MessageRefusedError, PeerUnreachableError } from './errors.ts';
+import { MessageRefusedError, NodeRemovedError, PeerUnreachableError } from './errors.ts';
 import type { FormedCluster } from './form-cluster.ts';
 import { KeyDirectory, openSigningKey, statementOf } from './key-directory.ts';
+import { Lifetime } from './lifetime.ts';
 import { MemberDirectory } from './member-directory.ts';
 import { stateKeys } from './member-view.ts';
 import type { MemberView } from './member-view.ts';
 import { Mesh } from './mesh.ts';
-import type { MeshOptions, PeerInfo, Target } from './mesh.ts';
+import type { MeshOptions, PeerInfo } from './mesh.ts';
+import { OrderExchange } from './order-exchange.ts';
+import { ordersCodec } from './orders.ts';
+import type { SignedOrder } from './orders.ts';
+import { PeerBook } from './peer-book.ts';
 import type { PeerRequestName, Role } from './peer-requests.ts';
+import type { Quarantine } from './quarantine.ts';
+import { QuarantineKeeper } from './quarantine-keeper.ts';
+import { SteadinessWatch } from './steadiness-watch.ts';
 import { Renewal } from './renewal.ts';
 import { nextStart } from './start-numbers.ts';
+import { stateSigner } from './state-signing.ts';
 import { StatementReader } from './statement-reader.ts';
 import { ringCodec, RingKeeper } from './ring-keeper.ts';
-import { rotateRing } from './ring-rotation.ts';
+import { rotateKeys } from './ring-rotation.ts';
 import type { MembershipLog } from './membership-log.ts';
 
 export interface MembershipOptions {
@@ -54,6 +64,8 @@ export interface MembershipOptions {
   readonly renewed: (credentials: StoredCredentials) => void;
   /** The status of a member has changed. */
   readonly changed: (event: MembershipEvent & { readonly reason: string }) => void;
+  /** Who is quarantined has changed. */
+  readonly quarantineChanged: () => void;
   /** The node cannot go on. */
   readonly failed: (error: Error) => void;
 }
@@ -66,13 +78,6 @@ export interface ServedPeers extends Pick<MeshOptions, 'notices'> {
   >;
 }
 
-const mib = 1_048_576;
-const sessionLimits = {
-  queueBytesMax: { consensus: 4 * mib, interactive: 16 * mib, bulk: 16 * mib },
-  incomingMax: 4_096,
-  handshakeMs: 5_000,
-  connectionsMax: 1_024,
-} as const;
 /** Between two looks at the sessions. */
 const tendTicks = 2;
 /** While the node knows no other one: it has little to do, and should use little. */
@@ -80,10 +85,6 @@ const aloneMs = 500;
 /** A node that rejoins learns within this time whether another process has its ID. */
 const firstContactMs = 2_000;
 const leaveMs = 300;
-/** Peers whose addresses are stored. */
-const peersMax = 256;
-
-type Peer = Readonly<Record<'id' | 'address', string>>;
 
 /**
  * A node's place in its cluster: the mesh of sessions, the failure detector, and what they need (certificate,
@@ -100,7 +101,7 @@ export class Membership {
   readonly #spki: string;
   readonly #signingKey: ReturnType<typeof openSigningKey>['privateKey'];
   readonly #renewal: Renewal;
-  readonly #stopping = new AbortController();
+  readonly #lifetime: Lifetime;
   /** Resolves when the node has the gossip keys. */
   readonly #ringReceived = Promise.withResolvers<void>();
   readonly #firstContact = Promise.withResolvers<void>();
@@ -114,14 +115,16 @@ export class Membership {
   #directory: MemberDirectory | undefined;
   #address = '';
   #duplicate: Error | undefined;
-  #storedPeers = '';
-  /** What the file of peers has, once it was read. */
-  #knownPeers: readonly Peer[] | undefined;
+  readonly #peers: PeerBook;
+  readonly #keeper: QuarantineKeeper;
+  readonly #exchange: OrderExchange;
+  readonly #steadiness: SteadinessWatch;
   readonly #statements: StatementReader;
 
   constructor(options: MembershipOptions) {
     const { formed, files, clock, chance, log } = options;
     this.#options = options;
+    this.#lifetime = new Lifetime(options);
     this.#credentials = formed.credentials;
     this.#authority = formed.authority;
     this.#instance = chance.uuid();
@@ -136,11 +139,18 @@ export class Membership {
       nodesMax: localNetwork.membersMax,
     });
     this.#statements = new StatementReader(this.#keys, log);
+    this.#peers = new PeerBook(files, this.nodeId);
+    this.#keeper = this.#createKeeper();
+    this.#steadiness = new SteadinessWatch(this.nodeId, (id, detail) =>
+      this.#keeper.note(id, 'flapping', detail),
+    );
     this.#mesh = this.#createMesh();
+    this.#exchange = new OrderExchange({ keeper: this.#keeper, mesh: this.#mesh, log });
     this.#admissions = new Admissions({
       authority: formed.authority,
       mesh: this.#mesh,
       members: () => this.members,
+      removed: (id) => this.#removalOf(id),
       clock,
       log,
     });
@@ -206,6 +216,16 @@ export class Membership {
     return this.#detector;
   }
 
+  /** Why this node serves nobody; undefined when it does. */
+  get quarantine(): Quarantine | undefined {
+    return this.#keeper.of(this.nodeId);
+  }
+
+  /** Who is quarantined, and orders of administrators. */
+  get keeper(): QuarantineKeeper {
+    return this.#keeper;
+  }
+
   /** Datagrams that were refused, by reason. */
   get refusedFrames(): ReadonlyMap<string, number> {
     const seal: ReadonlyMap<string, number> = this.#opener?.refused ?? new Map();
@@ -224,17 +244,15 @@ export class Membership {
   /** Resolves when the node listens, has the gossip keys, and watches the others. */
   async start(signal: AbortSignal): Promise<void> {
     const { own, listen, log, clock, formed, seeds } = this.#setUp();
-    signal.addEventListener('abort', () => this.#stopping.abort(signal.reason), { once: true });
+    const removal = this.#removalOf(this.nodeId);
+    if (removal !== undefined) throw new NodeRemovedError(removal);
+    this.#lifetime.endsWith(signal);
     const port = await openClusterPort(
       {
         own,
         clock,
         ...sessionLimits,
-        identify: async (certificate) => {
-          const { authorities } = this.#credentials;
-          const now = clock.timeOfDay();
-          return (await verifyCertificate(certificate, authorities, now)).identity;
-        },
+        identify: (certificate) => this.#identify(certificate),
         handle: (incoming, session) => this.#mesh.handle(session, incoming),
         noticed: (session, type, payload) => this.#mesh.noticed(session, type, payload),
         opened: (session, peer, isDialed) => this.#mesh.opened(session, peer, isDialed),
@@ -256,46 +274,23 @@ export class Membership {
     this.#address = formatAddress({ host: this.#options.advertise, port: port.port });
     this.#mesh.use(port.transport);
     await this.#keys.accept(this.#statement);
-    this.#run('the failure detector and the mesh', () => this.#tickAlways());
-    if (this.#ring === undefined) await this.#until(this.#ringReceived.promise);
-    else if (formed.type === 'rejoining' && this.#peers.length + seeds.length > 0) {
-      await this.#until(Promise.race([this.#firstContact.promise, this.#pause(firstContactMs)]));
+    this.#lifetime.run('the failure detector and the mesh', () => this.#tickAlways());
+    if (this.#ring === undefined) await this.#lifetime.until(this.#ringReceived.promise);
+    else if (formed.type === 'rejoining' && this.#peers.peers.length + seeds.length > 0) {
+      await this.#lifetime.until(
+        Promise.race([this.#firstContact.promise, this.#lifetime.pause(firstContactMs)]),
+      );
       if (this.#duplicate !== undefined) throw this.#duplicate;
     }
     this.#watch(port);
-    this.#run('the renewal of the certificate', () => this.#renewal.run(this.#stopping.signal));
+    this.#lifetime.run('the renewal of the certificate', () =>
+      this.#renewal.run(this.#lifetime.signal),
+    );
   }
 
   #setUp() {
     const own = { clusterId: this.clusterId, nodeId: this.nodeId };
     return { own, ...this.#options };
-  }
-
-  #pause = async (ms: number): Promise<void> =>
-    this.#options.clock.sleep(ms, this.#stopping.signal);
-
-  /** Rejects when the node stops. */
-  async #until(promise: Promise<void>): Promise<void> {
-    const { signal } = this.#stopping;
-    const { promise: stopped, reject } = Promise.withResolvers<never>();
-    const stop = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      await Promise.race([promise, stopped]);
-    } finally {
-      signal.removeEventListener('abort', stop);
-      stopped.catch(() => undefined);
-    }
-  }
-
-  /** Runs until the node stops; a failure ends the node. */
-  #run(what: string, work: () => Promise<void>): void {
-    spawn(work, (error) => {
-      if (this.#stopping.signal.aborted) return;
-      this.#options.log.warn(`${what} has failed`, { error: String((error as Error).stack) });
-      this.#options.failed(error as Error);
-    });
   }
 
   #watch({ datagrams }: ClusterPort): void {
@@ -307,7 +302,8 @@ export class Membership {
     const privateKey = this.#signingKey;
     const sealer = new Sealer({ ...ids, ring, privateKey, random, firstSequence: sequence });
     const publicKeyOf = (id: string) => this.#keys.publicKeyOf(id);
-    const opener = new Opener({ clusterId: this.clusterId, ring, publicKeyOf });
+    const isRevoked = (id: string): boolean => this.#removalOf(id) !== undefined;
+    const opener = new Opener({ clusterId: this.clusterId, ring, publicKeyOf, isRevoked });
     const detector = new Detector({
       id: this.nodeId,
       address: this.#address,
@@ -316,13 +312,25 @@ export class Membership {
       chance,
       sealer,
       opener,
+      signer: stateSigner({
+        clusterId: this.clusterId,
+        privateKey,
+        keyOf: publicKeyOf,
+        offered: (id, statement) => this.#statements.offer(id, statement),
+      }),
       sendDatagram: (datagram, to) => datagrams.send(datagram, to),
       sendReliable: (to, payload) => this.#sendReliable(to, payload),
       changed: (event) => this.#changed(event),
+      firstSequence: sequence,
+      misbehaved: (id, cause, detail) => this.#keeper.note(id, cause, detail),
     });
     this.#opener = opener;
     this.#detector = detector;
-    this.#directory = new MemberDirectory(detector.gossip, this.#keys, { mesh: this.#mesh, clock });
+    this.#directory = new MemberDirectory(detector.gossip, this.#keys, {
+      mesh: this.#mesh,
+      keeper: this.#keeper,
+      clock,
+    });
     const { name, roles, version } = this.#options;
     this.describe(stateKeys.name, name);
     this.describe(stateKeys.roles, roles.join(','));
@@ -330,7 +338,11 @@ export class Membership {
     this.describe(stateKeys.statement, this.#statement);
     this.describe(stateKeys.ring, this.#ring?.digest ?? '');
     this.describe(stateKeys.authority, String(this.#authority !== undefined));
+    this.#keeper.tick();
     this.#greetAll();
+    this.#lifetime.run('the watch over the clocks', () =>
+      watchClocks({ clock, mesh: this.#mesh, keeper: this.#keeper, lifetime: this.#lifetime }),
+    );
   }
 
   #greetAll(): void {
@@ -352,8 +364,8 @@ export class Membership {
       this.#detector.leave(this.#mesh.peers.map(({ id }) => id));
       await clock.sleep(leaveMs, new AbortController().signal);
     }
-    this.#storePeers();
-    this.#stopping.abort(new Error('the node is stopping'));
+    if (this.#detector !== undefined) this.#peers.store(this.#detector.gossip.members);
+    this.#lifetime.end(new Error('the node is stopping'));
     this.#mesh.close(new MessageRefusedError('The node is stopping.'));
     await this.#port?.transport.close();
     await this.#port?.datagrams.close();
@@ -375,9 +387,15 @@ export class Membership {
         statement: this.#statement,
       }),
       verify: async ({ nodeId }, { statement }) => {
-        const identity = await this.#keys.accept(statement);
-        if (identity.nodeId === nodeId) return;
-        throw new MessageRefusedError(`Node ${nodeId} shows the key of node ${identity.nodeId}.`);
+        try {
+          const identity = await this.#keys.accept(statement);
+          if (identity.nodeId === nodeId) return;
+          throw new MessageRefusedError(`Node ${nodeId} shows the key of node ${identity.nodeId}.`);
+        } catch (error) {
+          // Its own certificate was verified before.
+          this.#keeper.note(nodeId, 'invalidSignature', (error as Error).message);
+          throw error;
+        }
       },
       notices: served.notices,
       handlers: {
@@ -395,14 +413,16 @@ export class Membership {
         renewCertificate: (payload, { id }) => this.#admissions.renewFor(id, payload),
         admit: (payload, peer) => this.#admissions.admitFor(payload, peer),
         createToken: () => this.#admissions.createTokenFor(),
+        readOrders: async () => ordersCodec.encode({ orders: this.#keeper.orders.all }),
       },
       connected: (peer) => this.#connected(peer),
-      disconnected: ({ id, introduction }, { message }) =>
-        log.info('the connection to a node has ended', {
-          id,
-          name: introduction.name,
-          reason: message,
-        }),
+      disconnected: ({ id, introduction: { name: of } }, reason) => {
+        this.#steadiness.disconnected(id, reason);
+        const { message } = reason;
+        log.info('the connection to a node has ended', { id, name: of, reason: message });
+      },
+      doubled: (id, detail) => this.#keeper.note(id, 'duplicateId', detail),
+      quarantined: (id) => this.#keeper.of(id)?.reason,
       duplicated: (error) => {
         this.#duplicate = error;
         this.#firstContact.resolve();
@@ -418,52 +438,19 @@ export class Membership {
     for (let ticks = 0; ; ticks += 1) {
       const isAlone = this.#detector?.isAlone === true;
       if (isAlone || ticks % tendTicks === 0) this.#tend();
-      await this.#pause(isAlone ? aloneMs : tickMs);
+      await this.#lifetime.pause(isAlone ? aloneMs : tickMs);
       this.#detector?.tick();
     }
   }
 
   #tend(): void {
-    this.#mesh.tend(this.#targets());
-    this.#statements.read(this.#detector?.gossip);
-    this.#storePeers();
-  }
-
-  #targets(): readonly Target[] {
-    const { seeds } = this.#options;
-    const members = this.#detector?.gossip.members ?? [];
-    const known = new Set(members.map(({ id }) => id));
-    // A node that has left returns on its own.
-    const wanted = members.filter(({ status }) => status !== 'left');
-    const stored =
-      this.#detector === undefined ? this.#peers : this.#peers.filter(({ id }) => !known.has(id));
-    const addresses = new Set([...wanted, ...stored].map(({ address }) => address));
-    const others = seeds.filter((address) => !addresses.has(address));
-    return [
-      ...wanted.map(({ id, address }) => ({ id, address })),
-      ...stored,
-      ...others.map((address) => ({ id: undefined, address })),
-    ];
-  }
-
-  /** Asked for at each look at the others: the file is read once. */
-  get #peers(): readonly Peer[] {
-    this.#knownPeers ??= readFile(this.#options.files, 'peers')?.peers ?? [];
-    return this.#knownPeers;
-  }
-
-  #storePeers(): void {
-    const { files } = this.#options;
-    if (this.#detector === undefined) return;
-    const peers = this.#detector.gossip.members
-      .filter(({ id }) => id !== this.nodeId)
-      .slice(0, peersMax)
-      .map(({ id, address }) => ({ id, address }));
-    const text = JSON.stringify(peers);
-    if (text === this.#storedPeers) return;
-    this.#storedPeers = text;
-    this.#knownPeers = peers;
-    writeFile(files, 'peers', { peers });
+    const gossip = this.#detector?.gossip;
+    const isWanted = (id: string): boolean => this.#removalOf(id) === undefined;
+    this.#mesh.tend(this.#peers.targets(gossip?.members, this.#options.seeds, isWanted));
+    this.#statements.read(gossip);
+    if (gossip !== undefined) this.#peers.store(gossip.members);
+    this.#exchange.tick(gossip);
+    this.#keeper.tick();
   }
 
   #connected({ id, introduction }: PeerInfo): void {
@@ -471,6 +458,7 @@ export class Membership {
     const { name, address } = introduction;
     log.info('a node is connected', { id, name, address });
     this.#firstContact.resolve();
+    this.#steadiness.connected(id);
     spawn(
       async () => {
         const payload = await this.#mesh.request(id, 'readRing', noBytes);
@@ -507,9 +495,50 @@ export class Membership {
     );
   }
 
+  // ---- quarantine and removal -----------------------------------------------------------------
+
+  #createKeeper(): QuarantineKeeper {
+    const { files, clock, log } = this.#options;
+    return new QuarantineKeeper({
+      clusterId: this.clusterId,
+      nodeId: this.nodeId,
+      files,
+      authorities: () => this.#credentials.authorities,
+      clock,
+      gossip: () => this.#detector?.gossip,
+      log,
+      announce: () => this.#greetAll(),
+      removed: (order) => this.#removed(order),
+      changed: () => this.#options.quarantineChanged(),
+    });
+  }
+
+  /** Undefined for a node that may be a member. */
+  #removalOf(id: string): string | undefined {
+    return this.#keeper.orders.removalSentenceOf(id);
+  }
+
+  #removed({ nodeId }: SignedOrder): void {
+    const error = new NodeRemovedError(this.#removalOf(nodeId) ?? '');
+    this.#keys.forget(nodeId);
+    this.#mesh.drop(nodeId, error);
+    if (nodeId === this.nodeId) this.#options.failed(error);
+  }
+
+  /** The identity that a certificate proves, unless it was revoked. */
+  async #identify(certificate: string): Promise<NodeIdentity> {
+    const { authorities } = this.#credentials;
+    const now = this.#options.clock.timeOfDay();
+    const { identity } = await verifyCertificate(certificate, authorities, now);
+    const removal = this.#removalOf(identity.nodeId);
+    if (removal !== undefined) throw new NodeRemovedError(removal);
+    return identity;
+  }
+
   // ---- what changes ---------------------------------------------------------------------------
 
   #changed(event: MembershipEvent): void {
+    this.#steadiness.changed(event);
     const reason = this.#directory?.note(event) ?? '';
     const { id, status } = event;
     const fields = { id, name: this.#directory?.nameOf(id), status, reason };
@@ -540,24 +569,13 @@ export class Membership {
 
   /** Replaces the gossip key on all members; rejects with the reason when one of them does not answer. */
   async rotateKeys(): Promise<void> {
-    const { chance } = this.#options;
     const keeper = this.#ring;
     if (keeper === undefined) throw new MessageRefusedError('The node has no gossip keys yet.');
-    const adopt = (ring: Parameters<RingKeeper['adopt']>[0]): void =>
-      this.#adopt(ringCodec.encode(ring));
-    await rotateRing({
-      members: () =>
-        this.members.filter(
-          ({ isSelf, status }) => !isSelf && status !== 'dead' && status !== 'left',
-        ),
-      steps: [
-        () => keeper.withNewKey(chance),
-        () => keeper.withNewestFirst(),
-        () => keeper.withFirstOnly(),
-      ],
-      adopt,
-      write: async (id, ring) =>
-        Buffer.from(await this.#mesh.request(id, 'writeRing', ringCodec.encode(ring))).toString(),
+    await rotateKeys(keeper, {
+      chance: this.#options.chance,
+      mesh: this.#mesh,
+      members: () => this.members,
+      adopt: (ring) => this.#adopt(ringCodec.encode(ring)),
     });
   }
 }

@@ -1,6 +1,7 @@
 import { parseAddress } from '../common/address.ts';
 import { backoffMs } from '../common/backoff.ts';
 import { noBytes } from '../common/bytes.ts';
+import { encodeTime } from './echo.ts';
 import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
@@ -8,10 +9,12 @@ import { spawn } from '../common/spawn.ts';
 import { SessionRefusedError } from '../net/errors.ts';
 import type { Incoming, Peer, Session } from '../net/session.ts';
 import type { Priority } from '../wire/frame.ts';
-import { DuplicateNodeError, PeerUnreachableError, RoleRefusedError } from './errors.ts';
+import { DuplicateNodeError, NodeQuarantinedError } from './errors.ts';
+import { PeerUnreachableError, RoleRefusedError } from './errors.ts';
 import { introductionCodec } from './introduction.ts';
 import type { Introduction } from './introduction.ts';
 import {
+  isDecision,
   mayNotify,
   noticeNamed,
   peerNotices,
@@ -69,6 +72,10 @@ export interface MeshOptions {
   readonly disconnected: (peer: PeerInfo, reason: Error) => void;
   /** Another process has the ID of this node, and the cluster knows that one. */
   readonly duplicated: (error: DuplicateNodeError) => void;
+  /** Two processes with one node ID have introduced themselves to this node. */
+  readonly doubled: (id: string, detail: string) => void;
+  /** Why a node is quarantined; undefined when it is not. */
+  readonly quarantined: (id: string) => string | undefined;
   readonly warn: (message: string, fields: object) => void;
   /** The duration of a request that this node has sent. */
   readonly measured: (name: PeerRequestName, peerId: string, ms: number, outcome: string) => void;
@@ -266,6 +273,7 @@ export class Mesh {
       `Node ${link.peer.nodeId} runs at ${known.introduction?.address} already, and another process at ${address} has the same node ID. Each node needs a data directory of its own; a copy of one cannot be used.`,
     );
     link.session.close(error);
+    this.#options.doubled(link.peer.nodeId, `at ${known.introduction?.address} and ${address}`);
     this.#options.warn('a node is refused', {
       id: link.peer.nodeId,
       address,
@@ -368,13 +376,22 @@ export class Mesh {
       this.refusals.note(peer.nodeId, name ?? 'unknown', reason);
       throw new RoleRefusedError(reason);
     }
-    if (name === 'echo') return noBytes;
+    if (name === 'echo') return encodeTime(this.#options.clock.timeOfDay());
     if (name === 'introduce') {
       await this.#met(link, introductionCodec.decode(payload));
       return introductionCodec.encode(this.#options.introduction());
     }
+    this.#refuseQuarantined(peer.nodeId, name);
     const info = { id: peer.nodeId, introduction: link.introduction as Introduction };
     return this.#options.handlers[name](payload, info, signal);
+  }
+
+  #refuseQuarantined(id: string, name: PeerRequestName): void {
+    const why = isDecision(name) ? this.#options.quarantined(id) : undefined;
+    if (why === undefined) return;
+    const reason = `Node ${id} is quarantined and may not send the request "${name}": it ${why}.`;
+    this.refusals.note(id, name, reason);
+    throw new NodeQuarantinedError(reason);
   }
 }
 

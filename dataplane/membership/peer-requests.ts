@@ -53,6 +53,8 @@ export const peerRequests = {
   watchCatalog: { number: 12, roles, priority: 'interactive', deadlineMs: 30_000 },
   /** What does not fit into a notice of the same name. */
   raft: { number: 13, roles: replicating, priority: 'bulk', deadlineMs: shardMs },
+  /** The orders of administrators that the node knows; each is signed by the authority. */
+  readOrders: { number: 14, roles, priority: 'interactive', deadlineMs: 5_000 },
 } as const satisfies Readonly<Record<string, PeerRequest>>;
 
 export type PeerRequestName = keyof typeof peerRequests;
@@ -62,6 +64,9 @@ const names = new Map<number, PeerRequestName>(
 );
 
 export const requestNamed = (number: number): PeerRequestName | undefined => names.get(number);
+
+/** A quarantined node takes no part in decisions about the cluster. */
+export const isDecision = (name: PeerRequestName): boolean => peerRequests[name].roles === deciding;
 
 /** Why a node may not send a request; undefined when it may. `roles`: none before it has introduced itself. */
 export function roleRefusal(

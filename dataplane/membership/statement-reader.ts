@@ -25,12 +25,16 @@ export class StatementReader {
   read(gossip: GossipNode | undefined): void {
     for (const { id } of gossip?.members ?? []) {
       const statement = gossip?.state.get(id, stateKeys.statement);
-      if (statement === undefined || this.#keys.has(id, statement)) continue;
-      if (this.#seen.has(statement)) continue;
-      if (this.#seen.size >= textsMax) this.#seen.clear();
-      this.#seen.add(statement);
-      this.#accept(id, statement);
+      if (statement !== undefined) this.offer(id, statement);
     }
+  }
+
+  /** A statement that came with the state of a node, whose key is not known without it. */
+  offer(id: string, statement: string): void {
+    if (this.#keys.has(id, statement) || this.#seen.has(statement)) return;
+    if (this.#seen.size >= textsMax) this.#seen.clear();
+    this.#seen.add(statement);
+    this.#accept(id, statement);
   }
 
   #accept(id: string, statement: string): void {

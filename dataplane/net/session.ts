@@ -21,7 +21,8 @@ import { SendQueue } from './send-queue.ts';
  * certificate) is known outside. Guarded invariants: every request ends exactly once, with an answer or a
  * typed error; nothing is answered before both sides have said who they are.
  */
-const protocolVersion = { min: 1, max: 1 } as const;
+/** 2: gossip through sessions is numbered, and the state in it signed. */
+const protocolVersion = { min: 2, max: 2 } as const;
 
 export interface Peer {
   readonly clusterId: string;

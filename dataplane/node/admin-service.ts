@@ -3,6 +3,7 @@ import { AdminServer } from '../admin/admin-server.ts';
 import type { AdminHandlers } from '../admin/admin-server.ts';
 import { stateKeys } from '../membership/member-view.ts';
 import type { Membership } from '../membership/membership.ts';
+import type { SignedOrder } from '../membership/orders.ts';
 import { authorityHash, validityOfText } from '../security/certificates.ts';
 import { verifyAdminCertificate } from '../security/certificates.ts';
 import { CertificateRefusedError } from '../security/errors.ts';
@@ -91,6 +92,7 @@ function handlersOf(membership: Membership): AdminHandlers {
         isConnected: member.isConnected,
         isAuthority: member.isAuthority,
         isDraining: member.isDraining,
+        causes: member.causes,
       })),
     }),
     createJoinToken: async () => ({
@@ -98,6 +100,11 @@ function handlersOf(membership: Membership): AdminHandlers {
       address: membership.address,
       expiresInSeconds: joinTokenLimits.lifetimeMs / 1_000,
     }),
+    orders: () => ({ orders: membership.keeper.orders.all }),
+    giveOrder: (body) => {
+      membership.keeper.adopt([body as SignedOrder]);
+      return { known: membership.keeper.orders.all.length };
+    },
     gossipKeys: keys,
     rotateGossipKeys: async () => {
       await membership.rotateKeys();

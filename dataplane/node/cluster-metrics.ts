@@ -1,5 +1,6 @@
 import type { ClusterMetrics } from '../observability/cluster-metrics.ts';
 import { validityOfText } from '../security/certificates.ts';
+import type { MemberView } from '../membership/member-view.ts';
 import type { MembershipService } from './membership-service.ts';
 
 /** The metrics of the cluster as the node has them now; undefined before it is a member. */
@@ -11,10 +12,16 @@ export function clusterMetricsOf({
   if (membership === undefined || detector === undefined) return undefined;
   const { members, mesh, credentials } = membership;
   const states = Map.groupBy(members, ({ status }) => status);
-  const count = (status: 'alive' | 'suspect' | 'dead' | 'left') =>
+  const count = (status: MemberView['status']) =>
     [status, states.get(status)?.length ?? 0] as const;
   return {
-    members: new Map([count('alive'), count('suspect'), count('dead'), count('left')]),
+    members: new Map([
+      count('alive'),
+      count('suspect'),
+      count('dead'),
+      count('left'),
+      count('quarantined'),
+    ]),
     connected: mesh.peers.length,
     localHealth: detector.gossip.localHealth,
     probes: new Map(Object.entries(detector.gossip.probes)),

@@ -10,11 +10,13 @@ import type { DiskGate } from './disk-gate.ts';
 import { localDrivers } from './drivers.ts';
 import type { Drivers } from './drivers.ts';
 import { createEnvironment } from './environment.ts';
+import { guardedEnvironment } from './guarded-environment.ts';
 import { measuredTables } from './measured-table.ts';
 import { queryLimitsOf } from './query-limits.ts';
 import { openPort } from './open-port.ts';
 import { QueryMeasurements } from './query-measurements.ts';
 import type { PeerService } from './routing/peer-service.ts';
+import type { MembershipService } from './membership-service.ts';
 import type { Service } from './services.ts';
 import { tracedEngine } from './traced-engine.ts';
 import { loginsOf } from './users.ts';
@@ -25,6 +27,7 @@ export interface DriverServiceParts {
   readonly passwords: PasswordChecker;
   readonly logins: LoginGuard;
   readonly peers: Pick<PeerService, 'environment' | 'verifier'>;
+  readonly membership: Pick<MembershipService, 'refusal'>;
   /** What the system tables show of the node; its data is open. */
   readonly report: () => NodeReport;
 }
@@ -59,14 +62,15 @@ export class DriverService implements Service {
 
   async start(): Promise<void> {
     const { config, logger, shares, clock, chance } = this.#context;
-    const { data, disk, passwords, logins, report, peers } = this.#parts;
+    const { data, disk, passwords, logins, report, peers, membership } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
     const own = createEnvironment({ database, disk, clock, chance, server, report: report() });
     const routed = peers.environment(own);
     const measurements = this.#measurements;
     const measured = { ...routed, table: measuredTables((id) => routed.table(id), measurements) };
-    const engine = createQueryEngine(measured, queryLimitsOf(config, clock));
+    const environment = guardedEnvironment(measured, () => membership.refusal);
+    const engine = createQueryEngine(environment, queryLimitsOf(config, clock));
     const drivers = new DriverServer({
       engine: config['log-level'] === 'debug' ? tracedEngine(engine, logger, clock) : engine,
       server,

@@ -28,7 +28,7 @@ export function kubernetesStatusService(
     chance,
     failed: (message) => logger.warn('the status of this node could not be written', { message }),
     status: (spec) => ({
-      ...statusOf(context, data, spec),
+      ...statusOf(context, { data, membership: membership.membership }, spec),
       ...clusterStatusOf(membership.membership),
     }),
   });
@@ -82,12 +82,17 @@ function clusterStatusOf(membership: Membership | undefined): object {
 
 type Status = StatusWriterOptions['status'];
 
+interface StatusParts {
+  readonly data: Pick<DataService, 'database' | 'id'>;
+  readonly membership: Membership | undefined;
+}
+
 function statusOf(
   { config, version, progress, startedAt, clock }: NodeContext,
-  { database, id }: Pick<DataService, 'database' | 'id'>,
+  { data: { database, id }, membership }: StatusParts,
   { generation, roles }: Parameters<Status>[0],
 ): ReturnType<Status> {
-  const { state, message } = conditionOf(progress, database);
+  const { state, message } = conditionOf(progress, database, membership?.quarantine);
   const { doneBytes, totalBytes } = progress.replay;
   return {
     observedGeneration: generation,

@@ -8,6 +8,7 @@ import type { Role } from '../membership/peer-requests.ts';
 import { RequestTimes } from '../membership/request-times.ts';
 import type { NodeContext } from './context.ts';
 import { listedNodesAt } from '../kubernetes/nodes-file.ts';
+import { quarantineRefusal } from './guarded-environment.ts';
 import { identityDirectory } from './identity.ts';
 import { podOf } from './pod.ts';
 import { certifyInPod } from './pod-formation.ts';
@@ -56,6 +57,13 @@ export class MembershipService implements Service {
 
   get members(): readonly MemberView[] {
     return this.#membership?.members ?? [];
+  }
+
+  /** Why this node serves no clients, in a sentence for them; undefined when it serves them. */
+  get refusal(): string | undefined {
+    const reason = this.#membership?.quarantine?.reason;
+    const name = this.#context.config['node-name'];
+    return reason === undefined ? undefined : quarantineRefusal(name, reason);
   }
 
   /** What the node reports of itself has changed. */
@@ -123,9 +131,8 @@ export class MembershipService implements Service {
       renewed: (credentials) => {
         for (const listener of this.#renewals) listener(credentials);
       },
-      changed: () => {
-        for (const listener of this.#listeners) listener();
-      },
+      changed: () => this.touch(),
+      quarantineChanged: () => this.touch(),
       failed: fail,
     });
     this.#membership = membership;

@@ -15,7 +15,11 @@ const damagedTablesMax = 100;
 export function conditionOf(
   { state, message }: Pick<Progress, 'state' | 'message'>,
   database: Database | undefined,
+  quarantine: Membership['quarantine'],
 ): Condition {
+  if (state === 'Ready' && quarantine !== undefined) {
+    return { state: 'Quarantined', message: `quarantined: this node ${quarantine.reason}` };
+  }
   if (state !== 'Ready' || database === undefined) return { state, message };
   const damaged = database.corruption.tables();
   const [first] = damaged;
@@ -34,7 +38,7 @@ export function nodeHealth(
   membership: Membership | undefined,
 ): NodeHealth {
   return {
-    ...conditionOf(progress, database),
+    ...conditionOf(progress, database, membership?.quarantine),
     replay: progress.replay,
     ...(database === undefined ? {} : { data: dataHealth(database) }),
     ...(membership === undefined ? {} : { cluster: clusterHealth(membership) }),

@@ -22,6 +22,7 @@ import { PortLog } from './port-log.ts';
 import { Progress } from './progress.ts';
 import { nodeReport } from './report.ts';
 import { PeerService } from './routing/peer-service.ts';
+import { selfQuarantineReason } from './self-quarantine.ts';
 import { Services } from './services.ts';
 import { WebService } from './web-service.ts';
 import { webStatus } from './web-status.ts';
@@ -76,7 +77,7 @@ export class Node {
     const passwords = new PasswordChecker({ verifierOf, clock, chance, signal });
     const logins = new LoginGuard(clock);
     const report = (): NodeReport => this.#report();
-    const parts = { data, disk, passwords, logins, report, peers };
+    const parts = { data, disk, passwords, logins, report, peers, membership };
     this.#drivers =
       sizes === undefined
         ? new DriverService(context, parts)
@@ -124,10 +125,21 @@ export class Node {
     const [driver, web] = [this.#drivers.address, this.#web.address];
     this.#membership.serveDriversAt(driver);
     progress.become('Ready', 'serving');
+    this.#heedQuarantine();
+    this.#membership.onChange(() => this.#heedQuarantine());
     this.#started.resolve();
     const cluster = this.#membership.address;
     const line = `ready node=${config['node-name']} pid=${process.pid} driver=${driver} cluster=${cluster} http=${health.address} web=${web}`;
     return { line, driver, web };
+  }
+
+  /** A damaged log is found at the start, and other nodes with data come and go. */
+  #heedQuarantine(): void {
+    // Query workers ask the core then, which refuses. They do so until the node is started again.
+    if (this.#membership.refusal !== undefined) this.#data.database?.endDirectReads();
+    const damaged = this.#data.database?.corruption.tables() ?? [];
+    const reason = selfQuarantineReason(damaged, this.#membership.members);
+    if (reason !== undefined) this.#membership.membership?.keeper.quarantineSelf(reason);
   }
 
   /** Stops taking work, lets queries end, and closes everything durable. */

@@ -8,7 +8,7 @@ import { conditionOf } from './node-health.ts';
 
 interface WebStatusParts {
   readonly drivers: Drivers;
-  readonly membership: Pick<MembershipService, 'members'>;
+  readonly membership: Pick<MembershipService, 'members' | 'membership'>;
 }
 
 /** The node as the web page shows it. */
@@ -23,7 +23,7 @@ export async function webStatus(
     node: {
       name: config['node-name'],
       version,
-      state: conditionOf(progress, database).state,
+      state: conditionOf(progress, database, membership.membership?.quarantine).state,
       uptimeSeconds: Math.round((clock.timeOfDay() - startedAt.getTime()) / 1000),
       integrity: database.corruption.first?.message ?? 'ok',
       storeBytes: database.metrics().store.fileBytes,

@@ -35,7 +35,7 @@ export interface MemberReport {
   readonly id: string;
   readonly name: string;
   readonly isSelf: boolean;
-  readonly status: 'alive' | 'suspect' | 'dead' | 'left';
+  readonly status: 'alive' | 'suspect' | 'quarantined' | 'dead' | 'left';
   /** Why it has this status, and since when. */
   readonly reason: string;
   readonly sinceMs: number;

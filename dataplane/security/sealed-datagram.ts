@@ -19,6 +19,7 @@ export type Refusal =
   | 'unknownKey'
   | 'decryption'
   | 'unknownSender'
+  | 'revoked'
   | 'signature'
   | 'replay';
 
@@ -108,6 +109,8 @@ export interface OpenOptions {
   readonly ring: KeyRing;
   /** The key that the certificate of a member proves; undefined for who is no member. */
   publicKeyOf(nodeId: string): KeyObject | undefined;
+  /** Its certificate was revoked: it is no member any more. */
+  isRevoked?(nodeId: string): boolean;
 }
 
 /** Opens what others send, and counts what it refuses. */
@@ -166,6 +169,7 @@ export class Opener {
 
   #verify(plain: Buffer): Opened {
     const sender = uuidText(plain.subarray(0, 16));
+    if (this.#options.isRevoked?.(sender) === true) return { refused: 'revoked' };
     const publicKey = this.#options.publicKeyOf(sender);
     if (publicKey === undefined) return { refused: 'unknownSender' };
     const sequence = plain.subarray(16, 24);

@@ -213,6 +213,102 @@ describe('a local cluster of three processes', function cluster() {
     }
   });
 
+  /** As a person would: `npm run admin -- ARGUMENTS`. */
+  async function admin(...args: readonly string[]): Promise<string> {
+    const path = 'dataplane/node/admin-tool/main.ts';
+    const child = spawn(process.execPath, [path, ...args, '--data-dir', nodeDirectory(1)]);
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    }
+    const code = await ended({ child });
+    return `${code} ${said}`;
+  }
+
+  it('quarantines a node by order: it keeps its data, serves no clients, and says why everywhere', async () => {
+    const connection = await connect(all.lines[0]);
+    await r.db('test').tableCreate('q').run(connection);
+    await r.db('test').table('q').insert({ id: 1 }).run(connection);
+    const countOf = async (): Promise<unknown> => {
+      try {
+        return await r.db('test').table('q').count().run(connection);
+      } catch (error) {
+        return `${(error as Error).name}: ${(error as Error).message}`;
+      }
+    };
+    expect(await countOf()).to.equal(1);
+    expect(await admin('quarantine', 'node1', '--reason', 'a test')).to.match(
+      /^0 quarantine node1/,
+    );
+    for (const line of all.lines) {
+      await until(async () => (await statusesIn(line)) === 'quarantined alive alive');
+    }
+    const refused =
+      'ReqlOpFailedError: Node `node1` is quarantined and serves no clients: it was quarantined by an administrator: a test.';
+    expect(await countOf()).to.contain(refused);
+    for (const query of [
+      r.db('test').table('q').insert({ id: 2 }),
+      r.db('test').table('q').get('1'),
+      r.db('test').tableCreate('u'),
+    ]) {
+      let failure = 'none';
+      await query.run(connection).catch((error: Error) => (failure = error.message));
+      const what = (query as unknown as { toString(): string }).toString();
+      expect(failure, what).to.contain('is quarantined and serves no clients');
+    }
+    const ready = await fetch(`http://${fieldOf(all.lines[0], 'http')}/health/ready`);
+    expect(ready.status).to.equal(503);
+    expect(await ready.json()).to.deep.equal({
+      state: 'Quarantined',
+      message: 'quarantined: this node was quarantined by an administrator: a test',
+    });
+    const other = await fetch(`http://${fieldOf(all.lines[1], 'http')}/health/ready`);
+    expect(other.status).to.equal(200);
+    const rows = (await (
+      await r.db('rethinkdb').table('server_status').run(connection)
+    ).toArray()) as unknown as readonly Shown[];
+    expect(rows.find(({ name }) => name === 'node1')?.status).to.equal('quarantined');
+    const metrics = await (await fetch(`http://${fieldOf(all.lines[1], 'http')}/_metrics`)).text();
+    expect(metrics).to.contain('photondb_cluster_members{state="quarantined"} 1');
+    expect(await admin('members')).to.match(/node1\tquarantined/);
+    expect(await admin('release', 'node1')).to.match(/^0 release node1/);
+    for (const line of all.lines) await until(async () => (await statusesIn(line)) === alive);
+    await until(async () => (await countOf()) === 1);
+    await connection.close();
+    const again = await fetch(`http://${fieldOf(all.lines[0], 'http')}/health/ready`);
+    expect(again.status).to.equal(200);
+  });
+
+  it('refuses orders about nodes that nobody knows, and the removal of the authority', async () => {
+    expect(await admin('quarantine', 'node9')).to.match(/^1 No node is known as node9/);
+    expect(await admin('remove', 'node1')).to.match(/^1 Node node1 holds the authority/);
+    expect(await admin('release')).to.match(/^2 "release" is followed by the name/);
+    const forged = {
+      type: 'remove',
+      clusterId: 'x',
+      nodeId: 'y',
+      at: 1,
+      reason: '',
+      signature: '',
+    };
+    let refusal = 'none';
+    await askAdmin(nodeDirectory(1), undefined, {
+      method: 'POST',
+      path: '/admin/v1/orders',
+      body: forged,
+    }).catch((error: Error) => (refusal = error.message));
+    expect(refusal).to.match(/The body is not valid/);
+    const { cluster } = (await (
+      await fetch(`http://${fieldOf(all.lines[0], 'http')}/health`)
+    ).json()) as { readonly cluster: { readonly clusterId: string; readonly nodeId: string } };
+    await askAdmin(nodeDirectory(1), undefined, {
+      method: 'POST',
+      path: '/admin/v1/orders',
+      body: { ...forged, clusterId: cluster.clusterId, nodeId: cluster.nodeId },
+    }).catch((error: Error) => (refusal = error.message));
+    expect(refusal).to.match(/not signed by an authority of this cluster/);
+  });
+
   it('reports a paused node as dead, and as alive when it continues', async () => {
     const pid = Number(fieldOf(all.lines[1], 'pid'));
     process.kill(pid, 'SIGSTOP');

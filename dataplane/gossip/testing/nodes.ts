@@ -4,6 +4,7 @@ import type { MembershipEvent } from '../gossip.ts';
 import type { Update } from '../member.ts';
 import type { Message } from '../message.ts';
 import type { GossipOptions } from '../options.ts';
+import { namedSigner } from './named-signer.ts';
 
 /** Nodes whose messages a test delivers, loses or repeats by hand. */
 export function gossipNode(id: string, changes: Partial<GossipOptions> = {}): GossipNode {
@@ -25,6 +26,7 @@ export function gossipNode(id: string, changes: Partial<GossipOptions> = {}): Go
     tombstoneTicks: 500,
     membersMax: 100,
     random: new Prng(id.charCodeAt(0)),
+    signer: namedSigner(id),
     ...changes,
   });
 }

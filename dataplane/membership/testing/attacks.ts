@@ -6,6 +6,7 @@ import { KeyRing, keyBytes } from '../../security/key-ring.ts';
 import { Opener, Sealer } from '../../security/sealed-datagram.ts';
 import { machineClock } from '../../node/clock.ts';
 import { Detector } from '../detector.ts';
+import { stateSigner } from '../state-signing.ts';
 
 /**
  * A failure detector under attack: by strangers without a key, by who has stolen the key of the ring, and by a
@@ -71,9 +72,17 @@ export class AttackedDetector {
       chance: { bytes: randomBytes },
       sealer: sealer(victim),
       opener: this.#opener,
+      signer: stateSigner({
+        clusterId,
+        privateKey: keys.stranger.privateKey,
+        keyOf: (id) => known.get(id),
+        offered: () => undefined,
+      }),
       sendDatagram: () => (this.answers += 1),
       sendReliable: () => (this.answers += 1),
       changed: () => undefined,
+      misbehaved: () => undefined,
+      firstSequence: 1,
     });
     const incarnation = machineClock.timeOfDay();
     const members = [honest, turned].map((id) => ({

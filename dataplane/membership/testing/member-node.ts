@@ -1,7 +1,9 @@
+import type { Clock } from '../../common/clock.ts';
 import { exchangeJoin } from '../../net/join-exchange.ts';
 import { machineChance } from '../../node/chance.ts';
 import { machineClock } from '../../node/clock.ts';
 import { PeerServices } from '../../node/routing/peer-services.ts';
+import type { Authority } from '../authority.ts';
 import { formCluster } from '../form-cluster.ts';
 import { joinCluster } from '../join.ts';
 import { Membership } from '../membership.ts';
@@ -35,10 +37,13 @@ export interface MemberOptions {
   readonly hash?: string;
   readonly found?: boolean;
   readonly certificateLifetimeMs?: number;
+  readonly clock?: Clock;
 }
 
 export interface Member {
   readonly membership: Membership;
+  /** Of the one that founded the cluster. */
+  readonly authority: Authority | undefined;
   readonly disk: Disk;
   readonly log: { readonly message: string; readonly reason?: string; readonly name?: string }[];
   readonly failures: Error[];
@@ -49,6 +54,7 @@ const day = 86_400_000;
 export async function startMember(disk: Disk, options: MemberOptions): Promise<Member> {
   const { name, join = [], token, hash, found = false } = options;
   const { files } = disk;
+  const clock = options.clock ?? machineClock;
   const roles = options.roles ?? (join.length === 0 ? ['data'] : ['coordinator']);
   const log: { message: string; reason?: string }[] = [];
   const failures: Error[] = [];
@@ -96,13 +102,14 @@ export async function startMember(disk: Disk, options: MemberOptions): Promise<M
     listen: { host: '127.0.0.1', port: 0 },
     advertise: '127.0.0.1',
     seeds: join,
-    clock: machineClock,
+    clock,
     chance: machineChance,
     log: { info: add, warn: add },
     measured: () => undefined,
     served: new PeerServices(),
     renewed: () => undefined,
     changed: () => undefined,
+    quarantineChanged: () => undefined,
     failed: (error) => failures.push(error),
   });
   try {
@@ -111,7 +118,7 @@ export async function startMember(disk: Disk, options: MemberOptions): Promise<M
     await membership.stop();
     throw error;
   }
-  return { membership, disk, log, failures };
+  return { membership, authority: formed.authority, disk, log, failures };
 }
 
 /** How a node sees the others, by their names. */

@@ -56,6 +56,7 @@ export interface MeshNodeOptions {
   readonly notices?: MeshOptions['notices'];
   readonly credentials?: StoredCredentials;
   readonly verify?: MeshOptions['verify'];
+  readonly quarantined?: MeshOptions['quarantined'];
   readonly connected?: (mesh: Mesh, peer: PeerInfo) => void;
 }
 
@@ -72,6 +73,7 @@ const canned = {
   changeCatalog: () => answer('changed'),
   watchCatalog: () => answer('catalog'),
   raft: () => answer(''),
+  readOrders: () => answer('orders'),
 };
 
 interface Seen {
@@ -137,6 +139,8 @@ export async function meshNode(
     connected: (peer) => options.connected?.(mesh, peer),
     disconnected: (peer) => seen.lost.push(peer),
     duplicated: (error) => seen.duplicates.push(error),
+    doubled: () => undefined,
+    quarantined: options.quarantined ?? (() => undefined),
     warn: (message, fields) => seen.warnings.push({ message, ...fields }),
     measured: () => undefined,
   });

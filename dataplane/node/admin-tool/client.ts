@@ -35,6 +35,16 @@ export async function askAdmin(
   asked: AdminRequest,
 ): Promise<Readonly<Record<string, unknown>>> {
   const files = new TextFiles(join(directory, 'cluster'));
+  const authority = authorityIn(files, directory);
+  const { privateKey, request: csr } = await createRequest();
+  const certificate = await authority.issueAdmin('local', csr, certificateMs);
+  const at = parseAddress(address ?? addressIn(files, directory));
+  if (at === undefined) throw new AdminError(`"${address}" is no HOST:PORT.`);
+  const tls = { key: privateKey, cert: certificate, ca: authority.certificate };
+  return send({ ...at, ...tls }, asked, authority.certificate);
+}
+
+function authorityIn(files: TextFiles, directory: string): Authority {
   const stored = files.read('authority.json');
   if (stored === undefined) {
     throw new AdminError(
@@ -50,13 +60,57 @@ export async function askAdmin(
     chance: machineChance,
     certificateLifetimeMs: certificateMs,
   };
-  const authority = Authority.open(options, clusterId) as Authority;
-  const { privateKey, request: csr } = await createRequest();
-  const certificate = await authority.issueAdmin('local', csr, certificateMs);
-  const at = parseAddress(address ?? addressIn(files, directory));
-  if (at === undefined) throw new AdminError(`"${address}" is no HOST:PORT.`);
-  const tls = { key: privateKey, cert: certificate, ca: authority.certificate };
-  return send({ ...at, ...tls }, asked, authority.certificate);
+  return Authority.open(options, clusterId) as Authority;
+}
+
+interface NamedMember {
+  readonly id: string;
+  readonly name: string;
+  readonly isSelf: boolean;
+  readonly isAuthority: boolean;
+}
+
+export interface OrderWish {
+  readonly type: 'remove' | 'quarantine' | 'release';
+  /** A name, or a node ID. */
+  readonly node: string;
+  readonly reason: string;
+}
+
+/** Signs an order about a node with the authority of the cluster, and gives it to a member; answers the node ID. */
+export async function giveOrder(
+  directory: string,
+  address: string | undefined,
+  { type, node, reason }: OrderWish,
+): Promise<string> {
+  const authority = authorityIn(new TextFiles(join(directory, 'cluster')), directory);
+  const { members } = await askAdmin(directory, address, {
+    method: 'GET',
+    path: '/admin/v1/members',
+  });
+  const found = (members as readonly NamedMember[]).filter(
+    ({ id, name }) => id === node || name === node,
+  );
+  const [member] = found;
+  if (member === undefined) throw new AdminError(`No node is known as ${node}.`);
+  if (found.length > 1) {
+    const ids = found.map(({ id }) => id).join(', ');
+    throw new AdminError(`Several nodes are known as ${node}. Give one of their IDs: ${ids}.`);
+  }
+  if (type === 'remove' && member.isAuthority) {
+    throw new AdminError(
+      `Node ${node} holds the authority of the cluster, which cannot do without it. It was not removed.`,
+    );
+  }
+  if (type === 'remove' && member.isSelf) {
+    throw new AdminError(
+      `Node ${node} is the one that was asked. Ask another member with --address.`,
+    );
+  }
+  const at = machineClock.timeOfDay();
+  const body = authority.signOrder({ type, nodeId: member.id, at, reason });
+  await askAdmin(directory, address, { method: 'POST', path: '/admin/v1/orders', body });
+  return member.id;
 }
 
 function addressIn(files: TextFiles, directory: string): string {

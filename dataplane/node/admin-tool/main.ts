@@ -1,7 +1,7 @@
 import { PhotonError } from '../../common/errors.ts';
 import { exitCode } from '../exit-code.ts';
-import { askAdmin } from './client.ts';
-import type { AdminRequest } from './client.ts';
+import { askAdmin, giveOrder } from './client.ts';
+import type { AdminRequest, OrderWish } from './client.ts';
 
 /** `npm run admin -- COMMAND`: the admin API of a node, for people. */
 interface Command {
@@ -72,13 +72,22 @@ const commands: Readonly<Record<string, Command>> = {
   },
 };
 
+/** About one node, named behind the command. */
+const orders: Readonly<Record<OrderWish['type'], string>> = {
+  remove: 'Removes a node that is gone for good: its certificate is revoked. It never comes back.',
+  quarantine: 'Quarantines a node: it keeps its data, and serves no clients.',
+  release: 'Ends the quarantine of a node.',
+};
+
 const help = [
-  'Asks a node of PhotonDB: npm run admin -- COMMAND --data-dir DIR [--address HOST:PORT]',
+  'Asks a node of PhotonDB: npm run admin -- COMMAND [NODE] --data-dir DIR [--address HOST:PORT]',
   '',
   '  --data-dir DIR       of the node that founded the cluster; it holds the authority. Default: data.',
   '  --address HOST:PORT  of the admin port of another node.',
+  '  --reason TEXT        why, for orders about a node.',
   '',
   ...Object.entries(commands).map(([name, { doc }]) => `  ${name.padEnd(18)} ${doc}`),
+  ...Object.entries(orders).map(([name, doc]) => `  ${`${name} NODE`.padEnd(18)} ${doc}`),
 ].join('\n');
 
 /** Ends with 2: it is called in a wrong way. */
@@ -90,7 +99,7 @@ function optionsOf(args: readonly string[]): ReadonlyMap<string, string> {
   const given = new Map<string, string>();
   for (let at = 0; at < args.length; at += 2) {
     const [name = '', value] = args.slice(at, at + 2);
-    if (!['--data-dir', '--address'].includes(name) || value === undefined) {
+    if (!['--data-dir', '--address', '--reason'].includes(name) || value === undefined) {
       throw new UsageError(`Unexpected argument "${name}".\n\n${help}`);
     }
     given.set(name, value);
@@ -98,11 +107,24 @@ function optionsOf(args: readonly string[]): ReadonlyMap<string, string> {
   return given;
 }
 
+async function give(type: OrderWish['type'], args: readonly string[]): Promise<void> {
+  const [node, ...others] = args;
+  if (node === undefined || node.startsWith('--')) {
+    throw new UsageError(`"${type}" is followed by the name or the ID of a node.\n\n${help}`);
+  }
+  const options = optionsOf(others);
+  const reason = options.get('--reason') ?? 'no reason was given';
+  const directory = options.get('--data-dir') ?? 'data';
+  const id = await giveOrder(directory, options.get('--address'), { type, node, reason });
+  process.stdout.write(`${type} ${node} (${id}): the members pass it on\n`);
+}
+
 async function main([name = '--help', ...args]: readonly string[]): Promise<void> {
   if (name === '--help' || name === '-h') {
     process.stdout.write(`${help}\n`);
     return;
   }
+  if (Object.hasOwn(orders, name)) return give(name as OrderWish['type'], args);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw new UsageError(`Unknown command "${name}".\n\n${help}`);
   const options = optionsOf(args);

@@ -14,6 +14,7 @@ export interface CoreServiceOptions {
   readonly worker: QueryWorker;
   readonly tables: CoreTablesOptions['table'];
   readonly catalog: Catalog;
+  readonly check: CoreTablesOptions['check'];
   readonly logins: CoreLogins;
   readonly logger: Logger;
   readonly places: ConnectionPlaces;
@@ -59,7 +60,7 @@ export class CoreService implements WorkerService {
   constructor(options: CoreServiceOptions) {
     this.#options = options;
     const { logins } = options;
-    const tables = new CoreTables({ table: options.tables });
+    const tables = new CoreTables({ table: options.tables, check: options.check });
     this.#tables = tables;
     this.#requests = {
       get: (fields, request) => tables.get(fields, request),

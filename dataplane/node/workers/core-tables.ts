@@ -13,13 +13,20 @@ type Scan = BatchSource<Row | IndexRow>;
 /** Scans that a worker may hold open: cursors of all its connections, and what their queries read. */
 const scansMax = 65_536;
 
+interface OpenScan {
+  readonly scan: Scan;
+  readonly table: string;
+}
+
 export interface CoreTablesOptions {
   readonly table: Environment['table'];
+  /** Throws while the node does not serve the table; what opens a table asks that itself. */
+  readonly check: (table: string) => void;
 }
 
 export class CoreTables {
   readonly #options: CoreTablesOptions;
-  readonly #scans = new Map<number, Scan>();
+  readonly #scans = new Map<number, OpenScan>();
   #nextScan = 1;
 
   constructor(options: CoreTablesOptions) {
@@ -41,7 +48,8 @@ export class CoreTables {
   }
 
   async scan(fields: Fields, request: ServedRequest): Promise<unknown> {
-    const table = this.#open(fields.text());
+    const tableId = fields.text();
+    const table = this.#open(tableId);
     const index = fields.optional((all) => all.text());
     const start = fields.optional((all) => all.bytes());
     const end = fields.optional((all) => all.bytes());
@@ -64,15 +72,16 @@ export class CoreTables {
         : table.scanIndex(index, range, order, { pushed, after });
     const id = this.#nextScan;
     this.#nextScan += 1;
-    this.#scans.set(id, scan);
+    this.#scans.set(id, { scan, table: tableId });
     return this.#batch(id, scan, fields, request);
   }
 
   async next(fields: Fields, request: ServedRequest): Promise<unknown> {
     const id = fields.number();
-    const scan = this.#scans.get(id);
-    if (scan === undefined) return [id, null];
-    return this.#batch(id, scan, fields, request);
+    const open = this.#scans.get(id);
+    if (open === undefined) return [id, null];
+    this.#options.check(open.table);
+    return this.#batch(id, open.scan, fields, request);
   }
 
   close(fields: Fields): void {
@@ -99,7 +108,7 @@ export class CoreTables {
   }
 
   #end(id: number): void {
-    this.#scans.get(id)?.close();
+    this.#scans.get(id)?.scan.close();
     this.#scans.delete(id);
   }
 

@@ -11,6 +11,7 @@ import type { NodeContext } from '../context.ts';
 import type { DriverServiceParts } from '../driver-service.ts';
 import type { Drivers } from '../drivers.ts';
 import { createEnvironment } from '../environment.ts';
+import { guardedEnvironment, requireServing } from '../guarded-environment.ts';
 import { infoOf } from '../served-table.ts';
 import type { Service } from '../services.ts';
 import { loginsOf } from '../users.ts';
@@ -103,16 +104,21 @@ export class WorkerDriverService implements Service {
 
   #createSupervisor(port: BoundPort): Supervisor {
     const { config, clock, chance, shares, logger } = this.#context;
-    const { data, disk, passwords, logins, report, peers } = this.#parts;
+    const { data, disk, passwords, logins, report, peers, membership } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
     const own = createEnvironment({ database, disk, clock, chance, server, report: report() });
-    const inner = peers.environment(own);
+    const refusal = (): string | undefined => membership.refusal;
+    const inner = guardedEnvironment(peers.environment(own), refusal);
     const environment = withSystemDatabase(inner, createEditEngine());
     const places = new ConnectionPlaces(shares.driverConnections);
     const common = {
       tables: (id: string) => environment.table(id),
       catalog: inner.catalog,
+      check: (table: string) => {
+        // System tables say why the others are not served.
+        if (inner.catalog.tableById(table) !== undefined) requireServing(refusal);
+      },
       logins: new CoreLogins(loginsOf({ database, passwords, logins, chance })),
       logger,
       places,

@@ -28,7 +28,7 @@ function statusRow({ environment: { server, report } }: SystemView): Datum {
   return {
     id: server.id,
     name: server.name,
-    status: 'alive',
+    status: report.members().find(({ isSelf }) => isSelf)?.status ?? 'alive',
     network: {
       canonical_addresses: addresses.map(({ host, port }) => ({ host, port })),
       cluster_port: clusterPort,

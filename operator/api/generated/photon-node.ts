@@ -60,7 +60,7 @@ export interface PhotonNode {
     /**
      * Ready and Degraded nodes serve requests; Degraded nodes have damage or another fault.
      */
-    health?: 'Starting' | 'Ready' | 'Degraded' | 'Stopping';
+    health?: 'Starting' | 'Ready' | 'Degraded' | 'Quarantined' | 'Draining' | 'Stopping';
     /**
      * Human-readable message.
      */

@@ -4,18 +4,20 @@ import type { MembershipEvent } from '../../../dataplane/gossip/gossip.ts';
 import type { Member } from '../../../dataplane/gossip/member.ts';
 import type { Message } from '../../../dataplane/gossip/message.ts';
 import { localNetwork } from '../../../dataplane/gossip/options.ts';
+import { namedSigner } from '../../../dataplane/gossip/testing/named-signer.ts';
 import type { GossipOptions } from '../../../dataplane/gossip/options.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 
 export const tickMs = 100;
 
 /** What a node runs with, but for a shorter time of tombstones and room for more members. */
-export const defaults: Omit<GossipOptions, 'id' | 'address' | 'incarnation' | 'random'> = {
-  ...localNetwork,
-  updateBytesMax: 1_200,
-  tombstoneTicks: 6_000,
-  membersMax: 20_000,
-};
+export const defaults: Omit<GossipOptions, 'id' | 'address' | 'incarnation' | 'random' | 'signer'> =
+  {
+    ...localNetwork,
+    updateBytesMax: 1_200,
+    tombstoneTicks: 6_000,
+    membersMax: 20_000,
+  };
 
 export interface MemberHooks {
   send(message: Message): void;
@@ -67,6 +69,7 @@ export class SimulatedMember {
       incarnation: this.#incarnation,
       known,
       random: new Prng(this.#random.below(2 ** 32)),
+      signer: namedSigner(this.id),
     });
     if (known.length === 0) this.node.state.set('life', String(this.#life));
     // The members that it knew are in the data directory, too.

@@ -1,0 +1,63 @@
+import type { Member } from '../gossip/member.ts';
+import { readFile, writeFile } from './cluster-files.ts';
+import type { ClusterFiles } from './cluster-files.ts';
+import type { Target } from './mesh.ts';
+
+/** Where other nodes are reached, kept over restarts: a node that rejoins needs nobody to tell it. */
+type Peer = Readonly<Record<'id' | 'address', string>>;
+
+/** Peers whose addresses are stored. */
+const peersMax = 256;
+
+export class PeerBook {
+  readonly #files: ClusterFiles;
+  readonly #own: string;
+  /** What the file has, once it was read. */
+  #known: readonly Peer[] | undefined;
+  #stored = '';
+
+  constructor(files: ClusterFiles, own: string) {
+    this.#files = files;
+    this.#own = own;
+  }
+
+  /** Read from the file once. */
+  get peers(): readonly Peer[] {
+    this.#known ??= readFile(this.#files, 'peers')?.peers ?? [];
+    return this.#known;
+  }
+
+  store(members: readonly Member[]): void {
+    const peers = members
+      .filter(({ id }) => id !== this.#own)
+      .slice(0, peersMax)
+      .map(({ id, address }) => ({ id, address }));
+    const text = JSON.stringify(peers);
+    if (text === this.#stored) return;
+    this.#stored = text;
+    this.#known = peers;
+    writeFile(this.#files, 'peers', { peers });
+  }
+
+  /**
+   * Whom the node is to be connected with. `members`: undefined before it watches; `isWanted`: false for nodes
+   * that were removed.
+   */
+  targets(
+    members: readonly Member[] | undefined,
+    seeds: readonly string[],
+    isWanted: (id: string) => boolean,
+  ): readonly Target[] {
+    const known = new Set((members ?? []).map(({ id }) => id));
+    // A node that has left returns on its own.
+    const present = (members ?? []).filter(({ status }) => status !== 'left');
+    const stored = this.peers.filter(({ id }) => !known.has(id));
+    const wanted = [...present, ...stored].filter(({ id }) => isWanted(id));
+    const addresses = new Set(wanted.map(({ address }) => address));
+    const others = seeds.filter((address) => !addresses.has(address));
+    return [
+      ...wanted.map(({ id, address }) => ({ id, address })),
+      ...others.map((address) => ({ id: undefined, address })),
+    ];
+  }
+}
