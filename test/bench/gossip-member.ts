@@ -52,6 +52,7 @@ const membership = new Membership({
   served: new PeerServices(),
   renewed: nothing,
   changed: ({ id, status }) => console.log(`${status} ${id}`),
+  quarantineChanged: nothing,
   failed: (error) => {
     console.error(error.message);
     process.exit(1);
