@@ -132,10 +132,10 @@ export class QueryWorker {
     if (this.#reason !== undefined) return;
     const { clock, watch, startMsMax } = this.#options;
     const now = clock.now();
-    const verdict = this.#watch.look(now, this.#process.residentBytes());
+    const verdict = this.#watch.look(now, this.#process.ownBytes());
     if (verdict.type === 'memory')
       return this.terminate(
-        `it uses ${mebibytes(verdict.residentBytes)} MiB of memory, of ${mebibytes(watch.residentBytesMax)} at most`,
+        `it uses ${mebibytes(verdict.ownBytes)} MiB of memory, of ${mebibytes(watch.ownBytesMax)} at most`,
       );
     if (this.#hasServed && verdict.type === 'silent')
       return this.terminate(`it has not answered for ${Math.round(verdict.silentMs / 1_000)} s`);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { RestartPolicy, WorkerWatch } from './supervision.ts';
+import { ownBytesIn, RestartPolicy, WorkerWatch } from './supervision.ts';
 
-const limits = { periodMs: 500, silentMsMax: 10_000, residentBytesMax: 1_000 };
+const limits = { periodMs: 500, silentMsMax: 10_000, ownBytesMax: 1_000 };
 
 describe('the watch over a query worker', () => {
   it('finds a worker healthy that answers and stays small', () => {
@@ -27,10 +27,15 @@ describe('the watch over a query worker', () => {
     expect(watch.silentMs).to.equal(0);
   });
 
+  it('does not count the pages of files that a worker has mapped', () => {
+    expect(ownBytesIn('67123456 300000 280000 12000 0 45000 0\n')).to.equal(20_000 * 4_096);
+    expect(ownBytesIn('')).to.equal(0);
+  });
+
   it('finds a worker that outgrows its memory, whether it answers or not', () => {
     const watch = new WorkerWatch(limits, 0);
     watch.heard();
-    expect(watch.look(500, 1_001)).to.deep.equal({ type: 'memory', residentBytes: 1_001 });
+    expect(watch.look(500, 1_001)).to.deep.equal({ type: 'memory', ownBytes: 1_001 });
   });
 });
 

@@ -8,14 +8,26 @@ export interface WatchLimits {
   readonly periodMs: number;
   /** Without an answer. */
   readonly silentMsMax: number;
-  /** Resident memory: heap and everything outside of it. */
-  readonly residentBytesMax: number;
+  /** Memory of its own: heap and everything outside of it. */
+  readonly ownBytesMax: number;
 }
 
 export type Verdict =
   | { readonly type: 'healthy' }
   | { readonly type: 'silent'; readonly silentMs: number }
-  | { readonly type: 'memory'; readonly residentBytes: number };
+  | { readonly type: 'memory'; readonly ownBytes: number };
+
+/** Of all platforms that the node runs on with /proc. */
+const pageBytes = 4_096;
+
+/**
+ * Resident memory of a process without pages of files, by its `statm`. A worker that reads the storage has the pages of
+ * the data file mapped; the system takes them back when it needs them.
+ */
+export function ownBytesIn(statm: string): number {
+  const [, resident = 0, ofFiles = 0] = statm.split(' ').map(Number);
+  return Math.max(0, resident - ofFiles) * pageBytes;
+}
 
 const healthy: Verdict = { type: 'healthy' };
 
@@ -39,12 +51,12 @@ export class WorkerWatch {
     this.#silentMs = 0;
   }
 
-  look(now: number, residentBytes: number): Verdict {
-    const { periodMs, silentMsMax, residentBytesMax } = this.#limits;
+  look(now: number, ownBytes: number): Verdict {
+    const { periodMs, silentMsMax, ownBytesMax } = this.#limits;
     // While the core itself stood still, a worker could not be heard.
     this.#silentMs += Math.min(now - this.#lookedAt, 2 * periodMs);
     this.#lookedAt = now;
-    if (residentBytes > residentBytesMax) return { type: 'memory', residentBytes };
+    if (ownBytes > ownBytesMax) return { type: 'memory', ownBytes };
     if (this.#silentMs > silentMsMax) return { type: 'silent', silentMs: this.#silentMs };
     return healthy;
   }

@@ -32,7 +32,7 @@ function supervise(welcome = 'hello', silentMsMax = 60_000): Supervised {
     descriptors: [],
     listenDescriptor: bound.fd(),
     heapMebibytesMax: 64,
-    watch: { periodMs: 50, silentMsMax, residentBytesMax: 400 * mebibyte },
+    watch: { periodMs: 50, silentMsMax, ownBytesMax: 400 * mebibyte },
     limits: testLimits,
     recorder: () => new FlightRecorder([directory], 'worker'),
     startMsMax: 60_000,

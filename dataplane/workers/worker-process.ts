@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { ChannelPipe } from './channel.ts';
+import { ownBytesIn } from './supervision.ts';
 
 /**
  * Edge: a query worker as a process of its own, with its channel (descriptor 3) and the socket on which all workers
@@ -73,11 +74,10 @@ export class WorkerProcess {
     this.#child?.kill('SIGKILL');
   }
 
-  /** Resident memory; 0 where the system does not say it. */
-  residentBytes(): number {
+  /** Memory of its own; 0 where the system does not say it. */
+  ownBytes(): number {
     try {
-      const [, pages = 0] = readFileSync(`/proc/${this.pid}/statm`, 'utf8').split(' ').map(Number);
-      return pages * pageBytes;
+      return ownBytesIn(readFileSync(`/proc/${this.pid}/statm`, 'utf8'));
     } catch {
       return 0;
     }
@@ -102,6 +102,3 @@ function started(
     return undefined;
   }
 }
-
-/** Of all platforms that the node runs on with /proc. */
-const pageBytes = 4_096;

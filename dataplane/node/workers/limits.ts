@@ -13,7 +13,7 @@ export const channelLimits: ChannelLimits = {
   queuedBytesMax: 512 * mebibyte,
 };
 
-export const watchLimits: Omit<WatchLimits, 'residentBytesMax'> = {
+export const watchLimits: Omit<WatchLimits, 'ownBytesMax'> = {
   periodMs: 250,
   silentMsMax: 10_000,
 };

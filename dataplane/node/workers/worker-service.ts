@@ -133,7 +133,7 @@ export class WorkerDriverService implements Service {
       args: [join(config['data-dir'], codeCacheName)],
       listenDescriptor: port.socket.fd(),
       heapMebibytesMax: heapMebibytes,
-      watch: { ...watchLimits, residentBytesMax: mebibytes * mebibyte },
+      watch: { ...watchLimits, ownBytesMax: mebibytes * mebibyte },
       limits: channelLimits,
       recorder: () => this.#recorder(),
       descriptors: [data.blocks?.descriptor ?? 'ignore'],
