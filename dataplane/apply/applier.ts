@@ -39,6 +39,8 @@ export interface ApplierOptions {
   readonly walks: ReadonlyMap<number, KeyspaceWalk>;
   readonly failures: IndexFailures;
   readonly unchecked: UncheckedVersions;
+  /** The last entry of a group that the log may let go of, while another member receives the group's state. */
+  heldFrom(group: number): number | undefined;
   /** Whether writers wait until the store has what is queued; `hurry` when that begins. */
   isAwaited(): boolean;
   /** Called with what makes the node unable to go on. */
@@ -411,8 +413,13 @@ export class Applier {
     const { tables } = this.#options;
     const hasMoved = (group: number): boolean =>
       group !== metadataGroup && positions.get(group) === 0 && !tables.isHere(group);
+    const kept = (group: number): number | undefined => {
+      const position = positions.get(group);
+      const held = this.#options.heldFrom(group);
+      return position === undefined || held === undefined ? position : Math.min(position, held);
+    };
     const flushed = (group: number): number | undefined =>
-      hasMoved(group) ? Number.POSITIVE_INFINITY : (positions.get(group) ?? dropped(group));
+      hasMoved(group) ? Number.POSITIVE_INFINITY : (kept(group) ?? dropped(group));
     await this.#log?.truncateFront({ get: flushed });
   }
 }

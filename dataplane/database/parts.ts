@@ -72,7 +72,12 @@ export function assemble(options: DatabaseOptions, host: PartsHost): DatabasePar
   const { failures } = indexes;
   const walks = new Map<number, KeyspaceWalk>();
   const shared = { store, clock, tables, corruption, walks, failures, unchecked };
-  const applier = new Applier({ ...shared, isAwaited: () => budget.isAwaited, failed });
+  const applier = new Applier({
+    ...shared,
+    heldFrom: (group) => snapshots.heldFrom(group),
+    isAwaited: () => budget.isAwaited,
+    failed,
+  });
   const replay = new Replay({
     ...shared,
     applier,

@@ -168,6 +168,33 @@ describe('databases over Raft groups', () => {
     await cluster.put('n', 'y');
   });
 
+  it('give a member that was cut off the rows of now, and nothing that it has read before', async () => {
+    const cluster = await three({ segmentBytes: 16_384, memoryBytesMax: 1_000 });
+    for (const key of ['old', 'gone']) await cluster.put(key, 'x');
+    await cluster.shown('c', 'gone', 'x');
+    await cluster.ended(cluster.of('c').settled());
+    // By its key, so that it is kept.
+    await cluster.shown('c', 'gone', 'x');
+    cluster.isolated.add('c');
+    const { running } = cluster;
+    const others = new Map([...running].filter(([node]) => node !== 'c'));
+    const leads = (node: string): boolean => cluster.shard(node).replicas.refusal === undefined;
+    await cluster.until(() => [...others.keys()].some(leads), 'another one leads');
+    const leader = [...others.keys()].find(leads) ?? expect.fail();
+    await cluster.ended(put(cluster.shard(leader), 'gone', null));
+    for (let at = 0; at < 120; at += 1)
+      await cluster.ended(put(cluster.shard(leader), `k${at}`, 'v'.repeat(10_000)));
+    for (const node of others.keys()) {
+      await cluster.ended(cluster.of(node).settled());
+      await cluster.ended(cluster.of(node).checkpoint());
+    }
+    cluster.isolated.clear();
+    await cluster.shown('c', 'k119', 'v'.repeat(10_000));
+    expect(cluster.carried.length).to.be.greaterThan(1);
+    expect(cluster.outdated('c', 'gone')).to.equal(undefined);
+    expect(cluster.shard('c').count).to.equal(121);
+  });
+
   it('refuse writes on a leader that was cut off, and say that the outcome of the last is unknown', async () => {
     const cluster = await three();
     await cluster.put('k', 'x');
@@ -251,6 +278,15 @@ describe("a database that is behind the front of its groups' logs", () => {
     await caughtUp('later');
   });
 
+  it('starts again with the members that it had, though the log has let go of who they are', async () => {
+    await cluster.kill('a', 'visible');
+    await cluster.open('a', ['a']);
+    expect(cluster.metadataOf('a').configuration.voters).to.have.members(nodes);
+    expect(cluster.shard('a').replicas.configuration.voters).to.have.members(nodes);
+    await cluster.change({ type: 'createDatabase', id: 'f', name: 'f' });
+    expect(cluster.of('b').state.databases).to.have.property('f');
+  });
+
   it('continues a transfer that was interrupted, and takes no part that was changed on its way', async () => {
     const seen: string[] = [];
     let fails = 0;
@@ -279,9 +315,10 @@ describe("a database that is behind the front of its groups' logs", () => {
 
   it('has what was written while the rows were on their way', async () => {
     const writing: Promise<unknown>[] = [];
-    let count = 0;
+    let [count, ends] = [0, 0];
     cluster.onPart = (part) => {
-      const { kind } = decodePart(part) ?? expect.fail();
+      const { kind, group } = decodePart(part) ?? expect.fail();
+      if (group !== 0 && kind === partKind.end) ends += 1;
       if (kind !== partKind.rows) return part;
       count += 1;
       for (const key of [keys[3], keys[100], `new${count}`])
@@ -291,8 +328,8 @@ describe("a database that is behind the front of its groups' logs", () => {
     await cluster.open('c');
     await cluster.until(() => count > 1, 'rows are on their way');
     await cluster.ended(Promise.all(writing));
-    cluster.onPart = (part) => part;
     await caughtUp();
+    expect(ends).to.equal(1);
     const leader = await cluster.shardLeader();
     for (const key of [...keys, 'new1', 'new2'])
       expect(cluster.outdated('c', key)).to.equal(cluster.outdated(leader, key));

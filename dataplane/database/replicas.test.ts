@@ -9,7 +9,9 @@ import { entryKind } from '../replication/entry-kind.ts';
 import { NotLeaderError, OutcomeUnknownError } from '../replication/errors.ts';
 import { IndexScan } from '../shard/index-scan.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
+import type { Datum } from '../datum/datum.ts';
 import type { Database } from './database.ts';
+import { editAll } from './testing/edits.ts';
 import { ManualCluster } from './testing/manual-cluster.ts';
 import {
   indexOf,
@@ -187,6 +189,13 @@ describe('three databases of one cluster', () => {
     fixture.cluster.elect('a');
     await fixture.cluster.settled();
     expect(await scan(fixture.shard('a'))).to.deep.equal(['{"id":"k","v":"y"}']);
+    const builtOn: unknown[] = [];
+    const evaluate = (old: Datum): Datum => {
+      builtOn.push(old);
+      return { id: 'l', v: 'new' };
+    };
+    await editAll(fixture.shard('a'), [{ key: encodeUtf8('l'), evaluate }]);
+    expect(builtOn).to.deep.equal([null]);
   });
 
   it('close a table whose entry nobody can apply, on each node, and no other', async () => {
@@ -226,9 +235,14 @@ describe('three databases of one cluster', () => {
     }
     await fixture.change({ type: 'createDatabase', id: 'e', name: 'e' });
     entries.push({ ...entry, index: entries.length + 1, payload: encodeUtf8('{"type":"later"}') });
+    const behind = encodeUtf8(JSON.stringify({ type: 'createDatabase', id: 'y', name: 'y' }));
+    entries.push({ ...entry, index: entries.length + 1, payload: behind });
     fixture.cluster.commit();
     await fixture.cluster.settled();
-    for (const node of nodes) expect(fixture.of(node).frozen?.message).to.contain('"later"');
+    for (const node of nodes) {
+      expect(fixture.of(node).frozen?.message).to.contain('"later"');
+      expect(fixture.of(node).state.databases).to.not.have.property('y');
+    }
     await put(fixture.shard('a'), 'k', 'x');
   });
 });
@@ -312,6 +326,22 @@ describe('work beside the requests, on three nodes', () => {
   });
 });
 
+describe('what a cluster of several nodes cannot do yet', () => {
+  it('is refused: another number of shards, and imports', async () => {
+    const fixture = await three(...nodes);
+    const resharded = await fixture.of('a').reshard('t', 4);
+    expect('type' in resharded && resharded.message).to.contain(
+      'cannot change the number of shards',
+    );
+    const never = new AbortController().signal;
+    const nothing = (async function* none(): AsyncGenerator<Uint8Array> {})();
+    const imported = fixture
+      .of('a')
+      .transfers.import(nothing, { id: 'u', refusal: () => undefined }, never);
+    expect(String(await refusal(imported))).to.contain('clusters of one node only');
+  });
+});
+
 describe('a table with replicas on two of three nodes', () => {
   it('has none on the third, which knows of the table', async () => {
     const fixture = await three('a', 'c');
@@ -332,7 +362,10 @@ describe('a table with replicas on two of three nodes', () => {
     await put(fixture.shard('a'), 'k', 'x');
     const { group } = fixture.shard('a').options;
     const place = { format: 3, tableId: 't', group } as const;
+    expect(fixture.shard('c').replicas.configuration.voters).to.deep.equal(['a', 'c']);
     await fixture.change({ ...place, type: 'placeShard', wanted: ['a', 'b'] });
+    // It votes for nobody until the log says who the members are.
+    expect(fixture.shard('b').replicas.configuration.voters).to.deep.equal([]);
     expect(fixture.outdated('b', 'k')).to.equal('{"id":"k","v":"x"}');
     await fixture.change({ ...place, type: 'shardMembers', voters: ['a', 'b'], learners: [] });
     expect(fixture.of('c').replica(group)).to.equal(undefined);

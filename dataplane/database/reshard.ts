@@ -1,5 +1,6 @@
 import { refused } from '../metadata/command.ts';
 import type { Refused } from '../metadata/command.ts';
+import { hasOthers } from '../metadata/members.ts';
 import { shardsOf } from '../metadata/shards.ts';
 import { qualifiedName } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
@@ -24,6 +25,12 @@ export async function reshard(
   const table = home.table(tableId);
   const record = home.state.tables[tableId];
   if (table === undefined || record === undefined) return refused('The table was dropped.');
+  if (hasOthers(home.state)) {
+    const name = qualifiedName(home.state, record);
+    return refused(
+      `Table \`${name}\` is in a cluster of several nodes, where this version cannot change the number of shards: make a table with \`shards: ${shards}\`.`,
+    );
+  }
   let isMoved = false;
   const closed = table.closeWrites();
   try {

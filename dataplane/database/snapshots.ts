@@ -1,4 +1,5 @@
 import { CatalogNewerError } from '../apply/errors.ts';
+import { readApplied } from '../apply/applied-position.ts';
 import type { Applier } from '../apply/applier.ts';
 import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import type { UncheckedVersions } from '../integrity/unchecked.ts';
@@ -60,6 +61,11 @@ export class DatabaseSnapshots {
     };
   }
 
+  /** The last entry of a group that its log may let go of while its state is sent; undefined for any. */
+  heldFrom(group: number): number | undefined {
+    return this.#senders.get(group)?.heldFrom;
+  }
+
   /** The group has left: nothing of it is sent any more. */
   end(group: number): void {
     this.#senders.get(group)?.close();
@@ -97,7 +103,8 @@ export class DatabaseSnapshots {
       throw new Error('this node sends no state');
     const name = `${replicate.node}/${options.clock.timeOfDay()}/${group}`;
     const begin = (): SnapshotState => this.#begin(group);
-    const made = { group, name, peer: snapshotPeer, clock: options.clock, begin };
+    const position = (): number => options.store.read((view) => readApplied(view, group));
+    const made = { group, name, peer: snapshotPeer, clock: options.clock, begin, position };
     const sender = this.#senders.get(group) ?? new SnapshotSender(made);
     this.#senders.set(group, sender);
     const { members, index, term } = await sender.send(to, signal);

@@ -31,6 +31,10 @@ export function isPlacedOn(
   return voters.includes(node) || learners.includes(node) || wanted.includes(node);
 }
 
+/** Whether rows may be on other nodes than the one that is asked. */
+export const hasOthers = ({ members = {} }: Pick<MetadataState, 'members'>): boolean =>
+  Object.keys(members).length > 1;
+
 /** Of a state whose tables have placements. */
 export const formatOf = ({ members }: MetadataState): 2 | 3 => (members === undefined ? 2 : 3);
 

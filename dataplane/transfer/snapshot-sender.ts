@@ -19,6 +19,8 @@ export interface SnapshotSenderOptions {
   readonly clock: Pick<Clock, 'timer' | 'yield'>;
   /** Begins a walk over the state of now. */
   begin(): SnapshotState;
+  /** The last entry that the state of now has. */
+  position(): number;
 }
 
 /** The receiver asks for another walk each time, or for the same part. */
@@ -58,6 +60,8 @@ const damagedMax = 5;
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #sessions = new Map<string, Session>();
+  /** By receiver: behind this entry the log is kept, so that the receiver can go on where its state ends. */
+  readonly #holds = new Map<string, { readonly index: number; readonly timer: Timer }>();
   #count = 0;
 
   constructor(options: SnapshotSenderOptions) {
@@ -67,10 +71,12 @@ export class SnapshotSender {
   /** Resolves with the position of the state when the receiver has all of it on its medium. */
   async send(to: string, signal: AbortSignal): Promise<SnapshotPlace> {
     const session = this.#sessions.get(to) ?? this.#begin(to);
+    this.#hold(to);
     session.expiry?.cancel();
     try {
       const end = await this.#sendAll(session, to, signal);
       this.#end(to);
+      this.#hold(to);
       return end;
     } catch (error) {
       // Of what is on its way nothing is lost: the next call goes on.
@@ -83,10 +89,31 @@ export class SnapshotSender {
 
   close(): void {
     for (const to of this.#sessions.keys()) this.#end(to);
+    for (const to of this.#holds.keys()) this.#release(to);
+  }
+
+  /** The last entry that the log may let go of; undefined when no receiver waits for more. */
+  get heldFrom(): number | undefined {
+    const indexes = [...this.#holds.values()].map(({ index }) => index);
+    return indexes.length === 0 ? undefined : Math.min(...indexes);
+  }
+
+  /** For a while from now on. */
+  #hold(to: string): void {
+    const index = this.#holds.get(to)?.index ?? this.#options.position();
+    this.#release(to);
+    const timer = this.#options.clock.timer(idleMs, () => this.#release(to));
+    this.#holds.set(to, { index, timer });
+  }
+
+  #release(to: string): void {
+    this.#holds.get(to)?.timer.cancel();
+    this.#holds.delete(to);
   }
 
   #begin(to: string): Session {
     this.#count += 1;
+    this.#release(to);
     const id = `${this.#options.name}/${this.#count}`;
     const state = this.#options.begin();
     const made = { id, state, waiting: [], sent: 0, end: undefined, expiry: undefined };

@@ -1,11 +1,12 @@
 import type { Applier } from '../apply/applier.ts';
 import { TouchedKeys } from '../apply/touched-keys.ts';
 import type { Clock } from '../common/clock.ts';
+import { hasOthers } from '../metadata/members.ts';
 import { importsOf, shardsOf } from '../metadata/shards.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { ShardedTable } from '../shard/sharded-table.ts';
 import type { TransferHeader } from './content.ts';
-import { ExportRefusedError } from './errors.ts';
+import { ExportRefusedError, ImportRefusedError } from './errors.ts';
 import { salvageTable } from './salvage.ts';
 import type { Salvaged } from './salvage.ts';
 import { exportTable } from './table-export.ts';
@@ -106,6 +107,11 @@ export class Transfers {
     request: ImportRequest,
     signal: AbortSignal,
   ): Promise<TableRecord> {
+    if (hasOthers(this.#options.tables.state)) {
+      const words =
+        'This version imports tables into clusters of one node only: import it there before other nodes join.';
+      return Promise.reject(new ImportRefusedError(words));
+    }
     const home = { ...this.#options, signal: AbortSignal.any([signal, this.#options.signal]) };
     const running = importTable(source, request, home).finally(() => this.#imports.delete(running));
     this.#imports.add(running);

@@ -3,6 +3,7 @@ import { placesOf, survivorsOf, walSuite } from './mutants.ts';
 import { clusterSuite } from './cluster-mutants.ts';
 import { gossipSuite } from './gossip-mutants.ts';
 import { raftSuite } from './raft-mutants.ts';
+import { replicaSuite } from './replica-mutants.ts';
 import { storageSuite } from './storage-mutants.ts';
 
 describe('the mutants of the log, of the storage, of Raft, of its driver and of gossip', () => {
@@ -13,6 +14,7 @@ describe('the mutants of the log, of the storage, of Raft, of its driver and of 
       ...raftSuite.mutants,
       ...gossipSuite.mutants,
       ...clusterSuite.mutants,
+      ...replicaSuite.mutants,
     ]) {
       expect(await placesOf(mutant), `${mutant.file}: ${mutant.bug}`).to.equal(1);
     }

@@ -1,0 +1,157 @@
+import type { Mutant, MutantSuite } from './mutants.ts';
+
+/** Known and likely bugs of a database over groups of several members; the tests must find each of them. */
+const proposer = 'dataplane/shard/proposer.ts';
+const replica = 'dataplane/shard/shard-replica.ts';
+const metadata = 'dataplane/database/metadata-group.ts';
+const recovery = 'dataplane/database/recovery.ts';
+const membership = 'dataplane/database/membership.ts';
+const expiring = 'dataplane/database/expiring-tables.ts';
+const applier = 'dataplane/apply/applier.ts';
+const position = 'dataplane/apply/applied-position.ts';
+const receiver = 'dataplane/transfer/snapshot-receiver.ts';
+const install = 'dataplane/transfer/snapshot-install.ts';
+
+const replicaMutants: readonly Mutant[] = [
+  {
+    bug: 'what the log has is taken for committed when a member starts',
+    file: recovery,
+    from: 'replicate === undefined ? replay.take(record) : replicate.recovered(record),',
+    to: 'replay.take(record),',
+  },
+  {
+    bug: 'a follower does not show what is committed before the store has it',
+    file: proposer,
+    from: 'const applied = this.#showCommitted({ index, command });',
+    to: 'const applied = (): void => undefined;',
+  },
+  {
+    bug: 'the memtable is not withdrawn when leadership is lost',
+    file: proposer,
+    from: '    this.#options.memtable.proposeOnly(this.#proposals.entries());\n',
+    to: '',
+  },
+  {
+    bug: 'reads do not ask whether the node still leads',
+    file: proposer,
+    from: 'const known = this.#replicated.readable();',
+    to: 'const known = undefined as Promise<void> | undefined;',
+  },
+  {
+    bug: 'an entry that cannot be applied ends the node of a follower',
+    file: proposer,
+    from: 'if (command !== undefined) this.#options.notApplicable(command);',
+    to: 'if (command !== undefined) throw command;',
+  },
+  {
+    bug: 'entries of consensus take no position in the store',
+    file: proposer,
+    from: '      applier.push(passed(record));\n',
+    to: '',
+  },
+  {
+    bug: 'the applied position has the term of the first leader',
+    file: position,
+    from: 'new ByteWriter(16).u64(index).u64(term).finish()',
+    to: 'new ByteWriter(16).u64(index).u64(1).finish()',
+  },
+  {
+    bug: 'the members are not stored with the position',
+    file: applier,
+    from: 'if (configuration !== undefined) writeMembers(transaction, group, configuration);',
+    to: 'if (configuration === undefined) return true;',
+  },
+  {
+    bug: 'a refused command of the metadata takes no position',
+    file: metadata,
+    from: "    this.#become(result.type === 'applied' ? result.state : this.#state, { index, term });",
+    to: "    if (result.type === 'applied') this.#become(result.state, { index, term });",
+  },
+  {
+    bug: 'a follower goes on behind an unreadable command of the metadata',
+    file: metadata,
+    from: '    if (this.#frozen !== undefined) return;\n',
+    to: '',
+  },
+  {
+    bug: 'a node that joins counts itself among the founders',
+    file: membership,
+    from: 'const own = founders.includes(replicate.node) ? first : nobody;',
+    to: 'const own = founders.includes(replicate.node) ? first : foundedBy([replicate.node]);',
+  },
+  {
+    bug: 'documents expire on every replica',
+    file: expiring,
+    from: 'if (!tables.isLeading(group.options.group)) return [];',
+    to: '',
+  },
+  {
+    bug: 'a changed part is believed',
+    file: 'dataplane/transfer/snapshot-message.ts',
+    from: 'if (crc !== crc32(covered) ||',
+    to: 'if (crc < 0 ||',
+  },
+  {
+    bug: 'a state is whole whatever its parts add up to',
+    file: receiver,
+    from: 'if (found.count !== count || found.bytes !== bytes || found.hash !== hash) return false;',
+    to: 'if (found.count < 0 && count < 0 && bytes < 0 && hash < 0) return false;',
+  },
+  {
+    bug: 'a part that comes again is taken again',
+    file: receiver,
+    from: "if (part.number < arrival.next) return { type: 'next', number: part.number + 1 };",
+    to: '',
+  },
+  {
+    bug: 'rows that are not in the state that arrived stay',
+    file: install,
+    from: '  await clearRows(home, shard);\n',
+    to: '',
+  },
+  {
+    bug: 'an installation that was interrupted is not finished by the next start',
+    file: recovery,
+    from: '  await finishInstalls({ store, clock, walks: parts.walks }, tables.state);\n',
+    to: '',
+  },
+  {
+    bug: 'documents are read from the cache when the rows were replaced',
+    file: replica,
+    from: '    this.options.cache.clear();\n',
+    to: '',
+  },
+];
+
+export const replicaSuite: MutantSuite = {
+  mutants: replicaMutants,
+  sources: [
+    'common',
+    'config',
+    'datum',
+    'disk',
+    'kv',
+    'metadata',
+    'partition',
+    'raft',
+    'replication',
+    'integrity',
+    'apply',
+    'shard',
+    'maintenance',
+    'transfer',
+    'database',
+    'table',
+    'wal',
+    'wire',
+    'node/clock.ts',
+  ],
+  testSources: ['simulation'],
+  testFiles: [
+    'dataplane/apply/applied-position.test.ts',
+    'dataplane/transfer/snapshot-message.test.ts',
+    'dataplane/database/replicas.test.ts',
+    'dataplane/database/raft-databases.test.ts',
+    'test/simulation/database.test.ts',
+  ],
+};
