@@ -31,10 +31,27 @@ export interface MemberLog extends GroupLog {
   persist(records: readonly LogEntry[]): Promise<void>;
   /** Entries in force that are durable; rejects when some of them were released. */
   read(range: LogRange, signal: AbortSignal): AsyncIterable<LogEntry>;
+  /** Keeps entries from being released, within bounds; a hold beyond them is lost. */
+  hold(options: LogHoldOptions): LogHold;
   readonly recovery: GroupLog['recovery'] & {
     /** The newest one of the group, as a record of its kind. */
     hardState(group: number): LogEntry | undefined;
   };
+}
+
+interface LogHoldOptions {
+  readonly name: string;
+  /** By group: the last entry that is not needed. Groups that are not named are not held. */
+  readonly positions: ReadonlyMap<number, number>;
+  readonly bytesMax: number;
+  readonly ageMsMax: number;
+}
+
+export interface LogHold {
+  readonly lost: Error | undefined;
+  /** Entries up to `index` are not needed any more. Throws when the hold is lost. */
+  advance(group: number, index: number): void;
+  end(): void;
 }
 
 export interface LogRange {

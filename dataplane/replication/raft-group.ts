@@ -180,6 +180,11 @@ export class RaftGroup implements ReplicatedGroup {
     return !this.raft.isQuiescent;
   }
 
+  /** The newest entry that its machine has. */
+  get handedOver(): number {
+    return this.#handOver.last;
+  }
+
   /** It sleeps: entries are read from the log when somebody wants them again. */
   rest(): void {
     this.raft.log.shrink(0);

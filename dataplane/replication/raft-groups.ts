@@ -9,6 +9,7 @@ import type { RaftOptions } from '../raft/options.ts';
 import { logOrder } from './entry-kind.ts';
 import { MustRejoinError } from './errors.ts';
 import type { MemberLog } from './log.ts';
+import { FollowerHold } from './follower-hold.ts';
 import { LogFetcher } from './log-fetcher.ts';
 import { MemberWriter } from './member-writer.ts';
 import type { MemberWrite } from './member-writer.ts';
@@ -68,7 +69,12 @@ export interface RaftGroupsOptions {
   readonly chance: Pick<Chance, 'next'>;
   readonly timing?: RaftTiming;
   readonly limits?: RaftLimits;
+  /** Of the log, kept for members that are behind. */
+  readonly heldBytesMax?: number;
 }
+
+/** How often the log learns what other members need. */
+const holdEveryTicks = 20;
 
 interface Joined {
   readonly group: RaftGroup;
@@ -89,6 +95,8 @@ export class RaftGroups implements Replication {
   readonly #stopping = new AbortController();
   readonly #writer: MemberWriter;
   readonly #fetcher: LogFetcher;
+  readonly #hold: FollowerHold;
+  #ticks = 0;
   readonly #messages = new TurnMessages();
   #timer: Timer | undefined;
   #isTurnDue = false;
@@ -100,6 +108,7 @@ export class RaftGroups implements Replication {
     const { clock, log } = options;
     const { signal } = this.#stopping;
     const failed = (error: unknown): void => this.#fail(error);
+    this.#hold = new FollowerHold(log, options.heldBytesMax);
     this.#writer = new MemberWriter(log, { clock, signal, failed });
     const fetched = (group: RaftGroup): void => this.#touch(group);
     this.#fetcher = new LogFetcher(log, { clock, signal, fetched });
@@ -169,6 +178,7 @@ export class RaftGroups implements Replication {
     this.#touched.delete(joined.group);
     this.#awake.delete(joined.group);
     joined.snapshots.end();
+    this.#hold.leave(group);
     joined.group.leave();
   }
 
@@ -176,6 +186,7 @@ export class RaftGroups implements Replication {
     this.#stopping.abort(new Error('the node stops'));
     this.#timer?.cancel();
     for (const group of this.#joined.keys()) this.leave(group);
+    this.#hold.end();
     return Promise.resolve();
   }
 
@@ -232,7 +243,7 @@ export class RaftGroups implements Replication {
         install: (installation) => this.#install(group, installation),
       });
       if (isLeft) this.#touch(group);
-      if (!group.isAwake) group.rest();
+      if (!group.isAwake) this.#rest(group);
       else if (this.#joined.has(group.group)) this.#awake.add(group);
     }
     // Followers write while this node does.
@@ -241,10 +252,17 @@ export class RaftGroups implements Replication {
     this.#tickLater();
   }
 
+  #rest(group: RaftGroup): void {
+    group.rest();
+    if (this.#joined.has(group.group)) this.#hold.update([group]);
+  }
+
   #tickLater(): void {
     if (this.#timer !== undefined || this.#awake.size === 0) return;
     this.#timer = this.#options.clock.timer(this.#timing.tickMs, () => {
       this.#timer = undefined;
+      this.#ticks += 1;
+      if (this.#ticks % holdEveryTicks === 0) this.#hold.update(this.#awake);
       for (const group of this.#awake) {
         group.raft.tick();
         if (group.isAwake) this.#touchIfReady(group);

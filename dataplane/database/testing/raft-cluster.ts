@@ -67,6 +67,8 @@ export class RaftCluster {
       founders,
       clock,
       timing,
+      // The log keeps nothing for members that are away: they get a state.
+      heldBytesMax: 0,
       limits: { ...limits, memoryBytesMax: this.#options.memoryBytesMax ?? 1_048_576 },
       chance: new Prng(node.charCodeAt(0)),
       transport: {

@@ -1,6 +1,6 @@
 import { PhotonError } from '../../common/errors.ts';
 import { logOrder } from '../entry-kind.ts';
-import type { LogEntry, LogRange, MemberLog } from '../log.ts';
+import type { LogEntry, LogHold, LogRange, MemberLog } from '../log.ts';
 import { RecoveredGroups } from '../recovered-groups.ts';
 
 class FullError extends PhotonError {
@@ -84,6 +84,10 @@ export class ManualMemberLog implements MemberLog {
     if (from <= this.releasedTo) throw new GoneError();
     for (const entry of this.entries(group))
       if (entry.index >= from && entry.index <= to) yield entry;
+  }
+
+  hold(): LogHold {
+    return { lost: undefined, advance: () => undefined, end: () => undefined };
   }
 
   /** So many of the appends that wait are durable, oldest first. */

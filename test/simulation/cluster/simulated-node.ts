@@ -128,6 +128,7 @@ export class SimulatedNode {
       chance: own,
       timing,
       limits,
+      heldBytesMax: segmentBytes,
     });
     this.replicas = new Map();
     for (const group of cluster.groups) {

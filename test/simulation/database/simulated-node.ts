@@ -130,7 +130,7 @@ export class SimulatedNode {
     const send = (to: string, frame: Uint8Array): void =>
       this.#cluster.send(id, to, Uint8Array.from(frame));
     const options = { node: id, founders, clock: life, chance: own, timing, limits };
-    return new RaftSource({ ...options, transport: { send } });
+    return new RaftSource({ ...options, heldBytesMax: 16_384, transport: { send } });
   }
 
   #failed(life: ProcessLife, error: Error): void {
