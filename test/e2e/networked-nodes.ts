@@ -85,10 +85,11 @@ export class NetworkedNode {
     return new Map(cluster.members.map((member) => [member.name, member]));
   }
 
+  /** 0 before the first of a counted thing. */
   async metric(name: string): Promise<number> {
     const text = await (await fetch(`http://${this.#running.httpUrl}/_metrics`)).text();
     const line = text.split('\n').find((each) => each.startsWith(`${name} `));
-    return Number(line?.slice(name.length + 1) ?? Number.NaN);
+    return Number(line?.slice(name.length + 1) ?? 0);
   }
 
   /** What it logs from here on is new. */
