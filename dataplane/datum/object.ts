@@ -37,7 +37,9 @@ export function withField(object: DatumObject, name: string, value: Datum): Muta
 }
 
 export function copyObject(object: DatumObject): MutableObject {
-  return objectOf(Object.entries(object));
+  const copy = emptyObject();
+  for (const name of Object.keys(object)) copy[name] = object[name] as Datum;
+  return copy;
 }
 
 /** Order of UTF-8 bytes, which is that of code points: surrogates come after every other unit. */

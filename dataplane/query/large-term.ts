@@ -2,10 +2,14 @@ import type { Datum } from '../datum/datum.ts';
 import { compareText, emptyObject } from '../datum/object.ts';
 import { checkedObject } from '../datum/pseudo-type.ts';
 import type { Context } from './compiled.ts';
-import { after, inSteps } from './maybe-async.ts';
+import { after, eachOf, inSteps, whenDone } from './maybe-async.ts';
 import { Term } from './term-table.ts';
 import { wellFormed } from './term-parts.ts';
+import { fieldsAtOnce } from './work/large-objects.ts';
+import { sortedBy } from './work/merge-sort.ts';
+import type { Order } from './work/merge-sort.ts';
 import { entryBytes, objectBytes } from './work/size.ts';
+import type { Work } from './work/work.ts';
 
 /**
  * Terms of megabytes: inserts of many documents, keys by the thousand. Nearly all of such a term is data.
@@ -27,13 +31,24 @@ export function isLarge(term: unknown): boolean {
     if (left < 0) return true;
     const next = open.pop();
     if (typeof next !== 'object' || next === null) continue;
-    const parts: readonly unknown[] = Array.isArray(next) ? next : Object.values(next);
-    if (parts.length > left) return true;
+    const parts = partsWithin(next, left);
+    if (parts === undefined) return true;
     for (const part of parts) if (typeof part === 'object' && part !== null) open.push(part);
     left -= parts.length;
   }
   return false;
 }
+
+/** The parts of an array or object; undefined for more of them. */
+function partsWithin(part: object, most: number): readonly unknown[] | undefined {
+  if (Array.isArray(part)) return part.length > most ? undefined : part;
+  // The names of a large object are there in half the time that its values take.
+  const names = Object.keys(part);
+  return names.length > most ? undefined : names.map((_, at) => valueAt(part, names, at));
+}
+
+const valueAt = (object: object, names: readonly string[], at: number): unknown =>
+  (object as Readonly<Record<string, unknown>>)[names[at] as string];
 
 /** What is known of the parts of a large term. */
 export interface Survey {
@@ -46,9 +61,11 @@ export interface Survey {
 /** An array or object of the term whose parts are looked at. */
 interface Visit {
   readonly part: object;
+  /** Of a term; those of an object have names. */
   readonly children: readonly unknown[];
   /** Names of the fields of an object; undefined for a term. */
   readonly names: readonly string[] | undefined;
+  readonly size: number;
   readonly isData: boolean;
   at: number;
   values: Datum[] | undefined;
@@ -62,12 +79,13 @@ export function surveyed(
   term: unknown,
   { arrayLimit, work }: Pick<Context, 'arrayLimit' | 'work'>,
 ): Survey | Promise<Survey> {
-  const survey = new Surveyor(term, arrayLimit);
+  const survey = new Surveyor(term, arrayLimit, work);
   const done = inSteps(work, () => {
     work?.spend(unitsPerStep);
-    const more = survey.step();
-    work?.memory.charge(survey.takeBytes());
-    return more;
+    return whenDone(survey.step(), (more) => {
+      work?.memory.charge(survey.takeBytes());
+      return more;
+    });
   });
   return after<Survey>(done, () => survey);
 }
@@ -79,12 +97,14 @@ class Surveyor implements Survey {
   readonly data = new Map<object, Datum>();
   readonly parts = new Map<object, number>();
   readonly #arrayLimit: number;
+  readonly #work: Work | undefined;
   readonly #visits: Visit[] = [];
   /** Of values that were made since they were asked for. */
   #bytes = 0;
 
-  constructor(term: unknown, arrayLimit: number) {
+  constructor(term: unknown, arrayLimit: number, work: Work | undefined) {
     this.#arrayLimit = arrayLimit;
+    this.#work = work;
     this.#enter(term, 0);
   }
 
@@ -95,16 +115,19 @@ class Surveyor implements Survey {
   }
 
   /** Some parts more; false when all have been looked at. */
-  step(): boolean {
+  step(): boolean | Promise<boolean> {
     for (let left = partsPerStep; left > 0; left -= 1) {
       const visit = this.#visits.at(-1);
       if (visit === undefined) return false;
-      if (visit.at < visit.children.length) {
-        const child = visit.children[visit.at];
+      if (visit.at < visit.size) {
+        const child = childAt(visit, visit.at);
         visit.at += 1;
         if (typeof child === 'object' && child !== null) this.#enter(child, visit.depth + 1);
         else this.#scalar(visit, child as Datum);
-      } else this.#leave(visit);
+      } else {
+        const left = this.#leave(visit);
+        if (left instanceof Promise) return left;
+      }
     }
     return true;
   }
@@ -113,10 +136,13 @@ class Surveyor implements Survey {
     if (typeof part !== 'object' || part === null) return;
     const isArray = Array.isArray(part) && part[0] === Term.MAKE_ARRAY && part.length === 2;
     const isData = isArray || !Array.isArray(part);
+    const names = Array.isArray(part) ? undefined : Object.keys(part);
+    const children = Array.isArray(part) ? childrenOf(part) : [];
     this.#visits.push({
       part,
-      children: childrenOf(part),
-      names: Array.isArray(part) ? undefined : Object.keys(part),
+      children,
+      names,
+      size: names?.length ?? children.length,
       isData,
       at: 0,
       values: isData && depth < dataDepthMax ? [] : undefined,
@@ -135,10 +161,17 @@ class Surveyor implements Survey {
     else visit.values = undefined;
   }
 
-  #leave(visit: Visit): void {
+  /** There is more; a promise when a large object is made of its fields. */
+  #leave(visit: Visit): true | Promise<true> {
     this.#visits.pop();
+    return whenDone(this.#datumOf(visit), (datum) => {
+      this.#keep(visit, datum);
+      return true as const;
+    }) as true | Promise<true>;
+  }
+
+  #keep(visit: Visit, datum: Datum | undefined): void {
     const outer = this.#visits.at(-1);
-    const datum = this.#datumOf(visit);
     if (datum === undefined) {
       if (visit.parts >= smallParts) this.parts.set(visit.part, visit.parts);
       if (outer === undefined) return;
@@ -156,27 +189,33 @@ class Surveyor implements Survey {
 
   /** Only the outermost of them is asked for; that of its parts is forgotten. */
   #fold(visit: Visit, datum: Datum): void {
-    for (const child of visit.children)
+    for (let at = 0; at < visit.size && this.data.size > 0; at += 1) {
+      const child = childAt(visit, at);
       if (typeof child === 'object' && child !== null) this.data.delete(child);
+    }
     this.data.set(visit.part, datum);
   }
 
   /** Undefined for a term, and for data with which something is wrong: the compiler says what. */
-  #datumOf({ values, names, isData }: Visit): Datum | undefined {
+  #datumOf({ values, names, isData }: Visit): Datum | undefined | Promise<Datum | undefined> {
     if (values === undefined || !isData) return undefined;
     if (names === undefined) return values.length > this.#arrayLimit ? undefined : values;
+    const refused = (): undefined => undefined;
     try {
-      return objectWith(names, values);
+      const object = objectWith(names, values, this.#work);
+      return object instanceof Promise ? object.catch(refused) : object;
     } catch {
-      return undefined;
+      return refused();
     }
   }
 }
 
-/** Arguments and options of a term, items of an array, fields of an object. */
-function childrenOf(part: object): readonly unknown[] {
-  if (!Array.isArray(part)) return Object.values(part);
-  const [number, second, third] = part as readonly unknown[];
+const childAt = ({ part, names, children }: Visit, at: number): unknown =>
+  names === undefined ? children[at] : valueAt(part, names, at);
+
+/** Arguments and options of a term, items of an array. */
+function childrenOf(part: readonly unknown[]): readonly unknown[] {
+  const [number, second, third] = part;
   if (number === Term.DATUM) return [];
   const args: readonly unknown[] = Array.isArray(second) ? second : [];
   const options = Array.isArray(second) ? third : second;
@@ -194,10 +233,25 @@ const isSound = (scalar: Datum): boolean => {
 };
 
 /** As the compiler makes it: in canonical order. */
-function objectWith(names: readonly string[], values: readonly Datum[]): Datum {
+function objectWith(
+  names: readonly string[],
+  values: readonly Datum[],
+  work: Work | undefined,
+): Datum | Promise<Datum> {
   const object = emptyObject();
-  const order = names.map((name, position) => ({ name: wellFormed(name), position }));
-  for (const { name, position } of order.sort((a, b) => compareText(a.name, b.name)))
-    object[name] = values[position] as Datum;
-  return checkedObject(object);
+  const fields = names.map((name, position) => ({ name: wellFormed(name), position }));
+  const pauses = names.length > fieldsAtOnce ? work : undefined;
+  return whenDone(sortedBy(fields, byName, pauses), (ordered) =>
+    after<Datum>(
+      eachOf(ordered, pauses, ({ name, position }) => {
+        object[name] = values[position] as Datum;
+      }),
+      () => checkedObject(object),
+    ),
+  );
 }
+
+const byName: Order<{ readonly name: string }> = {
+  compare: (a, b) => compareText(a.name, b.name),
+  units: () => 1,
+};

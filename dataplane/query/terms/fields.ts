@@ -33,7 +33,7 @@ import { argumentOf, datumOfItem } from '../item.ts';
 import type { Value } from '../value.ts';
 import { sizeOf } from '../work/size.ts';
 import type { Work } from '../work/work.ts';
-import { dropped, has, patternOf, picked } from './patterns.ts';
+import { droppedIn, has, patternOf, picked } from './patterns.ts';
 import { derived, itemsMapped, itemsNow, resultsOf, tableOf, through } from './sequence-tools.ts';
 import type { ItemFunction } from './sequence-tools.ts';
 
@@ -250,7 +250,9 @@ export const fieldTerms: readonly TermEntry[] = [
     Term.WITHOUT,
     {
       arity: [1, many],
-      run: overObjects('without', (object, rest) => dropped(object, patternsOf(rest))),
+      run: overObjects('without', (object, rest, work) =>
+        droppedIn(object, patternsOf(rest), work),
+      ),
     },
   ],
   [Term.KEYS, { arity: [1, 1], run: keys }],

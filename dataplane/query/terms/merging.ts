@@ -8,6 +8,7 @@ import {
   objectOf,
   pseudoType,
 } from '../../datum/object.ts';
+import type { MutableObject } from '../../datum/object.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
 import { Walk } from '../../datum/walk.ts';
 import type { TermCall, TermEntry } from '../compiled.ts';
@@ -17,6 +18,7 @@ import { after, eachOf, whenDone } from '../maybe-async.ts';
 import { datumOf, objectOfValue } from '../value-reading.ts';
 import { FunctionValue } from '../value.ts';
 import type { Value } from '../value.ts';
+import { copiedIn, eachField } from '../work/large-objects.ts';
 import type { Work } from '../work/work.ts';
 import { overObjects } from './fields.ts';
 
@@ -78,13 +80,30 @@ function objectOver(left: Datum, right: DatumObject, { walk, depth }: Where): Da
   if (type !== undefined) return type === 'LITERAL' ? (valueOf(right) ?? null) : right;
   const result =
     isObject(left) && pseudoType(left) === undefined ? copyObject(left) : emptyObject();
-  const fields = Object.entries(right);
-  const inside = { walk, depth: walk.into(depth, fields.length) };
-  for (const [name, value] of fields) {
-    if (isLiteral(value) && !Object.hasOwn(value, 'value')) delete result[name];
-    else result[name] = laidOver(result[name] ?? null, value, inside);
-  }
+  const names = Object.keys(right);
+  const inside = { walk, depth: walk.into(depth, names.length) };
+  for (const name of names) lay(result, name, right, inside);
   return checkedObject(result);
+}
+
+/** One field of the object on the right. */
+function lay(result: MutableObject, name: string, right: DatumObject, inside: Where): undefined {
+  const value = right[name] as Datum;
+  if (isLiteral(value) && !Object.hasOwn(value, 'value')) delete result[name];
+  else result[name] = laidOver(result[name] ?? null, value, inside);
+}
+
+/** The same as `merged`, with pauses between the fields of large objects. */
+function mergedIn(left: DatumObject, right: Datum, work: Work | undefined): Datum | Promise<Datum> {
+  if (!isObject(right) || pseudoType(right) !== undefined || pseudoType(left) !== undefined)
+    return merged(left, right);
+  return whenDone<MutableObject, Datum>(copiedIn(left, work), (result) => {
+    const names = Object.keys(right);
+    const walk = new Walk();
+    const inside = { walk, depth: walk.into(0, names.length) };
+    const done = eachField(names, work, (name) => lay(result, name, right, inside));
+    return after<Datum>(done, () => checkedObject(result));
+  });
 }
 
 /** Items of an array have nothing to be laid over: literals in it are their values. */
@@ -106,7 +125,10 @@ function mergeOne(
   let result: Datum = object;
   const done = eachOf(rest, work, (right) =>
     whenDone(right instanceof FunctionValue ? right.call([result]) : right, (value) => {
-      result = merged(objectOfValue(result), mergeable(datumOf(value)));
+      const next = mergedIn(objectOfValue(result), mergeable(datumOf(value)), work);
+      return whenDone(next, (datum) => {
+        result = datum;
+      });
     }),
   );
   return after<Datum>(done, () => result);

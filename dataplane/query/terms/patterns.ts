@@ -7,11 +7,15 @@ import {
   objectOf,
   pseudoType,
 } from '../../datum/object.ts';
+import type { MutableObject } from '../../datum/object.ts';
 import { checkedObject } from '../../datum/pseudo-type.ts';
 import { canonicalText, prettyText } from '../../datum/text.ts';
 import { Walk } from '../../datum/walk.ts';
 import { logic } from '../failure.ts';
+import { whenDone } from '../maybe-async.ts';
 import { datumOf } from '../value-reading.ts';
+import { copiedIn } from '../work/large-objects.ts';
+import type { Work } from '../work/work.ts';
 import type { Value } from '../value.ts';
 
 /** Patterns that name fields of an object: what `pluck`, `without` and `hasFields` take. */
@@ -79,8 +83,18 @@ export function picked(object: DatumObject, pattern: Datum): DatumObject {
   return checkedObject(result);
 }
 
-export function dropped(object: DatumObject, pattern: Datum): DatumObject {
-  const result = copyObject(object);
+const dropped = (object: DatumObject, pattern: Datum): DatumObject =>
+  droppedFrom(copyObject(object), pattern);
+
+/** With pauses when the object is large. */
+export const droppedIn = (
+  object: DatumObject,
+  pattern: Datum,
+  work: Work | undefined,
+): DatumObject | Promise<DatumObject> =>
+  whenDone(copiedIn(object, work), (copy) => droppedFrom(copy, pattern));
+
+function droppedFrom(result: MutableObject, pattern: Datum): DatumObject {
   for (const [name, inner] of patternFields(pattern)) {
     const value = fieldOf(result, name);
     if (inner === true) delete result[name];

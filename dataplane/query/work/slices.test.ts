@@ -31,6 +31,8 @@ const doubled = (text: string, size: number): unknown => [
   Term.FOLD,
   [range(Math.log2(size / text.length)), text, fn((made) => [Term.ADD, [made, made]], 2)],
 ];
+/** An object of as many fields. */
+const large = [Term.COERCE_TO, [pairs, 'object']];
 const letters = doubled('abcd,XY ', characterCount);
 const blanks = doubled('        ', characterCount);
 const table = [Term.TABLE, ['t']];
@@ -143,9 +145,14 @@ const loops: Readonly<Record<string, readonly Case[]>> = {
   HAS_FIELDS: [overItems(objects, count([Term.HAS_FIELDS, [objects, 'id']]))],
   WITH_FIELDS: [overItems(objects, count([Term.WITH_FIELDS, [objects, 'id']]))],
   PLUCK: [overItems(objects, count([Term.PLUCK, [objects, 'id']]))],
-  WITHOUT: [overItems(objects, count([Term.WITHOUT, [objects, 'id']]))],
+  WITHOUT: [
+    overItems(objects, count([Term.WITHOUT, [objects, 'id']])),
+    overItems(large, count([Term.WITHOUT, [large, '1']])),
+  ],
   MERGE: [
     overItems(objects, count([Term.MERGE, [objects, { a: 1 }]])),
+    overItems(large, count([Term.MERGE, [large, { a: 1 }]])),
+    overItems(large, count([Term.MERGE, [{ a: 1 }, large]])),
     overItems(objects, [Term.MERGE, [{}, [Term.ARGS, [objects]]]]),
   ],
   OBJECT: [overItems(pairs, [Term.OBJECT, [[Term.ARGS, [[Term.CONCAT_MAP, [pairs, x]]]]]])],
