@@ -106,6 +106,11 @@ export const options = {
       words: 'an address or a name of this machine, without port and brackets',
     },
   },
+  replicated: {
+    type: 'boolean',
+    default: false,
+    doc: 'Preview. The node replicates its tables with the other nodes that have the role `data` and this option. Set it for all of them, before the first table; a node that had it keeps it.',
+  },
   'admin-password-file': {
     type: 'string',
     default: '',

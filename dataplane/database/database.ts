@@ -111,6 +111,13 @@ export class Database implements MetadataLog {
     return this.#metadata?.replicas;
   }
 
+  /** All groups that this node has a replica of. */
+  get replicatedGroups(): readonly ReplicatedGroup[] {
+    const shards = Array.from(this.#parts.tables.replicas, ({ replicas }) => replicas);
+    const metadata = this.metadataReplicas;
+    return metadata === undefined ? shards : [metadata, ...shards];
+  }
+
   /** The last entry of the metadata that `state` has. */
   get metadataIndex(): number {
     return this.#metadataIndex;

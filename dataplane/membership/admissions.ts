@@ -11,6 +11,8 @@ import type { Mesh, PeerInfo } from './mesh.ts';
 export interface AdmissionsOptions {
   /** On the node that holds it. */
   readonly authority: Authority | undefined;
+  /** Several nodes may have data. */
+  readonly isReplicated: boolean;
   readonly mesh: Pick<Mesh, 'request'>;
   readonly members: () => readonly MemberView[];
   /** Why a node may never be a member again; undefined when it may. */
@@ -78,6 +80,7 @@ export class Admissions {
 
   #requirePlace({ nodeId, name, roles }: JoinRequest): void {
     this.#requireNotRemoved(nodeId);
+    const { isReplicated } = this.#options;
     const others = this.#options.members().filter(({ id, status }) => {
       const isGone = status === 'dead' || status === 'left';
       return id !== nodeId && !isGone;
@@ -89,9 +92,9 @@ export class Admissions {
       );
     }
     const data = others.find((member) => member.roles.includes('data'));
-    if (roles.includes('data') && data !== undefined) {
+    if (!isReplicated && roles.includes('data') && data !== undefined) {
       throw new JoinRefusedError(
-        `The data of this cluster is on node ${data.name}, and this version keeps it on one node. Join with --roles coordinator,consensus.`,
+        `The data of this cluster is on node ${data.name}, and this version keeps it on one node unless all of them have --replicated. Join with --roles coordinator,consensus.`,
       );
     }
   }

@@ -66,7 +66,14 @@ export interface StoredQuarantine {
   readonly isReleased: boolean;
 }
 
+/** Of a node that replicates its data with others. */
+interface StoredReplication {
+  /** It was the first member of the metadata's group. */
+  readonly isFounder: boolean;
+}
+
 interface Files {
+  readonly replication: StoredReplication;
   readonly credentials: StoredCredentials;
   readonly authority: StoredAuthority;
   readonly peers: StoredPeers;
@@ -126,6 +133,7 @@ const fields: Readonly<Record<keyof Files, Readonly<Record<string, object>>>> = 
     },
   },
   quarantine: { detail: text, since: count, isReleased: { type: 'boolean' } },
+  replication: { isFounder: { type: 'boolean' } },
 };
 
 /** Of each file. */

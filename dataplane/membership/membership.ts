@@ -58,6 +58,8 @@ export interface MembershipOptions {
   readonly chance: Chance;
   readonly log: MembershipLog;
   readonly measured: (name: PeerRequestName, peerId: string, ms: number, outcome: string) => void;
+  /** Several nodes may have data. */
+  readonly isReplicated?: boolean;
   /** What other nodes ask of the data of this one, and say to it. */
   readonly served: ServedPeers;
   /** The node has a new certificate. */
@@ -74,7 +76,13 @@ export interface MembershipOptions {
 export interface ServedPeers extends Pick<MeshOptions, 'notices'> {
   readonly requests: Pick<
     MeshOptions['handlers'],
-    'readTable' | 'editTable' | 'changeCatalog' | 'watchCatalog' | 'raft'
+    | 'readTable'
+    | 'editTable'
+    | 'changeCatalog'
+    | 'watchCatalog'
+    | 'raft'
+    | 'snapshot'
+    | 'changeMetadata'
   >;
 }
 
@@ -148,6 +156,7 @@ export class Membership {
     this.#exchange = new OrderExchange({ keeper: this.#keeper, mesh: this.#mesh, log });
     this.#admissions = new Admissions({
       authority: formed.authority,
+      isReplicated: options.isReplicated === true,
       mesh: this.#mesh,
       members: () => this.members,
       removed: (id) => this.#removalOf(id),

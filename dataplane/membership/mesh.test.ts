@@ -165,10 +165,17 @@ describe('the mesh of sessions between nodes', () => {
     }
     const code = 'membership.role_refused';
     const refusedTo: Partial<Record<Role, string[]>> = {
-      coordinator: [`raft ${code}`],
-      observer: ['writeRing', 'admit', 'createToken', 'editTable', 'changeCatalog', 'raft'].map(
-        (name) => `${name} ${code}`,
-      ),
+      coordinator: ['raft', 'snapshot', 'changeMetadata'].map((name) => `${name} ${code}`),
+      observer: [
+        'writeRing',
+        'admit',
+        'createToken',
+        'editTable',
+        'changeCatalog',
+        'raft',
+        'snapshot',
+        'changeMetadata',
+      ].map((name) => `${name} ${code}`),
     };
     expect(outcomes).to.deep.equal(refusedTo);
   });

@@ -55,6 +55,10 @@ export const peerRequests = {
   raft: { number: 13, roles: replicating, priority: 'bulk', deadlineMs: shardMs },
   /** The orders of administrators that the node knows; each is signed by the authority. */
   readOrders: { number: 14, roles, priority: 'interactive', deadlineMs: 5_000 },
+  /** A part of the state of a group, for a member that is behind its log. */
+  snapshot: { number: 15, roles: replicating, priority: 'bulk', deadlineMs: 30_000 },
+  /** A change of the metadata that a node needs for its own work. */
+  changeMetadata: { number: 16, roles: replicating, priority: 'interactive', deadlineMs: 30_000 },
 } as const satisfies Readonly<Record<string, PeerRequest>>;
 
 export type PeerRequestName = keyof typeof peerRequests;

@@ -4,7 +4,9 @@ import { compactAtStart } from './compact-at-start.ts';
 import type { NodeContext } from './context.ts';
 import type { DirectoryService } from './directory-service.ts';
 import { diskUsage } from './disk-usage.ts';
+import type { MembershipService } from './membership-service.ts';
 import { openData, storeDirectoryOf } from './open-data.ts';
+import { NodeReplication } from './routing/node-replication.ts';
 import type { Service } from './services.ts';
 import { StorageMeasurements } from './storage-measurements.ts';
 import { troublesOf } from './troubles.ts';
@@ -18,19 +20,25 @@ const mebibyte = 1_048_576;
 export class DataService implements Service {
   readonly name = 'data';
   readonly #context: NodeContext;
-  readonly #directory: Pick<DirectoryService, 'id' | 'path'>;
+  readonly #directory: DirectoryService;
+  readonly #membership: MembershipService;
   readonly measurements: StorageMeasurements;
   readonly #hasWorkers: boolean;
   #database: Database | undefined;
   #blocks: UnappliedFile | undefined;
+  #replication: NodeReplication | undefined;
 
   /** `hasWorkers`: query workers that may read the store themselves. */
   constructor(
     context: NodeContext,
-    directory: Pick<DirectoryService, 'id' | 'path'>,
-    { hasWorkers }: { readonly hasWorkers: boolean },
+    directory: DirectoryService,
+    {
+      hasWorkers,
+      membership,
+    }: { readonly hasWorkers: boolean; readonly membership: MembershipService },
   ) {
     this.#context = context;
+    this.#membership = membership;
     this.#directory = directory;
     this.measurements = new StorageMeasurements(() => context.clock.now());
     this.#hasWorkers = hasWorkers;
@@ -53,6 +61,11 @@ export class DataService implements Service {
 
   get storeDirectory(): string {
     return storeDirectoryOf(this.#directory.path);
+  }
+
+  /** Undefined for a node that keeps its data alone. */
+  get replication(): NodeReplication | undefined {
+    return this.#replication;
   }
 
   /** For services that start after this one. */
@@ -82,7 +95,14 @@ export class DataService implements Service {
     const { config, password, logger, progress, clock, chance, signal, fail } = this.#context;
     progress.step('replaying the log');
     this.#blocks = this.#hasWorkers ? this.#createBlocks(path) : undefined;
+    const replication = NodeReplication.open({
+      context: this.#context,
+      directory: this.#directory,
+      membership: this.#membership,
+    });
+    this.#replication = replication;
     const database = await openData({
+      ...replication?.options,
       blocks: this.#blocks,
       path,
       clock,
@@ -96,6 +116,8 @@ export class DataService implements Service {
     });
     this.#database = database;
     void database.failed.then(fail);
+    replication?.attach(database);
+    if (replication !== undefined) return this.#begin(replication);
     const isFresh = Object.keys(database.state.users).length === 0;
     const { frozen } = database;
     if (frozen === undefined) await settleAdmin(database, password, chance);
@@ -105,6 +127,30 @@ export class DataService implements Service {
     }
     if (isFresh && frozen === undefined)
       await database.change({ type: 'createDatabase', id: chance.uuid(), name: 'test' });
+  }
+
+  /** Passwords, and what changes them: on whichever node that is done. */
+  get users(): Pick<Database, 'verifier' | 'change'> {
+    const database = this.opened;
+    const { replication } = this;
+    return {
+      verifier: (user) => database.verifier(user),
+      change: (command) => replication?.change(command) ?? database.change(command),
+    };
+  }
+
+  /** The founder makes itself the first member; the others receive the metadata from the members. */
+  async #begin(replication: NodeReplication): Promise<void> {
+    const { config, password, chance } = this.#context;
+    const database = this.opened;
+    if (!replication.isFounder || database.state.members !== undefined) return;
+    const { node } = replication;
+    const member = { id: node, name: config['node-name'], roles: config.roles };
+    await replication.change({ type: 'putMember', format: 3, member });
+    const isFresh = Object.keys(database.state.users).length === 0;
+    await settleAdmin(this.users, password, chance);
+    if (isFresh)
+      await replication.change({ type: 'createDatabase', id: chance.uuid(), name: 'test' });
   }
 
   #createBlocks(path: string): UnappliedFile | undefined {

@@ -65,7 +65,15 @@ export class DriverService implements Service {
     const { data, disk, passwords, logins, report, peers, membership } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
-    const own = createEnvironment({ database, disk, clock, chance, server, report: report() });
+    const own = createEnvironment({
+      database,
+      disk,
+      clock,
+      chance,
+      server,
+      report: report(),
+      isReplicated: data.replication !== undefined,
+    });
     const routed = peers.environment(own);
     const measurements = this.#measurements;
     const measured = { ...routed, table: measuredTables((id) => routed.table(id), measurements) };

@@ -5,19 +5,24 @@ import { readMetadataCommand } from '../metadata/command-format.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import { databaseByName, tableByName, tablesOf } from '../metadata/lookup.ts';
 import { shardsOf } from '../metadata/shards.ts';
+import { loadOf, placeShards } from '../partition/placement.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { Catalog, NodeEnvironment, Refusal, TableInfo } from '../query/environment.ts';
 import { errorType, RuntimeError } from '../query/errors.ts';
+import { tooManyReplicas } from '../query/terms/placement.ts';
 import { failedIndex } from '../query/terms/index-access.ts';
 import type { DiskGate } from './disk-gate.ts';
 import { infoOf, shown, tableAccess } from './served-table.ts';
 import type { RequireRoom } from './served-table.ts';
+import { dataMembers, defaultReplicas, placedOn } from './routing/reconcile-replicas.ts';
 
 export interface EnvironmentParts extends Pick<NodeEnvironment, 'server' | 'report'> {
   readonly database: Database;
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly clock: Clock;
   readonly chance: Chance;
+  /** Shards of new tables have replicas on several nodes. */
+  readonly isReplicated?: boolean;
 }
 
 /** Asked before everything that makes the data grow, and before what needs some room to make more. */
@@ -61,10 +66,40 @@ const readsOf = (
   tableById: (id) => infoIn(database, database.state.tables[id]),
 });
 
+type NewTable = Parameters<Catalog['createTable']>[2] &
+  Pick<TableRecord, 'id' | 'name' | 'databaseId'>;
+
+/** The command that makes a table, with the nodes of its shards where there are several; or why it cannot be. */
+function placedTable(
+  state: MetadataState,
+  { wantedReplicas, ...table }: NewTable,
+  isReplicated: boolean | undefined,
+): MetadataCommand | Refusal {
+  const nodes = isReplicated === true ? dataMembers(state) : [];
+  const servers = Math.max(1, nodes.length);
+  if (wantedReplicas !== undefined && wantedReplicas > servers)
+    return { type: 'refused', message: tooManyReplicas(wantedReplicas, servers) };
+  if (nodes.length === 0) return { type: 'createTable', format: 2, table };
+  const replicas = wantedReplicas ?? Math.min(defaultReplicas, servers);
+  const { shards } = table;
+  const placed = placeShards(nodes, { shards, replicas }, loadOf(placedOn(state)));
+  const growsReplicas = wantedReplicas === undefined;
+  return {
+    type: 'createTable',
+    format: 3,
+    table: { ...table, replicas, growsReplicas },
+    replicas: placed,
+  };
+}
+
 type Changed<T> = T | Refusal;
 
 export function catalogOf(
-  { database, chance }: Pick<EnvironmentParts, 'database' | 'chance'>,
+  {
+    database,
+    chance,
+    isReplicated,
+  }: Pick<EnvironmentParts, 'database' | 'chance' | 'isReplicated'>,
   requireRoom: RequireRoom,
 ): Catalog {
   const change = (command: MetadataCommand): Promise<MetadataState | Refused> =>
@@ -97,10 +132,12 @@ export function catalogOf(
     },
     createTable: async (databaseId, name, options, id = chance.uuid()) => {
       requireRoom();
-      return changeTable(
-        { type: 'createTable', format: 2, table: { id, name, databaseId, ...options } },
-        id,
+      const command = placedTable(
+        database.state,
+        { id, name, databaseId, ...options },
+        isReplicated,
       );
+      return command.type === 'refused' ? command : changeTable(command, id);
     },
     setExpireAt: async (tableId, field) => {
       if (field !== undefined) requireRoom();

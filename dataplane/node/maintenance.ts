@@ -55,7 +55,7 @@ export function scrubService(context: NodeContext, data: Pick<DataService, 'open
 /** A Secret that is mounted changes in the running pod. */
 export function passwordWatchService(
   context: NodeContext,
-  data: Pick<DataService, 'opened'>,
+  data: Pick<DataService, 'users'>,
 ): Service {
   const { config, logger, password, clock, chance } = context;
   const path = config['admin-password-file'];
@@ -69,7 +69,7 @@ export function passwordWatchService(
         initial: password,
         read: () => readPasswordAgain(path),
         refusalOf: (given) => passwordRefusal(config, given),
-        settle: (given) => settleAdmin(data.opened, given, chance),
+        settle: (given) => settleAdmin(data.users, given, chance),
       });
       return watch.run(signal);
     },

@@ -128,6 +128,7 @@ export class MembershipService implements Service {
       log: logger,
       measured: (name, peer, ms, outcome) => this.times.add({ name, peer, ms, outcome }),
       served: this.services,
+      isReplicated: config.replicated,
       renewed: (credentials) => {
         for (const listener of this.#renewals) listener(credentials);
       },

@@ -63,7 +63,10 @@ export class Node {
     const directory = new DirectoryService(context);
     this.#membership = new MembershipService(context, directory);
     const sizes = sizesOf(context);
-    const data = new DataService(context, directory, { hasWorkers: sizes !== undefined });
+    const data = new DataService(context, directory, {
+      hasWorkers: sizes !== undefined,
+      membership: this.#membership,
+    });
     this.#data = data;
     this.#disk = createDiskGate(context, data);
     this.#expiry = createExpiry(context, data, this.#disk);

@@ -18,7 +18,15 @@ import type { StorageMeasurements } from './storage-measurements.ts';
 /** The store and the log of a data directory that this process has locked, as one database. */
 export interface OpenDataOptions extends Pick<
   DatabaseOptions,
-  'memtableBytesMax' | 'cacheBytesMax' | 'onProgress' | 'signal' | 'isForRepair' | 'blocks'
+  | 'memtableBytesMax'
+  | 'cacheBytesMax'
+  | 'onProgress'
+  | 'signal'
+  | 'isForRepair'
+  | 'blocks'
+  | 'replicate'
+  | 'snapshotPeer'
+  | 'forward'
 > {
   readonly path: string;
   readonly logger: Logger;

@@ -4,7 +4,7 @@ import type { Database } from '../database/database.ts';
 import { shownKey } from '../datum/shown-key.ts';
 import { TableDamagedError } from '../integrity/errors.ts';
 import { KeyOrderError } from '../kv/errors.ts';
-import { keyspacesOf, shardsOf } from '../metadata/shards.ts';
+import { keyspacesOf, placementOf, shardsOf } from '../metadata/shards.ts';
 import { userIndexes } from '../metadata/state.ts';
 import type { IndexRecord, TableRecord } from '../metadata/state.ts';
 import { evenSlots, SlotMap } from '../partition/hash-slots.ts';
@@ -90,18 +90,25 @@ export function tableAccess(
     : servedAccess({ database, id, served, partsOf: keyspacesOf }, requireRoom);
 }
 
-/** One shard of a table, for those who have the same map of the table; undefined when this node has another one. */
+/** One shard of a table that this node leads, for those who have the same map of the table. */
 export function shardAccess(
   database: Database,
   { table: id, shard, epoch }: ShardAddress,
   requireRoom: RequireRoom,
 ): TableAccess | undefined {
-  const table = database.table(id);
-  const replica = table?.shards[shard];
-  if (replica === undefined || table?.map.epoch !== epoch) return undefined;
+  const { tables } = database.state;
+  const record = Object.hasOwn(tables, id) ? tables[id] : undefined;
+  const placement = record === undefined ? undefined : placementOf(record);
+  const group = placement?.shards[shard]?.group;
+  const replica = group === undefined ? undefined : database.replica(group);
+  if (replica === undefined || placement?.epoch !== epoch) return undefined;
+  if (replica.replicas.refusal !== undefined) return undefined;
   const partsOf = (index: IndexRecord): readonly number[] =>
     keyspacesOf(index).slice(shard, shard + 1);
-  return servedAccess({ database, id, served: onlyShard(replica), partsOf }, requireRoom);
+  return servedAccess(
+    { database, id, served: onlyShard(replica), partsOf, isShard: true },
+    requireRoom,
+  );
 }
 
 const aloneMaps = new SlotMap(0, [[evenSlots(0, 1)]]);
@@ -120,10 +127,12 @@ interface Served {
   readonly served: ShardedTable;
   /** Keyspaces of an index in the order of the shards. */
   readonly partsOf: (index: IndexRecord) => readonly number[];
+  /** Of several: another node may answer. */
+  readonly isShard?: boolean;
 }
 
 function servedAccess(
-  { database, id, served, partsOf }: Served,
+  { database, id, served, partsOf, isShard = false }: Served,
   requireRoom: RequireRoom,
 ): TableAccess | undefined {
   const table = database.state.tables[id];
@@ -146,6 +155,8 @@ function servedAccess(
       const keyspaces = record === undefined ? [] : partsOf(record);
       const parts = keyspaces.flatMap((keyspace) => database.index(keyspace) ?? []);
       if (parts.length < served.shardCount) {
+        // Each replica builds it for itself: this one has not ended yet.
+        if (isShard && record !== undefined) throw new NotLeaderError(undefined);
         const info = infoOf(database, table);
         const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
         throw new RuntimeError(errorType.opFailed, words, []);

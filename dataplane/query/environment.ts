@@ -83,6 +83,8 @@ interface TableOptions extends Pick<TableInfo, 'writeAcks'> {
   readonly durability: 'hard' | 'soft';
   readonly shards: number;
   readonly replicas: number;
+  /** As the user asked; the catalogue chooses without it. */
+  readonly wantedReplicas?: number | undefined;
   readonly replication: 'sync' | 'semi-sync' | 'async';
   readonly partition: 'hash' | 'range' | 'hybrid';
   /** The field whose time ends a document. */

@@ -11,11 +11,12 @@ export class NotLeaderError extends PhotonError {
   /** The node that leads, as far as this one knows. */
   readonly leader: string | undefined;
 
-  constructor(leader: string | undefined) {
+  constructor(leader: string | undefined, options?: { readonly cause?: unknown }) {
     super(
       leader === undefined
         ? 'The primary replica of the shard is not available: no leader is known. Repeat the query.'
         : `The primary replica of the shard is on node ${leader}, not on this node. Repeat the query.`,
+      options,
     );
     this.leader = leader;
   }

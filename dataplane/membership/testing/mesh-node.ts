@@ -74,6 +74,8 @@ const canned = {
   watchCatalog: () => answer('catalog'),
   raft: () => answer(''),
   readOrders: () => answer('orders'),
+  snapshot: () => answer(''),
+  changeMetadata: () => answer(''),
 };
 
 interface Seen {

@@ -61,7 +61,8 @@ class LocalCluster {
   #launch(index: number, flags: readonly string[]): NodeProcess {
     const name = nameOf(index);
     const { directory, ports, nodes } = this.#options;
-    const roles = index === 0 ? 'data,coordinator,consensus' : 'coordinator,consensus';
+    const hasData = index === 0 || this.#options.flags.includes('--replicated');
+    const roles = hasData ? 'data,coordinator,consensus' : 'coordinator,consensus';
     const own = ['--data-dir', this.#directoryOf(index), '--roles', roles];
     const all = [...own, ...portFlags(index, ports), ...flags, ...this.#options.flags];
     const node = new NodeProcess(name, all, say);

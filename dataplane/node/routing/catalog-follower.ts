@@ -94,7 +94,7 @@ export class CatalogFollower {
 
   /** Changes the catalogue where that can be done, and waits until it is seen here. */
   async change(name: ChangeRequest['name'], args: readonly unknown[], signal: AbortSignal) {
-    const { type, result, mark, failure } = await this.#changed(name, args, signal);
+    const { type, result, mark, failure } = await this.changeThere(name, args, signal);
     if (type === 'failed') throw errorOf(failure);
     if (mark !== undefined) await this.#seen(mark, signal);
     return result;
@@ -120,7 +120,8 @@ export class CatalogFollower {
     this.#watch.notify();
   }
 
-  async #changed(
+  /** The answer of the node that can change the metadata. */
+  async changeThere(
     name: ChangeRequest['name'],
     args: readonly unknown[],
     signal: AbortSignal,

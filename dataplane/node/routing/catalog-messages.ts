@@ -37,7 +37,7 @@ export interface CatalogUpdate extends KnownCatalog, Omit<CatalogChange, 'tables
 }
 
 export interface ChangeRequest {
-  /** `settle`: nothing is changed, and the answer comes when all nodes have the catalogue of now. */
+  /** `settle`: nothing is changed, and the answer comes when all nodes have the catalogue of now, or the one that is asked an entry. */
   readonly name: CatalogChangeName | 'settle';
   readonly args: readonly unknown[];
 }
@@ -48,6 +48,8 @@ export interface ChangeAnswer {
   readonly result?: unknown;
   /** Of `done`: a state that has the change. */
   readonly mark?: StateMark;
+  /** Of `done`: an entry of the metadata's log, for nodes that have a replica of it. */
+  readonly index?: number;
   /** Of `failed`: as between the processes of a node. */
   readonly failure?: unknown;
   /** Of `moved`: the node that can change the metadata, as far as it is known. */
@@ -133,8 +135,9 @@ export const changedCodec = codec<ChangeAnswer>(
     type: { enum: ['done', 'failed', 'moved'] },
     result: {},
     mark,
+    index: count,
     failure: { type: 'object' },
     leader: text(64),
   },
-  ['result', 'mark', 'failure', 'leader'],
+  ['result', 'mark', 'index', 'failure', 'leader'],
 );

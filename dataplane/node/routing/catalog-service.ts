@@ -36,8 +36,8 @@ interface Watcher {
 export interface CatalogServiceOptions {
   readonly database: Database;
   readonly catalog: Catalog;
-  /** Resolves when everybody has the catalogue of now. */
-  readonly settle: () => Promise<void>;
+  /** Resolves when everybody has the catalogue of now; with an index, when this node has that entry of the metadata. */
+  readonly settle: (index: unknown) => Promise<void>;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'uuid'>;
 }
@@ -90,7 +90,7 @@ export class CatalogService {
 
   #changeNow(name: ChangeRequest['name'], args: readonly unknown[]): Promise<unknown> {
     const { catalog, settle } = this.#options;
-    if (name === 'settle') return settle();
+    if (name === 'settle') return settle(args[0]);
     const change = catalog[name] as (...all: unknown[]) => Promise<unknown>;
     return change(...args);
   }
@@ -111,7 +111,8 @@ export class CatalogService {
     const { name, args } = changeCodec.decode(payload);
     try {
       const result = await this.#changeNow(name, args);
-      return changedCodec.encode({ type: 'done', result, mark: this.#mark() });
+      const index = this.#options.database.metadataIndex;
+      return changedCodec.encode({ type: 'done', result, mark: this.#mark(), index });
     } catch (error) {
       if (error instanceof NotLeaderError) {
         const { leader } = error;

@@ -62,10 +62,11 @@ export async function askPeer(
 /** Shards of other nodes over the mesh, and of this one without it. */
 export const meshPeers = (
   mesh: () => Mesh | undefined,
-  own: ShardService | undefined,
+  own: () => ShardService | undefined,
 ): ShardPeers => ({
   ask: async (node, { kind, bytes }, signal) => {
-    if (node === own?.node) return own.answer(bytes, signal);
+    const here = own();
+    if (node === here?.node) return here.answer(bytes, signal);
     const name = operationOf(kind) === 'read' ? 'readTable' : 'editTable';
     return askPeer(mesh(), { node, name }, bytes, signal);
   },

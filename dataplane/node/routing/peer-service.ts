@@ -1,4 +1,6 @@
 import type { Verifier } from '../../metadata/state.ts';
+import { placementOf } from '../../metadata/shards.ts';
+import type { OwnShards } from '../../router/peers.ts';
 import type { Catalog, NodeEnvironment } from '../../query/environment.ts';
 import type { NodeContext } from '../context.ts';
 import type { DataService } from '../data-service.ts';
@@ -9,10 +11,12 @@ import type { Service } from '../services.ts';
 import { withoutData } from '../without-data.ts';
 import { catalogChanges } from '../workers/remote-catalog.ts';
 import type { CatalogChangeName } from '../workers/remote-catalog.ts';
+import { changeCodec } from './catalog-messages.ts';
 import { CatalogFollower } from './catalog-follower.ts';
 import { CatalogService } from './catalog-service.ts';
 import { followedCatalog } from './followed-catalog.ts';
 import { askPeer, meshPeers } from './mesh-peers.ts';
+import { firstMetadata, forwardedCatalog, handOver, tendReplicas } from './replicated-home.ts';
 import { RoutedTables } from './routed-tables.ts';
 import { ShardService } from './shard-service.ts';
 
@@ -24,6 +28,8 @@ export interface PeerServiceParts {
   readonly published: () => Promise<void>;
 }
 
+/** A change of the catalogue waits for each other node for this time at most. */
+const settleMs = 1_000;
 /** A node without data begins without the catalogue after this time: nobody who has it answers. */
 const firstCatalogMs = 5_000;
 
@@ -37,7 +43,10 @@ export class PeerService implements Service {
   readonly #parts: PeerServiceParts;
   readonly #follower: CatalogFollower;
   readonly #tables: RoutedTables;
+  /** Of a node whose data is replicated. */
+  readonly #replicated: RoutedTables;
   readonly #hasData: boolean;
+  #shards: ShardService | undefined;
   #catalogService: CatalogService | undefined;
 
   constructor(context: NodeContext, parts: PeerServiceParts) {
@@ -54,16 +63,43 @@ export class PeerService implements Service {
       warn: (message, fields) => logger.warn(message, fields),
     });
     const { replica } = this.#follower;
-    this.#tables = new RoutedTables({
+    const common = {
       clock,
       chance,
-      peers: meshPeers(mesh, undefined),
+      signal,
+      likely: (nodes?: readonly string[]) => this.#likely(nodes),
+    };
+    this.#tables = new RoutedTables({
+      ...common,
+      peers: meshPeers(mesh, () => undefined),
       own: undefined,
       table: (id) => replica.tableById(id),
       changed: (asked) => this.#follower.changed(asked),
-      likely: (nodes) => this.#likely(nodes),
-      signal,
     });
+    const { data } = parts;
+    const own: OwnShards = {
+      get node() {
+        return data.id ?? '';
+      },
+      led: (to) => this.#shards?.led(to),
+    };
+    this.#replicated = new RoutedTables({
+      ...common,
+      peers: meshPeers(mesh, () => this.#shards),
+      own,
+      table: (id) => this.#placed(id),
+      changed: (asked) => data.opened.changed(asked),
+      leader: (group) => data.database?.replica(group)?.replicas.leader.node,
+    });
+  }
+
+  #placed(id: string) {
+    const { state } = this.#parts.data.opened;
+    const record = Object.hasOwn(state.tables, id) ? state.tables[id] : undefined;
+    if (record === undefined) return undefined;
+    const { name, databaseId } = record;
+    const database = { name: state.databases[databaseId]?.name ?? '' };
+    return { name, database, placement: placementOf(record) };
   }
 
   /** Those of the cluster, as soon as a node without data knows them. */
@@ -79,6 +115,17 @@ export class PeerService implements Service {
 
   /** For queries, in place of that of the own data. What changes the catalogue ends when all nodes see the change. */
   environment(own: NodeEnvironment): NodeEnvironment {
+    const { replication } = this.#parts.data;
+    if (replication !== undefined) {
+      const { signal } = this.#context;
+      const home = { database: this.#parts.data.opened, signal };
+      const forwarded = forwardedCatalog(own.catalog, this.#follower, home);
+      return {
+        ...own,
+        catalog: this.#settling(forwarded),
+        table: (id) => this.#replicated.access(id),
+      };
+    }
     if (this.#hasData) return { ...own, catalog: this.#settling(own.catalog) };
     const { membership } = this.#parts;
     const without = withoutData(own, () => membership.members);
@@ -92,7 +139,10 @@ export class PeerService implements Service {
   }
 
   async start(): Promise<void> {
-    if (this.#hasData) return this.#serve();
+    if (this.#hasData) {
+      this.#serve();
+      return this.#tend();
+    }
     const { signal, clock } = this.#context;
     void this.#follower.run(signal);
     const over = new AbortController();
@@ -103,8 +153,24 @@ export class PeerService implements Service {
     timer.cancel();
   }
 
+  async #tend(): Promise<void> {
+    const parts = this.#replicatedParts();
+    if (parts === undefined) return;
+    void tendReplicas(parts);
+    await firstMetadata(parts);
+  }
+
+  #replicatedParts() {
+    const { data, membership } = this.#parts;
+    const { replication, database } = data;
+    if (replication === undefined || database === undefined) return undefined;
+    return { context: this.#context, database, replication, membership };
+  }
+
   /** Queries of this node have ended; those of others are refused, and go on elsewhere. */
-  drain(): void {
+  async drain(): Promise<void> {
+    const parts = this.#replicatedParts();
+    if (parts !== undefined) await handOver(parts);
     this.#parts.membership.services.stop();
   }
 
@@ -112,11 +178,13 @@ export class PeerService implements Service {
     const { data, disk, membership } = this.#parts;
     const database = data.opened;
     const shards = new ShardService(data.id ?? '', { database, requireRoom: roomOn(disk) });
+    this.#shards = shards;
+    const isReplicated = data.replication !== undefined;
     const { clock, chance } = this.#context;
     const catalog = new CatalogService({
       database,
-      catalog: this.#settling(catalogOf({ database, chance }, roomOn(disk))),
-      settle: () => this.#settle(),
+      catalog: this.#settling(catalogOf({ database, chance, isReplicated }, roomOn(disk))),
+      settle: (index) => (typeof index === 'number' ? this.#settleAt(index) : this.#settle()),
       clock,
       chance,
     });
@@ -147,7 +215,37 @@ export class PeerService implements Service {
   }
 
   async #settle(): Promise<void> {
-    await Promise.all([this.#parts.published(), this.#catalogService?.settled()]);
+    const { data, membership } = this.#parts;
+    const index = data.opened.metadataIndex;
+    const others =
+      data.replication === undefined
+        ? []
+        : membership.members.filter((member) => !member.isSelf && member.isConnected);
+    await Promise.all([
+      this.#settleAt(index),
+      ...others
+        .filter(({ roles }) => roles.includes('data'))
+        .map((member) => this.#settleOther(member.id, index)),
+    ]);
+  }
+
+  /** This node, its query workers, and the nodes that follow it. */
+  async #settleAt(index: number): Promise<void> {
+    const { data, published } = this.#parts;
+    if (data.replication !== undefined) await data.opened.metadataAt(index, this.#context.signal);
+    await Promise.all([published(), this.#catalogService?.settled()]);
+  }
+
+  /** A node that does not answer is not waited for. */
+  async #settleOther(node: string, index: number): Promise<void> {
+    const { clock, signal } = this.#context;
+    const over = new AbortController();
+    const timer = clock.timer(settleMs, () => over.abort(new Error('the node does not answer')));
+    const payload = changeCodec.encode({ name: 'settle', args: [index] });
+    const mesh = this.#parts.membership.membership?.mesh;
+    const either = AbortSignal.any([signal, over.signal]);
+    await askPeer(mesh, { node, name: 'changeCatalog' }, payload, either).catch(() => undefined);
+    timer.cancel();
   }
 
   /** Those that are connected first; without any, nodes with data. */

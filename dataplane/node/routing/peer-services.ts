@@ -16,6 +16,8 @@ export class PeerServices implements ServedPeers {
     changeCatalog: this.#handler('changeCatalog'),
     watchCatalog: this.#handler('watchCatalog'),
     raft: this.#handler('raft'),
+    snapshot: this.#handler('snapshot'),
+    changeMetadata: this.#handler('changeMetadata'),
   };
 
   /** They may be lost: so are those that nobody takes yet. */

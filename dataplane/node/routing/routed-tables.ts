@@ -11,7 +11,10 @@ import type { TableAccess } from '../../wire/table-access.ts';
 import { inWordsOfQueries } from './routed-words.ts';
 
 /** A table with the places of its shards, where it has any. */
-type PlacedTable = TableInfo & { readonly placement?: Placement };
+interface PlacedTable extends Pick<TableInfo, 'name'> {
+  readonly database: Pick<TableInfo['database'], 'name'>;
+  readonly placement?: Placement;
+}
 
 export interface RoutedTablesOptions {
   readonly clock: Clock;
@@ -22,6 +25,8 @@ export interface RoutedTablesOptions {
   changed(signal: AbortSignal): Promise<void>;
   /** Orders nodes by how likely they answer; without any, those that have the data. */
   likely(nodes: readonly string[] | undefined): readonly string[];
+  /** As far as this node knows; undefined when it has no replica. */
+  leader?(group: number): string | undefined;
   /** Of the node. */
   readonly signal: AbortSignal;
 }
@@ -76,12 +81,20 @@ export class RoutedTables {
     return table;
   }
 
+  #replicas({ placement }: PlacedTable, at: number): readonly string[] {
+    const { likely, leader } = this.#options;
+    const shard = placement?.shards[at];
+    const nodes = likely(shard?.replicas?.voters);
+    const first = shard === undefined ? undefined : leader?.(shard.group);
+    return first === undefined ? nodes : [first, ...nodes.filter((id) => id !== first)];
+  }
+
   #route(id: string): TableRoute | undefined {
     const info = this.#options.table(id);
     if (info === undefined) return undefined;
     return {
       slots: slotsOf(info),
-      replicas: (shard) => this.#options.likely(info.placement?.shards[shard]?.replicas?.voters),
+      replicas: (shard) => this.#replicas(info, shard),
     };
   }
 }

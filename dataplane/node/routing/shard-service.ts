@@ -1,7 +1,7 @@
 import type { Database } from '../../database/database.ts';
 import { RoleRefusedError } from '../../membership/errors.ts';
 import type { Handler } from '../../membership/mesh.ts';
-import { placementOf } from '../../metadata/shards.ts';
+import { placementOf, shardsOf } from '../../metadata/shards.ts';
 import { NotLeaderError } from '../../replication/errors.ts';
 import type { OwnShards } from '../../router/peers.ts';
 import { operationOf } from '../../router/shard-link.ts';
@@ -61,7 +61,15 @@ export class ShardService implements OwnShards {
   #required(to: ShardAddress): TableAccess {
     const shard = this.led(to);
     if (shard !== undefined) return shard;
-    throw new ShardElsewhereError({ leader: undefined, epoch: this.#epochOf(to) });
+    throw new ShardElsewhereError({ leader: this.#leaderOf(to), epoch: this.#epochOf(to) });
+  }
+
+  #leaderOf({ table, shard }: ShardAddress): string | undefined {
+    const { tables } = this.#database.state;
+    const record = Object.hasOwn(tables, table) ? tables[table] : undefined;
+    const group = record === undefined ? undefined : shardsOf(record)[shard]?.group;
+    const leader = group === undefined ? undefined : this.#database.replica(group)?.replicas.leader;
+    return leader?.isHere === true ? undefined : leader?.node;
   }
 
   #movedBy(error: unknown, to: ShardAddress): ShardMoved | undefined {

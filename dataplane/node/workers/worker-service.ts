@@ -107,7 +107,15 @@ export class WorkerDriverService implements Service {
     const { data, disk, passwords, logins, report, peers, membership } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
-    const own = createEnvironment({ database, disk, clock, chance, server, report: report() });
+    const own = createEnvironment({
+      database,
+      disk,
+      clock,
+      chance,
+      server,
+      report: report(),
+      isReplicated: data.replication !== undefined,
+    });
     const refusal = (): string | undefined => membership.refusal;
     const inner = guardedEnvironment(peers.environment(own), refusal);
     const environment = withSystemDatabase(inner, createEditEngine());

@@ -94,8 +94,15 @@ function checkTags(
   }
 }
 
-/** Refuses what one server and one shard cannot be. */
-export function checkPlacement(options: Placement): void {
+/** In RethinkDB's words. */
+export const tooManyReplicas = (count: number, servers: number, tag = defaultTag): string =>
+  `Can't put ${count} replicas on servers with the tag \`${tag}\` because there are only ${servers} servers with the tag \`${tag}\`. It's impossible to have more replicas of the data than there are servers.`;
+
+/**
+ * Refuses what cannot be. `servers`: without it the catalogue, which knows how many there are, decides about the number
+ * of replicas, which is answered; undefined when none was asked for.
+ */
+export function checkPlacement(options: Placement, servers?: number): number | undefined {
   const replicas = countsOf(options);
   const total = [...replicas.values()].reduce((sum, count) => sum + count, 0);
   if (total < 1)
@@ -103,11 +110,9 @@ export function checkPlacement(options: Placement): void {
       'You must set `replicas` to at least one. `replicas` includes the primary replica; if there are zero replicas, there is nowhere to put the data.',
     );
   for (const [tag, count] of replicas) {
-    const servers = tag === defaultTag ? 1 : 0;
-    if (count <= servers) continue;
-    throw opFailed(
-      `Can't put ${count} replicas on servers with the tag \`${tag}\` because there are only ${servers} servers with the tag \`${tag}\`. It's impossible to have more replicas of the data than there are servers.`,
-    );
+    const tagged = tag === defaultTag ? (servers ?? count) : 0;
+    if (count > tagged) throw opFailed(tooManyReplicas(count, tagged, tag));
   }
   if (options.shards > shardsMax) throw opFailed(`Maximum number of shards is ${shardsMax}.`);
+  return options.replicas === undefined ? undefined : total;
 }

@@ -64,7 +64,7 @@ async function reconfigure(call: ReconfigureCall): Promise<Value> {
   const { options, context } = call;
   const target = expectTarget('reconfigure', call.args[0]);
   if (options.emergency_repair !== undefined) refuseRepair(target, options);
-  checkPlacement({ ...options, shards: options.shards ?? 1 });
+  checkPlacement({ ...options, shards: options.shards ?? 1 }, 1);
   const found = tables(target, context);
   for (const info of found) refuseSystem(info, "you can't configure the tables in it");
   const { server } = context.environment;

@@ -136,13 +136,14 @@ async function tableCreate(
 ): Promise<Value> {
   const { database, name = '' } = inDatabase(call);
   const { options, context } = call;
-  checkPlacement(options);
+  const wantedReplicas = checkPlacement(options);
   const info = accepted(
     await context.environment.catalog.createTable(database.id, checkName('Table', name), {
       primaryKey: options.primary_key,
       durability: options.durability,
       shards: options.shards,
       replicas: 1,
+      wantedReplicas,
       replication: 'sync',
       partition: 'hash',
       expireAt: options.expire_at ?? undefined,

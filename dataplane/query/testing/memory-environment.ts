@@ -22,6 +22,7 @@ import type {
   TableAccess,
 } from '../../wire/table-access.ts';
 import { compileIndex } from '../index-function.ts';
+import { tooManyReplicas } from '../terms/placement.ts';
 import { MemoryReport } from './memory-report.ts';
 
 /** What the query engine needs, in memory, with a clock and a chance that tests can foresee. */
@@ -201,7 +202,13 @@ function catalogOf(environment: MemoryEnvironment): Catalog {
         return Promise.resolve(refused(`Database \`${name}\` does not exist.`));
       return Promise.resolve({ database, tables: [] });
     },
-    createTable: (databaseId, name, options, id = environment.uuid()) => {
+    createTable: (
+      databaseId,
+      name,
+      { wantedReplicas = 1, ...options },
+      id = environment.uuid(),
+    ) => {
+      if (wantedReplicas > 1) return Promise.resolve(refused(tooManyReplicas(wantedReplicas, 1)));
       const database = environment.databases.find(({ id }) => id === databaseId) as DatabaseInfo;
       const fresh = { database, indexes: [], isDamaged: false };
       const info: TableInfo = { id, name, ...fresh, ...options };

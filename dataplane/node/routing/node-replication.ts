@@ -1,0 +1,180 @@
+import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
+import { PhotonError } from '../../common/errors.ts';
+import type { Database } from '../../database/database.ts';
+import type { DatabaseOptions } from '../../database/options.ts';
+import { readFile, writeFile } from '../../membership/cluster-files.ts';
+import type { Handler } from '../../membership/mesh.ts';
+import { codec, text } from '../../membership/messages.ts';
+import { readMetadataCommand } from '../../metadata/command-format.ts';
+import type { MetadataCommand, Refused } from '../../metadata/command.ts';
+import type { MetadataState } from '../../metadata/state.ts';
+import { NotLeaderError } from '../../replication/errors.ts';
+import { RaftSource } from '../../replication/raft-source.ts';
+import type { NodeContext } from '../context.ts';
+import type { DirectoryService } from '../directory-service.ts';
+import type { MembershipService } from '../membership-service.ts';
+import { askPeer } from './mesh-peers.ts';
+
+/** The groups of a node among those of other nodes: their messages, their states, and changes of the metadata. */
+interface Parts {
+  readonly context: NodeContext;
+  readonly directory: DirectoryService;
+  readonly membership: MembershipService;
+}
+
+interface ChangeAnswer {
+  readonly type: 'done' | 'refused' | 'moved';
+  readonly index?: number;
+  readonly message?: string;
+  readonly leader?: string;
+}
+
+const changeAnswer = codec<ChangeAnswer>(
+  'changedMetadata',
+  {
+    type: { enum: ['done', 'refused', 'moved'] },
+    index: { type: 'integer', minimum: 0 },
+    message: text(65_536),
+    leader: text(64),
+  },
+  ['index', 'message', 'leader'],
+);
+
+/** A node that stops leaves the change to its next life. */
+const stopped = (error: unknown, { aborted }: AbortSignal): unknown =>
+  aborted ? new NotLeaderError(undefined, { cause: error }) : error;
+
+const changeWithinMs = 10_000;
+const lookAgainMs = 50;
+
+export class NodeReplication {
+  readonly node: string;
+  readonly isFounder: boolean;
+  readonly source: RaftSource;
+  readonly #parts: Parts;
+  #database: Database | undefined;
+
+  /** Undefined for a node that keeps its data alone. */
+  static open(parts: Parts): NodeReplication | undefined {
+    const { context, directory } = parts;
+    const { files, formed } = directory;
+    const { roles, replicated } = context.config;
+    const stored = readFile(files, 'replication');
+    if (!roles.includes('data') || (stored === undefined && !replicated)) return undefined;
+    const isFounder = stored?.isFounder ?? formed.type !== 'joining';
+    if (stored === undefined) writeFile(files, 'replication', { isFounder });
+    return new NodeReplication(parts, isFounder);
+  }
+
+  private constructor(parts: Parts, isFounder: boolean) {
+    const { context, directory, membership } = parts;
+    this.#parts = parts;
+    this.isFounder = isFounder;
+    this.node = directory.formed.credentials.nodeId;
+    this.source = new RaftSource({
+      node: this.node,
+      founders: isFounder ? [this.node] : [],
+      clock: context.clock,
+      chance: context.chance,
+      transport: {
+        send: (to, frame, urgency) => {
+          const priority = urgency === 'urgent' ? 'consensus' : 'bulk';
+          // What is lost, Raft says again.
+          membership.membership?.mesh.notify(to, 'raft', frame, priority);
+        },
+      },
+    });
+    membership.onChange(() => this.#suspect());
+    membership.services.serve(
+      {
+        raft: async (payload, { id }) => {
+          this.source.groups?.receive(id, payload);
+          return new Uint8Array();
+        },
+        snapshot: (payload) => this.#opened.snapshotRequest(payload),
+        changeMetadata: this.#change,
+      },
+      { raft: (payload, { id }) => this.source.groups?.receive(id, payload) },
+    );
+  }
+
+  /** For the database that is about to be opened. */
+  get options(): Pick<DatabaseOptions, 'replicate' | 'snapshotPeer' | 'forward'> {
+    return {
+      replicate: this.source,
+      snapshotPeer: (to, part, signal) => this.#ask(to, 'snapshot', part, signal),
+      forward: (command) => this.change(command),
+    };
+  }
+
+  attach(database: Database): void {
+    this.#database = database;
+  }
+
+  /** Changes the metadata wherever its leader is. */
+  async change(command: MetadataCommand): Promise<MetadataState | Refused> {
+    const { clock, signal } = this.#parts.context;
+    const until = clock.now() + changeWithinMs;
+    for (;;) {
+      let reason: unknown;
+      try {
+        return await this.#changeOnce(command);
+      } catch (error) {
+        // Each of these changes may be made twice, so that a lost answer is none.
+        if (!(error instanceof PhotonError)) throw stopped(error, signal);
+        reason = error;
+      }
+      if (clock.now() > until) throw new NotLeaderError(undefined, { cause: reason });
+      await clock.sleep(lookAgainMs, signal).catch((error: unknown) => {
+        throw stopped(error, signal);
+      });
+    }
+  }
+
+  async #changeOnce(command: MetadataCommand): Promise<MetadataState | Refused> {
+    const database = this.#opened;
+    const { node, isHere } = database.metadataReplicas?.leader ?? {};
+    if (isHere === true) return database.change(command);
+    if (node === undefined) throw new NotLeaderError(undefined);
+    const { signal } = this.#parts.context;
+    const payload = encodeUtf8(JSON.stringify(command));
+    const answer = changeAnswer.decode(await this.#ask(node, 'changeMetadata', payload, signal));
+    if (answer.type === 'moved') throw new NotLeaderError(answer.leader);
+    if (answer.type === 'refused') return { type: 'refused', message: answer.message ?? '' };
+    await database.metadataAt(answer.index ?? 0, signal);
+    return database.state;
+  }
+
+  readonly #change: Handler = async (payload) => {
+    const database = this.#opened;
+    try {
+      const result = await database.change(readMetadataCommand(decodeUtf8(payload)));
+      return changeAnswer.encode(
+        'type' in result ? result : { type: 'done', index: database.metadataIndex },
+      );
+    } catch (error) {
+      if (!(error instanceof NotLeaderError)) throw error;
+      const { leader } = error;
+      return changeAnswer.encode({ type: 'moved', ...(leader === undefined ? {} : { leader }) });
+    }
+  };
+
+  get #opened(): Database {
+    if (this.#database === undefined) throw new NotLeaderError(undefined);
+    return this.#database;
+  }
+
+  #ask(
+    node: string,
+    name: 'snapshot' | 'changeMetadata',
+    payload: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    return askPeer(this.#parts.membership.membership?.mesh, { node, name }, payload, signal);
+  }
+
+  #suspect(): void {
+    for (const { id, status, isSelf } of this.#parts.membership.members)
+      if (!isSelf && status !== 'alive') this.source.groups?.suspected(id);
+  }
+}

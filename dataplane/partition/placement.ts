@@ -1,0 +1,92 @@
+/**
+ * Which nodes have the replicas of shards. Guarded invariants: a shard has a node once; each node has as many replicas
+ * as any other, as far as that can be; replicas of a shard are in as many zones as there are; what is there stays.
+ */
+export interface PlacementNode {
+  readonly id: string;
+  readonly zone?: string | undefined;
+}
+
+/** How many replicas each node has already, and how many of them are the first of their shard. */
+export interface PlacementLoad {
+  readonly replicas: ReadonlyMap<string, number>;
+  readonly first: ReadonlyMap<string, number>;
+}
+
+const noLoad: PlacementLoad = { replicas: new Map(), first: new Map() };
+
+/** Of the placements that there are. */
+export function loadOf(placed: readonly (readonly string[])[]): PlacementLoad {
+  const [replicas, first] = [new Map<string, number>(), new Map<string, number>()];
+  for (const nodes of placed) note(nodes, { replicas, first });
+  return { replicas, first };
+}
+
+interface Counts {
+  readonly replicas: Map<string, number>;
+  readonly first: Map<string, number>;
+}
+
+function note(nodes: readonly string[], { replicas, first }: Counts): void {
+  for (const id of nodes) replicas.set(id, (replicas.get(id) ?? 0) + 1);
+  const [leader] = nodes;
+  if (leader !== undefined) first.set(leader, (first.get(leader) ?? 0) + 1);
+}
+
+/** The nodes of each shard; the first one is to lead it. Fewer than `replicas` when there are fewer nodes. */
+export function placeShards(
+  nodes: readonly PlacementNode[],
+  { shards, replicas }: { readonly shards: number; readonly replicas: number },
+  load: PlacementLoad = noLoad,
+): string[][] {
+  const counts: Counts = { replicas: new Map(load.replicas), first: new Map(load.first) };
+  return Array.from({ length: shards }, () => {
+    const chosen = grownReplicas([], nodes, replicas, counts);
+    const [leader] = chosen.toSorted((a, b) => countOf(counts.first, a) - countOf(counts.first, b));
+    const placed = chosen.toSorted((a, b) => Number(b === leader) - Number(a === leader));
+    note(placed, counts);
+    return placed;
+  });
+}
+
+const countOf = (counts: ReadonlyMap<string, number>, id: string): number => counts.get(id) ?? 0;
+
+/** The replicas of a shard with more of them. Those that it has stay, in their order. */
+export function grownReplicas(
+  current: readonly string[],
+  nodes: readonly PlacementNode[],
+  replicas: number,
+  load: Pick<PlacementLoad, 'replicas'> = noLoad,
+): string[] {
+  const chosen = [...current];
+  const zoneOf = (id: string): string => nodes.find((node) => node.id === id)?.zone ?? '';
+  while (chosen.length < replicas) {
+    const zones = chosen.map(zoneOf);
+    const inZone = ({ zone = '' }: PlacementNode): number =>
+      zones.filter((each) => each === zone).length;
+    const [next] = nodes
+      .filter(({ id }) => !chosen.includes(id))
+      .toSorted(
+        (a, b) =>
+          inZone(a) - inZone(b) ||
+          countOf(load.replicas, a.id) - countOf(load.replicas, b.id) ||
+          (a.id < b.id ? -1 : 1),
+      );
+    if (next === undefined) break;
+    chosen.push(next.id);
+  }
+  return chosen;
+}
+
+const votersMax = 5;
+
+/** Voters of the metadata: an odd number; those that vote already first. */
+export function metadataVoters(
+  current: readonly string[],
+  candidates: readonly string[],
+): readonly string[] {
+  const kept = current.filter((id) => candidates.includes(id));
+  const others = candidates.filter((id) => !kept.includes(id)).toSorted();
+  const all = [...kept, ...others].slice(0, votersMax);
+  return all.length % 2 === 1 ? all : all.slice(0, -1);
+}
