@@ -121,10 +121,7 @@ export function catalogOf(
     },
     dropDatabase: async (name) => {
       const found = databaseByName(database.state, name);
-      const tables =
-        found === undefined
-          ? []
-          : tablesOf(database.state, found.id).map((table) => infoOf(database, table));
+      const tables = found === undefined ? [] : readsOf(database).tables(found.id);
       const result = await change({ type: 'dropDatabase', name });
       return 'type' in result || found === undefined
         ? (result as Refused)
@@ -132,11 +129,8 @@ export function catalogOf(
     },
     createTable: async (databaseId, name, options, id = chance.uuid()) => {
       requireRoom();
-      const command = placedTable(
-        database.state,
-        { id, name, databaseId, ...options },
-        isReplicated,
-      );
+      const table = { id, name, databaseId, ...options };
+      const command = placedTable(database.state, table, isReplicated);
       return command.type === 'refused' ? command : changeTable(command, id);
     },
     setExpireAt: async (tableId, field) => {

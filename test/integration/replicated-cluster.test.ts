@@ -174,7 +174,7 @@ describe('a cluster of three processes with replicated data', function replicate
       const before = count();
       await until(() => count() > before + 200);
       await Promise.all(writers.map((writer) => writer.end()));
-      // Whoever does not know the outcome is told so.
+      // An unknown outcome has an error of its own.
       const failures = new Set(writers.flatMap((writer) => writer.failures));
       failures.delete('ReqlOpIndeterminateError');
       expect([...failures]).to.deep.equal([]);

@@ -45,7 +45,7 @@ const stopped = (error: unknown, { aborted }: AbortSignal): unknown =>
   aborted ? new NotLeaderError(undefined, { cause: error }) : error;
 
 const changeWithinMs = 10_000;
-const lookAgainMs = 50;
+const retryAfterMs = 50;
 
 export class NodeReplication {
   readonly node: string;
@@ -125,7 +125,7 @@ export class NodeReplication {
         reason = error;
       }
       if (clock.now() > until) throw new NotLeaderError(undefined, { cause: reason });
-      await clock.sleep(lookAgainMs, signal).catch((error: unknown) => {
+      await clock.sleep(retryAfterMs, signal).catch((error: unknown) => {
         throw stopped(error, signal);
       });
     }

@@ -82,10 +82,9 @@ export class RoutedTables {
   }
 
   #replicas({ placement }: PlacedTable, at: number): readonly string[] {
-    const { likely, leader } = this.#options;
     const shard = placement?.shards[at];
-    const nodes = likely(shard?.replicas?.voters);
-    const first = shard === undefined ? undefined : leader?.(shard.group);
+    const nodes = this.#options.likely(shard?.replicas?.voters);
+    const first = shard === undefined ? undefined : this.#options.leader?.(shard.group);
     return first === undefined ? nodes : [first, ...nodes.filter((id) => id !== first)];
   }
 

@@ -202,16 +202,11 @@ function catalogOf(environment: MemoryEnvironment): Catalog {
         return Promise.resolve(refused(`Database \`${name}\` does not exist.`));
       return Promise.resolve({ database, tables: [] });
     },
-    createTable: (
-      databaseId,
-      name,
-      { wantedReplicas = 1, ...options },
-      id = environment.uuid(),
-    ) => {
-      if (wantedReplicas > 1) return Promise.resolve(refused(tooManyReplicas(wantedReplicas, 1)));
-      const database = environment.databases.find(({ id }) => id === databaseId) as DatabaseInfo;
-      const fresh = { database, indexes: [], isDamaged: false };
-      const info: TableInfo = { id, name, ...fresh, ...options };
+    createTable: (databaseId, name, { wantedReplicas: wanted = 1, ...options }, given) => {
+      if (wanted > 1) return Promise.resolve(refused(tooManyReplicas(wanted, 1)));
+      const id = given ?? environment.uuid();
+      const database = environment.databases.find((each) => each.id === databaseId) as DatabaseInfo;
+      const info: TableInfo = { id, name, database, indexes: [], isDamaged: false, ...options };
       environment.tables.set(info.id, new MemoryTable(info, environment));
       return Promise.resolve(info);
     },
