@@ -24,7 +24,7 @@ import { MemberDirectory } from './member-directory.ts';
 import { stateKeys } from './member-view.ts';
 import type { MemberView } from './member-view.ts';
 import { Mesh } from './mesh.ts';
-import type { MeshOptions, PeerInfo } from './mesh.ts';
+import type { PeerInfo } from './mesh.ts';
 import { OrderExchange } from './order-exchange.ts';
 import { ordersCodec } from './orders.ts';
 import type { SignedOrder } from './orders.ts';
@@ -40,6 +40,7 @@ import { StatementReader } from './statement-reader.ts';
 import { ringCodec, RingKeeper } from './ring-keeper.ts';
 import { rotateKeys } from './ring-rotation.ts';
 import type { MembershipLog } from './membership-log.ts';
+import type { ServedPeers } from './served-peers.ts';
 
 export interface MembershipOptions {
   readonly formed: FormedCluster;
@@ -70,20 +71,6 @@ export interface MembershipOptions {
   readonly quarantineChanged: () => void;
   /** The node cannot go on. */
   readonly failed: (error: Error) => void;
-}
-
-/** What is behind the membership answers these. */
-export interface ServedPeers extends Pick<MeshOptions, 'notices'> {
-  readonly requests: Pick<
-    MeshOptions['handlers'],
-    | 'readTable'
-    | 'editTable'
-    | 'changeCatalog'
-    | 'watchCatalog'
-    | 'raft'
-    | 'snapshot'
-    | 'changeMetadata'
-  >;
 }
 
 /** Between two looks at the sessions. */

@@ -1,6 +1,6 @@
 import { NotServingError } from '../../membership/errors.ts';
-import type { ServedPeers } from '../../membership/membership.ts';
 import type { Handler } from '../../membership/mesh.ts';
+import type { ServedPeers } from '../../membership/served-peers.ts';
 
 type Requests = ServedPeers['requests'];
 type Notices = ServedPeers['notices'];
