@@ -133,8 +133,15 @@ export class FoldRun {
       const { accumulator } = state;
       if (accumulator instanceof Extreme)
         isPlace = accumulator.take(kept.item, datumOf(kept.value));
-      else accumulator.add(kept);
+      else addedHere(accumulator.add(kept));
     }
     if (isPlace) [state.row, state.place] = [row, this.#place];
   }
+}
+
+/** What waits cannot be folded here. */
+function addedHere(added: void | Promise<void>): void {
+  if (!(added instanceof Promise)) return;
+  added.catch(() => undefined);
+  throw new NotEvaluableError('it has to wait');
 }

@@ -293,7 +293,7 @@ export function describeTableAccess(title: string, open: () => Promise<TableUnde
       const parts = await drained(table.access.scanIndex('group', {}, 'ascending', { pushed }));
       const values = (some: readonly IndexRow[]): unknown[] =>
         some.flatMap(({ text, made }) =>
-          made === undefined ? evaluate(JSON.parse(text) as Numbered) : [...made].map(Number),
+          typeof made === 'object' ? made.map(Number) : evaluate(JSON.parse(text) as Numbered),
         );
       for (const [at, after] of parts.entries()) {
         const rest = await drained(
