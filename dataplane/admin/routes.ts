@@ -37,6 +37,7 @@ const member = object({
   roles: { type: 'array', items: text },
   version: text,
   driver: text,
+  admin: text,
   isSelf: flag,
   isConnected: flag,
   isAuthority: flag,
@@ -110,7 +111,8 @@ export const routes = {
   drain: {
     method: 'put',
     path: '/drain',
-    summary: 'Says whether this node is draining. The other nodes learn it.',
+    summary:
+      'Begins or ends the drain of this node: it is not ready while it drains, and the other nodes know it.',
     request: object({ isDraining: flag }),
     response: object({ isDraining: flag }),
   },

@@ -97,6 +97,7 @@ export class MemberDirectory {
       roles: rolesOf(get(stateKeys.roles)),
       version: get(stateKeys.version),
       driver: get(stateKeys.driver),
+      admin: get(stateKeys.admin),
       isSelf: id === this.#gossip.id,
       isConnected: this.#mesh.peer(id) !== undefined,
       isAuthority: get(stateKeys.authority) === 'true',

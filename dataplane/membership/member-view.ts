@@ -20,6 +20,8 @@ export interface MemberView {
   readonly version: string;
   /** Where drivers connect to it; empty when they cannot. */
   readonly driver: string;
+  /** Where its admin API listens; empty before it does. */
+  readonly admin: string;
   readonly isSelf: boolean;
   /** A session with it stands. */
   readonly isConnected: boolean;
@@ -43,6 +45,7 @@ export const stateKeys = {
   statement: 'statement',
   authority: 'authority',
   ring: 'ring',
+  admin: 'admin',
   draining: 'draining',
   /** Of what it accuses other nodes. */
   accusations: 'accusations',

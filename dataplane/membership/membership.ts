@@ -97,6 +97,7 @@ export class Membership {
   readonly #signingKey: ReturnType<typeof openSigningKey>['privateKey'];
   readonly #renewal: Renewal;
   readonly #lifetime: Lifetime;
+  isDraining = false;
   /** Resolves when the node has the gossip keys. */
   readonly #ringReceived = Promise.withResolvers<void>();
   readonly #firstContact = Promise.withResolvers<void>();
@@ -239,7 +240,8 @@ export class Membership {
 
   /** Resolves when the node listens, has the gossip keys, and watches the others. */
   async start(signal: AbortSignal): Promise<void> {
-    const { own, listen, log, clock, formed, seeds } = this.#setUp();
+    const own = { clusterId: this.clusterId, nodeId: this.nodeId };
+    const { listen, log, clock, formed, seeds } = this.#options;
     const removal = this.#removalOf(this.nodeId);
     if (removal !== undefined) throw new NodeRemovedError(removal);
     this.#lifetime.endsWith(signal);
@@ -284,11 +286,6 @@ export class Membership {
     );
   }
 
-  #setUp() {
-    const own = { clusterId: this.clusterId, nodeId: this.nodeId };
-    return { own, ...this.#options };
-  }
-
   #watch({ datagrams }: ClusterPort): void {
     const { clock, chance, files } = this.#options;
     const ring = (this.#ring as RingKeeper).ring;
@@ -298,8 +295,9 @@ export class Membership {
     const privateKey = this.#signingKey;
     const sealer = new Sealer({ ...ids, ring, privateKey, random, firstSequence: sequence });
     const publicKeyOf = (id: string) => this.#keys.publicKeyOf(id);
-    const isRevoked = (id: string): boolean => this.#removalOf(id) !== undefined;
-    const opener = new Opener({ clusterId: this.clusterId, ring, publicKeyOf, isRevoked });
+    const offered = (id: string, statement: string) => this.#statements.offer(id, statement);
+    const [clusterId, isRevoked] = [this.clusterId, this.#isRemoved];
+    const opener = new Opener({ clusterId, ring, publicKeyOf, isRevoked });
     const detector = new Detector({
       id: this.nodeId,
       address: this.#address,
@@ -308,12 +306,7 @@ export class Membership {
       chance,
       sealer,
       opener,
-      signer: stateSigner({
-        clusterId: this.clusterId,
-        privateKey,
-        keyOf: publicKeyOf,
-        offered: (id, statement) => this.#statements.offer(id, statement),
-      }),
+      signer: stateSigner({ clusterId, privateKey, keyOf: publicKeyOf, offered }),
       sendDatagram: (datagram, to) => datagrams.send(datagram, to),
       sendReliable: (to, payload) => this.#sendReliable(to, payload),
       changed: (event) => this.#changed(event),
@@ -351,6 +344,13 @@ export class Membership {
   /** Something that the node says of itself to all others. */
   describe(key: string, value: string): void {
     this.#detector?.gossip.state.set(key, value);
+  }
+
+  /** A node that drains takes no new clients; the others know it at once. */
+  setDraining(isDraining: boolean): void {
+    this.isDraining = isDraining;
+    this.describe(stateKeys.draining, String(isDraining));
+    this.#greetAll();
   }
 
   /** Says good-bye, ends all sessions, and stops listening. */
@@ -441,8 +441,7 @@ export class Membership {
 
   #tend(): void {
     const gossip = this.#detector?.gossip;
-    const isWanted = (id: string): boolean => this.#removalOf(id) === undefined;
-    this.#mesh.tend(this.#peers.targets(gossip?.members, this.#options.seeds, isWanted));
+    this.#mesh.tend(this.#peers.targets(gossip?.members, this.#options.seeds, this.#isRemoved));
     this.#statements.read(gossip);
     if (gossip !== undefined) this.#peers.store(gossip.members);
     this.#exchange.tick(gossip);
@@ -508,6 +507,8 @@ export class Membership {
       changed: () => this.#options.quarantineChanged(),
     });
   }
+
+  readonly #isRemoved = (id: string): boolean => this.#removalOf(id) !== undefined;
 
   /** Undefined for a node that may be a member. */
   #removalOf(id: string): string | undefined {

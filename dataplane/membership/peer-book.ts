@@ -40,19 +40,18 @@ export class PeerBook {
   }
 
   /**
-   * Whom the node is to be connected with. `members`: undefined before it watches; `isWanted`: false for nodes
-   * that were removed.
+   * Whom the node is to be connected with. `members`: undefined before it watches.
    */
   targets(
     members: readonly Member[] | undefined,
     seeds: readonly string[],
-    isWanted: (id: string) => boolean,
+    isRemoved: (id: string) => boolean,
   ): readonly Target[] {
     const known = new Set((members ?? []).map(({ id }) => id));
     // A node that has left returns on its own.
     const present = (members ?? []).filter(({ status }) => status !== 'left');
     const stored = this.peers.filter(({ id }) => !known.has(id));
-    const wanted = [...present, ...stored].filter(({ id }) => isWanted(id));
+    const wanted = [...present, ...stored].filter(({ id }) => !isRemoved(id));
     const addresses = new Set(wanted.map(({ address }) => address));
     const others = seeds.filter((address) => !addresses.has(address));
     return [

@@ -32,7 +32,7 @@ export class AdminService implements Service {
     const { config, clock, logger } = this.#context;
     const membership = this.#membership;
     const server = new AdminServer({
-      handlers: handlersOf(membership),
+      handlers: handlersOf(membership, () => this.#service.touch()),
       credentials: membership.credentials,
       identify: async (certificate) => {
         const { authorities, clusterId } = membership.credentials;
@@ -50,6 +50,7 @@ export class AdminService implements Service {
       what: 'the admin API',
       option: 'admin-port',
     });
+    membership.describe(stateKeys.admin, address);
     this.#directory.files.write('admin.json', `${JSON.stringify({ address })}\n`);
   }
 
@@ -71,7 +72,7 @@ export class AdminService implements Service {
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-function handlersOf(membership: Membership): AdminHandlers {
+function handlersOf(membership: Membership, touch: () => void): AdminHandlers {
   const keys = () => ({ version: membership.ringVersion, keys: [...membership.keyIds] });
   const certificate = () => validityOfText(membership.credentials.certificate);
   return {
@@ -88,6 +89,7 @@ function handlersOf(membership: Membership): AdminHandlers {
         roles: member.roles,
         version: member.version,
         driver: member.driver,
+        admin: member.admin,
         isSelf: member.isSelf,
         isConnected: member.isConnected,
         isAuthority: member.isAuthority,
@@ -127,7 +129,8 @@ function handlersOf(membership: Membership): AdminHandlers {
     },
     drain: (body) => {
       const { isDraining } = body as { readonly isDraining: boolean };
-      membership.describe(stateKeys.draining, String(isDraining));
+      membership.setDraining(isDraining);
+      touch();
       return { isDraining };
     },
   };

@@ -92,7 +92,7 @@ function statusOf(
   { data: { database, id }, membership }: StatusParts,
   { generation, roles }: Parameters<Status>[0],
 ): ReturnType<Status> {
-  const { state, message } = conditionOf(progress, database, membership?.quarantine);
+  const { state, message } = conditionOf(progress, database, membership);
   const { doneBytes, totalBytes } = progress.replay;
   return {
     observedGeneration: generation,

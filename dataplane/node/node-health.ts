@@ -15,10 +15,14 @@ const damagedTablesMax = 100;
 export function conditionOf(
   { state, message }: Pick<Progress, 'state' | 'message'>,
   database: Database | undefined,
-  quarantine: Membership['quarantine'],
+  membership: Pick<Membership, 'quarantine' | 'isDraining'> | undefined,
 ): Condition {
+  const { quarantine, isDraining = false } = membership ?? {};
   if (state === 'Ready' && quarantine !== undefined) {
     return { state: 'Quarantined', message: `quarantined: this node ${quarantine.reason}` };
+  }
+  if (state === 'Ready' && isDraining) {
+    return { state: 'Draining', message: 'draining: clients connect to other nodes' };
   }
   if (state !== 'Ready' || database === undefined) return { state, message };
   const damaged = database.corruption.tables();
@@ -38,7 +42,7 @@ export function nodeHealth(
   membership: Membership | undefined,
 ): NodeHealth {
   return {
-    ...conditionOf(progress, database, membership?.quarantine),
+    ...conditionOf(progress, database, membership),
     replay: progress.replay,
     ...(database === undefined ? {} : { data: dataHealth(database) }),
     ...(membership === undefined ? {} : { cluster: clusterHealth(membership) }),

@@ -147,6 +147,8 @@ export class Node {
 
   /** Stops taking work, lets queries end, and closes everything durable. */
   async stop(): Promise<void> {
+    // Nobody sends clients here any more, before any of them is refused.
+    this.#membership.membership?.setDraining(true);
     this.#context.progress.become('Stopping', 'stopping');
     this.#stopping.abort(new Error('the node is stopping'));
     await this.#services.stop();

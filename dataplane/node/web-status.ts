@@ -23,7 +23,7 @@ export async function webStatus(
     node: {
       name: config['node-name'],
       version,
-      state: conditionOf(progress, database, membership.membership?.quarantine).state,
+      state: conditionOf(progress, database, membership.membership).state,
       uptimeSeconds: Math.round((clock.timeOfDay() - startedAt.getTime()) / 1000),
       integrity: database.corruption.first?.message ?? 'ok',
       storeBytes: database.metrics().store.fileBytes,

@@ -4,73 +4,21 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import r from 'rethinkdb';
 import { askAdmin } from '../../dataplane/node/admin-tool/client.ts';
+import {
+  connect,
+  ended,
+  fieldOf,
+  healthOf,
+  launch,
+  statusesIn,
+  until,
+} from './testing/local-cluster.ts';
+import type { Shown, Started } from './testing/local-cluster.ts';
 import { failedRequestsAt, Traffic } from './testing/traffic.ts';
 import { removeDirectory, start, temporaryDirectory } from '../drivers/serve.ts';
-
-/** Clusters of real processes on loopback, as a user starts them. */
-interface Shown {
-  readonly name: string;
-  readonly id: string;
-  readonly status: string;
-}
-
-interface Started {
-  readonly child: ChildProcess;
-  /** The ready lines so far. */
-  readonly lines: string[];
-  readonly log: () => string;
-}
-
-const program = 'dataplane/node/local-cluster/main.ts';
-
-function launch(directory: string, ...args: readonly string[]): Started {
-  const own = ['--nodes', '3', '--data-dir', directory, '--ports', 'free'];
-  const child = spawn(process.execPath, [program, ...own, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const lines: string[] = [];
-  let log = '';
-  createInterface({ input: child.stdout }).on('line', (line) => void lines.push(line));
-  child.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-262_144)));
-  return { child, lines, log: () => log };
-}
-
-/** The time limit of the test ends a wait without success. */
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(100);
-}
-
-const fieldOf = (line: string | undefined, name: string): string =>
-  new RegExp(` ${name}=(\\S+)`).exec(line ?? '')?.[1] ?? '';
-
-async function ended({ child }: { readonly child: ChildProcess }): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return code;
-}
-
-async function healthOf(line: string | undefined): Promise<Readonly<Record<string, Shown>>> {
-  const response = await fetch(`http://${fieldOf(line, 'http')}/health`);
-  const { cluster } = (await response.json()) as {
-    readonly cluster: { readonly members: readonly Shown[] };
-  };
-  return Object.fromEntries(cluster.members.map((member) => [member.name, member]));
-}
-
-const statusesIn = async (line: string | undefined): Promise<string> => {
-  const members = await healthOf(line);
-  return ['node1', 'node2', 'node3'].map((name) => members[name]?.status ?? 'unknown').join(' ');
-};
-
-const connect = (line: string | undefined): Promise<r.Connection> => {
-  const [host = '', port = ''] = fieldOf(line, 'driver').split(':');
-  return r.connect({ host, port: Number(port), user: 'admin', password: '' });
-};
 
 /** The types of the driver lack options, and terms on fields. */
 type Build = (...args: readonly unknown[]) => Loose;
@@ -277,6 +225,33 @@ describe('a local cluster of three processes', function cluster() {
     await connection.close();
     const again = await fetch(`http://${fieldOf(all.lines[0], 'http')}/health/ready`);
     expect(again.status).to.equal(200);
+  });
+
+  it('drains a node that is named: it is not ready, and the others know', async () => {
+    const readyOf = async (): Promise<string> => {
+      const answer = await fetch(`http://${fieldOf(all.lines[1], 'http')}/health/ready`);
+      const { state } = (await answer.json()) as { readonly state: string };
+      return `${answer.status} ${state}`;
+    };
+    const drainingSeenBy1 = async (): Promise<string> => {
+      const answer = await askAdmin(nodeDirectory(1), undefined, {
+        method: 'GET',
+        path: '/admin/v1/members',
+      });
+      const members = answer['members'] as readonly (Shown & { readonly isDraining: boolean })[];
+      return members
+        .filter(({ isDraining }) => isDraining)
+        .map(({ name }) => name)
+        .join();
+    };
+    expect(await admin('drain', 'node2')).to.match(/^0 /);
+    expect(await readyOf()).to.equal('503 Draining');
+    await until(async () => (await drainingSeenBy1()) === 'node2');
+    expect(await admin('undrain', 'node2')).to.match(/^0 /);
+    expect(await readyOf()).to.equal('200 Ready');
+    await until(async () => (await drainingSeenBy1()) === '');
+    expect(await admin('drain', 'node9')).to.match(/^1 No node is known as node9/);
+    expect(await admin('members', 'node2')).to.match(/^2 "members" is about no node/);
   });
 
   it('refuses orders about nodes that nobody knows, and the removal of the authority', async () => {

@@ -64,6 +64,8 @@ function authorityIn(files: TextFiles, directory: string): Authority {
 }
 
 interface NamedMember {
+  /** Where its admin API listens. */
+  readonly admin: string;
   readonly id: string;
   readonly name: string;
   readonly isSelf: boolean;
@@ -77,13 +79,11 @@ export interface OrderWish {
   readonly reason: string;
 }
 
-/** Signs an order about a node with the authority of the cluster, and gives it to a member; answers the node ID. */
-export async function giveOrder(
+async function memberNamed(
   directory: string,
   address: string | undefined,
-  { type, node, reason }: OrderWish,
-): Promise<string> {
-  const authority = authorityIn(new TextFiles(join(directory, 'cluster')), directory);
+  node: string,
+): Promise<NamedMember> {
   const { members } = await askAdmin(directory, address, {
     method: 'GET',
     path: '/admin/v1/members',
@@ -93,10 +93,31 @@ export async function giveOrder(
   );
   const [member] = found;
   if (member === undefined) throw new AdminError(`No node is known as ${node}.`);
-  if (found.length > 1) {
-    const ids = found.map(({ id }) => id).join(', ');
-    throw new AdminError(`Several nodes are known as ${node}. Give one of their IDs: ${ids}.`);
-  }
+  if (found.length === 1) return member;
+  const ids = found.map(({ id }) => id).join(', ');
+  throw new AdminError(`Several nodes are known as ${node}. Give one of their IDs: ${ids}.`);
+}
+
+/** Asks the node of this name itself. */
+export async function askNode(
+  directory: string,
+  address: string | undefined,
+  node: string,
+  asked: AdminRequest,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { admin } = await memberNamed(directory, address, node);
+  if (admin !== '') return askAdmin(directory, admin, asked);
+  throw new AdminError(`Where the admin API of node ${node} listens is not known. Give --address.`);
+}
+
+/** Signs an order about a node with the authority of the cluster, and gives it to a member; answers the node ID. */
+export async function giveOrder(
+  directory: string,
+  address: string | undefined,
+  { type, node, reason }: OrderWish,
+): Promise<string> {
+  const authority = authorityIn(new TextFiles(join(directory, 'cluster')), directory);
+  const member = await memberNamed(directory, address, node);
   if (type === 'remove' && member.isAuthority) {
     throw new AdminError(
       `Node ${node} holds the authority of the cluster, which cannot do without it. It was not removed.`,

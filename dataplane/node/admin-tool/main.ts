@@ -1,6 +1,6 @@
 import { PhotonError } from '../../common/errors.ts';
 import { exitCode } from '../exit-code.ts';
-import { askAdmin, giveOrder } from './client.ts';
+import { askAdmin, askNode, giveOrder } from './client.ts';
 import type { AdminRequest, OrderWish } from './client.ts';
 
 /** `npm run admin -- COMMAND`: the admin API of a node, for people. */
@@ -61,16 +61,19 @@ const commands: Readonly<Record<string, Command>> = {
     show: json,
   },
   drain: {
-    doc: 'Says that the node is draining.',
+    doc: 'Drains the node, or the one that is named behind: it is not ready for clients.',
     request: { method: 'PUT', path: '/admin/v1/drain', body: { isDraining: true } },
     show: json,
   },
   undrain: {
-    doc: 'Says that the node is not draining any more.',
+    doc: 'Ends the drain of the node, or of the one that is named behind.',
     request: { method: 'PUT', path: '/admin/v1/drain', body: { isDraining: false } },
     show: json,
   },
 };
+
+/** Commands that may be followed by the name of the node that is asked. */
+const forOneNode = new Set(['drain', 'undrain', 'certificate', 'renew-certificate']);
 
 /** About one node, named behind the command. */
 const orders: Readonly<Record<OrderWish['type'], string>> = {
@@ -127,9 +130,18 @@ async function main([name = '--help', ...args]: readonly string[]): Promise<void
   if (Object.hasOwn(orders, name)) return give(name as OrderWish['type'], args);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw new UsageError(`Unknown command "${name}".\n\n${help}`);
-  const options = optionsOf(args);
+  const [first] = args;
+  const node = first === undefined || first.startsWith('--') ? undefined : first;
+  if (node !== undefined && !forOneNode.has(name)) {
+    throw new UsageError(`"${name}" is about no node.\n\n${help}`);
+  }
+  const options = optionsOf(node === undefined ? args : args.slice(1));
   const directory = options.get('--data-dir') ?? 'data';
-  const answer = await askAdmin(directory, options.get('--address'), command.request);
+  const address = options.get('--address');
+  const answer =
+    node === undefined
+      ? await askAdmin(directory, address, command.request)
+      : await askNode(directory, address, node, command.request);
   process.stdout.write(`${command.show(answer).join('\n')}\n`);
 }
 
