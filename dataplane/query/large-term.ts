@@ -164,10 +164,10 @@ class Surveyor implements Survey {
   /** There is more; a promise when a large object is made of its fields. */
   #leave(visit: Visit): true | Promise<true> {
     this.#visits.pop();
-    return whenDone(this.#datumOf(visit), (datum) => {
+    return whenDone<Datum | undefined, true>(this.#datumOf(visit), (datum) => {
       this.#keep(visit, datum);
-      return true as const;
-    }) as true | Promise<true>;
+      return true;
+    });
   }
 
   #keep(visit: Visit, datum: Datum | undefined): void {
