@@ -313,6 +313,7 @@ export class Database implements MetadataLog {
       applier,
       state: this.state,
       start: { ...membership, applied: { ...applied, index: last } },
+      failed: (error) => this.#fail(error),
       changed: (state, index) => {
         this.#metadataIndex = index;
         this.#adopt(state);

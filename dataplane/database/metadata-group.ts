@@ -27,6 +27,8 @@ export interface MetadataGroupOptions {
   readonly start: GroupStart;
   /** Called with each state that is committed, and the index of its entry. */
   changed(state: MetadataState, index: number): void;
+  /** Called with why nothing is committed any more: the process must end. */
+  failed(error: Error): void;
   /** Ends waits for the log. */
   readonly signal: AbortSignal;
 }
@@ -150,6 +152,7 @@ export class MetadataGroup implements GroupMachine {
 
   failed(error: Error): void {
     this.#failure ??= error;
+    this.#options.failed(error);
     this.#pending?.ended.reject(error);
     this.#pending = undefined;
   }

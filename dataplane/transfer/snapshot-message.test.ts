@@ -55,7 +55,8 @@ describe('the parts of a state between nodes', () => {
 
 describe('the receiver of a state', () => {
   const keyspace = 5;
-  const clock = { now: () => 0 };
+  let now = 0;
+  const clock = { now: () => now };
   const row = (name: string, version: number): [Uint8Array, Uint8Array] => {
     const key = new TextEncoder().encode(name);
     const body = new TextEncoder().encode('{}');
@@ -100,7 +101,10 @@ describe('the receiver of a state', () => {
     expect(taken.has({ index: 41, term: 3 })).to.equal(true);
     expect(taken.has({ index: 42, term: 3 })).to.equal(false);
     expect(taken.has({ index: 41, term: 4 })).to.equal(false);
-    // Another walk takes its place.
+    // It was asked for, so somebody installs it; after a while another walk takes its place.
+    expect(await taken.take(of(0, partKind.rows, rows(a), 't'))).to.deep.equal({ type: 'again' });
+    expect(taken.has({ index: 41, term: 3 })).to.equal(true);
+    now += 5_000;
     await taken.take(of(0, partKind.rows, rows(a), 't'));
     expect(taken.has({ index: 41, term: 3 })).to.equal(false);
   });

@@ -28,6 +28,9 @@ export interface SnapshotReceiverOptions {
   readonly clock: Pick<Clock, 'now'>;
 }
 
+/** Between the question whether a state is here and its installation. */
+const keptMs = 5_000;
+
 /** What has arrived of one session. */
 interface Arrival {
   readonly session: string;
@@ -46,16 +49,20 @@ export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
   #arrival: Arrival | undefined;
   #isBusy = false;
+  /** No other state takes the place of the one that is here. */
+  #keptUntil = 0;
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
   }
 
-  /** Whether all of the state at a position is here. */
+  /** Whether all of the state at a position is here. Then it stays for a while: whoever asks installs it. */
   has({ index, term }: Position): boolean {
-    const { store, group } = this.#options;
+    const { store, group, clock } = this.#options;
     const found = store.read((view) => readIncoming(view, group));
-    return found?.index === index && found.term === term;
+    const isHere = found?.index === index && found.term === term;
+    if (isHere) this.#keptUntil = clock.now() + keptMs;
+    return isHere;
   }
 
   /** Takes the next part; a part that was taken before is answered as it was. */
@@ -94,6 +101,7 @@ export class SnapshotReceiver {
   async #begin({ session }: NumberedPart): Promise<Arrival | undefined> {
     if (this.#arrival?.session === session) return this.#arrival;
     const { group, store, clock } = this.#options;
+    if (clock.now() < this.#keptUntil) return undefined;
     this.#arrival = undefined;
     const isFree = await store.write((transaction) => {
       // One that replaces the state at this moment must not lose what it replaces it with.
