@@ -1,4 +1,5 @@
 import type { Verifier } from '../../metadata/state.ts';
+import { stateKeys } from '../../membership/member-view.ts';
 import { placementOf } from '../../metadata/shards.ts';
 import type { OwnShards } from '../../router/peers.ts';
 import type { Catalog, NodeEnvironment } from '../../query/environment.ts';
@@ -156,6 +157,7 @@ export class PeerService implements Service {
   async #tend(): Promise<void> {
     const parts = this.#replicatedParts();
     if (parts === undefined) return;
+    parts.membership.membership?.describe(stateKeys.draining, 'false');
     void tendReplicas(parts);
     await firstMetadata(parts);
   }
@@ -170,7 +172,11 @@ export class PeerService implements Service {
   /** Queries of this node have ended; those of others are refused, and go on elsewhere. */
   async drain(): Promise<void> {
     const parts = this.#replicatedParts();
-    if (parts !== undefined) await handOver(parts);
+    if (parts !== undefined) {
+      // Others give no leadership back meanwhile.
+      parts.membership.membership?.describe(stateKeys.draining, 'true');
+      await handOver(parts);
+    }
     this.#parts.membership.services.stop();
   }
 

@@ -114,7 +114,10 @@ async function tendShards(
   table: TableRecord,
 ): Promise<void> {
   const isUp = (id: string): boolean =>
-    members().some((member) => member.id === id && member.status === 'alive' && !member.isSelf);
+    members().some(
+      (member) =>
+        member.id === id && member.status === 'alive' && !member.isSelf && !member.isDraining,
+    );
   for (const shard of shardsOf(table)) {
     const { group } = shard;
     const replicas = database.replica(group)?.replicas;
