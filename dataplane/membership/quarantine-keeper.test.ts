@@ -239,7 +239,7 @@ describe('quarantine and removal in a cluster', function cluster() {
     await knows([a, b, c], b, /repeats messages/);
   });
 
-  it('revokes a node that is removed: nobody talks to it, and both sides know why', async () => {
+  it('revokes a node that is removed: nobody talks to it, and both sides of a refusal know why', async () => {
     const [a, b, c] = await three();
     await stop(b);
     await sees(a, { b: 'left', c: 'alive' });
@@ -249,7 +249,8 @@ describe('quarantine and removal in a cluster', function cluster() {
     const again = await start(b.disk, { name: 'b' });
     const isRefused = ({ log }: Member): boolean =>
       log.some(({ reason }) => /An administrator removed node .* a test/.test(reason ?? ''));
-    await until(() => isRefused(again) && isRefused(a) && isRefused(c));
+    // The first that refuses it tells it why; then it asks nobody else.
+    await until(() => isRefused(again) && (isRefused(a) || isRefused(c)));
     expect(again.membership.mesh.peers).to.deep.equal([]);
     expect([seenBy(a), seenBy(c)]).to.deep.equal([{ c: 'alive' }, { a: 'alive' }]);
     // Nor does a token bring its ID back.

@@ -215,7 +215,7 @@ describe('a node', function node() {
     const connection = await connect(served);
     await r.expr(1).add(1).run(connection);
     await connection.close();
-    await said(served, '"message":"a client is gone"');
+    await said(served, '"message":"a client disconnected"');
     const messages = served
       .log()
       .split('\n')
