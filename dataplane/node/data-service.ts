@@ -26,6 +26,7 @@ export class DataService implements Service {
   readonly #hasWorkers: boolean;
   #database: Database | undefined;
   #blocks: UnappliedFile | undefined;
+  readonly #replicaListeners: (() => void)[] = [];
   #replication: NodeReplication | undefined;
 
   /** `hasWorkers`: query workers that may read the store themselves. */
@@ -66,6 +67,11 @@ export class DataService implements Service {
   /** Undefined for a node that keeps its data alone. */
   get replication(): NodeReplication | undefined {
     return this.#replication;
+  }
+
+  /** Called whenever there is another reason why replicas are not what they are to be. Register before the start. */
+  onReplicas(listener: () => void): void {
+    this.#replicaListeners.push(listener);
   }
 
   /** For services that start after this one. */
@@ -117,6 +123,7 @@ export class DataService implements Service {
     this.#database = database;
     void database.failed.then(fail);
     replication?.attach(database);
+    for (const listener of this.#replicaListeners) replication?.onChange(listener);
     if (replication !== undefined) return this.#begin(replication);
     const isFresh = Object.keys(database.state.users).length === 0;
     const { frozen } = database;

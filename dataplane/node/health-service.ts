@@ -24,7 +24,7 @@ type OpenMetricsRegistry = Registry<OpenMetricsContentType>;
 
 /** Answers probes and Prometheus, from the first moment to the last. */
 export interface HealthServiceParts {
-  readonly data: Pick<DataService, 'database' | 'measurements'>;
+  readonly data: Pick<DataService, 'database' | 'measurements' | 'replication'>;
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly drivers: Drivers;
   readonly membership: MembershipService;
@@ -43,7 +43,7 @@ export function healthService(context: NodeContext, parts: HealthServiceParts): 
       const measured = new Resources(clock);
       resources = measured;
       const now = () => ({
-        ...nodeHealth(progress, data.database, membership.membership),
+        ...nodeHealth(progress, data.database, membership.membership, data.replication?.trouble),
         resources: measured.health,
         queries: queryHealth(drivers),
         ...storageNow(context, { data, disk }),

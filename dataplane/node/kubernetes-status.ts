@@ -14,7 +14,7 @@ import type { Service } from './services.ts';
 /** The node in the status of its own PhotonNode, when it runs in a pod. */
 export function kubernetesStatusService(
   context: NodeContext,
-  data: Pick<DataService, 'database' | 'id'>,
+  data: Pick<DataService, 'database' | 'id' | 'onReplicas' | 'replication'>,
   membership: Pick<MembershipService, 'membership' | 'onChange'>,
 ): Service {
   const { apiServer, config, logger, progress, clock, chance } = context;
@@ -37,6 +37,7 @@ export function kubernetesStatusService(
     start() {
       progress.onChange(() => writer.changed());
       membership.onChange(() => writer.changed());
+      data.onReplicas(() => writer.changed());
       void writer.run();
     },
     stop: () => writer.stop(),
@@ -83,16 +84,16 @@ function clusterStatusOf(membership: Membership | undefined): object {
 type Status = StatusWriterOptions['status'];
 
 interface StatusParts {
-  readonly data: Pick<DataService, 'database' | 'id'>;
+  readonly data: Pick<DataService, 'database' | 'id' | 'replication'>;
   readonly membership: Membership | undefined;
 }
 
 function statusOf(
   { config, version, progress, startedAt, clock }: NodeContext,
-  { data: { database, id }, membership }: StatusParts,
+  { data: { database, id, replication }, membership }: StatusParts,
   { generation, roles }: Parameters<Status>[0],
 ): ReturnType<Status> {
-  const { state, message } = conditionOf(progress, database, membership);
+  const { state, message } = conditionOf(progress, database, membership, replication?.trouble);
   const { doneBytes, totalBytes } = progress.replay;
   return {
     observedGeneration: generation,

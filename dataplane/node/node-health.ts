@@ -16,6 +16,7 @@ export function conditionOf(
   { state, message }: Pick<Progress, 'state' | 'message'>,
   database: Database | undefined,
   membership: Pick<Membership, 'quarantine' | 'isDraining'> | undefined,
+  replicaTrouble?: string,
 ): Condition {
   const { quarantine, isDraining = false } = membership ?? {};
   if (state === 'Ready' && quarantine !== undefined) {
@@ -32,17 +33,19 @@ export function conditionOf(
     return { state: 'Degraded', message: served };
   }
   const [trouble] = troublesOf(database);
-  if (trouble === undefined) return { state, message };
-  return { state: 'Degraded', message: `serving, but: ${trouble.description}` };
+  const description = trouble?.description ?? replicaTrouble;
+  if (description === undefined) return { state, message };
+  return { state: 'Degraded', message: `serving, but: ${description}` };
 }
 
 export function nodeHealth(
   progress: Progress,
   database: Database | undefined,
   membership: Membership | undefined,
+  replicaTrouble?: string,
 ): NodeHealth {
   return {
-    ...conditionOf(progress, database, membership),
+    ...conditionOf(progress, database, membership, replicaTrouble),
     replay: progress.replay,
     ...(database === undefined ? {} : { data: dataHealth(database) }),
     ...(membership === undefined ? {} : { cluster: clusterHealth(membership) }),

@@ -14,6 +14,7 @@ import type { NodeContext } from '../context.ts';
 import type { DirectoryService } from '../directory-service.ts';
 import type { MembershipService } from '../membership-service.ts';
 import { askPeer } from './mesh-peers.ts';
+import { replicaTrouble } from './replica-trouble.ts';
 
 /** The groups of a node among those of other nodes: their messages, their states, and changes of the metadata. */
 interface Parts {
@@ -52,7 +53,9 @@ export class NodeReplication {
   readonly isFounder: boolean;
   readonly source: RaftSource;
   readonly #parts: Parts;
+  readonly #changed = new Set<() => void>();
   #database: Database | undefined;
+  #trouble: string | undefined;
 
   /** Undefined for a node that keeps its data alone. */
   static open(parts: Parts): NodeReplication | undefined {
@@ -109,6 +112,23 @@ export class NodeReplication {
 
   attach(database: Database): void {
     this.#database = database;
+  }
+
+  /** Why replicas are not what they are to be, as of the last look. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  onChange(listener: () => void): void {
+    this.#changed.add(listener);
+  }
+
+  /** Looks at the replicas. */
+  look(): void {
+    const trouble = replicaTrouble(this.node, this.#opened);
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    for (const listener of this.#changed) listener();
   }
 
   /** Changes the metadata wherever its leader is. */

@@ -52,6 +52,7 @@ export async function tendReplicas(parts: TendingParts): Promise<void> {
   const { clock, signal, logger } = context;
   let said: string | undefined;
   while (!signal.aborted) {
+    replication.look();
     try {
       await reconcile({
         node: replication.node,
