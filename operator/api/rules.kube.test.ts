@@ -11,8 +11,11 @@ import { testNamespace } from '../kube/testing/control-plane.ts';
 import type { PhotonCluster } from './generated/photon-cluster.ts';
 
 /** What the API server itself says to manifests: before any of our programs has run. */
-const noReplication =
-  'this version has no replication: set replicas to 1 in a pool with the role data';
+const dataReplicas =
+  'a pool with the role data has 1, 3 or 5 nodes, so that a majority can go on without the others: use one of these numbers';
+const fixedReplicas =
+  'the number of nodes with data can only change from 3 to 5 in this version: keep the number of replicas, or create another cluster and copy the data';
+const voting = ['data', 'consensus'];
 
 const data = { name: 'main', roles: ['data'], storage: { size: '1Gi' } };
 const query = { name: 'query', roles: ['coordinator'], replicas: 2, storage: { size: '1Gi' } };
@@ -49,6 +52,24 @@ describe('the API server', () => {
       ['a name of 24 characters', 'x'.repeat(24), {}],
       ['a pool name of 12 characters', 'a', { pool: { name: 'abcdefghijk9' } }],
       ['one zone', 'a', { pool: { zones: ['eu-1a'] } }],
+      ['three nodes with data', 'a', { pool: { roles: voting, replicas: 3 } }],
+      [
+        'five nodes with data in three zones',
+        'a',
+        { pool: { roles: voting, replicas: 5, zones: ['a', 'b', 'c'] } },
+      ],
+      [
+        'three nodes with data, and three others that vote',
+        'a',
+        {
+          spec: {
+            pools: [
+              { ...data, replicas: 3 },
+              { ...query, roles: ['consensus'], replicas: 3 },
+            ],
+          },
+        },
+      ],
       ['a pool of two coordinators beside the data', 'a', { spec: { pools: [data, query] } }],
       [
         'coordinators in two zones',
@@ -138,14 +159,22 @@ describe('the API server', () => {
   describe('refuses', () => {
     const pool = { name: 'main', roles: ['data'], storage: { size: '1Gi' } };
     const refused: readonly [about: string, name: string, change: Change, words: string][] = [
-      ['no replicas', 'a', { pool: { replicas: 0 } }, noReplication],
-      ['three replicas', 'a', { pool: { replicas: 3 } }, noReplication],
-      ['a negative number of replicas', 'a', { pool: { replicas: -1 } }, noReplication],
+      ['no replicas', 'a', { pool: { replicas: 0 } }, dataReplicas],
+      ['two nodes with data', 'a', { pool: { roles: voting, replicas: 2 } }, dataReplicas],
+      ['four nodes with data', 'a', { pool: { roles: voting, replicas: 4 } }, dataReplicas],
+      ['seven nodes with data', 'a', { pool: { roles: voting, replicas: 7 } }, dataReplicas],
+      ['a negative number of replicas', 'a', { pool: { replicas: -1 } }, dataReplicas],
+      [
+        'three nodes with data and none that votes',
+        'a',
+        { pool: { roles: ['data'], replicas: 3 } },
+        'add the role consensus to the pool with the role data',
+      ],
       [
         'a second pool with data',
         'a',
         { spec: { pools: [pool, { ...pool, name: 'other' }] } },
-        'use one pool with the role data',
+        'use one pool, with 1, 3 or 5 replicas',
       ],
       [
         'more nodes than a cluster may have',
@@ -193,7 +222,12 @@ describe('the API server', () => {
       ],
       ['a role twice', 'a', { pool: { roles: ['data', 'data'] } }, 'Duplicate value: "data"'],
       ['no roles', 'a', { pool: { roles: [] } }, 'at least 1 items'],
-      ['two zones for one node', 'a', { pool: { zones: ['a', 'b'] } }, 'name one zone, or none'],
+      [
+        'two zones for one node',
+        'a',
+        { pool: { zones: ['a', 'b'] } },
+        'name at most one zone for each node',
+      ],
       ['a name of 25 characters', 'x'.repeat(25), {}, 'use at most 24 characters'],
       ['a name that begins with a digit', '1a', {}, 'start with a letter'],
       ['a name with a dot', 'a.b', {}, 'use only lower-case letters, digits and hyphens'],
@@ -393,7 +427,6 @@ describe('the API server', () => {
         { pool: { ...zoned, name: 'other' } },
         'cannot be removed, renamed or replaced',
       ],
-      ['replicas', { pool: { ...zoned, replicas: 3 } }, noReplication],
       [
         'the role data to another pool',
         {
@@ -412,6 +445,27 @@ describe('the API server', () => {
         expect(await change(changed)).to.contain(words);
       });
     }
+
+    it('the number of nodes with data, but from three to five', async () => {
+      const pool = (replicas: number): Change => ({ pool: { roles: voting, replicas } });
+      const manifest = (replicas: number): KubeObject =>
+        manifestOf('growing', at.namespace, pool(replicas));
+      const put = (replicas: number): Promise<string> =>
+        refusalOf(client.apply(resources.photonClusters, manifest(replicas)));
+      expect(await put(3)).to.equal('not refused');
+      expect(await put(1)).to.contain(fixedReplicas);
+      expect(await put(5)).to.equal('not refused');
+      expect(await put(3)).to.contain(fixedReplicas);
+      const single = (replicas: number): Promise<string> =>
+        refusalOf(
+          client.apply(
+            resources.photonClusters,
+            manifestOf('single', at.namespace, pool(replicas)),
+          ),
+        );
+      expect(await single(1)).to.equal('not refused');
+      expect(await single(3)).to.contain(fixedReplicas);
+    });
 
     it('but lets pools without data come and go, and change their size', async () => {
       const pools = (...others: object[]): Change => ({
@@ -443,7 +497,7 @@ describe('the API server', () => {
     const scale = await client.getScale(resources.photonPools, metadata);
     expect(scale.spec?.replicas).to.equal(1);
     const scaled = client.putScale(resources.photonPools, { ...scale, spec: { replicas: 3 } });
-    expect(await refusalOf(scaled)).to.contain(noReplication);
+    expect(await refusalOf(scaled)).to.contain(fixedReplicas);
     const patched = client.mergePatch(resources.photonPools, metadata, { spec: { replicas: 0 } });
     expect(await refusalOf(patched)).to.contain('greater than or equal to 1');
     const moved = client.mergePatch(resources.photonPools, metadata, {

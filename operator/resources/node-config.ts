@@ -25,7 +25,11 @@ export const adminPasswordPath = '/etc/photondb-admin/password';
  * a user who set them would break these.
  */
 function ownedOptions(cluster: PhotonCluster): Readonly<Record<string, unknown>> {
+  const nodesWithData = cluster.spec.pools
+    .filter(({ roles }) => roles.includes('data'))
+    .reduce((sum, { replicas }) => sum + replicas, 0);
   return {
+    ...(nodesWithData > 1 ? { replicated: true } : {}),
     'data-dir': dataDirectory,
     bind: '::',
     'driver-port': nodePorts.driver,

@@ -183,10 +183,18 @@ describe('the configuration of the nodes', () => {
     expect(file).to.include({ 'cluster-name': 'orders', 'driver-port': 28_015 });
   });
 
+  it('replicates where several nodes have data, and only there', () => {
+    const filed = (replicas: number): unknown => {
+      const { data } = configMap(clusterWith({ pools: [poolWith({ replicas })] }), hash);
+      return (parse(data['config.yaml'] ?? '') as Record<string, unknown>)['replicated'];
+    };
+    expect([filed(1), filed(3), filed(5)]).to.deep.equal([undefined, true, true]);
+  });
+
   it('assigns every option of the data plane to the user, the file, or the pod', () => {
     // The operator says over the PhotonNode and a mounted file how the cluster forms. A pod listens beyond loopback, where any host may be asked for.
     const ofFormation = ['found', 'join', 'join-token', 'join-ca-hash', 'advertise', 'roles'];
-    const ofPod = ['node-name', 'revision', 'web-hosts', ...ofFormation];
+    const ofPod = ['node-name', 'revision', 'web-hosts', 'replicated', ...ofFormation];
     expect([...Object.keys(file), ...own, ...ofPod]).to.include.members(Object.keys(options));
   });
 

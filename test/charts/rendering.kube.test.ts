@@ -205,10 +205,10 @@ describe('the real API server accepts', () => {
   }
 
   it('but not a cluster whose values the schema of the chart cannot judge', async () => {
-    const values = words`${onePool({ replicas: 3 })} --namespace samples`;
+    const values = words`${onePool({ replicas: 4 })} --namespace samples`;
     const manifests = await render('q', 'photondb-cluster', values);
     const result = await plane.apply(manifests, words`--dry-run=server`);
     expect(result.code).to.not.equal(0);
-    expect(result.stderr).to.contain('this version has no replication: set replicas to 1');
+    expect(result.stderr).to.contain('has 1, 3 or 5 nodes');
   });
 });

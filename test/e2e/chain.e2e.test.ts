@@ -130,16 +130,16 @@ describe('a PhotonCluster on a real Kubernetes', () => {
     });
     const said = async (change: (spec: Record<string, unknown>) => object): Promise<string> =>
       refusal(serverSide, await manifest(change));
-    expect(await said(pools({ replicas: 3 }))).to.contain(
-      'this version has no replication: set replicas to 1',
-    );
+    expect(await said(pools({ replicas: 4 }))).to.contain('has 1, 3 or 5 nodes');
     expect(await said((spec) => ({ ...spec, sharding: true }))).to.match(/unknown field|sharding/);
     expect(await said(pools({ roles: ['king'] }))).to.contain('king');
   });
 
-  it('refuses to scale a pool that cannot be replicated', async () => {
+  it('refuses to scale a pool with data', async () => {
     const [pool = ''] = (await kubectl(['get', 'photonpools', '--output', 'name'])).split('\n');
-    expect(await refusal(['scale', pool, '--replicas=3'])).to.match(/replication|replicas/);
+    expect(await refusal(['scale', pool, '--replicas=3'])).to.contain(
+      'can only change from 3 to 5',
+    );
     const replicas = await kubectl(['get', pool, '--output=jsonpath={.spec.replicas}']);
     expect(replicas).to.equal('1');
   });

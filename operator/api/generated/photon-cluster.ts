@@ -42,7 +42,7 @@ export interface PhotonCluster {
       pullSecrets?: string[];
     };
     /**
-     * Groups of identical nodes. This version supports one pool with the role data, with one node; pools without that role can have several nodes.
+     * Groups of identical nodes. One pool has the role data, with 1, 3 or 5 nodes; pools without that role may have any number.
      *
      * Items: A group of nodes with the same roles and resources.
      */
@@ -56,7 +56,7 @@ export interface PhotonCluster {
        */
       roles: string[];
       /**
-       * Number of nodes. Must be 1 in this version if the roles include data.
+       * Number of nodes. If the roles include data, it is 1, or as a preview of replication 3 or 5.
        */
       replicas: number;
       /**

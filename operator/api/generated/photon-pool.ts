@@ -25,7 +25,7 @@ export interface PhotonPool {
      */
     roles: string[];
     /**
-     * Desired number of nodes. Must be 1 in this version if the roles include data.
+     * Desired number of nodes. If the roles include data, it is 1, 3 or 5.
      */
     replicas: number;
   };

@@ -1,0 +1,203 @@
+import { expect } from 'chai';
+import r from 'rethinkdb';
+import type { Connection } from 'rethinkdb';
+import { words } from '../../k8s/local/host/run.ts';
+import { adminPassword, serviceAddress } from '../../k8s/local/up/install.ts';
+import { kubectl } from '../../k8s/local/up/target.ts';
+import { until } from './cluster-under-test.ts';
+import { startPhoton } from './photon-under-test.ts';
+import type { Photon } from './photon-under-test.ts';
+
+/**
+ * A cluster of three nodes with data loses its pods one after the other, gracefully and by force, while a client
+ * writes through the Service. What was acknowledged is there afterwards, once.
+ */
+const name = 'triple';
+const pods = [0, 1, 2].map((ordinal) => `${name}-main-0-${ordinal}`);
+const driverPort = 28015;
+const formedMs = 240_000;
+/** Until some pod takes a connection. */
+const connectMs = 60_000;
+/** Longer than a node waits for the leader of a shard. */
+const answerMs = 15_000;
+
+/** A connection to a pod that was removed ends without a packet: nobody answers, and nothing is refused. */
+async function answered<T>(answer: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('no answer in time')), answerMs);
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Written {
+  readonly acknowledged: readonly number[];
+  readonly failures: readonly string[];
+}
+
+describe('a cluster of three nodes with data', () => {
+  let photon: Photon;
+  let password = '';
+
+  const run = (args: readonly string[]): Promise<string> =>
+    kubectl(photon.target, [...args, '--namespace', photon.namespace]);
+  const field = (object: string, path: string): Promise<string> =>
+    run([...words`get ${object} --ignore-not-found`, `--output=jsonpath=${path}`]);
+
+  async function connect(host?: string): Promise<Connection> {
+    const address = host ?? (await serviceAddress(photon.target, photon.namespace, name));
+    return r.connect({ host: address, port: driverPort, user: 'admin', password, timeout: 5 });
+  }
+
+  async function connected(host?: string): Promise<Connection> {
+    let connection: Connection | undefined;
+    await until(
+      'a driver port to answer',
+      async () => {
+        connection = await connect(host).catch(() => undefined);
+        return connection !== undefined;
+      },
+      connectMs,
+    );
+    if (connection === undefined) throw new Error('unreachable');
+    return connection;
+  }
+
+  const isReady = async (): Promise<boolean> => {
+    const path =
+      '{.metadata.generation} {range .status.conditions[?(@.type=="Ready")]}{.status} {.observedGeneration}{end}';
+    const [generation, status, observed] = (await field(`photoncluster/${name}`, path)).split(' ');
+    return status === 'True' && observed === generation;
+  };
+  /** Each node reports that its replicas are complete. */
+  const complete = (): Promise<void> =>
+    until(
+      'every node to be healthy',
+      async () => {
+        const selector = `--selector=photondb.io/cluster=${name}`;
+        const path = '--output=jsonpath={.items[*].status.health}';
+        return (await run([...words`get photonnodes`, selector, path])) === 'Ready Ready Ready';
+      },
+      formedMs,
+    );
+  const ready = (): Promise<void> => until('the cluster to be ready', isReady, formedMs);
+
+  async function deletePod(pod: string, ...flags: readonly string[]): Promise<void> {
+    const before = await field(`pod/${pod}`, '{.metadata.uid}');
+    await run([...words`delete pod ${pod} --wait=false`, ...flags]);
+    await until(
+      `a successor of pod ${pod}`,
+      async () => ![before, ''].includes(await field(`pod/${pod}`, '{.metadata.uid}')),
+      formedMs,
+    );
+    await ready();
+    await complete();
+  }
+
+  /** Writes documents one after the other, on a new connection after each failure, while `work` runs. */
+  async function writeDuring(from: number, work: () => Promise<void>): Promise<Written> {
+    const acknowledged: number[] = [];
+    const failures: string[] = [];
+    const over = new AbortController();
+    const write = async (): Promise<void> => {
+      let connection = await connected();
+      for (let id = from; !over.signal.aborted; id += 1) {
+        try {
+          const insert = r.db('test').table('t').insert({ id }).run(connection);
+          const { inserted } = await answered(insert);
+          if (inserted === 1) acknowledged.push(id);
+        } catch (error) {
+          failures.push((error as Error).message);
+          await connection.close({ noreplyWait: false }).catch(() => undefined);
+          connection = await connected();
+        }
+      }
+      await connection.close();
+    };
+    const writing = write();
+    try {
+      await work();
+    } finally {
+      over.abort();
+      await writing;
+    }
+    return { acknowledged, failures };
+  }
+
+  async function expectAll(ids: readonly number[]): Promise<void> {
+    const connection = await connected();
+    const found = await r.db('test').table('t').getField('id').coerceTo('array').run(connection);
+    const there = new Set<unknown>(found);
+    expect(ids.filter((id) => !there.has(id))).to.deep.equal([]);
+    await connection.close();
+  }
+
+  before(async function start() {
+    this.timeout(420_000);
+    photon = await startPhoton(`e2e-triple-${process.pid}`);
+    const manifest = {
+      apiVersion: 'photondb.io/v1alpha1',
+      kind: 'PhotonCluster',
+      metadata: { name, namespace: photon.namespace },
+      spec: {
+        version: await field(`photoncluster/${photon.name}`, '{.spec.version}'),
+        image: JSON.parse(await field(`photoncluster/${photon.name}`, '{.spec.image}')) as object,
+        pools: [
+          {
+            name: 'main',
+            roles: ['data', 'coordinator', 'consensus'],
+            replicas: 3,
+            storage: { size: '1Gi' },
+            resources: { requests: { cpu: '50m', memory: '256Mi' } },
+          },
+        ],
+      },
+    };
+    await kubectl(photon.target, words`apply --filename -`, JSON.stringify(manifest));
+    await ready();
+    password = await adminPassword(photon.target, photon.namespace, name);
+  });
+
+  after(async function stop() {
+    this.timeout(60_000);
+    await photon?.stop();
+  });
+
+  it('answers on each of its nodes', async function replicates() {
+    this.timeout(180_000);
+    const connection = await connected();
+    const options = { shards: 2 } as object;
+    await r.db('test').tableCreate('t', options).run(connection);
+    await r.db('test').table('t').wait().run(connection);
+    await complete();
+    await r.db('test').table('t').insert({ id: 'first' }).run(connection);
+    await connection.close();
+    for (const pod of pods) {
+      const own = await connected(await field(`pod/${pod}`, '{.status.podIP}'));
+      expect(await r.db('test').table('t').get('first').run(own), pod).to.deep.equal({
+        id: 'first',
+      });
+      await own.close();
+    }
+  });
+
+  it('loses no acknowledged write when its pods are deleted, one after the other', async function deleted() {
+    this.timeout(3 * formedMs + 60_000);
+    const { acknowledged, failures } = await writeDuring(0, async () => {
+      for (const pod of pods) await deletePod(pod);
+    });
+    expect(acknowledged.length, failures.slice(0, 5).join('; ')).to.be.greaterThan(0);
+    await expectAll(acknowledged);
+  });
+
+  it('loses no acknowledged write when a pod is killed', async function killed() {
+    this.timeout(formedMs + 60_000);
+    const { acknowledged, failures } = await writeDuring(1_000_000, () =>
+      deletePod(pods[0] ?? '', '--grace-period=0', '--force'),
+    );
+    expect(acknowledged.length, failures.slice(0, 5).join('; ')).to.be.greaterThan(0);
+    await expectAll(acknowledged);
+  });
+});
