@@ -178,3 +178,9 @@ export function writeFile<Name extends keyof Files>(
 ): void {
   files.write(fileOf(name), `${JSON.stringify({ format, ...content })}\n`);
 }
+
+/** Whether a write failed for want of room: the file is as it was. */
+export function isDiskFull(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: { readonly code?: unknown } };
+  return cause?.code === 'ENOSPC' || cause?.code === 'EDQUOT';
+}

@@ -1,5 +1,5 @@
 import type { Member } from '../gossip/member.ts';
-import { readFile, writeFile } from './cluster-files.ts';
+import { isDiskFull, readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles } from './cluster-files.ts';
 import type { Target } from './mesh.ts';
 
@@ -14,7 +14,7 @@ export class PeerBook {
   readonly #own: string;
   /** What the file has, once it was read. */
   #known: readonly Peer[] | undefined;
-  #stored = '';
+  #stored: string | undefined;
 
   constructor(files: ClusterFiles, own: string) {
     this.#files = files;
@@ -27,16 +27,23 @@ export class PeerBook {
     return this.#known;
   }
 
+  /** A full disk is no failure: the next call tries again. */
   store(members: readonly Member[]): void {
     const peers = members
       .filter(({ id }) => id !== this.#own)
       .slice(0, peersMax)
       .map(({ id, address }) => ({ id, address }));
     const text = JSON.stringify(peers);
-    if (text === this.#stored) return;
-    this.#stored = text;
+    this.#stored ??= JSON.stringify(this.peers);
     this.#known = peers;
-    writeFile(this.#files, 'peers', { peers });
+    if (text === this.#stored) return;
+    try {
+      writeFile(this.#files, 'peers', { peers });
+      this.#stored = text;
+    } catch (error) {
+      // The node does not need the file before its next start: it tries again.
+      if (!isDiskFull(error)) throw error;
+    }
   }
 
   /**

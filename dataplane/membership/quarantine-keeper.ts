@@ -2,7 +2,7 @@ import type { Clock } from '../common/clock.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { GossipNode } from '../gossip/gossip.ts';
 import { Accusations, accusationsIn } from './accusations.ts';
-import { readFile, writeFile } from './cluster-files.ts';
+import { isDiskFull, readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles, StoredQuarantine } from './cluster-files.ts';
 import { stateKeys } from './member-view.ts';
 import type { MembershipLog } from './membership-log.ts';
@@ -88,7 +88,12 @@ export class QuarantineKeeper {
 
   #store(own: StoredQuarantine): void {
     const { detail, since, isReleased } = own;
-    writeFile(this.#options.files, 'quarantine', { detail, since, isReleased });
+    try {
+      writeFile(this.#options.files, 'quarantine', { detail, since, isReleased });
+    } catch (error) {
+      // The next start finds the damage again; a release would be lost.
+      if (isReleased || !isDiskFull(error)) throw error;
+    }
     this.#own = own;
   }
 

@@ -16,4 +16,30 @@ describe('the numbers that a process of a node begins with', () => {
       last = next;
     }
   });
+
+  it('are above the stored ones and below the next that are stored, while the disk is full', () => {
+    const files = new MemoryFiles();
+    const write = files.write.bind(files);
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const now = Date.UTC(2030, 0, 1);
+    const refuse = (): never => {
+      throw new Error('the file cannot be used', { cause: full });
+    };
+    files.write = refuse;
+    expect(() => nextStart(files, now)).to.throw('cannot be used');
+    files.write = write;
+    let last = nextStart(files, now);
+    last = nextStart(files, now + 1);
+    files.write = refuse;
+    for (const later of [now + 2_000, now + 4_000, now + 90_000_000]) {
+      const next = nextStart(files, later);
+      expect(next.incarnation).to.be.greaterThan(last.incarnation);
+      expect(next.sequence).to.be.at.least(last.sequence + 1_000);
+      last = next;
+    }
+    files.write = write;
+    const stored = nextStart(files, now + 90_002_000);
+    expect(stored.incarnation).to.be.greaterThan(last.incarnation);
+    expect(stored.sequence).to.be.greaterThan(last.sequence);
+  });
 });

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from './cluster-files.ts';
+import { isDiskFull, readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles } from './cluster-files.ts';
 
 /**
@@ -13,13 +13,31 @@ export interface StartNumbers {
   readonly sequence: number;
 }
 
-/** `now`: milliseconds since 1970. */
-export function nextStart(files: ClusterFiles, now: number): StartNumbers {
-  const stored = readFile(files, 'start') ?? { incarnation: 0, sequence: 0 };
-  const next = {
-    incarnation: Math.max(stored.incarnation + reserve.incarnation, now),
-    sequence: Math.max(stored.sequence + reserve.sequence, now * 1_000),
+/**
+ * Numbers that are not stored: above those of the process that stored its own, below those of the next one that does.
+ * Several such processes are told apart by the clock; a node sends less than one datagram in a millisecond.
+ */
+function between(stored: StartNumbers, now: number): StartNumbers {
+  const half = { incarnation: reserve.incarnation / 2, sequence: reserve.sequence / 2 };
+  return {
+    incarnation: Math.max(stored.incarnation + half.incarnation, now),
+    sequence: stored.sequence + half.sequence + (Math.trunc(now) % half.sequence),
   };
-  writeFile(files, 'start', next);
+}
+
+/** `now`: milliseconds since 1970. A node that has started before also starts on a full disk. */
+export function nextStart(files: ClusterFiles, now: number): StartNumbers {
+  const stored = readFile(files, 'start');
+  const { incarnation, sequence } = stored ?? { incarnation: 0, sequence: 0 };
+  const next = {
+    incarnation: Math.max(incarnation + reserve.incarnation, now),
+    sequence: Math.max(sequence + reserve.sequence, now * 1_000),
+  };
+  try {
+    writeFile(files, 'start', next);
+  } catch (error) {
+    if (stored === undefined || !isDiskFull(error)) throw error;
+    return between(stored, now);
+  }
   return next;
 }

@@ -1,6 +1,7 @@
 import { assert } from '../common/assert.ts';
 import { AdminServer } from '../admin/admin-server.ts';
 import type { AdminHandlers } from '../admin/admin-server.ts';
+import { isDiskFull } from '../membership/cluster-files.ts';
 import { stateKeys } from '../membership/member-view.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { SignedOrder } from '../membership/orders.ts';
@@ -51,7 +52,20 @@ export class AdminService implements Service {
       option: 'admin-port',
     });
     membership.describe(stateKeys.admin, address);
-    this.#directory.files.write('admin.json', `${JSON.stringify({ address })}\n`);
+    this.#publish(address);
+  }
+
+  /** A node on a full disk serves without: `npm run admin` then takes the address by an option. */
+  #publish(address: string): void {
+    const { files } = this.#directory;
+    const text = `${JSON.stringify({ address })}\n`;
+    try {
+      if (files.read('admin.json') !== text) files.write('admin.json', text);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      const { message } = error as Error;
+      this.#context.logger.warn('the address of the admin API is not stored', { reason: message });
+    }
   }
 
   get #membership(): Membership {
