@@ -15,7 +15,7 @@ export interface StartNumbers {
 
 /**
  * Numbers that are not stored: above those of the process that stored its own, below those of the next one that does.
- * Several such processes are told apart by the clock; a node sends less than one datagram in a millisecond.
+ * The clock tells several such processes apart; a node sends less than one datagram in a millisecond.
  */
 function between(stored: StartNumbers, now: number): StartNumbers {
   const half = { incarnation: reserve.incarnation / 2, sequence: reserve.sequence / 2 };
