@@ -119,7 +119,7 @@ describe('the life of the charts', function () {
     expect(metadata.labels).to.include({ team: 'storage' });
     const result = await plane.helm(words`upgrade ${chart} ${onePool({ replicas: 3 })}`);
     expect(result.code).to.not.equal(0);
-    expect(result.stderr).to.contain('set replicas to 1');
+    expect(result.stderr).to.contain('can only change from 3 to 5');
   });
 
   it('removes the operator and the types: clusters, Secrets and volumes stay', async () => {
