@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { uuidBytes, uuidText } from '../common/uuid.ts';
 import type { KeyRing } from './key-ring.ts';
 import { ReplayWindow } from './replay-window.ts';
 
@@ -36,17 +37,6 @@ const innerBytes = 16 + 8 + 64;
 export const datagramBytesMax = 1_432;
 /** Of what a sender may put into one. */
 export const payloadBytesMax = datagramBytesMax - headerBytes - innerBytes - tagBytes;
-
-const uuidBytes = (id: string): Buffer => Buffer.from(id.replaceAll('-', ''), 'hex');
-
-function uuidText(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex');
-  const cuts = [0, 8, 12, 16, 20, 32];
-  return cuts
-    .slice(1)
-    .map((end, at) => hex.slice(cuts[at], end))
-    .join('-');
-}
 
 const signedText = (
   cluster: Buffer,
