@@ -1,5 +1,6 @@
 import { setImmediate as turnOfMachine } from 'node:timers/promises';
 import type { Clock, Timer } from '../../dataplane/common/clock.ts';
+import { sleepByTimer } from '../../dataplane/common/testing/sleep-by-timer.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 /**
@@ -32,18 +33,8 @@ export class VirtualClock implements Clock {
     return { cancel: () => void (isPending = false) };
   }
 
-  async sleep(ms: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = this.timer(ms, resolve);
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await promise;
-    } finally {
-      timer.cancel();
-      signal.removeEventListener('abort', abort);
-    }
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return sleepByTimer(this, ms, signal);
   }
 
   yield(): Promise<void> {

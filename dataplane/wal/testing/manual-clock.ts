@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, Timer } from '../../common/clock.ts';
+import { sleepByTimer } from '../../common/testing/sleep-by-timer.ts';
 
 interface Sleeper {
   readonly until: number;
@@ -21,18 +22,8 @@ export class ManualClock implements Clock {
     return this.timeOfDayMs;
   }
 
-  async sleep(ms: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = this.timer(ms, resolve);
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await promise;
-    } finally {
-      timer.cancel();
-      signal.removeEventListener('abort', abort);
-    }
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return sleepByTimer(this, ms, signal);
   }
 
   timer(ms: number, run: () => void): Timer {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../../dataplane/common/clock.ts';
+import { sleepByTimer } from '../../../dataplane/common/testing/sleep-by-timer.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 
 const timerResolutionMs = 0.001;
@@ -54,18 +55,8 @@ export class ProcessLife implements Clock {
     return { cancel: () => void (isPending = false) };
   }
 
-  async sleep(ms: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = this.timer(ms, resolve);
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await promise;
-    } finally {
-      timer.cancel();
-      signal.removeEventListener('abort', abort);
-    }
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return sleepByTimer(this, ms, signal);
   }
 
   yield(): Promise<void> {
