@@ -60,7 +60,7 @@ export class OrderBook {
     return order?.type === 'quarantine' ? order : undefined;
   }
 
-  /** Takes over what is new, and answers that. Throws an OrderRefusedError for what is no order of this cluster. */
+  /** Adopts new orders and returns them. Throws an OrderRefusedError for an order that is not of this cluster. */
   adopt(orders: readonly SignedOrder[]): readonly SignedOrder[] {
     const next = new Map(this.#orders);
     const changed: SignedOrder[] = [];

@@ -49,7 +49,7 @@ export function createEnvironment(parts: EnvironmentParts): NodeEnvironment {
   };
 }
 
-/** Arguments may come from another process: what is no command must not get into the log. */
+/** Arguments may come from another process: only valid commands enter the log. */
 const checked = (command: MetadataCommand): MetadataCommand =>
   readMetadataCommand(JSON.stringify(command));
 

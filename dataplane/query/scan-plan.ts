@@ -172,7 +172,7 @@ export function planned(
   return value;
 }
 
-/** Undefined for what is no scan of a table, or has steps that only the query can evaluate. */
+/** Undefined if it is not a scan of a table, or has steps that only the query can evaluate. */
 export function planOf(value: Value): ScanPlan | undefined {
   if (value instanceof StreamValue) return plans.get(value);
   if (value instanceof TableValue) {

@@ -23,7 +23,7 @@ export function wrongValue(expected: string, value: Value): RuntimeError {
   return about(wrongDatum(expected, datum), value);
 }
 
-/** The same for what is no argument of a term: the error stands at the term. */
+/** The same for a value that is not an argument of a term: the error is that of the term. */
 export function wrongDatum(expected: string, datum: Datum): RuntimeError {
   if (!datumTypes.has(expected))
     return logic(`Expected type ${expected} but found DATUM:\n${prettyText(datum)}`);

@@ -80,7 +80,7 @@ function sickness(node: NodeView): string | undefined {
   return `${name}: ${report.message ?? 'the node reports that it is degraded'}`;
 }
 
-/** What is seen of a node that has just become ready may be what was true before. */
+/** The status of a node that has just become ready may be stale. */
 const settledMs = 30_000;
 
 /** Nodes that serve, and that another one that serves does not see alive. */
