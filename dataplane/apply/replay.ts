@@ -3,7 +3,7 @@ import type { ApplyStore } from '../kv/store.ts';
 import { shardOfGroup } from '../metadata/lookup.ts';
 import { groupsOf } from '../metadata/shards.ts';
 import type { MetadataState } from '../metadata/state.ts';
-import { entryKind, isOfConsensus, metadataGroup } from '../replication/entry-kind.ts';
+import { entryKind, isOfConsensus, logOrder, metadataGroup } from '../replication/entry-kind.ts';
 import type { GroupLog, LogEntry } from '../replication/log.ts';
 import { decodeCommand } from '../table/command.ts';
 import type { Command } from '../table/command.ts';
@@ -79,6 +79,8 @@ export class Replay {
     const { group, index } = record;
     const { nextKeyspace } = this.#host.tables.state;
     if (group === metadataGroup && this.#frozen !== undefined) return undefined;
+    // What the store has was applied after such an order.
+    if (record.kind === logOrder.truncate && index <= this.applied(group)) return undefined;
     if (group >= nextKeyspace) return this.#takeUnknown(group, nextKeyspace);
     const before = this.last(group);
     // Entries of a dropped table may have been let go of in any number.

@@ -140,6 +140,25 @@ describe('the members of groups in the log', () => {
     await again.wal.close();
   });
 
+  it('hand out a truncation of what was applied: entries behind it were voided, too', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await openLog(disk);
+    await wal.persist([1, 2, 3, 4, 5].map((index) => entry(index)));
+    await wal.persist([order(1, truncateKind, 3)]);
+    const replacing = [3, 4].map((index) => ({ ...entry(index), term: 2 }));
+    await wal.persist(replacing);
+    await wal.close();
+    // Entry 3 of the new term is applied.
+    const again = await openLog(disk, { replayFrom: () => 3 });
+    expect(again.records.map(({ index, term, kind }) => [index, term, kind])).to.deep.equal([
+      [4, 1, entry(4).kind],
+      [5, 1, entry(5).kind],
+      [3, 0, truncateKind],
+      [4, 2, entry(4).kind],
+    ]);
+    await again.wal.close();
+  });
+
   it('begin again in a later segment, and nothing before is in force', async () => {
     const disk = new MemoryDisk();
     const { wal } = await openLog(disk);

@@ -24,7 +24,7 @@ import { SegmentRow, beforeFirst, beginSegment } from './segment-row.ts';
 import type { SegmentRowOptions } from './segment-row.ts';
 import { lostBehind, missingSegment, recordsOf, scanSegment } from './segment-scan.ts';
 import type { ScannedSegment, ScanOptions } from './scanned-segment.ts';
-import { hardStateKind, restartKind } from './record.ts';
+import { hardStateKind, isEntryKind } from './record.ts';
 import type { WalRecord } from './record.ts';
 import { defaultSegmentBytes, segmentBytesMin } from './wal.ts';
 import type { Recovery, Wal, WalOptions } from './wal.ts';
@@ -181,10 +181,10 @@ class Replay {
     }
   }
 
-  /** A restart voids entries that were handed out, wherever it stands itself. */
+  /** A restart and a truncation void entries that were handed out, wherever they stand themselves. */
   #isWanted({ group, index, kind }: WalRecord): boolean {
     if (kind === hardStateKind) return false;
-    return kind === restartKind || index > this.#options.replayFrom(group);
+    return !isEntryKind(kind) || index > this.#options.replayFrom(group);
   }
 
   async #handOut(bytes: Uint8Array, scanned: ScannedSegment): Promise<void> {

@@ -126,7 +126,7 @@ export interface WalOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1), and nothing that a client can foresee. */
   random(): number;
-  /** Records of `group` with an index up to this are applied already and are not handed out. */
+  /** Entries of `group` up to this index are applied already and are not handed out. Orders about entries are. */
   replayFrom(group: number): number;
   /**
    * Whether the log may open although damage took entries of this group; when not given, and when the
