@@ -121,7 +121,16 @@ export class DatabaseSnapshots {
     return shardState(store, applier, replica.options);
   }
 
-  async #install(group: number, { configuration }: SnapshotPosition): Promise<void> {
+  async #install(group: number, position: SnapshotPosition): Promise<void> {
+    const release = this.#receiver(group)?.keep();
+    try {
+      await this.#replace(group, position);
+    } finally {
+      release?.();
+    }
+  }
+
+  async #replace(group: number, { configuration }: SnapshotPosition): Promise<void> {
     const { store, applier, options, tables } = this.#host;
     const found = shardOfGroup(tables.state, group);
     // It was dropped meanwhile.

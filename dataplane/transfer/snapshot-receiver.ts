@@ -51,14 +51,24 @@ export class SnapshotReceiver {
   #isBusy = false;
   /** No other state takes the place of the one that is here. */
   #keptUntil = 0;
+  #isKept = false;
+  /** The state that is here is being removed: another one takes its place. */
+  #isReplacing = false;
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
   }
 
+  /** Until the returned function is called, the state that is here stays. */
+  keep(): () => void {
+    this.#isKept = true;
+    return () => void (this.#isKept = false);
+  }
+
   /** Whether all of the state at a position is here. Then it stays for a while: whoever asks installs it. */
   has({ index, term }: Position): boolean {
     const { store, group, clock } = this.#options;
+    if (this.#isReplacing) return false;
     const found = store.read((view) => readIncoming(view, group));
     const isHere = found?.index === index && found.term === term;
     if (isHere) this.#keptUntil = clock.now() + keptMs;
@@ -100,20 +110,30 @@ export class SnapshotReceiver {
 
   async #begin({ session }: NumberedPart): Promise<Arrival | undefined> {
     if (this.#arrival?.session === session) return this.#arrival;
-    const { group, store, clock } = this.#options;
-    if (clock.now() < this.#keptUntil) return undefined;
+    if (this.#isKept || this.#options.clock.now() < this.#keptUntil) return undefined;
     this.#arrival = undefined;
+    this.#isReplacing = true;
+    try {
+      if (!(await this.#clear())) return undefined;
+    } finally {
+      this.#isReplacing = false;
+    }
+    const sums = { sum: new RowSum(), textBytes: 0, versionMax: 0 };
+    this.#arrival = { session, next: 0, lastKey: undefined, ...sums };
+    return this.#arrival;
+  }
+
+  /** Answers whether there is room for another state. */
+  async #clear(): Promise<boolean> {
+    const { group, store, clock } = this.#options;
     const isFree = await store.write((transaction) => {
       // One that replaces the state at this moment must not lose what it replaces it with.
       if (readIncoming(transaction, group)?.installing !== undefined) return false;
       removeIncoming(transaction, group);
       return true;
     });
-    if (!isFree) return undefined;
-    await clearChunks(store, stagedRange(group), clock);
-    const sums = { sum: new RowSum(), textBytes: 0, versionMax: 0 };
-    this.#arrival = { session, next: 0, lastKey: undefined, ...sums };
-    return this.#arrival;
+    if (isFree) await clearChunks(store, stagedRange(group), clock);
+    return isFree;
   }
 
   #stage(arrival: Arrival, { kind, body }: NumberedPart): Promise<boolean> {

@@ -24,6 +24,11 @@ describe('three simulated databases over Raft under faults', function databases(
     });
   }
 
+  // It has found a fault.
+  it('replace no state that is about to be installed: seed 233', async () => {
+    await runDatabase(233);
+  });
+
   it('do the same for the same seed, event by event', async () => {
     const lines: [string[], string[]] = [[], []];
     const results = [];

@@ -1,4 +1,6 @@
+import { calmNetwork } from './simulated-cluster.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
+import { calmDisk } from './simulated-node.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
 /** Faults as data: each starts at random and ends on its own; several may be active at once. */
@@ -113,14 +115,13 @@ const faults: readonly Fault[] = [
     name: 'bad network',
     weight: 3,
     begin({ network, random, time }) {
-      const before = network.faults;
       network.faults = {
         loss: random.next() * 0.3,
         duplication: random.next() * 0.2,
         delayMs: { least: 0.2, most: 2 + random.below(60) },
         stragglers: random.next() * 0.1,
       };
-      time.after(200 + random.below(2_000), () => (network.faults = before));
+      time.after(200 + random.below(2_000), () => (network.faults = calmNetwork));
     },
   },
   {
@@ -128,9 +129,8 @@ const faults: readonly Fault[] = [
     weight: 2,
     begin(cluster) {
       const node = anyNode(cluster);
-      const before = node.syncMs;
       node.syncMs = { least: 10, most: 20 + cluster.random.below(300) };
-      cluster.time.after(500 + cluster.random.below(1_500), () => (node.syncMs = before));
+      cluster.time.after(500 + cluster.random.below(1_500), () => (node.syncMs = calmDisk));
     },
   },
   {

@@ -4,6 +4,7 @@ import { Client } from './client.ts';
 import type { Recorded } from './client.ts';
 import { Nemesis, reconfigurationFaults } from './faults.ts';
 import { SimulatedCluster, calmNetwork } from './simulated-cluster.ts';
+import { calmDisk } from './simulated-node.ts';
 
 /**
  * Two groups over five nodes with the real log and the real driver, under load and faults; then the faults end, and
@@ -72,6 +73,7 @@ function restore(cluster: SimulatedCluster): void {
   network.heal();
   network.faults = calmNetwork;
   for (const node of nodes.values()) {
+    node.syncMs = calmDisk;
     node.start();
     node.life.resume();
   }

@@ -30,6 +30,9 @@ const limits: RaftLimits = {
   promotionLagMax: 5,
 };
 
+/** How long a durable write takes, without a fault. */
+export const calmDisk = { least: 0.1, most: 2 };
+
 /** Small, so that segments change often. */
 const segmentBytes = 8_192;
 /** Clocks of two nodes differ in speed by at most twice this. */
@@ -53,7 +56,7 @@ export class SimulatedNode {
   life: ProcessLife;
   replicas = new Map<number, Replica>();
   /** Of a durable write. */
-  syncMs = { least: 0.1, most: 2 };
+  syncMs = calmDisk;
   isUp = false;
   groups: RaftGroups | undefined;
   #wal: Wal | undefined;

@@ -1,3 +1,5 @@
+import { calmNetwork } from '../cluster/simulated-cluster.ts';
+import { calmDisk } from '../cluster/simulated-node.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
@@ -62,14 +64,13 @@ const faults: readonly Fault[] = [
     name: 'bad network',
     weight: 2,
     begin({ network, random, time }) {
-      const before = network.faults;
       network.faults = {
         loss: random.next() * 0.3,
         duplication: random.next() * 0.2,
         delayMs: { least: 0.2, most: 2 + random.below(60) },
         stragglers: random.next() * 0.1,
       };
-      time.after(200 + random.below(2_000), () => (network.faults = before));
+      time.after(200 + random.below(2_000), () => (network.faults = calmNetwork));
     },
   },
   {
@@ -77,9 +78,8 @@ const faults: readonly Fault[] = [
     weight: 2,
     begin(cluster) {
       const node = anyNode(cluster);
-      const before = node.syncMs;
       node.syncMs = { least: 10, most: 20 + cluster.random.below(200) };
-      cluster.time.after(500 + cluster.random.below(1_500), () => (node.syncMs = before));
+      cluster.time.after(500 + cluster.random.below(1_500), () => (node.syncMs = calmDisk));
     },
   },
   {

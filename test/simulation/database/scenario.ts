@@ -5,6 +5,7 @@ import { readStatistics } from '../../../dataplane/table/statistics.ts';
 import type { Datum } from '../../../dataplane/datum/datum.ts';
 import { checkLists } from '../checkers/append-lists.ts';
 import { calmNetwork } from '../cluster/simulated-cluster.ts';
+import { calmDisk } from '../cluster/simulated-node.ts';
 import { SafetyViolation } from '../violation.ts';
 import { Client, valuesOf } from './client.ts';
 import { Nemesis, table } from './faults.ts';
@@ -92,6 +93,7 @@ function restore({ network, nodes }: SimulatedCluster): void {
   network.heal();
   network.faults = calmNetwork;
   for (const node of nodes.values()) {
+    node.syncMs = calmDisk;
     node.start();
     node.life.resume();
   }

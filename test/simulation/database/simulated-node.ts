@@ -10,6 +10,7 @@ import { RaftSource } from '../../../dataplane/replication/raft-source.ts';
 import type { ShardReplica } from '../../../dataplane/shard/shard-replica.ts';
 import { openWal } from '../../../dataplane/wal/open-wal.ts';
 import { ProcessLife } from '../cluster/process-life.ts';
+import { calmDisk } from '../cluster/simulated-node.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 import { SimulatedStore } from './simulated-store.ts';
 import type { StoreImage } from './simulated-store.ts';
@@ -53,7 +54,7 @@ export class SimulatedNode {
   database: Database | undefined;
   source: RaftSource | undefined;
   /** Of a durable write. */
-  syncMs = { least: 0.1, most: 2 };
+  syncMs = calmDisk;
   readonly #cluster: ClusterOfNode;
   readonly #speed: number;
   #disk = new MemoryDisk();
