@@ -66,6 +66,12 @@ export class MembershipService implements Service {
     return reason === undefined ? undefined : quarantineRefusal(name, reason);
   }
 
+  /** Whether other nodes are to lead what this one leads: it is quarantined, or drains. */
+  get isLeaving(): boolean {
+    const { quarantine, isDraining = false } = this.#membership ?? {};
+    return isDraining || quarantine !== undefined;
+  }
+
   /** What the node reports of itself has changed. */
   touch(): void {
     for (const listener of this.#listeners) listener();

@@ -24,6 +24,8 @@ export interface RaftOptions {
   /** A learner may become a voter when it is at most this many entries behind. */
   readonly promotionLagMax: number;
   readonly random: Pick<Chance, 'next'>;
+  /** Members that are to stay out of elections where the others suffice; none without it. */
+  readonly isQuarantined?: ((id: NodeId) => boolean) | undefined;
 }
 
 /** Contradictions that no input can cause: they end the process at its start. */

@@ -39,3 +39,13 @@ export function voteOutcome(
   if (incoming === 'lost' || other === 'lost') return 'lost';
   return incoming === 'won' && other === 'won' ? 'won' : 'pending';
 }
+
+/** Whether the voters that `has` holds for are every needed majority. */
+export function hasMajority(
+  { voters, outgoing }: Configuration,
+  has: (id: NodeId) => boolean,
+): boolean {
+  const isEnough = (half: readonly NodeId[]): boolean =>
+    half.length === 0 || half.filter(has).length >= majority(half);
+  return isEnough(voters) && isEnough(outgoing);
+}

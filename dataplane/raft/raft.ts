@@ -31,6 +31,7 @@ import { Persistence } from './persistence.ts';
 import { voteOutcome } from './quorum.ts';
 import type { RaftLog } from './raft-log.ts';
 import type { Ready, Refusal } from './ready.ts';
+import { Restraint } from './restraint.ts';
 
 /**
  * One member of one group (Ongaro, "Consensus: Bridging Theory and Practice", 2014): a machine of
@@ -54,6 +55,7 @@ export class Raft {
   isApplyPaused = false;
   readonly #persistence: Persistence;
   readonly #timer: ElectionTimer;
+  readonly #restraint: Restraint;
   #leader: Leader | undefined;
   #votes = new Map<NodeId, boolean>();
   /** Of a leader: ticks since quorum was checked, since the last heartbeat, since something happened. */
@@ -72,6 +74,7 @@ export class Raft {
     this.#persistence = new Persistence(log, hardState);
     // Whoever answers a leader has a term, durably.
     this.#timer = new ElectionTimer(options, hardState.term === 0);
+    this.#restraint = new Restraint(options);
     this.#applyNext = log.applied + 1;
     log.shrink(options.memoryBytesMax);
   }
@@ -131,11 +134,12 @@ export class Raft {
   }
 
   #tickFollower(): void {
+    this.#restraint.tick();
     if (!this.#mayCampaign) return;
     const { voters, outgoing } = this.configuration;
     const isAlone = voters.length === 1 && voters[0] === this.id && outgoing.length === 0;
     const isDue = isAlone ? this.role === 'follower' : this.#timer.isDue;
-    if (isDue) this.campaign();
+    if (isDue && this.mayStand) this.campaign();
   }
 
   #tickLeader(leader: Leader): void {
@@ -201,6 +205,11 @@ export class Raft {
     return isVoter(configuration, this.id) || isVoter(this.log.configurationAt(committed), this.id);
   }
 
+  /** False while a quarantined member leaves elections to the others. */
+  get mayStand(): boolean {
+    return this.#restraint.mayStand(this.configuration);
+  }
+
   /** Stands for election, first by asking whether it could be won (thesis 9.6). */
   campaign(): void {
     if (this.role === 'leader' || !this.#mayCampaign) return;
@@ -239,6 +248,7 @@ export class Raft {
   }
 
   #lead(): void {
+    this.#restraint.reset();
     this.role = 'leader';
     this.leaderId = this.id;
     this.#quorumElapsed = 0;
@@ -286,11 +296,14 @@ export class Raft {
       case 'heartbeatReply':
         return this.#leader === undefined ? undefined : this.#hear(this.#leader, message);
       case 'timeoutNow':
-        if (this.role === 'follower' && this.#mayCampaign) this.#elect(true);
-        return undefined;
+        return this.#takeOver();
       default:
         return unreachable(message);
     }
+  }
+
+  #takeOver(): void {
+    if (this.role === 'follower' && this.#mayCampaign && this.mayStand) this.#elect(true);
   }
 
   #follow(message: AppendRequest | Heartbeat | SnapshotRequest): void {
@@ -358,16 +371,19 @@ export class Raft {
     }
     if (this.leaderId !== from) return false;
     this.#timer.reset();
+    this.#restraint.reset();
     return true;
   }
 
-  #voteRequest({ type, from, term, lastIndex, lastTerm }: VoteRequest): void {
+  #voteRequest(request: VoteRequest): void {
+    const { type, from, term, lastIndex, lastTerm } = request;
     const isFree =
       type === 'preVote'
         ? term > this.term
         : this.leaderId === undefined &&
           (this.hardState.vote === undefined || this.hardState.vote === from);
-    const isGranted = isFree && this.log.isUpToDate(lastIndex, lastTerm);
+    const isAllowed = this.#restraint.mayVoteFor(request, this.configuration);
+    const isGranted = isFree && isAllowed && this.log.isUpToDate(lastIndex, lastTerm);
     if (type === 'preVote') {
       return this.#send(from, { type: 'preVoteReply', isGranted }, isGranted ? term : this.term);
     }

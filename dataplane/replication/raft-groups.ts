@@ -38,7 +38,7 @@ export interface RaftTiming {
 
 export type RaftLimits = Omit<
   RaftOptions,
-  'id' | 'random' | 'heartbeatTicks' | 'electionTicks' | 'quiesceTicks'
+  'id' | 'random' | 'heartbeatTicks' | 'electionTicks' | 'quiesceTicks' | 'isQuarantined'
 >;
 
 const defaultTiming: RaftTiming = {
@@ -67,6 +67,8 @@ export interface RaftGroupsOptions {
   readonly transport: RaftTransport;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'next'>;
+  /** Nodes that stay out of elections where others suffice. */
+  readonly isQuarantined?: (node: NodeId) => boolean;
   readonly timing?: RaftTiming;
   readonly limits?: RaftLimits;
   /** Of the log, kept for members that are behind. */
@@ -127,7 +129,7 @@ export class RaftGroups implements Replication {
     const isNew = member.hardState.term === 0 && first === node;
     const isAlone = configuration.voters.length === 1 && first === node;
     // Nobody else leads: there is nothing to wait for.
-    if (isNew || isAlone) raft.campaign();
+    if ((isNew && raft.mayStand) || isAlone) raft.campaign();
     this.#touch(joined.group);
     return joined.group;
   }
@@ -138,7 +140,7 @@ export class RaftGroups implements Replication {
     member: RecoveredMember,
     snapshots: GroupSnapshots | undefined,
   ): Joined {
-    const { clock, log, node, chance, limits = defaultLimits } = this.#options;
+    const { clock, log, node, chance, isQuarantined, limits = defaultLimits } = this.#options;
     const { heartbeatTicks, electionTicks, quiesceTicks, tickMs } = this.#timing;
     const times = { heartbeatTicks, electionTicks, quiesceTicks };
     const opened: RaftGroup = new RaftGroup({
@@ -147,7 +149,7 @@ export class RaftGroups implements Replication {
       tickMs,
       machine,
       member,
-      raft: { ...limits, ...times, id: node, random: chance },
+      raft: { ...limits, ...times, id: node, random: chance, isQuarantined },
       isLogFull: () => log.full || this.#writer.isBlocked,
       room: (signal) => log.room(signal),
       touched: () => this.#touch(opened),

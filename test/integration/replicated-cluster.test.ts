@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -138,6 +139,21 @@ describe('a cluster of three processes with replicated data', function replicate
     expect(stored.size).to.equal(found.length);
   }
 
+  /** As a person would: `npm run admin -- ARGUMENTS`. */
+  async function admin(...args: readonly string[]): Promise<void> {
+    const path = 'dataplane/node/admin-tool/main.ts';
+    const founder = join(directory, 'node1');
+    const child = spawn(process.execPath, [path, ...args, '--data-dir', founder], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    expect(await once(child, 'exit')).to.deep.equal([0, null]);
+  }
+
+  async function readyOf(name: string): Promise<string> {
+    const answer = await fetch(`http://${fieldOf(lineOf(name), 'http')}/health/ready`);
+    return ((await answer.json()) as { readonly state: string }).state;
+  }
+
   it('answers every query at any node', async () => {
     const [one, two, three] = await Promise.all(['node1', 'node2', 'node3'].map(connect));
     if (one === undefined || two === undefined || three === undefined) return;
@@ -212,6 +228,31 @@ describe('a cluster of three processes with replicated data', function replicate
       expect(found, id).to.be.at.least(v);
     }
     for (const connection of [one, two, three]) await connection.close();
+  });
+
+  it('leaves a quarantined node out: it leads nothing and serves nobody, and no write fails', async () => {
+    const writer = new Writer(await connect('node3'), 'quarantined');
+    await until(() => writer.acknowledged.length > 20);
+    const client = await connect('node2');
+    await admin('quarantine', 'node2', '--reason', 'looked at');
+    await until(async () => (await readyOf('node2')) === 'Quarantined');
+    const before = writer.acknowledged.length;
+    await until(() => writer.acknowledged.length > before + 100);
+    const refused = await run(table.count(), client).catch((error: Error) => error);
+    expect(refused).to.include({ name: 'ReqlOpFailedError' });
+    expect((refused as Error).message).to.contain('is quarantined and serves no clients');
+    // A new group, of which it is a member, has a leader among the others.
+    const other = await connect('node1');
+    await run(loose(r.db('test')).tableCreate('later', { shards: 2 }), other);
+    const later = loose(r.db('test').table('later'));
+    expect(await run(later.insert({ id: 1 }), other)).to.include({ inserted: 1 });
+    await admin('release', 'node2');
+    await until(async () => (await readyOf('node2')) !== 'Quarantined');
+    expect(await run(table.count(), client)).to.be.above(300);
+    await writer.end();
+    expect(writer.failures).to.deep.equal([]);
+    await requireAll(writer.acknowledged, 'node2');
+    for (const connection of [client, other]) await connection.close();
   });
 
   it('hands its shards over when it stops: no write fails', async () => {

@@ -2,6 +2,7 @@ import type { Chance } from '../../common/chance.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Database } from '../../database/database.ts';
 import { MetadataWatch } from '../../database/metadata-watch.ts';
+import { NodeQuarantinedError } from '../../membership/errors.ts';
 import type { Handler } from '../../membership/mesh.ts';
 import type { Catalog } from '../../query/environment.ts';
 import { NotLeaderError } from '../../replication/errors.ts';
@@ -38,6 +39,8 @@ export interface CatalogServiceOptions {
   readonly catalog: Catalog;
   /** Resolves when everybody has the catalogue of now; with an index, when this node has that entry of the metadata. */
   readonly settle: (index: unknown) => Promise<void>;
+  /** Why this node changes nothing for others; undefined when it does. */
+  readonly refusal: () => string | undefined;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'uuid'>;
 }
@@ -109,6 +112,8 @@ export class CatalogService {
 
   readonly change: Handler = async (payload) => {
     const { name, args } = changeCodec.decode(payload);
+    const refusal = this.#options.refusal();
+    if (refusal !== undefined && name !== 'settle') throw new NodeQuarantinedError(refusal);
     try {
       const result = await this.#changeNow(name, args);
       const index = this.#options.database.metadataIndex;

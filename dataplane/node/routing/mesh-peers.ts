@@ -18,6 +18,7 @@ const refusedCodes: ReadonlySet<string> = new Set([
   'net.overloaded',
   'net.duplicate',
   'membership.not_serving',
+  'membership.quarantined',
 ]);
 /** The peer began, and does not say how it ended. */
 const lostCodes: ReadonlySet<string> = new Set([

@@ -79,6 +79,7 @@ export class NodeReplication {
       founders: isFounder ? [this.node] : [],
       clock: context.clock,
       chance: context.chance,
+      isQuarantined: (id) => membership.membership?.keeper.of(id) !== undefined,
       transport: {
         send: (to, frame, urgency) => {
           const priority = urgency === 'urgent' ? 'consensus' : 'bulk';

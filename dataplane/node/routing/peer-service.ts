@@ -17,7 +17,8 @@ import { CatalogFollower } from './catalog-follower.ts';
 import { CatalogService } from './catalog-service.ts';
 import { followedCatalog } from './followed-catalog.ts';
 import { askPeer, meshPeers } from './mesh-peers.ts';
-import { firstMetadata, forwardedCatalog, handOver, tendReplicas } from './replicated-home.ts';
+import { handOver } from './hand-over.ts';
+import { firstMetadata, forwardedCatalog, handOverOf, tendReplicas } from './replicated-home.ts';
 import { RoutedTables } from './routed-tables.ts';
 import { ShardService } from './shard-service.ts';
 
@@ -175,7 +176,7 @@ export class PeerService implements Service {
     if (parts !== undefined) {
       // Others give no leadership back meanwhile.
       parts.membership.membership?.describe(stateKeys.draining, 'true');
-      await handOver(parts);
+      await handOver(handOverOf(parts), this.#context.clock, new AbortController().signal);
     }
     this.#parts.membership.services.stop();
   }
@@ -183,7 +184,12 @@ export class PeerService implements Service {
   #serve(): void {
     const { data, disk, membership } = this.#parts;
     const database = data.opened;
-    const shards = new ShardService(data.id ?? '', { database, requireRoom: roomOn(disk) });
+    const refusal = (): string | undefined => membership.refusal;
+    const shards = new ShardService(data.id ?? '', {
+      database,
+      requireRoom: roomOn(disk),
+      refusal,
+    });
     this.#shards = shards;
     const isReplicated = data.replication !== undefined;
     const { clock, chance } = this.#context;
@@ -191,6 +197,7 @@ export class PeerService implements Service {
       database,
       catalog: this.#settling(catalogOf({ database, chance, isReplicated }, roomOn(disk))),
       settle: (index) => (typeof index === 'number' ? this.#settleAt(index) : this.#settle()),
+      refusal,
       clock,
       chance,
     });

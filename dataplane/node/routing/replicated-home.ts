@@ -8,6 +8,8 @@ import type { CatalogChangeName } from '../workers/remote-catalog.ts';
 import { errorOf } from '../workers/failures.ts';
 import type { CatalogFollower } from './catalog-follower.ts';
 import type { NodeReplication } from './node-replication.ts';
+import { beginHandOver } from './hand-over.ts';
+import type { HandOverParts } from './hand-over.ts';
 import { reconcile } from './reconcile-replicas.ts';
 
 /** A node whose data is replicated: changes of the catalogue go to the leader of the metadata, replicas are tended. */
@@ -39,12 +41,18 @@ export function forwardedCatalog(
   return { ...catalog, ...Object.fromEntries(changes) } as Catalog;
 }
 
-interface TendingParts {
+export interface TendingParts {
   readonly context: NodeContext;
   readonly database: Database;
   readonly replication: NodeReplication;
   readonly membership: MembershipService;
 }
+
+export const handOverOf = ({ database, replication, membership }: TendingParts): HandOverParts => ({
+  node: replication.node,
+  groups: () => database.replicatedGroups,
+  members: () => membership.members,
+});
 
 /** Until the node stops. */
 export async function tendReplicas(parts: TendingParts): Promise<void> {
@@ -53,6 +61,7 @@ export async function tendReplicas(parts: TendingParts): Promise<void> {
   let said: string | undefined;
   while (!signal.aborted) {
     replication.look();
+    if (membership.isLeaving) beginHandOver(handOverOf(parts));
     try {
       await reconcile({
         node: replication.node,
@@ -81,25 +90,3 @@ export async function firstMetadata({ context, database }: TendingParts): Promis
     await database.changed(either).catch(() => undefined);
   timer.cancel();
 }
-
-/** Gives leadership of everything to other nodes, before this one stops. */
-export async function handOver({ context, database, replication }: TendingParts): Promise<void> {
-  const { clock } = context;
-  const { signal } = new AbortController();
-  for (let turn = 0; turn < handOverTurns; turn += 1) {
-    const leading = database.replicatedGroups.filter(
-      ({ refusal, configuration }) => refusal === undefined && configuration.voters.length > 1,
-    );
-    if (leading.length === 0) return;
-    for (const group of leading) {
-      const [to] = group.configuration.voters
-        .filter((id) => id !== replication.node)
-        .toSorted((a, b) => (group.matches.get(b) ?? 0) - (group.matches.get(a) ?? 0));
-      if (to !== undefined) group.transferLeadership(to);
-    }
-    await clock.sleep(handOverTurnMs, signal);
-  }
-}
-
-const handOverTurns = 30;
-const handOverTurnMs = 100;

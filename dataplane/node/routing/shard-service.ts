@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database.ts';
-import { RoleRefusedError } from '../../membership/errors.ts';
+import { NodeQuarantinedError, RoleRefusedError } from '../../membership/errors.ts';
 import type { Handler } from '../../membership/mesh.ts';
 import { placementOf, shardsOf } from '../../metadata/shards.ts';
 import { NotLeaderError } from '../../replication/errors.ts';
@@ -13,32 +13,49 @@ import { answerTableRequest } from '../../wire/table-service.ts';
 import { shardAccess } from '../served-table.ts';
 import type { RequireRoom } from '../served-table.ts';
 
+export interface ShardServiceOptions {
+  readonly database: Database;
+  readonly requireRoom: RequireRoom;
+  /** Why other nodes get nothing from this one; undefined when they do. */
+  readonly refusal: () => string | undefined;
+}
+
 /** Shards of this node for queries of other nodes, and for the router of this one. */
 export class ShardService implements OwnShards {
   readonly node: string;
   readonly #database: Database;
   readonly #requireRoom: RequireRoom;
+  readonly #refusal: () => string | undefined;
 
-  constructor(
-    node: string,
-    { database, requireRoom }: { readonly database: Database; readonly requireRoom: RequireRoom },
-  ) {
+  constructor(node: string, { database, requireRoom, refusal }: ShardServiceOptions) {
     this.node = node;
     this.#database = database;
     this.#requireRoom = requireRoom;
+    this.#refusal = refusal;
   }
 
   led(to: ShardAddress): TableAccess | undefined {
     return shardAccess(this.#database, to, this.#requireRoom);
   }
 
-  readonly read: Handler = (payload, _peer, signal) =>
-    this.answer(payload, signal, (kind) => {
+  readonly read: Handler = async (payload, _peer, signal) => {
+    this.#requireServing();
+    return this.answer(payload, signal, (kind) => {
       if (operationOf(kind) === 'read') return;
       throw new RoleRefusedError(`A request to read a shard asks to "${kind}" it.`);
     });
+  };
 
-  readonly edit: Handler = (payload, _peer, signal) => this.answer(payload, signal);
+  readonly edit: Handler = async (payload, _peer, signal) => {
+    this.#requireServing();
+    return this.answer(payload, signal);
+  };
+
+  /** Nothing was carried out: the node that asks repeats its request at another one. */
+  #requireServing(): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw new NodeQuarantinedError(refusal);
+  }
 
   answer(
     payload: Uint8Array,
