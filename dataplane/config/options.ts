@@ -109,7 +109,7 @@ export const options = {
   replicated: {
     type: 'boolean',
     default: false,
-    doc: 'Preview. The node replicates its tables with the other nodes that have the role `data` and this option. Set it for all of them, before the first table; a node that had it keeps it.',
+    doc: 'The node replicates its tables with the other nodes that have the role `data` and this option. Set it for all of them. A node that kept its data alone becomes the first member with what it has, and its tables get replicas as other nodes join. A node that had the option keeps it.',
   },
   'admin-password-file': {
     type: 'string',

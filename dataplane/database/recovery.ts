@@ -3,9 +3,10 @@ import { readMetadata } from '../apply/catalog.ts';
 import { CatalogLostError } from '../apply/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import { areUncheckedKnown, markUnchecked } from '../integrity/unchecked.ts';
+import { markBuilt } from '../maintenance/built-indexes.ts';
 import { removeStrays } from '../maintenance/clear.ts';
 import { isEmpty } from '../maintenance/scrubber.ts';
-import { shardsOf } from '../metadata/shards.ts';
+import { partsOf, shardsOf } from '../metadata/shards.ts';
 import { emptyState } from '../metadata/state.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
@@ -43,13 +44,31 @@ export async function recover(
   // Shards serve what was replayed from their memtables; tables and indexes must be those of the store.
   if (replay.last(metadataGroup) !== replay.applied(metadataGroup)) await applier.drained();
   // A snapshot from another member may be newer than all that the log has.
-  if (options.replicate === undefined) replay.requireEnd(log);
+  if (options.replicate === undefined || isAlone(stored)) replay.requireEnd(log);
+  if (options.replicate !== undefined && isAlone(stored)) await keepIndexes(options, tables.state);
   corruption.markLost(log.damaged);
   if (replay.frozen === undefined && !isForRepair)
     await removeStrays(store, tables, replicatedBy(options));
   if (!isForRepair) await settleUnchecked(options, parts, log);
   applier.truncateAsFlushed(log);
   return log;
+}
+
+/** Written by a node that keeps its data alone: the first member is put before the first table of a replicated one. */
+const isAlone = (stored: MetadataState | undefined): boolean =>
+  stored !== undefined && stored.members === undefined;
+
+/** The node built every index that the metadata calls ready, and did not have to mark it. */
+async function keepIndexes(
+  { store }: Pick<DatabaseOptions, 'store'>,
+  { tables }: MetadataState,
+): Promise<void> {
+  const parts = Object.values(tables).flatMap(({ indexes }) => indexes.flatMap(partsOf));
+  const ready = parts.filter((part) => part.ready);
+  if (ready.length === 0) return;
+  await store.write((transaction) => {
+    for (const { keyspace } of ready) markBuilt(transaction, keyspace);
+  });
 }
 
 /** Rows that nothing refers to are removed where another node may have said that they are. */

@@ -94,7 +94,7 @@ export class Admissions {
     const data = others.find((member) => member.roles.includes('data'));
     if (!isReplicated && roles.includes('data') && data !== undefined) {
       throw new JoinRefusedError(
-        `The data of this cluster is on node ${data.name}, and this version keeps it on one node unless all of them have --replicated. Join with --roles coordinator,consensus.`,
+        `The data of this cluster is on node ${data.name} alone: it was started without --replicated. Restart it with --replicated first, or join with --roles coordinator,consensus.`,
       );
     }
   }

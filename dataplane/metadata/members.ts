@@ -54,6 +54,12 @@ export function unknownReplica(
 
 const notMember = (id: string): Refused => refused(`Node ${id} is not a member of the cluster.`);
 
+/** A cluster of one node had one replica of everything, because it had no choice. */
+const growingTables = ({ tables }: MetadataState): MetadataState['tables'] =>
+  Object.fromEntries(
+    Object.entries(tables).map(([id, table]) => [id, { ...table, growsReplicas: true }]),
+  );
+
 export function changeMembers(
   state: MetadataState,
   command: Extract<MemberCommand, { readonly type: 'putMember' | 'removeMember' }>,
@@ -64,6 +70,7 @@ export function changeMembers(
     const founder = state.founder ?? member.id;
     return applied({
       ...state,
+      tables: state.founder === undefined ? growingTables(state) : state.tables,
       format: 3,
       founder,
       members: { ...members, [member.id]: member },

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { assert } from '../common/assert.ts';
 import type { OwnNode } from '../kubernetes/own-node.ts';
+import { writeFile } from '../membership/cluster-files.ts';
 import { formCluster } from '../membership/form-cluster.ts';
 import type { FormedCluster, FormOptions } from '../membership/form-cluster.ts';
 import type { FormationFacts } from '../membership/formation.ts';
@@ -93,9 +94,16 @@ export class DirectoryService implements Service {
     owner: Owner,
   ): Promise<FormedCluster> {
     const identified = await identify(pod, locked);
+    // Before the identity is on the medium: whoever has one without this file joins.
+    if (locked.found === undefined) this.#settleReplication(identified.isFounder);
     this.#directory = locked.settle(owner, identified.identity);
     this.#context.progress.step(steps[identified.isFounder ? 'founding' : 'rejoining']);
     return formInPod(pod, identified);
+  }
+
+  #settleReplication(isFounder: boolean): void {
+    const { replicated, roles } = this.#context.config;
+    if (replicated && roles.includes('data')) writeFile(this.files, 'replication', { isFounder });
   }
 
   #podOptions(node: OwnNode): PodFormationOptions {

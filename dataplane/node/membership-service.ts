@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import type { Config } from '../config/config.ts';
+import { readFile } from '../membership/cluster-files.ts';
 import type { StoredCredentials } from '../membership/cluster-files.ts';
 import type { MemberView } from '../membership/member-view.ts';
 import { stateKeys } from '../membership/member-view.ts';
@@ -134,7 +135,8 @@ export class MembershipService implements Service {
       log: logger,
       measured: (name, peer, ms, outcome) => this.times.add({ name, peer, ms, outcome }),
       served: this.services,
-      isReplicated: config.replicated,
+      isReplicated:
+        config.replicated || readFile(this.#directory.files, 'replication') !== undefined,
       renewed: (credentials) => {
         for (const listener of this.#renewals) listener(credentials);
       },

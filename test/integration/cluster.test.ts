@@ -53,7 +53,7 @@ describe('a local cluster of three processes', function cluster() {
 
   before(async () => {
     directory = temporaryDirectory();
-    all = launch(directory);
+    all = launch(directory, '--replicated=false');
     await until(() => all.lines.length === 3 || all.child.exitCode !== null);
     expect(all.child.exitCode, all.log()).to.equal(null);
     for (const line of all.lines) await until(async () => (await statusesIn(line)) === alive);

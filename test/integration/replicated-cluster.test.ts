@@ -20,7 +20,7 @@ interface Launched {
 }
 
 function launch(directory: string, ...args: readonly string[]): Launched {
-  const own = ['--nodes', '3', '--data-dir', directory, '--ports', 'free', '--replicated'];
+  const own = ['--nodes', '3', '--data-dir', directory, '--ports', 'free'];
   const child = spawn(process.execPath, [program, ...own, '--query-workers', '1', ...args], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });

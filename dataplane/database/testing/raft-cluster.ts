@@ -57,8 +57,12 @@ export class RaftCluster {
     this.#options = options;
   }
 
-  /** Starts a node. Without founders it joins. */
-  async open(node: string, founders: readonly string[] = []): Promise<Database> {
+  /** Starts a node. Without founders it joins; alone it keeps its data without Raft, as a cluster of one node does. */
+  async open(
+    node: string,
+    founders: readonly string[] = [],
+    { isAlone = false }: { readonly isAlone?: boolean } = {},
+  ): Promise<Database> {
     const volume = this.volumes.get(node) ?? { disk: new MemoryDisk(), store: new CutStore() };
     this.volumes.set(node, volume);
     const { clock } = this;
@@ -100,8 +104,12 @@ export class RaftCluster {
       memtableBytesMax: 1_000_000,
       cacheBytesMax: 10_000,
       onProgress: () => undefined,
-      replicate: source,
-      snapshotPeer: (to, part) => this.#carry(node, to, part),
+      ...(isAlone
+        ? {}
+        : {
+            replicate: source,
+            snapshotPeer: (to, part) => this.#carry(node, to, part),
+          }),
       signal,
     });
     const database = await this.ended(opening);

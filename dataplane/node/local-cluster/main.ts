@@ -8,18 +8,33 @@ import { clusterHelp, clusterOptionsOf, nameOf, portFlags, UsageError } from './
 import type { ClusterOptions } from './options.ts';
 
 /**
- * `npm run cluster`: nodes on this machine that form one cluster. The first one founds it and has the data; the
- * others join with tokens of their own. A node that ends is left as it is.
+ * `npm run cluster`: nodes on this machine that form one cluster. The first one founds it, the others join with tokens
+ * of their own, and each has the data. A node that ends is left as it is.
  */
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 class LocalCluster {
   readonly #options: ClusterOptions;
   readonly #processes: NodeProcess[] = [];
+  readonly #isReplicated: boolean;
   #isStopping = false;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#isReplicated = options.isReplicated && options.nodes > 1 && !this.#wasMadeForOneCopy();
+  }
+
+  /** Of a cluster that was made so, by this release or an earlier one. */
+  #wasMadeForOneCopy(): boolean {
+    const { nodes } = this.#options;
+    const others = Array.from({ length: nodes - 1 }, (_, at) => at + 1);
+    const hasOthers = others.some((index) => this.#isMember(index));
+    const stored = join(this.#directoryOf(0), 'cluster', 'replication.json');
+    return hasOthers && !existsSync(stored);
+  }
+
+  #isMember(index: number): boolean {
+    return existsSync(join(this.#directoryOf(index), 'IDENTITY'));
   }
 
   /** Resolves when all nodes serve. */
@@ -43,9 +58,8 @@ class LocalCluster {
 
   async #join(index: number): Promise<void> {
     const [founder] = this.#processes;
-    const isMember = existsSync(join(this.#directoryOf(index), 'IDENTITY'));
     const seeds = founder === undefined ? [] : ['--join', founder.address('cluster')];
-    if (isMember) {
+    if (this.#isMember(index)) {
       await this.#launch(index, seeds).ready;
       return;
     }
@@ -61,9 +75,11 @@ class LocalCluster {
   #launch(index: number, flags: readonly string[]): NodeProcess {
     const name = nameOf(index);
     const { directory, ports, nodes } = this.#options;
-    const hasData = index === 0 || this.#options.flags.includes('--replicated');
+    const isReplicated = this.#isReplicated;
+    const hasData = index === 0 || isReplicated;
     const roles = hasData ? 'data,coordinator,consensus' : 'coordinator,consensus';
     const own = ['--data-dir', this.#directoryOf(index), '--roles', roles];
+    if (isReplicated) own.push('--replicated');
     const all = [...own, ...portFlags(index, ports), ...flags, ...this.#options.flags];
     const node = new NodeProcess(name, all, say);
     this.#processes.push(node);
@@ -81,7 +97,7 @@ class LocalCluster {
     await Promise.all(this.#processes.map(({ ended }) => ended));
   }
 
-  /** The first one, which has the data, last. */
+  /** The first one, which may have the data alone, last. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     const [first, ...others] = this.#processes;

@@ -7,6 +7,7 @@ describe('the options of a local cluster', () => {
       nodes: 3,
       directory: 'data',
       only: undefined,
+      isReplicated: true,
       ports: 'fixed',
       flags: [],
     });
@@ -15,16 +16,27 @@ describe('the options of a local cluster', () => {
       nodes: 5,
       directory: '/d',
       only: 'node5',
+      isReplicated: true,
       ports: 'free',
       flags: ['--log-level', 'warn'],
     });
   });
 
+  it('accept the option that replicated a cluster before each one is', () => {
+    expect(clusterOptionsOf(['--replicated'])).to.deep.equal(clusterOptionsOf([]));
+    const alone = clusterOptionsOf(['--replicated=false', '--nodes', '2']);
+    expect(alone).to.include({ nodes: 2, isReplicated: false });
+    expect(alone.flags).to.deep.equal([]);
+  });
+
   it('are refused when they cannot be', () => {
     for (const [args, words] of [
-      ['--nodes 0', '1 to 16'],
-      ['--nodes 17', '1 to 16'],
-      ['--nodes x', '1 to 16'],
+      ['--nodes 0', '1, 3 or 5'],
+      ['--nodes 4', 'a majority of an odd number of nodes continues'],
+      ['--nodes 7', '1, 3 or 5'],
+      ['--nodes x', '1, 3 or 5'],
+      ['--replicated=false --nodes 17', '1 to 16'],
+      ['--replicated=no', 'true or false'],
       ['--nodes', 'needs a value'],
       ['--only node4', 'one of node1, node2, node3'],
       ['--ports some', 'fixed or free'],

@@ -10,6 +10,8 @@ export interface ClusterOptions {
   readonly directory: string;
   /** The one node to start; undefined for all. */
   readonly only: string | undefined;
+  /** Every node has the data; false: the first one alone. */
+  readonly isReplicated: boolean;
   /** Of each node; `free`: the system chooses. */
   readonly ports: 'fixed' | 'free';
   readonly flags: readonly string[];
@@ -20,9 +22,10 @@ const nodesMax = 16;
 export const clusterHelp = [
   'A local cluster of PhotonDB: npm run cluster -- --nodes N --data-dir DIR [--only NAME] [--OPTION VALUE]...',
   '',
-  '  --nodes N          Nodes of the cluster, 1 to 16. The first one, node1, has the data. Default: 3.',
+  '  --nodes N          Nodes of the cluster: 1, 3 or 5. Each has the data. Default: 3. May grow, not shrink.',
   '  --data-dir DIR     Directory of their data directories. Default: data.',
   '  --only NAME        Starts one node of a cluster that runs or ran, such as node2.',
+  '  --replicated=false The data is on node1 alone, and there may be 1 to 16 nodes. A cluster that was made so stays so.',
   '  --ports fixed|free Numbers that follow from the defaults, or free ones. Default: fixed.',
   '',
   'Other options are those of a node (npm run serve -- --help), and apply to each of them.',
@@ -38,6 +41,8 @@ interface Given {
 }
 
 const ownOptions = new Set(['--nodes', '--data-dir', '--only', '--ports']);
+const replicatedOption = '--replicated';
+const replicatedCounts = [1, 3, 5];
 
 function givenOf(args: readonly string[]): Given {
   const own = new Map<string, string>();
@@ -45,6 +50,10 @@ function givenOf(args: readonly string[]): Given {
   for (let at = 0; at < args.length; at += 1) {
     const arg = args[at] ?? '';
     const [name = '', ...inline] = arg.split('=');
+    if (name === replicatedOption) {
+      own.set(name, inline[0] ?? 'true');
+      continue;
+    }
     if (!ownOptions.has(name)) {
       flags.push(arg);
       continue;
@@ -56,12 +65,30 @@ function givenOf(args: readonly string[]): Given {
   return { own, flags };
 }
 
-export function clusterOptionsOf(args: readonly string[]): ClusterOptions {
-  const { own, flags } = givenOf(args);
+function replicatedOf(own: Given['own']): boolean {
+  const given = own.get(replicatedOption) ?? 'true';
+  if (given !== 'true' && given !== 'false') {
+    throw new UsageError(`${replicatedOption} takes true or false, not "${given}".`);
+  }
+  return given === 'true';
+}
+
+function nodesOf(own: Given['own'], isReplicated: boolean): number {
   const nodes = Number(own.get('--nodes') ?? 3);
-  if (!Number.isInteger(nodes) || nodes < 1 || nodes > nodesMax) {
+  if (!isReplicated) {
+    if (Number.isInteger(nodes) && nodes >= 1 && nodes <= nodesMax) return nodes;
     throw new UsageError(`--nodes takes a whole number from 1 to ${nodesMax}.`);
   }
+  if (replicatedCounts.includes(nodes)) return nodes;
+  throw new UsageError(
+    `--nodes takes 1, 3 or 5, not "${own.get('--nodes')}": a majority of an odd number of nodes continues when the others fail, and one node more would not change how many may fail.`,
+  );
+}
+
+export function clusterOptionsOf(args: readonly string[]): ClusterOptions {
+  const { own, flags } = givenOf(args);
+  const isReplicated = replicatedOf(own);
+  const nodes = nodesOf(own, isReplicated);
   const only = own.get('--only');
   const names = Array.from({ length: nodes }, (_, index) => nameOf(index));
   if (only !== undefined && !names.includes(only)) {
@@ -71,7 +98,8 @@ export function clusterOptionsOf(args: readonly string[]): ClusterOptions {
   if (ports !== 'fixed' && ports !== 'free') {
     throw new UsageError(`--ports takes fixed or free, not "${ports}".`);
   }
-  return { nodes, directory: own.get('--data-dir') ?? 'data', only, ports, flags };
+  const directory = own.get('--data-dir') ?? 'data';
+  return { nodes, directory, only, isReplicated, ports, flags };
 }
 
 /** Each node has numbers of its own, near the defaults. */

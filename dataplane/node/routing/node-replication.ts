@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { decodeUtf8, encodeUtf8 } from '../../common/bytes.ts';
 import { PhotonError } from '../../common/errors.ts';
 import type { Database } from '../../database/database.ts';
 import type { DatabaseOptions } from '../../database/options.ts';
 import { readFile, writeFile } from '../../membership/cluster-files.ts';
+import { FormationError } from '../../membership/errors.ts';
 import type { Handler } from '../../membership/mesh.ts';
 import { codec, text } from '../../membership/messages.ts';
 import { readMetadataCommand } from '../../metadata/command-format.ts';
@@ -13,6 +15,8 @@ import { RaftSource } from '../../replication/raft-source.ts';
 import type { NodeContext } from '../context.ts';
 import type { DirectoryService } from '../directory-service.ts';
 import type { MembershipService } from '../membership-service.ts';
+import { storeDirectoryOf } from '../open-data.ts';
+import { podOf } from '../pod.ts';
 import { askPeer } from './mesh-peers.ts';
 import { replicaTrouble } from './replica-trouble.ts';
 
@@ -45,6 +49,22 @@ const changeAnswer = codec<ChangeAnswer>(
 const stopped = (error: unknown, { aborted }: AbortSignal): unknown =>
   aborted ? new NotLeaderError(undefined, { cause: error }) : error;
 
+/**
+ * Whether a node that begins to replicate has the cluster's data, or there is none yet. A node that was admitted, and
+ * ended before it opened its data, has none: others bring it.
+ */
+function isFirst({ context, directory }: Parts): boolean {
+  const { formed, path } = directory;
+  if (formed.type === 'founding' || formed.authority !== undefined) return true;
+  if (!existsSync(storeDirectoryOf(path))) return false;
+  // In a pod the authority is elsewhere, and a node without the role `data` never gets it.
+  if (podOf(context) !== undefined) return true;
+  throw new FormationError(ownDataMessage(path));
+}
+
+const ownDataMessage = (path: string): string =>
+  `The node cannot replicate the data of its cluster: its data directory ${path} was made without the role data. Start it with the roles that it had, or join with another name and an empty directory.`;
+
 const changeWithinMs = 10_000;
 const retryAfterMs = 50;
 
@@ -60,11 +80,11 @@ export class NodeReplication {
   /** Undefined for a node that keeps its data alone. */
   static open(parts: Parts): NodeReplication | undefined {
     const { context, directory } = parts;
-    const { files, formed } = directory;
+    const { files } = directory;
     const { roles, replicated } = context.config;
     const stored = readFile(files, 'replication');
     if (!roles.includes('data') || (stored === undefined && !replicated)) return undefined;
-    const isFounder = stored?.isFounder ?? formed.type !== 'joining';
+    const isFounder = stored?.isFounder ?? isFirst(parts);
     if (stored === undefined) writeFile(files, 'replication', { isFounder });
     return new NodeReplication(parts, isFounder);
   }

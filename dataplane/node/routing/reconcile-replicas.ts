@@ -7,6 +7,12 @@ import type { MemberRecord, MetadataState, TableRecord } from '../../metadata/st
 import { grownReplicas, loadOf, metadataVoters } from '../../partition/placement.ts';
 import type { Configuration, ReplicatedGroup } from '../../replication/replicated-group.ts';
 
+/** What placement needs to know of a node. */
+type ReplicaMember = Pick<
+  MemberView,
+  'id' | 'name' | 'roles' | 'status' | 'isSelf' | 'isDraining'
+>;
+
 /**
  * Brings members and replicas to what they are to be, a step at a time: level-triggered, and safe to repeat. The leader
  * of the metadata adds members and places shards; the leader of each shard changes the members of its group.
@@ -14,7 +20,7 @@ import type { Configuration, ReplicatedGroup } from '../../replication/replicate
 export interface ReconcileParts {
   readonly node: string;
   readonly database: Database;
-  readonly members: () => readonly MemberView[];
+  readonly members: () => readonly ReplicaMember[];
   readonly change: (command: MetadataCommand) => Promise<unknown>;
 }
 

@@ -21,8 +21,11 @@ export interface Started {
 
 const program = 'dataplane/node/local-cluster/main.ts';
 
-export function launch(directory: string, ...args: readonly string[]): Started {
-  const own = ['--nodes', '3', '--data-dir', directory, '--ports', 'free'];
+export const launch = (directory: string, ...args: readonly string[]): Started =>
+  launchOf(3, directory, ...args);
+
+export function launchOf(nodes: number, directory: string, ...args: readonly string[]): Started {
+  const own = ['--nodes', String(nodes), '--data-dir', directory, '--ports', 'free'];
   const child = spawn(process.execPath, [program, ...own, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
