@@ -8,10 +8,7 @@ import { grownReplicas, loadOf, metadataVoters } from '../../partition/placement
 import type { Configuration, ReplicatedGroup } from '../../replication/replicated-group.ts';
 
 /** What placement needs to know of a node. */
-type ReplicaMember = Pick<
-  MemberView,
-  'id' | 'name' | 'roles' | 'status' | 'isSelf' | 'isDraining'
->;
+type ReplicaMember = Pick<MemberView, 'id' | 'name' | 'roles' | 'status' | 'isSelf' | 'isDraining'>;
 
 /**
  * Brings members and replicas to what they are to be, a step at a time: level-triggered, and safe to repeat. The leader
