@@ -215,17 +215,14 @@ export class Detector {
     else sendDatagram(datagram, to);
   }
 
-  /** Says good-bye to everybody who has a session, beside the datagrams. */
-  leave(connected: readonly string[]): void {
+  /** Says good-bye by datagrams. Answers what is to be said through the session with `to`. */
+  leave(): (to: string) => Uint8Array {
     this.gossip.leave();
-    const own = this.gossip.members.find(({ id }) => id === this.gossip.id);
+    const own = this.gossip.members.filter(({ id }) => id === this.gossip.id);
     this.flush();
-    if (own === undefined) return;
-    const updates = [{ ...own, accuser: undefined }];
-    for (const to of connected) {
-      const message = { type: 'gossip', from: this.gossip.id, to, updates } as const;
-      this.#options.sendReliable(to, this.#number(encodeMessage(message)));
-    }
+    const updates = own.map((member) => ({ ...member, accuser: undefined }));
+    const { id: from } = this.gossip;
+    return (to) => this.#number(encodeMessage({ type: 'gossip', from, to, updates }));
   }
 }
 

@@ -4,7 +4,7 @@ import type { Disk, Member, MemberOptions } from './testing/member-node.ts';
 import { until } from './testing/mesh-node.ts';
 
 describe('membership in a cluster', function cluster() {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const open = new Set<Member>();
 
   const start = async (disk: Disk, options: MemberOptions): Promise<Member> => {

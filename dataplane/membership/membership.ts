@@ -16,6 +16,7 @@ import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
 import { localNetwork } from '../gossip/options.ts';
 import { watchClocks } from './clock-watch.ts';
 import { Detector, tickMs } from './detector.ts';
+import { sayFarewell } from './farewell.ts';
 import { MessageRefusedError, NodeRemovedError, PeerUnreachableError } from './errors.ts';
 import type { FormedCluster } from './form-cluster.ts';
 import { KeyDirectory, openSigningKey, statementOf } from './key-directory.ts';
@@ -38,6 +39,7 @@ import { nextStart } from './start-numbers.ts';
 import { stateSigner } from './state-signing.ts';
 import { StatementReader } from './statement-reader.ts';
 import { ringCodec, RingKeeper } from './ring-keeper.ts';
+import { RingReader } from './ring-reader.ts';
 import { rotateKeys } from './ring-rotation.ts';
 import type { MembershipLog } from './membership-log.ts';
 import type { ServedPeers } from './served-peers.ts';
@@ -79,7 +81,6 @@ const tendTicks = 2;
 const aloneMs = 500;
 /** A node that rejoins learns within this time whether another process has its ID. */
 const firstContactMs = 2_000;
-const leaveMs = 300;
 
 /**
  * A node's place in its cluster: the mesh of sessions, the failure detector, and what they need (certificate,
@@ -91,6 +92,7 @@ export class Membership {
   readonly #authority: Authority | undefined;
   readonly #keys: KeyDirectory;
   readonly #mesh: Mesh;
+  readonly #rings: RingReader;
   readonly #admissions: Admissions;
   readonly #instance: string;
   readonly #spki: string;
@@ -141,6 +143,8 @@ export class Membership {
       this.#keeper.note(id, 'flapping', detail),
     );
     this.#mesh = this.#createMesh();
+    const received = (payload: Uint8Array): void => this.#adopt(payload);
+    this.#rings = new RingReader({ mesh: this.#mesh, log, received });
     this.#exchange = new OrderExchange({ keeper: this.#keeper, mesh: this.#mesh, log });
     this.#admissions = new Admissions({
       authority: formed.authority,
@@ -357,8 +361,8 @@ export class Membership {
   async stop(): Promise<void> {
     const { clock } = this.#options;
     if (this.#detector !== undefined && this.#port !== undefined) {
-      this.#detector.leave(this.#mesh.peers.map(({ id }) => id));
-      await clock.sleep(leaveMs, new AbortController().signal);
+      const detector = this.#detector;
+      await sayFarewell({ clock, mesh: this.#mesh, detector });
     }
     if (this.#detector !== undefined) this.#peers.store(this.#detector.gossip.members);
     this.#lifetime.end(new Error('the node is stopping'));
@@ -442,6 +446,7 @@ export class Membership {
   #tend(): void {
     const gossip = this.#detector?.gossip;
     this.#mesh.tend(this.#peers.targets(gossip?.members, this.#options.seeds, this.#isRemoved));
+    if (this.#ring === undefined) for (const { id } of this.#mesh.peers) void this.#rings.read(id);
     this.#statements.read(gossip);
     if (gossip !== undefined) this.#peers.store(gossip.members);
     this.#exchange.tick(gossip);
@@ -456,16 +461,11 @@ export class Membership {
     this.#steadiness.connected(id);
     spawn(
       async () => {
-        const payload = await this.#mesh.request(id, 'readRing', noBytes);
-        if (payload.byteLength > 0) this.#adopt(payload);
+        await this.#rings.read(id);
         this.#detector?.gossip.greet({ id, address });
         this.#detector?.flush();
       },
-      (error) =>
-        log.warn('the gossip keys of a node cannot be read', {
-          id,
-          reason: (error as Error).message,
-        }),
+      (error) => log.warn('a node is not greeted', { id, reason: (error as Error).message }),
     );
   }
 
@@ -541,9 +541,10 @@ export class Membership {
     const fields = { id, name: this.#directory?.nameOf(id), status, reason };
     if (status === 'alive') this.#options.log.info('a node is alive', fields);
     else this.#options.log.warn(`a node is ${status}`, fields);
-    if (status === 'dead' || status === 'left') {
-      this.#mesh.drop(id, new PeerUnreachableError(`The node is ${status}: it ${reason}.`));
-    }
+    const unreachable = new PeerUnreachableError(`The node is ${status}: it ${reason}.`);
+    if (status === 'dead') this.#mesh.drop(id, unreachable);
+    // It waits for the answers to its farewell, and ends its sessions.
+    if (status === 'left') this.#mesh.retire(id, unreachable);
     this.#options.changed({ ...event, reason });
   }
 

@@ -185,7 +185,7 @@ export class Mesh {
         if (parsed === undefined) throw new PeerUnreachableError(`${address} is no address.`);
         const session = await this.#transport?.dial(parsed.host, parsed.port, id);
         const link = session === undefined ? undefined : this.#bySession.get(session);
-        if (link !== undefined) await (link.introducing = this.#introduceTo(link));
+        if (link !== undefined) await (link.introducing = this.#introduce(link));
         this.#attempts.delete(address);
       },
       (error) => {
@@ -229,6 +229,16 @@ export class Mesh {
     if (info !== undefined) this.#options.disconnected(info, reason);
   }
 
+  /** A session of which one side only knows the other would count as one there, and not here. */
+  async #introduce(link: Link): Promise<void> {
+    try {
+      await this.#introduceTo(link);
+    } catch (error) {
+      link.session.close(error as Error);
+      throw error;
+    }
+  }
+
   /** As the side that dialed. */
   async #introduceTo(link: Link): Promise<void> {
     const { introduction } = this.#options;
@@ -251,7 +261,7 @@ export class Mesh {
         link.session.close(new SupersededError('The nodes have another session already.'));
         return;
       }
-      this.#retire(current);
+      this.#retire(current, new SupersededError('Another session has replaced this one.'));
     }
     // The session may have ended while its peer was verified.
     if (!link.session.isOpen) return;
@@ -289,16 +299,20 @@ export class Mesh {
     return link.dialer < known.dialer;
   }
 
-  #retire(link: Link): void {
+  #retire(link: Link, reason: Error): void {
     link.isRetired = true;
-    this.#options.clock.timer(retireMs, () =>
-      link.session.close(new SupersededError('Another session has replaced this one.')),
-    );
+    this.#options.clock.timer(retireMs, () => link.session.close(reason));
   }
 
   /** The node is gone: whoever waits for it need not wait any longer. */
   drop(id: string, reason: Error): void {
     this.#links.get(id)?.session.close(reason);
+  }
+
+  /** The node is about to end its session; when it does not, the session ends here. */
+  retire(id: string, reason: Error): void {
+    const link = this.#links.get(id);
+    if (link !== undefined && !link.isRetired) this.#retire(link, reason);
   }
 
   close(reason: Error): void {
