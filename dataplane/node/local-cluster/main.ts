@@ -49,7 +49,11 @@ class LocalCluster {
     } else {
       await Promise.all(wanted.map((index) => this.#join(index)));
     }
-    for (const { line } of this.#processes) process.stdout.write(`${line}\n`);
+    // They have started together, in whatever order.
+    const inOrder = this.#processes.toSorted((left, right) =>
+      left.name.localeCompare(right.name, 'en', { numeric: true }),
+    );
+    for (const { line } of inOrder) process.stdout.write(`${line}\n`);
   }
 
   #directoryOf(index: number): string {
