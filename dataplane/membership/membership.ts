@@ -69,6 +69,8 @@ export interface MembershipOptions {
   readonly renewed: (credentials: StoredCredentials) => void;
   /** The status of a member has changed. */
   readonly changed: (event: MembershipEvent & { readonly reason: string }) => void;
+  /** The session with a node has ended: its process may have, too. */
+  readonly disconnected?: (id: string) => void;
   /** Who is quarantined has changed. */
   readonly quarantineChanged: () => void;
   /** The node cannot go on. */
@@ -418,6 +420,7 @@ export class Membership {
       connected: (peer) => this.#connected(peer),
       disconnected: ({ id, introduction: { name: of } }, reason) => {
         this.#steadiness.disconnected(id, reason);
+        this.#options.disconnected?.(id);
         const { message } = reason;
         log.info('the connection to a node has ended', { id, name: of, reason: message });
       },

@@ -39,6 +39,7 @@ export class MembershipService implements Service {
   readonly services = new PeerServices();
   #membership: Membership | undefined;
   readonly #renewals: ((credentials: StoredCredentials) => void)[] = [];
+  readonly #disconnects: ((id: string) => void)[] = [];
   readonly #listeners: (() => void)[] = [];
 
   constructor(context: NodeContext, directory: DirectoryService) {
@@ -81,6 +82,11 @@ export class MembershipService implements Service {
   /** Called at each change of the status of a member, and of what the node reports of itself. */
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Called when the session with a node has ended. */
+  onDisconnect(listener: (id: string) => void): void {
+    this.#disconnects.push(listener);
   }
 
   /** Called with each new certificate of the node. */
@@ -141,6 +147,9 @@ export class MembershipService implements Service {
         for (const listener of this.#renewals) listener(credentials);
       },
       changed: () => this.touch(),
+      disconnected: (id) => {
+        for (const listener of this.#disconnects) listener(id);
+      },
       quarantineChanged: () => this.touch(),
       failed: fail,
     });

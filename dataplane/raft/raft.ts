@@ -177,6 +177,18 @@ export class Raft {
     this.#heartbeatElapsed = this.options.heartbeatTicks;
   }
 
+  /** A node seems dead. Answers whether it matters here. */
+  suspect(id: NodeId): boolean {
+    const { voters, outgoing } = this.configuration;
+    const others = [...new Set([...voters, ...outgoing])].filter((each) => each !== id).toSorted();
+    if (!voters.includes(id) && !outgoing.includes(id)) return false;
+    const wasQuiescent = this.isQuiescent;
+    this.wake();
+    if (this.role !== 'follower' || this.leaderId !== id) return wasQuiescent;
+    this.#timer.hasten(others.indexOf(this.id));
+    return true;
+  }
+
   // ---- roles ----------------------------------------------------------------------------------
 
   #becomeFollower(term: number, leader: NodeId | undefined): void {

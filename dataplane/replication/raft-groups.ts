@@ -204,14 +204,13 @@ export class RaftGroups implements Replication {
     }
   }
 
-  /** A node seems dead: groups that sleep look for themselves. */
+  /**
+   * A node seems dead, or its connection has ended: groups that sleep look for themselves, and those that it leads elect
+   * as soon as they may.
+   */
   suspected(node: NodeId): void {
     for (const { group } of this.#joined.values()) {
-      const { raft } = group;
-      const { voters, outgoing } = raft.configuration;
-      if (!raft.isQuiescent || !(voters.includes(node) || outgoing.includes(node))) continue;
-      raft.wake();
-      this.#touch(group);
+      if (group.raft.suspect(node)) this.#touch(group);
     }
   }
 

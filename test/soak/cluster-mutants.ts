@@ -140,8 +140,8 @@ const clusterMutants: readonly Mutant[] = [
   {
     bug: 'a group that sleeps does not notice that its leader is suspected',
     file: groups,
-    from: '      raft.wake();\n',
-    to: '',
+    from: 'if (group.raft.suspect(node)) this.#touch(group);',
+    to: 'if (group.isAwake && group.raft.suspect(node)) this.#touch(group);',
   },
   {
     bug: 'a configuration is not written with the entry that has it',

@@ -109,6 +109,8 @@ export class NodeReplication {
       },
     });
     membership.onChange(() => this.#suspect());
+    // Long before the failure detector: the system closes the connections of a process that is killed.
+    membership.onDisconnect((id) => this.source.groups?.suspected(id));
     membership.services.serve(
       {
         raft: async (payload, { id }) => {

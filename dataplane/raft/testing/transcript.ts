@@ -84,6 +84,7 @@ class Transcript {
     },
     tick: ([id = '', times = '1']) => this.#machines.tick(id, Number(times)),
     timeout: ([id = '']) => this.#machines.tick(id, 2 * electionTicks),
+    suspect: ([id = '', other = '']) => void this.#machines.of(id).suspect(other),
     campaign: ([id = '']) => this.#machines.of(id).campaign(),
     propose: ([id = '', ...words]) =>
       this.#asked(this.#machines.of(id).propose(words.map((word) => bytes(word)))),

@@ -48,6 +48,10 @@ const healLater = ({ time, random, network }: SimulatedCluster): void =>
 function crash(cluster: SimulatedCluster, node: SimulatedNode, hasPower: boolean): void {
   const { time, random } = cluster;
   node.crash(hasPower);
+  // Its connections are closed, which others notice or not.
+  for (const other of cluster.running)
+    if (random.next() < 0.5)
+      time.after(1, () => other.life.run(() => other.groups?.suspected(node.id)));
   time.after(20 + random.below(1_200), () => node.start());
 }
 

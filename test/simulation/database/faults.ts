@@ -24,6 +24,10 @@ function leaderOrAny(cluster: SimulatedCluster): SimulatedNode {
 function crash(cluster: SimulatedCluster, node: SimulatedNode, hasPower: boolean): void {
   node.crash(hasPower);
   const { time, random } = cluster;
+  // Its connections are closed, which others notice or not.
+  for (const other of cluster.running)
+    if (random.next() < 0.5)
+      time.after(1, () => other.life.run(() => other.source?.groups?.suspected(node.id)));
   // Long enough, at times, for the log of the others to let go of what it has not.
   time.after(20 + random.below(random.pick([300, 2_500])), () => node.start());
 }
