@@ -27,6 +27,7 @@ import type { ApplyItem } from './apply-queue.ts';
 import { hasRecords, readMetadata, writeMetadata } from './catalog.ts';
 import { EntryNotApplicableError, gapInStore } from './errors.ts';
 import { park, unpark } from './parked.ts';
+import { SessionChanges } from './stored-sessions.ts';
 import type { Tables } from './tables.ts';
 import type { TouchedKeys } from './touched-keys.ts';
 
@@ -77,6 +78,12 @@ const entriesUnknown = {
 
 const groupOf = (item: ApplyItem): number =>
   item.type === 'metadata' ? metadataGroup : item.group;
+
+/** Gathered over the items of one transaction. */
+interface ItemChanges {
+  readonly statistics: StatisticsChanges;
+  readonly sessions: SessionChanges;
+}
 
 /** A commit before this one may have failed: behind a gap the position would hide what is missing. */
 function advance(
@@ -190,7 +197,10 @@ export class Applier {
   async drained(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#count.applied === this.#count.pushed) return;
-    const drain = { ...Promise.withResolvers<void>(), target: this.#count.pushed };
+    const drain = {
+      ...Promise.withResolvers<void>(),
+      target: this.#count.pushed,
+    };
     this.#drains.push(drain);
     this.#wake();
     await drain.promise;
@@ -292,17 +302,20 @@ export class Applier {
     const { clock } = this.#options;
     const deadline = clock.now() + sliceMs;
     const statistics = new StatisticsChanges(this.#options.walks);
+    const sessions = new SessionChanges();
     const positions = new Map<number, Position>();
     let [count, operations] = [0, 0];
     let metadata = this.#written;
     for (const item of this.#queue) {
-      if (this.#applyItem(transaction, item, statistics)) advance(transaction, positions, item);
+      if (this.#applyItem(transaction, item, { statistics, sessions }))
+        advance(transaction, positions, item);
       if (item.type === 'metadata') metadata = item.state;
       count += 1;
       operations += operationsOf(item);
       if (operations >= operationsPerSliceMax || clock.now() > deadline) break;
     }
     statistics.write(transaction);
+    sessions.write(transaction);
     this.#options.failures.save(transaction);
     for (const [group, position] of positions) writeApplied(transaction, group, position);
     if (metadata !== undefined) writeMetadata(transaction, this.#written, metadata);
@@ -314,7 +327,7 @@ export class Applier {
   #applyItem(
     transaction: WriteTransaction,
     item: ApplyItem,
-    statistics: StatisticsChanges,
+    { statistics, sessions }: ItemChanges,
   ): boolean {
     if (item.type === 'metadata') return true;
     const { group, index } = item;
@@ -344,6 +357,7 @@ export class Applier {
       // What the log holds ends no node, whatever it is.
       throw new EntryNotApplicableError(group, index, error);
     }
+    if (item.session !== undefined) sessions.add(group, item.session);
     if (isParked) unpark(transaction, group, index);
     return !isParked;
   }

@@ -1,5 +1,6 @@
 import type { MetadataState } from '../metadata/state.ts';
 import type { Command } from '../table/command.ts';
+import type { SessionChange } from '../table/session-table.ts';
 
 /** What the log has committed and the store has not. */
 export type ApplyItem =
@@ -15,6 +16,8 @@ export type ApplyItem =
        * `parked`: it was in quarantine, and its position was taken long ago.
        */
       readonly origin: 'written' | 'replicated' | 'replayed' | 'parked';
+      /** What it changes of the sessions of its group. */
+      readonly session?: SessionChange | undefined;
       /** Called when the store shows it. */
       applied(): void;
     }

@@ -25,9 +25,18 @@ export const stagedKey = (group: number, key: Uint8Array): Uint8Array =>
 /** The key of a staged value in its own keyspace. */
 export const keyOfStaged = (staged: Uint8Array): Uint8Array => staged.subarray(5);
 
+/** Keys behind it, and before `stagedMark`, are sessions of those who write. */
+export const sessionMark = 0xfe;
+
 export const parkedStart = (group: number): Uint8Array => keyspaceKey(group, new Uint8Array());
 export const parkedEnd = (group: number): Uint8Array =>
+  keyspaceKey(group, Uint8Array.of(sessionMark));
+export const stagedStart = (group: number): Uint8Array =>
   keyspaceKey(group, Uint8Array.of(stagedMark));
+export const sessionsRange = (group: number): { start: Uint8Array; end: Uint8Array } => ({
+  start: parkedEnd(group),
+  end: stagedStart(group),
+});
 export const stagedEnd = (group: number): Uint8Array => keyspaceKey(group + 1, new Uint8Array());
 
 /** Big endian, so that keys have the order of the entries. */
@@ -64,6 +73,10 @@ export function parkedEntries(
   return Array.from(view.entries('chunk', { start, end, limit }), ({ key, value }) => {
     const { version: index, body } = decodeStored(key, value);
     const reader = new ByteReader(body);
-    return { index, kind: reader.u32(), payload: reader.bytes(reader.remaining) };
+    return {
+      index,
+      kind: reader.u32(),
+      payload: reader.bytes(reader.remaining),
+    };
   });
 }

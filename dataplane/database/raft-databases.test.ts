@@ -6,9 +6,11 @@ import { newTable } from '../metadata/testing/new-table.ts';
 import type { ReplicatedGroup } from '../replication/replicated-group.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import { decodePart, partKind } from '../transfer/snapshot-message.ts';
+import type { EditBatch } from '../wire/table-edit.ts';
+import { batchOf, written } from './testing/edits.ts';
 import { RaftCluster } from './testing/raft-cluster.ts';
 import type { RaftClusterOptions } from './testing/raft-cluster.ts';
-import { put, scan, stateOf } from './testing/fixture.ts';
+import { put, scan, signal, stateOf } from './testing/fixture.ts';
 
 const nodes = ['a', 'b', 'c'] as const;
 
@@ -169,7 +171,10 @@ describe('databases over Raft groups', () => {
   });
 
   it('give a member that was cut off the rows of now, and nothing that it has read before', async () => {
-    const cluster = await three({ segmentBytes: 16_384, memoryBytesMax: 1_000 });
+    const cluster = await three({
+      segmentBytes: 16_384,
+      memoryBytesMax: 1_000,
+    });
     for (const key of ['old', 'gone']) await cluster.put(key, 'x');
     await cluster.shown('c', 'gone', 'x');
     await cluster.ended(cluster.of('c').settled());
@@ -228,6 +233,12 @@ describe("a database that is behind the front of its groups' logs", () => {
   const index = { name: 'v', multi: false, geo: false, definition: 'v' };
   let cluster: Replicas;
 
+  /** As a router asks for it: the answer of a deletion that is carried out again is another one. */
+  const deletion = (isRepeated: boolean): EditBatch => ({
+    ...batchOf([{ key: encodeUtf8('gone'), change: written(null) }]),
+    session: { id: 's', sequence: 1, isRepeated },
+  });
+
   /** `c` is down while the logs of the others let go of what it has not. */
   beforeEach(async () => {
     cluster = await three(options);
@@ -239,7 +250,7 @@ describe("a database that is behind the front of its groups' logs", () => {
     await cluster.kill('c');
     await cluster.change({ type: 'createDatabase', id: 'e', name: 'e' });
     const leader = await cluster.shardLeader();
-    await cluster.ended(put(cluster.shard(leader), 'gone', null));
+    await cluster.ended(cluster.shard(leader).edit(deletion(false), signal));
     for (const key of keys) await cluster.put(key, value);
     for (const node of ['a', 'b']) {
       await cluster.ended(cluster.of(node).settled());
@@ -273,6 +284,8 @@ describe("a database that is behind the front of its groups' logs", () => {
     await cluster.until(() => cluster.shard('c').replicas.refusal === undefined, 'c leads');
     const rows = await cluster.scanned();
     expect(rows).to.have.length(keys.length + 2);
+    const [repeated] = await cluster.ended(cluster.shard('c').edit(deletion(true), signal));
+    expect(repeated?.result).to.equal('deleted');
     await cluster.kill('c');
     await cluster.open('c');
     await caughtUp('later');

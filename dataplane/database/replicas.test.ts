@@ -1,100 +1,24 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
-import type { ApplyStore } from '../kv/store.ts';
 import type { MetadataCommand } from '../metadata/command.ts';
 import { shardsOf } from '../metadata/shards.ts';
-import { newTable } from '../metadata/testing/new-table.ts';
 import { entryKind } from '../replication/entry-kind.ts';
 import { NotLeaderError, OutcomeUnknownError } from '../replication/errors.ts';
 import { IndexScan } from '../shard/index-scan.ts';
-import type { ShardReplica } from '../shard/shard-replica.ts';
 import type { Datum } from '../datum/datum.ts';
-import type { Database } from './database.ts';
 import { editAll } from './testing/edits.ts';
-import { ManualCluster } from './testing/manual-cluster.ts';
-import {
-  indexOf,
-  killable,
-  metaKeys,
-  newFixture,
-  open,
-  put,
-  scan,
-  stateOf,
-} from './testing/fixture.ts';
-import type { Fixture } from './testing/fixture.ts';
-
-const nodes = ['a', 'b', 'c'] as const;
-
-/** Three databases of one cluster; `a` has founded it, and leads. */
-class Three {
-  readonly cluster = new ManualCluster('a');
-  readonly fixtures = new Map<string, Fixture>();
-  readonly databases = new Map<string, Database>();
-
-  async open(node: string, given: { readonly store?: ApplyStore } = {}): Promise<Database> {
-    const fixture = this.fixtures.get(node) ?? newFixture();
-    this.fixtures.set(node, fixture);
-    const replicate = this.cluster.source(node, node === 'a' ? ['a'] : []);
-    const database = await open(fixture, { ...given, replicate, memtableBytesMax: 1_000_000 });
-    this.databases.set(node, database);
-    return database;
-  }
-
-  of(node: string): Database {
-    return this.databases.get(node) ?? expect.fail();
-  }
-
-  shard(node: string, table = 't'): ShardReplica {
-    const record = this.of(node).state.tables[table];
-    const group = record === undefined ? undefined : shardsOf(record)[0]?.group;
-    return this.of(node).replica(group ?? -1) ?? expect.fail(`no replica on ${node}`);
-  }
-
-  async change(...commands: readonly MetadataCommand[]): Promise<void> {
-    for (const command of commands) stateOf(await this.of(this.cluster.leader).change(command));
-    await this.cluster.settled();
-  }
-
-  /** Its process ends in any state. */
-  kill(node: string): void {
-    this.cluster.kill(node);
-    this.databases.delete(node);
-  }
-
-  /** What a replica has, whoever leads. */
-  outdated(node: string, key: string): string | undefined {
-    return this.shard(node).getOutdated(encodeUtf8(key))?.text;
-  }
-}
-
-const member = (id: string): MetadataCommand => ({
-  type: 'putMember',
-  format: 3,
-  member: { id, name: id, roles: ['data'] },
-});
-
-const tableOn = (...replicas: readonly string[]): MetadataCommand => ({
-  type: 'createTable',
-  format: 3,
-  table: { ...newTable('t'), replicas: replicas.length },
-  replicas: [replicas],
-});
-
-async function three(...replicas: readonly string[]): Promise<Three> {
-  const made = new Three();
-  for (const node of nodes) await made.open(node);
-  await made.cluster.settled();
-  const members = nodes.map(member);
-  await made.change(...members, { type: 'createDatabase', id: 'd', name: 'd' });
-  await made.change(tableOn(...replicas));
-  return made;
-}
+import { nodes, three } from './testing/three-databases.ts';
+import type { Three } from './testing/three-databases.ts';
+import { indexOf, killable, metaKeys, put, scan } from './testing/fixture.ts';
 
 async function indexRows(fixture: Three, node: string): Promise<string[]> {
   const index = fixture.of(node).index(indexOf(fixture.of(node)).keyspace) ?? expect.fail();
-  const scanned = new IndexScan(fixture.shard(node), { index, range: {}, order: 'ascending' });
+  const scanned = new IndexScan(fixture.shard(node), {
+    index,
+    range: {},
+    order: 'ascending',
+  });
   const rows = await scanned.next({ rows: 100, bytes: 1_000_000 }, AbortSignal.timeout(5_000));
   return (rows ?? []).map(({ indexKey, key }) => `${decodeUtf8(indexKey)}:${decodeUtf8(key)}`);
 }
@@ -200,7 +124,12 @@ describe('three databases of one cluster', () => {
 
   it('close a table whose entry nobody can apply, on each node, and no other', async () => {
     const { group } = fixture.shard('a').options;
-    const bad = { index: 2, term: 1, kind: entryKind.command, payload: Uint8Array.of(9, 9) };
+    const bad = {
+      index: 2,
+      term: 1,
+      kind: entryKind.command,
+      payload: Uint8Array.of(9, 9),
+    };
     (fixture.cluster.entriesOf(group) as unknown[]).push(bad);
     fixture.cluster.commit();
     await fixture.cluster.settled();
@@ -234,7 +163,11 @@ describe('three databases of one cluster', () => {
       expect(fixture.of(node).frozen).to.equal(undefined);
     }
     await fixture.change({ type: 'createDatabase', id: 'e', name: 'e' });
-    entries.push({ ...entry, index: entries.length + 1, payload: encodeUtf8('{"type":"later"}') });
+    entries.push({
+      ...entry,
+      index: entries.length + 1,
+      payload: encodeUtf8('{"type":"later"}'),
+    });
     const behind = encodeUtf8(JSON.stringify({ type: 'createDatabase', id: 'y', name: 'y' }));
     entries.push({ ...entry, index: entries.length + 1, payload: behind });
     fixture.cluster.commit();
@@ -249,7 +182,11 @@ describe('three databases of one cluster', () => {
 
 describe('work beside the requests, on three nodes', () => {
   const index = { name: 'v', multi: false, geo: false, definition: 'v' };
-  const createIndex: MetadataCommand = { type: 'createIndex', tableId: 't', index };
+  const createIndex: MetadataCommand = {
+    type: 'createIndex',
+    tableId: 't',
+    index,
+  };
 
   it('builds an index on each replica, and calls it ready when the leader has it', async () => {
     const fixture = await three(...nodes);
@@ -367,7 +304,12 @@ describe('a table with replicas on two of three nodes', () => {
     // It votes for nobody until the log says who the members are.
     expect(fixture.shard('b').replicas.configuration.voters).to.deep.equal([]);
     expect(fixture.outdated('b', 'k')).to.equal('{"id":"k","v":"x"}');
-    await fixture.change({ ...place, type: 'shardMembers', voters: ['a', 'b'], learners: [] });
+    await fixture.change({
+      ...place,
+      type: 'shardMembers',
+      voters: ['a', 'b'],
+      learners: [],
+    });
     expect(fixture.of('c').replica(group)).to.equal(undefined);
     await put(fixture.shard('a'), 'l', 'x');
     await fixture.cluster.settled();

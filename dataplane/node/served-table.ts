@@ -32,9 +32,10 @@ export async function shown<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-function inWordsOfDrivers(error: unknown): unknown {
+function inWordsOfDrivers(error: unknown, isShard = false): unknown {
   // Whoever routes asks the leader.
   if (error instanceof NotLeaderError) return error;
+  if (isShard && error instanceof OutcomeUnknownError) return error;
   if (error instanceof StorageCorruptError)
     return new DamagedDocumentError(adviceFor(error.message, fromHex(error.keyHex)));
   if (error instanceof OutcomeUnknownError)
@@ -50,7 +51,10 @@ function inWordsOfDrivers(error: unknown): unknown {
 const isCorrupt = ({ error }: EditOutcome): boolean => error?.code === storageCorruptCode;
 
 function withAdvice(outcome: EditOutcome, bytes: Uint8Array | undefined): EditOutcome {
-  const { code, message } = outcome.error ?? { code: storageCorruptCode, message: '' };
+  const { code, message } = outcome.error ?? {
+    code: storageCorruptCode,
+    message: '',
+  };
   if (bytes === undefined) return outcome;
   return { ...outcome, error: { code, message: adviceFor(message, bytes) } };
 }
@@ -179,7 +183,7 @@ function servedAccess(
           isCorrupt(outcome) ? withAdvice(outcome, edits[at]?.key) : outcome,
         );
       } catch (error) {
-        throw inWordsOfDrivers(error);
+        throw inWordsOfDrivers(error, isShard);
       }
     },
     sync: () =>

@@ -5,11 +5,11 @@ import { AnswerLostError, NotSentError } from './errors.ts';
 import type { Operation } from './errors.ts';
 
 /**
- * When a request to a shard is repeated. Guarded invariant: a write is repeated only when it was certainly not carried
- * out; whoever waits for it waits a bounded time.
+ * When a request to a shard is repeated. Guarded invariant: a write is repeated here only when it was certainly not
+ * carried out (with a session `editRepeatedly` repeats others, too); whoever waits for it waits a bounded time.
  */
 export const retryBudgetMs = 10_000;
-const backoff = { initialMs: 20, maximumMs: 500 } as const;
+export const backoff = { initialMs: 20, maximumMs: 500 } as const;
 
 /** What a failed attempt says of the request. */
 type Fault = 'notCarriedOut' | 'unknown' | 'final';
@@ -48,7 +48,10 @@ export function nextStep(attempt: Attempt): Step {
   if (fault === 'unknown' && operation === 'write') return { type: 'unknownOutcome' };
   if (elapsedMs >= retryBudgetMs) return { type: 'unavailable' };
   const afterMs = hasHint && failures < hintsMax ? 0 : backoffMs(backoff, failures, random);
-  return { type: 'retry', afterMs: Math.min(afterMs, retryBudgetMs - elapsedMs) };
+  return {
+    type: 'retry',
+    afterMs: Math.min(afterMs, retryBudgetMs - elapsedMs),
+  };
 }
 
 export interface Retrying {

@@ -14,8 +14,10 @@ import type {
 } from '../wire/table-access.ts';
 import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
 import type { OwnShards } from './peers.ts';
+import { editRepeatedly } from './repeated-edit.ts';
 import { ShardLink } from './shard-link.ts';
 import type { ShardLinkOptions } from './shard-link.ts';
+import { WriteSessions } from './write-sessions.ts';
 
 export interface RoutedShardOptions extends ShardLinkOptions {
   /** Undefined on a node without shards. */
@@ -28,9 +30,11 @@ export interface RoutedShardOptions extends ShardLinkOptions {
 export class RoutedShard implements TableAccess {
   readonly #options: RoutedShardOptions;
   readonly #remote: TableAccess;
+  readonly #sessions: WriteSessions;
 
   constructor(options: RoutedShardOptions) {
     this.#options = options;
+    this.#sessions = new WriteSessions(options.chance);
     this.#remote = remoteTable(options.to, new ShardLink(options), options.signal);
   }
 
@@ -58,7 +62,10 @@ export class RoutedShard implements TableAccess {
     return new EitherScan(
       (isHere) => this.#at(isHere)?.scanIndex(index, range, order, options),
       (last, isHere) =>
-        this.#at(isHere)?.scanIndex(index, range, order, { ...options, after: last }),
+        this.#at(isHere)?.scanIndex(index, range, order, {
+          ...options,
+          after: last,
+        }),
     );
   }
 
@@ -67,7 +74,19 @@ export class RoutedShard implements TableAccess {
   }
 
   async edit(batch: EditBatch, signal: AbortSignal): Promise<readonly EditOutcome[]> {
-    return this.#either((shard) => shard.edit(batch, signal));
+    const edit = async (each: EditBatch, stop: AbortSignal): Promise<readonly EditOutcome[]> =>
+      this.#either((shard) => shard.edit(each, stop));
+    const session = this.#sessions.take();
+    if (session === undefined) return edit(batch, signal);
+    let isAnswered = false;
+    try {
+      const edited = await editRepeatedly({ ...this.#options, batch, session, edit }, signal);
+      isAnswered = !edited.wasRepeated;
+      return edited.outcomes;
+    } finally {
+      if (isAnswered) this.#sessions.release(session);
+      else this.#sessions.abandon();
+    }
   }
 
   async sync(): Promise<void> {

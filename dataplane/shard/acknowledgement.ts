@@ -35,6 +35,16 @@ export class Acknowledgement {
     this.#proposals.push(proposal);
   }
 
+  /** Outcomes from one on, as they are while nothing of them was refused. */
+  from(at: number): readonly EditOutcome[] {
+    return this.#outcomes.slice(at);
+  }
+
+  /** Resolves when each proposal is committed or refused, however the call ends. */
+  settled(): Promise<void> {
+    return this.#allEnded();
+  }
+
   /** Waits until each proposal is committed or refused. */
   hard(): Promise<EditOutcome[]> {
     const [only, ...others] = this.#distinct();

@@ -1,4 +1,5 @@
 import type { NewOperation } from '../table/command.ts';
+import type { CommandSession } from '../table/command-session.ts';
 import type { MemtableEntry } from './memtable.ts';
 
 /**
@@ -13,6 +14,8 @@ export class Proposal {
   term = 0;
   readonly operations: NewOperation[] = [];
   readonly entries: { readonly name: string; readonly entry: MemtableEntry }[] = [];
+  /** Of the request that it carries out; undefined for one that nobody repeats. */
+  session: CommandSession | undefined;
   bytes = 0;
   /** How the number of documents changes. */
   delta = 0;

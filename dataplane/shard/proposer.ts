@@ -1,6 +1,7 @@
 import { readAppliedPosition } from '../apply/applied-position.ts';
 import type { Applier } from '../apply/applier.ts';
 import { EntryNotApplicableError } from '../apply/errors.ts';
+import { readSessions } from '../apply/stored-sessions.ts';
 import { commandOf, passed } from '../apply/replay.ts';
 import type { ReplayedEntry } from '../apply/replayed.ts';
 import { assert } from '../common/assert.ts';
@@ -17,6 +18,9 @@ import type {
   Replication,
 } from '../replication/replicated-group.ts';
 import { encodeCommand } from '../table/command.ts';
+import type { Command } from '../table/command.ts';
+import { SessionTable } from '../table/session-table.ts';
+import type { SessionChange } from '../table/session-table.ts';
 import { readStatistics } from '../table/statistics.ts';
 import type { GroupDocuments } from './document-cache.ts';
 import type { UnappliedKeys } from './direct-reads.ts';
@@ -64,6 +68,7 @@ export class Proposer implements GroupMachine {
   readonly #proposals: Proposals;
   readonly #replicated: ReplicatedGroup;
   #count: number;
+  #sessions: SessionTable;
   /** Documents that were written since the start. */
   #writes = 0;
   /** Of the newest entry that was committed here. */
@@ -77,6 +82,9 @@ export class Proposer implements GroupMachine {
     this.#proposals = new Proposals((refusal) => options.softRefused(refusal));
     const applied = options.store.read((view) => readAppliedPosition(view, options.group));
     this.#term = applied.term;
+    this.#sessions = new SessionTable(
+      options.store.read((view) => readSessions(view, options.group)),
+    );
     const start = { ...options.membership, applied };
     this.#replicated = options.replication.join(options.group, this, start);
     this.#count = options.store.read((view) => readStatistics(view, options.keyspace)).count;
@@ -96,6 +104,21 @@ export class Proposer implements GroupMachine {
    */
   get generation(): number {
     return this.#term * withdrawalsMax + this.#withdrawals + 1;
+  }
+
+  /** Of the newest entry here; of its own leadership while this node leads. */
+  get term(): number {
+    return this.#term;
+  }
+
+  /** Requests that may be repeated, as of what is committed here. */
+  get sessions(): SessionTable {
+    return this.#sessions;
+  }
+
+  /** The index that the next command gets. */
+  get nextIndex(): number {
+    return this.#replicated.nextIndex;
   }
 
   get writes(): number {
@@ -143,6 +166,7 @@ export class Proposer implements GroupMachine {
     const { store, group, keyspace } = this.#options;
     this.#term = store.read((view) => readAppliedPosition(view, group)).term;
     this.#count = store.read((view) => readStatistics(view, keyspace)).count;
+    this.#sessions = new SessionTable(store.read((view) => readSessions(view, group)));
   }
 
   /** This node has no replica any more: what was proposed may be committed by others. */
@@ -183,7 +207,14 @@ export class Proposer implements GroupMachine {
     for (const { key, expectedVersion, body } of command.operations) {
       const text = body === undefined ? undefined : decodeUtf8(body);
       const bytes = entryBytes(key, body);
-      const entry = { key, index, text, bytes, isShown: false, isUnchecked: true };
+      const entry = {
+        key,
+        index,
+        text,
+        bytes,
+        isShown: false,
+        isUnchecked: true,
+      };
       staged.entries.push({ name: nameOfBytes(key), entry });
       staged.bytes += bytes;
       // A command holds what was evaluated on the newest document: its expectations hold.
@@ -205,7 +236,12 @@ export class Proposer implements GroupMachine {
     this.#writes += operations.length;
     this.#proposals.add(staged);
     const position = this.#replicated.propose(
-      encodeCommand({ keyspace, version: index, operations }),
+      encodeCommand({
+        keyspace,
+        version: index,
+        operations,
+        session: staged.session,
+      }),
     );
     if (position instanceof Error) {
       this.withdrawn(index, position);
@@ -220,9 +256,25 @@ export class Proposer implements GroupMachine {
     for (const proposal of this.#proposals.committed(upTo)) {
       this.#show(proposal);
       const { index, term, operations } = proposal;
-      const command = { keyspace, version: index, operations };
+      const command = {
+        keyspace,
+        version: index,
+        operations,
+        session: proposal.session,
+      };
+      const session = this.#sessionChange(index, command);
       const applied = (): void => this.#forget(proposal);
-      applier.push({ type: 'table', group, index, term, command, origin: 'written', applied });
+      const origin = 'written';
+      applier.push({
+        type: 'table',
+        group,
+        index,
+        term,
+        command,
+        origin,
+        session,
+        applied,
+      });
     }
   }
 
@@ -244,11 +296,30 @@ export class Proposer implements GroupMachine {
     const command = damagedGroups.of(group) === undefined ? commandOf(record, keyspace) : undefined;
     if (command === undefined || command instanceof EntryNotApplicableError) {
       if (command !== undefined) this.#options.notApplicable(command);
-      applier.push({ ...record, type: 'quarantined', payload: copyBytes(entry.payload) });
+      applier.push({
+        ...record,
+        type: 'quarantined',
+        payload: copyBytes(entry.payload),
+      });
       return;
     }
     const applied = this.#showCommitted({ index, command });
-    applier.push({ type: 'table', group, index, term, command, origin: 'replicated', applied });
+    const session = this.#sessionChange(index, command);
+    const origin = 'replicated';
+    applier.push({
+      type: 'table',
+      group,
+      index,
+      term,
+      command,
+      origin,
+      session,
+      applied,
+    });
+  }
+
+  #sessionChange(index: number, { session }: Command): SessionChange | undefined {
+    return session === undefined ? undefined : this.#sessions.record(index, session);
   }
 
   /** Asked before the next `replicated`: a follower whose memtable is full takes it later. */

@@ -1,5 +1,5 @@
 import { nameOfBytes } from '../common/bytes.ts';
-import { isRefusal } from '../replication/errors.ts';
+import { isRefusal, OutcomeUnknownError } from '../replication/errors.ts';
 import { decideEdit, failedOutcome, outcomeOf } from '../wire/edit-decision.ts';
 import type { Edit, EditBatch, EditEngine, EditOutcome, EditRun } from '../wire/table-edit.ts';
 import { failureOf } from '../wire/table-failure.ts';
@@ -11,6 +11,7 @@ import type { MemtableBudget } from './memtable-budget.ts';
 import type { Memtable, MemtableEntry } from './memtable.ts';
 import type { Proposal } from './proposal.ts';
 import type { Proposer } from './proposer.ts';
+import { Retries } from './retries.ts';
 import { WriteGate } from './write-gate.ts';
 
 /** What the writes of a shard need. */
@@ -39,6 +40,10 @@ interface EditCall {
   readonly acknowledgement: Acknowledgement;
   /** What is staged and not proposed; there is none while the call waits for anything. */
   staged: Proposal | undefined;
+  /** Outcomes that a command has, or an earlier attempt had. */
+  kept: number;
+  /** Of the leadership that it began in. */
+  readonly term: number;
   /** Keys of edits that were returned to the query: those behind them are, too. */
   returned: Set<string> | undefined;
 }
@@ -86,9 +91,11 @@ export class ProposedEdits {
 export class WritePath {
   readonly #options: WritePathOptions;
   readonly gate = new WriteGate();
+  readonly #retries: Retries;
 
   constructor(options: WritePathOptions) {
     this.#options = options;
+    this.#retries = new Retries(() => options.proposer.sessions);
   }
 
   /**
@@ -97,28 +104,55 @@ export class WritePath {
    */
   propose(batch: EditBatch, signal: AbortSignal): ProposedEdits | Promise<ProposedEdits> {
     const { edits, primaryKey } = this.#options;
-    if (!this.gate.isOpen) return this.gate.opened().then(() => this.propose(batch, signal));
+    const waits = this.gate.isOpen ? this.#retries.earlier(batch.session) : this.gate.opened();
+    if (waits !== undefined) return waits.then(() => this.propose(batch, signal));
     this.#requireLeader();
     signal.throwIfAborted();
+    const { term, nextIndex } = this.#options.proposer;
+    const known = this.#retries.known(batch.session, batch.edits.length, nextIndex);
     const acknowledgement = new Acknowledgement(batch.documents);
     const run = edits.begin(batch, { primaryKey });
-    const call = { batch, run, signal, acknowledgement, staged: undefined, returned: undefined };
+    const call: EditCall = {
+      batch,
+      run,
+      signal,
+      acknowledgement,
+      term,
+      kept: known.length,
+      staged: undefined,
+      returned: undefined,
+    };
     this.gate.enter();
+    const evaluated = this.#retries.begin(batch.session, () => acknowledgement.settled());
     const left = (error: unknown): never => {
+      evaluated();
       this.gate.leave();
       throw error;
     };
+    const proposed = (): ProposedEdits => {
+      evaluated();
+      return new ProposedEdits(acknowledgement, this.#options.proposer, this.gate);
+    };
     try {
-      const at = this.#evaluateFrom(call, 0);
-      if (at === batch.edits.length) return this.#proposed(call);
-      return this.#evaluateCrowded(call, at).then(() => this.#proposed(call), left);
+      this.#repeat(call, known);
+      const at = this.#evaluateFrom(call, known.length);
+      if (at === batch.edits.length) return proposed();
+      return this.#evaluateCrowded(call, at).then(proposed, left);
     } catch (error) {
       return left(error);
     }
   }
 
-  #proposed({ acknowledgement }: EditCall): ProposedEdits {
-    return new ProposedEdits(acknowledgement, this.#options.proposer, this.gate);
+  /** Answers what an earlier attempt has carried out. What the query must evaluate, it gets as it is now. */
+  #repeat(call: EditCall, known: readonly EditOutcome[]): void {
+    for (const [at, outcome] of known.entries()) {
+      const edit = call.batch.edits[at] as Edit;
+      const isReturned = outcome.result === 'returned';
+      if (isReturned) (call.returned ??= new Set()).add(nameOfBytes(edit.key));
+      call.acknowledgement.add(
+        ...(isReturned ? this.#evaluate(edit, call) : ([outcome, undefined] as const)),
+      );
+    }
   }
 
   /** Until there is no room for the next edit: its position. */
@@ -141,6 +175,7 @@ export class WritePath {
       this.#flush(call);
       try {
         await this.#room(signal);
+        this.#requireTerm(call);
       } catch (error) {
         // There is no room for the rest of them; those before are on their way.
         if (!isRefusal(error)) throw error;
@@ -151,9 +186,15 @@ export class WritePath {
   }
 
   #flush(call: EditCall): void {
-    const { staged } = call;
+    const { staged, acknowledgement } = call;
+    const { session } = call.batch;
     call.staged = undefined;
-    if (staged !== undefined) this.#options.proposer.propose(staged);
+    if (staged === undefined) return;
+    if (session !== undefined) {
+      staged.session = this.#retries.toKeep(session, call.kept, acknowledgement.from(call.kept));
+      call.kept = acknowledgement.length;
+    }
+    this.#options.proposer.propose(staged);
   }
 
   get #isCrowded(): boolean {
@@ -176,6 +217,12 @@ export class WritePath {
     this.#options.requireIntact();
     const { refusal } = this.#options.proposer;
     if (refusal !== undefined) throw refusal;
+  }
+
+  /** In another term another leader may have carried out the request: the router that waits for it asks again. */
+  #requireTerm({ batch, term }: EditCall): void {
+    if (batch.session !== undefined && this.#options.proposer.term !== term)
+      throw new OutcomeUnknownError();
   }
 
   /** Evaluates one edit on the newest document of its key, and stages what comes of it. */

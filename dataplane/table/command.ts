@@ -1,6 +1,8 @@
 import { ByteReader, TruncatedError } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
 import type { DocumentBytes } from '../datum/document.ts';
+import { decodeSession, encodeSession } from './command-session.ts';
+import type { CommandSession } from './command-session.ts';
 import { CommandFormatError } from './errors.ts';
 import { primaryKeyBytesMax } from './index-entry.ts';
 
@@ -38,6 +40,8 @@ export interface Command {
   /** Given to every key that is put; greater than any version of the keyspace before. */
   readonly version: number;
   readonly operations: readonly Operation[];
+  /** Of the request that it carries out; undefined for one that nobody repeats. */
+  readonly session?: CommandSession | undefined;
 }
 
 const operationKind = { put: 1, delete: 2 } as const;
@@ -50,10 +54,14 @@ export function encodeAgain(command: Command): Uint8Array {
     (sum, { key, body }) => sum + key.byteLength + (body?.byteLength ?? 0) + 20,
     32,
   );
-  const writer = new ByteWriter(bodies);
+  const session = encodeSession(command.session);
+  const writer = new ByteWriter(bodies + session.byteLength);
   writer.u8(commandFormat).u32(command.keyspace).u64(command.version);
-  // Session and sequence of the client: none yet, room for them is kept.
-  writer.prefixed(new Uint8Array()).u64(0).u32(command.operations.length);
+  // Releases before had no sessions, and skip them.
+  writer
+    .prefixed(session)
+    .u64(command.session?.sequence ?? 0)
+    .u32(command.operations.length);
   for (const { key, expectedVersion, body } of command.operations) {
     writer.u8(body === undefined ? operationKind.delete : operationKind.put);
     writer.prefixed(key).u64(expectedVersion);
@@ -90,15 +98,16 @@ export function decodeCommand(bytes: Uint8Array, wanted: number): Command {
     if (keyspace !== wanted) {
       throw new CommandFormatError(`a command for keyspace ${keyspace} is in the log of ${wanted}`);
     }
-    reader.prefixed();
-    reader.u64();
+    const session = decodeSession(reader.prefixed(), reader.u64());
     const operations: Operation[] = [];
     // One by one: the count may promise far more than there is.
     for (let left = reader.u32(); left > 0; left -= 1) operations.push(decodeOperation(reader));
     if (reader.remaining > 0) {
       throw new CommandFormatError(`a command goes on ${reader.remaining} bytes behind its end`);
     }
-    return { keyspace, version, operations };
+    return session === undefined
+      ? { keyspace, version, operations }
+      : { keyspace, version, operations, session };
   } catch (error) {
     if (error instanceof TruncatedError)
       throw new CommandFormatError(`a command ends early: ${error.message}`);

@@ -1,6 +1,7 @@
 import { writeApplied, writeMembers } from '../apply/applied-position.ts';
 import { keyOfStaged, parkedEnd, parkedStart } from '../apply/parked.ts';
-import { fromHex, successor, toHex } from '../common/bytes.ts';
+import { replaceSessions } from '../apply/stored-sessions.ts';
+import { decodeBase64, fromHex, successor, toHex } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { removeMark } from '../integrity/damage-mark.ts';
 import { writeUnchecked } from '../integrity/unchecked.ts';
@@ -11,6 +12,7 @@ import { keyspaceKey } from '../table/envelope.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import { storedRange } from '../table/key-range.ts';
 import { metaKey } from '../table/meta-key.ts';
+import { decodeSessions } from '../table/session-table.ts';
 import { readStatistics, StatisticsChange } from '../table/statistics.ts';
 import { TransferDamagedError } from './errors.ts';
 import {
@@ -50,7 +52,10 @@ export function beginInstall(
   return store.write((transaction) => {
     const state = readIncoming(transaction, group);
     if (state === undefined) return false;
-    writeIncoming(transaction, group, { ...state, installing: { members: toHex(members) } });
+    writeIncoming(transaction, group, {
+      ...state,
+      installing: { members: toHex(members) },
+    });
     forgetIndexes(transaction, indexes);
     return true;
   });
@@ -84,6 +89,8 @@ export async function finishInstall(home: InstallHome, shard: InstalledShard): P
     for (const kind of ['recount', 'unchecked'] as const)
       transaction.remove('meta', metaKey(kind, shard.keyspace));
     writeUnchecked(transaction, shard.keyspace, state.unchecked);
+    // A release before this one kept none.
+    replaceSessions(transaction, group, decodeSessions(decodeBase64(state.sessions ?? '')));
     removeMark(transaction, group);
     forgetIndexes(transaction, shard.indexes);
     removeIncoming(transaction, group);

@@ -26,6 +26,7 @@ const end: SnapshotEnd = {
   index: 41,
   term: 3,
   statistics: { count: 2, bytes: 300, hash: 12_345 },
+  sessions: 'BwAAAAAAAAAAAAAA',
   unchecked: 5,
 };
 
@@ -83,7 +84,12 @@ describe('the receiver of a state', () => {
   });
   const [a, b, c] = [row('a', 1), row('b', 2), row('c', 3)];
   const receiver = (): SnapshotReceiver =>
-    new SnapshotReceiver({ group: 7, keyspace, store: new MemoryStore(), clock });
+    new SnapshotReceiver({
+      group: 7,
+      keyspace,
+      store: new MemoryStore(),
+      clock,
+    });
 
   it('has the state when all parts add up to what its leader counted', async () => {
     const taken = receiver();
@@ -93,16 +99,24 @@ describe('the receiver of a state', () => {
       of(2, partKind.rows, rows(c)),
     ];
     for (const each of parts)
-      expect(await taken.take(each)).to.deep.equal({ type: 'next', number: each.number + 1 });
+      expect(await taken.take(each)).to.deep.equal({
+        type: 'next',
+        number: each.number + 1,
+      });
     // An answer that was lost.
-    expect(await taken.take(parts[1] ?? expect.fail())).to.deep.equal({ type: 'next', number: 2 });
+    expect(await taken.take(parts[1] ?? expect.fail())).to.deep.equal({
+      type: 'next',
+      number: 2,
+    });
     expect(taken.has({ index: 41, term: 3 })).to.equal(false);
     expect(await taken.take(of(3, partKind.end, endOf([b, c])))).to.have.property('type', 'next');
     expect(taken.has({ index: 41, term: 3 })).to.equal(true);
     expect(taken.has({ index: 42, term: 3 })).to.equal(false);
     expect(taken.has({ index: 41, term: 4 })).to.equal(false);
     // It was asked for, so somebody installs it; after a while another walk takes its place.
-    expect(await taken.take(of(0, partKind.rows, rows(a), 't'))).to.deep.equal({ type: 'again' });
+    expect(await taken.take(of(0, partKind.rows, rows(a), 't'))).to.deep.equal({
+      type: 'again',
+    });
     expect(taken.has({ index: 41, term: 3 })).to.equal(true);
     now += 5_000;
     await taken.take(of(0, partKind.rows, rows(a), 't'));
@@ -127,13 +141,16 @@ describe('the receiver of a state', () => {
       'a row newer than the end',
       [of(0, partKind.rows, rows(c)), of(1, partKind.end, endOf([c], 2))],
     ],
+    ['sessions that are none', [of(0, partKind.end, encodeEnd({ ...end, sessions: 'AQID' }))]],
     ['an end that is none', [of(0, partKind.rows, rows(a)), of(1, partKind.end, Uint8Array.of(1))]],
   ];
   for (const [what, parts] of refused) {
     it(`does not trust ${what}`, async () => {
       const taken = receiver();
       for (const each of parts.slice(0, -1)) await taken.take(each);
-      expect(await taken.take(parts.at(-1) ?? expect.fail())).to.deep.equal({ type: 'again' });
+      expect(await taken.take(parts.at(-1) ?? expect.fail())).to.deep.equal({
+        type: 'again',
+      });
       expect(taken.has({ index: 41, term: 3 })).to.equal(false);
     });
   }

@@ -1,6 +1,6 @@
 import { ByteReader, TruncatedError } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
-import { crc32 } from '../common/bytes.ts';
+import { crc32, decodeBase64, encodeBase64 } from '../common/bytes.ts';
 import type { Position } from '../replication/replicated-group.ts';
 import type { KeyspaceStatistics } from '../table/row-sum.ts';
 
@@ -57,7 +57,13 @@ export function decodePart(bytes: Uint8Array): NumberedPart | undefined {
     const reader = new ByteReader(covered);
     if (crc !== crc32(covered) || reader.u8() !== messageFormat) return undefined;
     const [group, session, number] = [reader.u32(), reader.text(), reader.u32()];
-    return { group, session, number, kind: reader.u8(), body: reader.prefixed() };
+    return {
+      group,
+      session,
+      number,
+      kind: reader.u8(),
+      body: reader.prefixed(),
+    };
   } catch (error) {
     if (error instanceof TruncatedError) return undefined;
     throw error;
@@ -86,18 +92,33 @@ export interface SnapshotEnd extends Position {
   readonly statistics: KeyspaceStatistics;
   /** Documents of versions up to this one were never checked. */
   readonly unchecked: number;
+  /** Those who write, by `encodeSessions`, as base64; releases before send none. */
+  readonly sessions: string;
 }
 
-export function encodeEnd({ index, term, statistics, unchecked }: SnapshotEnd): Uint8Array {
+export function encodeEnd({
+  index,
+  term,
+  statistics,
+  unchecked,
+  sessions,
+}: SnapshotEnd): Uint8Array {
   const { count, bytes, hash } = statistics;
   const writer = new ByteWriter(48).u64(index).u64(term);
-  return writer.u64(count).u64(bytes).u64(hash).u64(unchecked).finish();
+  writer.u64(count).u64(bytes).u64(hash).u64(unchecked);
+  return writer.bytes(decodeBase64(sessions)).finish();
 }
 
 /** Throws `common.truncated` for bytes that are none. */
 export function decodeEnd(body: Uint8Array): SnapshotEnd {
   const reader = new ByteReader(body);
   const [index, term] = [reader.u64(), reader.u64()];
-  const statistics = { count: reader.u64(), bytes: reader.u64(), hash: reader.u64() };
-  return { index, term, statistics, unchecked: reader.u64() };
+  const statistics = {
+    count: reader.u64(),
+    bytes: reader.u64(),
+    hash: reader.u64(),
+  };
+  const unchecked = reader.u64();
+  const sessions = encodeBase64(reader.bytes(reader.remaining));
+  return { index, term, statistics, unchecked, sessions };
 }

@@ -13,7 +13,12 @@ const position = { index: 7, term: 2 };
 /** The two parts of a state of the metadata. */
 function part(session: string, number: 0 | 1): NumberedPart {
   const statistics = { count: 1, bytes: text.byteLength, hash: 0 };
-  const end = encodeEnd({ ...position, statistics, unchecked: 0 });
+  const end = encodeEnd({
+    ...position,
+    statistics,
+    unchecked: 0,
+    sessions: '',
+  });
   const [kind, body] = number === 0 ? [partKind.state, text] : [partKind.end, end];
   return { group: metadataGroup, session, number, kind, body };
 }
@@ -55,9 +60,14 @@ describe('the receiver of the state of a group', () => {
     const { receiver, clock } = await received();
     expect(receiver.has({ index: 8, term: 2 })).to.equal(false);
     expect(receiver.has(position)).to.equal(true);
-    expect(await receiver.take(part('second', 0))).to.deep.equal({ type: 'again' });
+    expect(await receiver.take(part('second', 0))).to.deep.equal({
+      type: 'again',
+    });
     clock.ms += aWhileMs;
-    expect(await receiver.take(part('second', 0))).to.deep.equal({ type: 'next', number: 1 });
+    expect(await receiver.take(part('second', 0))).to.deep.equal({
+      type: 'next',
+      number: 1,
+    });
     expect(receiver.has(position)).to.equal(false);
   });
 
@@ -76,8 +86,13 @@ describe('the receiver of the state of a group', () => {
     expect(receiver.has(position)).to.equal(true);
     const release = receiver.keep();
     clock.ms += aWhileMs;
-    expect(await receiver.take(part('second', 0))).to.deep.equal({ type: 'again' });
+    expect(await receiver.take(part('second', 0))).to.deep.equal({
+      type: 'again',
+    });
     release();
-    expect(await receiver.take(part('second', 0))).to.deep.equal({ type: 'next', number: 1 });
+    expect(await receiver.take(part('second', 0))).to.deep.equal({
+      type: 'next',
+      number: 1,
+    });
   });
 });

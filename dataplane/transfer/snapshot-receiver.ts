@@ -1,6 +1,6 @@
 import { stagedKey } from '../apply/parked.ts';
 import { TruncatedError } from '../common/byte-reader.ts';
-import { compareBytes, copyBytes } from '../common/bytes.ts';
+import { compareBytes, copyBytes, decodeBase64 } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import type { ApplyStore, WriteTransaction } from '../kv/store.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
@@ -8,6 +8,7 @@ import type { Position } from '../replication/replicated-group.ts';
 import { keyspaceKey, verifyEnvelope } from '../table/envelope.ts';
 import { StorageCorruptError } from '../table/errors.ts';
 import { RowSum } from '../table/row-sum.ts';
+import { decodeSessions } from '../table/session-table.ts';
 import { decodeRows } from './content.ts';
 import { decodeEnd, partKind } from './snapshot-message.ts';
 import type { NumberedPart, SnapshotAnswer, SnapshotEnd } from './snapshot-message.ts';
@@ -146,7 +147,10 @@ export class SnapshotReceiver {
         return true;
       }
       if (kind !== partKind.rows && kind !== partKind.changes) return false;
-      return this.#stageRows(transaction, arrival, { areNew: kind === partKind.rows, body });
+      return this.#stageRows(transaction, arrival, {
+        areNew: kind === partKind.rows,
+        body,
+      });
     });
   }
 
@@ -187,6 +191,8 @@ export class SnapshotReceiver {
     // A row that is newer than the end is not of that state.
     if (arrival.versionMax > end.index) return false;
     if (found.count !== count || found.bytes !== bytes || found.hash !== hash) return false;
+    // Throws for what is none, and before anything is replaced.
+    decodeSessions(decodeBase64(end.sessions));
     await store.write((transaction) => writeIncoming(transaction, group, end));
     // The leader lets go of what is on the medium here.
     await store.flushed();

@@ -1,4 +1,4 @@
-import { parkedEnd, stagedEnd, stagedKey } from '../apply/parked.ts';
+import { stagedEnd, stagedKey, stagedStart } from '../apply/parked.ts';
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import type { ApplyStore, ReadTransaction, WriteTransaction } from '../kv/store.ts';
@@ -6,7 +6,9 @@ import { metaKey } from '../table/meta-key.ts';
 import type { SnapshotEnd } from './snapshot-message.ts';
 
 /** A state that has arrived, whole. */
-export interface IncomingState extends SnapshotEnd {
+export interface IncomingState extends Omit<SnapshotEnd, 'sessions'> {
+  /** None from a release before. */
+  readonly sessions?: string;
   /** The payload that names the members, once the state is about to replace what the group has. */
   readonly installing?: { readonly members: string };
 }
@@ -39,7 +41,11 @@ export function sliceOf(
 ): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
   const deadline = clock.now() + sliceMs;
   const found = [];
-  for (const entry of transaction.entries(database, { start, end, limit: entriesPerSlice })) {
+  for (const entry of transaction.entries(database, {
+    start,
+    end,
+    limit: entriesPerSlice,
+  })) {
     found.push(entry);
     if (clock.now() > deadline) break;
   }
@@ -61,7 +67,7 @@ export async function clearChunks(
 }
 
 export const stagedRange = (group: number): { start: Uint8Array; end: Uint8Array } => ({
-  start: parkedEnd(group),
+  start: stagedStart(group),
   end: stagedEnd(group),
 });
 

@@ -1,13 +1,15 @@
 import { readAppliedPosition, readMembers } from '../apply/applied-position.ts';
 import { readMetadata } from '../apply/catalog.ts';
+import { readSessions } from '../apply/stored-sessions.ts';
 import { TouchedKeys } from '../apply/touched-keys.ts';
 import type { Applier } from '../apply/applier.ts';
-import { encodeUtf8 } from '../common/bytes.ts';
+import { encodeBase64, encodeUtf8 } from '../common/bytes.ts';
 import { readUnchecked } from '../integrity/unchecked.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import type { ShardRecord } from '../metadata/state.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
 import type { Position } from '../replication/replicated-group.ts';
+import { encodeSessions } from '../table/session-table.ts';
 import { readStatistics } from '../table/statistics.ts';
 import type { RowsBody } from './content.ts';
 import { frameBodyBytes } from './frame.ts';
@@ -24,7 +26,10 @@ export interface SnapshotPlace extends Position {
 /** The parts of a group's state, and where in the log it is when they are all there. */
 export interface SnapshotState {
   /** The next parts, the end among the last of them. */
-  next(): { readonly parts: readonly SnapshotPart[]; readonly end: SnapshotPlace | undefined };
+  next(): {
+    readonly parts: readonly SnapshotPart[];
+    readonly end: SnapshotPlace | undefined;
+  };
   close(): void;
 }
 
@@ -42,7 +47,11 @@ export function shardState(
 ): SnapshotState {
   const touched = new TouchedKeys(touchedKeysMax);
   const close = applier.watch(group, touched);
-  const walk = new ExportWalk({ store, name, shards: [{ group, keyspace, touched }] });
+  const walk = new ExportWalk({
+    store,
+    name,
+    shards: [{ group, keyspace, touched }],
+  });
   const partOf = (kind: PartKind, body: RowsBody): SnapshotPart[] =>
     body.count === 0 ? [] : [{ kind, body: body.finish() }];
   const next: SnapshotState['next'] = () => {
@@ -51,8 +60,12 @@ export function shardState(
       const position = readAppliedPosition(view, group);
       const statistics = readStatistics(view, keyspace);
       const unchecked = readUnchecked(view, keyspace);
+      const sessions = encodeBase64(encodeSessions(readSessions(view, group)));
       last.end = { ...position, members: readMembers(view, group) };
-      last.part = { kind: partKind.end, body: encodeEnd({ ...position, statistics, unchecked }) };
+      last.part = {
+        kind: partKind.end,
+        body: encodeEnd({ ...position, statistics, unchecked, sessions }),
+      };
     });
     const parts = [
       ...changes.flatMap((body) => partOf(partKind.changes, body)),
@@ -72,13 +85,28 @@ export function metadataState(store: Pick<ApplyStore, 'read'>): SnapshotState {
       const text = encodeUtf8(JSON.stringify(readMetadata(view) ?? null));
       const parts: SnapshotPart[] = [];
       for (let at = 0; at < text.byteLength; at += frameBodyBytes)
-        parts.push({ kind: partKind.state, body: text.slice(at, at + frameBodyBytes) });
-      const statistics = { count: parts.length, bytes: text.byteLength, hash: 0 };
+        parts.push({
+          kind: partKind.state,
+          body: text.slice(at, at + frameBodyBytes),
+        });
+      const statistics = {
+        count: parts.length,
+        bytes: text.byteLength,
+        hash: 0,
+      };
       parts.push({
         kind: partKind.end,
-        body: encodeEnd({ ...position, statistics, unchecked: 0 }),
+        body: encodeEnd({
+          ...position,
+          statistics,
+          unchecked: 0,
+          sessions: '',
+        }),
       });
-      return { parts, end: { ...position, members: readMembers(view, metadataGroup) } };
+      return {
+        parts,
+        end: { ...position, members: readMembers(view, metadataGroup) },
+      };
     });
   return { next, close: () => undefined };
 }

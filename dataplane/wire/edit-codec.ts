@@ -19,7 +19,7 @@ import type { TableFailure } from './table-failure.ts';
 
 /** Edits and their outcomes as bytes. Changes that edits share are written once. */
 
-const editsMax = 10_000;
+export const editsMax = 10_000;
 const capturedMax = 1_000;
 
 /** Whether the sender's word is taken that documents were checked: it runs the code of this process. */
@@ -165,7 +165,9 @@ export function writeBatch(writer: ByteWriter, batch: EditBatch): void {
   writer.u8(durabilities.indexOf(batch.durability)).u8(documentsWanted.indexOf(batch.documents));
   writer.f64(context.nowMs).f64(context.arrayLimit);
   writeOptional(writer, hook, writeFunction);
-  writeOptional(writer, session, (to, { id, sequence }) => to.text(id).u64(sequence));
+  writeOptional(writer, session, (to, { id, sequence, isRepeated }) =>
+    to.text(id).u64(sequence).u8(Number(isRepeated)),
+  );
   const places = new Map<Change, number>();
   for (const { change } of batch.edits) if (!places.has(change)) places.set(change, places.size);
   writer.u32(places.size);
@@ -179,7 +181,11 @@ export function readBatch(reader: ByteReader, trust: Trust): EditBatch {
   const documents = oneOf(documentsWanted, reader.u8(), 'selection of documents');
   const context = { nowMs: reader.f64(), arrayLimit: reader.f64() };
   const hook = optional(reader, readFunction);
-  const session = optional(reader, (from) => ({ id: textOf(from), sequence: from.u64() }));
+  const session = optional(reader, (from) => ({
+    id: textOf(from),
+    sequence: from.u64(),
+    isRepeated: flagOf(from),
+  }));
   const changes: Change[] = [];
   for (let left = countOf(reader, editsMax, 1); left > 0; left -= 1)
     changes.push(readChange(reader, trust));
@@ -214,34 +220,39 @@ const writeText = (writer: ByteWriter, text: string): void => void writer.text(t
 
 export function writeOutcomes(writer: ByteWriter, outcomes: readonly EditOutcome[]): void {
   writer.u32(outcomes.length);
-  for (const { result, old, new: next, error, damage, basis } of outcomes) {
-    writer.u8(editResults.indexOf(result));
-    writeOptional(writer, old, writeText);
-    writeOptional(writer, next, writeText);
-    writeOptional(writer, error, writeFailure);
-    writeOptional(writer, damage, writeText);
-    writeOptional(writer, basis, writeBasis);
-  }
+  for (const each of outcomes) writeOutcome(writer, each);
+}
+
+export function writeOutcome(writer: ByteWriter, outcome: EditOutcome): void {
+  writer.u8(editResults.indexOf(outcome.result));
+  writeOptional(writer, outcome.old, writeText);
+  writeOptional(writer, outcome.new, writeText);
+  writeOptional(writer, outcome.error, writeFailure);
+  writeOptional(writer, outcome.damage, writeText);
+  writeOptional(writer, outcome.basis, writeBasis);
 }
 
 export function readOutcomes(reader: ByteReader): EditOutcome[] {
   const outcomes: EditOutcome[] = [];
-  for (let left = countOf(reader, editsMax, outcomeBytesMin); left > 0; left -= 1) {
-    const result = oneOf(editResults, reader.u8(), 'result of an edit');
-    const [old, next] = [optional(reader, textOf), optional(reader, textOf)];
-    const error = optional(reader, readFailure);
-    const damage = optional(reader, textOf);
-    const basis = optional(reader, readBasis);
-    outcomes.push({
-      result,
-      ...(old === undefined ? {} : { old }),
-      ...(next === undefined ? {} : { new: next }),
-      ...(error === undefined ? {} : { error }),
-      ...(damage === undefined ? {} : { damage }),
-      ...(basis === undefined ? {} : { basis }),
-    });
-  }
+  for (let left = countOf(reader, editsMax, outcomeBytesMin); left > 0; left -= 1)
+    outcomes.push(readOutcome(reader));
   return outcomes;
 }
 
-const outcomeBytesMin = 6;
+export function readOutcome(reader: ByteReader): EditOutcome {
+  const result = oneOf(editResults, reader.u8(), 'result of an edit');
+  const [old, next] = [optional(reader, textOf), optional(reader, textOf)];
+  const error = optional(reader, readFailure);
+  const damage = optional(reader, textOf);
+  const basis = optional(reader, readBasis);
+  return {
+    result,
+    ...(old === undefined ? {} : { old }),
+    ...(next === undefined ? {} : { new: next }),
+    ...(error === undefined ? {} : { error }),
+    ...(damage === undefined ? {} : { damage }),
+    ...(basis === undefined ? {} : { basis }),
+  };
+}
+
+export const outcomeBytesMin = 6;

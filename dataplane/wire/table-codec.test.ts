@@ -53,7 +53,10 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     field: text,
     nowMs: fc.double({ noNaN: true }),
   }),
-  fc.record({ type: fc.constant('fetch' as const), replacesDamage: fc.boolean() }),
+  fc.record({
+    type: fc.constant('fetch' as const),
+    replacesDamage: fc.boolean(),
+  }),
   fc.record({
     type: fc.constant('compareAndSet' as const),
     expected: basis,
@@ -64,12 +67,17 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 const batch: fc.Arbitrary<EditBatch> = fc
   .record({
     changes: fc.array(change, { minLength: 1, maxLength: 3 }),
-    picks: fc.array(fc.record({ key: bytes, pick: fc.nat() }), { maxLength: 6 }),
+    picks: fc.array(fc.record({ key: bytes, pick: fc.nat() }), {
+      maxLength: 6,
+    }),
     durability: fc.constantFrom('hard' as const, 'soft' as const),
     documents: fc.constantFrom('none' as const, 'changed' as const, 'all' as const),
-    context: fc.record({ nowMs: fc.double({ noNaN: true }), arrayLimit: count }),
+    context: fc.record({
+      nowMs: fc.double({ noNaN: true }),
+      arrayLimit: count,
+    }),
     hook: maybe(aFunction),
-    session: maybe(fc.record({ id: text, sequence: count })),
+    session: maybe(fc.record({ id: text, sequence: count, isRepeated: fc.boolean() })),
   })
   .map(({ changes, picks, session, ...rest }) => {
     const edits = picks.map(({ key, pick }) => ({
@@ -81,8 +89,15 @@ const batch: fc.Arbitrary<EditBatch> = fc
 
 const editValue = fc.oneof(fc.record({ text }), aFunction);
 const step: fc.Arbitrary<ScanStep> = fc.oneof(
-  fc.record({ type: fc.constant('filter' as const), by: editValue, skipsMissing: fc.boolean() }),
-  fc.record({ type: fc.constantFrom('map' as const, 'concatMap' as const), by: aFunction }),
+  fc.record({
+    type: fc.constant('filter' as const),
+    by: editValue,
+    skipsMissing: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constantFrom('map' as const, 'concatMap' as const),
+    by: aFunction,
+  }),
   fc.record({
     type: fc.constant('apply' as const),
     term: fc.constantFrom(...rowTerms),
@@ -95,7 +110,12 @@ const pushed: fc.Arbitrary<PushedScan> = fc.record({
     fc.record({
       type: fc.constantFrom(...foldTypes),
       by: maybe(editValue),
-      group: maybe(fc.record({ by: fc.array(editValue, { maxLength: 2 }), multi: fc.boolean() })),
+      group: maybe(
+        fc.record({
+          by: fc.array(editValue, { maxLength: 2 }),
+          multi: fc.boolean(),
+        }),
+      ),
     }),
   ),
   context: fc.record({ nowMs: count, arrayLimit: count }),
@@ -103,7 +123,11 @@ const pushed: fc.Arbitrary<PushedScan> = fc.record({
 
 const to = fc.record({ table: text, shard: fc.nat(), epoch: count });
 const request: fc.Arbitrary<TableRequest> = fc.oneof(
-  fc.record({ to, kind: fc.constant('get' as const), body: fc.record({ key: bytes }) }),
+  fc.record({
+    to,
+    kind: fc.constant('get' as const),
+    body: fc.record({ key: bytes }),
+  }),
   fc.record({ to, kind: fc.constant('edit' as const), body: batch }),
   fc.record({
     to,
@@ -213,7 +237,11 @@ describe('messages between queries and shards', () => {
       context,
       hook: undefined,
     } as const;
-    const sent = encodeTableRequest({ to: { table: 't', shard: 0, epoch: 0 }, kind: 'edit', body });
+    const sent = encodeTableRequest({
+      to: { table: 't', shard: 0, epoch: 0 },
+      kind: 'edit',
+      body,
+    });
     expect(sent.byteLength).to.be.lessThan(15_000);
     const read = decodeTableRequest(sent, trust);
     const changes = read.kind === 'edit' ? read.body.edits.map((edit) => edit.change) : [];
@@ -236,7 +264,11 @@ describe('messages between queries and shards', () => {
       context,
       hook: undefined,
     } as const;
-    const sent = encodeTableRequest({ to: { table: 't', shard: 0, epoch: 0 }, kind: 'edit', body });
+    const sent = encodeTableRequest({
+      to: { table: 't', shard: 0, epoch: 0 },
+      kind: 'edit',
+      body,
+    });
     expect(JSON.stringify(decodeTableRequest(sent, { believesChecks: false }))).to.contain(
       '"isChecked":false',
     );
@@ -290,7 +322,11 @@ describe('messages between queries and shards', () => {
       context,
       hook: undefined,
     } as const;
-    const sent = encodeTableRequest({ to: { table: '', shard: 0, epoch: 0 }, kind: 'edit', body });
+    const sent = encodeTableRequest({
+      to: { table: '', shard: 0, epoch: 0 },
+      kind: 'edit',
+      body,
+    });
     const view = new DataView(sent.buffer, sent.byteOffset, sent.byteLength);
     view.setUint32(sent.byteLength - 8, 9_999, true);
     expect(() => decodeTableRequest(sent, trust)).to.throw(/announces 9999 items in 4 bytes/);
@@ -310,7 +346,10 @@ describe('messages between queries and shards', () => {
   });
 
   it('whose texts are no UTF-8 are refused', () => {
-    const sent = encodeTableAnswer('get', { type: 'done', body: { text: 'abc' } });
+    const sent = encodeTableAnswer('get', {
+      type: 'done',
+      body: { text: 'abc' },
+    });
     const damaged = sent.with(sent.byteLength - 2, 0xff);
     expect(() => decodeTableAnswer('get', damaged)).to.throw(/not UTF-8 at byte 1/);
   });

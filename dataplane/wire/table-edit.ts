@@ -95,8 +95,17 @@ export interface EditBatch {
   readonly hook: TermFunction | undefined;
   /** Which outcomes have the documents: none, those of edits that changed something, all. */
   readonly documents: 'none' | 'changed' | 'all';
-  /** Of the client, to apply a repeated batch once. */
-  readonly session?: { readonly id: string; readonly sequence: number };
+  /** By which a shard carries out a repeated batch once. */
+  readonly session?: EditSession;
+}
+
+/** Of a router. A session has one batch under way at a time. */
+export interface EditSession {
+  readonly id: string;
+  /** Another one for each batch, the same for a batch that is sent again; greater than those before. */
+  readonly sequence: number;
+  /** It was sent before, and nobody knows what became of it. */
+  readonly isRepeated: boolean;
 }
 
 export const editResults = [
@@ -136,7 +145,11 @@ export interface EditRun {
 
 export type Evaluation =
   /** The document that is to be there, undefined for none. `isEqual`: though its text differs, it counts as unchanged. */
-  | { readonly type: 'done'; readonly text: string | undefined; readonly isEqual: boolean }
+  | {
+      readonly type: 'done';
+      readonly text: string | undefined;
+      readonly isEqual: boolean;
+    }
   | { readonly type: 'failed'; readonly error: TableFailure }
   /** The query must evaluate it. */
   | { readonly type: 'returned' };

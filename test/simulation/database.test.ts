@@ -38,16 +38,24 @@ describe('three simulated databases over Raft under faults', function databases(
   });
 
   it('meet what they are to prove: writes, reads, changes of the metadata, snapshots', async () => {
-    const sum = { acknowledged: 0, reads: 0, changes: 0, parts: 0 };
+    const sum = {
+      acknowledged: 0,
+      reads: 0,
+      repeated: 0,
+      changes: 0,
+      parts: 0,
+    };
     for (let seed = 1; seed <= 10; seed += 1) {
-      const { acknowledged, reads, changes, parts } = await runDatabase(seed);
+      const { acknowledged, reads, repeated, changes, parts } = await runDatabase(seed);
       sum.acknowledged += acknowledged;
       sum.reads += reads;
+      sum.repeated += repeated;
       sum.changes += changes;
       sum.parts += parts;
     }
     expect(sum.acknowledged).to.be.greaterThan(1_000);
     expect(sum.reads).to.be.greaterThan(1_000);
+    expect(sum.repeated).to.be.greaterThan(20);
     expect(sum.changes).to.be.greaterThan(50);
     expect(sum.parts).to.be.greaterThan(10);
   });

@@ -11,8 +11,54 @@ const applier = 'dataplane/apply/applier.ts';
 const position = 'dataplane/apply/applied-position.ts';
 const receiver = 'dataplane/transfer/snapshot-receiver.ts';
 const install = 'dataplane/transfer/snapshot-install.ts';
+const retries = 'dataplane/shard/retries.ts';
+const writePath = 'dataplane/shard/write-path.ts';
+const sessions = 'dataplane/apply/stored-sessions.ts';
+const sessionTable = 'dataplane/table/session-table.ts';
 
 const replicaMutants: readonly Mutant[] = [
+  {
+    bug: 'a write is applied twice when it is repeated',
+    file: retries,
+    from: 'if (record.sequence < session.sequence) return none;',
+    to: 'if (record.sequence <= session.sequence) return none;',
+  },
+  {
+    bug: 'a repeated write does not wait for its first attempt',
+    file: retries,
+    from: 'return session === undefined ? undefined : this.#underWay.get(session.id);',
+    to: 'return session === undefined ? this.#underWay.get(String(session)) : undefined;',
+  },
+  {
+    bug: 'a follower does not remember which requests its entries carry out',
+    file: proposer,
+    from: "const origin = 'replicated';\n    applier.push({ type: 'table', group, index, term, command, origin, session, applied });",
+    to: "const origin = 'replicated';\n    applier.push({ type: 'table', group, index, term, command, origin, applied });",
+  },
+  {
+    bug: 'a repeated write is evaluated again from its first edit',
+    file: writePath,
+    from: 'const at = this.#evaluateFrom(call, known.length);',
+    to: 'const at = this.#evaluateFrom(call, 0);',
+  },
+  {
+    bug: 'a transferred state does not have the requests that were carried out',
+    file: install,
+    from: "    replaceSessions(transaction, group, decodeSessions(decodeBase64(state.sessions ?? '')));\n",
+    to: '',
+  },
+  {
+    bug: 'requests that made room for others stay in the store',
+    file: sessions,
+    from: "if (record === undefined) transaction.remove('chunk', sessionKey(group, id));",
+    to: 'if (record === undefined) continue;',
+  },
+  {
+    bug: 'a request that made room for others counts as never carried out',
+    file: sessionTable,
+    from: 'if (!isOver) this.#crowdedOut = oldest.index;',
+    to: '',
+  },
   {
     bug: 'what the log has is taken for committed when a member starts',
     file: recovery,
@@ -149,6 +195,9 @@ export const replicaSuite: MutantSuite = {
   testSources: ['simulation'],
   testFiles: [
     'dataplane/apply/applied-position.test.ts',
+    'dataplane/apply/stored-sessions.test.ts',
+    'dataplane/table/session-table.test.ts',
+    'dataplane/database/repeated-writes.test.ts',
     'dataplane/transfer/snapshot-message.test.ts',
     'dataplane/database/replicas.test.ts',
     'dataplane/database/raft-databases.test.ts',

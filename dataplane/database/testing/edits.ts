@@ -1,3 +1,4 @@
+import { decodeUtf8 } from '../../common/bytes.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { isDue } from '../../datum/due.ts';
 import type { ShardReplica } from '../../shard/shard-replica.ts';
@@ -12,7 +13,10 @@ type Scripted = (old: Datum) => Datum;
 const scripts = new WeakMap<Change, Scripted>();
 
 function scripted(evaluate: Scripted, replacesDamage = false): Change {
-  const change: Change = { type: replacesDamage ? 'replace' : 'update', by: { text: 'null' } };
+  const change: Change = {
+    type: replacesDamage ? 'replace' : 'update',
+    by: { text: 'null' },
+  };
   scripts.set(change, evaluate);
   return change;
 }
@@ -27,7 +31,9 @@ const parse = (text: string | undefined): Datum =>
   text === undefined ? null : (JSON.parse(text) as Datum);
 
 export const plainEdits: ShardEngine = {
-  begin: () => ({ evaluate: ({ change }, old) => evaluated(change, old) }),
+  begin: () => ({
+    evaluate: ({ key, change }, old) => evaluated(key, change, old),
+  }),
   // It leaves all rows as they are.
   scan: () => ({
     isSpent: false,
@@ -37,10 +43,10 @@ export const plainEdits: ShardEngine = {
   }),
 };
 
-function evaluated(change: Change, text: string | undefined): Evaluation {
+function evaluated(key: Uint8Array, change: Change, text: string | undefined): Evaluation {
   const old = parse(text);
   try {
-    const next = nextOf(change, old);
+    const next = nextOf(key, change, old);
     const isSame = next === old;
     const made = next === null ? undefined : JSON.stringify(next);
     return { type: 'done', text: isSame ? text : made, isEqual: false };
@@ -49,13 +55,20 @@ function evaluated(change: Change, text: string | undefined): Evaluation {
   }
 }
 
-function nextOf(change: Change, old: Datum): Datum {
+function nextOf(key: Uint8Array, change: Change, old: Datum): Datum {
   const script = scripts.get(change);
   if (script !== undefined) return script(old);
   if (change.type === 'replace' && 'text' in change.by) return parse(change.by.text);
+  if (change.type === 'update' && 'text' in change.by) return appended(key, old, change.by.text);
   if (change.type === 'compareAndSet') return parse(change.document?.text);
   if (change.type === 'expire') return isDue(old, change.field, change.nowMs) ? null : old;
   throw new Error(`no test writes by ${change.type}`);
+}
+
+/** An update with a text: it goes behind the one that is there. */
+function appended(key: Uint8Array, old: Datum, text: string): Datum {
+  const { v = '' } = (old ?? {}) as { readonly v?: string };
+  return { id: decodeUtf8(key), v: `${v}${text}` };
 }
 
 export interface ScriptedEdit {
@@ -86,7 +99,11 @@ export async function evaluatedOutside(
   while (outcome?.result === 'returned') {
     const expected = outcome.basis ?? { version: 0, generation: 0 };
     const text = JSON.stringify(await evaluate(parse(outcome.old)));
-    const change: Change = { type: 'compareAndSet', expected, document: { text, isChecked: true } };
+    const change: Change = {
+      type: 'compareAndSet',
+      expected,
+      document: { text, isChecked: true },
+    };
     [outcome] = await group.edit(batchOf([{ key, change }]), never);
   }
   if (outcome === undefined) throw new Error('each edit has an outcome');
@@ -106,17 +123,25 @@ export const batchOf = (
   documents: 'all',
 });
 
+export const scriptedBatch = (
+  edits: readonly ScriptedEdit[],
+  durability: EditBatch['durability'] = 'hard',
+): EditBatch =>
+  batchOf(
+    edits.map(({ key, evaluate, replacesDamage }) => ({
+      key,
+      change: scripted(evaluate, replacesDamage),
+    })),
+    durability,
+  );
+
 export async function editAll(
   group: Pick<ShardReplica, 'edit'>,
   edits: readonly ScriptedEdit[],
   durability: EditBatch['durability'] = 'hard',
   signal: AbortSignal = never,
 ): Promise<ScriptedOutcome[]> {
-  const changes = edits.map(({ key, evaluate, replacesDamage }) => ({
-    key,
-    change: scripted(evaluate, replacesDamage),
-  }));
-  const outcomes = await group.edit(batchOf(changes, durability), signal);
+  const outcomes = await group.edit(scriptedBatch(edits, durability), signal);
   return outcomes.map(({ result, old, new: next, error, damage }) => ({
     result,
     old: parse(old),

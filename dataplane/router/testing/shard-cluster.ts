@@ -1,3 +1,4 @@
+import { Prng } from '../../common/prng.ts';
 import { evenSlots, SlotMap } from '../../partition/hash-slots.ts';
 import { createQueryEngine } from '../../query/create-engine.ts';
 import { Term } from '../../query/term-table.ts';
@@ -7,6 +8,7 @@ import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { ShardElsewhereError } from '../../wire/errors.ts';
 import type { TableAccess } from '../../wire/table-access.ts';
 import { decodeTableRequest } from '../../wire/table-codec.ts';
+import type { EditOutcome } from '../../wire/table-edit.ts';
 import type { ShardAddress } from '../../wire/table-messages.ts';
 import { answerTableRequest } from '../../wire/table-service.ts';
 import { AnswerLostError, NotSentError } from '../errors.ts';
@@ -24,6 +26,24 @@ type Fault =
 export const signal = new AbortController().signal;
 const nodes = ['n1', 'n2', 'n3'] as const;
 
+/** As a shard that knows what it has answered. */
+function withSessions(table: TableAccess): TableAccess {
+  const answers = new Map<string, readonly EditOutcome[]>();
+  return {
+    get: (key, query) => table.get(key, query),
+    scan: (...range) => table.scan(...range),
+    scanIndex: (...range) => table.scanIndex(...range),
+    count: () => table.count(),
+    sync: () => table.sync(),
+    edit: async (batch, asked) => {
+      const { id, sequence } = batch.session ?? { id: '', sequence: 0 };
+      const outcomes = answers.get(`${id} ${sequence}`) ?? (await table.edit(batch, asked));
+      if (batch.session !== undefined) answers.set(`${id} ${sequence}`, outcomes);
+      return outcomes;
+    },
+  };
+}
+
 /** A table with an index over `group`. */
 async function memoryTable(): Promise<TableAccess> {
   const environment = new MemoryEnvironment();
@@ -35,7 +55,7 @@ async function memoryTable(): Promise<TableAccess> {
   ])
     await wholeAnswer(await engine.run(term, {}, { user: 'admin', signal }), signal);
   const info = environment.catalog.table('d-test', 't');
-  return environment.table(info?.id ?? '') as TableAccess;
+  return withSessions(environment.table(info?.id ?? '') as TableAccess);
 }
 
 export const evenMap = (epoch: number, shards: number): SlotMap =>
@@ -46,6 +66,7 @@ export const evenMap = (epoch: number, shards: number): SlotMap =>
 
 export class ShardCluster implements ShardPeers {
   readonly clock = new ManualClock();
+  readonly chance = new Prng(1);
   readonly leaders = new Leaders();
   /** By shard; undefined while there is none. */
   readonly leading: (string | undefined)[] = [];
@@ -59,6 +80,8 @@ export class ShardCluster implements ShardPeers {
   readonly faults: Fault[] = [];
   /** `node kind`, in order. */
   readonly asked: string[] = [];
+  /** `session/sequence` of the edits, in order. */
+  readonly sessions: string[] = [];
   /** Those that do not answer. */
   readonly down = new Set<string>();
   shards: TableAccess[];
@@ -81,7 +104,7 @@ export class ShardCluster implements ShardPeers {
       id: 't',
       name: 'test.t',
       clock: this.clock,
-      chance: { next: () => 0.5 },
+      chance: this.chance,
       route: () => (this.isDropped ? undefined : { slots: this.known, replicas: () => [...nodes] }),
       changed: (asked) =>
         Promise.race([
@@ -110,7 +133,11 @@ export class ShardCluster implements ShardPeers {
     { bytes }: { readonly bytes: Uint8Array },
     asked: AbortSignal,
   ): Promise<Uint8Array> {
-    this.asked.push(`${node} ${decodeTableRequest(bytes, { believesChecks: false }).kind}`);
+    const request = decodeTableRequest(bytes, { believesChecks: false });
+    this.asked.push(`${node} ${request.kind}`);
+    const session = request.kind === 'edit' ? request.body.session : undefined;
+    if (session !== undefined)
+      this.sessions.push(`${session.id}/${session.sequence}${session.isRepeated ? ' again' : ''}`);
     if (this.down.has(node)) throw new NotSentError(`There is no connection to node ${node}.`);
     const fault = this.faults.shift();
     if (fault === 'unsent') throw new NotSentError('Too much waits for the node.');

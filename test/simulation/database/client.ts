@@ -1,10 +1,10 @@
 import type { Prng } from '../../../dataplane/common/prng.ts';
 import { encodeUtf8 } from '../../../dataplane/common/bytes.ts';
-import { editAll } from '../../../dataplane/database/testing/edits.ts';
-import type { ScriptedOutcome } from '../../../dataplane/database/testing/edits.ts';
+import { scriptedBatch } from '../../../dataplane/database/testing/edits.ts';
 import type { Datum } from '../../../dataplane/datum/datum.ts';
-import { OutcomeUnknownError } from '../../../dataplane/replication/errors.ts';
+import { NotLeaderError, OutcomeUnknownError } from '../../../dataplane/replication/errors.ts';
 import type { ShardReplica } from '../../../dataplane/shard/shard-replica.ts';
+import type { EditBatch, EditOutcome } from '../../../dataplane/wire/table-edit.ts';
 import type { ListOperation } from '../checkers/append-lists.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 import type { SimulatedNode } from './simulated-node.ts';
@@ -24,9 +24,22 @@ interface ClusterOfClient {
   readonly nodes: ReadonlyMap<string, SimulatedNode>;
 }
 
-type Recorded = { -readonly [Name in keyof ListOperation]: ListOperation[Name] };
+type Recorded = {
+  -readonly [Name in keyof ListOperation]: ListOperation[Name];
+};
 
 const timeoutMs = 1_000;
+/** A write is repeated so often. */
+const attemptsMax = 5;
+const retryMs = 100;
+const never = new AbortController().signal;
+
+/** An append on its way. */
+interface Write {
+  readonly operation: Recorded;
+  readonly batch: EditBatch;
+  readonly failures: number;
+}
 
 export const valuesOf = (document: Datum): string[] =>
   document === null ? [] : (document as { values: string[] }).values;
@@ -37,6 +50,10 @@ export class Client {
   readonly #cluster: ClusterOfClient;
   readonly #options: ClientOptions;
   #count = 0;
+  /** Another session each time that a write was given up. */
+  #lives = 0;
+  /** Attempts of writes whose outcome was unknown. */
+  repeated = 0;
   #node: string | undefined;
 
   constructor(cluster: ClusterOfClient, options: ClientOptions) {
@@ -51,29 +68,46 @@ export class Client {
   }
 
   #operate(): void {
-    const { random, nodes, time } = this.#cluster;
-    const running = [...nodes.values()].filter(({ isUp }) => isUp);
-    const known = this.#node === undefined ? undefined : nodes.get(this.#node);
-    const node = known?.isUp === true ? known : running[random.below(running.length)];
+    const { random, time } = this.#cluster;
+    const node = this.#running();
     if (node === undefined) {
       time.after(timeoutMs, () => this.next());
       return;
     }
-    this.#node = node.id;
     const list = random.pick(this.#options.lists);
-    const base = { list, calledAt: time.now, returnedAt: Number.POSITIVE_INFINITY };
+    const base = {
+      list,
+      calledAt: time.now,
+      returnedAt: Number.POSITIVE_INFINITY,
+    };
+    if (random.next() >= 0.4) {
+      this.#append(node, base);
+      return;
+    }
     const over = this.#once();
     node.life.run(() => {
       const shard = node.shard(this.#options.table);
-      if (shard === undefined) {
-        this.#node = undefined;
-        return over();
-      }
-      return random.next() < 0.4 ? this.#read(shard, base, over) : this.#append(shard, base, over);
+      if (shard !== undefined) return this.#read(shard, base, over);
+      this.#node = undefined;
+      return over();
     });
   }
 
-  #append(shard: ShardReplica, base: Omit<Recorded, 'kind'>, over: () => void): void {
+  /** The one that is taken for the leader, or any. */
+  #running(): SimulatedNode | undefined {
+    const { random, nodes } = this.#cluster;
+    const running = [...nodes.values()].filter(({ isUp }) => isUp);
+    const known = this.#node === undefined ? undefined : nodes.get(this.#node);
+    const node = known?.isUp === true ? known : running[random.below(running.length)];
+    this.#node = node?.id;
+    return node;
+  }
+
+  get #session(): string {
+    return `${this.#options.name}${this.#lives}`;
+  }
+
+  #append(node: SimulatedNode, base: Omit<Recorded, 'kind'>): void {
     this.#count += 1;
     const value = `${this.#options.name}${this.#count}`;
     const operation: Recorded = { ...base, kind: 'append', value };
@@ -85,29 +119,71 @@ export class Client {
       padding,
     });
     const durability = this.#cluster.random.next() < 0.9 ? 'hard' : 'soft';
-    const written = editAll(shard, [{ key: encodeUtf8(base.list), evaluate }], durability);
-    written.then(
-      (outcomes) => this.#written(operation, outcomes, durability, over),
-      (error: unknown) => this.#refused(operation, error, over),
-    );
+    const edits = scriptedBatch([{ key: encodeUtf8(base.list), evaluate }], durability);
+    const session = {
+      id: this.#session,
+      sequence: this.#count,
+      isRepeated: false,
+    };
+    this.#attempt({ operation, batch: { ...edits, session }, failures: 0 }, node);
   }
 
-  #written(
-    operation: Recorded,
-    [outcome]: ScriptedOutcome[],
-    durability: 'hard' | 'soft',
-    over: () => void,
-  ): void {
+  /** As a router: a write whose outcome is unknown is sent again, by whichever node leads. */
+  #attempt(write: Write, node: SimulatedNode): void {
+    const { time } = this.#cluster;
+    let isSettled = false;
+    const once = (work: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
+      work();
+    };
+    const failed = (error: unknown): void => once(() => this.#failed(write, error));
+    // What is under way goes on, and may be carried out later.
+    time.after(timeoutMs, () => failed(new OutcomeUnknownError()));
+    node.life.run(() => {
+      const shard = node.shard(this.#options.table);
+      if (shard === undefined) return failed(new NotLeaderError(undefined));
+      return void shard
+        .edit(write.batch, never)
+        .then((outcomes) => once(() => this.#written(write, outcomes)), failed);
+    });
+  }
+
+  #written({ operation, batch }: Write, [outcome]: readonly EditOutcome[]): void {
     // A soft write may go with its leader.
-    if (outcome?.error === undefined && durability === 'hard')
+    if (outcome?.error === undefined && batch.durability === 'hard')
       operation.returnedAt = this.#cluster.time.now;
-    over();
+    this.next();
   }
 
-  #refused(operation: Recorded, error: unknown, over: () => void): void {
-    if (!(error instanceof OutcomeUnknownError)) operation.isRefused = true;
+  #failed(write: Write, error: unknown): void {
+    const { operation, batch, failures } = write;
     this.#follow(error);
-    over();
+    const wasUnknown = batch.session?.isRepeated === true;
+    const isUnknown = wasUnknown || error instanceof OutcomeUnknownError;
+    if (!isUnknown) operation.isRefused = true;
+    if (isUnknown && failures < attemptsMax && batch.session !== undefined) {
+      const session = { ...batch.session, isRepeated: true };
+      this.#again({
+        operation,
+        batch: { ...batch, session },
+        failures: failures + 1,
+      });
+      return;
+    }
+    // An attempt may be under way for long.
+    if (isUnknown) this.#lives += 1;
+    this.next();
+  }
+
+  #again(write: Write): void {
+    const { time, random } = this.#cluster;
+    time.after(random.next() * retryMs, () => {
+      const node = this.#running();
+      if (node === undefined) return this.#failed(write, new NotLeaderError(undefined));
+      this.repeated += 1;
+      return this.#attempt(write, node);
+    });
   }
 
   /** Goes where the error says that the leader is. */
@@ -119,7 +195,12 @@ export class Client {
   #read(shard: ShardReplica, base: Omit<Recorded, 'kind'>, over: () => void): void {
     const answered = (text: string | undefined): void => {
       const read = valuesOf(text === undefined ? null : (JSON.parse(text) as Datum));
-      this.history.push({ ...base, kind: 'read', read, returnedAt: this.#cluster.time.now });
+      this.history.push({
+        ...base,
+        kind: 'read',
+        read,
+        returnedAt: this.#cluster.time.now,
+      });
       over();
     };
     Promise.resolve()

@@ -19,6 +19,8 @@ export interface DatabaseResult {
   readonly operations: number;
   readonly acknowledged: number;
   readonly reads: number;
+  /** Attempts of writes whose outcome was unknown. */
+  readonly repeated: number;
   readonly changes: number;
   /** Parts of states that were sent to replicas behind the log. */
   readonly parts: number;
@@ -63,7 +65,12 @@ async function formed(cluster: SimulatedCluster): Promise<void> {
   for (const id of ['b', 'c']) await change(cluster, member(id));
   await change(cluster, { type: 'createDatabase', id: 'd', name: 'd' });
   const created = { ...newTable(table), replicas: 3 };
-  await change(cluster, { type: 'createTable', format: 3, table: created, replicas: [ids] });
+  await change(cluster, {
+    type: 'createTable',
+    format: 3,
+    table: created,
+    replicas: [ids],
+  });
   await cluster.until(() => cluster.leader(table) !== undefined, calmMs, 'the table has a leader');
 }
 
@@ -77,7 +84,11 @@ function makeDatabases(cluster: SimulatedCluster, untilMs: number): Set<string> 
     const name = `made${(count += 1)}`;
     const leader = cluster.leader();
     leader?.life.run(() => {
-      const changed = leader.database?.change({ type: 'createDatabase', id: name, name });
+      const changed = leader.database?.change({
+        type: 'createDatabase',
+        id: name,
+        name,
+      });
       changed?.then(
         (state) => 'type' in state || made.add(name),
         () => undefined,
@@ -182,6 +193,7 @@ export async function runDatabase(
     operations: history.length,
     acknowledged: history.filter((each) => each.kind === 'append' && isDone(each)).length,
     reads: history.filter(({ kind }) => kind === 'read').length,
+    repeated: clients.reduce((sum, client) => sum + client.repeated, 0),
     changes: made.size,
     parts: cluster.counters.parts,
     simulatedMs: Math.round(time.now),
