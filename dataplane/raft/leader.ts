@@ -190,11 +190,12 @@ export class Leader {
     this.releaseReads();
   }
 
-  /** The transfer of a snapshot ended. It succeeded only when the member answers; else once more. */
-  snapshotEnded(member: NodeId, isComplete: boolean): void {
+  /** The transfer of the state at `index` ended, or failed. It succeeded only when the member answers; else once more. */
+  snapshotEnded(member: NodeId, index: number | undefined): void {
     const progress = this.progress.get(member);
     if (progress?.state !== 'snapshot') return;
-    if (!isComplete) progress.snapshotIndex = 0;
+    // Newer than where the log began when it was asked for.
+    progress.snapshotIndex = index ?? 0;
     progress.becomeProbe();
     // Wait for its answer, or for the next heartbeat, before the next append.
     progress.isProbing = true;

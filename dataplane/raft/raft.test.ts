@@ -295,6 +295,37 @@ describe('replication (thesis 3.5, 10.2.1)', () => {
     expect(machines.of('c').log.last).to.equal(2);
   });
 
+  it('continues behind the state that a member got, wherever the log begins by now', () => {
+    const machines = new Machines(['a', 'b', 'c']);
+    machines.elect('a');
+    machines.isolated.add('c');
+    const write = (text: string): void => {
+      machines.of('a').propose([bytes(text)]);
+      machines.settle();
+    };
+    for (const text of ['x', 'y', 'z']) write(text);
+    machines.of('a').compacted(4);
+    machines.isolated.delete('c');
+    machines.tick('a', heartbeatTicks);
+    const isAsked = (): boolean => machines.inFlight.some(({ type }) => type === 'snapshot');
+    for (let steps = 0; steps < 10 && !isAsked(); steps += 1) {
+      machines.sync();
+      machines.deliver();
+    }
+    expect(isAsked()).to.equal(true);
+    machines.inFlight = [];
+    // The state of now is sent, which is newer than the front of the log; meanwhile the log lets go of more.
+    write('v');
+    const index = machines.of('a').log.last;
+    machines.of('a').compacted(index);
+    machines.of('a').snapshotEnded('c', index);
+    machines.tick('a', heartbeatTicks);
+    const isToC = ({ type, to }: Message): boolean => to === 'c' && type !== 'heartbeat';
+    for (let steps = 0; steps < 10 && !machines.inFlight.some(isToC); steps += 1)
+      machines.deliver();
+    expect(machines.inFlight.find(isToC)).to.include({ type: 'append', previousIndex: index });
+  });
+
   it('sends a snapshot when the entries that are missing are compacted away', () => {
     const machines = new Machines(['a', 'b', 'c'], { options: { memoryBytesMax: 0 } });
     machines.elect('a');

@@ -577,8 +577,8 @@ export class Raft {
     this.#leader?.broadcast();
   }
 
-  snapshotEnded(member: NodeId, isComplete: boolean): void {
-    this.#leader?.snapshotEnded(member, isComplete);
+  snapshotEnded(member: NodeId, index: number | undefined): void {
+    this.#leader?.snapshotEnded(member, index);
   }
 
   // ---- commitment -----------------------------------------------------------------------------

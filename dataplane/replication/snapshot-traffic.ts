@@ -43,7 +43,7 @@ export class SnapshotTraffic {
         this.#receivers.delete(to);
         if (snapshot !== undefined && raft.term === message.term)
           this.#options.send({ ...message, snapshot });
-        raft.snapshotEnded(to, snapshot !== undefined);
+        raft.snapshotEnded(to, snapshot?.index);
         this.#options.touched();
       },
       // Only leaving the group interrupts it.

@@ -200,7 +200,7 @@ export class SimulatedNode {
     this.#hooks.send({ message: { ...message, snapshot }, machine: this.machine.copy() });
     const isComplete = this.#random.next() < 0.8;
     this.#later(20 + this.#random.below(100), () =>
-      this.raft.snapshotEnded(message.to, isComplete),
+      this.raft.snapshotEnded(message.to, isComplete ? index : undefined),
     );
     return undefined;
   }
