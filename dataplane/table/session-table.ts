@@ -4,7 +4,7 @@ import { copyBytes, decodeUtf8 } from '../common/bytes.ts';
 import type { CommandSession } from './command-session.ts';
 
 /** Outcomes of the edits of a request from one on. */
-export interface SessionAnswer {
+interface SessionAnswer {
   readonly from: number;
   readonly outcomes: Uint8Array;
 }

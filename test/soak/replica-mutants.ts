@@ -32,8 +32,8 @@ const replicaMutants: readonly Mutant[] = [
   {
     bug: 'a follower does not remember which requests its entries carry out',
     file: proposer,
-    from: "const origin = 'replicated';\n    applier.push({ type: 'table', group, index, term, command, origin, session, applied });",
-    to: "const origin = 'replicated';\n    applier.push({ type: 'table', group, index, term, command, origin, applied });",
+    from: "const session = this.#sessionChange(index, command);\n    const origin = 'replicated';",
+    to: "const session = undefined;\n    const origin = 'replicated';",
   },
   {
     bug: 'a repeated write is evaluated again from its first edit',
