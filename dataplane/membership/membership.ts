@@ -511,6 +511,11 @@ export class Membership {
     });
   }
 
+  /** Whether an order says that a node never comes back. */
+  isRemoved(id: string): boolean {
+    return this.#isRemoved(id);
+  }
+
   readonly #isRemoved = (id: string): boolean => this.#removalOf(id) !== undefined;
 
   /** Undefined for a node that may be a member. */

@@ -77,6 +77,8 @@ describe('the placement of replicas', () => {
     expect(metadataVoters(['b'], ['a', 'b', 'c'])).to.deep.equal(['b', 'a', 'c']);
     expect(metadataVoters(['a', 'b', 'c'], ['a', 'b', 'c', 'd'])).to.deep.equal(['a', 'b', 'c']);
     expect(metadataVoters(['c'], ['a', 'b', 'c', 'd', 'e', 'f', 'g']).length).to.equal(5);
-    expect(metadataVoters(['a', 'b', 'c'], ['a', 'c'])).to.deep.equal(['a']);
+    // Of two that are left neither may be lost, and one alone would be no better.
+    expect(metadataVoters(['a', 'b', 'c'], ['a', 'c'])).to.deep.equal(['a', 'c']);
+    expect(metadataVoters(['a', 'c'], ['a', 'c', 'd'])).to.deep.equal(['a', 'c', 'd']);
   });
 });

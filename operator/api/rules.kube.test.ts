@@ -14,7 +14,7 @@ import type { PhotonCluster } from './generated/photon-cluster.ts';
 const dataReplicas =
   'a pool with the role data has 1, 3 or 5 nodes, so that a majority can go on without the others: use one of these numbers';
 const fixedReplicas =
-  'the number of nodes with data can only change from 3 to 5 in this version: keep the number of replicas, or create another cluster and copy the data';
+  'the number of nodes with data can grow, from 1 to 3 and to 5, and does not shrink in this version: keep the number of replicas or raise it';
 const voting = ['data', 'consensus'];
 
 const data = { name: 'main', roles: ['data'], storage: { size: '1Gi' } };
@@ -464,7 +464,8 @@ describe('the API server', () => {
           ),
         );
       expect(await single(1)).to.equal('not refused');
-      expect(await single(3)).to.contain(fixedReplicas);
+      expect(await single(3)).to.equal('not refused');
+      expect(await single(1)).to.contain(fixedReplicas);
     });
 
     it('but lets pools without data come and go, and change their size', async () => {
@@ -489,15 +490,15 @@ describe('the API server', () => {
     });
   });
 
-  it('refuses to scale a pool, by its scale subresource and by its spec', async () => {
+  it('refuses to scale a pool to a number that it cannot have, by its scale subresource and by its spec', async () => {
     const metadata = { name: 'scaled-main', namespace: at.namespace };
     const spec = { clusterName: 'scaled', pool: 'main', roles: ['data'], replicas: 1 };
     const pool = { apiVersion: 'photondb.io/v1alpha1', kind: 'PhotonPool', metadata, spec };
     await client.create(resources.photonPools, pool);
     const scale = await client.getScale(resources.photonPools, metadata);
     expect(scale.spec?.replicas).to.equal(1);
-    const scaled = client.putScale(resources.photonPools, { ...scale, spec: { replicas: 3 } });
-    expect(await refusalOf(scaled)).to.contain(fixedReplicas);
+    const scaled = client.putScale(resources.photonPools, { ...scale, spec: { replicas: 2 } });
+    expect(await refusalOf(scaled)).to.contain(dataReplicas);
     const patched = client.mergePatch(resources.photonPools, metadata, { spec: { replicas: 0 } });
     expect(await refusalOf(patched)).to.contain('greater than or equal to 1');
     const moved = client.mergePatch(resources.photonPools, metadata, {

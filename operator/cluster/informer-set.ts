@@ -23,6 +23,7 @@ export interface RunningPod extends Pod {
 
 export interface StatefulSet extends KubeObject {
   readonly spec?: {
+    readonly replicas?: number;
     readonly template?: {
       readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
     };

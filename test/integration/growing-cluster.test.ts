@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import r from 'rethinkdb';
-import { connect, ended, fieldOf, launchOf, until } from './testing/local-cluster.ts';
+import { connect, ended, fieldOf, launchOf, statusesIn, until } from './testing/local-cluster.ts';
 import type { Started } from './testing/local-cluster.ts';
 import { removeDirectory, temporaryDirectory } from '../drivers/serve.ts';
 
@@ -154,6 +155,23 @@ describe('a local cluster that grows', function growing() {
     for (const line of running.lines) await until(async () => (await stateOf(line)) === 'Ready');
     await writer.further(50);
     for (const line of running.lines) await requireAll(line);
+    expect(writer.failures).to.deep.equal([]);
+  });
+
+  it('gives a node that comes with the name of a lost one what that had', async () => {
+    process.kill(Number(fieldOf(nodeLine('node3'), 'pid')), 'SIGKILL');
+    running.lines.splice(running.lines.indexOf(nodeLine('node3')), 1);
+    // Its name is taken as long as it may be there.
+    await until(async () => (await statusesIn(nodeLine('node1'))) === 'alive alive dead');
+    removeDirectory(join(directory, 'node3'));
+    const again = await launch(3, '--only', 'node3');
+    others.push(again.child);
+    const [line = ''] = again.lines;
+    await until(async () => (await documentsOf(line)) > 0);
+    running.lines.push(line);
+    for (const each of running.lines) await until(async () => (await stateOf(each)) === 'Ready');
+    await writer.further(50);
+    await requireAll(line);
     expect(writer.failures).to.deep.equal([]);
   });
 

@@ -17,9 +17,14 @@ const member = (id: string): MetadataCommand => ({
   member: { id, name: id, roles: ['data'] },
 });
 
+const passesMax = 300;
+
 class Growing extends RaftCluster {
   /** Which members each node sees. */
   seen: readonly string[] = [];
+  /** Their names, where these are not their identifiers. */
+  readonly names = new Map<string, string>();
+  readonly removed = new Set<string>();
 
   shardOf(node: string): ShardReplica | undefined {
     const table = this.running.get(node)?.database.state.tables['t'];
@@ -45,9 +50,13 @@ class Growing extends RaftCluster {
     const hasAll = (node: string): boolean =>
       nodes.every((each) => votersOf(node).includes(each)) &&
       votersOf(node).length === nodes.length;
-    for (let passes = 0; !nodes.every(hasAll); passes += 1) {
-      if (passes > 200)
-        expect.fail(`voters: ${nodes.map((node) => votersOf(node).join()).join(' ')}`);
+    await this.reconciled(() => nodes.every(hasAll));
+  }
+
+  /** Passes on every node until a condition holds. */
+  async reconciled(holds: () => boolean): Promise<void> {
+    for (let passes = 0; !holds(); passes += 1) {
+      if (passes > passesMax) expect.fail('it does not come about');
       for (const [node, { database }] of this.running)
         await this.ended(reconcile(this.#partsOf(node, database)).catch(() => undefined));
       let ticks = 0;
@@ -62,12 +71,13 @@ class Growing extends RaftCluster {
       members: () =>
         this.seen.map((id) => ({
           id,
-          name: id,
+          name: this.names.get(id) ?? id,
           roles: ['data'],
           status: 'alive',
           isSelf: id === node,
           isDraining: false,
         })),
+      isRemoved: (id) => this.removed.has(id),
       change: (command) => {
         const { leader } = database.metadataReplicas ?? {};
         const at = leader?.isHere === true ? node : (leader?.node ?? node);
@@ -121,6 +131,65 @@ describe('a node that kept its data alone', () => {
       }
     });
   }
+
+  /** Grown to three, of which `c` is lost with its data. */
+  async function withoutThird(): Promise<Growing> {
+    const cluster = new Growing();
+    await alone(cluster);
+    await cluster.kill('a', 'flushed');
+    const database = await cluster.open('a', ['a']);
+    await cluster.until(() => database.metadataReplicas?.refusal === undefined, 'it leads');
+    stateOf(await cluster.ended(database.change(member('a'))));
+    for (const node of ['b', 'c']) await cluster.open(node);
+    await cluster.grow('a', 'b', 'c');
+    await cluster.kill('c', 'flushed');
+    return cluster;
+  }
+
+  /** The metadata and the shard are on these alone, and they have everything. */
+  async function requireOnly(cluster: Growing, ...nodes: readonly string[]): Promise<void> {
+    const isSettled = (node: string): boolean => {
+      const { state, metadataReplicas } = cluster.of(node);
+      const { voters = [], learners = [] } = metadataReplicas?.configuration ?? {};
+      const members = Object.keys(state.members ?? {});
+      return [members, [...voters, ...learners]].every(
+        (each) => each.toSorted().join() === nodes.toSorted().join(),
+      );
+    };
+    await cluster.reconciled(() => nodes.every(isSettled));
+    const rows = await cluster.ended(scan(await cluster.leading()));
+    expect(rows).to.have.length(keys.length);
+  }
+
+  it('gets another node in the place of one that was lost, when that has its name', async () => {
+    const cluster = await withoutThird();
+    await cluster.open('d');
+    cluster.names.set('d', 'c');
+    await cluster.grow('a', 'b', 'd');
+    await requireOnly(cluster, 'a', 'b', 'd');
+    await cluster.kill('a', 'flushed');
+    const rows = await cluster.ended(scan(await cluster.leading()));
+    expect(rows).to.have.length(keys.length);
+  });
+
+  it('continues with two when the third was removed by order, and with three when another comes', async () => {
+    const cluster = await withoutThird();
+    cluster.removed.add('c');
+    await cluster.grow('a', 'b');
+    await requireOnly(cluster, 'a', 'b');
+    await cluster.open('d');
+    await cluster.grow('a', 'b', 'd');
+    await requireOnly(cluster, 'a', 'b', 'd');
+  });
+
+  it('keeps the replicas of a node that is only away', async () => {
+    const cluster = await withoutThird();
+    cluster.seen = ['a', 'b'];
+    let passes = 0;
+    await cluster.reconciled(() => (passes += 1) > 20);
+    for (const node of ['a', 'b'])
+      expect(cluster.shardOf(node)?.replicas.configuration.voters).to.have.members(['a', 'b', 'c']);
+  });
 
   it('starts again as the first of several when it was stopped before others came', async () => {
     const cluster = new Growing();

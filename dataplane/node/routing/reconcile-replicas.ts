@@ -1,14 +1,12 @@
 import type { Database } from '../../database/database.ts';
-import type { MemberView } from '../../membership/member-view.ts';
 import type { MetadataCommand } from '../../metadata/command.ts';
 import { replicasOf } from '../../metadata/members.ts';
 import { shardsOf } from '../../metadata/shards.ts';
 import type { MemberRecord, MetadataState, TableRecord } from '../../metadata/state.ts';
 import { grownReplicas, loadOf, metadataVoters } from '../../partition/placement.ts';
 import type { Configuration, ReplicatedGroup } from '../../replication/replicated-group.ts';
-
-/** What placement needs to know of a node. */
-type ReplicaMember = Pick<MemberView, 'id' | 'name' | 'roles' | 'status' | 'isSelf' | 'isDraining'>;
+import { goneMembers, isWithoutReplicas } from './gone-members.ts';
+import type { ReplicaMember } from './gone-members.ts';
 
 /**
  * Brings members and replicas to what they are to be, a step at a time: level-triggered, and safe to repeat. The leader
@@ -18,6 +16,8 @@ export interface ReconcileParts {
   readonly node: string;
   readonly database: Database;
   readonly members: () => readonly ReplicaMember[];
+  /** Whether an order says that a node never comes back. */
+  readonly isRemoved: (id: string) => boolean;
   readonly change: (command: MetadataCommand) => Promise<unknown>;
 }
 
@@ -38,17 +38,24 @@ export async function reconcile(parts: ReconcileParts): Promise<void> {
   const metadata = database.metadataReplicas;
   if (metadata !== undefined && metadata.refusal === undefined) {
     await addMembers(parts);
-    growGroup(metadata, metadataTarget(metadata, database.state));
-    for (const table of Object.values(database.state.tables)) await growTable(parts, table);
+    const gone = goneMembers(database.state, parts.members(), parts.isRemoved);
+    growGroup(metadata, metadataTarget(metadata, stayingMembers(database.state, gone)));
+    for (const table of Object.values(database.state.tables)) await placeTable(parts, table, gone);
+    await removeMembers(parts, metadata, gone);
   }
   for (const table of Object.values(database.state.tables)) await tendShards(parts, table);
 }
 
-async function addMembers({ database, members, change }: ReconcileParts): Promise<void> {
+/** Those that may have replicas, and are expected back when they are away. */
+const stayingMembers = (state: MetadataState, gone: ReadonlySet<string>): readonly MemberRecord[] =>
+  dataMembers(state).filter(({ id }) => !gone.has(id));
+
+async function addMembers(parts: ReconcileParts): Promise<void> {
+  const { database, members, change, isRemoved } = parts;
   for (const { id, name, roles, status } of members()) {
     const known = database.state.members?.[id];
     const isSame = known?.name === name && known.roles.join() === roles.join();
-    if (status !== 'alive' || !roles.includes('data') || isSame) continue;
+    if (status !== 'alive' || !roles.includes('data') || isSame || isRemoved(id)) continue;
     await change({ type: 'putMember', format: 3, member: { id, name, roles: [...roles] } });
   }
 }
@@ -58,8 +65,23 @@ interface Target {
   readonly learners: readonly string[];
 }
 
-function metadataTarget({ configuration }: ReplicatedGroup, state: MetadataState): Target {
-  const all = dataMembers(state).map(({ id }) => id);
+/** When nothing is left on them. */
+async function removeMembers(
+  { database, change }: ReconcileParts,
+  { configuration }: ReplicatedGroup,
+  gone: ReadonlySet<string>,
+): Promise<void> {
+  for (const id of gone) {
+    if (!isWithoutReplicas(database.state, configuration, id)) continue;
+    await change({ type: 'removeMember', format: 3, id });
+  }
+}
+
+function metadataTarget(
+  { configuration }: ReplicatedGroup,
+  members: readonly MemberRecord[],
+): Target {
+  const all = members.map(({ id }) => id);
   const voters = metadataVoters(configuration.voters, all);
   return { voters, learners: all.filter((id) => !voters.includes(id)) };
 }
@@ -89,17 +111,28 @@ function growGroup(group: ReplicatedGroup, target: Target): void {
   if (!isSame) group.changeMembers(target);
 }
 
-/** A table whose user did not say how many replicas it is to have gets more of them while nodes come. */
-async function growTable({ database, change }: ReconcileParts, table: TableRecord): Promise<void> {
-  if (table.growsReplicas !== true) return;
+/**
+ * Others get the replicas of members that are gone. A table whose user did not say how many replicas it is to have gets
+ * more of them while nodes come. A shard that had no other replica stays where it was: nobody else has its documents.
+ */
+async function placeTable(
+  { database, change }: ReconcileParts,
+  table: TableRecord,
+  gone: ReadonlySet<string>,
+): Promise<void> {
   const { state } = database;
   const load = loadOf(placedOn(state));
+  const members = stayingMembers(state, gone);
+  const target = table.growsReplicas === true ? defaultReplicas : table.replicas;
   for (const shard of shardsOf(table)) {
     const wanted = replicasOf(state, shard)?.wanted ?? [];
-    const grown = grownReplicas(wanted, dataMembers(state), defaultReplicas, load);
-    if (grown.length === wanted.length) continue;
+    const kept = wanted.filter((id) => !gone.has(id));
+    const isShort = table.growsReplicas === true || kept.length < wanted.length;
+    if (kept.length === 0 || !isShort) continue;
+    const placed = grownReplicas(kept, members, target, load);
+    if (isSameSet(placed, wanted)) continue;
     const { group } = shard;
-    await change({ type: 'placeShard', format: 3, tableId: table.id, group, wanted: grown });
+    await change({ type: 'placeShard', format: 3, tableId: table.id, group, wanted: placed });
   }
 }
 

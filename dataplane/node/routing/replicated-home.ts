@@ -67,6 +67,7 @@ export async function tendReplicas(parts: TendingParts): Promise<void> {
         node: replication.node,
         database,
         members: () => membership.members,
+        isRemoved: (id) => membership.membership?.isRemoved(id) === true,
         change: (command) => replication.change(command),
       });
       said = undefined;

@@ -17,6 +17,8 @@ export interface Installation {
   readonly operatorNamespace: string;
   readonly watchNamespaces: readonly string[];
   readonly namespace: string;
+  /** Nodes of the cluster, when not as many as the sample has. */
+  readonly replicas?: number;
 }
 
 interface Condition {
@@ -62,12 +64,14 @@ export async function installCharts(target: Target, installation: Installation):
 
 /** Applies `k8s/samples/quickstart.yaml` with our image in it; answers the cluster's name. */
 export async function applySample(target: Target, installation: Installation): Promise<string> {
-  const { root, image, namespace } = installation;
+  const { root, image, namespace, replicas } = installation;
   const sample = parse(
     readFileSync(join(root, 'k8s', 'samples', 'quickstart.yaml'), 'utf8'),
-  ) as ClusterObject & { spec: object };
+  ) as ClusterObject & { spec: { readonly pools: readonly object[] } };
   await kubectl(target, ['apply', '--filename', '-'], namespaceManifest(namespace));
-  const manifest = { ...sample, spec: { ...sample.spec, image } };
+  const number = replicas === undefined ? {} : { replicas };
+  const pools = sample.spec.pools.map((pool) => ({ ...pool, ...number }));
+  const manifest = { ...sample, spec: { ...sample.spec, image, pools } };
   await kubectl(
     target,
     words`apply --server-side --force-conflicts --field-manager photondb-up --validate=strict

@@ -56,7 +56,7 @@ export interface PhotonCluster {
        */
       roles: string[];
       /**
-       * Number of nodes. If the roles include data, it is 1, or as a preview of replication 3 or 5.
+       * Number of nodes. If the roles include data, it is 1, 3 or 5, and does not shrink; with 3 or 5 every table is replicated.
        */
       replicas: number;
       /**

@@ -23,6 +23,7 @@ import { complete } from '../task-result.ts';
 import { lossAtReplacement } from './claims.ts';
 import { drainNode, endDrains } from './drain.ts';
 import { tryImages } from './image-trial.ts';
+import { heldBack } from './pods.ts';
 
 /** How soon to ask again whether the controller of a StatefulSet knows its template. */
 const takeUpMs = 500;
@@ -90,14 +91,16 @@ export async function replaceOutdatedPods(context: Context): Promise<TaskResult>
   const [outstanding] = expectations.outstanding(key, lookup, clock.now());
   if (outstanding !== undefined) return { type: 'wait', message: outstanding };
   const formation = observeFormation(context);
+  const held = heldBack(context);
   const started = observeNodes(context).filter(
-    ({ name, pod }) => pod !== undefined || mayStart(formation, name),
+    ({ name, pod }) => pod !== undefined || (mayStart(formation, name) && !held.has(name)),
   );
   const decision = decideRollout(started);
   await endDrains(context, decision.type === 'replace' ? decision.node : undefined);
   switch (decision.type) {
     case 'settled':
-      return complete;
+      if (held.size === 0) return complete;
+      return { type: 'wait', message: `${held.size} nodes start when the first one is prepared` };
     case 'replace':
       return replaceWithCare(context, decision.node, decision.message);
     case 'wait':
