@@ -302,7 +302,7 @@ export class Membership {
     const sealer = new Sealer({ ...ids, ring, privateKey, random, firstSequence: sequence });
     const publicKeyOf = (id: string) => this.#keys.publicKeyOf(id);
     const offered = (id: string, statement: string) => this.#statements.offer(id, statement);
-    const [clusterId, isRevoked] = [this.clusterId, this.#isRemoved];
+    const [clusterId, isRevoked] = [this.clusterId, this.isRemoved];
     const opener = new Opener({ clusterId, ring, publicKeyOf, isRevoked });
     const detector = new Detector({
       id: this.nodeId,
@@ -448,7 +448,7 @@ export class Membership {
 
   #tend(): void {
     const gossip = this.#detector?.gossip;
-    this.#mesh.tend(this.#peers.targets(gossip?.members, this.#options.seeds, this.#isRemoved));
+    this.#mesh.tend(this.#peers.targets(gossip?.members, this.#options.seeds, this.isRemoved));
     if (this.#ring === undefined) for (const { id } of this.#mesh.peers) void this.#rings.read(id);
     this.#statements.read(gossip);
     if (gossip !== undefined) this.#peers.store(gossip.members);
@@ -512,11 +512,7 @@ export class Membership {
   }
 
   /** Whether an order says that a node never comes back. */
-  isRemoved(id: string): boolean {
-    return this.#isRemoved(id);
-  }
-
-  readonly #isRemoved = (id: string): boolean => this.#removalOf(id) !== undefined;
+  readonly isRemoved = (id: string): boolean => this.#removalOf(id) !== undefined;
 
   /** Undefined for a node that may be a member. */
   #removalOf(id: string): string | undefined {

@@ -117,7 +117,9 @@ describe('the life of the charts', function () {
     await plane.mustHelm(words`upgrade ${chart} --set labels.team=storage`);
     const { metadata } = await plane.get(words`photoncluster orders --namespace db`);
     expect(metadata.labels).to.include({ team: 'storage' });
-    const result = await plane.helm(words`upgrade ${chart} ${onePool({ roles: ['data', 'consensus'], replicas: 1 })}`);
+    const result = await plane.helm(
+      words`upgrade ${chart} ${onePool({ roles: ['data', 'consensus'], replicas: 1 })}`,
+    );
     expect(result.code).to.not.equal(0);
     expect(result.stderr).to.contain('does not shrink in this version');
   });

@@ -64,7 +64,14 @@ export async function startPhoton(instance: string): Promise<Photon> {
   const target = localTarget(kube, cluster.kubeconfig, new AbortController().signal);
   const namespace = 'photondb';
   const operatorNamespace = 'photondb-system';
-  const installation = { root, image, operatorNamespace, watchNamespaces: [], namespace, replicas: 1 };
+  const installation = {
+    root,
+    image,
+    operatorNamespace,
+    watchNamespaces: [],
+    namespace,
+    replicas: 1,
+  };
   await installCharts(target, installation);
   const name = await applySample(target, installation);
   await waitUntilReady(target, installation, name, silent);
