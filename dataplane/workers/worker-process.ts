@@ -33,6 +33,13 @@ export interface WorkerProcessOptions {
  */
 const heapMebibytesBegin = 96;
 
+/**
+ * The runtime allocates the objects of a place in the code directly in the old generation when most of them survived
+ * once. Those of a query die with it, but in the old generation they hold younger ones until the next full collection,
+ * so that whole queries survive, more places are treated like that, and a third of the CPU of a worker is collection.
+ */
+const youngFirst = '--no-allocation-site-pretenuring';
+
 /** Of standard error: the runtime says there why it ends. */
 const lastWordsMax = 2_000;
 
@@ -91,6 +98,7 @@ function started(
 ): ChildProcess | undefined {
   try {
     const heap = [
+      youngFirst,
       `--max-old-space-size=${heapMebibytesMax}`,
       `--initial-old-space-size=${Math.min(heapMebibytesBegin, Math.floor(heapMebibytesMax / 3))}`,
     ];
