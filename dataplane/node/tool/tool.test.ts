@@ -59,7 +59,8 @@ async function fill(path: string): Promise<void> {
   });
 }
 
-describe('the tool for a data directory, as a process', () => {
+describe('the tool for a data directory, as a process', function processes() {
+  this.timeout(120_000);
   let root: string;
   let directory: string;
   let file: string;
