@@ -143,6 +143,7 @@ describe('a write that is repeated', () => {
     expect(await first).to.be.instanceOf(OutcomeUnknownError);
     fixture.cluster.isHeld = false;
     await fixture.cluster.settled();
+    expect([listOf('b'), listOf('b', 'l')]).to.deep.equal(['xy', undefined]);
     const again = await edit('b', edits, { sequence: 7, isRepeated: true });
     expect(resultsOf(again)).to.deep.equal(['inserted', 'replaced', 'inserted', 'replaced']);
     expect([listOf('b'), listOf('b', 'l')]).to.deep.equal(['xyw', 'z']);

@@ -9,7 +9,12 @@ import { userIndexes } from '../metadata/state.ts';
 import type { IndexRecord, TableRecord } from '../metadata/state.ts';
 import { evenSlots, SlotMap } from '../partition/hash-slots.ts';
 import type { TableInfo } from '../query/environment.ts';
-import { DamagedDocumentError, errorType, RuntimeError } from '../query/errors.ts';
+import {
+  DamagedDocumentError,
+  errorType,
+  IndexBuildingError,
+  RuntimeError,
+} from '../query/errors.ts';
 import { isRefusal, NotLeaderError, OutcomeUnknownError } from '../replication/errors.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import { ShardedTable } from '../shard/sharded-table.ts';
@@ -159,10 +164,11 @@ function servedAccess(
       const keyspaces = record === undefined ? [] : partsOf(record);
       const parts = keyspaces.flatMap((keyspace) => database.index(keyspace) ?? []);
       if (parts.length < served.shardCount) {
-        // Each replica builds it for itself: this one has not ended yet.
-        if (isShard && record !== undefined) throw new NotLeaderError(undefined);
         const info = infoOf(database, table);
-        const words = `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`;
+        const qualified = `${info.database.name}.${info.name}`;
+        // Each replica builds it for itself: this one has not ended yet, and whoever routes waits for it.
+        if (isShard && record !== undefined) throw new IndexBuildingError(name, qualified);
+        const words = `Index \`${name}\` was not found on table \`${qualified}\`.`;
         throw new RuntimeError(errorType.opFailed, words, []);
       }
       return shownScan(served.scanIndex(parts, { range, order, ...options }));

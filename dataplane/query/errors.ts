@@ -1,3 +1,4 @@
+import { indexBuildingCode } from '../wire/errors.ts';
 import { PhotonError } from '../common/errors.ts';
 
 /** Error numbers of the protocol's `ErrorType`. */
@@ -38,7 +39,8 @@ export const damagedDocumentCode = 'query.damaged_document';
 
 /** A query that failed while it ran. */
 export class RuntimeError extends PhotonError {
-  override readonly code: 'query.runtime' | typeof damagedDocumentCode = 'query.runtime';
+  override readonly code: 'query.runtime' | typeof damagedDocumentCode | typeof indexBuildingCode =
+    'query.runtime';
   readonly type: ErrorType;
   readonly backtrace: readonly Frame[];
   constructor(type: ErrorType, message: string, backtrace: readonly Frame[]) {
@@ -53,6 +55,15 @@ export class DamagedDocumentError extends RuntimeError {
   override readonly code = damagedDocumentCode;
   constructor(message: string) {
     super(errorType.opFailed, message, []);
+  }
+}
+
+/** A replica that leads has not ended the build of an index that another one had built. */
+export class IndexBuildingError extends RuntimeError {
+  override readonly code = indexBuildingCode;
+  constructor(index: string, table: string) {
+    const words = `Index \`${index}\` on table \`${table}\` was accessed before its construction was finished.`;
+    super(errorType.opFailed, words, []);
   }
 }
 

@@ -185,6 +185,21 @@ describe('a table over a router', () => {
     expect(count).to.equal(30 - failed.length);
   });
 
+  for (const own of [undefined, 'n1'])
+    it(`waits for an index that a new leader builds ${own === undefined ? 'elsewhere' : 'here'}, and no longer than it should`, async () => {
+      const cluster = await ShardCluster.open(1);
+      const table = cluster.router(own);
+      await inTime(cluster.clock, insert(table, all));
+      cluster.building = 3;
+      const rows = await inTime(cluster.clock, rest(table.scanIndex('group', {}, 'ascending')));
+      expect(rows).to.have.length(30);
+      cluster.building = Number.POSITIVE_INFINITY;
+      const from = cluster.clock.now();
+      const never = rest(table.scanIndex('group', {}, 'ascending'));
+      expect((await failureOf(inTime(cluster.clock, never))).message).to.contain('still building');
+      expect(cluster.clock.now() - from).to.be.within(retryBudgetMs, retryBudgetMs + 1_000);
+    });
+
   it('ends when its query does', async () => {
     const cluster = await ShardCluster.open(1);
     cluster.leading[0] = undefined;

@@ -23,6 +23,7 @@ import { PrimaryUnavailableError, WriteOutcomeUnknownError } from './errors.ts';
 import type { Operation } from './errors.ts';
 import type { Leaders } from './leaders.ts';
 import type { OwnShards, ShardPeers } from './peers.ts';
+import { IndexWait, isIndexBuilding } from './index-wait.ts';
 import { retryBudgetMs } from './retry.ts';
 import type { Retrying } from './retry.ts';
 import { behind, RoutedShard } from './routed-shard.ts';
@@ -161,10 +162,12 @@ export class RoutedTable implements TableAccess {
   }
 
   #scan<T extends Row>(how: ScanOf<T>): BatchSource<T> {
+    const building = new IndexWait(this.#options);
     return new RoutedScan(
       () => this.#now('read').shards,
       how,
-      (error, signal) => this.#newer(error, 'read', signal),
+      (error, signal) =>
+        isIndexBuilding(error) ? building.again(error, signal) : this.#newer(error, 'read', signal),
     );
   }
 

@@ -14,6 +14,9 @@ export class TableMessageError extends PhotonError {
   }
 }
 
+/** Of a failure of a scan: the leader of the shard has not built the index yet. */
+export const indexBuildingCode = 'wire.index_building';
+
 /** Another node answers for the shard. Nothing was carried out. */
 export class ShardElsewhereError extends PhotonError {
   readonly code = 'wire.shard_elsewhere';

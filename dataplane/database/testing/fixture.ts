@@ -100,6 +100,7 @@ export async function open(
     clock = machineClock,
     replicate,
     blocks,
+    commandBytesMax,
   }: {
     store?: ApplyStore;
     replayed?: () => Promise<void>;
@@ -110,11 +111,13 @@ export async function open(
     clock?: Clock;
     replicate?: DatabaseOptions['replicate'];
     blocks?: DatabaseOptions['blocks'];
+    commandBytesMax?: number;
   } = {},
 ): Promise<Database> {
   return Database.open({
     blocks,
     ...(replicate === undefined ? {} : { replicate }),
+    ...(commandBytesMax === undefined ? {} : { commandBytesMax }),
     store,
     clock,
     openLog: async (replay) => {

@@ -1,11 +1,12 @@
 import { Prng } from '../../common/prng.ts';
+import { PhotonError } from '../../common/errors.ts';
 import { evenSlots, SlotMap } from '../../partition/hash-slots.ts';
 import { createQueryEngine } from '../../query/create-engine.ts';
 import { Term } from '../../query/term-table.ts';
 import { MemoryEnvironment } from '../../query/testing/memory-environment.ts';
 import { wholeAnswer } from '../../query/testing/run.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
-import { ShardElsewhereError } from '../../wire/errors.ts';
+import { indexBuildingCode, ShardElsewhereError } from '../../wire/errors.ts';
 import type { TableAccess } from '../../wire/table-access.ts';
 import { decodeTableRequest } from '../../wire/table-codec.ts';
 import type { EditOutcome } from '../../wire/table-edit.ts';
@@ -25,6 +26,10 @@ type Fault =
 
 export const signal = new AbortController().signal;
 const nodes = ['n1', 'n2', 'n3'] as const;
+
+class BuildingError extends PhotonError {
+  override readonly code = indexBuildingCode;
+}
 
 /** As a shard that knows what it has answered. */
 function withSessions(table: TableAccess): TableAccess {
@@ -82,6 +87,8 @@ export class ShardCluster implements ShardPeers {
   readonly asked: string[] = [];
   /** `session/sequence` of the edits, in order. */
   readonly sessions: string[] = [];
+  /** Scans of indexes that find their leader still building, and refuse. */
+  building = 0;
   /** Those that do not answer. */
   readonly down = new Set<string>();
   shards: TableAccess[];
@@ -161,7 +168,15 @@ export class ShardCluster implements ShardPeers {
 
   #led(node: string, to: ShardAddress): TableAccess | undefined {
     if (to.epoch !== this.epoch || this.leading[to.shard] !== node) return undefined;
-    return this.shards[to.shard];
+    const shard = this.shards[to.shard];
+    if (shard === undefined || this.building === 0) return shard;
+    return {
+      ...shard,
+      scanIndex: () => {
+        this.building -= 1;
+        throw new BuildingError('It is still building.');
+      },
+    };
   }
 }
 
