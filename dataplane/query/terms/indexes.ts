@@ -88,19 +88,19 @@ async function indexRename({
   return { renamed: names.from === names.to ? 0 : 1 };
 }
 
+/** All of them when none is named; throws for a name that the table does not have. */
+function indexesNamed(info: TableInfo, names: readonly string[]): TableInfo['indexes'] {
+  if (names.length === 0) return info.indexes;
+  return [...new Set(names)].sort().map((name) => {
+    const index = info.indexes.find((each) => each.name === name);
+    if (index !== undefined) return index;
+    const table = `${info.database.name}.${info.name}`;
+    throw opFailed(`Index \`${name}\` was not found on table \`${table}\`.`);
+  });
+}
+
 function indexStates(info: TableInfo, names: readonly string[]): Datum {
-  const wanted =
-    names.length === 0
-      ? info.indexes
-      : [...new Set(names)].sort().map((name) => {
-          const index = info.indexes.find((each) => each.name === name);
-          if (index === undefined)
-            throw opFailed(
-              `Index \`${name}\` was not found on table \`${info.database.name}.${info.name}\`.`,
-            );
-          return index;
-        });
-  return wanted.map((index) =>
+  return indexesNamed(info, names).map((index) =>
     objectOf([
       // Only where something is wrong: the others look as RethinkDB's.
       ...(index.failure === undefined ? [] : [['error', index.failure] as const]),
@@ -121,7 +121,7 @@ function indexStates(info: TableInfo, names: readonly string[]): Datum {
 
 async function indexWait({ args: [target, ...names], context }: TermCall): Promise<Value> {
   const texts = names.map(textOf);
-  indexStates(current(target, context), texts);
+  indexesNamed(current(target, context), texts);
   await context.environment.catalog.ready(
     expectTable(target).info.id,
     texts.length === 0 ? undefined : texts,
