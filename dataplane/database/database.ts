@@ -376,10 +376,18 @@ export class Database implements MetadataLog {
     this.#parts.tables.adopt(state, this.#parts.indexes);
     if (this.#metadata === undefined || this.#isForRepair) return;
     assert(this.#replication !== undefined, 'shards are served when the log is open');
+    const { tables, maintenance } = this.#parts;
     const { signal } = this.#stopping;
     const serving = { ...this.#parts, replication: this.#replication, signal };
-    const changes = this.#parts.tables.serve(serving);
-    if (this.frozen === undefined) this.#parts.maintenance.start(changes);
+    const changes = tables.serve(serving);
+    for (const shard of changes.moved) {
+      maintenance.collector.vacate(shard, () => {
+        const table = tables.vacated(shard, serving);
+        if (table !== undefined) maintenance.start({ put: [table], removed: [] });
+        this.#watch.notify();
+      });
+    }
+    if (this.frozen === undefined) maintenance.start(changes);
     this.#watch.notify();
   }
 

@@ -46,6 +46,18 @@ interface ServingParts extends SharedParts {
   readonly signal: AbortSignal;
 }
 
+/** What a replica has left on this node. */
+export interface MovedShard {
+  readonly group: number;
+  readonly keyspace: number;
+  /** Of the entries of its indexes. */
+  readonly indexes: readonly number[];
+}
+
+interface ServedChanges extends TableChanges {
+  readonly moved: readonly MovedShard[];
+}
+
 /** The tables of a node as the metadata has them, and their shards while they are served. */
 export class LiveTables implements Tables {
   #state: MetadataState = emptyState;
@@ -54,6 +66,8 @@ export class LiveTables implements Tables {
   readonly #replicas = new Map<number, ShardReplica>();
   /** By identifier. */
   readonly #tables = new Map<string, ShardedTable>();
+  /** Groups that have moved to other nodes, and whose rows are still here. */
+  readonly #vacating = new Set<number>();
   readonly #options: Pick<DatabaseOptions, 'documents' | 'store' | 'replicate'>;
   readonly built: BuiltIndexes;
   #indexes: TableIndexes | undefined;
@@ -93,7 +107,7 @@ export class LiveTables implements Tables {
     const shard = shardOfGroup(this.#state, group)?.shard;
     const { replicate } = this.#options;
     if (shard === undefined || replicate === undefined) return shard !== undefined;
-    return isPlacedHere(this.#state, shard, replicate);
+    return !this.#vacating.has(group) && isPlacedHere(this.#state, shard, replicate);
   }
 
   isLeading(group: number): boolean {
@@ -124,29 +138,48 @@ export class LiveTables implements Tables {
   }
 
   /** Makes the served shards those of the metadata; resolves to what has changed since the last call. */
-  serve(shared: ServingParts): TableChanges {
+  serve(shared: ServingParts): ServedChanges {
     const before = this.#served;
     const changes = tableChanges(before, this.#state);
     this.#served = this.#state;
     const here = changes.put.flatMap((table) => this.#shardsHere(table, shared));
     const kept = new Set(here.map(({ group }) => group));
     const old = [...changes.removed, ...changes.put.flatMap(({ id }) => before.tables[id] ?? [])];
-    for (const shard of old.flatMap(shardsOf)) if (!kept.has(shard.group)) this.#end(shard, shared);
+    const ended = old.flatMap(shardsOf).filter(({ group }) => !kept.has(group));
+    const moved = ended.flatMap((shard) => this.#movedBy(shard));
+    for (const shard of ended) this.#end(shard, shared);
     for (const { id } of changes.removed) this.#tables.delete(id);
     for (const table of changes.put) {
       this.#serve(table, shared);
       for (const { group } of shardsOf(table)) shared.directReads?.renew(group);
     }
-    return changes;
+    return { ...changes, moved };
+  }
+
+  /** A replica whose shard has others: what is here is to be removed, before there may be one again. */
+  #movedBy({ group, keyspace }: ShardRecord): readonly MovedShard[] {
+    const found = shardOfGroup(this.#state, group);
+    if (found === undefined || !this.#replicas.has(group)) return [];
+    this.#vacating.add(group);
+    const indexes = found.table.indexes.flatMap((index) => partsOf(index)[found.at] ?? []);
+    return [{ group, keyspace, indexes: indexes.map((part) => part.keyspace) }];
+  }
+
+  /** Nothing of the shard is here any more. Answers its table when it is to be here again. */
+  vacated({ group, indexes }: MovedShard, shared: ServingParts): TableRecord | undefined {
+    this.#vacating.delete(group);
+    for (const keyspace of indexes) this.built.forget(keyspace);
+    const table = shardOfGroup(this.#state, group)?.table;
+    if (table === undefined || !this.isHere(group)) return undefined;
+    this.#serve(table, shared);
+    return table;
   }
 
   /** Those that have a replica on this node. */
   #shardsHere(table: TableRecord, { options }: SharedParts): readonly ShardRecord[] {
     const { replicate } = options;
     const shards = shardsOf(table);
-    return replicate === undefined
-      ? shards
-      : shards.filter((shard) => isPlacedHere(this.#state, shard, replicate));
+    return replicate === undefined ? shards : shards.filter(({ group }) => this.isHere(group));
   }
 
   #end({ group, keyspace }: ShardRecord, shared: ServingParts): void {

@@ -1,6 +1,6 @@
 import { readAppliedPosition, readMembers } from '../apply/applied-position.ts';
 import { isPlacedOn, replicasOf } from '../metadata/members.ts';
-import type { MetadataState, ShardRecord } from '../metadata/state.ts';
+import type { MetadataState, ShardRecord, ShardReplicas } from '../metadata/state.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
 import type {
   Configuration,
@@ -41,9 +41,12 @@ export function membershipOf(
   if (replicate === undefined) return {};
   const { group } = shard;
   const stored = store.read((view) => readMembers(view, group));
-  const founders = replicasOf(state, shard)?.founders ?? replicate.founders;
+  const { founders, departed = [] }: Pick<ShardReplicas, 'founders' | 'departed'> =
+    replicasOf(state, shard) ?? replicate;
   const first = foundedBy(founders);
-  const own = founders.includes(replicate.node) ? first : nobody;
+  // One that has given its replica away lost what it knew of the group.
+  const isFounder = founders.includes(replicate.node) && !departed.includes(replicate.node);
+  const own = isFounder ? first : nobody;
   const configuration = stored === undefined ? own : replicate.configurationOf(stored);
   return { membership: { configuration, snapshots: snapshots.of(group, first) } };
 }

@@ -315,4 +315,26 @@ describe('a table with replicas on two of three nodes', () => {
     await fixture.cluster.settled();
     expect(fixture.outdated('b', 'l')).to.equal('{"id":"l","v":"x"}');
   });
+
+  it('removes at once what a replica has left, and begins with nothing when there is one again', async () => {
+    const fixture = await three('a', 'c');
+    await put(fixture.shard('a'), 'k', 'x');
+    await fixture.cluster.settled();
+    await fixture.of('c').settled();
+    const { group } = fixture.shard('c').options;
+    const place = { format: 3, tableId: 't', group } as const;
+    await fixture.change({ ...place, type: 'placeShard', wanted: ['a', 'b'] });
+    await fixture.change({ ...place, type: 'shardMembers', voters: ['a', 'b'], learners: [] });
+    const { store } = fixture.fixtures.get('c') ?? expect.fail();
+    const rows = (): number => store.read((view) => [...view.entries('data', {})].length);
+    while (metaKeys(store).includes(`applied/${group}`)) await fixture.cluster.settled();
+    expect(rows()).to.equal(0);
+    await fixture.change({ ...place, type: 'placeShard', wanted: ['a', 'b', 'c'] });
+    // A founder that was away is none any more: it knows nothing of the group.
+    expect(fixture.shard('c').replicas.configuration.voters).to.deep.equal([]);
+    await put(fixture.shard('a'), 'l', 'x');
+    await fixture.cluster.settled();
+    expect(fixture.outdated('c', 'k')).to.equal('{"id":"k","v":"x"}');
+    expect(fixture.outdated('c', 'l')).to.equal('{"id":"l","v":"x"}');
+  });
 });

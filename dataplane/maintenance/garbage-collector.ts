@@ -54,6 +54,36 @@ export class GarbageCollector {
     }
   }
 
+  /** Removes what a replica has left here that other nodes have now. */
+  vacate(
+    {
+      group,
+      keyspace,
+      indexes,
+    }: {
+      readonly group: number;
+      readonly keyspace: number;
+      readonly indexes: readonly number[];
+    },
+    ended: () => void,
+  ): void {
+    const { store, clock, work } = this.#options;
+    const parts = { clock, signal: work.signal };
+    const clear = async (): Promise<void> => {
+      for (const index of indexes)
+        await clearKeyspace(store, { keyspace: index, database: 'index' }, parts);
+      await clearKeyspace(store, { keyspace, group, database: 'data' }, parts);
+      // The log may only forget the group when the medium has.
+      await store.flushed();
+    };
+    work.begin(keyspace, clear, () => {
+      if (work.signal.aborted) return;
+      ended();
+      // The table may have been dropped meanwhile.
+      for (const each of [keyspace, ...indexes]) this.collectIf(each);
+    });
+  }
+
   #clear(piece: Garbage): void {
     const { store, clock, work } = this.#options;
     work.begin(piece.keyspace, async () => {

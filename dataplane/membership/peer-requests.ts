@@ -59,6 +59,8 @@ export const peerRequests = {
   snapshot: { number: 15, roles: replicating, priority: 'bulk', deadlineMs: 30_000 },
   /** A change of the metadata that a node needs for its own work. */
   changeMetadata: { number: 16, roles: replicating, priority: 'interactive', deadlineMs: 30_000 },
+  /** How the replicas of the shards are that the node leads. */
+  readReplicas: { number: 17, roles, priority: 'interactive', deadlineMs: 5_000 },
 } as const satisfies Readonly<Record<string, PeerRequest>>;
 
 export type PeerRequestName = keyof typeof peerRequests;

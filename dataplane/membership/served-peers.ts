@@ -11,5 +11,6 @@ export interface ServedPeers extends Pick<MeshOptions, 'notices'> {
     | 'raft'
     | 'snapshot'
     | 'changeMetadata'
+    | 'readReplicas'
   >;
 }

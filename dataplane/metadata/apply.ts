@@ -13,7 +13,7 @@ import {
   withTable,
 } from './indexes.ts';
 import { databaseByName, tableByName, tablesOf } from './lookup.ts';
-import { changeMembers, changePlacement, formatOf, unknownReplica } from './members.ts';
+import { changeMembers, changePlacement, formatOf, placeTable, unknownReplica } from './members.ts';
 import { reshard } from './reshard.ts';
 import { drawShards, garbageOfIndex, garbageOfShards, shardsOf } from './shards.ts';
 import { qualifiedName } from './state.ts';
@@ -155,6 +155,8 @@ function changeTable(state: MetadataState, command: TableCommand): MetadataResul
     case 'placeShard':
     case 'shardMembers':
       return changePlacement(state, table, command);
+    case 'placeTable':
+      return placeTable(state, table, command);
     case 'rebuildIndex':
       return rebuildIndex(state, table, command.keyspace);
     case 'setExpireAt':

@@ -76,6 +76,12 @@ const fieldsOf: { readonly [Type in MetadataCommand['type']]: Check } = {
   putMember: object({ format: isThree, member }),
   removeMember: object({ format: isThree, id: text }),
   placeShard: object({ format: isThree, tableId: text, group: keyspace, wanted: founders }),
+  placeTable: object({
+    format: isThree,
+    tableId: text,
+    wanted: listOf(founders),
+    growsReplicas: flag,
+  }),
   shardMembers: object({
     format: isThree,
     tableId: text,

@@ -74,6 +74,15 @@ export type MetadataCommand =
       readonly wanted: readonly string[];
     }
   | {
+      /** Which voters each shard of a table is to have, in the order of the shards, because somebody asked for it. */
+      readonly type: 'placeTable';
+      readonly format: 3;
+      readonly tableId: string;
+      readonly wanted: readonly (readonly string[])[];
+      /** Whether the cluster still decides how many there are. */
+      readonly growsReplicas: boolean;
+    }
+  | {
       /** The leader of a shard reports its members. */
       readonly type: 'shardMembers';
       readonly format: 3;

@@ -105,6 +105,36 @@ describe('members of the cluster in the metadata', () => {
     );
   });
 
+  it('places a table as somebody asks, after which the cluster decides no more', () => {
+    const wanted = [['c', 'a'], ['b']];
+    const command = {
+      type: 'placeTable',
+      format: 3,
+      tableId: 't1',
+      wanted,
+      growsReplicas: false,
+    } as const;
+    const state = after([command], whole);
+    const next = state.tables['t1'] ?? expect.fail();
+    expect(next).to.include({ replicas: 2, growsReplicas: false });
+    expect(placementOf(next).epoch).to.equal(2);
+    expect(shardsOf(next).map(({ replicas }) => replicas?.wanted)).to.deep.equal(wanted);
+    expect(refusal(whole, { ...command, wanted: [['a']] })).to.contain('cannot be placed by 1');
+    expect(refusal(whole, { ...command, wanted: [['a'], ['x']] })).to.contain('is not a member');
+    for (const bad of [{ wanted: [[], ['a']] }, { growsReplicas: undefined }, { format: 2 }])
+      expect(() => readMetadataCommand(JSON.stringify({ ...command, ...bad }))).to.throw(/missing/);
+  });
+
+  it('remembers founders that gave their replica away, also when they have one again', () => {
+    const departedIn = (state: MetadataState) =>
+      shardsOf(state.tables['t1'] ?? expect.fail())[0]?.replicas?.departed;
+    const leaving = after([place(['a', 'c'])], whole);
+    expect(departedIn(leaving)).to.equal(undefined);
+    const left = after([report(['a', 'c'], [])], leaving);
+    expect(departedIn(left)).to.deep.equal(['b']);
+    expect(departedIn(after([place(['a', 'b', 'c'])], left))).to.deep.equal(['b']);
+  });
+
   it('removes no member that has a replica', () => {
     const remove = (id: string): MetadataCommand => ({ type: 'removeMember', format: 3, id });
     expect(refusal(whole, remove('c'))).to.equal(

@@ -101,10 +101,41 @@ export function changePlacement(
   const unknown = nodesOf(command).find((id) => !Object.hasOwn(state.members ?? {}, id));
   if (unknown !== undefined) return notMember(unknown);
   const { wanted, voters, learners } = { ...before, ...command };
-  const replicas = { founders: before.founders, voters, learners, wanted };
+  const replicas = withDeparted({ ...before, voters, learners, wanted });
   const placed = shards.map((each) => (each === shard ? { ...shard, replicas } : each));
   const placement = { epoch: epoch + 1, shards: placed };
   return applied(withTable({ ...state, format: 3 }, { ...table, placement }));
+}
+
+function withDeparted(replicas: ShardReplicas): ShardReplicas {
+  const { founders, voters, learners, wanted, departed = [] } = replicas;
+  const here = new Set([...voters, ...learners, ...wanted]);
+  const gone = founders.filter((id) => departed.includes(id) || !here.has(id));
+  return gone.length === 0 ? replicas : { ...replicas, departed: gone };
+}
+
+export function placeTable(
+  state: MetadataState,
+  table: TableRecord,
+  { wanted, growsReplicas }: Extract<MetadataCommand, { readonly type: 'placeTable' }>,
+): MetadataResult {
+  const { epoch, shards } = placementOf(table);
+  const unknown = unknownReplica(state, shards.length, wanted);
+  if (unknown !== undefined) return unknown;
+  const placed: ShardRecord[] = [];
+  for (const [at, shard] of shards.entries()) {
+    const before = replicasOf(state, shard);
+    if (before === undefined) return refused('The cluster has no members yet.');
+    const replicas = withDeparted({
+      ...before,
+      wanted: wanted[at] ?? before.wanted,
+    });
+    placed.push({ ...shard, replicas });
+  }
+  const placement = { epoch: epoch + 1, shards: placed };
+  const replicas = Math.max(...wanted.map((nodes) => nodes.length));
+  const next = { ...table, placement, replicas, growsReplicas };
+  return applied(withTable({ ...state, format: 3 }, next));
 }
 
 const nodesOf = (

@@ -27,6 +27,8 @@ export interface ShardReplicas {
   readonly learners: readonly string[];
   /** The voters that the group is to have. */
   readonly wanted: readonly string[];
+  /** Founders that had to give their replica away at some time: they have no group to start any more. */
+  readonly departed?: readonly string[];
 }
 
 /** A node of the cluster. */

@@ -5,16 +5,22 @@ import { readMetadataCommand } from '../metadata/command-format.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import { databaseByName, tableByName, tablesOf } from '../metadata/lookup.ts';
 import { shardsOf } from '../metadata/shards.ts';
-import { loadOf, placeShards } from '../partition/placement.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
-import type { Catalog, NodeEnvironment, Refusal, TableInfo } from '../query/environment.ts';
+import type {
+  Catalog,
+  NodeEnvironment,
+  PlacementWish,
+  Refusal,
+  TableInfo,
+} from '../query/environment.ts';
 import { errorType, RuntimeError } from '../query/errors.ts';
 import { tooManyReplicas } from '../query/terms/placement.ts';
 import { failedIndex } from '../query/terms/index-access.ts';
 import type { DiskGate } from './disk-gate.ts';
 import { infoOf, shown, tableAccess } from './served-table.ts';
 import type { RequireRoom } from './served-table.ts';
-import { dataMembers, defaultReplicas, placedOn } from './routing/reconcile-replicas.ts';
+import { creationOf, placesBy, plannedPlaces } from './routing/table-places.ts';
+import type { Planned } from './routing/table-places.ts';
 
 export interface EnvironmentParts extends Pick<NodeEnvironment, 'server' | 'report'> {
   readonly database: Database;
@@ -41,6 +47,7 @@ export function createEnvironment(parts: EnvironmentParts): NodeEnvironment {
     catalog: catalogOf(parts, requireRoom),
     table: (id) => tableAccess(database, id, requireRoom),
     pause: () => clock.yield(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
     now: () => clock.timeOfDay(),
     uuid: () => chance.uuid(),
     random: () => chance.next(),
@@ -69,27 +76,15 @@ const readsOf = (
 type NewTable = Parameters<Catalog['createTable']>[2] &
   Pick<TableRecord, 'id' | 'name' | 'databaseId'>;
 
-/** The command that makes a table, with the nodes of its shards where there are several; or why it cannot be. */
-function placedTable(
+function creation(
   state: MetadataState,
-  { wantedReplicas, ...table }: NewTable,
+  table: NewTable,
   isReplicated: boolean | undefined,
 ): MetadataCommand | Refusal {
-  const nodes = isReplicated === true ? dataMembers(state) : [];
-  const servers = Math.max(1, nodes.length);
-  if (wantedReplicas !== undefined && wantedReplicas > servers)
-    return { type: 'refused', message: tooManyReplicas(wantedReplicas, servers) };
-  if (nodes.length === 0) return { type: 'createTable', format: 2, table };
-  const replicas = wantedReplicas ?? Math.min(defaultReplicas, servers);
-  const { shards } = table;
-  const placed = placeShards(nodes, { shards, replicas }, loadOf(placedOn(state)));
-  const growsReplicas = wantedReplicas === undefined;
-  return {
-    type: 'createTable',
-    format: 3,
-    table: { ...table, replicas, growsReplicas },
-    replicas: placed,
-  };
+  if (isReplicated === true && state.members !== undefined) return creationOf(state, table);
+  const { wantedReplicas = 1, places: _here, ...plain } = table;
+  if (wantedReplicas > 1) return { type: 'refused', message: tooManyReplicas(wantedReplicas, 1) };
+  return { type: 'createTable', format: 2, table: plain };
 }
 
 type Changed<T> = T | Refusal;
@@ -130,7 +125,7 @@ export function catalogOf(
     createTable: async (databaseId, name, options, id = chance.uuid()) => {
       requireRoom();
       const table = { id, name, databaseId, ...options };
-      const command = placedTable(database.state, table, isReplicated);
+      const command = creation(database.state, table, isReplicated);
       return command.type === 'refused' ? command : changeTable(command, id);
     },
     setExpireAt: async (tableId, field) => {
@@ -143,6 +138,7 @@ export function catalogOf(
       const config = { ...settings, databaseId };
       return refusal ?? changeTable({ type: 'configureTable', tableId, config }, tableId);
     },
+    placeReplicas: replicaPlacing(database, changeTable, isReplicated),
     renameDatabase: async (id, name) => {
       const result = await change({ type: 'renameDatabase', id, name });
       return 'type' in result ? result : { id, name };
@@ -152,16 +148,62 @@ export function catalogOf(
       const result = await change({ type: 'dropTable', id });
       return 'type' in result || before === undefined ? (result as Refused) : before;
     },
-    createIndex: async (tableId, index) => {
-      requireRoom();
-      await shown(() => database.table(tableId)?.requireIntact());
-      return changeTable({ type: 'createIndex', tableId, index }, tableId);
-    },
-    dropIndex: (tableId, name) => changeTable({ type: 'dropIndex', tableId, name }, tableId),
-    renameIndex: (tableId, names) =>
-      changeTable({ type: 'renameIndex', tableId, ...names }, tableId),
+    ...indexChanges(database, changeTable, requireRoom),
     ready: (tableId, names, signal) => indexesReady(database, { tableId, names }, signal),
   };
+}
+
+type ChangeTable = (command: MetadataCommand, id: string) => Promise<Changed<TableInfo>>;
+
+const indexChanges = (
+  database: Database,
+  changeTable: ChangeTable,
+  requireRoom: RequireRoom,
+): Pick<Catalog, 'createIndex' | 'dropIndex' | 'renameIndex'> => ({
+  createIndex: async (tableId, index) => {
+    requireRoom();
+    await shown(() => database.table(tableId)?.requireIntact());
+    return changeTable({ type: 'createIndex', tableId, index }, tableId);
+  },
+  dropIndex: (tableId, name) => changeTable({ type: 'dropIndex', tableId, name }, tableId),
+  renameIndex: (tableId, names) => changeTable({ type: 'renameIndex', tableId, ...names }, tableId),
+});
+
+const plannedInfo = ({ state }: Database, info: TableInfo, { wanted }: Planned): TableInfo => ({
+  ...info,
+  shards: wanted.length,
+  places: placesBy(state, wanted),
+});
+
+const replicaPlacing =
+  (
+    database: Database,
+    changeTable: ChangeTable,
+    isReplicated: boolean | undefined,
+  ): Catalog['placeReplicas'] =>
+  async (id, wish) => {
+    const table = database.state.tables[id];
+    if (table === undefined) return { type: 'refused', message: 'The table was dropped.' };
+    const info = infoOf(database, table);
+    if (isReplicated !== true) return placedHere(info, wish);
+    const plan = plannedPlaces(database.state, table, wish);
+    if (plan.type === 'refused') return plan;
+    if (wish.isDryRun === true) return plannedInfo(database, info, plan);
+    return plan.isSame ? info : changeTable(placementBy(id, plan), id);
+  };
+
+const placementBy = (tableId: string, { wanted, growsReplicas }: Planned): MetadataCommand => ({
+  type: 'placeTable',
+  format: 3,
+  tableId,
+  wanted,
+  growsReplicas,
+});
+
+/** A table of the only server with data. */
+function placedHere(info: TableInfo, { replicas = 1, shards, isDryRun }: PlacementWish) {
+  if (replicas > 1) return { type: 'refused', message: tooManyReplicas(replicas, 1) } as const;
+  return isDryRun === true ? { ...info, shards: shards ?? info.shards } : info;
 }
 
 /** Gives a table that many shards; answers why it cannot have them. */

@@ -179,6 +179,8 @@ export class Node {
       disk: this.#disk,
       history: logger,
       members: () => this.#membership.members,
+      servers: () => this.#peers.shards.servers(),
+      shards: () => this.#peers.shards.shards(),
       users: () => this.#peers.users,
       drivers: this.#drivers.drivers,
       web: () => this.#web.tcp,

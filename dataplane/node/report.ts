@@ -31,6 +31,8 @@ export interface ReportedNode {
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly history: LogHistory;
   readonly members: () => readonly MemberView[];
+  readonly servers: NodeReport['servers'];
+  readonly shards: NodeReport['shards'];
   readonly users: () => Readonly<Record<string, Verifier>>;
   readonly drivers: Drivers;
   /** Undefined until it listens. */
@@ -61,6 +63,8 @@ export function nodeReport(node: ReportedNode): NodeReport {
       addresses: addressesOf(config),
     }),
     members: () => node.members().map(memberReport),
+    servers: node.servers,
+    shards: node.shards,
     statistics: () => statisticsOf(node, rates),
     issues: () => issuesOf(node),
     messages: () => node.history.messages,

@@ -24,6 +24,7 @@ import type { BatchLimit, BatchSource, TableAccess } from '../wire/table-access.
 import type { EditOutcome } from '../wire/table-edit.ts';
 import type { ShardAddress } from '../wire/table-messages.ts';
 import type { WriteKind } from './disk-gate.ts';
+import { placesOf } from './routing/table-places.ts';
 
 /** Tables of this node for queries, and single shards of them for other nodes. */
 export type RequireRoom = (kind?: WriteKind) => void;
@@ -82,6 +83,7 @@ export function infoOf(database: Database, table: TableRecord): TableInfo {
     ...table,
     database: { id: table.databaseId, name: home?.name ?? '' },
     shards: shardsOf(table).length,
+    places: placesOf(database.state, table),
     isDamaged: database.corruption.damagesOf(table).length > 0,
     indexes: database.indexStates(table),
   };

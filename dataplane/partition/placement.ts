@@ -78,6 +78,63 @@ export function grownReplicas(
   return chosen;
 }
 
+/**
+ * The nodes of shards that are to have that many replicas. What a shard has stays where it is, as far as its node is
+ * among `nodes`; of too many, those on the nodes with the most go. `load`: of the other shards.
+ */
+export function replaceShards(
+  current: readonly (readonly string[])[],
+  nodes: readonly PlacementNode[],
+  replicas: number,
+  load: PlacementLoad = noLoad,
+): string[][] {
+  const kept = current.map((placed) => placed.filter((id) => nodes.some((node) => node.id === id)));
+  const counts = new Map(load.replicas);
+  const add = (id: string, more: number): void => void counts.set(id, countOf(counts, id) + more);
+  for (const id of kept.flat()) add(id, 1);
+  const chosen = kept.map((placed) => {
+    const [first] = placed;
+    const surplus = placed
+      .filter((id) => id !== first)
+      .toSorted((a, b) => countOf(counts, b) - countOf(counts, a))
+      .slice(0, Math.max(0, placed.length - replicas));
+    for (const id of surplus) add(id, -1);
+    const rest = placed.filter((id) => !surplus.includes(id));
+    const grown = grownReplicas(rest, nodes, replicas, { replicas: counts });
+    for (const id of grown.slice(rest.length)) add(id, 1);
+    return grown;
+  });
+  return balanceFirst(chosen, load);
+}
+
+/** The same replicas; each node leads about as many shards. A shard whose node leads no more than others keeps it. */
+export function balanceFirst(
+  placed: readonly (readonly string[])[],
+  load: PlacementLoad = noLoad,
+): string[][] {
+  const result = placed.map((nodes) => [...nodes]);
+  const first = new Map(load.first);
+  const add = (id: string | undefined, more: number): void => {
+    if (id !== undefined) first.set(id, countOf(first, id) + more);
+  };
+  for (const [id] of result) add(id, 1);
+  // Each step takes a shard from a node that leads at least two more than the one that gets it.
+  for (let isMoved = true; isMoved;) {
+    isMoved = false;
+    for (const nodes of result) {
+      const [from = ''] = nodes;
+      const [to = from] = nodes.toSorted((a, b) => countOf(first, a) - countOf(first, b));
+      if (countOf(first, from) - countOf(first, to) < 2) continue;
+      nodes.splice(nodes.indexOf(to), 1);
+      nodes.unshift(to);
+      add(from, -1);
+      add(to, 1);
+      isMoved = true;
+    }
+  }
+  return result;
+}
+
 const votersMax = 5;
 
 /** Voters of the metadata: an odd number; those that vote already first. */

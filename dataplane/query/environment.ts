@@ -1,5 +1,5 @@
 import type { TableAccess } from '../wire/table-access.ts';
-import type { NodeReport } from './node-report.ts';
+import type { NodeReport, ServerName } from './node-report.ts';
 
 /**
  * What a query needs from outside. The query engine is pure: it declares these interfaces, and
@@ -11,13 +11,15 @@ export interface Environment {
   table(id: string): TableAccess | undefined;
   /** Lets other work of the process run: long queries call it between batches. */
   pause(): Promise<void>;
+  /** Rejects with the signal's reason as soon as it is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Milliseconds since 1970. */
   now(): number;
   /** A random (version 4) UUID. */
   uuid(): string;
   /** Uniform in [0, 1). */
   random(): number;
-  readonly server: { readonly id: string; readonly name: string };
+  readonly server: ServerName;
 }
 
 /** That of a node, whose system tables are made from what it reports. */
@@ -52,6 +54,13 @@ export interface WriteHook {
   readonly definition: string;
 }
 
+/** Which servers are to have a shard. */
+export interface ShardPlaces {
+  readonly primary: ServerName;
+  /** All of them. */
+  readonly replicas: readonly ServerName[];
+}
+
 export interface TableInfo {
   readonly id: string;
   readonly name: string;
@@ -70,6 +79,23 @@ export interface TableInfo {
   readonly writeHook?: WriteHook | undefined;
   /** `majority` without it. */
   readonly writeAcks?: 'single' | 'majority' | undefined;
+  /** In the order of the shards. Without it, the server that is asked has all of them. */
+  readonly places?: readonly ShardPlaces[] | undefined;
+}
+
+/** Identifiers of the servers of a shard; the first one is to be its primary. */
+type WantedPlace = readonly string[];
+
+/** Which servers are to have the shards of a table; what is not given stays as it is. */
+export interface PlacementWish {
+  readonly shards?: number | undefined;
+  /** Of each shard, on servers that the catalogue chooses. */
+  readonly replicas?: number | undefined;
+  readonly places?: readonly WantedPlace[] | undefined;
+  /** Each server leads as many shards as any other, as far as that can be. */
+  readonly isBalanced?: boolean;
+  /** Nothing is changed: the table is answered as it would be. */
+  readonly isDryRun?: boolean;
 }
 
 /** What `config()` changes of a table. */
@@ -85,6 +111,8 @@ interface TableOptions extends Pick<TableInfo, 'writeAcks'> {
   readonly replicas: number;
   /** As the user asked; the catalogue chooses without it. */
   readonly wantedReplicas?: number | undefined;
+  /** As the user asked, in place of a number. */
+  readonly places?: readonly WantedPlace[] | undefined;
   readonly replication: 'sync' | 'semi-sync' | 'async';
   readonly partition: 'hash' | 'range' | 'hybrid';
   /** The field whose time ends a document. */
@@ -124,6 +152,7 @@ export interface Catalog {
   setWriteHook(id: string, hook: WriteHook | undefined): Promise<TableInfo | Refusal>;
   /** Renames a table, moves it to another database, changes its settings. */
   configureTable(id: string, settings: TableSettings): Promise<TableInfo | Refusal>;
+  placeReplicas(id: string, wish: PlacementWish): Promise<TableInfo | Refusal>;
   renameDatabase(id: string, name: string): Promise<DatabaseInfo | Refusal>;
   dropTable(id: string): Promise<TableInfo | Refusal>;
   createIndex(

@@ -11,6 +11,10 @@ export interface NodeReport {
   network(): NetworkReport;
   /** The nodes of the cluster as this one sees them, itself among them. */
   members(): readonly MemberReport[];
+  /** Those that can have replicas now; undefined where the server that is asked has everything. */
+  servers(): readonly ServerName[] | undefined;
+  /** The shards of tables with places, by the table's identifier, as of now. */
+  shards(): Promise<ReadonlyMap<string, readonly ShardReport[]>>;
   statistics(): Promise<NodeStatistics>;
   /** Things that somebody has to look at, the first one first. */
   issues(): readonly NodeIssue[];
@@ -45,6 +49,28 @@ export interface MemberReport {
   /** Where it listens for nodes and for drivers; undefined when that is not known. */
   readonly cluster: { readonly host: string; readonly port: number } | undefined;
   readonly driver: { readonly host: string; readonly port: number } | undefined;
+}
+
+export interface ServerName {
+  readonly id: string;
+  readonly name: string;
+}
+
+export type ReplicaState =
+  | 'ready'
+  /** It is to have the shard, and does not take part yet. */
+  | 'transitioning'
+  | 'backfilling'
+  | 'disconnected'
+  | 'waiting_for_primary'
+  | 'waiting_for_quorum'
+  /** Of a table of one node, which is damaged. */
+  | 'damaged';
+
+export interface ShardReport {
+  /** Undefined while none is known that can write. */
+  readonly primary: ServerName | undefined;
+  readonly replicas: readonly { readonly server: ServerName; readonly state: ReplicaState }[];
 }
 
 /** Totals since the start, and rates of the last moments. */

@@ -77,10 +77,22 @@ const examples: readonly Example[] = [
   [Term.RECONFIGURE, 'dry_run', [table], true],
   [Term.RECONFIGURE, 'emergency_repair', [table], 'unsafe_rollback'],
   [Term.RECONFIGURE, 'expire_at', [table], 'until'],
+  [Term.WAIT, 'wait_for', [[Term.TABLE, ['half']]], 'ready_for_reads', [Term.NOW, []]],
+  [Term.WAIT, 'timeout', [[Term.TABLE, ['half']]], 1],
   [Term.INDEX_CREATE, 'multi', [table, 'i'], true, [Term.INDEX_STATUS, [table, 'i']]],
   [Term.INDEX_CREATE, 'geo', [table, 'i'], true],
   [Term.INDEX_RENAME, 'overwrite', [table, 'b', 'c'], true],
 ];
+
+/** A replica of the table `half` becomes ready after ten seconds. */
+function completeLater({ environment }: Bench): void {
+  const { report, server, catalog, nowMs: begunMs } = environment;
+  const id = catalog.table('d-test', 'half')?.id ?? '';
+  report.shards = async () => {
+    const state = environment.nowMs > begunMs + 10_000 ? 'ready' : 'backfilling';
+    return new Map([[id, [{ primary: server, replicas: [{ server, state }] }]]]);
+  };
+}
 
 async function openBench(): Promise<Bench> {
   const bench = new Bench();
@@ -91,6 +103,8 @@ async function openBench(): Promise<Bench> {
   ]);
   await bench.run([Term.INDEX_CREATE, [table, 'b']]);
   await bench.run([Term.INDEX_CREATE, [table, 'c']]);
+  await bench.table('half', []);
+  completeLater(bench);
   return bench;
 }
 

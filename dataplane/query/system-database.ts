@@ -114,6 +114,7 @@ function withSystemTables(
     catalog: systemCatalog(environment.catalog, homes),
     table: (id) => systemTable(id) ?? environment.table(id),
     pause: () => environment.pause(),
+    sleep: (ms, signal) => environment.sleep(ms, signal),
     now: () => environment.now(),
     uuid: () => environment.uuid(),
     random: () => environment.random(),
@@ -166,6 +167,8 @@ function systemCatalog(catalog: Catalog, homes: readonly Home[]): Catalog {
         : catalog.setWriteHook(id, hook),
     configureTable: (id, settings) =>
       isSystem(id) ? special(noSettings) : catalog.configureTable(id, settings),
+    placeReplicas: (id, wish) =>
+      isSystem(id) ? special(noSettings) : catalog.placeReplicas(id, wish),
     dropTable: (id) =>
       isSystem(id) ? special("you can't drop tables in it") : catalog.dropTable(id),
     createIndex: (id, index) =>

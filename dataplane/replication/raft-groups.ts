@@ -6,11 +6,13 @@ import type { NodeId } from '../raft/configuration.ts';
 import { decodeMessages } from '../raft/message-codec.ts';
 import type { Message } from '../raft/message.ts';
 import type { RaftOptions } from '../raft/options.ts';
+import type { HardState } from '../raft/entry.ts';
 import { logOrder } from './entry-kind.ts';
 import { MustRejoinError } from './errors.ts';
 import type { MemberLog } from './log.ts';
 import { FollowerHold } from './follower-hold.ts';
 import { LogFetcher } from './log-fetcher.ts';
+import { hardStateRecord } from './member-records.ts';
 import { MemberWriter } from './member-writer.ts';
 import type { MemberWrite } from './member-writer.ts';
 import { OutsideGroup } from './outside-group.ts';
@@ -19,11 +21,13 @@ import type { Installation } from './raft-group.ts';
 import { SnapshotTraffic } from './snapshot-traffic.ts';
 import { TurnMessages } from './raft-transport.ts';
 import type { RaftTransport } from './raft-transport.ts';
+import { freshMember } from './recovered-groups.ts';
 import type { RecoveredGroups, RecoveredMember } from './recovered-groups.ts';
 import type {
   GroupMachine,
   GroupSnapshots,
   GroupStart,
+  Position,
   ReplicatedGroup,
   Replication,
 } from './replicated-group.ts';
@@ -75,6 +79,9 @@ export interface RaftGroupsOptions {
   readonly heldBytesMax?: number;
 }
 
+/** Groups that left in this life: those of dropped tables never come back. */
+const leftMax = 65_536;
+
 /** How often the log learns what other members need. */
 const holdEveryTicks = 20;
 
@@ -91,6 +98,8 @@ export class RaftGroups implements Replication {
   readonly #options: RaftGroupsOptions;
   readonly #timing: RaftTiming;
   readonly #joined = new Map<number, Joined>();
+  /** What members promised that left in this life: a group may come back. */
+  readonly #left = new Map<number, HardState>();
   readonly #touched = new Set<RaftGroup>();
   /** Groups that count ticks; a quiescent one costs nothing. */
   readonly #awake = new Set<RaftGroup>();
@@ -119,9 +128,13 @@ export class RaftGroups implements Replication {
   join(group: number, machine: GroupMachine, start: GroupStart): ReplicatedGroup {
     const { log, node, recovered } = this.#options;
     const configuration = start.configuration ?? { voters: [node], outgoing: [], learners: [] };
-    const member = recovered.member(log, group, { ...start, configuration });
+    const left = this.#left.get(group);
+    const member =
+      left === undefined
+        ? recovered.member(log, group, { ...start, configuration })
+        : freshMember(left, { ...start.applied, configuration });
     if (member instanceof MustRejoinError) return new OutsideGroup(member, configuration);
-    if (member.restart !== undefined) this.#restart(group, member.restart);
+    if (member.restart !== undefined) this.#restart(group, member, member.restart);
     const joined = this.#open(group, machine, member, start.snapshots);
     this.#joined.set(group, joined);
     const { raft } = joined.group;
@@ -167,10 +180,14 @@ export class RaftGroups implements Replication {
   /** The state of the machine is newer than the log: a restart is what the log lacks. */
   #restart(
     group: number,
-    { index, term }: { readonly index: number; readonly term: number },
+    { hardState }: Pick<RecoveredMember, 'hardState'>,
+    { index, term }: Position,
   ): void {
-    const record = { group, index, term, kind: logOrder.restart, payload: noBytes };
-    this.#writer.write([{ records: [record], done: () => undefined }]);
+    const records = [
+      hardStateRecord(group, hardState, hardState.committed),
+      { group, index, term, kind: logOrder.restart, payload: noBytes },
+    ];
+    this.#writer.write([{ records, done: () => undefined }]);
   }
 
   leave(group: number): void {
@@ -179,9 +196,16 @@ export class RaftGroups implements Replication {
     this.#joined.delete(group);
     this.#touched.delete(joined.group);
     this.#awake.delete(joined.group);
+    this.#remember(group, joined.group.raft.hardState);
     joined.snapshots.end();
     this.#hold.leave(group);
     joined.group.leave();
+  }
+
+  #remember(group: number, hardState: HardState): void {
+    const [oldest] = this.#left.keys();
+    if (this.#left.size >= leftMax && oldest !== undefined) this.#left.delete(oldest);
+    this.#left.set(group, hardState);
   }
 
   stop(): Promise<void> {

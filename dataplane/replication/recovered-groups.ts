@@ -1,4 +1,4 @@
-import type { Entry, SnapshotPosition } from '../raft/entry.ts';
+import type { Entry, HardState, SnapshotPosition } from '../raft/entry.ts';
 import { RaftLog } from '../raft/raft-log.ts';
 import { logOrder } from './entry-kind.ts';
 import { MustRejoinError } from './errors.ts';
@@ -57,6 +57,8 @@ function memberOf({ found, group, log, start }: FoundMember): RecoveredMember | 
   const { applied, configuration } = start;
   const hardState = hardStateOf(log.recovery.hardState(group));
   const last = log.recovery.lastIndex(group)?.index ?? 0;
+  if (last > 0 && isCleared(found, start))
+    return freshMember(hardState, { ...applied, configuration });
   const isForeign = last < applied.index || !continues(found, applied);
   const end = isForeign ? applied.index : last;
   if (hardState.committed > end) {
@@ -74,6 +76,25 @@ function memberOf({ found, group, log, start }: FoundMember): RecoveredMember | 
   const restart = isForeign && last > 0 ? base : undefined;
   return { hardState: inTermOf(raftLog, hardState), log: raftLog, restart };
 }
+
+/**
+ * Continues behind a state, whatever the log has: this node had given its replica away, and is to have one again. It
+ * votes no second time in a term.
+ */
+export function freshMember(hardState: HardState, state: SnapshotPosition): RecoveredMember {
+  const log = new RaftLog(state, [], state.index);
+  return {
+    hardState: { ...hardState, committed: state.index },
+    log,
+    restart: state,
+  };
+}
+
+/** The replica had moved away, and the log has the end of what it was. A member of nobody is counted by nobody. */
+const isCleared = (
+  found: readonly LogEntry[],
+  { applied, configuration }: FoundMember['start'],
+): boolean => applied.index === 0 && found[0]?.index !== 1 && configuration.voters.length === 0;
 
 /** What the machine has is in the log, or came right before what the log has. */
 function continues(found: readonly LogEntry[], applied: Position): boolean {

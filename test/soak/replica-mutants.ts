@@ -122,8 +122,14 @@ const replicaMutants: readonly Mutant[] = [
   {
     bug: 'a node that joins counts itself among the founders',
     file: membership,
-    from: 'const own = founders.includes(replicate.node) ? first : nobody;',
-    to: 'const own = founders.includes(replicate.node) ? first : foundedBy([replicate.node]);',
+    from: 'const own = isFounder ? first : nobody;',
+    to: 'const own = isFounder ? first : foundedBy([replicate.node]);',
+  },
+  {
+    bug: 'a founder that gave its replica away starts the group again',
+    file: membership,
+    from: ' && !departed.includes(replicate.node);',
+    to: ';',
   },
   {
     bug: 'documents expire on every replica',

@@ -76,6 +76,7 @@ const canned = {
   readOrders: () => answer('orders'),
   snapshot: () => answer(''),
   changeMetadata: () => answer(''),
+  readReplicas: () => answer(''),
 };
 
 interface Seen {

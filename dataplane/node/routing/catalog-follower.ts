@@ -2,13 +2,15 @@ import { backoffMs } from '../../common/backoff.ts';
 import type { Chance } from '../../common/chance.ts';
 import type { Clock } from '../../common/clock.ts';
 import { MetadataWatch } from '../../database/metadata-watch.ts';
-import type { Verifier } from '../../metadata/state.ts';
+import type { Placement, Verifier } from '../../metadata/state.ts';
+import type { TableInfo } from '../../query/environment.ts';
 import { errorType, RuntimeError } from '../../query/errors.ts';
 import { NotSentError } from '../../router/errors.ts';
 import { faultOf, nextStep } from '../../router/retry.ts';
 import { CatalogReplica } from '../workers/catalog-replica.ts';
 import { errorOf } from '../workers/failures.ts';
 import { nowhere } from '../workers/table-layout.ts';
+import type { PlacedShards } from './shard-reports.ts';
 import { changeCodec, changedCodec, updateCodec, watchCodec } from './catalog-messages.ts';
 import type {
   CatalogUpdate,
@@ -38,6 +40,12 @@ export interface CatalogFollowerOptions {
   readonly warn: (message: string, fields: object) => void;
 }
 
+/** The catalogue of a node that has the metadata says where the shards are, too. */
+type PlacedInfo = Pick<TableInfo, 'places'> & { readonly placement: Placement };
+
+const votersOf = (placement: Placement | undefined, at: number): readonly string[] =>
+  placement?.shards[at]?.replicas?.voters ?? [];
+
 /** The catalogue of a node without a replica of the metadata: that of a node which has one, as it changes. */
 export class CatalogFollower {
   readonly replica = new CatalogReplica();
@@ -56,6 +64,15 @@ export class CatalogFollower {
   /** Whether there is a catalogue: it may be older than that of the node that is followed. */
   get isKnown(): boolean {
     return this.#mark !== undefined;
+  }
+
+  /** Of the tables that have places; none in a cluster without replicas. */
+  get placedShards(): readonly PlacedShards[] {
+    return this.replica.ids.flatMap((id) => {
+      const { places, placement } = (this.replica.tableById(id) ?? {}) as Partial<PlacedInfo>;
+      if (places === undefined) return [];
+      return [{ id, places, voters: places.map((_, at) => votersOf(placement, at)) }];
+    });
   }
 
   get users(): Readonly<Record<string, Verifier>> {

@@ -82,6 +82,7 @@ const placement = fields({
   epoch: count,
   shards: list(fields({ slots, replicas }, ['replicas']), 64),
 });
+const places = list(fields({ primary: fields(named), replicas: list(fields(named), 64) }), 64);
 const table: Readonly<Record<keyof TableInfo, object>> & object = {
   ...named,
   database: fields(named),
@@ -96,6 +97,7 @@ const table: Readonly<Record<keyof TableInfo, object>> & object = {
   expireAt: text(nameMax),
   writeHook: fields({ format: count, definition: { type: 'string' } }),
   writeAcks: { enum: ['single', 'majority'] },
+  places,
 };
 const verifier = fields({
   salt: text(1_024),
@@ -115,7 +117,13 @@ export const updateCodec = codec<CatalogUpdate>(
     isWhole: flag,
     databases: list(fields(named), itemsMax),
     tables: list(
-      fields({ ...table, placement }, ['expireAt', 'writeHook', 'writeAcks', 'placement']),
+      fields({ ...table, placement }, [
+        'expireAt',
+        'writeHook',
+        'writeAcks',
+        'placement',
+        'places',
+      ]),
       itemsMax,
     ),
     dropped: list(text(64), itemsMax),

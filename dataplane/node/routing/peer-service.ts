@@ -15,6 +15,7 @@ import type { CatalogChangeName } from '../workers/remote-catalog.ts';
 import { changeCodec } from './catalog-messages.ts';
 import { CatalogFollower } from './catalog-follower.ts';
 import { CatalogService } from './catalog-service.ts';
+import { ClusterShards } from './cluster-shards.ts';
 import { followedCatalog } from './followed-catalog.ts';
 import { askPeer, meshPeers } from './mesh-peers.ts';
 import { handOver } from './hand-over.ts';
@@ -48,6 +49,8 @@ export class PeerService implements Service {
   /** Of a node whose data is replicated. */
   readonly #replicated: RoutedTables;
   readonly #hasData: boolean;
+  /** How the replicas of all shards are. */
+  readonly shards: ClusterShards;
   #shards: ShardService | undefined;
   #catalogService: CatalogService | undefined;
 
@@ -63,6 +66,12 @@ export class PeerService implements Service {
       sources: () => this.#likely(undefined),
       ask: (node, name, payload, asked) => askPeer(mesh(), { node, name }, payload, asked),
       warn: (message, fields) => logger.warn(message, fields),
+    });
+    this.shards = new ClusterShards({
+      follower: this.#follower,
+      database: () => (this.#hasData ? parts.data.opened : undefined),
+      members: () => parts.membership.members,
+      ask: (node) => askPeer(mesh(), { node, name: 'readReplicas' }, new Uint8Array(), signal),
     });
     const { replica } = this.#follower;
     const common = {
@@ -207,6 +216,7 @@ export class PeerService implements Service {
       editTable: shards.edit,
       watchCatalog: catalog.watch,
       changeCatalog: catalog.change,
+      readReplicas: () => this.shards.ledHere(),
     });
   }
 

@@ -18,6 +18,7 @@ export class PeerServices implements ServedPeers {
     raft: this.#handler('raft'),
     snapshot: this.#handler('snapshot'),
     changeMetadata: this.#handler('changeMetadata'),
+    readReplicas: this.#handler('readReplicas'),
   };
 
   /** They may be lost: so are those that nobody takes yet. */

@@ -7,6 +7,7 @@ import { grownReplicas, loadOf, metadataVoters } from '../../partition/placement
 import type { Configuration, ReplicatedGroup } from '../../replication/replicated-group.ts';
 import { goneMembers, isWithoutReplicas } from './gone-members.ts';
 import type { ReplicaMember } from './gone-members.ts';
+import { dataMembers, defaultReplicas, placedOn } from './table-places.ts';
 
 /**
  * Brings members and replicas to what they are to be, a step at a time: level-triggered, and safe to repeat. The leader
@@ -20,18 +21,6 @@ export interface ReconcileParts {
   readonly isRemoved: (id: string) => boolean;
   readonly change: (command: MetadataCommand) => Promise<unknown>;
 }
-
-export const defaultReplicas = 3;
-
-/** Those that may have replicas. */
-export const dataMembers = ({ members = {} }: MetadataState): readonly MemberRecord[] =>
-  Object.values(members).filter(({ roles }) => roles.includes('data'));
-
-/** The nodes of all shards. */
-export const placedOn = (state: MetadataState): readonly (readonly string[])[] =>
-  Object.values(state.tables).flatMap((table) =>
-    shardsOf(table).map((shard) => replicasOf(state, shard)?.wanted ?? []),
-  );
 
 export async function reconcile(parts: ReconcileParts): Promise<void> {
   const { database } = parts;
@@ -146,7 +135,7 @@ function lead(group: ReplicatedGroup, first: string): void {
 
 /** On the leader of each shard. */
 async function tendShards(
-  { database, change, members }: ReconcileParts,
+  { node, database, change, members }: ReconcileParts,
   table: TableRecord,
 ): Promise<void> {
   const isUp = (id: string): boolean =>
@@ -159,8 +148,14 @@ async function tendShards(
     const replicas = database.replica(group)?.replicas;
     const known = replicasOf(database.state, shard);
     if (replicas === undefined || replicas.refusal !== undefined || known === undefined) continue;
-    growGroup(replicas, { voters: known.wanted, learners: [] });
-    const [first] = known.wanted;
+    const { wanted } = known;
+    const isLeaving = !wanted.includes(node);
+    // A leader that is to go stays until another one leads, so that nobody waits for an election.
+    growGroup(replicas, {
+      voters: isLeaving ? [...wanted, node] : wanted,
+      learners: [],
+    });
+    const [first] = isLeaving ? wanted.filter(isUp) : wanted;
     if (first !== undefined && isUp(first)) lead(replicas, first);
     const { voters, outgoing, learners } = replicas.configuration;
     const isReported =

@@ -128,6 +128,7 @@ export class WorkerNode {
       catalog,
       table: measuredTables((id) => this.#table(id), this.#recorder),
       pause: () => machineClock.yield(),
+      sleep: (ms, signal) => machineClock.sleep(ms, signal),
       now: () => machineClock.timeOfDay(),
       uuid: () => machineChance.uuid(),
       random: () => machineChance.next(),

@@ -88,7 +88,7 @@ function issueRow(issue: NodeIssue, table: TableInfo | undefined, view: SystemVi
       : {
           db: named(table.database, view),
           table: named(table, view),
-          status: (tableStatus(table, server) as { readonly status: Datum }).status,
+          status: (tableStatus(table, { server }) as { readonly status: Datum }).status,
         };
   return { critical: true, description: issue.description, id, info: about, type: issue.type };
 }

@@ -1,14 +1,15 @@
 import { compareDatum } from '../../datum/compare.ts';
 import type { Datum } from '../../datum/datum.ts';
 import { prettyText } from '../../datum/text.ts';
-import { shardsMax } from '../../wire/table-access.ts';
 import type { DatabaseInfo, TableInfo, TableSettings } from '../environment.ts';
 import { opFailed } from '../failure.ts';
 import { tableConfig, tableStatus, writeHookDatum } from '../terms/table-report.ts';
 import { accepted } from './accepted.ts';
 import { RowReader } from './row-reader.ts';
-import { catalogId, entryOf, named } from './system-table.ts';
-import type { SystemChange, SystemEntry, SystemTable, SystemView } from './system-table.ts';
+import { isPlacedSo, placesIn } from './shard-rows.ts';
+import type { Places } from './shard-rows.ts';
+import { catalogId, entryOf } from './system-table.ts';
+import type { SystemChange, SystemTable, SystemView } from './system-table.ts';
 
 /**
  * `table_config`: a row for each table. What a row says of indexes, the primary key and the hook must
@@ -36,24 +37,37 @@ async function write(change: SystemChange, view: SystemView): Promise<Datum> {
   const info =
     before === undefined
       ? accepted(await create(catalogId(id), settings, view))
-      : accepted(await catalog.configureTable(before.id, settings));
+      : await changed(before, settings, view);
   return tableConfig(info, server, view.identifiers);
+}
+
+async function changed(
+  before: TableInfo,
+  { places, ...settings }: RowSettings,
+  { environment: { catalog } }: SystemView,
+): Promise<TableInfo> {
+  const isMoved = places !== undefined && !isPlacedSo(before, places);
+  // Whether there are such places is known before anything is changed.
+  if (isMoved) accepted(await catalog.placeReplicas(before.id, { places, isDryRun: true }));
+  const info = accepted(await catalog.configureTable(before.id, settings));
+  return isMoved ? accepted(await catalog.placeReplicas(before.id, { places })) : info;
+}
+
+interface RowSettings extends TableSettings {
+  readonly primaryKey: string;
+  readonly places: Places | undefined;
 }
 
 function create(
   id: string,
-  { database, name, primaryKey, ...settings }: TableSettings & { readonly primaryKey: string },
+  { database, name, ...settings }: RowSettings,
   { environment: { catalog } }: SystemView,
 ): ReturnType<typeof catalog.createTable> {
   const fixed = { replicas: 1, replication: 'sync', partition: 'hash' } as const;
-  return catalog.createTable(database.id, name, { ...fixed, ...settings, primaryKey }, id);
+  return catalog.createTable(database.id, name, { ...fixed, ...settings }, id);
 }
 
-function settingsOf(
-  row: Datum,
-  before: TableInfo | undefined,
-  view: SystemView,
-): TableSettings & { readonly primaryKey: string } {
+function settingsOf(row: Datum, before: TableInfo | undefined, view: SystemView): RowSettings {
   const reader = new RowReader(row, wrongFormat);
   /** A new table may leave it out. */
   const given = (field: string): boolean => before !== undefined || reader.has(field);
@@ -62,7 +76,8 @@ function settingsOf(
   reader.field('id');
   checkIndexes(reader, before);
   const primaryKey = given('primary_key') ? reader.text('primary_key') : 'id';
-  const shards = given('shards') ? shardsOf(reader, view) : 1;
+  const places = given('shards') ? placesIn(reader, { view, prefix: wrongFormat }) : undefined;
+  const shards = places?.length ?? 1;
   const writeAcks = given('write_acks')
     ? reader.oneOf('write_acks', ['single', 'majority'], ':')
     : 'majority';
@@ -74,7 +89,16 @@ function settingsOf(
   reader.end();
   if (before !== undefined && primaryKey !== before.primaryKey)
     throw opFailed("It's illegal to change a table's primary key");
-  return { name, database, primaryKey, shards, writeAcks, durability, expireAt };
+  return {
+    name,
+    database,
+    primaryKey,
+    shards,
+    places,
+    writeAcks,
+    durability,
+    expireAt,
+  };
 }
 
 function databaseOf(reader: RowReader, { environment, identifiers }: SystemView): DatabaseInfo {
@@ -130,70 +154,25 @@ function expiryOf(reader: RowReader): string | undefined {
   throw reader.failure(`In \`expire_at\`: Expected a string; got ${prettyText(field)}`);
 }
 
-function shardsOf(reader: RowReader, view: SystemView): number {
-  const shards = reader.array('shards', 'In `shards`: ');
-  for (const shard of shards) checkShard(shard, view);
-  if (shards.length === 0)
-    throw reader.failure('In `shards`: You must specify at least one shard.');
-  if (shards.length > shardsMax)
-    throw reader.failure(`In \`shards\`: Maximum number of shards is ${shardsMax}.`);
-  return shards.length;
-}
-
-/** Every shard has one replica, on the server that there is. */
-function checkShard(shard: Datum, view: SystemView): void {
-  const reader = new RowReader(shard, `${wrongFormat}In \`shards\`: `);
-  const replicas = serversOf(reader, 'replicas', view);
-  if (replicas.length === 0)
-    throw reader.failure('You must specify at least one replica for each shard.');
-  const nonvoting = reader.has('nonvoting_replicas')
-    ? serversOf(reader, 'nonvoting_replicas', view)
-    : [];
-  const primary = serverOf(reader.field('primary_replica'), reader, {
-    view,
-    where: 'In `primary_replica`: ',
-  });
-  if (nonvoting.includes(primary))
-    throw reader.failure(`The primary replica (\`${primary}\`) must not be a nonvoting replica.`);
-  reader.end();
-}
-
-function serversOf(reader: RowReader, field: string, view: SystemView): string[] {
-  const where = `In \`${field}\`: `;
-  const names = reader.array(field, where).map((each) => serverOf(each, reader, { view, where }));
-  const [twice] = names.filter((name, at) => names.indexOf(name) < at);
-  if (twice === undefined) return names;
-  throw reader.failure(`${where}Server \`${twice}\` is listed more than once.`);
-}
-
-function serverOf(
-  value: Datum,
-  reader: RowReader,
-  { view, where }: { readonly view: SystemView; readonly where: string },
-): string {
-  const { server } = view.environment;
-  if (value === named(server, view)) return server.name;
-  if (typeof value !== 'string')
-    throw reader.failure(`${where}Expected a server name; got ${prettyText(value)}`);
-  if (view.identifiers === 'uuid')
-    throw reader.failure(`${where}There is no server with UUID \`${value}\`.`);
-  throw reader.failure(`${where}Server \`${value}\` does not exist or is not connected.`);
-}
-
-const perTable =
-  (row: typeof tableConfig) =>
-  (view: SystemView): readonly SystemEntry[] =>
-    userTables(view).map((info) =>
-      entryOf(info.id, () => row(info, view.environment.server, view.identifiers)),
-    );
-
 export const tableConfigTable: SystemTable = {
   name: 'table_config',
-  entries: perTable(tableConfig),
+  entries: (view) =>
+    userTables(view).map((info) =>
+      entryOf(info.id, () => tableConfig(info, view.environment.server, view.identifiers)),
+    ),
   write,
 };
 
 export const tableStatusTable: SystemTable = {
   name: 'table_status',
-  entries: perTable(tableStatus),
+  entries: async (view) => {
+    const { server, report } = view.environment;
+    const shards = await report.shards();
+    const { identifiers } = view;
+    return userTables(view).map((info) =>
+      entryOf(info.id, () =>
+        tableStatus(info, { server, identifiers, shards: shards.get(info.id) }),
+      ),
+    );
+  },
 };

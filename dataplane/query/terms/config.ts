@@ -1,3 +1,4 @@
+import type { Datum } from '../../datum/datum.ts';
 import { encodeKey } from '../../datum/key.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import type { TableInfo } from '../environment.ts';
@@ -30,6 +31,13 @@ async function systemRow(name: string, id: string, context: Context): Promise<Ro
 async function tableRow(name: string, info: TableInfo, context: Context): Promise<Value> {
   const row = await systemRow(name, info.id, context);
   if (row.row !== undefined) return row;
+  throw opFailed(`Table \`${info.database.name}.${info.name}\` does not exist.`);
+}
+
+/** The row of `table_status` as of now. */
+export async function statusOf(info: TableInfo, context: Context): Promise<Datum> {
+  const { row } = await systemRow('table_status', info.id, context);
+  if (row !== undefined) return row.datum;
   throw opFailed(`Table \`${info.database.name}.${info.name}\` does not exist.`);
 }
 

@@ -9,10 +9,7 @@ import type { OptionValues } from '../options.ts';
 import { arrayOf, datumOf, integerOf, textOf } from '../value-reading.ts';
 import type { Value } from '../value.ts';
 
-/**
- * Where a table lies: `tableCreate` and `reconfigure`. Each shard of a table has one replica, on the one
- * server that there is: what asks for more is refused by a sentence.
- */
+/** Where a table lies: `tableCreate` and `reconfigure`. Every server has the tag `default`, and no other one. */
 const defaultTag = 'default';
 
 type Replicas = number | ReadonlyMap<string, number>;
@@ -20,12 +17,12 @@ type Replicas = number | ReadonlyMap<string, number>;
 export const placementOptions = {
   shards: option(
     atLeast(1, () => 'Every table must have at least one shard.'),
-    'How many shards, up to 64. In this version all of them are on one server.',
+    'How many shards, up to 64.',
     1,
   ),
   replicas: option<Replicas>(
     { allowed: 'an integer, an object of server tags and integers', read: replicasOf },
-    'How many replicas each shard has; one in this version.',
+    'How many replicas each shard has. Without it a new table has 3, or as many as there are servers.',
   ),
   primary_replica_tag: option(text, 'The server tag of the primary replicas.'),
   nonvoting_replica_tags: option(
@@ -99,20 +96,18 @@ export const tooManyReplicas = (count: number, servers: number, tag = defaultTag
   `Can't put ${count} replicas on servers with the tag \`${tag}\` because there are only ${servers} servers with the tag \`${tag}\`. It's impossible to have more replicas of the data than there are servers.`;
 
 /**
- * Refuses what cannot be. `servers`: without it the catalogue, which knows how many there are, decides about the number
- * of replicas, which is answered; undefined when none was asked for.
+ * Refuses what cannot be. Answers the number of replicas, undefined when none was asked for: the catalogue, which knows
+ * the servers, decides about it.
  */
-export function checkPlacement(options: Placement, servers?: number): number | undefined {
+export function checkPlacement(options: Placement): number | undefined {
   const replicas = countsOf(options);
   const total = [...replicas.values()].reduce((sum, count) => sum + count, 0);
   if (total < 1)
     throw opFailed(
       'You must set `replicas` to at least one. `replicas` includes the primary replica; if there are zero replicas, there is nowhere to put the data.',
     );
-  for (const [tag, count] of replicas) {
-    const tagged = tag === defaultTag ? (servers ?? count) : 0;
-    if (count > tagged) throw opFailed(tooManyReplicas(count, tagged, tag));
-  }
+  for (const [tag, count] of replicas)
+    if (tag !== defaultTag && count > 0) throw opFailed(tooManyReplicas(count, 0, tag));
   if (options.shards > shardsMax) throw opFailed(`Maximum number of shards is ${shardsMax}.`);
   return options.replicas === undefined ? undefined : total;
 }

@@ -50,6 +50,13 @@ export class MemoryEnvironment implements Environment {
     return Promise.resolve();
   }
 
+  /** Time that passes at once. */
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.nowMs += ms;
+    return Promise.resolve();
+  }
+
   now(): number {
     return this.nowMs;
   }
@@ -171,6 +178,26 @@ const renamed = (indexes: readonly IndexInfo[], from: string, to: string): Index
     .filter(({ name }) => name !== to || from === to)
     .map((index) => (index.name === from ? { ...index, name: to } : index));
 
+type ChangeIndexes = (
+  id: string,
+  change: (indexes: readonly IndexInfo[]) => readonly IndexInfo[],
+) => Promise<TableInfo | Refusal>;
+
+const indexChanges = (
+  environment: MemoryEnvironment,
+  changed: ChangeIndexes,
+): Pick<Catalog, 'createIndex' | 'dropIndex' | 'renameIndex'> => ({
+  createIndex: (id, index) =>
+    changed(id, (indexes) => [...indexes, { ...index, ready: true, progress: 1 }]),
+  dropIndex: (id, name) => changed(id, (indexes) => indexes.filter((index) => index.name !== name)),
+  renameIndex: (id, { from, to, overwrite }) => {
+    const taken = environment.tables.get(id)?.info.indexes.some(({ name }) => name === to) === true;
+    if (taken && !overwrite && from !== to)
+      return Promise.resolve(refused(`Index \`${to}\` already exists.`));
+    return changed(id, (indexes) => renamed(indexes, from, to));
+  },
+});
+
 function catalogOf(environment: MemoryEnvironment): Catalog {
   const infos = (): TableInfo[] => [...environment.tables.values()].map(({ info }) => info);
   const withInfo = (id: string, change: Partial<TableInfo>): Promise<TableInfo | Refusal> => {
@@ -179,10 +206,7 @@ function catalogOf(environment: MemoryEnvironment): Catalog {
     table.info = { ...table.info, ...change };
     return Promise.resolve(table.info);
   };
-  const changed = (
-    id: string,
-    change: (indexes: readonly IndexInfo[]) => readonly IndexInfo[],
-  ): Promise<TableInfo | Refusal> =>
+  const changed: ChangeIndexes = (id, change) =>
     withInfo(id, { indexes: change(environment.tables.get(id)?.info.indexes ?? []) });
   return {
     databases: () => environment.databases,
@@ -202,7 +226,12 @@ function catalogOf(environment: MemoryEnvironment): Catalog {
         return Promise.resolve(refused(`Database \`${name}\` does not exist.`));
       return Promise.resolve({ database, tables: [] });
     },
-    createTable: (databaseId, name, { wantedReplicas: wanted = 1, ...options }, given) => {
+    createTable: (
+      databaseId,
+      name,
+      { wantedReplicas: wanted = 1, places: _here, ...options },
+      given,
+    ) => {
       if (wanted > 1) return Promise.resolve(refused(tooManyReplicas(wanted, 1)));
       const id = given ?? environment.uuid();
       const database = environment.databases.find((each) => each.id === databaseId) as DatabaseInfo;
@@ -213,6 +242,13 @@ function catalogOf(environment: MemoryEnvironment): Catalog {
     setExpireAt: (id, expireAt) => withInfo(id, { expireAt }),
     setWriteHook: (id, writeHook) => withInfo(id, { writeHook }),
     configureTable: (id, settings) => withInfo(id, settings),
+    placeReplicas: (id, { replicas = 1, shards, isDryRun = false }) => {
+      if (replicas > 1) return Promise.resolve(refused(tooManyReplicas(replicas, 1)));
+      const info = environment.tables.get(id)?.info;
+      if (isDryRun && info !== undefined)
+        return Promise.resolve({ ...info, shards: shards ?? info.shards });
+      return withInfo(id, {});
+    },
     renameDatabase: (id, name) => {
       const renamed = { id, name };
       const at = environment.databases.findIndex((each) => each.id === id);
@@ -226,17 +262,7 @@ function catalogOf(environment: MemoryEnvironment): Catalog {
       environment.tables.delete(id);
       return Promise.resolve(info ?? refused('The table was dropped.'));
     },
-    createIndex: (id, index) =>
-      changed(id, (indexes) => [...indexes, { ...index, ready: true, progress: 1 }]),
-    dropIndex: (id, name) =>
-      changed(id, (indexes) => indexes.filter((index) => index.name !== name)),
-    renameIndex: (id, { from, to, overwrite }) => {
-      const taken =
-        environment.tables.get(id)?.info.indexes.some(({ name }) => name === to) === true;
-      if (taken && !overwrite && from !== to)
-        return Promise.resolve(refused(`Index \`${to}\` already exists.`));
-      return changed(id, (indexes) => renamed(indexes, from, to));
-    },
+    ...indexChanges(environment, changed),
     ready: () => Promise.resolve(),
   };
 }

@@ -6,6 +6,8 @@ import type {
   NodeReport,
   NodeStatistics,
   RunningQuery,
+  ServerName,
+  ShardReport,
   TableStatistics,
   UserReport,
 } from '../node-report.ts';
@@ -40,6 +42,16 @@ export class MemoryReport implements NodeReport {
 
   members(): readonly MemberReport[] {
     return this.others;
+  }
+
+  servers(): readonly ServerName[] | undefined {
+    return undefined;
+  }
+
+  readonly reported = new Map<string, readonly ShardReport[]>();
+
+  async shards(): Promise<ReadonlyMap<string, readonly ShardReport[]>> {
+    return this.reported;
   }
 
   async statistics(): Promise<NodeStatistics> {

@@ -1,0 +1,84 @@
+import type { Database } from '../../database/database.ts';
+import type { MemberView } from '../../membership/member-view.ts';
+import type { NodeReport, ServerName } from '../../query/node-report.ts';
+import type { CatalogFollower } from './catalog-follower.ts';
+import { joinReports, ledShards, ledShardsCodec } from './shard-reports.ts';
+import type { LedShard, PlacedShards } from './shard-reports.ts';
+import { placedShards } from './table-places.ts';
+
+interface ClusterShardsOptions {
+  readonly follower: Pick<CatalogFollower, 'placedShards'>;
+  /** Undefined on a node without data. */
+  readonly database: () => Database | undefined;
+  readonly members: () => readonly MemberView[];
+  /** What another node answers to `readReplicas`. */
+  readonly ask: (node: string) => Promise<Uint8Array>;
+}
+
+/** The shards of the cluster, as their leaders see them. */
+export class ClusterShards implements Pick<NodeReport, 'servers' | 'shards'> {
+  readonly #options: ClusterShardsOptions;
+
+  constructor(options: ClusterShardsOptions) {
+    this.#options = options;
+  }
+
+  servers(): readonly ServerName[] | undefined {
+    const { database, follower, members } = this.#options;
+    const own = database();
+    const isPlaced =
+      own === undefined ? follower.placedShards.length > 0 : own.state.members !== undefined;
+    if (!isPlaced) return undefined;
+    return members()
+      .filter(({ roles, status }) => roles.includes('data') && status === 'alive')
+      .map(({ id, name }) => ({ id, name }));
+  }
+
+  async shards(): ReturnType<NodeReport['shards']> {
+    const tables = this.#tables;
+    if (tables.length === 0) return new Map();
+    const members = this.#options.members();
+    const named = (id: string): ServerName => {
+      return {
+        id,
+        name: members.find((member) => member.id === id)?.name ?? id,
+      };
+    };
+    return joinReports(tables, { led: await this.#led(members), named });
+  }
+
+  /** Of this node, for the others. */
+  async ledHere(): Promise<Uint8Array> {
+    const self = this.#options.members().find(({ isSelf }) => isSelf);
+    return ledShardsCodec.encode({ shards: this.#ledBySelf(self?.id ?? '') });
+  }
+
+  get #tables(): readonly PlacedShards[] {
+    const { database, follower } = this.#options;
+    const own = database();
+    return own === undefined ? follower.placedShards : placedShards(own);
+  }
+
+  #ledBySelf(id: string): readonly LedShard[] {
+    const database = this.#options.database();
+    return database === undefined ? [] : ledShards(id, database);
+  }
+
+  async #led(members: readonly MemberView[]): Promise<Map<string, readonly LedShard[]>> {
+    const led = new Map<string, readonly LedShard[]>();
+    const asked = members.map(async ({ id, roles, isSelf, isConnected }) => {
+      if (!roles.includes('data') || !(isSelf || isConnected)) return;
+      try {
+        led.set(id, isSelf ? this.#ledBySelf(id) : await this.#ledBy(id));
+      } catch {
+        // It does not answer, which is what its replicas are reported to do.
+      }
+    });
+    await Promise.all(asked);
+    return led;
+  }
+
+  async #ledBy(node: string): Promise<readonly LedShard[]> {
+    return ledShardsCodec.decode(await this.#options.ask(node)).shards;
+  }
+}
