@@ -152,7 +152,7 @@ describe('the places of replicated tables', function places() {
     expect(await run(table.config(), 1)).to.deep.equal(before);
   });
 
-  it('become fewer and more while clients write, and no write fails', async () => {
+  it('become fewer and more while clients write, and no write is refused or lost', async () => {
     const over = new AbortController();
     let written = 0;
     const failures: unknown[] = [];
@@ -162,7 +162,7 @@ describe('the places of replicated tables', function places() {
           await run(table.insert({ id: `${at} ${n}` }), at);
           written += 1;
         } catch (error) {
-          failures.push(String(error));
+          failures.push((error as Error).name);
         }
       }
     });
@@ -178,14 +178,17 @@ describe('the places of replicated tables', function places() {
         const { shards, status } = await run<StatusRow>(table.status());
         expect(status).to.deep.equal(allReady);
         expect(shards.map((shard) => shard.replicas.length)).to.deep.equal([replicas, replicas]);
-        await until(() => written > before + 50 || failures.length > 0);
+        await until(() => written > before + 50);
       }
     } finally {
       over.abort();
       await Promise.all(writing);
     }
-    expect(failures).to.deep.equal([]);
-    for (const at of [0, 1, 2]) expect(await run(table.count(), at)).to.equal(written);
+    // On a machine that stands still for a while there may be an election, after which an outcome is unknown.
+    const unknown = failures.filter((name) => name === 'ReqlOpIndeterminateError').length;
+    expect(failures.length).to.equal(unknown);
+    for (const at of [0, 1, 2])
+      expect(await run<number>(table.count(), at)).to.be.within(written, written + unknown);
   });
 
   it('are written into `table_config`', async () => {
