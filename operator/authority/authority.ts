@@ -3,7 +3,8 @@
  * with one identity, and the one that the signing endpoint itself shows. Guarded invariant: what is
  * signed names the identity that the caller has proven, never one that a request asks for.
  */
-import { createHash, createPrivateKey, createPublicKey, webcrypto } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, sign, webcrypto } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 // @peculiar/x509 finds its parts through a container that needs this first.
 import 'reflect-metadata';
 import type { Extension, PublicKey } from '@peculiar/x509';
@@ -22,6 +23,8 @@ import {
 } from '@peculiar/x509';
 import type { AdminIdentity, NodeIdentity } from './node-identity.ts';
 import { formatAdmin, formatIdentity } from './node-identity.ts';
+import type { Order, SignedOrder } from './order.ts';
+import { signedText } from './order.ts';
 
 cryptoProvider.set(webcrypto);
 
@@ -129,8 +132,11 @@ export class Authority {
   readonly hash: string;
   readonly #issuer: X509Certificate;
   readonly #key: webcrypto.CryptoKey;
+  /** The same, for signatures as nodes verify them. */
+  readonly #keyObject: KeyObject;
 
-  private constructor(certificate: string, key: webcrypto.CryptoKey) {
+  private constructor(certificate: string, key: webcrypto.CryptoKey, keyObject: KeyObject) {
+    this.#keyObject = keyObject;
     this.certificate = certificate;
     this.hash = authorityHash(certificate);
     this.#issuer = new X509Certificate(certificate);
@@ -138,9 +144,10 @@ export class Authority {
   }
 
   static async open({ certificate, privateKey }: AuthorityPair): Promise<Authority> {
-    const der = createPrivateKey(privateKey).export({ type: 'pkcs8', format: 'der' });
+    const keyObject = createPrivateKey(privateKey);
+    const der = keyObject.export({ type: 'pkcs8', format: 'der' });
     const key = await webcrypto.subtle.importKey('pkcs8', der, keyAlgorithm, false, ['sign']);
-    return new Authority(certificate, key);
+    return new Authority(certificate, key, keyObject);
   }
 
   /** For a node with this identity; PEM. */
@@ -164,6 +171,11 @@ export class Authority {
       validity,
     );
     return pem('CERTIFICATE', certificate.rawData);
+  }
+
+  signOrder(order: Order): SignedOrder {
+    const signature = sign('sha256', Buffer.from(signedText(order)), this.#keyObject);
+    return { ...order, signature: signature.toString('base64') };
   }
 
   /** A key and a certificate for a client of the admin API of the nodes of a cluster. */

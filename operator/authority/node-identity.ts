@@ -10,6 +10,10 @@ export interface NodeIdentity {
 const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const pattern = new RegExp(`^photondb://(${uuid})/node/(${uuid})$`);
 
+const wholeUuid = new RegExp(`^${uuid}$`);
+
+export const isUuid = (text: string): boolean => wholeUuid.test(text);
+
 export function formatIdentity({ clusterId, nodeId }: NodeIdentity): string {
   return `photondb://${clusterId}/node/${nodeId}`;
 }

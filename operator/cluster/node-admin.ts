@@ -5,12 +5,16 @@
 import type { PhotonCluster } from '../api/generated/photon-cluster.ts';
 import type { NodeView } from '../api/node-view.ts';
 import type { AuthorityStore } from '../authority/authority-store.ts';
+import type { Authority } from '../authority/authority.ts';
 import { formatIdentity } from '../authority/node-identity.ts';
+import type { Order } from '../authority/order.ts';
 import { SigningRefusal } from '../authority/refusal.ts';
 import type { Clock } from '../controller/clock.ts';
 import type { AdminCredentials, AdminRequest } from '../photon/admin-client.ts';
 import { AdminApiError, askNode } from '../photon/admin-client.ts';
 import { nodePorts } from '../resources/node-config.ts';
+import type { Known } from '../authority/node-orders.ts';
+import { knownFrom } from '../authority/node-orders.ts';
 import type { Pod } from '../status/observed.ts';
 
 interface Address {
@@ -76,6 +80,29 @@ export class NodeAdmin {
     await this.#ask(cluster, node, asked, signal);
   }
 
+  /** What the node knows of orders and of members. Rejects with AdminApiError. */
+  async known(cluster: PhotonCluster, node: AdministeredNode, signal: AbortSignal): Promise<Known> {
+    const orders = await this.#ask(cluster, node, { method: 'GET', path: '/orders' }, signal);
+    const members = await this.#ask(cluster, node, { method: 'GET', path: '/members' }, signal);
+    return knownFrom(orders, members);
+  }
+
+  /** Signs an order, and gives it to the node, which passes it on. Rejects with AdminApiError. */
+  async giveOrder(
+    cluster: PhotonCluster,
+    node: AdministeredNode,
+    order: Omit<Order, 'clusterId'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clusterId } = node.view.report ?? {};
+    if (clusterId === undefined) {
+      throw new AdminApiError(`node ${node.view.name} belongs to no cluster yet`);
+    }
+    const { signing } = await this.#authorities(cluster, signal);
+    const body = signing.signOrder({ ...order, clusterId });
+    await this.#ask(cluster, node, { method: 'POST', path: '/orders', body }, signal);
+  }
+
   async #ask(
     cluster: PhotonCluster,
     { view, pod }: AdministeredNode,
@@ -92,19 +119,28 @@ export class NodeAdmin {
     return askNode({ ...address, identity }, credentials, asked, signal);
   }
 
-  async #credentialsOf(
+  async #authorities(
     cluster: PhotonCluster,
-    clusterId: string,
     signal: AbortSignal,
-  ): Promise<AdminCredentials> {
-    const { uid = '' } = cluster.metadata;
-    const { store, clock } = this.#options;
+  ): Promise<{ readonly signing: Authority; readonly bundle: string }> {
+    const { store } = this.#options;
     const { signing, bundle } = await store.current(cluster, signal).catch((error: unknown) => {
       throw error instanceof SigningRefusal ? new AdminApiError(error.message) : error;
     });
     if (signing === undefined) {
       throw new AdminApiError('the key of the certificate authority is lost');
     }
+    return { signing, bundle };
+  }
+
+  async #credentialsOf(
+    cluster: PhotonCluster,
+    clusterId: string,
+    signal: AbortSignal,
+  ): Promise<AdminCredentials> {
+    const { uid = '' } = cluster.metadata;
+    const { clock } = this.#options;
+    const { signing, bundle } = await this.#authorities(cluster, signal);
     const kept = this.#kept.get(uid);
     const isFresh = kept !== undefined && clock.now() - kept.atMs < lifetimeMs / 2;
     if (isFresh && kept.authority === signing.hash && kept.clusterId === clusterId) {

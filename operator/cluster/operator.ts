@@ -24,6 +24,7 @@ import { Drains } from './drains.ts';
 import { NodeAdmin, podAddress } from './node-admin.ts';
 import type { AdminAddressOf } from './node-admin.ts';
 import { Poller } from './poller.ts';
+import { Removals } from './removals.ts';
 import { reconciler } from './reconcile.ts';
 import { StatusWriter } from './status-writer.ts';
 import { InformerSet } from './informer-set.ts';
@@ -146,6 +147,7 @@ export class Operator {
         addressOf: this.#options.adminAddressOf ?? podAddress,
       }),
       drains: new Drains(),
+      removals: new Removals(),
       newPassword,
       emit: recorder.emit.bind(recorder),
     };

@@ -6,7 +6,12 @@
  */
 import type { Metadata } from '../api/object.ts';
 import type { JsonPatchOperation } from '../kube/options.ts';
-import { ownedKeyPrefixes, restartAnnotation } from '../resources/labels.ts';
+import {
+  orderAnnotation,
+  orderReasonAnnotation,
+  ownedKeyPrefixes,
+  restartAnnotation,
+} from '../resources/labels.ts';
 import type { Manifest } from '../resources/manifest.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -49,6 +54,10 @@ function ownedFields(manifest: Manifest): readonly string[] {
 const isOurKey = (key: string): boolean =>
   ownedKeyPrefixes.some((prefix) => key.startsWith(prefix));
 
+/** What people ask for by an annotation is theirs. */
+const wishKeys: readonly string[] = [orderAnnotation, orderReasonAnnotation];
+const isOurAnnotation = (key: string): boolean => isOurKey(key) && !wishKeys.includes(key);
+
 /** A key without a prefix belongs to the owner of the object; tools use their own prefix. */
 const isOurLabel = (key: string): boolean => !key.includes('/') || isOurKey(key);
 
@@ -64,7 +73,8 @@ function surplusKeys(
 export function hasForeignFields(written: Written, manifest: Manifest, manager: string): boolean {
   const { labels, annotations, managedFields = [] } = written.metadata;
   if (surplusKeys(manifest.metadata.labels, labels, isOurLabel).length > 0) return true;
-  if (surplusKeys(manifest.metadata.annotations, annotations, isOurKey).length > 0) return true;
+  if (surplusKeys(manifest.metadata.annotations, annotations, isOurAnnotation).length > 0)
+    return true;
   const owned = ownedFields(manifest).map((field) => `f:${field}`);
   return managedFields.some((entry) => {
     const isApply = entry.manager === manager && entry.operation === 'Apply';
@@ -109,7 +119,7 @@ export function replacement(existing: Written, manifest: Manifest): readonly Jso
     ...surplusKeys(manifest.metadata.labels, labels, isOurLabel).map((key) =>
       remove(`/metadata/labels/${pointer(key)}`),
     ),
-    ...surplusKeys(manifest.metadata.annotations, annotations, isOurKey).map((key) =>
+    ...surplusKeys(manifest.metadata.annotations, annotations, isOurAnnotation).map((key) =>
       remove(`/metadata/annotations/${pointer(key)}`),
     ),
     ...ownedFields(manifest).flatMap((field): readonly JsonPatchOperation[] => {

@@ -25,6 +25,7 @@ import {
   writeConfiguration,
 } from './tasks/objects.ts';
 import { announcePassword, providePassword } from './tasks/password.ts';
+import { carryOutOrders } from './tasks/orders.ts';
 import { labelPods, runPods } from './tasks/pods.ts';
 import { replaceOutdatedPods } from './tasks/rollout.ts';
 import { growClaims, renewClaimTemplates } from './tasks/volumes.ts';
@@ -60,6 +61,7 @@ const steps: readonly Step[] = [
   { task: reportUnusedClaims },
   { task: runPods, needs: beforePods },
   { task: labelPods },
+  { task: carryOutOrders, needs: [provideAuthority] },
   { task: announcePassword, needs: [providePassword] },
   { task: replaceOutdatedPods, needs: [runPods] },
   { task: awaitFounding },
@@ -75,6 +77,7 @@ function forget(tools: Tools, writer: StatusWriter, key: string, uid: string | u
   tools.expectations.forget(key);
   tools.poller.forget(key);
   tools.drains.forget(key);
+  tools.removals.forget(key);
   if (uid === undefined) return;
   tools.applier.forget(uid);
   writer.forget(uid);

@@ -5,7 +5,7 @@ import type { Clock } from '../controller/clock.ts';
 import type { EventInput } from '../controller/event-recorder.ts';
 import type { Expectations } from '../controller/expectations.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { Resource } from '../kube/object.ts';
+import type { KubeObject, Resource } from '../kube/object.ts';
 import type { Hash, Manifest, Pool } from '../resources/manifest.ts';
 import type { Zone } from '../resources/layout.ts';
 import { passwordSecretName } from '../resources/admin-secret.ts';
@@ -17,6 +17,7 @@ import type { AuthorityFacts } from '../status/certificates.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
 import type { Applied, Applier } from './applier.ts';
 import type { Drains } from './drains.ts';
+import type { Removals } from './removals.ts';
 import type { NodeAdmin } from './node-admin.ts';
 import type { Poller } from './poller.ts';
 import { refusalOf } from './refusal.ts';
@@ -42,6 +43,7 @@ export interface Tools {
   readonly operatorNamespace?: string | undefined;
   readonly nodeAdmin: NodeAdmin;
   readonly drains: Drains;
+  readonly removals: Removals;
   /** A random password. */
   readonly newPassword: () => string;
   readonly emit: (event: EventInput) => void;
@@ -126,11 +128,15 @@ export function wantedTemplate(
 }
 
 /** An event about the cluster. */
-export function eventOf(
+export const eventOf = (
   { cluster }: Pick<Context, 'cluster'>,
   event: Omit<EventInput, 'regarding'>,
+): EventInput => eventAbout(cluster, event);
+
+export function eventAbout(
+  { apiVersion, kind, metadata }: KubeObject,
+  event: Omit<EventInput, 'regarding'>,
 ): EventInput {
-  const { apiVersion, kind, metadata } = cluster;
   const { name, namespace, uid } = metadata;
   return {
     ...event,

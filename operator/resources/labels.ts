@@ -10,6 +10,10 @@ export const passwordVersionAnnotation = 'photondb.io/password-version';
 /** Written into the template of a StatefulSet by `kubectl rollout restart`. */
 export const restartAnnotation = 'kubectl.kubernetes.io/restartedAt';
 
+/** On a PhotonNode, by people: an order about the node, and why it is given. The operator takes them away. */
+export const orderAnnotation = 'photondb.io/order';
+export const orderReasonAnnotation = 'photondb.io/order-reason';
+
 /** Keys under these belong to the operator; an overlay may not touch them. */
 export const ownedKeyPrefixes = Object.freeze(['photondb.io/', 'app.kubernetes.io/']);
 

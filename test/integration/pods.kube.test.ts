@@ -6,6 +6,7 @@ import { eventually } from '../../operator/cluster/testing/api-types.ts';
 import type { RunningSigner } from '../../operator/cluster/testing/signing-stage.ts';
 import { startSigner } from '../../operator/cluster/testing/signing-stage.ts';
 import { Stage } from '../../operator/cluster/testing/stage.ts';
+import type { KubeObject } from '../../operator/kube/object.ts';
 import { resources } from '../../operator/kube/object.ts';
 import { PodProcess } from './testing/pod-process.ts';
 import { Traffic } from './testing/traffic.ts';
@@ -15,6 +16,12 @@ const data = { name: 'main', roles: ['data', 'consensus'], storage: { size: '1Gi
 const query = { name: 'query', roles: ['coordinator'], replicas: 2, storage: { size: '1Gi' } };
 const names = ['orders-main-0-0', 'orders-query-0-0', 'orders-query-0-1'];
 const formedMs = 120_000;
+
+interface Event extends KubeObject {
+  readonly reason?: string;
+  readonly note?: string;
+  readonly regarding?: { readonly name?: string };
+}
 
 describe('nodes as pods of a cluster', function () {
   this.timeout(480_000);
@@ -71,6 +78,20 @@ describe('nodes as pods of a cluster', function () {
       async () => (await nodeOf(name))?.status?.peerSummary === summary,
       formedMs,
     );
+
+  /** An event about an object. */
+  const saysOf = (name: string, reason: string, words: string): Promise<void> =>
+    eventually(`an event ${reason}`, async () => {
+      const { items } = await stage.client.list<Event>(resources.events, {
+        namespace: stage.namespace,
+      });
+      return items.some(
+        (event) =>
+          event.regarding?.name === name &&
+          event.reason === reason &&
+          event.note?.includes(words) === true,
+      );
+    });
 
   async function formed(): Promise<readonly [PodProcess, PodProcess, PodProcess]> {
     const all = await started();
@@ -171,8 +192,57 @@ describe('nodes as pods of a cluster', function () {
         },
         formedMs,
       );
+      // The former node can never come back.
+      await eventually(
+        'the removal of the former node',
+        async () => {
+          const peers = (await nodeOf(other.name))?.status?.peers ?? [];
+          return peers.length === 2 && peers.every(({ id }) => id !== lost);
+        },
+        formedMs,
+      );
+      expect(other.output).to.contain('"order":"remove"').and.contain(lost);
+      await saysOf('orders', 'NodeRemoved', lost);
     });
   }
+
+  it('carry out what is asked for by an annotation of their PhotonNode', async () => {
+    const [founder, first, second] = await formed();
+    const order = (value: string): Promise<unknown> =>
+      stage.client.mergePatch(
+        resources.photonNodes,
+        { namespace: stage.namespace, name: first.name },
+        {
+          metadata: {
+            annotations: { 'photondb.io/order': value, 'photondb.io/order-reason': 'a test' },
+          },
+        },
+      );
+    const taken = (): Promise<void> =>
+      eventually(
+        'the annotation to be taken away',
+        async () => {
+          const { annotations = {} } = (await nodeOf(first.name))?.metadata ?? {};
+          return Object.keys(annotations).every((key) => !key.startsWith('photondb.io/order'));
+        },
+        formedMs,
+      );
+    await order('quarantine');
+    for (const { name } of [founder, second]) await sees(name, '1 alive, 1 quarantined');
+    await eventually('the node to say why', async () => {
+      const { health, message } = (await nodeOf(first.name))?.status ?? {};
+      return health === 'Quarantined' && message?.includes('a test') === true;
+    });
+    await taken();
+    await saysOf(first.name, 'OrderGiven', 'quarantine');
+    await order('release');
+    for (const { name } of [founder, second]) await sees(name, '2 alive');
+    await taken();
+    await order('remove');
+    await taken();
+    await saysOf(first.name, 'OrderRefused', 'photondb.io/accept-data-loss');
+    await sees(founder.name, '2 alive');
+  });
 
   it('are drained by the operator before their pods are replaced', async () => {
     const name = 'alone-main-0-0';
