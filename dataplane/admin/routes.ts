@@ -112,9 +112,21 @@ export const routes = {
     method: 'put',
     path: '/drain',
     summary:
-      'Begins or ends the drain of this node: it is not ready while it drains, and the other nodes know it.',
+      'Begins or ends the drain of this node: it is not ready, takes no new clients, hands its leadership over, and waits up to 10 s for running queries.',
     request: object({ isDraining: flag }),
     response: object({ isDraining: flag }),
+  },
+  drainState: {
+    method: 'get',
+    path: '/drain',
+    summary:
+      'How far the drain of this node is: queries that run, clients that are connected, groups of replicas that it leads.',
+    response: object({
+      phase: { enum: ['serving', 'draining', 'drained'] },
+      running: { type: 'integer' },
+      connections: { type: 'integer' },
+      led: { type: 'integer' },
+    }),
   },
 } as const satisfies Readonly<Record<string, Route>>;
 

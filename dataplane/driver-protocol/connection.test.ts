@@ -506,9 +506,8 @@ describe('the port for drivers', () => {
     const [first, second] = [await port.signedIn(), await port.signedIn()];
     const third = await port.dial();
     third.key('correct horse');
-    expect(await third.text()).to.equal(
-      'ERROR: Too many connections: this server takes 2 at once (option connections-max).\n',
-    );
+    const error = 'Too many connections: this server takes 2 at once (option connections-max).';
+    expect(JSON.parse(await third.text())).to.deep.equal({ error, error_code: 0, success: false });
     expect(port.server.counters.connectionsRefused).to.equal(1);
     expect(await first.ask('[1,1]')).to.equal('{"t":1,"r":[1]}');
     second.socket.destroy();

@@ -18,14 +18,19 @@ export interface DriverServerOptions extends Omit<
   readonly loginsOf: (address: string) => Logins;
   /** Counts connections where several servers share the maximum; this server alone without it. */
   readonly admission?: Admission;
+  /** Why no new client is served now, in a sentence; undefined when they are. */
+  readonly refusal?: () => string | undefined;
   readonly answered?: AnsweredQuery;
 }
 
 interface Admission {
-  /** Whether there is room for one more. */
-  enter(): Promise<boolean>;
+  /** Whether there is room for one more, or why none is served. */
+  enter(): Promise<boolean | string>;
   left(): void;
 }
+
+/** Not one of those that a driver takes for a wrong user or password (10 to 20). */
+const refusedCode = 0;
 
 /** The port for drivers: every connection, their limit, and the error for a client beyond it. */
 export class DriverServer {
@@ -78,14 +83,17 @@ export class DriverServer {
 
   #accept(socket: Socket): void {
     const { connectionsMax, admission } = this.#options;
+    const refusal = this.#options.refusal?.();
+    if (refusal !== undefined) return this.#refuse(socket, refusal);
     if (this.#connections.size >= connectionsMax) return this.#refuse(socket);
     if (admission === undefined) return this.#open(socket);
     // Nothing is read meanwhile; that the client has gone is seen when it is asked next.
     const ended = (): void => void socket.destroy();
     socket.on('error', ended);
-    void admission.enter().then((isAdmitted) => {
+    void admission.enter().then((admitted) => {
       socket.off('error', ended);
-      if (!isAdmitted) return this.#refuse(socket);
+      if (typeof admitted === 'string') return this.#refuse(socket, admitted);
+      if (!admitted) return this.#refuse(socket);
       if (socket.destroyed) return admission.left();
       socket.once('close', () => admission.left());
       return this.#open(socket);
@@ -107,9 +115,16 @@ export class DriverServer {
     socket.once('close', () => this.#connections.delete(socket));
   }
 
-  /** Every driver reads a text up to a zero first, and knows errors by how they begin. */
-  #refuse(socket: Socket): void {
-    const { connectionsMax, clock, limits } = this.#options;
+  get #fullSentence(): string {
+    return `Too many connections: this server takes ${this.#options.connectionsMax} at once (option connections-max).`;
+  }
+
+  /**
+   * Every driver reads up to a zero first. Those of V1_0 take this for a refusal of the server; the one for JavaScript
+   * ends its process when it reads anything else. Older ones show it as the text that is no success.
+   */
+  #refuse(socket: Socket, reason = this.#fullSentence): void {
+    const { clock, limits } = this.#options;
     this.counters.connectionsRefused += 1;
     const closed = new AbortController();
     this.#refusing.add(socket);
@@ -120,9 +135,7 @@ export class DriverServer {
     });
     // NB: unread bytes at the close would be answered by a reset, which may overtake the text.
     socket.resume();
-    socket.end(
-      `ERROR: Too many connections: this server takes ${connectionsMax} at once (option connections-max).\n\0`,
-    );
+    socket.end(`${JSON.stringify({ error: reason, error_code: refusedCode, success: false })}\0`);
     void clock.sleep(limits.lingerMs, closed.signal).then(
       () => socket.destroy(),
       () => undefined,

@@ -11,9 +11,16 @@ import { CertificateRefusedError } from '../security/errors.ts';
 import { joinTokenLimits } from '../security/join-tokens.ts';
 import type { NodeContext } from './context.ts';
 import type { DirectoryService } from './directory-service.ts';
+import type { Drain } from './drain.ts';
 import { listen } from './listen.ts';
 import type { MembershipService } from './membership-service.ts';
 import type { Service } from './services.ts';
+
+export interface AdminServiceParts {
+  readonly directory: DirectoryService;
+  readonly membership: MembershipService;
+  readonly drain: Drain;
+}
 
 /** The admin API of the node; where it listens is left in the data directory for `npm run admin`. */
 export class AdminService implements Service {
@@ -21,19 +28,21 @@ export class AdminService implements Service {
   readonly #context: NodeContext;
   readonly #directory: DirectoryService;
   readonly #service: MembershipService;
+  readonly #drain: Drain;
   #server: AdminServer | undefined;
 
-  constructor(context: NodeContext, directory: DirectoryService, service: MembershipService) {
+  constructor(context: NodeContext, { directory, membership, drain }: AdminServiceParts) {
     this.#context = context;
     this.#directory = directory;
-    this.#service = service;
+    this.#service = membership;
+    this.#drain = drain;
   }
 
   async start(): Promise<void> {
     const { config, clock, logger } = this.#context;
     const membership = this.#membership;
     const server = new AdminServer({
-      handlers: handlersOf(membership, () => this.#service.touch()),
+      handlers: handlersOf(membership, this.#drain),
       credentials: membership.credentials,
       identify: async (certificate) => {
         const { authorities, clusterId } = membership.credentials;
@@ -86,7 +95,7 @@ export class AdminService implements Service {
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-function handlersOf(membership: Membership, touch: () => void): AdminHandlers {
+function handlersOf(membership: Membership, drain: Drain): AdminHandlers {
   const keys = () => ({ version: membership.ringVersion, keys: [...membership.keyIds] });
   const certificate = () => validityOfText(membership.credentials.certificate);
   return {
@@ -143,9 +152,10 @@ function handlersOf(membership: Membership, touch: () => void): AdminHandlers {
     },
     drain: (body) => {
       const { isDraining } = body as { readonly isDraining: boolean };
-      membership.setDraining(isDraining);
-      touch();
+      if (isDraining) drain.begin();
+      else drain.end();
       return { isDraining };
     },
+    drainState: () => drain.report(),
   };
 }

@@ -8,6 +8,7 @@ import type { NodeContext } from './context.ts';
 import type { DataService } from './data-service.ts';
 import type { DiskGate } from './disk-gate.ts';
 import { localDrivers } from './drivers.ts';
+import type { Drain } from './drain.ts';
 import type { Drivers } from './drivers.ts';
 import { createEnvironment } from './environment.ts';
 import { guardedEnvironment } from './guarded-environment.ts';
@@ -28,6 +29,7 @@ export interface DriverServiceParts {
   readonly logins: LoginGuard;
   readonly peers: Pick<PeerService, 'environment' | 'verifier'>;
   readonly membership: Pick<MembershipService, 'refusal'>;
+  readonly drain: Pick<Drain, 'refusal'>;
   /** What the system tables show of the node; its data is open. */
   readonly report: () => NodeReport;
 }
@@ -62,7 +64,7 @@ export class DriverService implements Service {
 
   async start(): Promise<void> {
     const { config, logger, shares, clock, chance } = this.#context;
-    const { data, disk, passwords, logins, report, peers, membership } = this.#parts;
+    const { data, disk, passwords, logins, report, peers, membership, drain } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
     const own = createEnvironment({
@@ -86,6 +88,7 @@ export class DriverService implements Service {
       clock,
       chance,
       connectionsMax: shares.driverConnections,
+      refusal: () => drain.refusal,
       loginsOf: loginsOf({ database: peers, passwords, logins, chance }),
       answered: (term, ms) => measurements.answered(term, ms),
       internalError: (error) =>

@@ -11,6 +11,7 @@ import { DataService } from './data-service.ts';
 import { DirectoryService } from './directory-service.ts';
 import { DiskGate } from './disk-gate.ts';
 import { diskUsage } from './disk-usage.ts';
+import { Drain } from './drain.ts';
 import { DriverService } from './driver-service.ts';
 import { healthService } from './health-service.ts';
 import { kubernetesStatusService } from './kubernetes-status.ts';
@@ -38,6 +39,8 @@ interface Ready {
 }
 
 const drainMs = 10_000;
+/** Queries that run although the node is drained end within it at least. */
+const lastDrainMs = 1_000;
 
 /** A node: its services, joined in the order in which they can be used. */
 export class Node {
@@ -52,6 +55,8 @@ export class Node {
   readonly #drivers: DriverService | WorkerDriverService;
   readonly #web: WebService;
   readonly #services: Services;
+  readonly #drain: Drain;
+  #isServing = false;
   /** Resolves with the reason of a fatal error. */
   readonly failed: Promise<Error>;
 
@@ -80,7 +85,9 @@ export class Node {
     const passwords = new PasswordChecker({ verifierOf, clock, chance, signal });
     const logins = new LoginGuard(clock);
     const report = (): NodeReport => this.#report();
-    const parts = { data, disk, passwords, logins, report, peers, membership };
+    this.#drain = this.#createDrain();
+    const drain = this.#drain;
+    const parts = { data, disk, passwords, logins, report, peers, membership, drain };
     this.#drivers =
       sizes === undefined
         ? new DriverService(context, parts)
@@ -107,7 +114,7 @@ export class Node {
         peers,
         this.#drivers,
         this.#web,
-        new AdminService(context, directory, membership),
+        new AdminService(context, { directory, membership, drain }),
         expiryService(context, this.#expiry),
         scrubService(context, data),
         passwordWatchService(context, data),
@@ -131,6 +138,7 @@ export class Node {
     this.#heedQuarantine();
     this.#membership.onChange(() => this.#heedQuarantine());
     this.#started.resolve();
+    this.#isServing = true;
     const cluster = this.#membership.address;
     const line = `ready node=${config['node-name']} pid=${process.pid} driver=${driver} cluster=${cluster} http=${health.address} web=${web}`;
     return { line, driver, web };
@@ -145,13 +153,36 @@ export class Node {
     if (reason !== undefined) this.#membership.membership?.keeper.quarantineSelf(reason);
   }
 
+  #createDrain(): Drain {
+    const { clock } = this.#context;
+    return new Drain({
+      clock,
+      graceMs: drainMs,
+      announce: (isDraining) => {
+        this.#membership.membership?.setDraining(isDraining);
+        this.#membership.touch();
+      },
+      handOver: (signal) => this.#peers.handOver(signal),
+      led: () => this.#peers.led,
+      clients: async () => {
+        await this.#drivers.drivers.refresh();
+        return this.#drivers.drivers.figures;
+      },
+    });
+  }
+
   /** Stops taking work, lets queries end, and closes everything durable. */
   async stop(): Promise<void> {
-    // Nobody sends clients here any more, before any of them is refused.
-    this.#membership.membership?.setDraining(true);
-    this.#context.progress.become('Stopping', 'stopping');
+    const { clock, progress } = this.#context;
+    const until = clock.now() + drainMs;
+    progress.become('Stopping', 'stopping');
+    // Nobody sends clients here any more, and other nodes lead, while what runs ends.
+    if (this.#isServing) {
+      this.#drain.begin();
+      await this.#drain.ended;
+    }
     this.#stopping.abort(new Error('the node is stopping'));
-    await this.#services.stop();
+    await this.#services.stop(Math.max(lastDrainMs, until - clock.now()));
   }
 
   #metrics(): NodeMetrics {

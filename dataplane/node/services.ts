@@ -43,9 +43,9 @@ export class Services {
   }
 
   /** Drains, then stops, in the reverse order; rejects with the first failure when all have stopped. */
-  async stop(): Promise<void> {
+  async stop(drainMs = this.#options.drainMs): Promise<void> {
     const failures: unknown[] = [];
-    await this.#untilDeadline((deadline) => this.#drainAll(deadline, failures));
+    await this.#untilDeadline(drainMs, (deadline) => this.#drainAll(deadline, failures));
     for (const service of this.#begun.toReversed()) {
       await attempt(() => service.stop?.(), failures);
     }
@@ -69,8 +69,11 @@ export class Services {
   }
 
   /** Resolves when `work` has ended or the time for it is over. */
-  async #untilDeadline(work: (deadline: AbortSignal) => Promise<void>): Promise<void> {
-    const { clock, drainMs } = this.#options;
+  async #untilDeadline(
+    drainMs: number,
+    work: (deadline: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const { clock } = this.#options;
     const deadline = new AbortController();
     const ended = new AbortController();
     const timeout = clock.sleep(drainMs, ended.signal).then(

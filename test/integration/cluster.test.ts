@@ -244,11 +244,19 @@ describe('a local cluster of three processes', function cluster() {
         .map(({ name }) => name)
         .join();
     };
-    expect(await admin('drain', 'node2')).to.match(/^0 /);
+    const client = await connect(all.lines[1]);
+    const drained = await admin('drain', 'node2');
+    expect(drained).to.match(/^0 .*"phase": "drained",\s+"running": 0,\s+"connections": 1,/s);
     expect(await readyOf()).to.equal('503 Draining');
+    // New clients are refused with a reason; those that are there stay.
+    const refused = await connect(all.lines[1]).catch((error: Error) => error);
+    expect((refused as Error).message).to.contain('This node drains and takes no new connections');
+    expect((refused as Error).name).to.equal('ReqlDriverError');
+    expect(await r.expr(1).run(client)).to.equal(1);
     await until(async () => (await drainingSeenBy1()) === 'node2');
     expect(await admin('undrain', 'node2')).to.match(/^0 /);
     expect(await readyOf()).to.equal('200 Ready');
+    for (const connection of [client, await connect(all.lines[1])]) await connection.close();
     await until(async () => (await drainingSeenBy1()) === '');
     expect(await admin('drain', 'node9')).to.match(/^1 No node is known as node9/);
     expect(await admin('members', 'node2')).to.match(/^2 "members" is about no node/);

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import r from 'rethinkdb';
+import { askAdmin } from '../../dataplane/node/admin-tool/client.ts';
 import { removeDirectory, temporaryDirectory } from '../drivers/serve.ts';
 
 /** Three real processes that replicate their data, driven by a real driver while they are killed, paused and stopped. */
@@ -230,12 +232,45 @@ describe('a cluster of three processes with replicated data', function replicate
     for (const connection of [one, two, three]) await connection.close();
   });
 
+  /** Groups of replicas that a node leads, as its admin API has them. */
+  async function ledBy(name: string): Promise<number> {
+    const { address } = JSON.parse(
+      readFileSync(join(directory, name, 'cluster', 'admin.json'), 'utf8'),
+    ) as { readonly address: string };
+    const asked = { method: 'GET', path: '/admin/v1/drain' };
+    return Number((await askAdmin(join(directory, 'node1'), address, asked))['led']);
+  }
+
+  it('drains a node by order: it leads nothing when the order has ended, and no write fails', async () => {
+    const writers = await Promise.all(
+      ['node2', 'node3'].map(async (name) => new Writer(await connect(name), `drained ${name}`)),
+    );
+    const count = (): number =>
+      writers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
+    await until(async () => (await ledBy('node2')) > 0);
+    await admin('drain', 'node2');
+    expect(await ledBy('node2')).to.equal(0);
+    // Its own clients stay, and are answered by other nodes.
+    const before = count();
+    await until(() => count() > before + 100);
+    expect(await ledBy('node2')).to.equal(0);
+    await admin('undrain', 'node2');
+    await until(async () => (await ledBy('node2')) > 0);
+    for (const writer of writers) await writer.end();
+    expect(writers.flatMap(({ failures }) => failures)).to.deep.equal([]);
+    await requireAll(
+      writers.flatMap(({ acknowledged }) => acknowledged),
+      'node1',
+    );
+  });
+
   it('leaves a quarantined node out: it leads nothing and serves nobody, and no write fails', async () => {
     const writer = new Writer(await connect('node3'), 'quarantined');
     await until(() => writer.acknowledged.length > 20);
     const client = await connect('node2');
     await admin('quarantine', 'node2', '--reason', 'looked at');
     await until(async () => (await readyOf('node2')) === 'Quarantined');
+    await until(async () => (await ledBy('node2')) === 0);
     const before = writer.acknowledged.length;
     await until(() => writer.acknowledged.length > before + 100);
     const refused = await run(table.count(), client).catch((error: Error) => error);
@@ -246,8 +281,10 @@ describe('a cluster of three processes with replicated data', function replicate
     await run(loose(r.db('test')).tableCreate('later', { shards: 2 }), other);
     const later = loose(r.db('test').table('later'));
     expect(await run(later.insert({ id: 1 }), other)).to.include({ inserted: 1 });
+    expect(await ledBy('node2')).to.equal(0);
     await admin('release', 'node2');
     await until(async () => (await readyOf('node2')) !== 'Quarantined');
+    await until(async () => (await ledBy('node2')) > 0);
     expect(await run(table.count(), client)).to.be.above(300);
     await writer.end();
     expect(writer.failures).to.deep.equal([]);

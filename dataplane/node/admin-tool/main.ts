@@ -1,4 +1,5 @@
 import { PhotonError } from '../../common/errors.ts';
+import { machineClock } from '../clock.ts';
 import { exitCode } from '../exit-code.ts';
 import { askAdmin, askNode, giveOrder } from './client.ts';
 import type { AdminRequest, OrderWish } from './client.ts';
@@ -8,8 +9,12 @@ interface Command {
   readonly doc: string;
   readonly request: AdminRequest;
   /** Lines for people. */
-  show(answer: Readonly<Record<string, unknown>>): readonly string[];
+  show(answer: Answer): readonly string[];
+  /** Waits for the end of what was begun, by further requests to the same node; the answer is shown. */
+  follow?(ask: (request: AdminRequest) => Promise<Answer>): Promise<Answer>;
 }
+
+type Answer = Readonly<Record<string, unknown>>;
 
 interface ShownMember {
   readonly name: string;
@@ -22,6 +27,20 @@ interface ShownMember {
 }
 
 const json = (answer: object): readonly string[] => [JSON.stringify(answer, undefined, 2)];
+
+const lookEveryMs = 250;
+/** A node drains for 10 s at most; one that is loaded answers late. */
+const looksMax = 240;
+
+async function followDrain(ask: (request: AdminRequest) => Promise<Answer>): Promise<Answer> {
+  for (let look = 0; look < looksMax; look += 1) {
+    const state = await ask({ method: 'GET', path: '/admin/v1/drain' });
+    if (state['phase'] === 'drained') return state;
+    if (state['phase'] === 'serving') throw new DrainError('The drain was ended meanwhile.');
+    await machineClock.sleep(lookEveryMs, new AbortController().signal);
+  }
+  throw new DrainError('The node drains still. Ask again later, or look at its log.');
+}
 
 const commands: Readonly<Record<string, Command>> = {
   members: {
@@ -61,9 +80,10 @@ const commands: Readonly<Record<string, Command>> = {
     show: json,
   },
   drain: {
-    doc: 'Drains the node, or the one that is named behind: it is not ready for clients.',
+    doc: 'Drains the node, or the one that is named behind, and waits for the end: no new clients, no leadership.',
     request: { method: 'PUT', path: '/admin/v1/drain', body: { isDraining: true } },
     show: json,
+    follow: followDrain,
   },
   undrain: {
     doc: 'Ends the drain of the node, or of the one that is named behind.',
@@ -92,6 +112,10 @@ const help = [
   ...Object.entries(commands).map(([name, { doc }]) => `  ${name.padEnd(18)} ${doc}`),
   ...Object.entries(orders).map(([name, doc]) => `  ${`${name} NODE`.padEnd(18)} ${doc}`),
 ].join('\n');
+
+class DrainError extends PhotonError {
+  readonly code = 'node.drain';
+}
 
 /** Ends with 2: it is called in a wrong way. */
 class UsageError extends PhotonError {
@@ -138,10 +162,12 @@ async function main([name = '--help', ...args]: readonly string[]): Promise<void
   const options = optionsOf(node === undefined ? args : args.slice(1));
   const directory = options.get('--data-dir') ?? 'data';
   const address = options.get('--address');
-  const answer =
+  const ask = (request: AdminRequest): Promise<Answer> =>
     node === undefined
-      ? await askAdmin(directory, address, command.request)
-      : await askNode(directory, address, node, command.request);
+      ? askAdmin(directory, address, request)
+      : askNode(directory, address, node, request);
+  const begun = await ask(command.request);
+  const answer = command.follow === undefined ? begun : await command.follow(ask);
   process.stdout.write(`${command.show(answer).join('\n')}\n`);
 }
 

@@ -179,13 +179,25 @@ export class PeerService implements Service {
     return { context: this.#context, database, replication, membership };
   }
 
+  /** Groups that this node leads. */
+  get led(): number {
+    const groups = this.#replicatedParts()?.database.replicatedGroups ?? [];
+    return groups.filter(({ refusal }) => refusal === undefined).length;
+  }
+
+  /** Gives leadership to other nodes, as far as there are some. */
+  async handOver(signal: AbortSignal): Promise<void> {
+    const parts = this.#replicatedParts();
+    if (parts !== undefined) await handOver(handOverOf(parts), this.#context.clock, signal);
+  }
+
   /** Queries of this node have ended; those of others are refused, and go on elsewhere. */
   async drain(): Promise<void> {
     const parts = this.#replicatedParts();
     if (parts !== undefined) {
       // Others give no leadership back meanwhile.
       parts.membership.membership?.describe(stateKeys.draining, 'true');
-      await handOver(handOverOf(parts), this.#context.clock, new AbortController().signal);
+      await this.handOver(new AbortController().signal);
     }
     this.#parts.membership.services.stop();
   }

@@ -18,6 +18,8 @@ export interface CoreServiceOptions {
   readonly logins: CoreLogins;
   readonly logger: Logger;
   readonly places: ConnectionPlaces;
+  /** Why no new client is served now; undefined when they are. */
+  readonly refusal: () => string | undefined;
   /** Resolves when all query workers know the catalogue as it is now. */
   readonly publish: () => Promise<void>;
   /** What the worker has measured since it said so last. */
@@ -138,7 +140,9 @@ export class CoreService implements WorkerService {
     return null;
   }
 
-  #enter(): boolean {
+  #enter(): boolean | string {
+    const refusal = this.#options.refusal();
+    if (refusal !== undefined) return refusal;
     const isAdmitted = this.#options.places.enter();
     if (isAdmitted) this.#connections += 1;
     return isAdmitted;

@@ -102,7 +102,10 @@ export class WorkerNode {
       connectionsMax,
       loginsOf: remoteLogins(channel, machineChance),
       admission: {
-        enter: async () => (await thrownHere(channel.request(['enter']))) === true,
+        enter: async () => {
+          const answer = await thrownHere(channel.request(['enter']));
+          return typeof answer === 'string' ? answer : answer === true;
+        },
         left: () => channel.notify(['left']),
       },
       taken: (text) => flights.taken(text),

@@ -104,7 +104,7 @@ export class WorkerDriverService implements Service {
 
   #createSupervisor(port: BoundPort): Supervisor {
     const { config, clock, chance, shares, logger } = this.#context;
-    const { data, disk, passwords, logins, report, peers, membership } = this.#parts;
+    const { data, disk, passwords, logins, report, peers, membership, drain } = this.#parts;
     const database = data.opened;
     const server = { id: data.id ?? '', name: config['node-name'] };
     const own = createEnvironment({
@@ -130,6 +130,7 @@ export class WorkerDriverService implements Service {
       logins: new CoreLogins(loginsOf({ database, passwords, logins, chance })),
       logger,
       places,
+      refusal: () => drain.refusal,
       publish: () => this.publish(),
       measured: (measured: unknown) => this.#pool.measurements.add(measured),
       read: (counts: DirectCounts) => this.#count(counts),
