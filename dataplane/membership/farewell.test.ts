@@ -96,6 +96,13 @@ describe('the farewell of a node', () => {
     expect(await node.leave()).to.equal(0);
   });
 
+  it('goes to those that are connected, and no members yet', async () => {
+    const node = new Leaver();
+    node.answers.set('a', [400]);
+    expect(await node.leave()).to.equal(400);
+    expect(node.told).to.deep.equal(['a']);
+  });
+
   it('does not wait for a member that leaves at the same time', async () => {
     const node = new Leaver();
     node.add('a', Infinity);

@@ -28,7 +28,8 @@ const othersMs = 1_000;
 export async function sayFarewell({ clock, mesh, detector }: FarewellOptions): Promise<void> {
   const { gossip } = detector;
   const present = gossip.members.filter((each) => each.id !== gossip.id && isPresent(each));
-  const unheard = new Set(present.map(({ id }) => id));
+  // Who is connected may not be known as a member yet.
+  const unheard = new Set([...present, ...mesh.peers].map(({ id }) => id));
   const asking = new Set<string>();
   let until = clock.now() + farewellMs;
   const { signal: never } = new AbortController();

@@ -26,6 +26,22 @@ describe('the stored peers of a node', () => {
     expect(writes).to.equal(1);
   });
 
+  it('stay until they are met: who reaches nobody at its start still knows whom it looks for', () => {
+    const files = new MemoryFiles();
+    new PeerBook(files, 'a').store([member('a'), member('b'), member('c')]);
+    const book = new PeerBook(files, 'a');
+    book.store([member('a')]);
+    expect(book.targets([member('a')], [], () => false).map(({ id }) => id)).to.include.members([
+      'b',
+      'c',
+    ]);
+    expect(new PeerBook(files, 'a').peers.map(({ id }) => id)).to.deep.equal(['b', 'c']);
+    // One that was met and that nobody remembers any more is gone.
+    book.store([member('a'), member('b')]);
+    book.store([member('a')]);
+    expect(storedIn(files)).to.deep.equal([{ id: 'c', address: 'c:29015' }]);
+  });
+
   it('are written later when the disk is full', () => {
     const files = new MemoryFiles();
     const write = files.write.bind(files);

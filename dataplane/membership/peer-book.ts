@@ -15,6 +15,8 @@ export class PeerBook {
   /** What the file has, once it was read. */
   #known: readonly Peer[] | undefined;
   #stored: string | undefined;
+  /** Members that this process has seen. */
+  readonly #met = new Set<string>();
 
   constructor(files: ClusterFiles, own: string) {
     this.#files = files;
@@ -27,9 +29,13 @@ export class PeerBook {
     return this.#known;
   }
 
-  /** A full disk is no failure: the next call tries again. */
-  store(members: readonly Member[]): void {
-    const peers = members
+  /**
+   * Those that were stored before stay until they are met: a node that reaches nobody at its start must not forget
+   * whom it looks for. A full disk is no failure: the next call tries again.
+   */
+  store(members: readonly Pick<Member, 'id' | 'address'>[]): void {
+    for (const { id } of members) this.#met.add(id);
+    const peers = [...members, ...this.peers.filter(({ id }) => !this.#met.has(id))]
       .filter(({ id }) => id !== this.#own)
       .slice(0, peersMax)
       .map(({ id, address }) => ({ id, address }));
