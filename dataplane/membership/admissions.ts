@@ -7,8 +7,11 @@ import { admissionMessage, joinMessage } from './join.ts';
 import type { MemberView } from './member-view.ts';
 import type { MembershipLog } from './membership-log.ts';
 import type { Mesh, PeerInfo } from './mesh.ts';
+import type { Role } from './peer-requests.ts';
 
 export interface AdmissionsOptions {
+  /** Of this node, by its configuration. */
+  readonly roles: readonly Role[];
   /** On the node that holds it. */
   readonly authority: Authority | undefined;
   /** Several nodes may have data. */
@@ -106,19 +109,19 @@ export class Admissions {
 
   /** For this node itself. */
   async renew(nodeId: string, request: string): Promise<Admission> {
-    const { authority } = this.#options;
-    if (authority !== undefined) return authority.renew(nodeId, request);
+    const { authority, roles } = this.#options;
+    if (authority !== undefined) return authority.certify(nodeId, request, roles);
     return admissionMessage.decode(
       await this.#askAuthority('renewCertificate', encodeUtf8(request)),
     );
   }
 
   /** For a member that has proven its identity by its session. */
-  async renewFor(nodeId: string, request: Uint8Array): Promise<Uint8Array> {
+  async renewFor({ id: nodeId, introduction }: PeerInfo, request: Uint8Array): Promise<Uint8Array> {
     const { authority, log } = this.#options;
     if (authority === undefined) throw this.#noAuthority();
     this.#requireNotRemoved(nodeId);
-    const admission = await authority.renew(nodeId, decodeUtf8(request));
+    const admission = await authority.renew(nodeId, decodeUtf8(request), introduction.roles);
     log.info('the certificate of a node is renewed', { id: nodeId });
     return admissionMessage.encode(admission);
   }

@@ -4,6 +4,7 @@ import { createRequest, verifyCertificate } from '../security/certificates.ts';
 import { Authority } from './authority.ts';
 import type { AuthorityOptions } from './authority.ts';
 import { MemoryFiles } from './testing/memory-files.ts';
+import type { Role } from './peer-requests.ts';
 
 const clusterId = '11111111-2222-4333-8444-555555555555';
 const [alice, bob] = ['aaaaaaaa', 'bbbbbbbb'].map((id) => `${id}-0000-4000-8000-000000000000`) as [
@@ -32,7 +33,45 @@ describe('the authority of a cluster', () => {
   });
 
   const admit = async (token: string, nodeId = alice, request?: string) =>
-    authority.admit({ token, nodeId, request: request ?? (await createRequest()).request });
+    authority.admit({
+      token,
+      nodeId,
+      roles: ['coordinator'],
+      request: request ?? (await createRequest()).request,
+    });
+
+  const renewed = async (said: readonly Role[], nodeId = alice) => {
+    const { request } = await createRequest();
+    const { certificate, authorities } = await authority.renew(nodeId, request, said);
+    return (await verifyCertificate(certificate, authorities, start)).roles;
+  };
+
+  it('certifies the roles that a node was admitted with, whatever it says later', async () => {
+    await admit(authority.createToken());
+    expect(await renewed(['data', 'consensus'])).to.deep.equal(['coordinator']);
+    const { request } = await createRequest();
+    const reopened = Authority.open(options(), clusterId) as Authority;
+    const { certificate, authorities } = await reopened.renew(alice, request, ['data']);
+    const { roles } = await verifyCertificate(certificate, authorities, start);
+    expect(roles).to.deep.equal(['coordinator']);
+  });
+
+  it('records once the roles of a node that was admitted before certificates named roles', async () => {
+    const stored = JSON.parse(files.read('authority.json') ?? '') as Record<string, unknown>;
+    const { roles: _, ...former } = stored;
+    files.write('authority.json', JSON.stringify(former));
+    authority = Authority.open(options(), clusterId) as Authority;
+    expect(await renewed(['data', 'consensus'])).to.deep.equal(['data', 'consensus']);
+    expect(await renewed(['observer'])).to.deep.equal(['data', 'consensus']);
+  });
+
+  it('certifies other roles for another token, with the same key', async () => {
+    const { request } = await createRequest();
+    await admit(authority.createToken(), alice, request);
+    const token = authority.createToken();
+    await authority.admit({ token, nodeId: alice, roles: ['data'], request });
+    expect(await renewed(['coordinator'])).to.deep.equal(['data']);
+  });
 
   const codeOf = async (promise: Promise<unknown>): Promise<string> => {
     try {
@@ -75,7 +114,7 @@ describe('the authority of a cluster', () => {
   it('renews for another key, and takes the former one as well', async () => {
     const [first, second] = [await createRequest(), await createRequest()];
     await admit(authority.createToken(), alice, first.request);
-    await authority.renew(alice, second.request);
+    await authority.renew(alice, second.request, ['coordinator']);
     await admit(authority.createToken(), alice, first.request);
     await admit(authority.createToken(), alice, second.request);
     expect(await codeOf(admit(authority.createToken(), alice))).to.equal('membership.join_refused');

@@ -84,24 +84,33 @@ export class Authority {
   async admit({
     token,
     nodeId,
+    roles,
     request,
-  }: Pick<JoinRequest, 'token' | 'nodeId' | 'request'>): Promise<Admission> {
+  }: Pick<JoinRequest, 'token' | 'nodeId' | 'roles' | 'request'>): Promise<Admission> {
     this.#tokens.redeem(token, this.#options.clock.now());
-    const admission = await this.#certify(nodeId, request);
+    const admission = await this.#certify(nodeId, request, roles);
     const known = this.#stored.issued[nodeId];
     if (known !== undefined && !known.includes(keyHashOf(admission.certificate))) {
       throw new JoinRefusedError(
         `The node ID ${nodeId} belongs to another node, which has another key. A copied data directory cannot join: use an empty one.`,
       );
     }
-    this.#remember(nodeId, admission.certificate);
+    this.#remember(nodeId, admission.certificate, roles);
     return admission;
   }
 
-  /** For a node that has proven its identity with its present certificate. */
-  async renew(nodeId: string, request: string): Promise<Admission> {
-    const admission = await this.#certify(nodeId, request);
-    this.#remember(nodeId, admission.certificate);
+  /**
+   * For a node that has proven its identity with its present certificate: with the roles that it was admitted with,
+   * whatever it says. `said` counts once, for a node that was admitted before certificates named roles.
+   */
+  renew(nodeId: string, request: string, said: readonly Role[]): Promise<Admission> {
+    return this.certify(nodeId, request, this.#stored.roles?.[nodeId] ?? said);
+  }
+
+  /** For this node itself, whose roles are those of its configuration. */
+  async certify(nodeId: string, request: string, roles: readonly string[]): Promise<Admission> {
+    const admission = await this.#certify(nodeId, request, roles);
+    this.#remember(nodeId, admission.certificate, roles);
     return admission;
   }
 
@@ -119,28 +128,33 @@ export class Authority {
     return signOrder({ ...order, clusterId }, privateKey);
   }
 
-  async #certify(nodeId: string, request: string): Promise<Admission> {
+  async #certify(nodeId: string, request: string, roles: readonly string[]): Promise<Admission> {
     const { clusterId, certificate: authority } = this.#stored;
     const certificate = await issueCertificate(this.#stored, request, {
       identity: { clusterId, nodeId },
+      roles,
       now: this.#options.clock.timeOfDay(),
       lifetimeMs: this.#options.certificateLifetimeMs,
     });
     return { clusterId, certificate, authorities: [authority] };
   }
 
-  #remember(nodeId: string, certificate: string): void {
-    const { issued } = this.#stored;
+  #remember(nodeId: string, certificate: string, roles: readonly string[]): void {
+    const { issued, roles: recorded = {} } = this.#stored;
     const known = issued[nodeId] ?? [];
     const hash = keyHashOf(certificate);
-    if (known[0] === hash) return;
+    if (known[0] === hash && recorded[nodeId]?.join() === roles.join()) return;
     if (known.length === 0 && Object.keys(issued).length >= nodesMax) {
       throw new JoinRefusedError(
         `This cluster has certified ${nodesMax} nodes, which is the limit.`,
       );
     }
     const keys = [hash, ...known.filter((each) => each !== hash)].slice(0, keysPerNode);
-    this.#stored = { ...this.#stored, issued: { ...issued, [nodeId]: keys } };
+    this.#stored = {
+      ...this.#stored,
+      issued: { ...issued, [nodeId]: keys },
+      roles: { ...recorded, [nodeId]: roles },
+    };
     writeFile(this.#options.files, 'authority', this.#stored);
   }
 }

@@ -27,6 +27,8 @@ export interface StoredAuthority {
   readonly certificate: string;
   /** Hashes of the public keys that were certified last for each node ID. */
   readonly issued: Readonly<Record<string, readonly string[]>>;
+  /** Of each node ID, since certificates name roles. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Where other nodes were reached last. */
@@ -136,6 +138,11 @@ const fields: Readonly<Record<keyof Files, Readonly<Record<string, object>>>> = 
   replication: { isFounder: { type: 'boolean' } },
 };
 
+/** Fields that files of earlier releases lack. */
+const optional: Readonly<Partial<Record<keyof Files, Readonly<Record<string, object>>>>> = {
+  authority: { roles: { type: 'object', additionalProperties: texts } },
+};
+
 /** Of each file. */
 const format = 1;
 const ajv = new Ajv();
@@ -145,7 +152,7 @@ const validators = new Map(
     ajv.compile({
       type: 'object',
       required: ['format', ...Object.keys(properties)],
-      properties: { ...properties, format: { const: format } },
+      properties: { ...properties, ...optional[name as keyof Files], format: { const: format } },
     }),
   ]),
 );

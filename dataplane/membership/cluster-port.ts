@@ -20,6 +20,11 @@ export interface ClusterPort {
   readonly port: number;
 }
 
+export type DatagramTraffic = Pick<
+  DatagramSocket,
+  'sent' | 'sentBytes' | 'received' | 'receivedBytes' | 'lost'
+>;
+
 /** The system chooses a number for TCP, which may be in use for UDP. */
 const attemptsMax = 16;
 

@@ -1,11 +1,13 @@
 import type { Chance } from '../common/chance.ts';
-import { createRequest, validityOfText } from '../security/certificates.ts';
+import { createRequest, rolesOfText, validityOfText } from '../security/certificates.ts';
 import { Authority } from './authority.ts';
 import type { AuthorityOptions } from './authority.ts';
 import { readFile, writeFile } from './cluster-files.ts';
 import type { StoredCredentials } from './cluster-files.ts';
 import { formationOf } from './formation.ts';
 import type { Formation, FormationFacts } from './formation.ts';
+import type { Role } from './peer-requests.ts';
+import { hasRoles } from './renewal.ts';
 import { RingKeeper } from './ring-keeper.ts';
 
 /**
@@ -18,6 +20,7 @@ export interface FormOptions extends AuthorityOptions {
   readonly facts: Omit<FormationFacts, 'credentials' | 'isAuthority'>;
   /** Gets credentials from the cluster for a node ID, with the key that the cluster knows if there is one. */
   join(nodeId: string, known: StoredCredentials | undefined): Promise<StoredCredentials>;
+  readonly roles: readonly Role[];
   readonly decided: (type: Formation['type']) => void;
 }
 
@@ -45,7 +48,7 @@ export async function formCluster(options: FormOptions): Promise<FormedCluster> 
       return { type: 'joining', credentials: joined, authority: undefined };
     }
     case 'rejoining': {
-      if (stored !== undefined && credentials === 'valid') {
+      if (stored !== undefined && credentials !== 'expired') {
         return { type: 'rejoining', credentials: stored, authority };
       }
       const own = authority as Authority;
@@ -63,11 +66,14 @@ function storedOf({ files, facts }: FormOptions): StoredCredentials | undefined 
 }
 
 function stateOf(
-  { clock }: FormOptions,
+  { clock, roles }: FormOptions,
   stored: StoredCredentials | undefined,
 ): FormationFacts['credentials'] {
   if (stored === undefined) return 'missing';
-  return clock.timeOfDay() <= validityOfText(stored.certificate).notAfter ? 'valid' : 'expired';
+  if (clock.timeOfDay() > validityOfText(stored.certificate).notAfter) return 'expired';
+  // Of an earlier release: it is renewed while the node runs.
+  const namesNone = rolesOfText(stored.certificate) === undefined;
+  return namesNone || hasRoles(stored.certificate, roles) ? 'valid' : 'otherRoles';
 }
 
 async function found(options: FormOptions, nodeId: string): Promise<FormedCluster> {
@@ -79,12 +85,13 @@ async function found(options: FormOptions, nodeId: string): Promise<FormedCluste
 }
 
 async function certify(
-  { files }: FormOptions,
+  { files, roles }: FormOptions,
   authority: Authority,
   nodeId: string,
 ): Promise<StoredCredentials> {
   const { privateKey, request } = await createRequest();
-  const credentials = { ...(await authority.renew(nodeId, request)), nodeId, privateKey };
+  const admission = await authority.certify(nodeId, request, roles);
+  const credentials = { ...admission, nodeId, privateKey };
   writeFile(files, 'credentials', credentials);
   return credentials;
 }

@@ -13,8 +13,8 @@ export interface FormationFacts {
   readonly nodeId: string | undefined;
   /** From IDENTITY; undefined before the node belongs to a cluster. */
   readonly clusterId: string | undefined;
-  /** What the folder `cluster` holds for that cluster ID. */
-  readonly credentials: 'missing' | 'valid' | 'expired';
+  /** What the folder `cluster` holds for that cluster ID; `otherRoles`: valid, for other roles than it is to have. */
+  readonly credentials: 'missing' | 'valid' | 'otherRoles' | 'expired';
   /** The directory holds the private key of the cluster's authority, so the node signs for itself. */
   readonly isAuthority: boolean;
   /** `--found`. */
@@ -61,9 +61,11 @@ export function formationOf(facts: FormationFacts): Formation {
 
 function rejoin(facts: FormationFacts, nodeId: string, clusterId: string): Formation {
   const { directory, credentials, isAuthority, join, hasBootstrap } = facts;
-  if (isAuthority || credentials === 'valid') return { type: 'rejoining', nodeId, clusterId };
+  const canJoin = hasBootstrap && join.length > 0;
+  const isGood = credentials === 'valid' || (credentials === 'otherRoles' && !canJoin);
+  if (isAuthority || isGood) return { type: 'rejoining', nodeId, clusterId };
   const what = credentials === 'missing' ? 'is missing' : 'has expired';
-  if (hasBootstrap && join.length > 0) return { type: 'joining', nodeId, clusterId };
+  if (canJoin) return { type: 'joining', nodeId, clusterId };
   const restore = credentials === 'missing' ? `Restore the folder ${directory}/cluster, or: ` : '';
   throw new FormationError(
     `Rejoining is not possible: the certificate of node ${nodeId} of cluster ${clusterId} ${what} in ${directory}/cluster. ${restore}${tokenAdvice} and --join.`,

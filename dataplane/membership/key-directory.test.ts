@@ -31,7 +31,7 @@ describe('the keys that sign datagrams', () => {
 
   async function certify(from: Authority): Promise<StoredCredentials> {
     const { privateKey, request } = await createRequest();
-    return { ...(await from.renew(nodeId, request)), nodeId, privateKey };
+    return { ...(await from.certify(nodeId, request, ['data'])), nodeId, privateKey };
   }
 
   beforeEach(async () => {

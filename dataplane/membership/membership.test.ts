@@ -1,4 +1,8 @@
 import { expect } from 'chai';
+import { createRequest, rolesOfText } from '../security/certificates.ts';
+import type { Authority } from './authority.ts';
+import { readFile, writeFile } from './cluster-files.ts';
+import type { StoredAuthority } from './cluster-files.ts';
 import { copyOf, emptyDisk, seenBy, startMember } from './testing/member-node.ts';
 import type { Disk, Member, MemberOptions } from './testing/member-node.ts';
 import { until } from './testing/mesh-node.ts';
@@ -45,6 +49,46 @@ describe('membership in a cluster', function cluster() {
 
   afterEach(async () => {
     await Promise.all([...open].map(stop));
+  });
+
+  const certifiedRolesOf = ({ membership }: Member) =>
+    rolesOfText(membership.credentials.certificate);
+
+  it('certifies the roles of its nodes, and at their start those of an earlier release that named none', async () => {
+    const a = await found();
+    const b = await join(a, 'b');
+    expect([certifiedRolesOf(a), certifiedRolesOf(b)]).to.deep.equal([['data'], ['coordinator']]);
+    await stop(b);
+    // As an earlier release has left both nodes behind.
+    const { privateKey, request } = await createRequest();
+    const { nodeId } = b.membership;
+    const former = await (a.authority as Authority).certify(nodeId, request, []);
+    writeFile(b.disk.files, 'credentials', { ...former, nodeId, privateKey });
+    await stop(a);
+    const stored = readFile(a.disk.files, 'authority');
+    writeFile(a.disk.files, 'authority', { ...(stored as StoredAuthority), roles: {} });
+    const founder = await start(a.disk, { name: 'a' });
+    const again = await start(b.disk, {
+      name: 'b',
+      roles: ['coordinator'],
+      join: [founder.membership.address],
+    });
+    await until(() => certifiedRolesOf(again)?.join() === 'coordinator');
+  });
+
+  it('gives a node other roles for a token alone', async () => {
+    const a = await found();
+    const b = await join(a, 'b');
+    await stop(b);
+    const roles = ['consensus'] as const;
+    const stubborn = await start(b.disk, { name: 'b', roles });
+    await until(() => stubborn.log.some(({ message }) => /does not name its roles/.test(message)));
+    expect(certifiedRolesOf(stubborn)).to.deep.equal(['coordinator']);
+    await stop(stubborn);
+    const admitted = await join(a, 'b', b.disk, { roles });
+    expect(certifiedRolesOf(admitted)).to.deep.equal(['consensus']);
+    expect(admitted.membership.nodeId).to.equal(b.membership.nodeId);
+    await sees(a, { b: 'alive' });
   });
 
   it('is founded by one node and joined by others, through any member', async () => {

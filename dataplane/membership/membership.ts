@@ -6,12 +6,11 @@ import type { Clock } from '../common/clock.ts';
 import { spawn } from '../common/spawn.ts';
 import type { MembershipEvent } from '../gossip/gossip.ts';
 import { datagramBytesMax, Opener, Sealer } from '../security/sealed-datagram.ts';
-import { verifyCertificate } from '../security/certificates.ts';
-import type { NodeIdentity } from '../security/node-identity.ts';
+import type { CertifiedPeer } from '../net/session.ts';
 import type { Admission, Authority } from './authority.ts';
 import { Admissions } from './admissions.ts';
 import { openClusterPort, sessionLimits } from './cluster-port.ts';
-import type { ClusterPort } from './cluster-port.ts';
+import type { ClusterPort, DatagramTraffic } from './cluster-port.ts';
 import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
 import { localNetwork } from '../gossip/options.ts';
 import { watchClocks } from './clock-watch.ts';
@@ -19,6 +18,7 @@ import { Detector, tickMs } from './detector.ts';
 import { sayFarewell } from './farewell.ts';
 import { MessageRefusedError, NodeRemovedError, PeerUnreachableError } from './errors.ts';
 import type { FormedCluster } from './form-cluster.ts';
+import { identifyPeer } from './identify-peer.ts';
 import { KeyDirectory, openSigningKey, statementOf } from './key-directory.ts';
 import { Lifetime } from './lifetime.ts';
 import { MemberDirectory } from './member-directory.ts';
@@ -34,7 +34,7 @@ import type { PeerRequestName, Role } from './peer-requests.ts';
 import type { Quarantine } from './quarantine.ts';
 import { QuarantineKeeper } from './quarantine-keeper.ts';
 import { SteadinessWatch } from './steadiness-watch.ts';
-import { Renewal } from './renewal.ts';
+import { hasSameRoles, Renewal, roleWarningOf } from './renewal.ts';
 import { nextStart } from './start-numbers.ts';
 import { stateSigner } from './state-signing.ts';
 import { StatementReader } from './statement-reader.ts';
@@ -145,11 +145,11 @@ export class Membership {
       this.#keeper.note(id, 'flapping', detail),
     );
     this.#mesh = this.#createMesh();
-    const received = (payload: Uint8Array): void => this.#adopt(payload);
-    this.#rings = new RingReader({ mesh: this.#mesh, log, received });
+    this.#rings = new RingReader({ mesh: this.#mesh, log, received: (keys) => this.#adopt(keys) });
     this.#exchange = new OrderExchange({ keeper: this.#keeper, mesh: this.#mesh, log });
     this.#admissions = new Admissions({
       authority: formed.authority,
+      roles: options.roles,
       isReplicated: options.isReplicated === true,
       mesh: this.#mesh,
       members: () => this.members,
@@ -161,6 +161,7 @@ export class Membership {
       {
         files,
         clock,
+        roles: options.roles,
         certify: options.certify ?? ((request) => this.#admissions.renew(this.nodeId, request)),
         renewed: (credentials) => this.#renewed(credentials),
         failed: ({ message }) =>
@@ -231,14 +232,10 @@ export class Membership {
 
   /** Datagrams that were refused, by reason. */
   get refusedFrames(): ReadonlyMap<string, number> {
-    const seal: ReadonlyMap<string, number> = this.#opener?.refused ?? new Map();
-    const own: ReadonlyMap<string, number> = this.#detector?.refused ?? new Map();
-    return new Map([...seal, ...own]);
+    return new Map([...(this.#opener?.refused ?? []), ...(this.#detector?.refused ?? [])]);
   }
 
-  get traffic():
-    | Pick<ClusterPort['datagrams'], 'sent' | 'sentBytes' | 'received' | 'receivedBytes' | 'lost'>
-    | undefined {
+  get traffic(): DatagramTraffic | undefined {
     return this.#port?.datagrams;
   }
 
@@ -362,11 +359,11 @@ export class Membership {
   /** Says good-bye, ends all sessions, and stops listening. */
   async stop(): Promise<void> {
     const { clock } = this.#options;
+    this.#storePeers();
     if (this.#detector !== undefined && this.#port !== undefined) {
       const detector = this.#detector;
       await sayFarewell({ clock, mesh: this.#mesh, detector });
     }
-    if (this.#detector !== undefined) this.#peers.store(this.#detector.gossip.members);
     this.#lifetime.end(new Error('the node is stopping'));
     this.#mesh.close(new MessageRefusedError('The node is stopping.'));
     await this.#port?.transport.close();
@@ -412,7 +409,7 @@ export class Membership {
           this.#adopt(payload);
           return Buffer.from(this.#ring?.digest ?? '');
         },
-        renewCertificate: (payload, { id }) => this.#admissions.renewFor(id, payload),
+        renewCertificate: (payload, peer) => this.#admissions.renewFor(peer, payload),
         admit: (payload, peer) => this.#admissions.admitFor(payload, peer),
         createToken: () => this.#admissions.createTokenFor(),
         readOrders: async () => ordersCodec.encode({ orders: this.#keeper.orders.all }),
@@ -451,9 +448,14 @@ export class Membership {
     this.#mesh.tend(this.#peers.targets(gossip?.members, this.#options.seeds, this.isRemoved));
     if (this.#ring === undefined) for (const { id } of this.#mesh.peers) void this.#rings.read(id);
     this.#statements.read(gossip);
-    if (gossip !== undefined) this.#peers.store(gossip.members);
+    this.#storePeers();
     this.#exchange.tick(gossip);
     this.#keeper.tick();
+  }
+
+  #storePeers(): void {
+    const gossip = this.#detector?.gossip;
+    if (gossip !== undefined) this.#peers.keep(gossip.members, this.#mesh.peers);
   }
 
   #connected({ id, introduction }: PeerInfo): void {
@@ -468,7 +470,7 @@ export class Membership {
         this.#detector?.gossip.greet({ id, address });
         this.#detector?.flush();
       },
-      (error) => log.warn('a node is not greeted', { id, reason: (error as Error).message }),
+      (error) => log.warn('a node is not greeted', { id, reason: String(error) }),
     );
   }
 
@@ -526,14 +528,10 @@ export class Membership {
     if (nodeId === this.nodeId) this.#options.failed(error);
   }
 
-  /** The identity that a certificate proves, unless it was revoked. */
-  async #identify(certificate: string): Promise<NodeIdentity> {
-    const { authorities } = this.#credentials;
+  #identify(certificate: string): Promise<CertifiedPeer> {
     const now = this.#options.clock.timeOfDay();
-    const { identity } = await verifyCertificate(certificate, authorities, now);
-    const removal = this.#removalOf(identity.nodeId);
-    if (removal !== undefined) throw new NodeRemovedError(removal);
-    return identity;
+    const { authorities } = this.#credentials;
+    return identifyPeer(certificate, { authorities, now, removalOf: (id) => this.#removalOf(id) });
   }
 
   // ---- what changes ---------------------------------------------------------------------------
@@ -553,11 +551,16 @@ export class Membership {
   }
 
   #renewed(credentials: StoredCredentials): void {
+    const [{ roles, log }, before] = [this.#options, this.#credentials.certificate];
     this.#credentials = credentials;
     this.#statement = statementOf(credentials, this.#spki);
     this.#port?.transport.renew(credentials);
     this.#options.renewed(credentials);
-    this.#options.log.info('the certificate of this node is renewed');
+    log.info('the certificate of this node is renewed');
+    // A session has the roles of the certificate that it was opened with.
+    if (!hasSameRoles(credentials.certificate, before)) this.#mesh.reopen();
+    const warning = roleWarningOf(credentials.certificate, roles);
+    if (warning !== undefined) log.warn(warning, { roles });
     spawn(
       async () => {
         await this.#keys.accept(this.#statement);

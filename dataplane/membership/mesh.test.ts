@@ -180,6 +180,51 @@ describe('the mesh of sessions between nodes', () => {
     expect(outcomes).to.deep.equal(refusedTo);
   });
 
+  /** Every role and every request: what the certificate does not allow is refused, whatever the node says. */
+  for (const [at, role] of roles.entries()) {
+    it(`refuses to a node with a certificate for ${role} what other roles may send, though it says that it has all`, async () => {
+      const a = await start('a');
+      const b = await start('bcde'[at] ?? '', { roles, certified: [role] });
+      b.targets = [{ id: a.id, address: a.address }];
+      await until(() => namesOf(a) !== '' && namesOf(b) !== '');
+      for (const name of Object.keys(peerRequests) as PeerRequestName[]) {
+        if (name === 'introduce') continue;
+        const allowed: readonly Role[] = peerRequests[name].roles;
+        const code = await codeOf(b.mesh.request(a.id, name, Buffer.from('x')));
+        const wanted = allowed.includes(role) ? 'none' : 'membership.role_refused';
+        expect(`${name} ${code}`).to.equal(`${name} ${wanted}`);
+      }
+      const mayReplicate = role === 'data' || role === 'consensus';
+      b.mesh.notify(a.id, 'raft', Buffer.from('x'), 'consensus');
+      await ask(b.mesh, a.id);
+      const refusedNotice = [...a.mesh.refusals.counts].some(([key]) => key.includes('raft'));
+      expect(refusedNotice).to.equal(!mayReplicate);
+    });
+  }
+
+  it('counts the roles of a certificate no longer than the node says that it has them', async () => {
+    const a = await start('a');
+    const b = await start('b', { roles: ['observer'], certified: ['data', 'consensus'] });
+    b.targets = [{ id: a.id, address: a.address }];
+    await until(() => namesOf(a) !== '' && namesOf(b) !== '');
+    const outcomeOf = (name: PeerRequestName): Promise<string> =>
+      codeOf(b.mesh.request(a.id, name, Buffer.from('x')));
+    expect(await outcomeOf('editTable')).to.equal('membership.role_refused');
+    // So that it can get another certificate.
+    expect(await outcomeOf('renewCertificate')).to.equal('none');
+  });
+
+  it('opens every session once more when the certificate of the node names other roles', async () => {
+    const a = await start('a');
+    const b = await start('b', { certified: ['data'] });
+    b.targets = [{ id: a.id, address: a.address }];
+    await until(() => namesOf(a) !== '' && namesOf(b) !== '');
+    b.mesh.reopen();
+    await until(() => a.lost.length === 1);
+    await until(() => namesOf(a) === 'b' && namesOf(b) === 'a');
+    expect(await ask(b.mesh, a.id)).to.equal('b says x');
+  });
+
   it('delivers notices of the roles that may send them, whatever their size, and counts others', async () => {
     const sizes: number[] = [];
     const take = (payload: Uint8Array): void => void sizes.push(payload.byteLength);

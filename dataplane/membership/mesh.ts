@@ -7,13 +7,14 @@ import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import { SessionRefusedError } from '../net/errors.ts';
-import type { Incoming, Peer, Session } from '../net/session.ts';
+import type { CertifiedPeer, Incoming, Peer, Session } from '../net/session.ts';
 import type { Priority } from '../wire/frame.ts';
 import { DuplicateNodeError, NodeQuarantinedError } from './errors.ts';
 import { PeerUnreachableError, RoleRefusedError } from './errors.ts';
 import { introductionCodec } from './introduction.ts';
 import type { Introduction } from './introduction.ts';
 import {
+  certifiedRoles,
   isDecision,
   mayNotify,
   noticeNamed,
@@ -22,7 +23,7 @@ import {
   requestNamed,
   roleRefusal,
 } from './peer-requests.ts';
-import type { PeerNoticeName, PeerRequestName } from './peer-requests.ts';
+import type { PeerNoticeName, PeerRequestName, Role } from './peer-requests.ts';
 import { Refusals } from './refusals.ts';
 
 /**
@@ -83,7 +84,7 @@ export interface MeshOptions {
 
 interface Link {
   readonly session: Session;
-  readonly peer: Peer;
+  readonly peer: CertifiedPeer;
   /** Of the node that dialed. */
   readonly dialer: string;
   introduction: Introduction | undefined;
@@ -203,7 +204,7 @@ export class Mesh {
   // ---- sessions -------------------------------------------------------------------------------
 
   /** A session stands, dialed by this node or by the peer. */
-  opened(session: Session, peer: Peer, isDialed: boolean): void {
+  opened(session: Session, peer: CertifiedPeer, isDialed: boolean): void {
     const dialer = isDialed ? this.#options.own.nodeId : peer.nodeId;
     const link = {
       session,
@@ -258,7 +259,9 @@ export class Mesh {
     const current = this.#links.get(nodeId);
     if (current !== undefined && current !== link) {
       if (!this.#replaces(current, link, introduction)) {
-        link.session.close(new SupersededError('The nodes have another session already.'));
+        // The peer may have sent requests through it before it knows the other one.
+        link.introduction = introduction;
+        this.#retire(link, new SupersededError('The nodes have another session already.'));
         return;
       }
       this.#retire(current, new SupersededError('Another session has replaced this one.'));
@@ -315,6 +318,12 @@ export class Mesh {
     if (link !== undefined && !link.isRetired) this.#retire(link, reason);
   }
 
+  /** The certificate of this node names other roles: every session is opened once more, with the new one. */
+  reopen(): void {
+    const reason = new SupersededError('The certificate of the node names other roles now.');
+    for (const session of this.#bySession.keys()) session.close(reason);
+  }
+
   close(reason: Error): void {
     this.#isClosed = true;
     // NB: a session that is closed leaves the map.
@@ -365,11 +374,12 @@ export class Mesh {
 
   /** What a peer says. What it may not say is counted, and has no effect. */
   noticed(session: Session, type: number, payload: Uint8Array): void {
-    const info = infoOf(this.#bySession.get(session));
+    const link = this.#bySession.get(session);
+    const info = infoOf(link);
     // It says that again when both sides know each other.
     if (info === undefined) return;
     const name = noticeNamed(type);
-    if (name !== undefined && mayNotify(name, info.introduction.roles))
+    if (name !== undefined && mayNotify(name, rolesOf(link)))
       return this.#options.notices[name](payload, info);
     const reason = 'The roles of the node do not allow what it says.';
     this.refusals.note(info.id, name ?? 'unknown', reason);
@@ -384,7 +394,7 @@ export class Mesh {
     const refusal =
       name === undefined
         ? `No request has the number ${type}. The node may be of a newer version.`
-        : roleRefusal(name, link?.introduction?.roles);
+        : roleRefusal(name, rolesOf(link));
     if (name === undefined || link === undefined || refusal !== undefined) {
       const reason = refusal ?? 'The session has ended.';
       this.refusals.note(peer.nodeId, name ?? 'unknown', reason);
@@ -415,6 +425,12 @@ const duplicateCode = 'membership.duplicate_node';
 class SupersededError extends PhotonError {
   readonly code = 'membership.superseded';
 }
+
+/** Undefined before the node has introduced itself. */
+const rolesOf = (link: Link | undefined): readonly Role[] | undefined =>
+  link?.introduction === undefined
+    ? undefined
+    : certifiedRoles(link.peer.roles, link.introduction.roles);
 
 const infoOf = (link: Link | undefined): PeerInfo | undefined =>
   link?.introduction === undefined

@@ -1,7 +1,7 @@
 import type { Member } from '../gossip/member.ts';
 import { isDiskFull, readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles } from './cluster-files.ts';
-import type { Target } from './mesh.ts';
+import type { PeerInfo, Target } from './mesh.ts';
 
 /** Where other nodes are reached, kept over restarts: a node that rejoins needs nobody to tell it. */
 type Peer = Readonly<Record<'id' | 'address', string>>;
@@ -27,6 +27,16 @@ export class PeerBook {
   get peers(): readonly Peer[] {
     this.#known ??= readFile(this.#files, 'peers')?.peers ?? [];
     return this.#known;
+  }
+
+  /** All members, and those that are connected and no members yet. */
+  keep(members: readonly Member[], connected: readonly PeerInfo[]): void {
+    const known = new Set(members.map(({ id }) => id));
+    const others = connected.filter(({ id }) => !known.has(id));
+    this.store([
+      ...members,
+      ...others.map(({ id, introduction: { address } }) => ({ id, address })),
+    ]);
   }
 
   /**

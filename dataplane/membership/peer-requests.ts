@@ -71,6 +71,15 @@ const names = new Map<number, PeerRequestName>(
 
 export const requestNamed = (number: number): PeerRequestName | undefined => names.get(number);
 
+/**
+ * The roles that count: those that the certificate of the session names, as far as the node has them at present. A
+ * certificate of an earlier release names none; until it has expired the node's own word counts.
+ */
+export const certifiedRoles = (
+  certified: readonly string[] | undefined,
+  said: readonly Role[],
+): readonly Role[] => said.filter((role) => certified?.includes(role) ?? true);
+
 /** A quarantined node takes no part in decisions about the cluster. */
 export const isDecision = (name: PeerRequestName): boolean => peerRequests[name].roles === deciding;
 
@@ -82,8 +91,10 @@ export function roleRefusal(
   if (name === 'introduce') return undefined;
   if (own === undefined) return `The node has not introduced itself before its request "${name}".`;
   const allowed: readonly Role[] = peerRequests[name].roles;
+  // What every role may, a node may without one: its next certificate comes by such a request.
+  if (allowed.length === roles.length) return undefined;
   if (own.some((role) => allowed.includes(role))) return undefined;
-  return `A node with the roles ${own.join(', ')} may not send the request "${name}"; ${allowed.join(', ')} may.`;
+  return `A node with the certified roles ${own.join(', ') || '(none)'} may not send the request "${name}"; ${allowed.join(', ')} may.`;
 }
 
 /** What a node says without waiting for an answer. It may be lost. */

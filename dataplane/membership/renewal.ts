@@ -1,16 +1,19 @@
 import type { Clock } from '../common/clock.ts';
 import { clockSkewMs, createRequest, validityOfText } from '../security/certificates.ts';
-import { verifyCertificate } from '../security/certificates.ts';
+import { rolesOfText, verifyCertificate } from '../security/certificates.ts';
 import type { Admission } from './authority.ts';
 import { writeFile } from './cluster-files.ts';
 import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
 import { JoinRefusedError } from './errors.ts';
+import type { Role } from './peer-requests.ts';
 
 export interface RenewalOptions {
   readonly files: ClusterFiles;
   readonly clock: Pick<Clock, 'timeOfDay' | 'sleep'>;
   /** A certificate for a request (PKCS #10, PEM) of this node. */
   readonly certify: (request: string) => Promise<Admission>;
+  /** Of this node, by its configuration. */
+  readonly roles: readonly Role[];
   readonly renewed: (credentials: StoredCredentials) => void;
   readonly failed: (error: Error) => void;
 }
@@ -24,6 +27,22 @@ const renewalTimeOf = (certificate: string): number => {
   return notAfter - (notAfter - notBefore - clockSkewMs) / 2;
 };
 
+/** Of a certificate for other roles, between two attempts to replace it. */
+const roleLookMs = 5_000;
+
+/** Whether a certificate names exactly these roles. */
+export const hasRoles = (certificate: string, roles: readonly Role[]): boolean =>
+  rolesOfText(certificate)?.toSorted().join() === roles.toSorted().join();
+
+export const hasSameRoles = (one: string, other: string): boolean =>
+  rolesOfText(one)?.toSorted().join() === rolesOfText(other)?.toSorted().join();
+
+/** Undefined when the certificate names the roles of the node. */
+export const roleWarningOf = (certificate: string, roles: readonly Role[]): string | undefined =>
+  hasRoles(certificate, roles)
+    ? undefined
+    : `the certificate of this node does not name its roles, but ${rolesOfText(certificate)?.join(', ') ?? 'none'}: restart it with --join, --join-token and --join-ca-hash to have them`;
+
 const pauseOf = (certificate: string): number => {
   const { notBefore, notAfter } = validityOfText(certificate);
   const share = (notAfter - notBefore - clockSkewMs) / looksPerLifetime;
@@ -31,8 +50,8 @@ const pauseOf = (certificate: string): number => {
 };
 
 /**
- * Renews the node's certificate at half of its lifetime, and tries again until it succeeds. The former one
- * stays in use meanwhile. Guarded invariant: nothing is used before it is verified and on the medium.
+ * Renews the node's certificate at half of its lifetime, and once at the start when it does not name the roles of the
+ * node; tries again until it succeeds. The former one stays in use meanwhile. Guarded invariant: nothing is used before it is verified and on the medium.
  */
 export class Renewal {
   readonly #options: RenewalOptions;
@@ -47,12 +66,16 @@ export class Renewal {
 
   /** Ends with the signal. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, roles } = this.#options;
+    let isForOthers = !hasRoles(this.#credentials.certificate, roles);
     for (;;) {
-      await clock.sleep(pauseOf(this.#credentials.certificate), signal);
-      if (clock.timeOfDay() < renewalTimeOf(this.#credentials.certificate)) continue;
+      const pauseMs = pauseOf(this.#credentials.certificate);
+      await clock.sleep(isForOthers ? Math.min(pauseMs, roleLookMs) : pauseMs, signal);
+      const isTime = clock.timeOfDay() >= renewalTimeOf(this.#credentials.certificate);
+      if (!isForOthers && !isTime) continue;
       try {
         await this.renew();
+        isForOthers = false;
       } catch (error) {
         const { message } = error as Error;
         if (message !== this.failure) this.#options.failed(error as Error);

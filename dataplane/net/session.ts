@@ -29,6 +29,12 @@ export interface Peer {
   readonly nodeId: string;
 }
 
+/** A peer as its certificate proves it. */
+export interface CertifiedPeer extends Peer {
+  /** Undefined when the certificate names none, as those of earlier releases. */
+  readonly roles?: readonly string[] | undefined;
+}
+
 /** The bytes of a connection. */
 export interface Pipe {
   /** False: it holds enough; `drained` is called when it takes more. */
@@ -47,7 +53,7 @@ export interface Incoming {
 export interface SessionOptions {
   readonly own: Peer;
   /** The identity that the peer's certificate proves; its first frame must say the same. */
-  readonly expected: Peer;
+  readonly expected: CertifiedPeer;
   readonly pipe: Pipe;
   readonly clock: Clock;
   readonly queueBytesMax: Readonly<Record<Priority, number>>;

@@ -9,7 +9,7 @@ import { pemOf, serveJoin } from './join-exchange.ts';
 import type { JoinHandler } from './join-exchange.ts';
 import { applicationProtocols } from './protocols.ts';
 import { Session } from './session.ts';
-import type { Incoming, Peer, Pipe, SessionOptions } from './session.ts';
+import type { CertifiedPeer, Incoming, Pipe, SessionOptions } from './session.ts';
 
 /**
  * Sessions over mutual TLS 1.3. A peer is whoever its certificate proves; names and addresses prove nothing.
@@ -30,14 +30,14 @@ export interface TransportOptions extends Omit<
   'expected' | 'pipe' | 'ended' | 'handle' | 'noticed'
 > {
   /** The identity that a certificate (PEM) proves; rejects with the reason when it proves none. */
-  identify(certificate: string): Promise<Peer>;
+  identify(certificate: string): Promise<CertifiedPeer>;
   readonly handle: (incoming: Incoming, session: Session) => Promise<Uint8Array>;
   noticed?(session: Session, type: number, payload: Uint8Array): void;
   readonly handshakeMs: number;
   /** Connections that are accepted at a time, with those that have not proven anything yet. */
   readonly connectionsMax: number;
   /** A session stands; `isDialed`: by this side. */
-  opened(session: Session, peer: Peer, isDialed: boolean): void;
+  opened(session: Session, peer: CertifiedPeer, isDialed: boolean): void;
   ended(session: Session, reason: Error): void;
   /** Somebody was refused before there was a session. */
   readonly refused: (address: string, reason: Error) => void;
@@ -184,7 +184,7 @@ export class TlsTransport {
     }
   }
 
-  async #identify(socket: TLSSocket, address: string): Promise<Peer> {
+  async #identify(socket: TLSSocket, address: string): Promise<CertifiedPeer> {
     const { raw } = socket.getPeerCertificate();
     if (raw === undefined) throw new SessionRefusedError(`${address} has no certificate.`);
     const peer = await this.#options.identify(pemOf(raw));
@@ -195,7 +195,7 @@ export class TlsTransport {
     );
   }
 
-  #open(socket: TLSSocket, peer: Peer, isDialed: boolean): Session {
+  #open(socket: TLSSocket, peer: CertifiedPeer, isDialed: boolean): Session {
     const session: Session = new Session({
       ...this.#options,
       expected: peer,

@@ -145,6 +145,7 @@ export class DirectoryService implements Service {
       chance,
       certificateLifetimeMs,
       facts,
+      roles: config.roles as FormationRoles,
       join: (nodeId, known) => this.#join(nodeId, known?.privateKey),
       decided: (type) => progress.step(steps[type]),
     };

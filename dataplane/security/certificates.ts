@@ -164,17 +164,20 @@ interface Validity {
 
 export interface Issue extends Validity {
   readonly identity: NodeIdentity;
+  /** What the node may do in the cluster; none in certificates of earlier releases. */
+  readonly roles?: readonly string[];
 }
 
 /** Signs a request for `identity`, whatever else the request asks for; PEM. */
 export const issueCertificate = (
   authority: AuthorityFiles,
   request: string,
-  { identity, ...validity }: Issue,
+  { identity, roles = [], ...validity }: Issue,
 ): Promise<string> =>
   issue(authority, request, {
     ...validity,
     commonName: identity.nodeId,
+    units: roles,
     uri: formatIdentity(identity),
     usages: [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth],
   });
@@ -188,12 +191,15 @@ export const issueAdminCertificate = (
   issue(authority, request, {
     ...validity,
     commonName: identity.admin,
+    units: [],
     uri: formatAdmin(identity),
     usages: [ExtendedKeyUsage.clientAuth],
   });
 
 interface Names extends Validity {
   readonly commonName: string;
+  /** Organizational units of the subject: the roles of a node, as Kubernetes has groups in the organization. */
+  readonly units: readonly string[];
   readonly uri: string;
   readonly usages: readonly ExtendedKeyUsage[];
 }
@@ -201,13 +207,13 @@ interface Names extends Validity {
 async function issue(
   authority: AuthorityFiles,
   requestText: string,
-  { commonName, uri, usages, now, lifetimeMs }: Names,
+  { commonName, units, uri, usages, now, lifetimeMs }: Names,
 ): Promise<string> {
   const request = await readRequest(requestText);
   const issuer = new X509Certificate(authority.certificate);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: randomSerial(),
-    subject: [{ O: ['PhotonDB'], CN: [commonName] }],
+    subject: [{ O: ['PhotonDB'] }, ...units.map((unit) => ({ OU: [unit] })), { CN: [commonName] }],
     issuer: issuer.subject,
     notBefore: new Date(now - clockSkewMs),
     // No certificate outlives the one that proves it.
@@ -228,6 +234,8 @@ async function issue(
 
 export interface VerifiedCertificate {
   readonly identity: NodeIdentity;
+  /** Undefined in a certificate of an earlier release, which names none. */
+  readonly roles: readonly string[] | undefined;
   readonly notBefore: number;
   readonly notAfter: number;
 }
@@ -242,7 +250,11 @@ export async function verifyCertificate(
   now: number,
 ): Promise<VerifiedCertificate> {
   const certificate = await trusted(text, authorities, now);
-  return { identity: identityOf(certificate), ...validityOf(certificate) };
+  return {
+    identity: identityOf(certificate),
+    roles: rolesOf(certificate),
+    ...validityOf(certificate),
+  };
 }
 
 /** The administrator that a certificate proves. */
@@ -256,6 +268,15 @@ export async function verifyAdminCertificate(
   throw new CertificateRefusedError(
     'The certificate names no administrator: its subject alternative name is not one photondb://CLUSTER/admin/NAME URI.',
   );
+}
+
+/** The roles that a certificate of this node itself names; nothing of it is verified. */
+export const rolesOfText = (text: string): readonly string[] | undefined =>
+  rolesOf(readCertificate(text));
+
+function rolesOf({ subjectName }: X509Certificate): readonly string[] | undefined {
+  const units = subjectName.getField('OU');
+  return units.length === 0 ? undefined : units;
 }
 
 /** When a certificate is valid; nothing else of it is verified. */

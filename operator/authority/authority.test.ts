@@ -35,7 +35,11 @@ describe('the authority of a cluster', () => {
   const issue = async (lifetimeMs: number): Promise<X509Certificate> => {
     const { publicKey, identity } = await readSigningRequest(await requestWith());
     return new X509Certificate(
-      await authority.issueForNode(publicKey, identity, { now, lifetimeMs }),
+      await authority.issueForNode(
+        publicKey,
+        { identity, roles: ['data', 'consensus'] },
+        { now, lifetimeMs },
+      ),
     );
   };
 
@@ -45,6 +49,7 @@ describe('the authority of a cluster', () => {
     expect(certificate.verify(issuer.publicKey)).to.equal(true);
     expect(certificate.checkIssued(issuer)).to.equal(true);
     expect(certificate.ca).to.equal(false);
+    expect(certificate.subject.split('\n')).to.include.members(['OU=data', 'OU=consensus']);
     expect(certificate.subjectAltName).to.equal(`URI:${formatIdentity(someIdentity)}`);
     expect(certificate.validToDate.getTime()).to.equal(now + 7 * day);
     expect(certificate.validFromDate.getTime()).to.be.lessThan(now);
@@ -91,7 +96,11 @@ describe('the authority of a cluster', () => {
     const { certificate } = pair;
     expect(authorityFault({ ...other, certificate })).to.contain('does not belong');
     const { publicKey, identity } = await readSigningRequest(await requestWith());
-    const node = await authority.issueForNode(publicKey, identity, { now, lifetimeMs: day });
+    const node = await authority.issueForNode(
+      publicKey,
+      { identity, roles: [] },
+      { now, lifetimeMs: day },
+    );
     expect(authorityFault({ ...pair, certificate: node })).to.contain('not one of an authority');
     expect(authorityFault({ ...pair, privateKey: 'secret' })).to.equal(
       'the certificate or the key cannot be read',

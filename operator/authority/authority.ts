@@ -123,6 +123,7 @@ export function authorityFault({ certificate, privateKey }: AuthorityPair): stri
 
 interface Subject {
   readonly name: string;
+  readonly units?: readonly string[];
   readonly publicKey: PublicKey | webcrypto.CryptoKey;
   readonly extensions: readonly Extension[];
 }
@@ -150,15 +151,16 @@ export class Authority {
     return new Authority(certificate, key, keyObject);
   }
 
-  /** For a node with this identity; PEM. */
+  /** For a node with this identity and these roles, which are organizational units of its subject; PEM. */
   async issueForNode(
     publicKey: PublicKey,
-    identity: NodeIdentity,
+    { identity, roles }: { readonly identity: NodeIdentity; readonly roles: readonly string[] },
     validity: Validity,
   ): Promise<string> {
     const certificate = await this.#sign(
       {
         name: identity.nodeId,
+        units: roles,
         publicKey,
         extensions: [
           new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
@@ -216,12 +218,12 @@ export class Authority {
   }
 
   async #sign(
-    { name, publicKey, extensions }: Subject,
+    { name, units = [], publicKey, extensions }: Subject,
     { now, lifetimeMs }: Validity,
   ): Promise<X509Certificate> {
     return X509CertificateGenerator.create({
       serialNumber: randomSerial(),
-      subject: [{ O: ['PhotonDB'], CN: [name] }],
+      subject: [{ O: ['PhotonDB'] }, ...units.map((unit) => ({ OU: [unit] })), { CN: [name] }],
       issuer: this.#issuer.subject,
       notBefore: new Date(now - clockSkewMs),
       // No certificate outlives the one that proves it.

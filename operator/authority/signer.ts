@@ -61,7 +61,7 @@ export class Signer {
       const message = `pod ${pod.name} asks for certificates too often: wait a quarter of a minute`;
       throw new SigningRefusal('rate_limited', message);
     }
-    const cluster = this.#clusterOf(pod);
+    const { cluster, roles } = this.#nodeAt(pod);
     const { publicKey, identity } = await readSigningRequest(requestText);
     await this.#checkIdentity(cluster, pod, identity, signal);
     const { signing } = await store.current(cluster, signal);
@@ -71,20 +71,24 @@ export class Signer {
       throw new SigningRefusal('no_authority', message);
     }
     const validity = { now: clock.wallMs(), lifetimeMs: certificateLifetimeMs(cluster) };
-    const certificate = await signing.issueForNode(publicKey, identity, validity);
+    const certificate = await signing.issueForNode(publicKey, { identity, roles }, validity);
     return { certificate, pod, identity };
   }
 
   /** The account of the pods names their cluster: each cluster has its own. */
-  #clusterOf(pod: ReviewedPod): PhotonCluster {
+  #nodeAt(pod: ReviewedPod): {
+    readonly cluster: PhotonCluster;
+    readonly roles: readonly string[];
+  } {
     const { namespace, account, name: podName } = pod;
     const name = account.endsWith(accountSuffix) ? account.slice(0, -accountSuffix.length) : '';
     const cluster = this.#options.view.cluster({ namespace, name });
-    const isNode =
-      cluster !== undefined &&
-      nodeAccountName(cluster.metadata.name) === account &&
-      wantedNodes(cluster).some((node) => node.name === podName);
-    if (isNode) return cluster;
+    const hasAccount = cluster !== undefined && nodeAccountName(cluster.metadata.name) === account;
+    const node = hasAccount
+      ? wantedNodes(cluster).find((each) => each.name === podName)
+      : undefined;
+    // The roles are those of its pool, whatever the pod says.
+    if (hasAccount && node !== undefined) return { cluster, roles: node.pool.roles };
     const message = `pod ${podName} with the ServiceAccount ${account} in namespace ${namespace} is not a node of a PhotonCluster`;
     throw new SigningRefusal('forbidden', message);
   }

@@ -65,6 +65,7 @@ export async function startMember(disk: Disk, options: MemberOptions): Promise<M
     clock: machineClock,
     chance: machineChance,
     certificateLifetimeMs: options.certificateLifetimeMs ?? 7 * day,
+    roles,
     facts: {
       directory: '/data',
       nodeId: disk.nodeId,

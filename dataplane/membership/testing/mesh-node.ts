@@ -35,9 +35,11 @@ export const testAuthority = (): Promise<Authority> =>
 export async function testCredentials(
   authority: Authority,
   nodeId: string,
+  certified: readonly Role[] = [],
 ): Promise<StoredCredentials> {
   const { privateKey, request } = await createRequest();
-  return { ...(await authority.renew(nodeId, request)), nodeId, privateKey };
+  const admission = await authority.certify(nodeId, request, certified);
+  return { ...admission, nodeId, privateKey };
 }
 
 export interface MeshNode extends Seen {
@@ -50,7 +52,10 @@ export interface MeshNode extends Seen {
 }
 
 export interface MeshNodeOptions {
+  /** What it says. */
   readonly roles?: readonly Role[];
+  /** What its certificate says; nothing, as in earlier releases, when it is left out. */
+  readonly certified?: readonly Role[];
   readonly instance?: string;
   readonly handlers?: Partial<MeshOptions['handlers']>;
   readonly notices?: MeshOptions['notices'];
@@ -96,8 +101,10 @@ function transportOf(mesh: Mesh, credentials: StoredCredentials, seen: Seen): Tl
       incomingMax: 100,
       handshakeMs: 5_000,
       connectionsMax: 100,
-      identify: async (certificate) =>
-        (await verifyCertificate(certificate, authorities, Date.now())).identity,
+      identify: async (certificate) => {
+        const verified = await verifyCertificate(certificate, authorities, Date.now());
+        return { ...verified.identity, roles: verified.roles };
+      },
       handle: (incoming, session) => mesh.handle(session, incoming),
       noticed: (session, type, payload) => mesh.noticed(session, type, payload),
       opened: (session, peer, isDialed) => mesh.opened(session, peer, isDialed),
@@ -114,7 +121,8 @@ export async function meshNode(
   options: MeshNodeOptions = {},
 ): Promise<MeshNode> {
   const id = nodeIdOf(letter);
-  const credentials = options.credentials ?? (await testCredentials(authority, id));
+  const credentials =
+    options.credentials ?? (await testCredentials(authority, id, options.certified));
   const own = { clusterId, nodeId: id };
   const stopping = new AbortController();
   const seen: Seen = { warnings: [], refused: [], duplicates: [], lost: [] };

@@ -60,7 +60,11 @@ export async function nodeCredentials(
 ): Promise<AuthorityPair> {
   const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
   const publicKey = await PublicKey.create(keys.publicKey);
-  const certificate = await authority.issueForNode(publicKey, identity, validity);
+  const certificate = await authority.issueForNode(
+    publicKey,
+    { identity, roles: ['data'] },
+    validity,
+  );
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   return {
