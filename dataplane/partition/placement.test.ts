@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { array, assert, constantFrom, integer, property, record, uniqueArray } from 'fast-check';
-import { grownReplicas, loadOf, metadataVoters, placeShards } from './placement.ts';
+import {
+  balanceFirst,
+  grownReplicas,
+  loadOf,
+  metadataVoters,
+  placeShards,
+  replaceShards,
+} from './placement.ts';
 import type { PlacementNode } from './placement.ts';
 
 const ids = uniqueArray(integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 9 });
@@ -70,6 +77,43 @@ describe('the placement of replicas', () => {
     const busy = { replicas: new Map([['n1', 5]]) };
     expect(grownReplicas(['n3'], nodes, 3, busy)).to.deep.equal(['n3', 'n2', 'n4']);
     expect(grownReplicas(['n3'], nodesOf([3]), 3)).to.deep.equal(['n3']);
+  });
+
+  it('moves as few replicas as it can when a table gets another number of them', () => {
+    assert(
+      property(ids, wish, integer({ min: 1, max: 7 }), (numbers, wanted, replicas) => {
+        const nodes = nodesOf(numbers);
+        const before = placeShards(nodes, wanted);
+        const after = replaceShards(before, nodes, replicas);
+        for (const [at, placed] of after.entries()) {
+          const old = before[at] ?? [];
+          expect(new Set(placed).size).to.equal(placed.length);
+          expect(placed.length).to.equal(Math.min(replicas, numbers.length));
+          const kept = placed.filter((id) => old.includes(id)).length;
+          expect(kept).to.equal(Math.min(old.length, placed.length));
+        }
+      }),
+    );
+  });
+
+  it('takes replicas away from nodes that are none any more', () => {
+    const moved = replaceShards([['n1', 'n9'], ['n9']], nodesOf([1, 2, 3]), 2);
+    expect(moved.flat()).not.to.include('n9');
+    expect(moved.map(({ length }) => length)).to.deep.equal([2, 2]);
+  });
+
+  it('balances who leads, and moves no replica for it', () => {
+    assert(
+      property(ids, wish, (numbers, wanted) => {
+        const placed = placeShards(nodesOf(numbers), wanted).map((nodes) => nodes.toSorted());
+        const balanced = balanceFirst(placed);
+        expect(balanced.map((nodes) => nodes.toSorted())).to.deep.equal(placed);
+        const { first } = loadOf(balanced);
+        for (const [leader = '', ...others] of balanced)
+          for (const other of others)
+            expect((first.get(leader) ?? 0) - (first.get(other) ?? 0)).to.be.at.most(1);
+      }),
+    );
   });
 
   it('has an odd number of voters of the metadata, those that vote already first', () => {
