@@ -9,8 +9,8 @@ import { startPhoton } from './photon-under-test.ts';
 import type { Photon } from './photon-under-test.ts';
 
 /**
- * A cluster of three nodes with data loses its pods one after the other, gracefully and by force, while a client
- * writes through the Service. What was acknowledged is there afterwards, once.
+ * A cluster of one node with data grows to three, and loses its pods one after the other, gracefully and by force, while
+ * a client writes through the Service. What was acknowledged is there afterwards, once.
  */
 const name = 'triple';
 const pods = [0, 1, 2].map((ordinal) => `${name}-main-0-${ordinal}`);
@@ -138,28 +138,29 @@ describe('a cluster of three nodes with data', () => {
     await connection.close();
   }
 
+  async function apply(replicas: number): Promise<void> {
+    const spec = {
+      version: await field(`photoncluster/${photon.name}`, '{.spec.version}'),
+      image: JSON.parse(await field(`photoncluster/${photon.name}`, '{.spec.image}')) as object,
+      pools: [
+        {
+          name: 'main',
+          roles: ['data', 'coordinator', 'consensus'],
+          replicas,
+          storage: { size: '1Gi' },
+          resources: { requests: { cpu: '50m', memory: '256Mi' } },
+        },
+      ],
+    };
+    const metadata = { name, namespace: photon.namespace };
+    const manifest = { apiVersion: 'photondb.io/v1alpha1', kind: 'PhotonCluster', metadata, spec };
+    await kubectl(photon.target, words`apply --filename -`, JSON.stringify(manifest));
+  }
+
   before(async function start() {
     this.timeout(420_000);
     photon = await startPhoton(`e2e-triple-${process.pid}`);
-    const manifest = {
-      apiVersion: 'photondb.io/v1alpha1',
-      kind: 'PhotonCluster',
-      metadata: { name, namespace: photon.namespace },
-      spec: {
-        version: await field(`photoncluster/${photon.name}`, '{.spec.version}'),
-        image: JSON.parse(await field(`photoncluster/${photon.name}`, '{.spec.image}')) as object,
-        pools: [
-          {
-            name: 'main',
-            roles: ['data', 'coordinator', 'consensus'],
-            replicas: 3,
-            storage: { size: '1Gi' },
-            resources: { requests: { cpu: '50m', memory: '256Mi' } },
-          },
-        ],
-      },
-    };
-    await kubectl(photon.target, words`apply --filename -`, JSON.stringify(manifest));
+    await apply(1);
     await ready();
     password = await adminPassword(photon.target, photon.namespace, name);
   });
@@ -169,15 +170,25 @@ describe('a cluster of three nodes with data', () => {
     await photon?.stop();
   });
 
-  it('answers on each of its nodes', async function replicates() {
-    this.timeout(180_000);
+  it('grows from one node to three without losing an acknowledged write', async function grows() {
+    this.timeout(2 * formedMs);
     const connection = await connected();
     const options = { shards: 2 } as object;
     await r.db('test').tableCreate('t', options).run(connection);
     await r.db('test').table('t').wait().run(connection);
-    await complete();
     await r.db('test').table('t').insert({ id: 'first' }).run(connection);
     await connection.close();
+    const { acknowledged, failures } = await writeDuring(2_000_000, async () => {
+      await apply(3);
+      await ready();
+      await complete();
+    });
+    expect(acknowledged.length, failures.slice(0, 5).join('; ')).to.be.greaterThan(0);
+    await expectAll(acknowledged);
+  });
+
+  it('answers on each of its nodes', async function replicates() {
+    this.timeout(180_000);
     for (const pod of pods) {
       const own = await connected(await field(`pod/${pod}`, '{.status.podIP}'));
       expect(await r.db('test').table('t').get('first').run(own), pod).to.deep.equal({

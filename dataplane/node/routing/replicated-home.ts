@@ -14,8 +14,7 @@ import { reconcile } from './reconcile-replicas.ts';
 
 /** A node whose data is replicated: changes of the catalogue go to the leader of the metadata, replicas are tended. */
 const reconcileEveryMs = 500;
-/** A node that joins begins without the metadata after this time. */
-const firstMetadataMs = 20_000;
+const metadataPollMs = 50;
 
 /** Changes here when this node leads the metadata, else there; and then waits until this node has the change. */
 export function forwardedCatalog(
@@ -81,13 +80,12 @@ export async function tendReplicas(parts: TendingParts): Promise<void> {
   }
 }
 
-/** A node that joins has the metadata when it serves, as far as it can be had. */
+/** A node that joins serves when it has the metadata: without it, it would know no table. */
 export async function firstMetadata({ context, database }: TendingParts): Promise<void> {
-  const { clock, signal } = context;
-  const over = new AbortController();
-  const timer = clock.timer(firstMetadataMs, () => over.abort());
-  const either = AbortSignal.any([signal, over.signal]);
-  while (Object.keys(database.state.users).length === 0 && !either.aborted)
-    await database.changed(either).catch(() => undefined);
-  timer.cancel();
+  const { clock, signal, progress } = context;
+  while (Object.keys(database.state.users).length === 0 && !signal.aborted) {
+    progress.step('receiving the metadata of the cluster');
+    progress.waited();
+    await clock.sleep(metadataPollMs, signal).catch(() => undefined);
+  }
 }
