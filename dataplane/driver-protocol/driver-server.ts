@@ -18,14 +18,15 @@ export interface DriverServerOptions extends Omit<
   readonly loginsOf: (address: string) => Logins;
   /** Counts connections where several servers share the maximum; this server alone without it. */
   readonly admission?: Admission;
-  /** Why no new client is served now, in a sentence; undefined when they are. */
-  readonly refusal?: () => string | undefined;
+  /** Connections of new clients are reset then. */
+  readonly isDraining?: () => boolean;
   readonly answered?: AnsweredQuery;
 }
 
+export type Admitted = 'admitted' | 'full' | 'draining';
+
 interface Admission {
-  /** Whether there is room for one more, or why none is served. */
-  enter(): Promise<boolean | string>;
+  enter(): Promise<Admitted>;
   left(): void;
 }
 
@@ -83,8 +84,7 @@ export class DriverServer {
 
   #accept(socket: Socket): void {
     const { connectionsMax, admission } = this.#options;
-    const refusal = this.#options.refusal?.();
-    if (refusal !== undefined) return this.#refuse(socket, refusal);
+    if (this.#options.isDraining?.() === true) return this.#reset(socket);
     if (this.#connections.size >= connectionsMax) return this.#refuse(socket);
     if (admission === undefined) return this.#open(socket);
     // Nothing is read meanwhile; that the client has gone is seen when it is asked next.
@@ -92,8 +92,8 @@ export class DriverServer {
     socket.on('error', ended);
     void admission.enter().then((admitted) => {
       socket.off('error', ended);
-      if (typeof admitted === 'string') return this.#refuse(socket, admitted);
-      if (!admitted) return this.#refuse(socket);
+      if (admitted === 'draining') return this.#reset(socket);
+      if (admitted === 'full') return this.#refuse(socket);
       if (socket.destroyed) return admission.left();
       socket.once('close', () => admission.left());
       return this.#open(socket);
@@ -115,6 +115,17 @@ export class DriverServer {
     socket.once('close', () => this.#connections.delete(socket));
   }
 
+  /**
+   * Every driver takes a reset for a node that is not there, and its caller connects to another one. A sentence instead
+   * costs the process of a JavaScript client: that driver leaves the timer of a refused handshake running, and throws
+   * from it after 20 s.
+   */
+  #reset(socket: Socket): void {
+    this.counters.connectionsRefused += 1;
+    socket.on('error', () => undefined);
+    socket.resetAndDestroy();
+  }
+
   get #fullSentence(): string {
     return `Too many connections: this server takes ${this.#options.connectionsMax} at once (option connections-max).`;
   }
@@ -123,8 +134,9 @@ export class DriverServer {
    * Every driver reads up to a zero first. Those of V1_0 take this for a refusal of the server; the one for JavaScript
    * ends its process when it reads anything else. Older ones show it as the text that is no success.
    */
-  #refuse(socket: Socket, reason = this.#fullSentence): void {
+  #refuse(socket: Socket): void {
     const { clock, limits } = this.#options;
+    const reason = this.#fullSentence;
     this.counters.connectionsRefused += 1;
     const closed = new AbortController();
     this.#refusing.add(socket);

@@ -27,8 +27,6 @@ export interface DrainReport extends Clients {
 }
 
 const lookEveryMs = 100;
-const sentence =
-  'This node drains and takes no new connections. Connect to another node of the cluster.';
 
 /**
  * The drain of a node, ordered by an administrator or by the end of its process: it says that it is not ready, takes no
@@ -46,9 +44,9 @@ export class Drain {
     this.#parts = parts;
   }
 
-  /** Why no new client is served now; undefined when they are. */
-  get refusal(): string | undefined {
-    return this.#phase === 'serving' ? undefined : sentence;
+  /** No new client is served. */
+  get isActive(): boolean {
+    return this.#phase !== 'serving';
   }
 
   /** Resolves when the node is drained, or its drain was ended. */

@@ -29,7 +29,7 @@ export interface DriverServiceParts {
   readonly logins: LoginGuard;
   readonly peers: Pick<PeerService, 'environment' | 'verifier'>;
   readonly membership: Pick<MembershipService, 'refusal'>;
-  readonly drain: Pick<Drain, 'refusal'>;
+  readonly drain: Pick<Drain, 'isActive'>;
   /** What the system tables show of the node; its data is open. */
   readonly report: () => NodeReport;
 }
@@ -88,7 +88,7 @@ export class DriverService implements Service {
       clock,
       chance,
       connectionsMax: shares.driverConnections,
-      refusal: () => drain.refusal,
+      isDraining: () => drain.isActive,
       loginsOf: loginsOf({ database: peers, passwords, logins, chance }),
       answered: (term, ms) => measurements.answered(term, ms),
       internalError: (error) =>

@@ -1,3 +1,4 @@
+import type { Admitted } from '../../driver-protocol/driver-server.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Catalog } from '../../query/environment.ts';
 import type { ServedRequest } from '../../workers/channel.ts';
@@ -18,8 +19,8 @@ export interface CoreServiceOptions {
   readonly logins: CoreLogins;
   readonly logger: Logger;
   readonly places: ConnectionPlaces;
-  /** Why no new client is served now; undefined when they are. */
-  readonly refusal: () => string | undefined;
+  /** No new client is served. */
+  readonly isDraining: () => boolean;
   /** Resolves when all query workers know the catalogue as it is now. */
   readonly publish: () => Promise<void>;
   /** What the worker has measured since it said so last. */
@@ -140,12 +141,11 @@ export class CoreService implements WorkerService {
     return null;
   }
 
-  #enter(): boolean | string {
-    const refusal = this.#options.refusal();
-    if (refusal !== undefined) return refusal;
-    const isAdmitted = this.#options.places.enter();
-    if (isAdmitted) this.#connections += 1;
-    return isAdmitted;
+  #enter(): Admitted {
+    if (this.#options.isDraining()) return 'draining';
+    if (!this.#options.places.enter()) return 'full';
+    this.#connections += 1;
+    return 'admitted';
   }
 
   #left(): void {

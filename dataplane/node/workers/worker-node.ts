@@ -104,7 +104,7 @@ export class WorkerNode {
       admission: {
         enter: async () => {
           const answer = await thrownHere(channel.request(['enter']));
-          return typeof answer === 'string' ? answer : answer === true;
+          return answer === 'admitted' || answer === 'draining' ? answer : 'full';
         },
         left: () => channel.notify(['left']),
       },

@@ -130,7 +130,7 @@ export class WorkerDriverService implements Service {
       logins: new CoreLogins(loginsOf({ database, passwords, logins, chance })),
       logger,
       places,
-      refusal: () => drain.refusal,
+      isDraining: () => drain.isActive,
       publish: () => this.publish(),
       measured: (measured: unknown) => this.#pool.measurements.add(measured),
       read: (counts: DirectCounts) => this.#count(counts),
