@@ -66,7 +66,9 @@ public class Walk {
     }
 
     private static void cursors(Table people, Map<String, Object> seen) {
-        Result<Map> batches = people.run(connection, OptArgs.of("max_batch_rows", 100), Map.class);
+        // NB: the lazy mode of the driver, its default, sometimes never asks for the next batch when answers come fast.
+        OptArgs options = OptArgs.of("max_batch_rows", 100);
+        Result<Map> batches = people.run(connection, options, Result.FetchMode.AGGRESSIVE, Map.class);
         int count = 0;
         try {
             for (; batches.hasNext(); count += 1) batches.next();
