@@ -85,6 +85,7 @@ function isSameHead(before: MetadataState, after: MetadataState): boolean {
     before.users === after.users &&
     before.members === after.members &&
     before.founder === after.founder &&
+    before.givenUp === after.givenUp &&
     before.garbage === after.garbage &&
     before.imports === after.imports &&
     before.importing === after.importing &&

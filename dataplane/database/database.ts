@@ -10,11 +10,11 @@ import type { StoreStatistics } from '../kv/store.ts';
 import type { ExpiringTable } from '../maintenance/expiry.ts';
 import type { ScrubPlan } from '../maintenance/scrubber.ts';
 import type { MetadataCommand, Refused } from '../metadata/command.ts';
-import type { MetadataState, TableRecord, Verifier } from '../metadata/state.ts';
+import type { MetadataState, ShardRecord, TableRecord, Verifier } from '../metadata/state.ts';
 import { metadataGroup } from '../replication/entry-kind.ts';
 import { isWithdrawal, NotLeaderError } from '../replication/errors.ts';
 import type { GroupLog } from '../replication/log.ts';
-import type { ReplicatedGroup, Replication } from '../replication/replicated-group.ts';
+import type { GroupStart, ReplicatedGroup, Replication } from '../replication/replicated-group.ts';
 import { SingleNode } from '../replication/single-node.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import type { ShardedTable } from '../shard/sharded-table.ts';
@@ -25,7 +25,7 @@ import type { Transfers } from '../transfer/transfers.ts';
 import { DatabaseStoppedError } from './errors.ts';
 import { expiringTables } from './expiring-tables.ts';
 import { MetadataGroup } from './metadata-group.ts';
-import { metadataStart } from './membership.ts';
+import { metadataStart, shardStart } from './membership.ts';
 import { MetadataWatch } from './metadata-watch.ts';
 import { metricsOf, stored } from './metrics.ts';
 import type { DatabaseMetrics, DatabaseOptions } from './options.ts';
@@ -329,6 +329,13 @@ export class Database implements MetadataLog {
 
   get #isForRepair(): boolean {
     return this.#options.isForRepair === true;
+  }
+
+  /** Where a shard's group continues, or that of the metadata: what the store has of it. */
+  startOf(
+    of: { readonly state: MetadataState; readonly shard: ShardRecord } | undefined,
+  ): GroupStart {
+    return of === undefined ? metadataStart(this.#parts) : shardStart(of, this.#parts);
   }
 
   /** What the log has for tables and this release cannot apply; known after an opening for repair. */

@@ -51,6 +51,15 @@ export function membershipOf(
   return { membership: { configuration, snapshots: snapshots.of(group, first) } };
 }
 
+/** Where the group of a shard continues. */
+export function shardStart(
+  { state, shard }: { readonly state: MetadataState; readonly shard: ShardRecord },
+  parts: MembershipParts,
+): GroupStart {
+  const applied = parts.options.store.read((view) => readAppliedPosition(view, shard.group));
+  return { applied, ...membershipOf(state, shard, parts).membership };
+}
+
 /** Where the group of the metadata continues. */
 export function metadataStart({
   options: { store, replicate },

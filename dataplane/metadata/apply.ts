@@ -2,6 +2,7 @@ import { unreachable } from '../common/assert.ts';
 import { tablesWithout } from './changes.ts';
 import { applied, refused } from './command.ts';
 import type { MetadataCommand, MetadataResult, TableConfig } from './command.ts';
+import { giveUpMembers } from './given-up.ts';
 import { changeImports } from './imports.ts';
 import {
   createIndex,
@@ -62,6 +63,8 @@ export function applyMetadata(state: MetadataState, command: MetadataCommand): M
     case 'putMember':
     case 'removeMember':
       return changeMembers(state, command);
+    case 'giveUpMembers':
+      return giveUpMembers(state, command.survivor);
     default:
       return unreachable(command);
   }

@@ -75,6 +75,7 @@ const fieldsOf: { readonly [Type in MetadataCommand['type']]: Check } = {
   reshardTable: object({ tableId: text, shards: number, replicas: optional(listOf(founders)) }),
   putMember: object({ format: isThree, member }),
   removeMember: object({ format: isThree, id: text }),
+  giveUpMembers: object({ format: isThree, survivor: text }),
   placeShard: object({ format: isThree, tableId: text, group: keyspace, wanted: founders }),
   placeTable: object({
     format: isThree,

@@ -65,6 +65,8 @@ export type MetadataCommand =
     }
   | { readonly type: 'putMember'; readonly format: 3; readonly member: MemberRecord }
   | { readonly type: 'removeMember'; readonly format: 3; readonly id: string }
+  /** After the loss of a majority: all other members are lost, with their replicas. */
+  | { readonly type: 'giveUpMembers'; readonly format: 3; readonly survivor: string }
   | {
       /** Which voters a shard is to have. */
       readonly type: 'placeShard';

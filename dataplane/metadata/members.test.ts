@@ -162,4 +162,39 @@ describe('members of the cluster in the metadata', () => {
       expect(() => readMetadataCommand(text), text).to.throw(/missing or of another type/);
     }
   });
+
+  it('gives up all but a survivor, which keeps what it has', () => {
+    const state = after([{ type: 'giveUpMembers', format: 3, survivor: 'a' }], whole);
+    expect(Object.keys(state.members ?? {})).to.deep.equal(['a']);
+    expect(state.givenUp).to.have.members(['b', 'c']);
+    const [first, second] = shardsOf(state.tables['t1'] ?? expect.fail());
+    expect(first?.replicas).to.deep.equal({
+      founders: ['a', 'b'],
+      voters: ['a'],
+      learners: [],
+      wanted: ['a'],
+    });
+    // The survivor never had a replica of it.
+    expect(second?.replicas?.voters).to.have.members(['b', 'c']);
+    expect(state.tables['t1']?.growsReplicas).to.equal(true);
+    expect(placementOf(state.tables['t1'] ?? expect.fail()).epoch).to.equal(2);
+    expect(refusal(state, member('b'))).to.contain('start it with an empty data directory');
+    expect(refusal(state, { type: 'giveUpMembers', format: 3, survivor: 'b' })).to.contain(
+      'is not a member',
+    );
+    // Once more changes nothing.
+    expect(after([{ type: 'giveUpMembers', format: 3, survivor: 'a' }], state)).to.equal(state);
+  });
+
+  it('remembers founders that gave their replica away when members are given up', () => {
+    const table = whole.tables['t1'] ?? expect.fail();
+    const [shard, ...others] = shardsOf(table);
+    if (shard?.replicas === undefined) expect.fail();
+    const moved = { ...shard, replicas: { ...shard.replicas, departed: ['b'] } };
+    const placement = { epoch: 1, shards: [moved, ...others] };
+    const before = { ...whole, tables: { t1: { ...table, placement } } };
+    const state = after([{ type: 'giveUpMembers', format: 3, survivor: 'a' }], before);
+    const [kept] = shardsOf(state.tables['t1'] ?? expect.fail());
+    expect(kept?.replicas?.departed).to.deep.equal(['b']);
+  });
 });

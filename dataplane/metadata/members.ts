@@ -1,5 +1,6 @@
 import { applied, refused } from './command.ts';
 import type { MetadataCommand, MetadataResult, Refused } from './command.ts';
+import { givenUpSentence, isGivenUp } from './given-up.ts';
 import { withTable } from './indexes.ts';
 import { foundedBy, placementOf, shardsOf } from './shards.ts';
 import { qualifiedName } from './state.ts';
@@ -67,6 +68,7 @@ export function changeMembers(
   const members = state.members ?? {};
   if (command.type === 'putMember') {
     const { member } = command;
+    if (isGivenUp(state, member.id)) return refused(givenUpSentence(member.id));
     const founder = state.founder ?? member.id;
     return applied({
       ...state,

@@ -126,6 +126,8 @@ export interface MetadataState {
   readonly members?: Readonly<Record<string, MemberRecord>>;
   /** The first of the members, which has the shards that were made before there were members. */
   readonly founder?: string;
+  /** Lost with a majority of the members: they may have another history, and never come back under these identifiers. */
+  readonly givenUp?: readonly string[];
   readonly garbage: readonly Garbage[];
   /** Keyspaces whose rows come in and belong to no table yet; absent in states of before. */
   readonly imports?: readonly number[];

@@ -2,10 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { encodeUtf8 } from '../../common/bytes.ts';
 import { Prng } from '../../common/prng.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
+import type { StoppedMembers } from '../../replication/stopped-member.ts';
 import { RaftSource } from '../../replication/raft-source.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { Database } from '../database.ts';
+import type { DatabaseOptions } from '../options.ts';
 import { CutStore } from './cut-store.ts';
 import type { StoreLeft } from './cut-store.ts';
 import { plainEdits } from './edits.ts';
@@ -32,7 +34,12 @@ const limits = {
 };
 const keyLength = 20;
 const tickMs = 10;
-const timing = { tickMs, heartbeatTicks: 2, electionTicks: 10, quiesceTicks: undefined };
+const timing = {
+  tickMs,
+  heartbeatTicks: 2,
+  electionTicks: 10,
+  quiesceTicks: undefined,
+};
 /** Turns of the event loop before time passes. */
 const turnsPerTick = 4;
 /** More is a test that waits for what never comes. */
@@ -63,7 +70,10 @@ export class RaftCluster {
     founders: readonly string[] = [],
     { isAlone = false }: { readonly isAlone?: boolean } = {},
   ): Promise<Database> {
-    const volume = this.volumes.get(node) ?? { disk: new MemoryDisk(), store: new CutStore() };
+    const volume = this.volumes.get(node) ?? {
+      disk: new MemoryDisk(),
+      store: new CutStore(),
+    };
     this.volumes.set(node, volume);
     const { clock } = this;
     const source = new RaftSource({
@@ -73,7 +83,10 @@ export class RaftCluster {
       timing,
       // The log keeps nothing for members that are away: they get a state.
       heldBytesMax: 0,
-      limits: { ...limits, memoryBytesMax: this.#options.memoryBytesMax ?? 1_048_576 },
+      limits: {
+        ...limits,
+        memoryBytesMax: this.#options.memoryBytesMax ?? 1_048_576,
+      },
       chance: new Prng(node.charCodeAt(0)),
       transport: {
         send: (to, frame) => {
@@ -82,14 +95,30 @@ export class RaftCluster {
         },
       },
     });
-    const { signal } = new AbortController();
     const opening = Database.open({
-      store: volume.store,
+      ...this.#common(volume),
+      ...(isAlone
+        ? {}
+        : {
+            replicate: source,
+            snapshotPeer: (to, part) => this.#carry(node, to, part),
+          }),
+    });
+    const database = await this.ended(opening);
+    this.running.set(node, { database, source });
+    return database;
+  }
+
+  #common({ disk, store }: Volume): DatabaseOptions {
+    const { clock } = this;
+    const { signal } = new AbortController();
+    return {
+      store,
       clock,
       openLog: ({ isFirst: _isFirst, ...replay }) =>
         openWal({
           ...replay,
-          disk: volume.disk,
+          disk,
           directory: '/data/wal',
           segmentBytes: this.#options.segmentBytes ?? 1_048_576,
           clock,
@@ -104,17 +133,26 @@ export class RaftCluster {
       memtableBytesMax: 1_000_000,
       cacheBytesMax: 10_000,
       onProgress: () => undefined,
-      ...(isAlone
-        ? {}
-        : {
-            replicate: source,
-            snapshotPeer: (to, part) => this.#carry(node, to, part),
-          }),
       signal,
-    });
-    const database = await this.ended(opening);
-    this.running.set(node, { database, source });
-    return database;
+    };
+  }
+
+  /** Works on what a stopped node has, as the tool for data directories does. */
+  async stopped<T>(members: StoppedMembers, work: (database: Database) => Promise<T>): Promise<T> {
+    const volume = this.volumes.get(members.node);
+    if (volume === undefined) throw new Error(`${members.node} never ran`);
+    const options = {
+      ...this.#common(volume),
+      isForRepair: true,
+      replicate: members,
+    };
+    const database = await this.ended(Database.open(options));
+    try {
+      return await this.ended(work(database));
+    } finally {
+      await this.ended(database.stop());
+      await this.kill(members.node);
+    }
   }
 
   #deliver(from: string, to: string, frame: Uint8Array): void {
@@ -148,7 +186,10 @@ export class RaftCluster {
     this.running.delete(node);
     const { disk, store } = this.volumes.get(node) ?? {};
     if (disk === undefined || store === undefined) return;
-    this.volumes.set(node, { disk: disk.crash(() => false), store: await store.reopened(left) });
+    this.volumes.set(node, {
+      disk: disk.crash(() => false),
+      store: await store.reopened(left),
+    });
   }
 
   /** Lets time pass until a condition holds. */

@@ -4,9 +4,10 @@ import { PhotonError } from '../../common/errors.ts';
 import type { Database } from '../../database/database.ts';
 import type { DatabaseOptions } from '../../database/options.ts';
 import { readFile, writeFile } from '../../membership/cluster-files.ts';
-import { FormationError } from '../../membership/errors.ts';
+import { FormationError, NodeRemovedError } from '../../membership/errors.ts';
 import type { Handler } from '../../membership/mesh.ts';
 import { codec, text } from '../../membership/messages.ts';
+import { givenUpSentence, isGivenUp } from '../../metadata/given-up.ts';
 import { readMetadataCommand } from '../../metadata/command-format.ts';
 import type { MetadataCommand, Refused } from '../../metadata/command.ts';
 import type { MetadataState } from '../../metadata/state.ts';
@@ -114,13 +115,21 @@ export class NodeReplication {
     membership.services.serve(
       {
         raft: async (payload, { id }) => {
+          this.#requireMember(id);
           this.source.groups?.receive(id, payload);
           return new Uint8Array();
         },
-        snapshot: (payload) => this.#opened.snapshotRequest(payload),
+        snapshot: (payload, { id }) => {
+          this.#requireMember(id);
+          return this.#opened.snapshotRequest(payload);
+        },
         changeMetadata: this.#change,
       },
-      { raft: (payload, { id }) => this.source.groups?.receive(id, payload) },
+      {
+        raft: (payload, { id }) => {
+          if (!this.#isGivenUp(id)) this.source.groups?.receive(id, payload);
+        },
+      },
     );
   }
 
@@ -188,7 +197,17 @@ export class NodeReplication {
     return database.state;
   }
 
-  readonly #change: Handler = async (payload) => {
+  #isGivenUp(id: string): boolean {
+    return this.#database !== undefined && isGivenUp(this.#database.state, id);
+  }
+
+  /** What a node of another history says is not of these groups. */
+  #requireMember(id: string): void {
+    if (this.#isGivenUp(id)) throw new NodeRemovedError(givenUpSentence(id));
+  }
+
+  readonly #change: Handler = async (payload, { id }) => {
+    this.#requireMember(id);
     const database = this.#opened;
     try {
       const result = await database.change(readMetadataCommand(decodeUtf8(payload)));

@@ -1,5 +1,6 @@
 import type { Database } from '../../database/database.ts';
 import type { MetadataCommand } from '../../metadata/command.ts';
+import { isGivenUp } from '../../metadata/given-up.ts';
 import { replicasOf } from '../../metadata/members.ts';
 import { shardsOf } from '../../metadata/shards.ts';
 import type { MemberRecord, MetadataState, TableRecord } from '../../metadata/state.ts';
@@ -45,6 +46,7 @@ async function addMembers(parts: ReconcileParts): Promise<void> {
     const known = database.state.members?.[id];
     const isSame = known?.name === name && known.roles.join() === roles.join();
     if (status !== 'alive' || !roles.includes('data') || isSame || isRemoved(id)) continue;
+    if (isGivenUp(database.state, id)) continue;
     await change({ type: 'putMember', format: 3, member: { id, name, roles: [...roles] } });
   }
 }

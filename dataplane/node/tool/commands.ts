@@ -11,6 +11,7 @@ import { diskUsage } from '../disk-usage.ts';
 import { storeDirectoryOf } from '../open-data.ts';
 import { tableName, tableNamed } from './names.ts';
 import { withDatabase } from './offline.ts';
+import { recover } from './recover.ts';
 import { repair } from './repair.ts';
 import { readStream, writeStream } from './streams.ts';
 import { machineChance } from '../chance.ts';
@@ -20,6 +21,9 @@ interface Arguments {
   readonly positionals: readonly string[];
   readonly as: string | undefined;
   readonly discard: boolean;
+  /** Of `recover`. */
+  readonly isFinal: boolean;
+  readonly hasNewAuthority: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -152,6 +156,14 @@ const repairCommand: Command = {
   run: ({ positionals, discard, signal }) => repair(positionals, { discard }, signal),
 };
 
+const recoverCommand: Command = {
+  takes: ['DIRECTORY'],
+  takesMore: true,
+  does: 'says what survivors of a lost majority have; --sole-survivor: the cluster continues from the first of them',
+  run: ({ positionals, isFinal, hasNewAuthority, signal }) =>
+    recover(positionals, { isFinal, hasNewAuthority }, signal),
+};
+
 export const commands: Readonly<Record<string, Command>> = {
   export: exportTable,
   salvage,
@@ -160,4 +172,5 @@ export const commands: Readonly<Record<string, Command>> = {
   scrub,
   compact,
   repair: repairCommand,
+  recover: recoverCommand,
 };

@@ -29,6 +29,8 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<strin
     allowPositionals: true,
     options: {
       as: { type: 'string' },
+      'sole-survivor': { type: 'boolean', default: false },
+      'new-authority': { type: 'boolean', default: false },
       discard: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
@@ -44,7 +46,14 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<strin
   if (rest.length < takes.length || (rest.length > takes.length && !takesMore)) {
     throw new UsageError(`${name} takes ${command.takes.join(' ')}`);
   }
-  return command.run({ positionals: rest, as: values.as, discard: values.discard, signal });
+  return command.run({
+    positionals: rest,
+    as: values.as,
+    discard: values.discard,
+    isFinal: values['sole-survivor'],
+    hasNewAuthority: values['new-authority'],
+    signal,
+  });
 }
 
 function codeOf(error: unknown): number {
