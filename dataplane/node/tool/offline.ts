@@ -1,3 +1,6 @@
+import { join } from 'node:path';
+import { readFile } from '../../membership/cluster-files.ts';
+import { TextFiles } from '../../storage/text-files.ts';
 import { createLogger } from '../../observability/logger.ts';
 import type { Database } from '../../database/database.ts';
 import type { StoppedMembers } from '../../replication/stopped-member.ts';
@@ -9,6 +12,21 @@ import { openData } from '../open-data.ts';
 import type { OpenDataOptions } from '../open-data.ts';
 
 const memtableBytesMax = 64 * 1_048_576;
+
+/** A copy alone does not say which of its entries are committed. */
+class ReplicatedDirectoryError extends Error {}
+
+export const filesOf = (path: string): TextFiles => new TextFiles(join(path, 'cluster'));
+
+/** Whether the node has its data together with others, and what it was at the beginning; undefined when it does not. */
+export const replicationOf = (path: string) => readFile(filesOf(path), 'replication');
+
+function requireOnlyCopy(path: string): void {
+  if (replicationOf(path) === undefined) return;
+  throw new ReplicatedDirectoryError(
+    `${path} is of a node that replicates its tables: one copy alone does not say what is committed, and a change to it would not reach the others. Use the tools of the Python package (dump, restore) on the running cluster; give a damaged node an empty directory; when a majority is lost, use \`npm run storage -- recover\`.`,
+  );
+}
 
 type Work<T> = (database: Database) => Promise<T>;
 
@@ -31,6 +49,7 @@ type How = Pick<OpenDataOptions, 'signal' | 'isForRepair' | 'replicate'>;
 
 async function withOpen<T>(path: string, how: How, work: Work<T>): Promise<T> {
   using directory = openExistingDirectory(path);
+  requireOnlyCopy(path);
   return withLocked(directory, how, work);
 }
 

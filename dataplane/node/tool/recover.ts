@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Database } from '../../database/database.ts';
 import { isContinued, succeed, survey } from '../../database/lost-majority.ts';
 import type { Survey } from '../../database/lost-majority.ts';
@@ -12,11 +11,11 @@ import { StoppedMembers } from '../../replication/stopped-member.ts';
 import type { Standing } from '../../replication/stopped-member.ts';
 import { openExistingDirectory } from '../../storage/directory.ts';
 import type { DataDirectory } from '../../storage/directory.ts';
-import { TextFiles } from '../../storage/text-files.ts';
 import { machineChance } from '../chance.ts';
 import { machineClock } from '../clock.ts';
 import { UsageError } from './names.ts';
-import { withStopped } from './offline.ts';
+import { filesOf, replicationOf, withStopped } from './offline.ts';
+import type { TextFiles } from '../../storage/text-files.ts';
 
 /**
  * `recover`: a cluster whose majority is lost for good continues from one node. Without `--sole-survivor` it says what
@@ -77,7 +76,7 @@ async function inDirectory<T>(
   }) => Promise<T>,
 ): Promise<T> {
   using directory = openExistingDirectory(path);
-  const replication = readFile(filesOf(path), 'replication');
+  const replication = replicationOf(path);
   if (replication === undefined) {
     throw new RecoveryRefusedError(
       `${path} is of a node that has its data alone, or none: there is no majority to recover. Start the node.`,
@@ -89,8 +88,6 @@ async function inDirectory<T>(
     work({ directory, database, members }),
   );
 }
-
-const filesOf = (path: string): TextFiles => new TextFiles(join(path, 'cluster'));
 
 const survivorIn = (path: string, signal: AbortSignal): Promise<Survivor> =>
   inDirectory(path, signal, ({ directory: { identity }, database, members }) => {

@@ -15,9 +15,10 @@ import type { Database } from '../../database/database.ts';
 import { change, groupOf, textsOf } from '../../transfer/testing/home.ts';
 import { openDirectory } from '../../storage/directory.ts';
 import { LmdbStore } from '../../storage/lmdb-store.ts';
+import { writeFile } from '../../membership/cluster-files.ts';
 import { keyspaceKey } from '../../table/envelope.ts';
 import { storeDirectoryOf } from '../open-data.ts';
-import { withDatabase } from './offline.ts';
+import { filesOf, withDatabase } from './offline.ts';
 import { machineClock } from '../clock.ts';
 import { machineChance } from '../chance.ts';
 import { newTable } from '../../metadata/testing/new-table.ts';
@@ -191,6 +192,25 @@ describe('the tool for a data directory, as a process', function processes() {
       const { code, output, said } = await run(flag);
       expect([code, said]).to.deep.equal([0, '']);
       expect(output.toString()).to.contain('npm run storage -- export').and.contain('--data-dir');
+    }
+  });
+
+  it('refuses a copy of replicated tables, and leaves it as it is', async () => {
+    writeFile(filesOf(directory), 'replication', { isFounder: true });
+    try {
+      for (const args of [
+        ['export', directory, 'd.t', join(root, 'replicated.export')],
+        ['import', directory, file, '--as', 'd.again'],
+        ['scrub', directory],
+        ['repair', directory],
+      ]) {
+        const { code, said } = await run(...args);
+        expect(code, args.join(' ')).to.equal(1);
+        expect(said).to.contain('one copy alone does not say what is committed');
+      }
+      expect(existsSync(join(root, 'replicated.export'))).to.equal(false);
+    } finally {
+      rmSync(join(directory, 'cluster', 'replication.json'));
     }
   });
 
