@@ -32,6 +32,7 @@ export class RawConnection {
   #wanted: { readonly bytes: () => number; readonly found: (bytes: Buffer) => void } | undefined;
   #failed: (error: Error) => void = () => undefined;
   #token = 0;
+  #end: Error | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -41,8 +42,10 @@ export class RawConnection {
       this.#bytes += chunk.byteLength;
       this.#look();
     });
-    const ended = (error?: Error): void =>
-      this.#failed(error ?? new Error('the server closed the connection'));
+    const ended = (error = new Error('the server closed the connection')): void => {
+      this.#end ??= error;
+      this.#failed(error);
+    };
     socket.on('error', ended);
     socket.on('close', () => ended());
   }
@@ -119,6 +122,8 @@ export class RawConnection {
   }
 
   #read(bytes: () => number): Promise<Buffer> {
+    // It may have ended while nothing was asked.
+    if (this.#end !== undefined) return Promise.reject(this.#end);
     return new Promise((found, failed) => {
       this.#wanted = { bytes, found };
       this.#failed = failed;
