@@ -13,6 +13,7 @@ import { openClusterPort, sessionLimits } from './cluster-port.ts';
 import type { ClusterPort, DatagramTraffic } from './cluster-port.ts';
 import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
 import { localNetwork } from '../gossip/options.ts';
+import { ConnectionRefusals } from './connection-refusals.ts';
 import { watchClocks } from './clock-watch.ts';
 import { Detector, tickMs } from './detector.ts';
 import { sayFarewell } from './farewell.ts';
@@ -120,6 +121,7 @@ export class Membership {
   readonly #exchange: OrderExchange;
   readonly #steadiness: SteadinessWatch;
   readonly #statements: StatementReader;
+  readonly refusals: ConnectionRefusals;
 
   constructor(options: MembershipOptions) {
     const { formed, files, clock, chance, log } = options;
@@ -128,6 +130,7 @@ export class Membership {
     this.#credentials = formed.credentials;
     this.#authority = formed.authority;
     this.#instance = chance.uuid();
+    this.refusals = new ConnectionRefusals(clock, log);
     this.#ring = RingKeeper.open(files);
     const { privateKey, spki } = openSigningKey(files);
     [this.#signingKey, this.#spki] = [privateKey, spki];
@@ -243,14 +246,13 @@ export class Membership {
 
   /** Resolves when the node listens, has the gossip keys, and watches the others. */
   async start(signal: AbortSignal): Promise<void> {
-    const own = { clusterId: this.clusterId, nodeId: this.nodeId };
-    const { listen, log, clock, formed, seeds } = this.#options;
+    const { listen, clock, formed, seeds } = this.#options;
     const removal = this.#removalOf(this.nodeId);
     if (removal !== undefined) throw new NodeRemovedError(removal);
     this.#lifetime.endsWith(signal);
     const port = await openClusterPort(
       {
-        own,
+        own: { clusterId: this.clusterId, nodeId: this.nodeId },
         clock,
         ...sessionLimits,
         identify: (certificate) => this.#identify(certificate),
@@ -258,8 +260,7 @@ export class Membership {
         noticed: (session, type, payload) => this.#mesh.noticed(session, type, payload),
         opened: (session, peer, isDialed) => this.#mesh.opened(session, peer, isDialed),
         ended: (session, reason) => this.#mesh.ended(session, reason),
-        refused: (address, { message }) =>
-          log.warn('a connection of a node is refused', { address, reason: message }),
+        refused: (address, reason) => this.refusals.note(address, reason),
         join: (payload, address) => this.#admissions.admit(payload, address),
       },
       this.#credentials,
@@ -316,8 +317,7 @@ export class Membership {
       firstSequence: sequence,
       misbehaved: (id, cause, detail) => this.#keeper.note(id, cause, detail),
     });
-    this.#opener = opener;
-    this.#detector = detector;
+    [this.#opener, this.#detector] = [opener, detector];
     this.#directory = new MemberDirectory(detector.gossip, this.#keys, {
       mesh: this.#mesh,
       keeper: this.#keeper,

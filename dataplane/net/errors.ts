@@ -10,6 +10,11 @@ export class MessageTooLargeError extends PhotonError {
   readonly code = 'net.too_large';
 }
 
+/** The node has as many connections as it accepts; this one was closed at once. */
+export class ConnectionsError extends PhotonError {
+  readonly code = 'net.connections';
+}
+
 /** The peer did not answer in time. Whether it did what was asked is unknown. */
 export class DeadlineError extends PhotonError {
   readonly code = 'net.deadline';

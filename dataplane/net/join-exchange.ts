@@ -1,6 +1,7 @@
 import { connect } from 'node:tls';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { once } from 'node:events';
+import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import { encodeFrame, FrameReader } from '../wire/frame.ts';
@@ -23,12 +24,18 @@ const requestType = 0;
 interface ServeOptions {
   readonly handle: JoinHandler;
   readonly timeoutMs: number;
+  readonly clock: Clock;
   readonly refused: (address: string, reason: Error) => void;
 }
 
-export function serveJoin(socket: TLSSocket, { handle, timeoutMs, refused }: ServeOptions): void {
+export function serveJoin(
+  socket: TLSSocket,
+  { handle, timeoutMs, clock, refused }: ServeOptions,
+): void {
   const address = socket.remoteAddress ?? '';
-  socket.setTimeout(timeoutMs, () => socket.destroy());
+  // In all, not between two bytes: a peer that sends slowly has no more time.
+  const deadline = clock.timer(timeoutMs, () => socket.destroy());
+  socket.once('close', () => deadline.cancel());
   spawn(
     async () => {
       const frame = await oneFrame(socket, joinBytesMax);

@@ -106,6 +106,8 @@ export class Session {
 
   /** Bytes from the peer. */
   received(chunk: Uint8Array): void {
+    // Nothing is held for a peer that sends after the end.
+    if (this.#reason !== undefined) return;
     try {
       for (const frame of this.#reader.push(chunk)) {
         if (this.#reason !== undefined) return;

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:tls';
 import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
+import type { Clock } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { encodeFrame } from '../wire/frame.ts';
-import { SessionRefusedError } from './errors.ts';
+import { ConnectionsError, SessionRefusedError } from './errors.ts';
 import { pemOf, serveJoin } from './join-exchange.ts';
 import type { JoinHandler } from './join-exchange.ts';
 import { applicationProtocols } from './protocols.ts';
@@ -61,11 +62,16 @@ const serverTlsOf = (credentials: Credentials): SecureContextOptions => ({
 /** A connection that carries nothing is probed by the system after this time; the failure detector is faster. */
 const keepAliveMs = 60_000;
 
+/** A connection is destroyed this long after its end, whatever the peer still sends. */
+const lingerMs = 1_000;
+
 class SocketPipe implements Pipe {
   readonly #socket: TLSSocket;
+  readonly #clock: Clock;
 
-  constructor(socket: TLSSocket) {
+  constructor(socket: TLSSocket, clock: Clock) {
     this.#socket = socket;
+    this.#clock = clock;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -75,7 +81,8 @@ class SocketPipe implements Pipe {
   close(): void {
     // What was written goes out first, so that the peer learns the reason; then the socket is destroyed.
     this.#socket.end();
-    this.#socket.setTimeout(1_000, () => this.#socket.destroy());
+    const linger = this.#clock.timer(lingerMs, () => this.#socket.destroy());
+    this.#socket.once('close', () => linger.cancel());
   }
 }
 
@@ -112,8 +119,17 @@ export class TlsTransport {
       if (socket.alpnProtocol === applicationProtocols.join) this.#join(socket);
       else void this.#accept(socket, { isDialed: false, wanted: undefined });
     });
-    server.on('tlsClientError', (error, socket) =>
-      this.#options.refused(socket.remoteAddress ?? '', error),
+    server.on('tlsClientError', (error, socket) => {
+      const address = socket.remoteAddress ?? '';
+      // Node leaves the connection open when a handshake times out.
+      socket.destroy();
+      this.#options.refused(address, error);
+    });
+    server.on('drop', (dropped) =>
+      this.#options.refused(
+        dropped?.remoteAddress ?? '',
+        new ConnectionsError(`The node accepts at most ${connectionsMax} connections of nodes.`),
+      ),
     );
     server.listen(port, host);
     await once(server, 'listening');
@@ -148,9 +164,9 @@ export class TlsTransport {
 
   #join(socket: TLSSocket): void {
     this.#keep(socket);
-    const { handshakeMs, join, refused } = this.#options;
+    const { handshakeMs, join, refused, clock } = this.#options;
     if (join === undefined) return void socket.destroy();
-    serveJoin(socket, { handle: join, timeoutMs: handshakeMs, refused });
+    serveJoin(socket, { handle: join, timeoutMs: handshakeMs, refused, clock });
   }
 
   #keep(socket: TLSSocket): void {
@@ -178,7 +194,7 @@ export class TlsTransport {
       const reason = error as Error;
       const code = reason instanceof PhotonError ? reason.code : 'net.refused';
       socket.write(encodeFrame({ kind: 'bye', code, message: reason.message }));
-      new SocketPipe(socket).close();
+      new SocketPipe(socket, this.#options.clock).close();
       this.#options.refused(address, reason);
       return reason;
     }
@@ -199,7 +215,7 @@ export class TlsTransport {
     const session: Session = new Session({
       ...this.#options,
       expected: peer,
-      pipe: new SocketPipe(socket),
+      pipe: new SocketPipe(socket, this.#options.clock),
       handle: (incoming) => this.#options.handle(incoming, session),
       noticed: (type, payload) => this.#options.noticed?.(session, type, payload),
       ended: (reason) => this.#options.ended(session, reason),

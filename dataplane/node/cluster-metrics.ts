@@ -30,6 +30,7 @@ export function clusterMetricsOf({
     deaths: detector.changes.get('dead') ?? 0,
     datagrams: traffic ?? { sent: 0, sentBytes: 0, received: 0, receivedBytes: 0, lost: 0 },
     framesRefused: membership.refusedFrames,
+    connectionsRefused: membership.refusals.counts,
     requestsRefused: mesh.refusals.counts,
     certificateExpiresAt: validityOfText(credentials.certificate).notAfter,
     requests: times.all,

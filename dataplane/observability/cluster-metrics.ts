@@ -22,6 +22,7 @@ export interface ClusterMetrics {
     readonly lost: number;
   };
   readonly framesRefused: ReadonlyMap<string, number>;
+  readonly connectionsRefused: ReadonlyMap<string, number>;
   readonly requestsRefused: ReadonlyMap<string, number>;
   /** Milliseconds since 1970. */
   readonly certificateExpiresAt: number;
@@ -122,6 +123,15 @@ const definitions: readonly Definition[] = [
       'gossip_frames_refused_total',
       'Datagrams that were refused.',
       (m) => m.framesRefused,
+    ),
+    label: 'reason',
+  },
+  {
+    ...define(
+      'counter',
+      'peer_connections_refused_total',
+      'Connections of nodes that were refused before there was a session.',
+      (m) => m.connectionsRefused,
     ),
     label: 'reason',
   },

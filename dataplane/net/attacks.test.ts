@@ -1,0 +1,261 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
+import { expect } from 'chai';
+import { ConnectionRefusals } from '../membership/connection-refusals.ts';
+import { machineClock } from '../node/clock.ts';
+import {
+  createAuthority,
+  createRequest,
+  issueCertificate,
+  verifyCertificate,
+} from '../security/certificates.ts';
+import type { AuthorityFiles } from '../security/certificates.ts';
+import { encodeFrame } from '../wire/frame.ts';
+import { applicationProtocols } from './protocols.ts';
+import type { Peer, Session } from './session.ts';
+import { alice, bob, clusterId } from './testing/pair.ts';
+import { TlsTransport } from './tls-transport.ts';
+import type { Credentials } from './tls-transport.ts';
+
+const day = 86_400_000;
+const mib = 1_048_576;
+const mallory: Peer = {
+  clusterId,
+  nodeId: 'eeeeeeee-0000-4000-8000-000000000000',
+};
+const interactive = { priority: 'interactive', deadlineMs: 60_000 } as const;
+const connectionsMax = 64;
+const inFlight = 16;
+
+/** Mulberry32. */
+function seeded(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+async function credentialsOf(
+  authority: AuthorityFiles,
+  identity: Peer,
+  lifetimeMs = day,
+): Promise<Credentials> {
+  const { privateKey, request } = await createRequest();
+  const issue = { identity, now: Date.now(), lifetimeMs };
+  const certificate = await issueCertificate(authority, request, issue);
+  return { privateKey, certificate, authorities: [authority.certificate] };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(5);
+}
+
+/** A transport that counts what it refuses. */
+class Counted {
+  readonly refusals = new ConnectionRefusals(machineClock, {
+    warn: (_, fields) => this.logged.push(fields ?? {}),
+  });
+  readonly logged: object[] = [];
+  readonly ended: Error[] = [];
+  readonly transport: TlsTransport;
+  opened = 0;
+
+  constructor(own: Peer, credentials: Credentials, handshakeMs = 30_000) {
+    this.transport = new TlsTransport(
+      {
+        own,
+        clock: machineClock,
+        queueBytesMax: { consensus: mib, interactive: mib, bulk: mib },
+        incomingMax: 100,
+        handshakeMs,
+        connectionsMax,
+        identify: async (text) =>
+          (await verifyCertificate(text, credentials.authorities, Date.now())).identity,
+        handle: async ({ payload }) => payload,
+        opened: () => (this.opened += 1),
+        ended: (_, reason) => this.ended.push(reason),
+        refused: (address, reason) => this.refusals.note(address, reason),
+      },
+      credentials,
+    );
+  }
+
+  get refused(): number {
+    return [...this.refusals.counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+}
+
+/** Runs `count` attacks, a few at a time. */
+async function attack(count: number, one: (at: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const run = async (): Promise<void> => {
+    for (let at = next++; at < count; at = next++) await one(at);
+  };
+  await Promise.all(Array.from({ length: inFlight }, run));
+}
+
+async function closed(socket: Socket): Promise<void> {
+  socket.on('error', () => undefined);
+  socket.resume();
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+}
+
+describe('the port for nodes under attack', function attacked() {
+  this.timeout(180_000);
+  let authority: AuthorityFiles;
+  let server: Counted;
+  let peer: Counted;
+  let session: Session;
+  let port: number;
+
+  const start = async (handshakeMs?: number): Promise<void> => {
+    authority = await createAuthority(clusterId, Date.now(), 365 * day);
+    server = new Counted(alice, await credentialsOf(authority, alice), handshakeMs);
+    ({ port } = await server.transport.listen('127.0.0.1', 0));
+    peer = new Counted(bob, await credentialsOf(authority, bob));
+    session = await peer.transport.dial('127.0.0.1', port, alice.nodeId);
+  };
+
+  afterEach(async () => {
+    await peer.transport.close();
+    await server.transport.close();
+  });
+
+  const answers = async (): Promise<void> => {
+    const answer = await session.request(1, Buffer.from('still here'), interactive);
+    expect(Buffer.from(answer).toString()).to.equal('still here');
+  };
+
+  const tls = (
+    credentials: Credentials | undefined,
+    options: ConnectionOptions & { readonly allowHalfOpen?: boolean } = {},
+  ) =>
+    connectTls({
+      host: '127.0.0.1',
+      port,
+      rejectUnauthorized: false,
+      ALPNProtocols: [applicationProtocols.session],
+      ...(credentials && {
+        key: credentials.privateKey,
+        cert: credentials.certificate,
+      }),
+      ...options,
+    });
+
+  it('refuses and counts each of 2,000 connections of strangers', async () => {
+    await start();
+    const other = await createAuthority(clusterId, Date.now(), day);
+    const foreign = await credentialsOf(other, mallory);
+    const expired = await credentialsOf(authority, mallory, -1_000);
+    const random = seeded(13);
+    const kinds: readonly (() => Socket)[] = [
+      () => {
+        const socket = connect(port, '127.0.0.1');
+        socket.end(Buffer.from(Array.from({ length: 16 + random(400) }, () => random(256))));
+        return socket;
+      },
+      () => tls(undefined, { maxVersion: 'TLSv1.2' }),
+      () => tls(undefined, { ALPNProtocols: ['h2'] }),
+      () => tls(undefined),
+      () => tls(foreign),
+      () => tls(expired),
+    ];
+    await attack(2_000, async (at) => {
+      // Half of them do not need a whole handshake.
+      await closed((kinds[at % 2 === 0 ? random(3) : random(kinds.length)] as () => Socket)());
+      if (at % 50 === 0) await answers();
+    });
+    await until(() => server.refused === 2_000);
+    const { counts } = server.refusals;
+    expect([...counts.keys()]).to.include.members(['handshake', 'certificate', 'session']);
+    expect(server.logged.length).to.be.at.most(3 * counts.size);
+    expect(server.opened).to.equal(1);
+    await answers();
+  });
+
+  it('ends handshakes that stall', async () => {
+    await start(3_000);
+    const hello = Buffer.from('16030100c8010000c40303', 'hex');
+    await attack(32, async (at) => {
+      const socket = connect(port, '127.0.0.1');
+      if (at % 2 === 0) socket.write(hello);
+      await closed(socket);
+    });
+    await until(() => server.refused === 32);
+    expect(server.refusals.counts.get('timeout')).to.equal(32);
+    await answers();
+  });
+
+  it('closes the connection of a member that sends after its session has ended', async () => {
+    await start();
+    // It ends its side of the connection never.
+    const socket = tls(await credentialsOf(authority, mallory), { allowHalfOpen: true });
+    const end = closed(socket);
+    await once(socket, 'secureConnect');
+    const sender = setInterval(() => socket.write(Buffer.alloc(1_000, 255)), 50);
+    await end;
+    clearInterval(sender);
+    expect(server.ended[0]?.message).to.match(/announces a frame of/);
+    await answers();
+  });
+
+  it('ends the session of a member that misbehaves, after 18,000 frames', async () => {
+    await start();
+    const random = seeded(17);
+    const credentials = await credentialsOf(authority, mallory);
+    const greeting = encodeFrame({
+      kind: 'hello',
+      versionMin: 2,
+      versionMax: 2,
+      ...mallory,
+    });
+    const payload = new Uint8Array(64);
+    const request = (id: number): Uint8Array =>
+      encodeFrame({
+        kind: 'request',
+        id,
+        type: 1,
+        priority: 'bulk',
+        deadlineMs: 1_000,
+        payload,
+      });
+    /** A whole frame that is read and answered or ignored. */
+    const taken = (id: number): Uint8Array => {
+      const kinds = ['cancel', 'end'] as const;
+      if (random(2) === 0) return request(id);
+      return encodeFrame({ kind: kinds[random(2)] ?? 'end', id });
+    };
+    const bad = (): Uint8Array => {
+      const frame = Uint8Array.from(request(random(1_000)));
+      const view = new DataView(frame.buffer);
+      const kind = random(4);
+      if (kind === 0) view.setUint32(0, frame.byteLength - 4 - 1 - random(60), true);
+      else if (kind === 1) view.setUint32(16, 0x80_00_00_00 + random(1_000), true);
+      else if (kind === 2) view.setUint32(0, 0x40_00_00_00 + random(1_000), true);
+      else frame[4] = 15 + random(240);
+      const at = 40 + random(frame.byteLength - 40);
+      frame[at] = (frame[at] ?? 0) ^ (1 << random(8));
+      return frame;
+    };
+    await attack(600, async (at) => {
+      const socket = tls(credentials);
+      const end = closed(socket);
+      const frames = Array.from({ length: 29 }, (_, id) => taken(id + 1));
+      socket.write(Buffer.concat([greeting, ...frames, bad(), Buffer.alloc(16)]));
+      await end;
+      if (at % 50 === 0) await answers();
+    });
+    await until(() => server.ended.length === 600);
+    expect(server.opened).to.equal(601);
+    expect(server.refused).to.equal(0);
+    for (const reason of server.ended) expect(reason.name, reason.message).to.equal('FrameError');
+    await answers();
+  });
+});
