@@ -181,7 +181,7 @@ describe('the port for nodes under attack', function attacked() {
   });
 
   it('ends handshakes that stall', async () => {
-    await start(3_000);
+    await start(8_000);
     const hello = Buffer.from('16030100c8010000c40303', 'hex');
     await attack(32, async (at) => {
       const socket = connect(port, '127.0.0.1');
