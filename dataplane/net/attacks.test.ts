@@ -5,23 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { expect } from 'chai';
+import { Prng } from '../common/prng.ts';
 import { ConnectionRefusals } from '../membership/connection-refusals.ts';
 import { machineClock } from '../node/clock.ts';
-import {
-  createAuthority,
-  createRequest,
-  issueCertificate,
-  verifyCertificate,
-} from '../security/certificates.ts';
+import { createAuthority, verifyCertificate } from '../security/certificates.ts';
 import type { AuthorityFiles } from '../security/certificates.ts';
 import { encodeFrame } from '../wire/frame.ts';
 import { applicationProtocols } from './protocols.ts';
 import type { Peer, Session } from './session.ts';
+import { credentialsOf, day } from './testing/credentials.ts';
 import { alice, bob, clusterId } from './testing/pair.ts';
 import { TlsTransport } from './tls-transport.ts';
 import type { Credentials } from './tls-transport.ts';
 
-const day = 86_400_000;
 const mib = 1_048_576;
 const mallory: Peer = {
   clusterId,
@@ -30,28 +26,6 @@ const mallory: Peer = {
 const interactive = { priority: 'interactive', deadlineMs: 60_000 } as const;
 const connectionsMax = 64;
 const inFlight = 16;
-
-/** Mulberry32. */
-function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
-async function credentialsOf(
-  authority: AuthorityFiles,
-  identity: Peer,
-  lifetimeMs = day,
-): Promise<Credentials> {
-  const { privateKey, request } = await createRequest();
-  const issue = { identity, now: Date.now(), lifetimeMs };
-  const certificate = await issueCertificate(authority, request, issue);
-  return { privateKey, certificate, authorities: [authority.certificate] };
-}
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await sleep(5);
@@ -154,11 +128,12 @@ describe('the port for nodes under attack', function attacked() {
     const other = await createAuthority(clusterId, Date.now(), day);
     const foreign = await credentialsOf(other, mallory);
     const expired = await credentialsOf(authority, mallory, -1_000);
-    const random = seeded(13);
+    const prng = new Prng(13);
+    const random = (bound: number): number => prng.below(bound);
     const kinds: readonly (() => Socket)[] = [
       () => {
         const socket = connect(port, '127.0.0.1');
-        socket.end(Buffer.from(Array.from({ length: 16 + random(400) }, () => random(256))));
+        socket.end(prng.bytes(16 + random(400)));
         return socket;
       },
       () => tls(undefined, { maxVersion: 'TLSv1.2' }),
@@ -208,7 +183,8 @@ describe('the port for nodes under attack', function attacked() {
 
   it('ends the session of a member that misbehaves, after 18,000 frames', async () => {
     await start();
-    const random = seeded(17);
+    const prng = new Prng(17);
+    const random = (bound: number): number => prng.below(bound);
     const credentials = await credentialsOf(authority, mallory);
     const greeting = encodeFrame({
       kind: 'hello',

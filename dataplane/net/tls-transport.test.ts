@@ -5,33 +5,17 @@ import { connect as connectTls } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { machineClock } from '../node/clock.ts';
-import {
-  createAuthority,
-  createRequest,
-  issueCertificate,
-  verifyCertificate,
-} from '../security/certificates.ts';
+import { createAuthority, verifyCertificate } from '../security/certificates.ts';
 import type { AuthorityFiles } from '../security/certificates.ts';
 import type { Peer } from './session.ts';
+import { credentialsOf, day } from './testing/credentials.ts';
 import { alice, bob, clusterId } from './testing/pair.ts';
 import { TlsTransport } from './tls-transport.ts';
 import type { Credentials, TransportOptions } from './tls-transport.ts';
 
-const day = 86_400_000;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const interactive = { priority: 'interactive', deadlineMs: 5_000 } as const;
 const mib = 1_048_576;
-
-async function credentialsOf(
-  authority: AuthorityFiles,
-  identity: Peer,
-  lifetimeMs = day,
-): Promise<Credentials> {
-  const { privateKey, request } = await createRequest();
-  const issue = { identity, now: Date.now(), lifetimeMs };
-  const certificate = await issueCertificate(authority, request, issue);
-  return { privateKey, certificate, authorities: [authority.certificate] };
-}
 
 interface Seen {
   readonly refused: Error[];

@@ -1,5 +1,6 @@
 import { readAppliedPosition } from '../apply/applied-position.ts';
 import type { Applier } from '../apply/applier.ts';
+import type { ApplyItem } from '../apply/apply-queue.ts';
 import { EntryNotApplicableError } from '../apply/errors.ts';
 import { readSessions } from '../apply/stored-sessions.ts';
 import { commandOf, passed } from '../apply/replay.ts';
@@ -31,6 +32,11 @@ import { Proposal, Proposals } from './proposal.ts';
 
 /** More in one term would take the generations of the next: a leader that loses its office has a new term. */
 const withdrawalsMax = 2 ** 20;
+
+type AppliedCommand = Omit<
+  Extract<ApplyItem, { readonly type: 'table' }>,
+  'type' | 'group' | 'session'
+>;
 
 export interface ProposerOptions {
   readonly group: number;
@@ -252,7 +258,7 @@ export class Proposer implements GroupMachine {
   }
 
   committed(upTo: number): void {
-    const { group, keyspace, applier } = this.#options;
+    const { keyspace } = this.#options;
     for (const proposal of this.#proposals.committed(upTo)) {
       this.#show(proposal);
       const { index, term, operations } = proposal;
@@ -262,19 +268,8 @@ export class Proposer implements GroupMachine {
         operations,
         session: proposal.session,
       };
-      const session = this.#sessionChange(index, command);
       const applied = (): void => this.#forget(proposal);
-      const origin = 'written';
-      applier.push({
-        type: 'table',
-        group,
-        index,
-        term,
-        command,
-        origin,
-        session,
-        applied,
-      });
+      this.#apply({ index, term, command, origin: 'written', applied });
     }
   }
 
@@ -304,18 +299,13 @@ export class Proposer implements GroupMachine {
       return;
     }
     const applied = this.#showCommitted({ index, command });
+    this.#apply({ index, term, command, origin: 'replicated', applied });
+  }
+
+  #apply({ index, term, command, origin, applied }: AppliedCommand): void {
+    const { group, applier } = this.#options;
     const session = this.#sessionChange(index, command);
-    const origin = 'replicated';
-    applier.push({
-      type: 'table',
-      group,
-      index,
-      term,
-      command,
-      origin,
-      session,
-      applied,
-    });
+    applier.push({ type: 'table', group, index, term, command, origin, session, applied });
   }
 
   #sessionChange(index: number, { session }: Command): SessionChange | undefined {

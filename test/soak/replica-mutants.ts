@@ -32,8 +32,8 @@ const replicaMutants: readonly Mutant[] = [
   {
     bug: 'a follower does not remember which requests its entries carry out',
     file: proposer,
-    from: "const session = this.#sessionChange(index, command);\n    const origin = 'replicated';",
-    to: "const session = undefined;\n    const origin = 'replicated';",
+    from: 'const session = this.#sessionChange(index, command);',
+    to: "const session = origin === 'replicated' ? undefined : this.#sessionChange(index, command);",
   },
   {
     bug: 'a repeated write is evaluated again from its first edit',
