@@ -5,6 +5,7 @@ value through the matchers that the expectations are written with.
 """
 import collections
 import json
+import os
 import re
 import signal
 import sys
@@ -16,6 +17,8 @@ from rethinkdb import ast as query_ast
 from rethinkdb import errors
 
 CASE_SECONDS = 10
+# Of the tables that the files begin with.
+SHARDS = int(os.environ.get("SHARDS", "1"))
 
 
 class Mismatch(Exception):
@@ -233,7 +236,7 @@ class Session:
             "query_ast": query_ast, "OrderedDict": collections.OrderedDict,
         }
         for name in tables:
-            r.db("test").table_create(name).run(self.connection)
+            r.db("test").table_create(name, shards=SHARDS).run(self.connection)
             self.names[name] = r.db("test").table(name)
 
     def evaluate(self, source, options, run):
