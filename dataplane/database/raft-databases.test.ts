@@ -1,11 +1,14 @@
 import { expect } from 'chai';
+import { readMetadata } from '../apply/catalog.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
 import type { MetadataCommand } from '../metadata/command.ts';
 import { shardsOf } from '../metadata/shards.ts';
 import { newTable } from '../metadata/testing/new-table.ts';
 import type { ReplicatedGroup } from '../replication/replicated-group.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
-import { decodePart, partKind } from '../transfer/snapshot-message.ts';
+import { RowsBody } from '../transfer/content.ts';
+import { encodeEnvelope, keyspaceKey } from '../table/envelope.ts';
+import { decodePart, encodePart, partKind } from '../transfer/snapshot-message.ts';
 import type { EditBatch } from '../wire/table-edit.ts';
 import { batchOf, written } from './testing/edits.ts';
 import { RaftCluster } from './testing/raft-cluster.ts';
@@ -364,5 +367,86 @@ describe("a database that is behind the front of its groups' logs", () => {
     }
     await cluster.open('c');
     await caughtUp();
+  });
+});
+
+describe('a database whose store has no metadata yet', () => {
+  const options = { segmentBytes: 16_384, memoryBytesMax: 1_000 };
+  const value = 'v'.repeat(10_000);
+  const lives = Array.from({ length: 12 }, (_, at) => at);
+
+  /** The log of a group lets go of what its members have. */
+  async function truncated(cluster: Replicas, members: readonly string[]): Promise<void> {
+    for (let at = 0; at < 40; at += 1) await cluster.put(`k${at}`, value);
+    for (const node of members) {
+      await cluster.ended(cluster.of(node).settled());
+      await cluster.ended(cluster.of(node).checkpoint());
+    }
+  }
+
+  /** Starts a node whose process ends before another write each time, and then for good. */
+  async function livesOf(
+    cluster: Replicas,
+    node: string,
+    { started, isWhole }: { readonly started: () => void; readonly isWhole: () => boolean },
+  ): Promise<void> {
+    for (const writes of lives) {
+      await cluster.open(node);
+      const { store } = cluster.volumes.get(node) ?? expect.fail();
+      let isOver = false;
+      store.over.then(() => (isOver = true)).catch(() => undefined);
+      store.cutAfter(writes);
+      started();
+      await cluster.until(() => isOver || isWhole(), 'its process ends');
+      await cluster.kill(node, 'visible');
+    }
+    await cluster.open(node);
+    await cluster.until(isWhole, 'it has everything');
+  }
+
+  it('starts again wherever its process ends while the metadata comes as a state', async () => {
+    const cluster = new Replicas(options);
+    await cluster.open('a', ['a']);
+    await cluster.change(member('a'));
+    await cluster.change({ type: 'createDatabase', id: 'd', name: 'd' }, table('a'));
+    for (let at = 0; at < 60; at += 1)
+      await cluster.change({ type: 'createDatabase', id: `d${at}`, name: `d${at}` });
+    await truncated(cluster, ['a']);
+    const kinds = new Set<number | undefined>();
+    cluster.onPart = (part) => {
+      kinds.add(decodePart(part)?.kind);
+      return part;
+    };
+    const metadata = cluster.metadataOf('a');
+    await livesOf(cluster, 'b', {
+      started: () => metadata.changeMembers({ voters: ['a'], learners: ['b'] }),
+      isWhole: () => cluster.of('b').metadataIndex === metadata.matches.get('a'),
+    });
+    expect([...kinds]).to.have.members([partKind.state, partKind.end]);
+    expect(cluster.of('b').state).to.deep.equal(cluster.of('a').state);
+  });
+
+  it('starts again with rows that came as a state before the store had the metadata of the log', async () => {
+    const cluster = await three();
+    await cluster.put('k', 'x');
+    await cluster.shown('c', 'k', 'x');
+    await cluster.kill('c');
+    await cluster.open('c');
+    await cluster.until(() => cluster.find('c') !== undefined, 'it has the replica again');
+    const { store } = cluster.volumes.get('c') ?? expect.fail();
+    expect(store.read(readMetadata)).to.equal(undefined);
+    const record = cluster.of('c').state.tables['t'] ?? expect.fail();
+    const { group, keyspace } = shardsOf(record)[0] ?? expect.fail();
+    const key = encodeUtf8('k');
+    const body = encodeUtf8('{"id":"k"}');
+    const rows = new RowsBody(100);
+    rows.add(key, encodeEnvelope(keyspaceKey(keyspace, key), { version: 1, body }));
+    const part = { group, session: 's', number: 0, kind: partKind.rows, body: rows.finish() };
+    await cluster.ended(cluster.of('c').snapshotRequest(encodePart(part)));
+    expect(store.read((view) => [...view.entries('chunk', {})])).to.have.length(1);
+    await cluster.kill('c', 'visible');
+    await cluster.open('c');
+    await cluster.put('l', 'y');
+    await cluster.shown('c', 'l', 'y');
   });
 });

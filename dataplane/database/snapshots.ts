@@ -77,6 +77,8 @@ export class DatabaseSnapshots {
   async request(bytes: Uint8Array): Promise<Uint8Array> {
     const part = decodePart(bytes);
     if (part === undefined) return encodeAnswer({ type: 'damaged' });
+    // A store that has rows of a table before the list of tables is taken for a damaged one.
+    if (part.group !== metadataGroup && part.number === 0) await this.#host.applier.drained();
     const receiver = this.#receiver(part.group);
     return encodeAnswer(receiver === undefined ? { type: 'again' } : await receiver.take(part));
   }

@@ -1,16 +1,22 @@
+import { stagedEnd, stagedStart } from '../apply/parked.ts';
 import type { Tables } from '../apply/tables.ts';
+import { equalBytes } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { InTurn } from '../common/in-turn.ts';
 import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import { isUncheckedMark } from '../integrity/unchecked.ts';
 import type { UncheckedVersions } from '../integrity/unchecked.ts';
 import { databaseNames } from '../kv/store.ts';
-import type { ReadTransaction } from '../kv/store.ts';
+import type { DatabaseName, KeyRange, ReadTransaction } from '../kv/store.ts';
 import { shardOfKeyspace } from '../metadata/lookup.ts';
 import type { TableShard } from '../metadata/lookup.ts';
+import { metadataGroup } from '../replication/entry-kind.ts';
 import type { Finding, ScrubTarget } from '../table/keyspace-scrub.ts';
+import { metaKey } from '../table/meta-key.ts';
 import { scrubKeyspace, scrubTargets } from './scrub.ts';
 import type { Scrubbed, ScrubHost } from './scrub.ts';
+
+const incomingMetadata = metaKey('incoming', metadataGroup);
 
 export interface ScrubberOptions extends Pick<ScrubHost, 'store' | 'walks' | 'signal'> {
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
@@ -29,12 +35,24 @@ export interface ScrubCounters {
   damagedDocuments: number;
 }
 
-/** Whether nothing of a database was ever written to a store. */
+/**
+ * Whether nothing of a database was ever written to a store. The state of the metadata that another node sends is on
+ * its way there, until it takes its place.
+ */
 export function isEmpty(transaction: ReadTransaction): boolean {
-  return databaseNames.every((name) => {
-    const first = [...transaction.entries(name, { limit: 2 })];
-    return first.every(({ key }) => name === 'meta' && isUncheckedMark(key));
-  });
+  const start = stagedStart(metadataGroup);
+  const end = stagedEnd(metadataGroup);
+  const isBeforeDatabase = ({ key }: { readonly key: Uint8Array }): boolean =>
+    isUncheckedMark(key) || equalBytes(key, incomingMetadata);
+  const isNothing = (name: DatabaseName, range: KeyRange): boolean => {
+    const first = [...transaction.entries(name, { ...range, limit: 3 })];
+    return first.every((entry) => name === 'meta' && isBeforeDatabase(entry));
+  };
+  return databaseNames.every((name) =>
+    name === 'chunk'
+      ? isNothing(name, { end: start }) && isNothing(name, { start: end })
+      : isNothing(name, {}),
+  );
 }
 
 /** A scrub takes so much of one core at most. */

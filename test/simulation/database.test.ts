@@ -24,10 +24,16 @@ describe('three simulated databases over Raft under faults', function databases(
     });
   }
 
-  // It has found a fault.
-  it('replace no state that is about to be installed: seed 233', async () => {
-    await runDatabase(233);
-  });
+  // Each of them has found a fault.
+  for (const [seed, what] of [
+    [233, 'replace no state that is about to be installed'],
+    [200_383, 'start again with rows in a store that has no metadata yet'],
+    [200_446, 'start again with a part of the metadata in a store that has none yet'],
+  ] as const) {
+    it(`${what}: seed ${seed}`, async () => {
+      await runDatabase(seed);
+    });
+  }
 
   it('do the same for the same seed, event by event', async () => {
     const lines: [string[], string[]] = [[], []];
