@@ -32,6 +32,7 @@ class Deposable implements Replication {
       leader: inner.leader,
       refusal: undefined,
       mustRejoin: undefined,
+      isVoter: true,
       configuration: inner.configuration,
       matches: inner.matches,
       readable: () => undefined,

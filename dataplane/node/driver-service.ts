@@ -78,7 +78,7 @@ export class DriverService implements Service {
     });
     const routed = peers.environment(own);
     const measurements = this.#measurements;
-    const measured = { ...routed, table: measuredTables((id) => routed.table(id), measurements) };
+    const measured = { ...routed, table: measuredTables(routed.table, measurements) };
     const environment = guardedEnvironment(measured, () => membership.refusal);
     const engine = createQueryEngine(environment, queryLimitsOf(config, clock));
     const drivers = new DriverServer({

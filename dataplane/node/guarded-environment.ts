@@ -36,9 +36,9 @@ export function guardedEnvironment(
   return {
     ...environment,
     catalog: Object.fromEntries(guarded) as unknown as Catalog,
-    table(id) {
+    table(id, mode) {
       require();
-      return environment.table(id);
+      return environment.table(id, mode);
     },
   };
 }

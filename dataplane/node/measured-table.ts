@@ -1,14 +1,15 @@
+import type { Environment } from '../query/environment.ts';
 import type { BatchLimit, BatchSource, Row, TableAccess } from '../wire/table-access.ts';
 import type { QueryObserver } from './query-measurements.ts';
 
 type ScanRecorder = Pick<QueryObserver, 'scanned'>;
 
-type TableOf = (id: string) => TableAccess | undefined;
+type TableOf = Environment['table'];
 
 /** The same tables; their scans are measured. */
 export function measuredTables(tableOf: TableOf, recorder: ScanRecorder): TableOf {
-  return (id) => {
-    const table = tableOf(id);
+  return (id, mode) => {
+    const table = tableOf(id, mode);
     return table === undefined ? undefined : new MeasuredTable(table, recorder);
   };
 }

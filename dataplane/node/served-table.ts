@@ -20,7 +20,7 @@ import type { ShardReplica } from '../shard/shard-replica.ts';
 import { ShardedTable } from '../shard/sharded-table.ts';
 import { StorageCorruptError, storageCorruptCode } from '../table/errors.ts';
 import { isDeletion } from '../wire/edit-decision.ts';
-import type { BatchLimit, BatchSource, TableAccess } from '../wire/table-access.ts';
+import type { BatchLimit, BatchSource, ReadMode, TableAccess } from '../wire/table-access.ts';
 import type { EditOutcome } from '../wire/table-edit.ts';
 import type { ShardAddress } from '../wire/table-messages.ts';
 import type { WriteKind } from './disk-gate.ts';
@@ -101,10 +101,13 @@ export function tableAccess(
     : servedAccess({ database, id, served, partsOf: keyspacesOf }, requireRoom);
 }
 
-/** One shard of a table that this node leads, for those who have the same map of the table. */
+/**
+ * One shard of a table that this node leads, for those who have the same map of the table; for outdated reads one that it
+ * has an intact replica of.
+ */
 export function shardAccess(
   database: Database,
-  { table: id, shard, epoch }: ShardAddress,
+  { table: id, shard, epoch, mode }: ShardAddress,
   requireRoom: RequireRoom,
 ): TableAccess | undefined {
   const { tables } = database.state;
@@ -113,23 +116,25 @@ export function shardAccess(
   const group = placement?.shards[shard]?.group;
   const replica = group === undefined ? undefined : database.replica(group);
   if (replica === undefined || placement?.epoch !== epoch) return undefined;
-  if (replica.replicas.refusal !== undefined) return undefined;
+  const isAny =
+    mode === 'outdated' && database.corruption.groups.of(replica.options.group) === undefined;
+  if (replica.replicas.refusal !== undefined && !isAny) return undefined;
   const partsOf = (index: IndexRecord): readonly number[] =>
     keyspacesOf(index).slice(shard, shard + 1);
   return servedAccess(
-    { database, id, served: onlyShard(replica), partsOf, isShard: true },
+    { database, id, served: onlyShard(replica, mode), partsOf, isShard: true },
     requireRoom,
   );
 }
 
 const aloneMaps = new SlotMap(0, [[evenSlots(0, 1)]]);
-const alone = new WeakMap<ShardReplica, ShardedTable>();
+const alone = new WeakMap<ShardReplica, Partial<Record<ReadMode, ShardedTable>>>();
 
 /** A shard as if it were all of its table. */
-function onlyShard(replica: ShardReplica): ShardedTable {
-  const made = alone.get(replica) ?? new ShardedTable(aloneMaps, [replica]);
+function onlyShard(replica: ShardReplica, mode: ReadMode = 'single'): ShardedTable {
+  const made = alone.get(replica) ?? {};
   alone.set(replica, made);
-  return made;
+  return (made[mode] ??= new ShardedTable(aloneMaps, [replica], mode));
 }
 
 interface Served {

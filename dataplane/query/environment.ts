@@ -1,4 +1,4 @@
-import type { TableAccess } from '../wire/table-access.ts';
+import type { ReadMode, TableAccess } from '../wire/table-access.ts';
 import type { NodeReport, ServerName } from './node-report.ts';
 
 /**
@@ -7,8 +7,8 @@ import type { NodeReport, ServerName } from './node-report.ts';
  */
 export interface Environment {
   readonly catalog: Catalog;
-  /** Opens a table for reading and writing; undefined when it was dropped since. */
-  table(id: string): TableAccess | undefined;
+  /** Opens a table for reading (`single` without a mode) and writing; undefined when it was dropped since. */
+  readonly table: (id: string, mode?: ReadMode) => TableAccess | undefined;
   /** Lets other work of the process run: long queries call it between batches. */
   pause(): Promise<void>;
   /** Rejects with the signal's reason as soon as it is aborted. */

@@ -24,6 +24,7 @@ type Example = readonly [
 /** For each option a query whose answer (or whose `then`) it changes. */
 const examples: readonly Example[] = [
   [Term.TABLE, 'identifier_format', [[Term.DB, ['rethinkdb']], 'table_config'], 'uuid'],
+  [Term.TABLE, 'read_mode', ['t'], 'outdated', 'read mode'],
   [Term.BETWEEN, 'index', [table, 1, 3], 'b'],
   [Term.BETWEEN, 'left_bound', [table, 1, 3], 'open'],
   [Term.BETWEEN, 'right_bound', [table, 1, 5], 'closed'],
@@ -118,6 +119,7 @@ async function outcome(term: unknown, then: unknown): Promise<unknown> {
   try {
     const answer = await bench.run(term);
     if (then === 'durability') return bench.environment.lastDurability;
+    if (then === 'read mode') return bench.environment.lastReadMode;
     return Array.isArray(then) ? await bench.run(then) : answer;
   } catch (error) {
     return String(error);

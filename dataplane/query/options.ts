@@ -3,6 +3,7 @@ import type { Option, OptionKind, OptionTable } from './option-table.ts';
 import type { TermCall, TermDefinition } from './compiled.ts';
 import { about, logic } from './failure.ts';
 import { datumOf, integerOf, textOf, wrongValue } from './value-reading.ts';
+import { readModes } from '../wire/table-access.ts';
 import { FunctionValue } from './value.ts';
 import type { Value } from './value.ts';
 
@@ -89,7 +90,7 @@ export const durability = oneOf(
 );
 
 const readMode = oneOf(
-  ['majority', 'single', 'outdated'],
+  readModes,
   (found) =>
     `Read mode \`${found}\` unrecognized (options are "majority", "single", and "outdated").`,
 );
@@ -99,9 +100,10 @@ export const identifierFormat = oneOf(
   (found) => `Identifier format \`${found}\` unrecognized (options are "name" and "uuid").`,
 );
 
-export const readModeOption = inert(
+export const readModeOption = option(
   readMode,
-  'How fresh a read must be. Every read sees the newest write, whatever it asks for.',
+  'How fresh the reads of the table are, see [consistency](../concepts/consistency.md#reads). `"single"` and `"majority"` see the newest write; `"outdated"` reads any replica, also where there is no majority.',
+  'single',
 );
 
 /** An option of former versions: the sentence says what to use. */

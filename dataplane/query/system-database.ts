@@ -112,7 +112,7 @@ function withSystemTables(
 ): Environment {
   return {
     catalog: systemCatalog(environment.catalog, homes),
-    table: (id) => systemTable(id) ?? environment.table(id),
+    table: (id, mode) => systemTable(id) ?? environment.table(id, mode),
     pause: () => environment.pause(),
     sleep: (ms, signal) => environment.sleep(ms, signal),
     now: () => environment.now(),

@@ -7,6 +7,7 @@ export class OutsideGroup implements ReplicatedGroup {
   readonly mustRejoin: MustRejoinError;
   readonly configuration: Configuration;
   readonly isFull = false;
+  readonly isVoter = false;
   readonly nextIndex = 0;
   readonly leader: GroupLeader = { node: undefined, isHere: false };
   readonly matches = new Map();

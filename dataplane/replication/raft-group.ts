@@ -134,19 +134,25 @@ export class RaftGroup implements ReplicatedGroup {
     return { term: raft.term, index: proposed.index };
   }
 
-  readable(): Promise<void> | undefined {
+  readable(isConfirmed = false): Promise<void> | undefined {
     const { refusal, raft } = this;
     if (refusal !== undefined) return Promise.reject(refusal);
     const { voters, outgoing } = raft.configuration;
     const isAlone = voters.length === 1 && outgoing.length === 0 && voters[0] === raft.id;
     if (isAlone) return undefined;
-    if (raft.isLeaseSound && this.#lease.isHeld(this.#options.clock.now())) return undefined;
+    const isHeld = raft.isLeaseSound && this.#lease.isHeld(this.#options.clock.now());
+    if (isHeld && !isConfirmed) return undefined;
     this.#options.touched();
     return this.#reads.ask(raft);
   }
 
   get configuration(): Configuration {
     return this.raft.configuration;
+  }
+
+  get isVoter(): boolean {
+    const { voters, outgoing } = this.configuration;
+    return voters.includes(this.raft.id) || outgoing.includes(this.raft.id);
   }
 
   get matches(): ReadonlyMap<NodeId, number> {

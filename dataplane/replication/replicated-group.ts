@@ -75,13 +75,15 @@ export interface ReplicatedGroup {
   readonly leader: GroupLeader;
   /** Why nothing can be proposed or read here now, if so. */
   readonly refusal: NotLeaderError | undefined;
+  /** Whether this node votes, as of the newest members of its log: one that is still brought up to date does not. */
+  readonly isVoter: boolean;
   /** Why this member may not take part: it lost what it had promised to keep, and must join under a new identity. */
   readonly mustRejoin: MustRejoinError | undefined;
   /**
    * Undefined: a read of what was handed over until now is linearizable. Else the promise resolves when that holds, and
-   * rejects with `NotLeaderError`.
+   * rejects with `NotLeaderError`. `isConfirmed`: most of the members say so after the call, whatever clocks say.
    */
-  readable(): Promise<void> | undefined;
+  readable(isConfirmed?: boolean): Promise<void> | undefined;
   /** The newest members of the log, committed or not. */
   readonly configuration: Configuration;
   /** Of a leader: the last entry that each member has durably. Of others it is empty. */

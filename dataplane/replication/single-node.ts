@@ -57,6 +57,7 @@ class LoneGroup implements ReplicatedGroup {
   readonly leader: GroupLeader = { node: undefined, isHere: true };
   readonly refusal = undefined;
   readonly mustRejoin = undefined;
+  readonly isVoter = true;
   readonly configuration = onlyMember;
   readonly matches = new Map();
   readonly #log: GroupLog;

@@ -20,6 +20,14 @@ export class PrimaryUnavailableError extends PhotonError {
   }
 }
 
+/** Of a read that any replica may answer. */
+export class ReplicaUnavailableError extends PhotonError {
+  readonly code = 'router.replica_unavailable';
+  constructor(shard: string, reason: string) {
+    super(`Cannot perform read: no replica for ${shard} is available. ${reason}`);
+  }
+}
+
 /** The write was applied, or not. */
 export class WriteOutcomeUnknownError extends PhotonError {
   readonly code = 'router.outcome_unknown';

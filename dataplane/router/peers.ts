@@ -17,6 +17,8 @@ export interface ShardPeers {
 /** Shards of this node. */
 export interface OwnShards {
   readonly node: string;
-  /** Undefined when another node leads it, or it has another epoch here. */
-  led(to: ShardAddress): TableAccess | undefined;
+  /**
+   * Undefined when it has another epoch here, or another node leads it; for `outdated` reads any replica will do.
+   */
+  shard(to: ShardAddress): TableAccess | undefined;
 }

@@ -13,7 +13,10 @@ import type {
   TableAccess,
 } from '../wire/table-access.ts';
 import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
+import type { ShardAddress } from '../wire/table-messages.ts';
 import type { OwnShards } from './peers.ts';
+import { isIndexBuilding } from './index-wait.ts';
+import { NearestLink } from './nearest-link.ts';
 import { editRepeatedly } from './repeated-edit.ts';
 import { ShardLink } from './shard-link.ts';
 import type { ShardLinkOptions } from './shard-link.ts';
@@ -35,11 +38,13 @@ export class RoutedShard implements TableAccess {
   constructor(options: RoutedShardOptions) {
     this.#options = options;
     this.#sessions = new WriteSessions(options.chance);
-    this.#remote = remoteTable(options.to, new ShardLink(options), options.signal);
+    const isAny = options.to.mode === 'outdated';
+    const link = isAny ? new NearestLink(options) : new ShardLink(options);
+    this.#remote = remoteTable(options.to, link, options.signal);
   }
 
   get #here(): TableAccess | undefined {
-    return this.#options.own?.led(this.#options.to);
+    return this.#options.own?.shard(this.#options.to);
   }
 
   get(key: Uint8Array, query: Abortable): Row | undefined | Promise<Row | undefined> {
@@ -48,6 +53,7 @@ export class RoutedShard implements TableAccess {
 
   scan(range: EncodedRange, order: Order, options?: ScanOptions): BatchSource<Row> {
     return new EitherScan(
+      this.#options.to,
       (isHere) => this.#at(isHere)?.scan(range, order, options),
       (after, isHere) => this.#at(isHere)?.scan(behind(range, order, after), order, options),
     );
@@ -60,6 +66,7 @@ export class RoutedShard implements TableAccess {
     options?: ScanOptions,
   ): BatchSource<IndexRow> {
     return new EitherScan(
+      this.#options.to,
       (isHere) => this.#at(isHere)?.scanIndex(index, range, order, options),
       (last, isHere) =>
         this.#at(isHere)?.scanIndex(index, range, order, {
@@ -112,15 +119,21 @@ export class RoutedShard implements TableAccess {
   }
 
   #elsewhere<T>(error: unknown, work: (shard: TableAccess) => T | Promise<T>): T | Promise<T> {
-    if (!(error instanceof NotLeaderError)) throw error;
     const { to, leaders } = this.#options;
-    if (error.leader !== undefined) leaders.note(to.table, to.shard, error.leader);
+    if (!isForOthers(error, to)) throw error;
+    const leader = error instanceof NotLeaderError ? error.leader : undefined;
+    if (leader !== undefined) leaders.note(to.table, to.shard, leader);
     return work(this.#remote);
   }
 }
 
+/** Another node may answer what this one cannot: for `outdated` reads also one that has built the index. */
+export const isForOthers = (error: unknown, { mode }: Pick<ShardAddress, 'mode'>): boolean =>
+  error instanceof NotLeaderError || (mode === 'outdated' && isIndexBuilding(error));
+
 /** A scan that continues over the link when the shard has left this node, or here when it has come. */
 class EitherScan<T extends Row> implements BatchSource<T> {
+  readonly #to: ShardAddress;
   readonly #begin: (isHere: boolean) => BatchSource<T> | undefined;
   readonly #resume: (last: T, isHere: boolean) => BatchSource<T> | undefined;
   #source: BatchSource<T> | undefined;
@@ -128,9 +141,11 @@ class EitherScan<T extends Row> implements BatchSource<T> {
   #isOver = false;
 
   constructor(
+    to: ShardAddress,
     begin: (isHere: boolean) => BatchSource<T> | undefined,
     resume: (last: T, isHere: boolean) => BatchSource<T> | undefined,
   ) {
+    this.#to = to;
     this.#begin = begin;
     this.#resume = resume;
   }
@@ -152,7 +167,7 @@ class EitherScan<T extends Row> implements BatchSource<T> {
       this.#source ??= this.#open(true) ?? this.#open(false);
       return await this.#source?.next(limit, signal);
     } catch (error) {
-      if (!(error instanceof NotLeaderError)) throw error;
+      if (!isForOthers(error, this.#to)) throw error;
       this.#source?.close();
       this.#source = this.#open(false);
       return this.#source?.next(limit, signal);

@@ -13,6 +13,7 @@ import type {
   IndexPosition,
   IndexRow,
   Order,
+  ReadMode,
   Row,
   ScanOptions,
   TableAccess,
@@ -46,6 +47,8 @@ export interface RoutedTableOptions extends Retrying {
   readonly own: OwnShards | undefined;
   readonly peers: ShardPeers;
   readonly leaders: Leaders;
+  /** Of reads; `single` without it. */
+  readonly mode?: ReadMode | undefined;
   /** Of the node. */
   readonly signal: AbortSignal;
 }
@@ -218,13 +221,13 @@ export class RoutedTable implements TableAccess {
   }
 
   #routedBy({ slots }: TableRoute): Routed {
-    const { id, name } = this.#options;
+    const { id, name, mode } = this.#options;
     const shards = Array.from(
       { length: slots.shards },
       (_, shard) =>
         new RoutedShard({
           ...this.#options,
-          to: { table: id, shard, epoch: slots.epoch },
+          to: { table: id, shard, epoch: slots.epoch, mode },
           name:
             slots.shards === 1
               ? `table \`${name}\``

@@ -8,6 +8,7 @@ import type {
   EncodedRange,
   IndexRow,
   Order,
+  ReadMode,
 } from '../wire/table-access.ts';
 import { BatchFill, walkWithChanges } from './scan.ts';
 import type { ShardReplica } from './shard-replica.ts';
@@ -42,6 +43,7 @@ export class IndexScan implements BatchSource<IndexRow> {
   readonly #index: AppliedIndex;
   readonly #wanted: EncodedRange;
   readonly #order: Order;
+  readonly #mode: ReadMode | undefined;
   #range: EncodedRange;
   #done = false;
 
@@ -51,6 +53,7 @@ export class IndexScan implements BatchSource<IndexRow> {
       readonly index: AppliedIndex;
       readonly range: EncodedRange;
       readonly order: Order;
+      readonly mode?: ReadMode | undefined;
       /** The position behind which it goes on. */
       readonly behind?: Uint8Array | undefined;
     },
@@ -62,11 +65,12 @@ export class IndexScan implements BatchSource<IndexRow> {
     const range = cutRange(walk.range);
     this.#range = behind === undefined ? range : rangeAfter(range, behind, walk.order);
     this.#order = walk.order;
+    this.#mode = walk.mode;
   }
 
   async next(limit: BatchLimit, signal: AbortSignal): Promise<readonly IndexRow[] | undefined> {
     if (this.#done) return undefined;
-    await this.#group.readable();
+    await this.#group.readable(this.#mode);
     signal.throwIfAborted();
     const fill = new BatchFill<IndexRow>(limit);
     let last = undefined as Candidate | undefined;

@@ -188,11 +188,11 @@ export class Proposer implements GroupMachine {
 
   /**
    * Resolves when what is committed here now has every write that was acknowledged before the call; undefined when it
-   * has. Rejects with `NotLeaderError`.
+   * has. Rejects with `NotLeaderError`. `isConfirmed`: by most of the replicas, after the call.
    */
-  readable(): Promise<void> | undefined {
+  readable(isConfirmed = false): Promise<void> | undefined {
     if (this.#hasLeft) return Promise.reject(new NotLeaderError(undefined));
-    const known = this.#replicated.readable();
+    const known = this.#replicated.readable(isConfirmed);
     if (!this.hasSoft) return known;
     return known === undefined ? this.softEnded() : known.then(() => this.softEnded());
   }

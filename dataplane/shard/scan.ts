@@ -2,7 +2,14 @@ import { compareBytes } from '../common/bytes.ts';
 import type { DatabaseName, KeyRange, ReadTransaction } from '../kv/store.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { rangeAfter, storedRange } from '../table/key-range.ts';
-import type { BatchLimit, BatchSource, EncodedRange, Order, Row } from '../wire/table-access.ts';
+import type {
+  BatchLimit,
+  BatchSource,
+  EncodedRange,
+  Order,
+  ReadMode,
+  Row,
+} from '../wire/table-access.ts';
 import type { ShardReplica } from './shard-replica.ts';
 
 interface Interleaved<T> {
@@ -69,18 +76,20 @@ export class BatchFill<T> {
 export class TableScan implements BatchSource<Row> {
   readonly #group: ShardReplica;
   readonly #order: Order;
+  readonly #mode: ReadMode | undefined;
   #range: EncodedRange;
   #done = false;
 
-  constructor(group: ShardReplica, range: EncodedRange, order: Order) {
+  constructor(group: ShardReplica, range: EncodedRange, order: Order, mode?: ReadMode) {
     this.#group = group;
+    this.#mode = mode;
     this.#range = range;
     this.#order = order;
   }
 
   async next(limit: BatchLimit, signal: AbortSignal): Promise<readonly Row[] | undefined> {
     if (this.#done) return undefined;
-    await this.#group.readable();
+    await this.#group.readable(this.#mode);
     signal.throwIfAborted();
     const fill = new BatchFill<Row>(limit);
     this.#merge((row) => {

@@ -7,7 +7,7 @@ import type { ApplyStore } from '../kv/store.ts';
 import type { GroupStart, ReplicatedGroup, Replication } from '../replication/replicated-group.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import type { StorageCorruptError } from '../table/errors.ts';
-import type { Row } from '../wire/table-access.ts';
+import type { ReadMode, Row } from '../wire/table-access.ts';
 import type { ShardEngine } from '../wire/shard-engine.ts';
 import type { EditBatch, EditOutcome } from '../wire/table-edit.ts';
 import type { UnappliedKeys } from './direct-reads.ts';
@@ -76,6 +76,7 @@ export class ShardReplica {
   readonly #proposer: Proposer;
   readonly #writes: WritePath;
   #isRestoring = false;
+  #hasLeft = false;
 
   constructor(options: ShardReplicaOptions) {
     this.options = options;
@@ -102,17 +103,24 @@ export class ShardReplica {
   /** Throws when the shard is damaged, or its rows are being replaced. */
   requireIntact(): void {
     // Another replica answers meanwhile.
-    if (this.#isRestoring) throw new NotLeaderError(undefined);
+    if (this.#isRestoring || this.#hasLeft) throw new NotLeaderError(undefined);
     const { damagedGroups, group, name, place } = this.options;
     if (damagedGroups.size === 0) return;
     const damage = damagedGroups.of(group);
     if (damage !== undefined) throw new TableDamagedError(name, damage, place);
   }
 
-  /** Waits until every write acknowledged so far can be read. */
-  async readable(): Promise<void> {
+  /** Waits until every write acknowledged so far can be read; for `outdated` reads it does not. */
+  async readable(mode: ReadMode = 'single'): Promise<void> {
     this.requireIntact();
-    await this.#proposer.readable();
+    if (mode === 'outdated') this.#requireVoter();
+    else await this.#proposer.readable(mode === 'majority');
+  }
+
+  /** A replica that others still bring up to date has nothing to answer. */
+  #requireVoter(): void {
+    const { isVoter, leader } = this.replicas;
+    if (!isVoter) throw new NotLeaderError(leader.node);
   }
 
   /** The store gets another state of the shard: until `restored` nothing is answered. */
@@ -129,6 +137,7 @@ export class ShardReplica {
 
   /** This node has no replica of the shard any more. */
   leave(): void {
+    this.#hasLeft = true;
     this.#proposer.leave();
   }
 
@@ -151,15 +160,17 @@ export class ShardReplica {
   }
 
   /** At once, unless soft writes wait for the log, or the lease of the leader is over: most reads need no promise. */
-  get(key: Uint8Array): Row | undefined | Promise<Row | undefined> {
+  get(key: Uint8Array, mode: ReadMode = 'single'): Row | undefined | Promise<Row | undefined> {
     this.requireIntact();
-    const readable = this.#proposer.readable();
+    if (mode === 'outdated') return this.getOutdated(key);
+    const readable = this.#proposer.readable(mode === 'majority');
     return readable === undefined ? this.#getNow(key) : readable.then(() => this.#getNow(key));
   }
 
   /** What is committed here, which may be older than what the leader has: for reads of any replica. */
   getOutdated(key: Uint8Array): Row | undefined {
     this.requireIntact();
+    this.#requireVoter();
     return this.#getNow(key);
   }
 

@@ -13,6 +13,7 @@ import type {
   IndexPosition,
   IndexRow,
   Order,
+  ReadMode,
   Row,
   ScanOptions,
 } from '../wire/table-access.ts';
@@ -75,11 +76,14 @@ export class ShardedTable {
   readonly map: SlotMap;
   readonly shards: readonly ShardReplica[];
   readonly #first: ShardReplica;
+  readonly #mode: ReadMode | undefined;
   /** The table with other shards, when it got some. */
   #successor: ShardedTable | undefined;
 
-  constructor(map: SlotMap, shards: readonly [ShardReplica, ...ShardReplica[]]) {
+  /** `mode`: of its reads; `single` without it. */
+  constructor(map: SlotMap, shards: readonly [ShardReplica, ...ShardReplica[]], mode?: ReadMode) {
     this.map = map;
+    this.#mode = mode;
     this.shards = shards;
     this.#first = shards[0];
   }
@@ -106,7 +110,7 @@ export class ShardedTable {
 
   /** Waits until every write acknowledged so far can be read. */
   async readable(): Promise<void> {
-    await allEnded(this.#newest.shards.map((shard) => shard.readable()));
+    await allEnded(this.#newest.shards.map((shard) => shard.readable(this.#mode)));
   }
 
   /** How many there are now. */
@@ -133,12 +137,14 @@ export class ShardedTable {
   }
 
   get(key: Uint8Array): Row | undefined | Promise<Row | undefined> {
-    return this.of(key).get(key);
+    return this.of(key).get(key, this.#mode);
   }
 
   scan(range: EncodedRange, order: Order, options?: ScanOptions): BatchSource<Row> {
     if (this.#successor !== undefined) return this.#newest.scan(range, order, options);
-    const scans = this.shards.map((shard) => ({ shard, scan: new TableScan(shard, range, order) }));
+    const scans = this.shards.map((shard) => {
+      return { shard, scan: new TableScan(shard, range, order, this.#mode) };
+    });
     return merged(scans, { positionOf: ({ key }) => key, order, pushed: options?.pushed });
   }
 
@@ -151,7 +157,8 @@ export class ShardedTable {
     const scans = this.#newest.shards.flatMap((shard, at) => {
       const index = parts[at];
       if (index === undefined) return [];
-      return [{ shard, scan: new IndexScan(shard, { index, range, order, behind }) }];
+      const walk = { index, range, order, behind, mode: this.#mode };
+      return [{ shard, scan: new IndexScan(shard, walk) }];
     });
     return merged(scans, { positionOf: positionInIndex, order, pushed });
   }

@@ -33,6 +33,14 @@ export interface EncodedRange {
 
 export type Order = 'ascending' | 'descending';
 
+/**
+ * How fresh a read is. `single`: a leader answers that knows by its lease that no other one leads. `majority`: a leader
+ * answers that most of the replicas have just confirmed. `outdated`: any replica answers with what it knows to be
+ * committed.
+ */
+export const readModes = ['single', 'majority', 'outdated'] as const;
+export type ReadMode = (typeof readModes)[number];
+
 export interface BatchLimit {
   readonly rows: number;
   readonly bytes: number;

@@ -121,7 +121,15 @@ const pushed: fc.Arbitrary<PushedScan> = fc.record({
   context: fc.record({ nowMs: count, arrayLimit: count }),
 });
 
-const to = fc.record({ table: text, shard: fc.nat(), epoch: count });
+const to = fc.oneof(
+  fc.record({ table: text, shard: fc.nat(), epoch: count }),
+  fc.record({
+    table: text,
+    shard: fc.nat(),
+    epoch: count,
+    mode: fc.constantFrom('majority' as const, 'outdated' as const),
+  }),
+);
 const request: fc.Arbitrary<TableRequest> = fc.oneof(
   fc.record({
     to,
@@ -334,7 +342,7 @@ describe('messages between queries and shards', () => {
     expect(() => decodeTableRequest(sent, trust)).to.throw(/announces 4294967295 items/);
     const large = { byteLength: tableMessageBytesMax + 1 } as Uint8Array;
     expect(() => decodeTableRequest(large, trust)).to.throw(/bytes: \d+ at most/);
-    expect(() => decodeTableRequest(Uint8Array.of(2, 1), trust)).to.throw(/has format 2/);
+    expect(() => decodeTableRequest(Uint8Array.of(3, 1), trust)).to.throw(/has format 3/);
     expect(() => decodeTableRequest(Uint8Array.of(1, 99), trust)).to.throw(
       /No request has the number 99/,
     );

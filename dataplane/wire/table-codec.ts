@@ -13,6 +13,7 @@ import { TableMessageError } from './errors.ts';
 import { pushedOf, pushedText } from './pushed-codec.ts';
 import type { Made } from './pushed-scan.ts';
 import { countOf, flagOf, oneOf, optional, textOf, writeOptional } from './table-fields.ts';
+import { readModes } from './table-access.ts';
 import type { IndexRow, Order, Row } from './table-access.ts';
 import type {
   ScanAnswer,
@@ -30,6 +31,8 @@ import type {
  * what they only announce.
  */
 const format = 1;
+/** Of requests with a read mode: an older release, which has one mode, refuses them. */
+const formatWithMode = 2;
 /** A document of the largest size with its surroundings. */
 export const tableMessageBytesMax = 2 * 64 * 1_048_576 + 1_048_576;
 const rowsMax = 1_000_000;
@@ -173,18 +176,22 @@ function readMade(reader: ByteReader): Made | undefined {
 export function encodeTableRequest(request: TableRequest): Uint8Array {
   const { to, kind, body } = request;
   const writer = new ByteWriter();
-  writer.u8(format).u8(codecs[kind].number);
+  const { mode = 'single' } = to;
+  writer.u8(mode === 'single' ? format : formatWithMode).u8(codecs[kind].number);
   writer.text(to.table).u32(to.shard).u64(to.epoch);
+  if (mode !== 'single') writer.u8(readModes.indexOf(mode));
   (codecs[kind].request as Half<unknown>).write(writer, body);
   return writer.finish();
 }
 
 export function decodeTableRequest(bytes: Uint8Array, trust: Trust): TableRequest {
-  const reader = readerOf(bytes);
+  const reader = readerOf(bytes, formatWithMode);
+  const hasMode = bytes[0] === formatWithMode;
   const number = reader.u8();
   const kind = kinds.get(number);
   if (kind === undefined) throw new TableMessageError(`No request has the number ${number}.`);
-  const to = { table: textOf(reader), shard: reader.u32(), epoch: reader.u64() };
+  const place = { table: textOf(reader), shard: reader.u32(), epoch: reader.u64() };
+  const to = hasMode ? { ...place, mode: oneOf(readModes, reader.u8(), 'read mode') } : place;
   const body = codecs[kind].request.read(reader, trust);
   requireEnd(reader);
   return { to, kind, body } as TableRequest;
@@ -242,15 +249,15 @@ const readMoved = (reader: ByteReader): ShardMoved => {
   return { leader, epoch: reader.u64() };
 };
 
-function readerOf(bytes: Uint8Array): ByteReader {
+function readerOf(bytes: Uint8Array, newest = format): ByteReader {
   if (bytes.byteLength > tableMessageBytesMax)
     throw new TableMessageError(
       `It has ${bytes.byteLength} bytes: ${tableMessageBytesMax} at most.`,
     );
   const reader = new ByteReader(bytes);
   const found = reader.u8();
-  if (found !== format)
-    throw new TableMessageError(`It has format ${found}, and this release reads ${format}.`);
+  if (found < format || found > newest)
+    throw new TableMessageError(`It has format ${found}, and this release reads ${newest}.`);
   return reader;
 }
 

@@ -1,5 +1,12 @@
 import type { PushedScan } from './pushed-scan.ts';
-import type { EncodedRange, IndexPosition, IndexRow, Order, Row } from './table-access.ts';
+import type {
+  EncodedRange,
+  IndexPosition,
+  IndexRow,
+  Order,
+  ReadMode,
+  Row,
+} from './table-access.ts';
 import type { EditBatch, EditOutcome } from './table-edit.ts';
 import type { TableFailure } from './table-failure.ts';
 
@@ -44,6 +51,8 @@ export interface ShardAddress {
   readonly shard: number;
   /** Of the map. A shard that has another one refuses. */
   readonly epoch: number;
+  /** Of reads; `single` without it. */
+  readonly mode?: ReadMode | undefined;
 }
 
 export type TableRequest = {

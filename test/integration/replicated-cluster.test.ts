@@ -170,6 +170,16 @@ describe('a cluster of three processes with replicated data', function replicate
       expect(await run(table.get(7).getField('n'), connection)).to.equal(1);
       expect(await run(table.getAll(2, { index: 'group' }).count(), connection)).to.equal(100);
     }
+    for (const readMode of ['single', 'majority', 'outdated']) {
+      const read = loose(r.db('test')).table('t', { readMode });
+      for (const connection of [one, two, three]) {
+        // A replica may have the newest writes later.
+        await until(async () => (await run(read.count(), connection)) === 300);
+        await until(async () => (await run(read.get(7), connection)) !== null);
+        const found = await run(read.getAll(2, { index: 'group' }).count(), connection);
+        expect(found).to.equal(100);
+      }
+    }
     const refused = await run(loose(r.db('test')).tableCreate('five', { replicas: 5 }), two).catch(
       (error: Error) => error.message,
     );

@@ -98,14 +98,14 @@ const clusterMutants: readonly Mutant[] = [
   {
     bug: 'reads are answered without a lease',
     file: group,
-    from: 'if (raft.isLeaseSound && this.#lease.isHeld(this.#options.clock.now())) return undefined;',
-    to: 'if (raft.isLeaseSound) return undefined;',
+    from: 'const isHeld = raft.isLeaseSound && this.#lease.isHeld(this.#options.clock.now());',
+    to: 'const isHeld = raft.isLeaseSound;',
   },
   {
     bug: 'a lease holds although somebody was invited to campaign',
     file: group,
-    from: 'if (raft.isLeaseSound && this.#lease',
-    to: 'if (this.#lease',
+    from: 'const isHeld = raft.isLeaseSound && this.#lease',
+    to: 'const isHeld = this.#lease',
   },
   {
     bug: 'a read is answered before what it must see is handed over',

@@ -80,8 +80,20 @@ const replicaMutants: readonly Mutant[] = [
   {
     bug: 'reads do not ask whether the node still leads',
     file: proposer,
-    from: 'const known = this.#replicated.readable();',
+    from: 'const known = this.#replicated.readable(isConfirmed);',
     to: 'const known = undefined as Promise<void> | undefined;',
+  },
+  {
+    bug: 'a read that a majority is to confirm is answered under the lease',
+    file: 'dataplane/replication/raft-group.ts',
+    from: 'if (isHeld && !isConfirmed) return undefined;',
+    to: 'if (isHeld) return undefined;',
+  },
+  {
+    bug: 'an outdated read is answered by a replica that has yet to receive the rows',
+    file: replica,
+    from: 'if (!isVoter) throw new NotLeaderError(leader.node);',
+    to: 'if (!isVoter && leader.isHere) throw new NotLeaderError(leader.node);',
   },
   {
     bug: 'an entry that cannot be applied ends the node of a follower',
@@ -196,7 +208,14 @@ export const replicaSuite: MutantSuite = {
     'table',
     'wal',
     'wire',
-    'node/clock.ts',
+    'query',
+    'router',
+    'net',
+    'membership',
+    'gossip',
+    'security',
+    'observability',
+    'node',
   ],
   testSources: ['simulation'],
   testFiles: [
@@ -207,6 +226,7 @@ export const replicaSuite: MutantSuite = {
     'dataplane/transfer/snapshot-message.test.ts',
     'dataplane/database/replicas.test.ts',
     'dataplane/database/raft-databases.test.ts',
+    'dataplane/node/routing/read-modes.test.ts',
     'test/simulation/database.test.ts',
   ],
 };

@@ -184,6 +184,7 @@ export class ManualCluster {
         return refusal();
       },
       mustRejoin: undefined,
+      isVoter: true,
       readable: () => {
         const why = refusal();
         return why === undefined ? undefined : Promise.reject(why);

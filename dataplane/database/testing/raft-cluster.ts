@@ -49,6 +49,8 @@ export interface RaftClusterOptions {
   readonly segmentBytes?: number;
   /** Of entries that members keep in memory for others. */
   readonly memoryBytesMax?: number;
+  /** In place of plain documents, whose functions tests write. */
+  readonly parts?: Pick<DatabaseOptions, 'documents' | 'edits' | 'compileIndex' | 'forward'>;
 }
 
 /** Databases over real logs and Raft groups, on disks in memory, with a network and a clock of the test. */
@@ -134,6 +136,7 @@ export class RaftCluster {
       cacheBytesMax: 10_000,
       onProgress: () => undefined,
       signal,
+      ...this.#options.parts,
     };
   }
 

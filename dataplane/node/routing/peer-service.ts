@@ -92,7 +92,7 @@ export class PeerService implements Service {
       get node() {
         return data.id ?? '';
       },
-      led: (to) => this.#shards?.led(to),
+      shard: (to) => this.#shards?.shard(to),
     };
     this.#replicated = new RoutedTables({
       ...common,
@@ -134,7 +134,7 @@ export class PeerService implements Service {
       return {
         ...own,
         catalog: this.#settling(forwarded),
-        table: (id) => this.#replicated.access(id),
+        table: (id, mode) => this.#replicated.access(id, mode),
       };
     }
     if (this.#hasData) return { ...own, catalog: this.#settling(own.catalog) };
@@ -145,7 +145,8 @@ export class PeerService implements Service {
     return {
       ...own,
       catalog: whenKnown(() => follower.isKnown, catalog, without.catalog),
-      table: (id) => (follower.isKnown ? this.#tables.access(id) : without.table(id)),
+      table: (id, mode) =>
+        follower.isKnown ? this.#tables.access(id, mode) : without.table(id, mode),
     };
   }
 

@@ -7,7 +7,7 @@ import { Leaders } from '../../router/leaders.ts';
 import type { OwnShards, ShardPeers } from '../../router/peers.ts';
 import { RoutedTable } from '../../router/routed-table.ts';
 import type { TableRoute } from '../../router/routed-table.ts';
-import type { TableAccess } from '../../wire/table-access.ts';
+import type { ReadMode, TableAccess } from '../../wire/table-access.ts';
 import { inWordsOfQueries } from './routed-words.ts';
 
 /** A table with the places of its shards, where it has any. */
@@ -31,6 +31,9 @@ export interface RoutedTablesOptions {
   readonly signal: AbortSignal;
 }
 
+/** A table by how it is read. */
+type Modes = { readonly single: TableAccess } & Partial<Record<ReadMode, TableAccess>>;
+
 const wholeMap = new SlotMap(0, [[evenSlots(0, 1)]]);
 const maps = new WeakMap<Placement, SlotMap>();
 
@@ -53,32 +56,42 @@ export class RoutedTables {
   readonly #options: RoutedTablesOptions;
   readonly #leaders = new Leaders();
   /** By identifier. */
-  readonly #tables = new Map<string, TableAccess>();
+  readonly #tables = new Map<string, Modes>();
 
   constructor(options: RoutedTablesOptions) {
     this.#options = options;
   }
 
   /** Undefined for a table that there is not (any more). */
-  access(id: string): TableAccess | undefined {
+  access(id: string, mode: ReadMode = 'single'): TableAccess | undefined {
     const info = this.#options.table(id);
     if (info === undefined) {
       this.#tables.delete(id);
       return undefined;
     }
-    const known = this.#tables.get(id);
-    if (known !== undefined) return known;
-    const table = inWordsOfQueries(
-      new RoutedTable({
-        ...this.#options,
-        id,
-        name: `${info.database.name}.${info.name}`,
-        route: () => this.#route(id),
-        leaders: this.#leaders,
-      }),
-    );
-    this.#tables.set(id, table);
-    return table;
+    const known = this.#tables.get(id) ?? { single: this.#routed(id, info, 'single') };
+    this.#tables.set(id, known);
+    if (mode === 'single') return known.single;
+    const read = (known[mode] ??= this.#routed(id, info, mode));
+    const { single } = known;
+    return {
+      ...read,
+      // Sessions of writes are those of one table.
+      edit: (batch, signal) => single.edit(batch, signal),
+      sync: () => single.sync(),
+    };
+  }
+
+  #routed(id: string, { database, name }: PlacedTable, mode: ReadMode): TableAccess {
+    const table = new RoutedTable({
+      ...this.#options,
+      id,
+      name: `${database.name}.${name}`,
+      route: () => this.#route(id),
+      leaders: this.#leaders,
+      mode,
+    });
+    return inWordsOfQueries(table);
   }
 
   #replicas({ placement }: PlacedTable, at: number): readonly string[] {

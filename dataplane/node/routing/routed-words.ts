@@ -7,7 +7,11 @@ import {
 } from '../../query/errors.ts';
 import type { ErrorType } from '../../query/errors.ts';
 import { NotLeaderError, OutcomeUnknownError } from '../../replication/errors.ts';
-import { PrimaryUnavailableError, WriteOutcomeUnknownError } from '../../router/errors.ts';
+import {
+  PrimaryUnavailableError,
+  ReplicaUnavailableError,
+  WriteOutcomeUnknownError,
+} from '../../router/errors.ts';
 import type { BatchLimit, BatchSource, TableAccess } from '../../wire/table-access.ts';
 import { TableError } from '../../wire/table-failure.ts';
 
@@ -19,6 +23,7 @@ function inRoutedWords(error: unknown): unknown {
     return new RuntimeError(errorType.opIndeterminate, error.message, []);
   const isRefused =
     error instanceof PrimaryUnavailableError ||
+    error instanceof ReplicaUnavailableError ||
     error instanceof NotLeaderError ||
     (error instanceof PeerError && error.peerCode === 'membership.role_refused');
   if (isRefused) return new RuntimeError(errorType.opFailed, error.message, []);

@@ -4,6 +4,7 @@ import type { Handler } from '../../membership/mesh.ts';
 import { placementOf, shardsOf } from '../../metadata/shards.ts';
 import { NotLeaderError } from '../../replication/errors.ts';
 import type { OwnShards } from '../../router/peers.ts';
+import { isForOthers } from '../../router/routed-shard.ts';
 import { operationOf } from '../../router/shard-link.ts';
 import { ShardMovedError } from '../../shard/write-gate.ts';
 import { ShardElsewhereError } from '../../wire/errors.ts';
@@ -34,7 +35,7 @@ export class ShardService implements OwnShards {
     this.#refusal = refusal;
   }
 
-  led(to: ShardAddress): TableAccess | undefined {
+  shard(to: ShardAddress): TableAccess | undefined {
     return shardAccess(this.#database, to, this.#requireRoom);
   }
 
@@ -76,7 +77,7 @@ export class ShardService implements OwnShards {
   }
 
   #required(to: ShardAddress): TableAccess {
-    const shard = this.led(to);
+    const shard = this.shard(to);
     if (shard !== undefined) return shard;
     throw new ShardElsewhereError({ leader: this.#leaderOf(to), epoch: this.#epochOf(to) });
   }
@@ -91,6 +92,8 @@ export class ShardService implements OwnShards {
 
   #movedBy(error: unknown, to: ShardAddress): ShardMoved | undefined {
     if (error instanceof NotLeaderError) return { leader: error.leader, epoch: this.#epochOf(to) };
+    // Of an outdated read: another replica may have the index.
+    if (isForOthers(error, to)) return { leader: undefined, epoch: this.#epochOf(to) };
     // The gate opens when the new map is there.
     if (error instanceof ShardMovedError) return { leader: undefined, epoch: this.#epochOf(to) };
     return undefined;

@@ -68,6 +68,7 @@ export class CoreService implements WorkerService {
     this.#requests = {
       get: (fields, request) => tables.get(fields, request),
       scan: (fields, request) => tables.scan(fields, request),
+      as: (fields, request) => tables.inMode(fields, request),
       next: (fields, request) => tables.next(fields, request),
       edit: (fields, request) => this.#edit(fields, request),
       count: (fields) => tables.count(fields),

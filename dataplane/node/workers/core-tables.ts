@@ -1,7 +1,8 @@
 import type { Environment } from '../../query/environment.ts';
 import { errorType, RuntimeError } from '../../query/errors.ts';
 import { pushedOf } from '../../wire/pushed-codec.ts';
-import type { BatchSource, IndexRow, Row, TableAccess } from '../../wire/table-access.ts';
+import { readModes } from '../../wire/table-access.ts';
+import type { BatchSource, IndexRow, ReadMode, Row, TableAccess } from '../../wire/table-access.ts';
 import { decodeTableRequest, encodeTableAnswer } from '../../wire/table-codec.ts';
 import type { ServedRequest } from '../../workers/channel.ts';
 import { refused } from './fields.ts';
@@ -33,23 +34,36 @@ export class CoreTables {
     this.#options = options;
   }
 
-  get(fields: Fields, request: ServedRequest): unknown {
-    const table = this.#open(fields.text());
+  /** A read with a mode of its own. */
+  inMode(fields: Fields, request: ServedRequest): unknown {
+    const mode = fields.oneOf(readModes);
+    switch (fields.oneOf(['get', 'count', 'scan'] as const)) {
+      case 'get':
+        return this.get(fields, request, mode);
+      case 'count':
+        return this.count(fields, mode);
+      case 'scan':
+        return this.scan(fields, request, mode);
+    }
+  }
+
+  get(fields: Fields, request: ServedRequest, mode?: ReadMode): unknown {
+    const table = this.#open(fields.text(), mode);
     const row = table.get(fields.bytes(), request);
     return row instanceof Promise ? row.then(textOf) : textOf(row);
   }
 
-  count(fields: Fields): Promise<number> {
-    return this.#open(fields.text()).count();
+  count(fields: Fields, mode?: ReadMode): Promise<number> {
+    return this.#open(fields.text(), mode).count();
   }
 
   sync(fields: Fields): Promise<void> {
     return this.#open(fields.text()).sync();
   }
 
-  async scan(fields: Fields, request: ServedRequest): Promise<unknown> {
+  async scan(fields: Fields, request: ServedRequest, mode?: ReadMode): Promise<unknown> {
     const tableId = fields.text();
-    const table = this.#open(tableId);
+    const table = this.#open(tableId, mode);
     const index = fields.optional((all) => all.text());
     const start = fields.optional((all) => all.bytes());
     const end = fields.optional((all) => all.bytes());
@@ -101,8 +115,8 @@ export class CoreTables {
     for (const id of this.#scans.keys()) this.#end(id);
   }
 
-  #open(id: string): TableAccess {
-    const table = this.#options.table(id);
+  #open(id: string, mode?: ReadMode): TableAccess {
+    const table = this.#options.table(id, mode);
     if (table !== undefined) return table;
     throw new RuntimeError(errorType.opFailed, 'The table was dropped.', []);
   }

@@ -7,6 +7,7 @@ import type {
   EncodedRange,
   IndexRow,
   Order,
+  ReadMode,
   ScanOptions,
   TableAccess,
 } from '../../wire/table-access.ts';
@@ -24,24 +25,25 @@ export class RemoteTables {
     this.#channel = channel;
   }
 
-  table(id: string): TableAccess {
-    const ask = (...body: unknown[]): Promise<unknown> => thrownHere(this.#channel.request(body));
+  table(id: string, mode?: ReadMode): TableAccess {
+    const ask = (...body: unknown[]): Promise<unknown> =>
+      thrownHere(this.#channel.request(inMode(mode, body)));
     return {
       get: async (key) => {
         const text = await ask('get', id, key);
         return typeof text === 'string' ? { key, text } : undefined;
       },
       scan: (range, order, options) =>
-        new RemoteScan(this.#channel, id, { index: null, range, order, options }),
+        new RemoteScan(this.#channel, id, { index: null, range, order, options, mode }),
       scanIndex: (index, range, order, options) =>
-        new RemoteScan(this.#channel, id, { index, range, order, options }),
+        new RemoteScan(this.#channel, id, { index, range, order, options, mode }),
       count: async () => Number(await ask('count', id)),
       edit: async (body, signal) => {
         const bytes = encodeTableRequest({ to: { table: id, ...anyShard }, kind: 'edit', body });
         const answer = thrownHere(this.#channel.request(['edit', id, bytes], signal));
         return outcomesIn(await answer);
       },
-      sync: async () => void (await ask('sync', id)),
+      sync: async () => void (await thrownHere(this.#channel.request(['sync', id]))),
     };
   }
 }
@@ -56,11 +58,16 @@ function outcomesIn(answer: unknown): readonly EditOutcome[] {
   return decoded.body;
 }
 
+/** Most reads say nothing of their mode. */
+const inMode = (mode: ReadMode | undefined, body: readonly unknown[]): readonly unknown[] =>
+  mode === undefined || mode === 'single' ? body : ['as', mode, ...body];
+
 interface ScanOf {
   readonly index: string | null;
   readonly range: EncodedRange;
   readonly order: Order;
   readonly options: ScanOptions | undefined;
+  readonly mode: ReadMode | undefined;
 }
 
 /** A scan that the core holds open between batches. */
@@ -83,7 +90,7 @@ class RemoteScan implements BatchSource<IndexRow> {
     const [rows, bytes] = [wholeOf(limit.rows), wholeOf(limit.bytes)];
     const body =
       this.#id === undefined
-        ? ['scan', this.#table, ...fieldsOf(this.#of), rows, bytes]
+        ? inMode(this.#of.mode, ['scan', this.#table, ...fieldsOf(this.#of), rows, bytes])
         : ['next', this.#id, rows, bytes];
     const fields = new Fields(await thrownHere(this.#channel.request(body, signal)));
     this.#id = fields.number();

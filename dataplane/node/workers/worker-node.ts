@@ -18,7 +18,7 @@ import { measuredTables } from '../measured-table.ts';
 import { QueryRecorder } from '../query-measurements.ts';
 import { tracedEngine } from '../traced-engine.ts';
 import { LmdbReader } from '../../storage/lmdb-reader.ts';
-import type { TableAccess } from '../../wire/table-access.ts';
+import type { ReadMode, TableAccess } from '../../wire/table-access.ts';
 import { UnappliedFileView } from '../../workers/unapplied-file.ts';
 import type { CatalogChange } from './catalog-feed.ts';
 import { CatalogReplica } from './catalog-replica.ts';
@@ -129,7 +129,7 @@ export class WorkerNode {
     const catalog = remoteCatalog(this.#replica, this.#channel);
     const environment: Environment = {
       catalog,
-      table: measuredTables((id) => this.#table(id), this.#recorder),
+      table: measuredTables((id, mode) => this.#table(id, mode), this.#recorder),
       pause: () => machineClock.yield(),
       sleep: (ms, signal) => machineClock.sleep(ms, signal),
       now: () => machineClock.timeOfDay(),
@@ -140,11 +140,13 @@ export class WorkerNode {
     return withRemoteSystemDatabase(environment, (id) => this.#tables.table(id));
   }
 
-  #table(id: string): TableAccess | undefined {
+  #table(id: string, mode?: ReadMode): TableAccess | undefined {
     const located = this.#replica.located(id);
     if (located === undefined) return undefined;
-    const remote = this.#tables.table(id);
-    return this.#reads === undefined ? remote : directTable(remote, located, this.#reads);
+    const remote = this.#tables.table(id, mode);
+    // A majority is asked by the core.
+    if (this.#reads === undefined || mode === 'majority') return remote;
+    return directTable(remote, located, this.#reads);
   }
 
   #logger(): Logger {

@@ -121,7 +121,7 @@ export class WorkerDriverService implements Service {
     const environment = withSystemDatabase(inner, createEditEngine());
     const places = new ConnectionPlaces(shares.driverConnections);
     const common = {
-      tables: (id: string) => environment.table(id),
+      tables: environment.table,
       catalog: inner.catalog,
       check: (table: string) => {
         // System tables say why the others are not served.

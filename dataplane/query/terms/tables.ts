@@ -78,7 +78,8 @@ function table(call: TermCall<OptionValues<typeof tableOptions>>): Value {
     call.options.identifier_format === 'uuid' && info?.database.id === systemDatabase.id;
   // A text that is put together is looked up much more slowly than one that is there.
   const id = showsIds ? `${info.id}${uuidSuffix}` : info?.id;
-  const access = id === undefined ? undefined : call.context.environment.table(id);
+  const { read_mode: mode } = call.options;
+  const access = id === undefined ? undefined : call.context.environment.table(id, mode);
   if (info === undefined || access === undefined)
     throw opFailed(`Table \`${database.name}.${name}\` does not exist.`);
   return new TableValue(info, access, call.context.work);

@@ -17,6 +17,7 @@ import type {
   BatchSource,
   EncodedRange,
   IndexPosition,
+  ReadMode,
   Row,
   ScanOptions,
   TableAccess,
@@ -38,12 +39,15 @@ export class MemoryEnvironment implements Environment {
   pauses = 0;
   /** Of the last write. */
   lastDurability: 'hard' | 'soft' | undefined;
+  /** Of the last table that was opened. */
+  lastReadMode: ReadMode | undefined;
   nowMs = 1_700_000_000_000;
   #made = 0;
 
-  table(id: string): TableAccess | undefined {
+  table = (id: string, mode?: ReadMode): TableAccess | undefined => {
+    this.lastReadMode = mode;
     return this.tables.get(id);
-  }
+  };
 
   pause(): Promise<void> {
     this.pauses += 1;

@@ -120,7 +120,7 @@ export class ShardCluster implements ShardPeers {
             asked.addEventListener('abort', () => reject(asked.reason as Error)),
           ),
         ]),
-      own: own === undefined ? undefined : { node: own, led: (to) => this.#led(own, to) },
+      own: own === undefined ? undefined : { node: own, shard: (to) => this.#led(own, to) },
       peers: this,
       leaders: this.leaders,
       signal,
