@@ -1,5 +1,6 @@
 import { successor } from '../common/bytes.ts';
 import { NotLeaderError } from '../replication/errors.ts';
+import { ShardElsewhereError } from '../wire/errors.ts';
 import { remoteTable } from '../wire/remote-table.ts';
 import type {
   Abortable,
@@ -27,6 +28,8 @@ export interface RoutedShardOptions extends ShardLinkOptions {
   readonly own: OwnShards | undefined;
   /** Of the node, for what no query waits for alone. */
   readonly signal: AbortSignal;
+  /** The same shard in a newer map, once this node has that map; undefined when the map has no such shard. */
+  successor(error: ShardElsewhereError, signal: AbortSignal): Promise<RoutedShard | undefined>;
 }
 
 /** One shard at one epoch of its map, wherever its leader is: here without a detour, else over the link. */
@@ -81,8 +84,7 @@ export class RoutedShard implements TableAccess {
   }
 
   async edit(batch: EditBatch, signal: AbortSignal): Promise<readonly EditOutcome[]> {
-    const edit = async (each: EditBatch, stop: AbortSignal): Promise<readonly EditOutcome[]> =>
-      this.#either((shard) => shard.edit(each, stop));
+    const edit = (each: EditBatch, stop: AbortSignal) => this.#attempt(each, stop);
     const session = this.#sessions.take();
     if (session === undefined) return edit(batch, signal);
     let isAnswered = false;
@@ -93,6 +95,22 @@ export class RoutedShard implements TableAccess {
     } finally {
       if (isAnswered) this.#sessions.release(session);
       else this.#sessions.abandon();
+    }
+  }
+
+  /**
+   * A first attempt that a newer map refuses was not carried out, and the table gives its keys to their shards. One that
+   * is repeated belongs to its shard, which alone knows what became of the first.
+   */
+  async #attempt(batch: EditBatch, signal: AbortSignal): Promise<readonly EditOutcome[]> {
+    try {
+      return await this.#either((shard) => shard.edit(batch, signal));
+    } catch (error) {
+      if (!(error instanceof ShardElsewhereError) || batch.session?.isRepeated !== true)
+        throw error;
+      const successor = await this.#options.successor(error, signal);
+      if (successor === undefined) throw error;
+      return successor.#attempt(batch, signal);
     }
   }
 

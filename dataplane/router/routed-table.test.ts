@@ -147,6 +147,45 @@ describe('a table over a router', () => {
     }
   });
 
+  it('repeats a write over newer maps while its shard is the same, and then only', async () => {
+    for (const next of ['places', 'places again', 'groups', 'shards'] as const) {
+      const cluster = await ShardCluster.open(1);
+      const table = cluster.router();
+      await inTime(cluster.clock, insert(table, all));
+      cluster.faults.push('lostAfter');
+      const written = insert(table, [100]);
+      written.catch(() => undefined);
+      while (cluster.faults.length > 0) await cluster.clock.yield();
+      cluster.epoch = 2;
+      const asked = cluster.asked.length;
+      while (cluster.asked.length === asked) {
+        await cluster.clock.yield();
+        cluster.clock.advance(10);
+      }
+      if (next === 'groups') cluster.generation += 1;
+      // The map that the router learns is newer than the one that refused it.
+      if (next === 'places again') cluster.epoch = 3;
+      cluster.learn(evenMap(2, next === 'shards' ? 2 : 1));
+      if (next === 'places again') {
+        const before = cluster.asked.length;
+        while (cluster.asked.length === before) {
+          await cluster.clock.yield();
+          cluster.clock.advance(10);
+        }
+        cluster.learn(evenMap(3, 1));
+      }
+      if (next === 'groups' || next === 'shards') {
+        const failure = await failureOf(inTime(cluster.clock, written));
+        expect(failure, next).to.include({ code: 'router.outcome_unknown' });
+        continue;
+      }
+      expect(await inTime(cluster.clock, written), next).to.deep.equal([{ result: 'inserted' }]);
+      // It was carried out once.
+      expect(await inTime(cluster.clock, table.count()), next).to.equal(31);
+      expect(new Set(cluster.sessions.map((each) => each.split(' ')[0])).size).to.equal(2);
+    }
+  });
+
   it('uses a session again only when nothing of it can be under way', async () => {
     const cluster = await ShardCluster.open(1);
     const table = cluster.router();

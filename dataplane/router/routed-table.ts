@@ -32,6 +32,8 @@ import { behind, RoutedShard } from './routed-shard.ts';
 /** The shards of a table as this node knows them. */
 export interface TableRoute {
   readonly slots: SlotMap;
+  /** Equal at two epochs: the same group with the same slots, which knows the sessions of writes. */
+  identity(shard: number): string;
   /** Nodes that have a shard, the most likely leader first. */
   replicas(shard: number): readonly string[];
 }
@@ -60,6 +62,8 @@ const positionInIndex = ({ indexKey, key }: IndexPosition): Uint8Array =>
 interface Routed {
   readonly slots: SlotMap;
   readonly shards: readonly RoutedShard[];
+  /** By shard. */
+  readonly identities: readonly string[];
 }
 
 /**
@@ -220,11 +224,12 @@ export class RoutedTable implements TableAccess {
     return this.#routed;
   }
 
-  #routedBy({ slots }: TableRoute): Routed {
+  #routedBy(route: TableRoute): Routed {
     const { id, name, mode } = this.#options;
-    const shards = Array.from(
-      { length: slots.shards },
-      (_, shard) =>
+    const { slots } = route;
+    const identities = Array.from({ length: slots.shards }, (_, shard) => route.identity(shard));
+    const shards = identities.map(
+      (own, shard) =>
         new RoutedShard({
           ...this.#options,
           to: { table: id, shard, epoch: slots.epoch, mode },
@@ -233,9 +238,21 @@ export class RoutedTable implements TableAccess {
               ? `table \`${name}\``
               : `shard ${shard + 1} of ${slots.shards} of table \`${name}\``,
           replicas: () => this.#options.route()?.replicas(shard) ?? [],
+          successor: (error, signal) => this.#successor(own, error, signal),
         }),
     );
-    return { slots, shards };
+    return { slots, shards, identities };
+  }
+
+  /** The shard in the map that refused a request because it is newer. */
+  async #successor(
+    identity: string,
+    error: ShardElsewhereError,
+    signal: AbortSignal,
+  ): Promise<RoutedShard | undefined> {
+    await this.#newer(error, 'write', signal);
+    const { shards, identities } = this.#now('write');
+    return shards[identities.indexOf(identity)];
   }
 }
 

@@ -51,6 +51,11 @@ function slotsOf({ placement }: PlacedTable): SlotMap {
   return map;
 }
 
+function identityOf({ placement }: PlacedTable, at: number): string {
+  const shard = placement?.shards[at];
+  return shard === undefined ? 'whole' : JSON.stringify([shard.group, shard.slots]);
+}
+
 /** The tables of the cluster as a query of this node reaches them. */
 export class RoutedTables {
   readonly #options: RoutedTablesOptions;
@@ -106,6 +111,7 @@ export class RoutedTables {
     if (info === undefined) return undefined;
     return {
       slots: slotsOf(info),
+      identity: (shard) => identityOf(info, shard),
       replicas: (shard) => this.#replicas(info, shard),
     };
   }

@@ -16,6 +16,7 @@ import { AnswerLostError, NotSentError } from '../errors.ts';
 import { Leaders } from '../leaders.ts';
 import type { ShardPeers } from '../peers.ts';
 import { RoutedTable } from '../routed-table.ts';
+import type { TableRoute } from '../routed-table.ts';
 
 /** Nodes with the shards of one table in memory, and what can go wrong between them. */
 type Fault =
@@ -78,6 +79,8 @@ export class ShardCluster implements ShardPeers {
   /** What the nodes know, and what the router knows. */
   epoch = 1;
   known: SlotMap;
+  /** Grows when the shards get other groups. */
+  generation = 1;
   isDropped = false;
   /** Whether nodes say who leads. */
   hasHints = true;
@@ -112,7 +115,7 @@ export class ShardCluster implements ShardPeers {
       name: 'test.t',
       clock: this.clock,
       chance: this.chance,
-      route: () => (this.isDropped ? undefined : { slots: this.known, replicas: () => [...nodes] }),
+      route: () => (this.isDropped ? undefined : this.#route()),
       changed: (asked) =>
         Promise.race([
           this.#changed.promise,
@@ -125,6 +128,15 @@ export class ShardCluster implements ShardPeers {
       leaders: this.leaders,
       signal,
     });
+  }
+
+  #route(): TableRoute {
+    const { generation } = this;
+    return {
+      slots: this.known,
+      identity: (shard) => `${generation}/${shard}/${this.known.shards}`,
+      replicas: () => [...nodes],
+    };
   }
 
   /** The router learns of the map of the nodes. */
