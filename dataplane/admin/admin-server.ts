@@ -83,7 +83,8 @@ export class AdminServer {
     for (const [name, route] of Object.entries<Route>(routes)) {
       const isValid = route.request === undefined ? undefined : ajv.compile(route.request);
       app[route.method](`${basePath}${route.path}`, async (request, response) => {
-        if (isValid !== undefined && !isValid(request.body)) {
+        const body: unknown = request.body ?? {};
+        if (isValid !== undefined && !isValid(body)) {
           const [error] = isValid.errors ?? [];
           throw new AdminRequestError(
             `The body is not valid: ${error?.instancePath ?? ''} ${error?.message ?? ''}.`,
@@ -91,7 +92,7 @@ export class AdminServer {
         }
         const { admin } = response.locals as { readonly admin: string };
         if (route.method !== 'get') this.#options.log('an administrator acts', { admin, name });
-        response.json(await this.#options.handlers[name as RouteName](request.body));
+        response.json(await this.#options.handlers[name as RouteName](body));
       });
     }
     app.use((_request, response) => {

@@ -1,4 +1,5 @@
 import { orderSchema } from '../membership/orders.ts';
+import { roles } from '../membership/peer-requests.ts';
 
 /**
  * The requests of the admin API: one table for the server, which validates by it, and for the OpenAPI document
@@ -46,6 +47,14 @@ const member = object({
   causes: { type: 'array', items: text },
 });
 
+const texts = { type: 'array', items: text } as const;
+const authority = object({
+  phase: { enum: ['Stable', 'Distributing', 'Renewing'] },
+  signing: text,
+  trusted: texts,
+  waitingFor: texts,
+});
+
 /** Signed by the authority of the cluster, as `npm run admin` does. */
 const order = { ...orderSchema, additionalProperties: false } as const;
 
@@ -59,7 +68,11 @@ export const routes = {
   createJoinToken: {
     method: 'post',
     path: '/join-tokens',
-    summary: 'Makes a token that admits one node within ten minutes.',
+    summary:
+      'Makes a token that admits one node within ten minutes, with the roles that are named; with any when none are.',
+    request: object({ roles: { type: 'array', items: { enum: roles }, uniqueItems: true } }, [
+      'roles',
+    ]),
     response: object({
       token: text,
       authorityHash: text,
@@ -107,6 +120,20 @@ export const routes = {
     path: '/certificate/renew',
     summary: 'Renews the certificate of this node now.',
     response: object({ notAfter: time }),
+  },
+  authority: {
+    method: 'get',
+    path: '/authority',
+    summary:
+      'The authorities that the nodes trust, and how far a replacement is. Answered by the node that holds the authority.',
+    response: authority,
+  },
+  rotateAuthority: {
+    method: 'post',
+    path: '/authority/rotate',
+    summary:
+      'Begins the replacement of the authority, which continues by itself: all nodes trust both authorities, get certificates of the new one, and drop the former one.',
+    response: authority,
   },
   drain: {
     method: 'put',

@@ -1,4 +1,4 @@
-import { decodeUtf8, encodeUtf8, noBytes } from '../common/bytes.ts';
+import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { LoginGuard } from '../security/login-guard.ts';
 import type { Admission, Authority, JoinRequest } from './authority.ts';
@@ -7,6 +7,8 @@ import { admissionMessage, joinMessage } from './join.ts';
 import type { MemberView } from './member-view.ts';
 import type { MembershipLog } from './membership-log.ts';
 import type { Mesh, PeerInfo } from './mesh.ts';
+import { codec, list } from './messages.ts';
+import { roles } from './peer-requests.ts';
 import type { Role } from './peer-requests.ts';
 
 export interface AdmissionsOptions {
@@ -14,6 +16,8 @@ export interface AdmissionsOptions {
   readonly roles: readonly Role[];
   /** On the node that holds it. */
   readonly authority: Authority | undefined;
+  /** Of the authority that has certified this node at present. */
+  readonly pinnedHash: () => string;
   /** Several nodes may have data. */
   readonly isReplicated: boolean;
   readonly mesh: Pick<Mesh, 'request'>;
@@ -23,6 +27,11 @@ export interface AdmissionsOptions {
   readonly clock: Clock;
   readonly log: MembershipLog;
 }
+
+/** The wish for a join token. */
+const tokenMessage = codec<{ readonly roles: readonly Role[] }>('join token', {
+  roles: list({ enum: roles }, roles.length),
+});
 
 /** In place of a user's name: attempts to join are counted for each address. */
 const guarded = 'join';
@@ -39,11 +48,6 @@ export class Admissions {
   constructor(options: AdmissionsOptions) {
     this.#options = options;
     this.#guard = new LoginGuard(options.clock);
-  }
-
-  /** The hash that a node that joins pins; undefined on a node that does not know it. */
-  get authorityHash(): string | undefined {
-    return this.#options.authority?.hash;
   }
 
   /** A node without a certificate asks. */
@@ -126,23 +130,32 @@ export class Admissions {
     return admissionMessage.encode(admission);
   }
 
-  /** A join token with the hash to pin, as the authority makes it. */
-  async createToken(): Promise<{ readonly token: string; readonly authorityHash: string }> {
+  /** A join token of the authority, with the hash to pin by a node that joins through this one. */
+  async createToken(
+    roles: readonly Role[] = [],
+  ): Promise<{ readonly token: string; readonly authorityHash: string }> {
+    const asked = tokenMessage.encode({ roles });
     const answer =
       this.#options.authority === undefined
-        ? await this.#askAuthority('createToken', noBytes)
-        : await this.createTokenFor();
-    const [token = '', authorityHash = ''] = decodeUtf8(answer).split(' ');
-    return { token, authorityHash };
+        ? await this.#askAuthority('createToken', asked)
+        : await this.createTokenFor(asked);
+    return {
+      token: decodeUtf8(answer),
+      authorityHash: this.#options.pinnedHash(),
+    };
   }
 
-  async createTokenFor(): Promise<Uint8Array> {
+  async createTokenFor(payload: Uint8Array): Promise<Uint8Array> {
     const { authority, log } = this.#options;
     if (authority === undefined) throw this.#noAuthority();
-    const token = authority.createToken();
+    const { roles: allowed } = tokenMessage.decode(payload);
+    const token = authority.createToken(allowed);
     // The identifier of a token may be logged, its secret not.
-    log.info('a join token is made', { id: token.split('.')[0] });
-    return encodeUtf8(`${token} ${authority.hash}`);
+    log.info('a join token is made', {
+      id: token.split('.')[0],
+      roles: allowed,
+    });
+    return encodeUtf8(token);
   }
 
   #askAuthority(

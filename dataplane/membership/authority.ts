@@ -1,7 +1,8 @@
+import { assert } from '../common/assert.ts';
 import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
 import { authorityHash, createAuthority, issueCertificate } from '../security/certificates.ts';
-import { issueAdminCertificate, keyHashOf } from '../security/certificates.ts';
+import { issueAdminCertificate, keyHashOf, validityOfText } from '../security/certificates.ts';
 import { JoinTokens } from '../security/join-tokens.ts';
 import { readFile, writeFile } from './cluster-files.ts';
 import type { ClusterFiles, StoredAuthority } from './cluster-files.ts';
@@ -9,6 +10,7 @@ import { JoinRefusedError } from './errors.ts';
 import { signOrder } from './orders.ts';
 import type { Order, SignedOrder } from './orders.ts';
 import type { Role } from './peer-requests.ts';
+import { signTrust } from './trust.ts';
 
 export interface AuthorityOptions {
   readonly files: ClusterFiles;
@@ -29,8 +31,13 @@ export interface JoinRequest {
 export interface Admission {
   readonly clusterId: string;
   readonly certificate: string;
+  /** PEM, the one that signs first. */
   readonly authorities: readonly string[];
+  /** Of `authorities`; absent as long as the first authority was not replaced. */
+  readonly trustVersion?: number;
 }
+
+export type AuthorityPhase = 'Stable' | 'Distributing' | 'Renewing';
 
 const authorityLifetimeMs = 3_650 * 86_400_000;
 /** An answer to a renewal may be lost, and the node goes on with its former key. */
@@ -41,12 +48,14 @@ const nodesMax = 100_000;
 /**
  * The certificate authority of a cluster outside of Kubernetes: on the node that founded it. Guarded
  * invariants: a token admits one node; a node ID is certified for the holder of its key alone, so that no
- * token lets anybody take the place of a member.
+ * token lets anybody take the place of a member; one that is replaced signs until all nodes trust the next one.
  */
 export class Authority {
   readonly #options: AuthorityOptions;
   readonly #tokens: JoinTokens;
   #stored: StoredAuthority;
+  /** Signed once for each version. */
+  #trustText: { readonly version: number; readonly text: string } | undefined;
 
   constructor(options: AuthorityOptions, stored: StoredAuthority) {
     this.#options = options;
@@ -76,9 +85,78 @@ export class Authority {
     return authorityHash(this.certificate);
   }
 
-  createToken(): string {
-    return this.#tokens.create(this.#options.clock.now());
+  /** `roles`: that a node may join with; all when it is empty. */
+  createToken(roles: readonly Role[] = []): string {
+    return this.#tokens.create(this.#options.clock.now(), roles);
   }
+
+  // ---- replacement ----------------------------------------------------------------------------
+
+  get phase(): AuthorityPhase {
+    const { next, former = [] } = this.#stored;
+    if (next !== undefined) return 'Distributing';
+    return former.length > 0 ? 'Renewing' : 'Stable';
+  }
+
+  /** PEM: what nodes are to trust, the one that signs first. */
+  get trusted(): readonly string[] {
+    const { certificate, next, former = [] } = this.#stored;
+    return [certificate, ...(next === undefined ? [] : [next.certificate]), ...former];
+  }
+
+  get trustedHashes(): readonly string[] {
+    return this.trusted.map(authorityHash);
+  }
+
+  get trustVersion(): number {
+    return this.#stored.trustVersion ?? 0;
+  }
+
+  /** What nodes are to trust, signed; undefined as long as the first authority was not replaced. */
+  get trustText(): string | undefined {
+    const { clusterId, privateKey } = this.#stored;
+    const { trusted: authorities, trustVersion: version } = this;
+    if (version === 0) return undefined;
+    if (this.#trustText?.version !== version) {
+      this.#trustText = {
+        version,
+        text: signTrust({ clusterId, version, authorities }, privateKey),
+      };
+    }
+    return this.#trustText.text;
+  }
+
+  /** Node IDs whose newest certificate is valid at a time (milliseconds since 1970). */
+  holdersAt(now: number): readonly string[] {
+    const { validUntil = {} } = this.#stored;
+    return Object.keys(validUntil).filter((id) => (validUntil[id] ?? 0) >= now);
+  }
+
+  /** Makes the authority that is to sign. */
+  async prepareNext(): Promise<void> {
+    const { clusterId } = this.#stored;
+    const now = this.#options.clock.timeOfDay();
+    const next = await createAuthority(clusterId, now, authorityLifetimeMs);
+    if (this.phase === 'Stable') this.#replace({ ...this.#stored, next });
+  }
+
+  signWithNext(): void {
+    const { next, ...stored } = this.#stored;
+    assert(next !== undefined, 'the next authority is there');
+    this.#replace({ ...stored, ...next, former: [this.certificate] });
+  }
+
+  dropFormer(): void {
+    this.#replace({ ...this.#stored, former: [] });
+  }
+
+  #replace(stored: StoredAuthority): void {
+    const next = { ...stored, trustVersion: this.trustVersion + 1 };
+    writeFile(this.#options.files, 'authority', next);
+    this.#stored = next;
+  }
+
+  // ---- certificates ---------------------------------------------------------------------------
 
   /** Uses the token up, and certifies the node. Throws with the reason. */
   async admit({
@@ -87,7 +165,7 @@ export class Authority {
     roles,
     request,
   }: Pick<JoinRequest, 'token' | 'nodeId' | 'roles' | 'request'>): Promise<Admission> {
-    this.#tokens.redeem(token, this.#options.clock.now());
+    this.#tokens.redeem(token, roles, this.#options.clock.now());
     const admission = await this.#certify(nodeId, request, roles);
     const known = this.#stored.issued[nodeId];
     if (known !== undefined && !known.includes(keyHashOf(admission.certificate))) {
@@ -129,21 +207,22 @@ export class Authority {
   }
 
   async #certify(nodeId: string, request: string, roles: readonly string[]): Promise<Admission> {
-    const { clusterId, certificate: authority } = this.#stored;
+    const { clusterId } = this.#stored;
     const certificate = await issueCertificate(this.#stored, request, {
       identity: { clusterId, nodeId },
       roles,
       now: this.#options.clock.timeOfDay(),
       lifetimeMs: this.#options.certificateLifetimeMs,
     });
-    return { clusterId, certificate, authorities: [authority] };
+    const { trusted: authorities, trustVersion } = this;
+    const version = trustVersion === 0 ? {} : { trustVersion };
+    return { clusterId, certificate, authorities, ...version };
   }
 
   #remember(nodeId: string, certificate: string, roles: readonly string[]): void {
-    const { issued, roles: recorded = {} } = this.#stored;
+    const { issued, roles: recorded = {}, validUntil = {} } = this.#stored;
     const known = issued[nodeId] ?? [];
     const hash = keyHashOf(certificate);
-    if (known[0] === hash && recorded[nodeId]?.join() === roles.join()) return;
     if (known.length === 0 && Object.keys(issued).length >= nodesMax) {
       throw new JoinRefusedError(
         `This cluster has certified ${nodesMax} nodes, which is the limit.`,
@@ -154,6 +233,10 @@ export class Authority {
       ...this.#stored,
       issued: { ...issued, [nodeId]: keys },
       roles: { ...recorded, [nodeId]: roles },
+      validUntil: {
+        ...validUntil,
+        [nodeId]: validityOfText(certificate).notAfter,
+      },
     };
     writeFile(this.#options.files, 'authority', this.#stored);
   }

@@ -16,15 +16,28 @@ export interface StoredCredentials {
   /** PKCS #8, PEM. */
   readonly privateKey: string;
   readonly certificate: string;
-  /** PEM, the newest first. */
+  /** PEM, the one that signs first. */
   readonly authorities: readonly string[];
+  /** Of `authorities`; absent as long as the first authority was not replaced. */
+  readonly trustVersion?: number;
+}
+
+interface StoredPair {
+  readonly privateKey: string;
+  readonly certificate: string;
 }
 
 /** The authority of the cluster, on the node that founded it. */
-export interface StoredAuthority {
+export interface StoredAuthority extends StoredPair {
   readonly clusterId: string;
-  readonly privateKey: string;
-  readonly certificate: string;
+  /** Signs when every node trusts it. */
+  readonly next?: StoredPair;
+  /** Certificates of those that do not sign any more, and are trusted until no certificate rests on them. */
+  readonly former?: readonly string[];
+  /** Of what the nodes are to trust; raised by each step of a replacement. */
+  readonly trustVersion?: number;
+  /** When the newest certificate of each node ID expires; milliseconds since 1970. */
+  readonly validUntil?: Readonly<Record<string, number>>;
   /** Hashes of the public keys that were certified last for each node ID. */
   readonly issued: Readonly<Record<string, readonly string[]>>;
   /** Of each node ID, since certificates name roles. */
@@ -140,7 +153,18 @@ const fields: Readonly<Record<keyof Files, Readonly<Record<string, object>>>> = 
 
 /** Fields that files of earlier releases lack. */
 const optional: Readonly<Partial<Record<keyof Files, Readonly<Record<string, object>>>>> = {
-  authority: { roles: { type: 'object', additionalProperties: texts } },
+  authority: {
+    roles: { type: 'object', additionalProperties: texts },
+    next: {
+      type: 'object',
+      required: ['privateKey', 'certificate'],
+      properties: { privateKey: text, certificate: text },
+    },
+    former: texts,
+    trustVersion: count,
+    validUntil: { type: 'object', additionalProperties: { type: 'number' } },
+  },
+  credentials: { trustVersion: count },
 };
 
 /** Of each file. */

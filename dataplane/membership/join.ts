@@ -13,6 +13,7 @@ import type { Admission, JoinRequest } from './authority.ts';
 import type { StoredCredentials } from './cluster-files.ts';
 import { FormationError, JoinRefusedError } from './errors.ts';
 import { codec, list, text, uuid } from './messages.ts';
+import { authoritiesMax, trustVersion } from './trust.ts';
 import { roles } from './peer-requests.ts';
 import type { Role } from './peer-requests.ts';
 
@@ -28,11 +29,16 @@ export const joinMessage = codec<JoinRequest>('join', {
   request: text(pemCharactersMax),
 });
 
-export const admissionMessage = codec<Admission>('admission', {
-  clusterId: uuid,
-  certificate: text(pemCharactersMax),
-  authorities: list(text(pemCharactersMax), 8),
-});
+export const admissionMessage = codec<Admission>(
+  'admission',
+  {
+    clusterId: uuid,
+    certificate: text(pemCharactersMax),
+    authorities: list(text(pemCharactersMax), authoritiesMax),
+    trustVersion,
+  },
+  ['trustVersion'],
+);
 
 export interface JoinOptions {
   /** Tried in turn. */

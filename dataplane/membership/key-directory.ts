@@ -65,6 +65,7 @@ export function statementOf(
 
 interface Known {
   readonly text: string;
+  readonly certificate: string;
   readonly key: KeyObject;
   readonly notAfter: number;
 }
@@ -91,6 +92,11 @@ export class KeyDirectory {
     return known !== undefined && this.#options.clock.timeOfDay() <= known.notAfter
       ? known.key
       : undefined;
+  }
+
+  /** PEM: the certificate of a node, as it was verified. */
+  certificateOf(nodeId: string): string | undefined {
+    return this.#known.get(nodeId)?.certificate;
   }
 
   /** When the certificate of a node expires; milliseconds since 1970. */
@@ -140,7 +146,7 @@ export class KeyDirectory {
     if (known === undefined && this.#known.size >= nodesMax) {
       throw new MessageRefusedError(`The keys of ${nodesMax} nodes are known, which is the limit.`);
     }
-    this.#known.set(nodeId, { text: statement, key, notAfter });
+    this.#known.set(nodeId, { text: statement, certificate, key, notAfter });
     return identity;
   }
 }

@@ -53,4 +53,8 @@ export const stateKeys = {
   quarantine: 'quarantine',
   /** The digest of the orders of administrators that it knows. */
   orders: 'orders',
+  /** On the node that holds the authority: what the cluster trusts, once the first authority was replaced. */
+  trust: 'trust',
+  /** The version of what it trusts. */
+  trusted: 'trusted',
 } as const;

@@ -38,6 +38,8 @@ import { SteadinessWatch } from './steadiness-watch.ts';
 import { hasSameRoles, Renewal, roleWarningOf } from './renewal.ts';
 import { nextStart } from './start-numbers.ts';
 import { stateSigner } from './state-signing.ts';
+import { pinnedHashOf, Succession } from './succession.ts';
+import { TrustFollower } from './trust-follower.ts';
 import { StatementReader } from './statement-reader.ts';
 import { ringCodec, RingKeeper } from './ring-keeper.ts';
 import { RingReader } from './ring-reader.ts';
@@ -101,6 +103,9 @@ export class Membership {
   readonly #spki: string;
   readonly #signingKey: ReturnType<typeof openSigningKey>['privateKey'];
   readonly #renewal: Renewal;
+  readonly #follower: TrustFollower;
+  /** On the node that holds the authority of the cluster. */
+  readonly succession: Succession | undefined;
   readonly #lifetime: Lifetime;
   isDraining = false;
   /** Resolves when the node has the gossip keys. */
@@ -152,6 +157,7 @@ export class Membership {
     this.#exchange = new OrderExchange({ keeper: this.#keeper, mesh: this.#mesh, log });
     this.#admissions = new Admissions({
       authority: formed.authority,
+      pinnedHash: () => pinnedHashOf(this.#credentials.certificate, this.#credentials.authorities),
       roles: options.roles,
       isReplicated: options.isReplicated === true,
       mesh: this.#mesh,
@@ -172,6 +178,30 @@ export class Membership {
       },
       this.#credentials,
     );
+    this.#follower = new TrustFollower({
+      credentials: () => this.#credentials,
+      renewal: this.#renewal,
+      clock,
+      log,
+    });
+    this.succession = formed.authority === undefined ? undefined : this.#succeed(formed.authority);
+  }
+
+  #succeed(authority: Authority): Succession {
+    const { clock, log } = this.#options;
+    const [keys, keeper, isRemoved] = [this.#keys, this.#keeper, this.isRemoved];
+    const gossip = () => this.#detector?.gossip;
+    const announce = (): void => this.#greetAll();
+    return new Succession({
+      authority,
+      gossip,
+      keys,
+      keeper,
+      isRemoved,
+      clock,
+      log,
+      announce,
+    });
   }
 
   get clusterId(): string {
@@ -411,7 +441,7 @@ export class Membership {
         },
         renewCertificate: (payload, peer) => this.#admissions.renewFor(peer, payload),
         admit: (payload, peer) => this.#admissions.admitFor(payload, peer),
-        createToken: () => this.#admissions.createTokenFor(),
+        createToken: (payload) => this.#admissions.createTokenFor(payload),
         readOrders: async () => ordersCodec.encode({ orders: this.#keeper.orders.all }),
       },
       connected: (peer) => this.#connected(peer),
@@ -451,6 +481,8 @@ export class Membership {
     this.#storePeers();
     this.#exchange.tick(gossip);
     this.#keeper.tick();
+    this.#follower.tick(gossip);
+    this.succession?.tick();
   }
 
   #storePeers(): void {
@@ -556,7 +588,7 @@ export class Membership {
     this.#statement = statementOf(credentials, this.#spki);
     this.#port?.transport.renew(credentials);
     this.#options.renewed(credentials);
-    log.info('the certificate of this node is renewed');
+    if (credentials.certificate !== before) log.info('the certificate of this node is renewed');
     // A session has the roles of the certificate that it was opened with.
     if (!hasSameRoles(credentials.certificate, before)) this.#mesh.reopen();
     const warning = roleWarningOf(credentials.certificate, roles);

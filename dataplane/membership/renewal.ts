@@ -84,10 +84,14 @@ export class Renewal {
     }
   }
 
-  /** Other authorities are trusted from now on (PEM, the newest first); the certificate stays. */
-  trust(authorities: readonly string[]): void {
+  /**
+   * Other authorities are trusted from now on (PEM, the one that signs first); the certificate stays. `version`: outside
+   * of Kubernetes.
+   */
+  trust(authorities: readonly string[], version?: number): void {
     const { files, renewed } = this.#options;
-    this.#credentials = { ...this.#credentials, authorities };
+    const trustVersion = version === undefined ? {} : { trustVersion: version };
+    this.#credentials = { ...this.#credentials, authorities, ...trustVersion };
     writeFile(files, 'credentials', this.#credentials);
     renewed(this.#credentials);
   }
@@ -102,7 +106,11 @@ export class Renewal {
     if (identity.nodeId !== nodeId || identity.clusterId !== clusterId) {
       throw new JoinRefusedError('The authority has answered with a certificate of another node.');
     }
-    this.#credentials = { ...admission, nodeId, privateKey };
+    const { trustVersion = 0, authorities: trusted } = this.#credentials;
+    // What the node trusts may have changed while it waited for the answer.
+    const isOlder = (admission.trustVersion ?? 0) < trustVersion;
+    const kept = isOlder ? { authorities: trusted, trustVersion } : {};
+    this.#credentials = { ...admission, ...kept, nodeId, privateKey };
     writeFile(files, 'credentials', this.#credentials);
     this.failure = undefined;
     renewed(this.#credentials);

@@ -4,6 +4,9 @@ import type { AdminHandlers } from '../admin/admin-server.ts';
 import { isDiskFull } from '../membership/cluster-files.ts';
 import { stateKeys } from '../membership/member-view.ts';
 import type { Membership } from '../membership/membership.ts';
+import { JoinRefusedError } from '../membership/errors.ts';
+import type { Role } from '../membership/peer-requests.ts';
+import type { Succession } from '../membership/succession.ts';
 import type { SignedOrder } from '../membership/orders.ts';
 import { authorityHash, validityOfText } from '../security/certificates.ts';
 import { verifyAdminCertificate } from '../security/certificates.ts';
@@ -95,6 +98,20 @@ export class AdminService implements Service {
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
+interface TokenWish {
+  readonly roles?: readonly Role[];
+}
+
+function successionOf(membership: Membership): Succession {
+  if (membership.succession !== undefined) return membership.succession;
+  const holder = membership.members.find(({ isAuthority }) => isAuthority);
+  throw new JoinRefusedError(
+    holder === undefined
+      ? 'No node holds the authority of this cluster. In Kubernetes the operator does: annotate the PhotonCluster with photondb.io/rotate-authority.'
+      : `Node ${holder.name} holds the authority of this cluster. Ask it at ${holder.admin}.`,
+  );
+}
+
 function handlersOf(membership: Membership, drain: Drain): AdminHandlers {
   const keys = () => ({ version: membership.ringVersion, keys: [...membership.keyIds] });
   const certificate = () => validityOfText(membership.credentials.certificate);
@@ -120,8 +137,8 @@ function handlersOf(membership: Membership, drain: Drain): AdminHandlers {
         causes: member.causes,
       })),
     }),
-    createJoinToken: async () => ({
-      ...(await membership.admissions.createToken()),
+    createJoinToken: async (body) => ({
+      ...(await membership.admissions.createToken((body as TokenWish).roles)),
       address: membership.address,
       expiresInSeconds: joinTokenLimits.lifetimeMs / 1_000,
     }),
@@ -149,6 +166,12 @@ function handlersOf(membership: Membership, drain: Drain): AdminHandlers {
     renewCertificate: async () => {
       await membership.renewal.renew();
       return { notAfter: iso(certificate().notAfter) };
+    },
+    authority: () => successionOf(membership).report,
+    rotateAuthority: async () => {
+      const succession = successionOf(membership);
+      await succession.begin();
+      return succession.report;
     },
     drain: (body) => {
       const { isDraining } = body as { readonly isDraining: boolean };

@@ -3,7 +3,7 @@ import { TokenRefusedError } from './errors.ts';
 
 /**
  * Bootstrap credentials outside of Kubernetes: `[a-z0-9]{6}.[a-z0-9]{16}`, an identifier that may be logged
- * and a secret. Each admits one node, once, for ten minutes; only the hash of the secret is kept. Guarded
+ * and a secret. Each admits one node, once, for ten minutes, with roles that it names; only the hash of the secret is kept. Guarded
  * invariant: every attempt costs the same comparison, and a token that was guessed at too often is gone.
  */
 export const joinTokenLimits = {
@@ -20,6 +20,8 @@ const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
 interface StoredToken {
   readonly hash: Buffer;
   readonly expiresAt: number;
+  /** That a node may join with; all when it is empty. */
+  readonly roles: readonly string[];
   failures: number;
 }
 
@@ -37,7 +39,7 @@ export class JoinTokens {
   }
 
   /** The whole token, which exists nowhere else from now on. `now`: a monotonic clock in milliseconds. */
-  create(now: number): string {
+  create(now: number, roles: readonly string[] = []): string {
     this.#expire(now);
     if (this.#tokens.size >= joinTokenLimits.tokensMax) {
       throw new TokenRefusedError(
@@ -49,18 +51,20 @@ export class JoinTokens {
     this.#tokens.set(id, {
       hash: hashOf(secret),
       expiresAt: now + joinTokenLimits.lifetimeMs,
+      roles,
       failures: 0,
     });
     return `${id}.${secret}`;
   }
 
-  /** Uses a token up; answers its identifier. */
-  redeem(text: string, now: number): string {
+  /** Uses a token up for a node with these roles; answers its identifier. A token for other roles stays. */
+  redeem(text: string, roles: readonly string[], now: number): string {
     this.#expire(now);
     const [, id = '', secret = ''] = pattern.exec(text) ?? [];
     const token = this.#tokens.get(id);
     const isRight = timingSafeEqual(token?.hash ?? noHash, hashOf(secret)) && token !== undefined;
     if (isRight) {
+      requireRoles(token.roles, roles);
       this.#tokens.delete(id);
       return id;
     }
@@ -87,4 +91,12 @@ export class JoinTokens {
     }
     return text;
   }
+}
+
+function requireRoles(allowed: readonly string[], asked: readonly string[]): void {
+  const others = asked.filter((role) => !allowed.includes(role));
+  if (allowed.length === 0 || others.length === 0) return;
+  throw new TokenRefusedError(
+    `The join token admits a node with the roles ${allowed.join(', ')}, and this node asks for ${others.join(', ')} as well. Start it with --roles ${allowed.join(',')}, or make another token.`,
+  );
 }

@@ -115,7 +115,7 @@ describe('a local cluster of three processes', function cluster() {
     }
   });
 
-  it('replaces gossip keys and certificates three times under traffic, without a failed request', async () => {
+  it('replaces gossip keys, certificates and the authority three times under traffic, without a failed request', async () => {
     const adminOf = (index: number): string => {
       const text = readFileSync(join(nodeDirectory(index), 'cluster', 'admin.json'), 'utf8');
       return (JSON.parse(text) as { readonly address: string }).address;
@@ -137,12 +137,16 @@ describe('a local cluster of three processes', function cluster() {
       new Traffic(() => post(3, 'certificate/renew')),
     ];
     const keys = new Set<string>();
+    const authorities = new Set<string>();
     for (let round = 0; round < 3; round += 1) {
       const counts = loads.map(({ count }) => count);
       // Any member may rotate the keys.
       const { keys: present } = await post(1 + round, 'gossip-keys/rotate');
       keys.add(String(present));
       for (const index of [1, 2, 3]) await post(index, 'certificate/renew');
+      const said = await admin('rotate-authority');
+      expect(said).to.match(/^0 .*"phase": "Stable"/s);
+      authorities.add(/"signing": "(.*)"/.exec(said)?.[1] ?? '');
       for (const line of all.lines) expect(await statusesIn(line)).to.equal(alive);
       for (const [at, load] of loads.entries()) {
         await until(() => load.count > (counts[at] ?? 0) || load.failures.length > 0);
@@ -154,7 +158,10 @@ describe('a local cluster of three processes', function cluster() {
     }
     for (const connection of [data, coordinator]) await connection.close();
     expect(await failedRequests()).to.deep.equal(before);
-    expect(keys.size).to.equal(3);
+    expect([keys.size, authorities.size]).to.deep.equal([3, 3]);
+    expect(await admin('authority', '--address', adminOf(2))).to.match(
+      /^1 Node node1 holds the authority of this cluster\. Ask it at /,
+    );
     for (const line of all.lines) {
       const metrics = await (await fetch(`http://${fieldOf(line, 'http')}/_metrics`)).text();
       expect(metrics).to.contain('photondb_gossip_deaths_total 0');

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { parseAddress } from '../../common/address.ts';
+import type { HostPort } from '../../common/address.ts';
 import { PhotonError } from '../../common/errors.ts';
 import { Authority } from '../../membership/authority.ts';
 import { createRequest, verifyCertificate } from '../../security/certificates.ts';
@@ -28,6 +29,9 @@ export interface AdminRequest {
   readonly body?: object;
 }
 
+/** Times that a request is made again because the authority of the cluster was replaced meanwhile. */
+const retriesMax = 3;
+
 /** `address`: of the admin port; undefined for the node of the directory. */
 export async function askAdmin(
   directory: string,
@@ -35,13 +39,31 @@ export async function askAdmin(
   asked: AdminRequest,
 ): Promise<Readonly<Record<string, unknown>>> {
   const files = new TextFiles(join(directory, 'cluster'));
-  const authority = authorityIn(files, directory);
+  for (let retries = 0; ; retries += 1) {
+    const authority = authorityIn(files, directory);
+    try {
+      return await askAs(authority, addressOf(files, directory, address), asked);
+    } catch (error) {
+      const isReplaced = authorityIn(files, directory).trustVersion !== authority.trustVersion;
+      if (!isReplaced || retries >= retriesMax) throw error;
+    }
+  }
+}
+
+async function askAs(
+  authority: Authority,
+  at: HostPort,
+  asked: AdminRequest,
+): Promise<Readonly<Record<string, unknown>>> {
   const { privateKey, request: csr } = await createRequest();
   const certificate = await authority.issueAdmin('local', csr, certificateMs);
-  const at = parseAddress(address ?? addressIn(files, directory));
-  if (at === undefined) throw new AdminError(`"${address}" is no HOST:PORT.`);
-  const tls = { key: privateKey, cert: certificate, ca: authority.certificate };
-  return send({ ...at, ...tls }, asked, authority.certificate);
+  // The node may have a certificate of the next authority already, or of the former one still.
+  const tls = {
+    key: privateKey,
+    cert: certificate,
+    ca: [...authority.trusted],
+  };
+  return send({ ...at, ...tls }, asked);
 }
 
 function authorityIn(files: TextFiles, directory: string): Authority {
@@ -134,6 +156,12 @@ export async function giveOrder(
   return member.id;
 }
 
+function addressOf(files: TextFiles, directory: string, address: string | undefined): HostPort {
+  const at = parseAddress(address ?? addressIn(files, directory));
+  if (at !== undefined) return at;
+  throw new AdminError(`"${address}" is no HOST:PORT.`);
+}
+
 function addressIn(files: TextFiles, directory: string): string {
   const text = files.read('admin.json');
   if (text !== undefined) return (JSON.parse(text) as { readonly address: string }).address;
@@ -145,13 +173,12 @@ interface Connection {
   readonly port: number;
   readonly key: string;
   readonly cert: string;
-  readonly ca: string;
+  readonly ca: string[];
 }
 
 function send(
   connection: Connection,
   { method, path, body }: AdminRequest,
-  authority: string,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { promise, resolve, reject } = Promise.withResolvers<Readonly<Record<string, unknown>>>();
   const fail = ({ message }: Error): void =>
@@ -184,7 +211,7 @@ function send(
   asked.on('socket', (socket) => {
     socket.on('secureConnect', () => {
       const shown = pemOf((socket as TLSSocket).getPeerCertificate().raw);
-      verifyCertificate(shown, [authority], machineClock.timeOfDay()).then(
+      verifyCertificate(shown, connection.ca, machineClock.timeOfDay()).then(
         () => asked.end(body === undefined ? undefined : JSON.stringify(body)),
         (error: unknown) => asked.destroy(error as Error),
       );

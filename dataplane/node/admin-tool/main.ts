@@ -42,6 +42,21 @@ async function followDrain(ask: (request: AdminRequest) => Promise<Answer>): Pro
   throw new DrainError('The node drains still. Ask again later, or look at its log.');
 }
 
+/** Three steps of the nodes, each of which takes a second or so; a node that is down delays them. */
+async function followReplacement(ask: (request: AdminRequest) => Promise<Answer>): Promise<Answer> {
+  for (let look = 0; ; look += 1) {
+    const state = await ask({ method: 'GET', path: '/admin/v1/authority' });
+    if (state['phase'] === 'Stable') return state;
+    if (look === looksMax) {
+      const names = (state['waitingFor'] as readonly string[]).join(', ');
+      throw new ReplacementError(
+        `The replacement of the authority waits for ${names || 'the nodes'}. It continues by itself: start the nodes, or remove those that are gone for good (npm run admin -- remove NODE). "npm run admin -- authority" shows how far it is.`,
+      );
+    }
+    await machineClock.sleep(lookEveryMs, new AbortController().signal);
+  }
+}
+
 const commands: Readonly<Record<string, Command>> = {
   members: {
     doc: 'The members of the cluster as the node sees them.',
@@ -79,6 +94,17 @@ const commands: Readonly<Record<string, Command>> = {
     request: { method: 'POST', path: '/admin/v1/certificate/renew' },
     show: json,
   },
+  authority: {
+    doc: 'The authorities that the nodes trust, and how far the replacement of one is.',
+    request: { method: 'GET', path: '/admin/v1/authority' },
+    show: json,
+  },
+  'rotate-authority': {
+    doc: 'Replaces the authority of the cluster, and waits for the end.',
+    request: { method: 'POST', path: '/admin/v1/authority/rotate' },
+    show: json,
+    follow: followReplacement,
+  },
   drain: {
     doc: 'Drains the node, or the one that is named behind, and waits for the end: no new clients, no leadership.',
     request: { method: 'PUT', path: '/admin/v1/drain', body: { isDraining: true } },
@@ -108,10 +134,15 @@ const help = [
   '  --data-dir DIR       of the node that founded the cluster; it holds the authority. Default: data.',
   '  --address HOST:PORT  of the admin port of another node.',
   '  --reason TEXT        why, for orders about a node.',
+  '  --roles LIST         of the node that a token admits, such as coordinator,consensus. Default: any.',
   '',
   ...Object.entries(commands).map(([name, { doc }]) => `  ${name.padEnd(18)} ${doc}`),
   ...Object.entries(orders).map(([name, doc]) => `  ${`${name} NODE`.padEnd(18)} ${doc}`),
 ].join('\n');
+
+class ReplacementError extends PhotonError {
+  readonly code = 'node.authority';
+}
 
 class DrainError extends PhotonError {
   readonly code = 'node.drain';
@@ -126,7 +157,7 @@ function optionsOf(args: readonly string[]): ReadonlyMap<string, string> {
   const given = new Map<string, string>();
   for (let at = 0; at < args.length; at += 2) {
     const [name = '', value] = args.slice(at, at + 2);
-    if (!['--data-dir', '--address', '--reason'].includes(name) || value === undefined) {
+    if (!['--data-dir', '--address', '--reason', '--roles'].includes(name) || value === undefined) {
       throw new UsageError(`Unexpected argument "${name}".\n\n${help}`);
     }
     given.set(name, value);
@@ -144,6 +175,13 @@ async function give(type: OrderWish['type'], args: readonly string[]): Promise<v
   const directory = options.get('--data-dir') ?? 'data';
   const id = await giveOrder(directory, options.get('--address'), { type, node, reason });
   process.stdout.write(`${type} ${node} (${id}): the members pass it on\n`);
+}
+
+/** Roles bind a token, and nothing else. */
+function requestOf(name: string, request: AdminRequest, listed: string | undefined): AdminRequest {
+  if (listed === undefined) return request;
+  if (name !== 'token') throw new UsageError(`"${name}" takes no --roles.\n\n${help}`);
+  return { ...request, body: { roles: listed.split(',') } };
 }
 
 async function main([name = '--help', ...args]: readonly string[]): Promise<void> {
@@ -166,7 +204,7 @@ async function main([name = '--help', ...args]: readonly string[]): Promise<void
     node === undefined
       ? askAdmin(directory, address, request)
       : askNode(directory, address, node, request);
-  const begun = await ask(command.request);
+  const begun = await ask(requestOf(name, command.request, options.get('--roles')));
   const answer = command.follow === undefined ? begun : await command.follow(ask);
   process.stdout.write(`${command.show(answer).join('\n')}\n`);
 }
