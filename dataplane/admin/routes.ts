@@ -132,7 +132,7 @@ export const routes = {
     method: 'post',
     path: '/authority/rotate',
     summary:
-      'Begins the replacement of the authority, which continues by itself: all nodes trust both authorities, get certificates of the new one, and drop the former one.',
+      'Begins the replacement of the authority, which continues until its end: all nodes trust both authorities, get certificates of the new one, and drop the former one.',
     response: authority,
   },
   drain: {

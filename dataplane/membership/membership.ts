@@ -1,24 +1,20 @@
 import { formatAddress } from '../common/address.ts';
-import type { HostPort } from '../common/address.ts';
 import { noBytes } from '../common/bytes.ts';
-import type { Chance } from '../common/chance.ts';
-import type { Clock } from '../common/clock.ts';
 import { spawn } from '../common/spawn.ts';
 import type { MembershipEvent } from '../gossip/gossip.ts';
 import { datagramBytesMax, Opener, Sealer } from '../security/sealed-datagram.ts';
 import type { CertifiedPeer } from '../net/session.ts';
-import type { Admission, Authority } from './authority.ts';
+import type { Authority } from './authority.ts';
 import { Admissions } from './admissions.ts';
 import { openClusterPort, sessionLimits } from './cluster-port.ts';
 import type { ClusterPort, DatagramTraffic } from './cluster-port.ts';
-import type { ClusterFiles, StoredCredentials } from './cluster-files.ts';
+import type { StoredCredentials } from './cluster-files.ts';
 import { localNetwork } from '../gossip/options.ts';
 import { ConnectionRefusals } from './connection-refusals.ts';
 import { watchClocks } from './clock-watch.ts';
 import { Detector, tickMs } from './detector.ts';
 import { sayFarewell } from './farewell.ts';
 import { MessageRefusedError, NodeRemovedError, PeerUnreachableError } from './errors.ts';
-import type { FormedCluster } from './form-cluster.ts';
 import { identifyPeer } from './identify-peer.ts';
 import { KeyDirectory, openSigningKey, statementOf } from './key-directory.ts';
 import { Lifetime } from './lifetime.ts';
@@ -31,54 +27,19 @@ import { OrderExchange } from './order-exchange.ts';
 import { ordersCodec } from './orders.ts';
 import type { SignedOrder } from './orders.ts';
 import { PeerBook } from './peer-book.ts';
-import type { PeerRequestName, Role } from './peer-requests.ts';
 import type { Quarantine } from './quarantine.ts';
 import { QuarantineKeeper } from './quarantine-keeper.ts';
 import { SteadinessWatch } from './steadiness-watch.ts';
 import { hasSameRoles, Renewal, roleWarningOf } from './renewal.ts';
 import { nextStart } from './start-numbers.ts';
 import { stateSigner } from './state-signing.ts';
-import { pinnedHashOf, Succession } from './succession.ts';
-import { TrustFollower } from './trust-follower.ts';
+import { ClusterTrust } from './cluster-trust.ts';
+import { verifyIntroduction } from './verify-introduction.ts';
 import { StatementReader } from './statement-reader.ts';
 import { ringCodec, RingKeeper } from './ring-keeper.ts';
 import { RingReader } from './ring-reader.ts';
 import { rotateKeys } from './ring-rotation.ts';
-import type { MembershipLog } from './membership-log.ts';
-import type { ServedPeers } from './served-peers.ts';
-
-export interface MembershipOptions {
-  readonly formed: FormedCluster;
-  /** Signs requests of this node in place of the cluster's own authority. */
-  readonly certify?: ((request: string) => Promise<Admission>) | undefined;
-  readonly files: ClusterFiles;
-  readonly name: string;
-  readonly roles: readonly Role[];
-  readonly version: string;
-  readonly listen: HostPort;
-  /** The host that other nodes reach this one by. */
-  readonly advertise: string;
-  /** Addresses of nodes, from the configuration. */
-  readonly seeds: readonly string[];
-  readonly clock: Clock;
-  readonly chance: Chance;
-  readonly log: MembershipLog;
-  readonly measured: (name: PeerRequestName, peerId: string, ms: number, outcome: string) => void;
-  /** Several nodes may have data. */
-  readonly isReplicated?: boolean;
-  /** What other nodes ask of the data of this one, and say to it. */
-  readonly served: ServedPeers;
-  /** The node has a new certificate. */
-  readonly renewed: (credentials: StoredCredentials) => void;
-  /** The status of a member has changed. */
-  readonly changed: (event: MembershipEvent & { readonly reason: string }) => void;
-  /** The session with a node has ended: its process may have, too. */
-  readonly disconnected?: (id: string) => void;
-  /** Who is quarantined has changed. */
-  readonly quarantineChanged: () => void;
-  /** The node cannot go on. */
-  readonly failed: (error: Error) => void;
-}
+import type { MembershipOptions } from './membership-options.ts';
 
 /** Between two looks at the sessions. */
 const tendTicks = 2;
@@ -103,9 +64,7 @@ export class Membership {
   readonly #spki: string;
   readonly #signingKey: ReturnType<typeof openSigningKey>['privateKey'];
   readonly #renewal: Renewal;
-  readonly #follower: TrustFollower;
-  /** On the node that holds the authority of the cluster. */
-  readonly succession: Succession | undefined;
+  readonly trust: ClusterTrust;
   readonly #lifetime: Lifetime;
   isDraining = false;
   /** Resolves when the node has the gossip keys. */
@@ -157,7 +116,7 @@ export class Membership {
     this.#exchange = new OrderExchange({ keeper: this.#keeper, mesh: this.#mesh, log });
     this.#admissions = new Admissions({
       authority: formed.authority,
-      pinnedHash: () => pinnedHashOf(this.#credentials.certificate, this.#credentials.authorities),
+      pinnedHash: () => this.trust.pinnedHash,
       roles: options.roles,
       isReplicated: options.isReplicated === true,
       mesh: this.#mesh,
@@ -178,29 +137,17 @@ export class Membership {
       },
       this.#credentials,
     );
-    this.#follower = new TrustFollower({
+    this.trust = new ClusterTrust({
+      authority: formed.authority,
       credentials: () => this.#credentials,
       renewal: this.#renewal,
+      gossip: () => this.#detector?.gossip,
+      keys: this.#keys,
+      keeper: this.#keeper,
+      isRemoved: this.isRemoved,
+      announce: () => this.#greetAll(),
       clock,
       log,
-    });
-    this.succession = formed.authority === undefined ? undefined : this.#succeed(formed.authority);
-  }
-
-  #succeed(authority: Authority): Succession {
-    const { clock, log } = this.#options;
-    const [keys, keeper, isRemoved] = [this.#keys, this.#keeper, this.isRemoved];
-    const gossip = () => this.#detector?.gossip;
-    const announce = (): void => this.#greetAll();
-    return new Succession({
-      authority,
-      gossip,
-      keys,
-      keeper,
-      isRemoved,
-      clock,
-      log,
-      announce,
     });
   }
 
@@ -415,17 +362,8 @@ export class Membership {
         instance: this.#instance,
         statement: this.#statement,
       }),
-      verify: async ({ nodeId }, { statement }) => {
-        try {
-          const identity = await this.#keys.accept(statement);
-          if (identity.nodeId === nodeId) return;
-          throw new MessageRefusedError(`Node ${nodeId} shows the key of node ${identity.nodeId}.`);
-        } catch (error) {
-          // Its own certificate was verified before.
-          this.#keeper.note(nodeId, 'invalidSignature', (error as Error).message);
-          throw error;
-        }
-      },
+      verify: (peer, introduction) =>
+        verifyIntroduction(peer, introduction, { keys: this.#keys, keeper: this.#keeper }),
       notices: served.notices,
       handlers: {
         ...served.requests,
@@ -481,8 +419,7 @@ export class Membership {
     this.#storePeers();
     this.#exchange.tick(gossip);
     this.#keeper.tick();
-    this.#follower.tick(gossip);
-    this.succession?.tick();
+    this.trust.tick(gossip);
   }
 
   #storePeers(): void {

@@ -38,7 +38,8 @@ describe('the replacement of the authority of a cluster', function replacement()
   const sees = (member: Member, wanted: Readonly<Record<string, string>>): Promise<void> =>
     until(() => JSON.stringify(seenBy(member)) === JSON.stringify(wanted));
 
-  const successionOf = ({ membership }: Member): Succession => membership.succession as Succession;
+  const successionOf = ({ membership }: Member): Succession =>
+    membership.trust.succession as Succession;
   const hashOf = ({ authority }: Member): string => (authority as Authority).hash;
   const trustedBy = ({ membership }: Member): readonly string[] =>
     membership.credentials.authorities.map(authorityHash);
@@ -76,7 +77,7 @@ describe('the replacement of the authority of a cluster', function replacement()
       log.filter(({ message }) => /dead|refused|not renewed/.test(message)),
     );
     expect(troubles).to.deep.equal([]);
-    expect(b.membership.succession).to.equal(undefined);
+    expect(b.membership.trust.succession).to.equal(undefined);
   });
 
   it('waits for a node that is down, over a restart of the authority, and takes it back', async () => {

@@ -103,7 +103,7 @@ interface TokenWish {
 }
 
 function successionOf(membership: Membership): Succession {
-  if (membership.succession !== undefined) return membership.succession;
+  if (membership.trust.succession !== undefined) return membership.trust.succession;
   const holder = membership.members.find(({ isAuthority }) => isAuthority);
   throw new JoinRefusedError(
     holder === undefined

@@ -50,7 +50,7 @@ async function followReplacement(ask: (request: AdminRequest) => Promise<Answer>
     if (look === looksMax) {
       const names = (state['waitingFor'] as readonly string[]).join(', ');
       throw new ReplacementError(
-        `The replacement of the authority waits for ${names || 'the nodes'}. It continues by itself: start the nodes, or remove those that are gone for good (npm run admin -- remove NODE). "npm run admin -- authority" shows how far it is.`,
+        `The replacement of the authority waits for ${names || 'the nodes'}. It continues when they are ready: start them, or remove those that are gone for good (npm run admin -- remove NODE). "npm run admin -- authority" shows how far it is.`,
       );
     }
     await machineClock.sleep(lookEveryMs, new AbortController().signal);
