@@ -1,6 +1,6 @@
-import { successor } from '../common/bytes.ts';
 import { NotLeaderError } from '../replication/errors.ts';
 import { ShardElsewhereError } from '../wire/errors.ts';
+import { rangeAfter } from '../table/key-range.ts';
 import { remoteTable } from '../wire/remote-table.ts';
 import type {
   Abortable,
@@ -58,7 +58,8 @@ export class RoutedShard implements TableAccess {
     return new EitherScan(
       this.#options.to,
       (isHere) => this.#at(isHere)?.scan(range, order, options),
-      (after, isHere) => this.#at(isHere)?.scan(behind(range, order, after), order, options),
+      (after, isHere) =>
+        this.#at(isHere)?.scan(rangeAfter(range, after.key, order), order, options),
     );
   }
 
@@ -195,9 +196,4 @@ class EitherScan<T extends Row> implements BatchSource<T> {
   #open(isHere: boolean): BatchSource<T> | undefined {
     return this.#last === undefined ? this.#begin(isHere) : this.#resume(this.#last, isHere);
   }
-}
-
-/** What is left of a scan behind a row. */
-export function behind(range: EncodedRange, order: Order, { key }: Row): EncodedRange {
-  return order === 'ascending' ? { ...range, start: successor(key) } : { ...range, end: key };
 }

@@ -1,9 +1,11 @@
 import { allEnded } from '../common/all-ended.ts';
 import type { SlotMap } from '../partition/hash-slots.ts';
 import { isWithdrawal } from '../replication/errors.ts';
+import { FoldedScan } from '../shard/folded-scan.ts';
 import { MergedScan } from '../shard/merged-scan.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { indexEntryKey } from '../table/index-entry.ts';
+import { rangeAfter, rangeUpTo } from '../table/key-range.ts';
 import { ShardElsewhereError } from '../wire/errors.ts';
 import type {
   Abortable,
@@ -27,7 +29,7 @@ import type { OwnShards, ShardPeers } from './peers.ts';
 import { IndexWait, isIndexBuilding } from './index-wait.ts';
 import { retryBudgetMs } from './retry.ts';
 import type { Retrying } from './retry.ts';
-import { behind, RoutedShard } from './routed-shard.ts';
+import { RoutedShard } from './routed-shard.ts';
 
 /** The shards of a table as this node knows them. */
 export interface TableRoute {
@@ -90,9 +92,12 @@ export class RoutedTable implements TableAccess {
 
   scan(range: EncodedRange, order: Order, options?: ScanOptions): BatchSource<Row> {
     return this.#scan<Row>({
-      begin: (shard, all) => shard.scan(range, order, ofShards(options, all)),
-      resume: (shard, last, all) =>
-        shard.scan(behind(range, order, last), order, ofShards(options, all)),
+      part: (shard, last, until) => {
+        const left = last === undefined ? range : rangeAfter(range, last.key, order);
+        const part = until === undefined ? left : rangeUpTo(left, until.key, order);
+        return shard.scan(part, order, options);
+      },
+      isFolded: options?.pushed?.fold !== undefined,
       positionOf: ({ key }) => key,
       order,
     });
@@ -105,9 +110,9 @@ export class RoutedTable implements TableAccess {
     options?: ScanOptions,
   ): BatchSource<IndexRow> {
     return this.#scan<IndexRow>({
-      begin: (shard, all) => shard.scanIndex(index, range, order, ofShards(options, all)),
-      resume: (shard, last, all) =>
-        shard.scanIndex(index, range, order, { ...ofShards(options, all), after: last }),
+      part: (shard, after = options?.after, until = options?.until) =>
+        shard.scanIndex(index, range, order, { ...options, after, until }),
+      isFolded: options?.pushed?.fold !== undefined,
       positionOf: positionInIndex,
       order,
     });
@@ -302,20 +307,10 @@ function joined(
   return outcomes;
 }
 
-/**
- * The state of a fold stands for the rows of one shard up to its last one, so that states of several shards have no
- * common order: the query folds rows of several shards itself.
- */
-function ofShards(options: ScanOptions | undefined, all: number): ScanOptions {
-  const { after, pushed } = options ?? {};
-  return all > 1 && pushed?.fold !== undefined ? { after } : { after, pushed };
-}
-
 interface ScanOf<T extends Row> {
-  /** `all`: how many shards there are. */
-  readonly begin: (shard: RoutedShard, all: number) => BatchSource<T>;
-  /** What is behind a row, in any shard. */
-  readonly resume: (shard: RoutedShard, last: T, all: number) => BatchSource<T>;
+  /** Behind one row and up to another one, of any shard. */
+  readonly part: (shard: RoutedShard, last?: T, until?: T) => BatchSource<T>;
+  readonly isFolded: boolean;
   readonly positionOf: (row: T) => Uint8Array;
   readonly order: Order;
 }
@@ -362,12 +357,17 @@ class RoutedScan<T extends Row> implements BatchSource<T> {
   }
 
   #open(): BatchSource<T> {
-    const { begin, resume, positionOf, order } = this.#how;
-    const last = this.#last;
+    const { part, isFolded, positionOf, order } = this.#how;
+    const from = this.#last;
     const shards = this.#shards();
-    const scans = shards.map((shard) =>
-      last === undefined ? begin(shard, shards.length) : resume(shard, last, shards.length),
-    );
+    if (isFolded && shards.length > 1)
+      return new FoldedScan({
+        shards: shards.length,
+        order,
+        positionOf,
+        part: (at, last = from, until) => part(shards[at] as RoutedShard, last, until),
+      });
+    const scans = shards.map((shard) => part(shard, from));
     const [only] = scans;
     if (scans.length === 1 && only !== undefined) return only;
     return new MergedScan(scans, { positionOf, order });

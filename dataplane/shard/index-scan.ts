@@ -1,7 +1,7 @@
 import { compareBytes, nameOfBytes, startsWith, successorOfPrefix } from '../common/bytes.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { decodeIndexEntry, indexKeyBytesMax, isCut } from '../table/index-entry.ts';
-import { rangeAfter, storedRange } from '../table/key-range.ts';
+import { rangeAfter, rangeUpTo, storedRange } from '../table/key-range.ts';
 import type {
   BatchLimit,
   BatchSource,
@@ -56,14 +56,17 @@ export class IndexScan implements BatchSource<IndexRow> {
       readonly mode?: ReadMode | undefined;
       /** The position behind which it goes on. */
       readonly behind?: Uint8Array | undefined;
+      /** The last position that it may reach. */
+      readonly until?: Uint8Array | undefined;
     },
   ) {
     this.#group = group;
     this.#index = walk.index;
     this.#wanted = walk.range;
-    const { behind } = walk;
+    const { behind, until, order } = walk;
     const range = cutRange(walk.range);
-    this.#range = behind === undefined ? range : rangeAfter(range, behind, walk.order);
+    const left = behind === undefined ? range : rangeAfter(range, behind, order);
+    this.#range = until === undefined ? left : rangeUpTo(left, until, order);
     this.#order = walk.order;
     this.#mode = walk.mode;
   }

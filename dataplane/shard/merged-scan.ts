@@ -1,5 +1,6 @@
 import { allEnded } from '../common/all-ended.ts';
 import { compareBytes } from '../common/bytes.ts';
+import { madeBytes } from '../wire/pushed-scan.ts';
 import type { BatchLimit, BatchSource, Order, Row } from '../wire/table-access.ts';
 
 /** The next rows of one shard. */
@@ -10,11 +11,6 @@ interface Head<T> {
   /** Where `rows[at]` stands in the order; undefined when there is none. */
   position: Uint8Array | undefined;
   isOver: boolean;
-}
-
-function bytesOf({ text, made }: Row): number {
-  if (made === undefined || made === 'kept') return text.length;
-  return made.reduce((sum, { length }) => sum + length, 0);
 }
 
 /**
@@ -48,7 +44,7 @@ export class MergedScan<T extends Row> implements BatchSource<T> {
       let row = head.rows[head.at];
       while (row !== undefined) {
         rows.push(row);
-        bytes += bytesOf(row);
+        bytes += madeBytes(row);
         this.#advance(head);
         if (rows.length >= limit.rows || bytes >= limit.bytes) break;
         row =

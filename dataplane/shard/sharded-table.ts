@@ -5,6 +5,7 @@ import { isWithdrawal } from '../replication/errors.ts';
 import type { AppliedIndex } from '../table/apply.ts';
 import { keyInKeyspace } from '../table/envelope.ts';
 import { indexEntryKey } from '../table/index-entry.ts';
+import { rangeAfter, rangeUpTo } from '../table/key-range.ts';
 import { EvaluatedScan } from '../wire/evaluated-scan.ts';
 import type { PushedScan } from '../wire/pushed-scan.ts';
 import type {
@@ -36,34 +37,27 @@ interface IndexWalk extends ScanOptions {
   readonly order: Order;
 }
 
-interface Merge<T> {
+interface Walks<T> {
+  readonly shards: readonly ShardReplica[];
   readonly positionOf: (row: T) => Uint8Array;
   readonly order: Order;
   readonly pushed: PushedScan | undefined;
+  /** Behind one row and up to another one, of any shard. */
+  readonly scan: (shard: ShardReplica, at: number, behind?: T, until?: T) => BatchSource<T>;
 }
 
 /** Scans of shards as one. Each shard evaluates the operations on its own rows. */
-function merged<T extends Row>(
-  scans: readonly { readonly shard: ShardReplica; readonly scan: BatchSource<T> }[],
-  merge: Merge<T>,
-): BatchSource<T> {
-  const { pushed } = merge;
-  if (pushed === undefined)
-    return (
-      one(scans.map(({ scan }) => scan)) ??
-      new MergedScan(
-        scans.map(({ scan }) => scan),
-        merge,
-      )
-    );
-  const evaluated = scans.map(
-    ({ shard, scan }) => new EvaluatedScan(scan, shard.options.edits.scan(pushed)),
-  );
-  const only = one(evaluated);
-  if (only !== undefined) return only;
-  return pushed.fold === undefined
-    ? new MergedScan(evaluated, merge)
-    : new FoldedScan(evaluated, merge);
+function merged<T extends Row>(walks: Walks<T>): BatchSource<T> {
+  const { shards, pushed, scan } = walks;
+  const part = (at: number, behind?: T, until?: T): BatchSource<T> => {
+    const shard = shards[at] as ShardReplica;
+    const rows = scan(shard, at, behind, until);
+    return pushed === undefined ? rows : new EvaluatedScan(rows, shard.options.edits.scan(pushed));
+  };
+  if (pushed?.fold !== undefined && shards.length > 1)
+    return new FoldedScan({ ...walks, shards: shards.length, part });
+  const scans = shards.map((_, at) => part(at));
+  return one(scans) ?? new MergedScan(scans, walks);
 }
 
 const one = <S>(scans: readonly S[]): S | undefined => (scans.length === 1 ? scans[0] : undefined);
@@ -142,25 +136,45 @@ export class ShardedTable {
 
   scan(range: EncodedRange, order: Order, options?: ScanOptions): BatchSource<Row> {
     if (this.#successor !== undefined) return this.#newest.scan(range, order, options);
-    const scans = this.shards.map((shard) => {
-      return { shard, scan: new TableScan(shard, range, order, this.#mode) };
+    return merged({
+      shards: this.shards,
+      positionOf: ({ key }) => key,
+      order,
+      pushed: options?.pushed,
+      scan: (shard, _at, behind, until) => {
+        const left = behind === undefined ? range : rangeAfter(range, behind.key, order);
+        const part = until === undefined ? left : rangeUpTo(left, until.key, order);
+        return new TableScan(shard, part, order, this.#mode);
+      },
     });
-    return merged(scans, { positionOf: ({ key }) => key, order, pushed: options?.pushed });
   }
 
   /** `parts`: of the index, in the order of the shards. */
   scanIndex(
     parts: readonly AppliedIndex[],
-    { range, order, after, pushed }: IndexWalk,
+    { range, order, after, until: end, pushed }: IndexWalk,
   ): BatchSource<IndexRow> {
-    const behind = after === undefined ? undefined : positionInIndex(after);
-    const scans = this.#newest.shards.flatMap((shard, at) => {
+    const placeOf = (row: IndexPosition | undefined): Uint8Array | undefined =>
+      row === undefined ? undefined : positionInIndex(row);
+    const walked = this.#newest.shards.flatMap((shard, at) => {
       const index = parts[at];
-      if (index === undefined) return [];
-      const walk = { index, range, order, behind, mode: this.#mode };
-      return [{ shard, scan: new IndexScan(shard, walk) }];
+      return index === undefined ? [] : [{ shard, index }];
     });
-    return merged(scans, { positionOf: positionInIndex, order, pushed });
+    return merged<IndexRow>({
+      shards: walked.map(({ shard }) => shard),
+      positionOf: positionInIndex,
+      order,
+      pushed,
+      scan: (shard, at, behind = after, until = end) =>
+        new IndexScan(shard, {
+          index: walked[at]?.index as AppliedIndex,
+          range,
+          order,
+          behind: placeOf(behind),
+          until: placeOf(until),
+          mode: this.#mode,
+        }),
+    });
   }
 
   /**

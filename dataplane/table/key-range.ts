@@ -18,6 +18,11 @@ export function storedRange(
   };
 }
 
+/** What a range has up to a key, that included. */
+export function rangeUpTo(range: EncodedRange, last: Uint8Array, order: Order): EncodedRange {
+  return order === 'ascending' ? { ...range, end: successor(last) } : { ...range, start: last };
+}
+
 /** What is left of a range behind the last key that was answered. */
 export function rangeAfter(range: EncodedRange, last: Uint8Array, order: Order): EncodedRange {
   return order === 'ascending' ? { ...range, start: successor(last) } : { ...range, end: last };

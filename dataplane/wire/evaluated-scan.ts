@@ -22,12 +22,7 @@ export class EvaluatedScan<T extends Row> implements BatchSource<T> {
     this.#run = run;
   }
 
-  /** `isBehind`: of the first row that is for a later batch. Then undefined says that there is none before it. */
-  async next(
-    limit: BatchLimit,
-    signal: AbortSignal,
-    isBehind?: (row: T) => boolean,
-  ): Promise<readonly T[] | undefined> {
+  async next(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined> {
     const batch = new Parts<T>(this.#run);
     this.#run.begin();
     let asked = Math.min(limit.rows, examinedMax);
@@ -39,7 +34,6 @@ export class EvaluatedScan<T extends Row> implements BatchSource<T> {
         asked = Math.min(asked * growth, examinedMax);
       }
       const row = this.#rows[this.#at] as T;
-      if (isBehind?.(row) === true) break;
       const made = this.#run.made(row);
       if (made === 'later') break;
       this.#at += 1;

@@ -61,3 +61,15 @@ export interface ScanGroup {
  * text for all rows since the part before: its state, or pairs of group and state. None when nothing is left.
  */
 export type Made = 'kept' | readonly string[];
+
+/** What a row, or what was made of it, has. */
+export function madeBytes({
+  text,
+  made,
+}: {
+  readonly text: string;
+  readonly made?: Made | undefined;
+}): number {
+  if (made === undefined || made === 'kept') return text.length;
+  return made.reduce((sum, { length }) => sum + length, 0);
+}

@@ -53,7 +53,11 @@ export function remoteTable(to: ShardAddress, link: TableLink, signal: AbortSign
         undefined,
       ),
     scanIndex: (index, range, order, options) =>
-      new RemoteScan(ask, { index, range, order, pushed: options?.pushed }, options?.after),
+      new RemoteScan(
+        ask,
+        { index, range, order, pushed: options?.pushed, until: options?.until },
+        options?.after,
+      ),
     count: async () => (await ask('count', undefined, signal)).count,
     edit: (batch, asked) => ask('edit', batch, asked),
     sync: () => ask('sync', undefined, signal),
@@ -65,6 +69,7 @@ interface ScanOf {
   readonly range: EncodedRange;
   readonly order: Order;
   readonly pushed: PushedScan | undefined;
+  readonly until?: IndexPosition | undefined;
 }
 
 class RemoteScan<T extends Row> implements BatchSource<T> {

@@ -218,7 +218,7 @@ export function describeTableAccess(title: string, open: () => Promise<TableUnde
       expect(await table.access.count()).to.equal(10);
     });
 
-    it('is scanned in the order of an index, and goes on behind any row of it', async () => {
+    it('is scanned in the order of an index, behind any row of it and up to any other', async () => {
       await fill();
       for (const order of ['ascending', 'descending'] as const) {
         const rows: IndexRow[] = await drained(table.access.scanIndex('group', {}, order));
@@ -227,7 +227,12 @@ export function describeTableAccess(title: string, open: () => Promise<TableUnde
         for (const [at, row] of rows.entries()) {
           const rest = await drained(table.access.scanIndex('group', {}, order, { after: row }));
           expect(ids(rest)).to.deep.equal(ids(rows.slice(at + 1)));
+          const first = await drained(table.access.scanIndex('group', {}, order, { until: row }));
+          expect(ids(first)).to.deep.equal(ids(rows.slice(0, at + 1)));
         }
+        const [after, until] = [rows[2], rows[7]];
+        const between = await drained(table.access.scanIndex('group', {}, order, { after, until }));
+        expect(ids(between)).to.deep.equal(ids(rows.slice(3, 8)));
       }
     });
 

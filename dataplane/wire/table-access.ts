@@ -59,6 +59,8 @@ export interface BatchSource<T> {
 export interface ScanOptions {
   /** In an index: the row of an earlier scan behind which this one goes on. */
   readonly after?: IndexPosition | undefined;
+  /** In an index: the last row that belongs to this scan, if it is there. */
+  readonly until?: IndexPosition | undefined;
   /** To be evaluated beside the rows, on as many of them as it likes. */
   readonly pushed?: PushedScan | undefined;
 }

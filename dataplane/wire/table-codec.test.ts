@@ -152,6 +152,20 @@ const request: fc.Arbitrary<TableRequest> = fc.oneof(
   }),
   fc.record({
     to,
+    kind: fc.constant('scan' as const),
+    body: fc.record({
+      index: text,
+      range: fc.constant({}),
+      order: fc.constant('ascending' as const),
+      after: fc.constant(undefined),
+      until: fc.record({ key: bytes, indexKey: bytes }),
+      rows: count,
+      bytes: count,
+      pushed: fc.constant(undefined),
+    }),
+  }),
+  fc.record({
+    to,
     kind: fc.constantFrom('count' as const, 'sync' as const),
     body: fc.constant(undefined),
   }),

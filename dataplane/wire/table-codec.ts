@@ -14,7 +14,7 @@ import { pushedOf, pushedText } from './pushed-codec.ts';
 import type { Made } from './pushed-scan.ts';
 import { countOf, flagOf, oneOf, optional, textOf, writeOptional } from './table-fields.ts';
 import { readModes } from './table-access.ts';
-import type { IndexRow, Order, Row } from './table-access.ts';
+import type { IndexPosition, IndexRow, Order, Row } from './table-access.ts';
 import type {
   ScanAnswer,
   ScanRequest,
@@ -31,8 +31,8 @@ import type {
  * what they only announce.
  */
 const format = 1;
-/** Of requests with a read mode: an older release, which has one mode, refuses them. */
-const formatWithMode = 2;
+/** Of requests with a read mode, or an end in an index: an older release, which knows neither, refuses them. */
+const formatWithMore = 2;
 /** A document of the largest size with its surroundings. */
 export const tableMessageBytesMax = 2 * 64 * 1_048_576 + 1_048_576;
 const rowsMax = 1_000_000;
@@ -94,6 +94,12 @@ const orders = ['ascending', 'descending'] as const satisfies readonly Order[];
 const bytesOf = (reader: ByteReader): Uint8Array => reader.prefixed();
 const writeBytes = (writer: ByteWriter, bytes: Uint8Array): unknown => writer.prefixed(bytes);
 
+const writePosition = (writer: ByteWriter, { indexKey, key }: IndexPosition): unknown =>
+  writer.prefixed(indexKey).prefixed(key);
+const readPosition = (reader: ByteReader): IndexPosition => {
+  return { indexKey: reader.prefixed(), key: reader.prefixed() };
+};
+
 function writeScan(
   writer: ByteWriter,
   { index, range, order, after, rows, bytes, pushed }: ScanRequest,
@@ -102,7 +108,7 @@ function writeScan(
   writeOptional(writer, range.start, writeBytes);
   writeOptional(writer, range.end, writeBytes);
   writer.u8(orders.indexOf(order));
-  writeOptional(writer, after, (to, { indexKey, key }) => to.prefixed(indexKey).prefixed(key));
+  writeOptional(writer, after, writePosition);
   writer.u64(rows).u64(bytes);
   writeOptional(writer, pushed, (to, each) => to.text(pushedText(each)));
 }
@@ -111,7 +117,7 @@ function readScan(reader: ByteReader): ScanRequest {
   const index = optional(reader, textOf);
   const [start, end] = [optional(reader, bytesOf), optional(reader, bytesOf)];
   const order = oneOf(orders, reader.u8(), 'order');
-  const after = optional(reader, (from) => ({ indexKey: from.prefixed(), key: from.prefixed() }));
+  const after = optional(reader, readPosition);
   const range = {
     ...(start === undefined ? {} : { start }),
     ...(end === undefined ? {} : { end }),
@@ -177,24 +183,34 @@ export function encodeTableRequest(request: TableRequest): Uint8Array {
   const { to, kind, body } = request;
   const writer = new ByteWriter();
   const { mode = 'single' } = to;
-  writer.u8(mode === 'single' ? format : formatWithMode).u8(codecs[kind].number);
+  const until = kind === 'scan' ? body.until : undefined;
+  const hasMore = mode !== 'single' || until !== undefined;
+  writer.u8(hasMore ? formatWithMore : format).u8(codecs[kind].number);
   writer.text(to.table).u32(to.shard).u64(to.epoch);
-  if (mode !== 'single') writer.u8(readModes.indexOf(mode));
+  if (hasMore) {
+    writer.u8(readModes.indexOf(mode));
+    writeOptional(writer, until, writePosition);
+  }
   (codecs[kind].request as Half<unknown>).write(writer, body);
   return writer.finish();
 }
 
 export function decodeTableRequest(bytes: Uint8Array, trust: Trust): TableRequest {
-  const reader = readerOf(bytes, formatWithMode);
-  const hasMode = bytes[0] === formatWithMode;
+  const reader = readerOf(bytes, formatWithMore);
+  const hasMore = bytes[0] === formatWithMore;
   const number = reader.u8();
   const kind = kinds.get(number);
   if (kind === undefined) throw new TableMessageError(`No request has the number ${number}.`);
   const place = { table: textOf(reader), shard: reader.u32(), epoch: reader.u64() };
-  const to = hasMode ? { ...place, mode: oneOf(readModes, reader.u8(), 'read mode') } : place;
+  const mode = hasMore ? oneOf(readModes, reader.u8(), 'read mode') : 'single';
+  const until = hasMore ? optional(reader, readPosition) : undefined;
   const body = codecs[kind].request.read(reader, trust);
   requireEnd(reader);
-  return { to, kind, body } as TableRequest;
+  return {
+    to: mode === 'single' ? place : { ...place, mode },
+    kind,
+    body: kind === 'scan' && until !== undefined ? { ...(body as ScanRequest), until } : body,
+  } as TableRequest;
 }
 
 export function encodeTableAnswer<K extends TableMessageKind>(

@@ -36,6 +36,8 @@ export interface ScanRequest {
   readonly order: Order;
   /** In an index: the row behind which it goes on. */
   readonly after: IndexPosition | undefined;
+  /** In an index: the last row that belongs to it. */
+  readonly until?: IndexPosition | undefined;
   readonly rows: number;
   readonly bytes: number;
   readonly pushed: PushedScan | undefined;

@@ -67,11 +67,11 @@ async function answerOf(
 }
 
 async function batchOf(
-  { index, range, order, after, rows, bytes, pushed }: ScanRequest,
+  { index, range, order, after, until, rows, bytes, pushed }: ScanRequest,
   table: TableAccess,
   signal: AbortSignal,
 ): Promise<ScanAnswer> {
-  const options = { after, pushed };
+  const options = { after, until, pushed };
   const scan =
     index === undefined
       ? table.scan(range, order, options)

@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { PhotonError } from "../../common/errors.ts";
-import { askAdmin } from "../admin-tool/client.ts";
-import { exitCode } from "../exit-code.ts";
-import { NodeProcess } from "./node-process.ts";
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { PhotonError } from '../../common/errors.ts';
+import { askAdmin } from '../admin-tool/client.ts';
+import { exitCode } from '../exit-code.ts';
+import { NodeProcess } from './node-process.ts';
 import {
   clusterHelp,
   clusterOptionsOf,
@@ -11,8 +11,8 @@ import {
   nameOf,
   portFlags,
   UsageError,
-} from "./options.ts";
-import type { ClusterOptions } from "./options.ts";
+} from './options.ts';
+import type { ClusterOptions } from './options.ts';
 
 /**
  * `npm run cluster`: nodes on this machine that form one cluster. The first one founds it, the others join with tokens
@@ -22,7 +22,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** The node that founded the cluster has no data, though others are members. */
 class FounderLostError extends PhotonError {
-  readonly code = "node.founder_lost";
+  readonly code = 'node.founder_lost';
 }
 
 class LocalCluster {
@@ -33,8 +33,7 @@ class LocalCluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#isReplicated =
-      options.isReplicated && options.nodes > 1 && !this.#wasMadeForOneCopy();
+    this.#isReplicated = options.isReplicated && options.nodes > 1 && !this.#wasMadeForOneCopy();
   }
 
   /** Of a cluster that was made so, by this release or an earlier one. */
@@ -42,21 +41,19 @@ class LocalCluster {
     const { nodes } = this.#options;
     const others = Array.from({ length: nodes - 1 }, (_, at) => at + 1);
     const hasOthers = others.some((index) => this.#isMember(index));
-    const stored = join(this.#directoryOf(0), "cluster", "replication.json");
+    const stored = join(this.#directoryOf(0), 'cluster', 'replication.json');
     return hasOthers && !existsSync(stored);
   }
 
   #isMember(index: number): boolean {
-    return existsSync(join(this.#directoryOf(index), "IDENTITY"));
+    return existsSync(join(this.#directoryOf(index), 'IDENTITY'));
   }
 
   /** Resolves when all nodes serve. */
   async start(): Promise<void> {
     const { nodes, only } = this.#options;
     const indexes = Array.from({ length: nodes }, (_, index) => index);
-    const wanted = indexes.filter(
-      (index) => only === undefined || nameOf(index) === only,
-    );
+    const wanted = indexes.filter((index) => only === undefined || nameOf(index) === only);
     const [first, ...others] = wanted;
     if (first === 0) {
       this.#checkFounder(indexes);
@@ -67,7 +64,7 @@ class LocalCluster {
     }
     // They have started together, in whatever order.
     const inOrder = this.#processes.toSorted((left, right) =>
-      left.name.localeCompare(right.name, "en", { numeric: true }),
+      left.name.localeCompare(right.name, 'en', { numeric: true }),
     );
     for (const { line } of inOrder) process.stdout.write(`${line}\n`);
   }
@@ -89,29 +86,17 @@ class LocalCluster {
 
   async #join(index: number): Promise<void> {
     const [founder] = this.#processes;
-    const seeds =
-      founder === undefined ? [] : ["--join", founder.address("cluster")];
+    const seeds = founder === undefined ? [] : ['--join', founder.address('cluster')];
     if (this.#isMember(index)) {
       await this.#launch(index, seeds).ready;
       return;
     }
     const answer = await askAdmin(this.#directoryOf(0), undefined, {
-      method: "POST",
-      path: "/admin/v1/join-tokens",
+      method: 'POST',
+      path: '/admin/v1/join-tokens',
     });
-    const [address, token, hash] = [
-      answer["address"],
-      answer["token"],
-      answer["authorityHash"],
-    ];
-    const flags = [
-      "--join",
-      address,
-      "--join-token",
-      token,
-      "--join-ca-hash",
-      hash,
-    ].map(String);
+    const [address, token, hash] = [answer['address'], answer['token'], answer['authorityHash']];
+    const flags = ['--join', address, '--join-token', token, '--join-ca-hash', hash].map(String);
     await this.#launch(index, flags).ready;
   }
 
@@ -120,17 +105,10 @@ class LocalCluster {
     const { ports } = this.#options;
     const isReplicated = this.#isReplicated;
     const hasData = index === 0 || isReplicated;
-    const roles = hasData
-      ? "data,coordinator,consensus"
-      : "coordinator,consensus";
-    const own = ["--data-dir", this.#directoryOf(index), "--roles", roles];
-    if (isReplicated) own.push("--replicated");
-    const all = [
-      ...own,
-      ...portFlags(index, ports),
-      ...flags,
-      ...this.#options.flags,
-    ];
+    const roles = hasData ? 'data,coordinator,consensus' : 'coordinator,consensus';
+    const own = ['--data-dir', this.#directoryOf(index), '--roles', roles];
+    if (isReplicated) own.push('--replicated');
+    const all = [...own, ...portFlags(index, ports), ...flags, ...this.#options.flags];
     const node = new NodeProcess(name, all, say);
     this.#processes.push(node);
     void node.ended.then((sentence) => {
@@ -157,7 +135,7 @@ class LocalCluster {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  if (args.includes("--help") || args.includes("-h")) {
+  if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(`${clusterHelp}\n`);
     return;
   }
@@ -168,7 +146,7 @@ async function main(args: readonly string[]): Promise<void> {
     isStopping = true;
     void cluster.stop().then(() => process.exit(exitCode.stopped));
   };
-  process.on("SIGINT", stop).on("SIGTERM", stop);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
     await cluster.start();
   } catch (error) {
@@ -182,7 +160,6 @@ async function main(args: readonly string[]): Promise<void> {
 await main(process.argv.slice(2)).catch((error: unknown) => {
   const { message, stack } = error as Error;
   const text = error instanceof PhotonError ? message : String(stack);
-  const code =
-    error instanceof UsageError ? exitCode.configuration : exitCode.failed;
+  const code = error instanceof UsageError ? exitCode.configuration : exitCode.failed;
   process.stderr.write(`${text}\n`, () => process.exit(code));
 });

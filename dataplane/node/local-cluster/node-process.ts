@@ -1,16 +1,16 @@
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { PhotonError } from "../../common/errors.ts";
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { PhotonError } from '../../common/errors.ts';
 
 /** One node of a local cluster: a process that prints a line when it serves. */
 class NodeEndedError extends PhotonError {
-  readonly code = "node.ended";
+  readonly code = 'node.ended';
 }
 
-const program = fileURLToPath(new URL("../main.ts", import.meta.url));
+const program = fileURLToPath(new URL('../main.ts', import.meta.url));
 /** Of the last output, for the message of a node that does not come to serve. */
 const linesKept = 20;
 
@@ -21,31 +21,27 @@ export class NodeProcess {
   readonly #last: string[] = [];
   /** Resolves with a sentence when the process has ended. */
   readonly ended: Promise<string>;
-  #line = "";
+  #line = '';
 
-  constructor(
-    name: string,
-    flags: readonly string[],
-    say: (line: string) => void,
-  ) {
+  constructor(name: string, flags: readonly string[], say: (line: string) => void) {
     this.name = name;
-    const args = [program, "--node-name", name, ...flags];
+    const args = [program, '--node-name', name, ...flags];
     // A process group of its own: Ctrl-C in the terminal reaches the launcher alone.
     this.#child = spawn(process.execPath, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
     const { stdout, stderr } = this.#child;
     if (stdout !== null) {
-      createInterface({ input: stdout }).on("line", (line) => {
-        if (line.startsWith("ready ")) this.#served(line);
+      createInterface({ input: stdout }).on('line', (line) => {
+        if (line.startsWith('ready ')) this.#served(line);
       });
     }
     if (stderr !== null) {
-      createInterface({ input: stderr }).on("line", (line) => {
+      createInterface({ input: stderr }).on('line', (line) => {
         this.#last.push(line);
         if (this.#last.length > linesKept) this.#last.shift();
-        if (line.startsWith("{")) say(line);
+        if (line.startsWith('{')) say(line);
       });
     }
     this.#ready.promise.catch(() => undefined);
@@ -67,7 +63,7 @@ export class NodeProcess {
 
   /** Where it listens: one of the fields of the line. */
   address(field: string): string {
-    return new RegExp(` ${field}=(\\S+)`).exec(this.#line)?.[1] ?? "";
+    return new RegExp(` ${field}=(\\S+)`).exec(this.#line)?.[1] ?? '';
   }
 
   /** Rejects when the process ends before. */
@@ -76,7 +72,7 @@ export class NodeProcess {
   }
 
   stop(): void {
-    this.#child.kill("SIGTERM");
+    this.#child.kill('SIGTERM');
   }
 
   #served(line: string): void {
@@ -85,16 +81,11 @@ export class NodeProcess {
   }
 
   async #untilEnd(): Promise<string> {
-    const [code, signal] = (await once(this.#child, "exit")) as [
-      number | null,
-      string | null,
-    ];
+    const [code, signal] = (await once(this.#child, 'exit')) as [number | null, string | null];
     const how = signal === null ? `with code ${code}` : `by ${signal}`;
     const sentence = `${this.name} has ended ${how}`;
     this.#ready.reject(
-      new NodeEndedError(
-        `${sentence} before it served:\n${this.#last.join("\n")}`,
-      ),
+      new NodeEndedError(`${sentence} before it served:\n${this.#last.join('\n')}`),
     );
     return sentence;
   }

@@ -2,7 +2,14 @@ import type { Environment } from '../../query/environment.ts';
 import { errorType, RuntimeError } from '../../query/errors.ts';
 import { pushedOf } from '../../wire/pushed-codec.ts';
 import { readModes } from '../../wire/table-access.ts';
-import type { BatchSource, IndexRow, ReadMode, Row, TableAccess } from '../../wire/table-access.ts';
+import type {
+  BatchSource,
+  IndexPosition,
+  IndexRow,
+  ReadMode,
+  Row,
+  TableAccess,
+} from '../../wire/table-access.ts';
 import { decodeTableRequest, encodeTableAnswer } from '../../wire/table-codec.ts';
 import type { ServedRequest } from '../../workers/channel.ts';
 import { refused } from './fields.ts';
@@ -69,9 +76,7 @@ export class CoreTables {
     const end = fields.optional((all) => all.bytes());
     const order = fields.oneOf(['ascending', 'descending'] as const);
     const pushed = fields.optional((all) => pushedOf(all.text()));
-    const indexKey = fields.optional((all) => all.bytes());
-    const key = fields.optional((all) => all.bytes());
-    const after = indexKey === undefined || key === undefined ? undefined : { indexKey, key };
+    const [after, until] = [positionIn(fields), positionIn(fields)];
     const range = {
       ...(start === undefined ? {} : { start }),
       ...(end === undefined ? {} : { end }),
@@ -83,7 +88,7 @@ export class CoreTables {
     const scan: Scan =
       index === undefined
         ? table.scan(range, order, { pushed })
-        : table.scanIndex(index, range, order, { pushed, after });
+        : table.scanIndex(index, range, order, { pushed, after, until });
     const id = this.#nextScan;
     this.#nextScan += 1;
     this.#scans.set(id, { scan, table: tableId });
@@ -137,6 +142,12 @@ export class CoreTables {
       throw error;
     }
   }
+}
+
+function positionIn(fields: Fields): IndexPosition | undefined {
+  const indexKey = fields.optional((all) => all.bytes());
+  const key = fields.optional((all) => all.bytes());
+  return indexKey === undefined || key === undefined ? undefined : { indexKey, key };
 }
 
 const textOf = (row: Row | undefined): string | null => row?.text ?? null;

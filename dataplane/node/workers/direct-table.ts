@@ -38,7 +38,7 @@ export function directTable(
     scan: (range, order, options) => rowsOf({ remote, table, reads, range, order, options }),
     scanIndex: (index, range, order, options) => {
       const keyspaces = table.index(index);
-      return keyspaces === undefined || isLong(range)
+      return keyspaces === undefined || isLong(range) || options?.until !== undefined
         ? remote.scanIndex(index, range, order, options)
         : indexRowsOf({ remote, table, reads, range, order, options, index, keyspaces });
     },

@@ -113,7 +113,7 @@ class RemoteScan implements BatchSource<IndexRow> {
 }
 
 const fieldsOf = ({ index, range: { start, end }, order, options = {} }: ScanOf): unknown[] => {
-  const { pushed, after } = options;
+  const { pushed, after, until } = options;
   return [
     index,
     start ?? null,
@@ -123,6 +123,8 @@ const fieldsOf = ({ index, range: { start, end }, order, options = {} }: ScanOf)
     pushed !== undefined && leavesLess(pushed) ? pushedText(pushed) : null,
     after?.indexKey ?? null,
     after?.key ?? null,
+    until?.indexKey ?? null,
+    until?.key ?? null,
   ];
 };
 

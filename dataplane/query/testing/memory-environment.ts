@@ -103,7 +103,7 @@ class MemoryTable implements TableAccess {
     name: string,
     range: EncodedRange,
     order: 'ascending' | 'descending',
-    { after, pushed }: ScanOptions = {},
+    { after, until, pushed }: ScanOptions = {},
   ): ReturnType<TableAccess['scanIndex']> {
     const index = this.info.indexes.find((each) => each.name === name) as IndexInfo;
     const keysOf = compileIndex(index.definition, index.multi, false);
@@ -113,7 +113,8 @@ class MemoryTable implements TableAccess {
       .sort(comparePositions);
     const sign = order === 'ascending' ? 1 : -1;
     const isBehind = (entry: IndexPosition): boolean =>
-      after === undefined || sign * comparePositions(entry, after) > 0;
+      (after === undefined || sign * comparePositions(entry, after) > 0) &&
+      (until === undefined || sign * comparePositions(entry, until) <= 0);
     return this.#source(entries.filter(isBehind), order, pushed);
   }
 

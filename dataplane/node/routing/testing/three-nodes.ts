@@ -45,6 +45,8 @@ const open = new AbortController().signal;
 export class ThreeNodes extends RaftCluster {
   /** `from to kind` of each request between nodes. */
   readonly asked: string[] = [];
+  /** Of all answers to them. */
+  answeredBytes = 0;
   /** They take requests, and never answer. */
   readonly stuck = new Set<string>();
   readonly #services = new Map<string, ShardService>();
@@ -168,6 +170,7 @@ export class ThreeNodes extends RaftCluster {
         }
         const answer = await this.#services.get(to)?.answer(bytes.slice(), signal);
         if (answer === undefined) throw new NotSentError(`There is no node ${to}.`);
+        this.answeredBytes += answer.byteLength;
         return answer.slice();
       },
     };
