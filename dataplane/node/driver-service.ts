@@ -28,7 +28,7 @@ export interface DriverServiceParts {
   readonly passwords: PasswordChecker;
   readonly logins: LoginGuard;
   readonly peers: Pick<PeerService, 'environment' | 'verifier'>;
-  readonly membership: Pick<MembershipService, 'refusal'>;
+  readonly membership: Pick<MembershipService, 'refusal' | 'members' | 'isRemoved'>;
   readonly drain: Pick<Drain, 'isActive'>;
   /** What the system tables show of the node; its data is open. */
   readonly report: () => NodeReport;
@@ -74,7 +74,7 @@ export class DriverService implements Service {
       chance,
       server,
       report: report(),
-      isReplicated: data.replication !== undefined,
+      cluster: data.replication === undefined ? undefined : membership,
     });
     const routed = peers.environment(own);
     const measurements = this.#measurements;

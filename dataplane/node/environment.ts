@@ -19,6 +19,7 @@ import { failedIndex } from '../query/terms/index-access.ts';
 import type { DiskGate } from './disk-gate.ts';
 import { infoOf, shown, tableAccess } from './served-table.ts';
 import type { RequireRoom } from './served-table.ts';
+import type { ClusterView } from './routing/candidates.ts';
 import { creationOf, placesBy, plannedPlaces } from './routing/table-places.ts';
 import type { Planned } from './routing/table-places.ts';
 
@@ -27,8 +28,8 @@ export interface EnvironmentParts extends Pick<NodeEnvironment, 'server' | 'repo
   readonly disk: Pick<DiskGate, 'refusal'>;
   readonly clock: Clock;
   readonly chance: Chance;
-  /** Shards of new tables have replicas on several nodes. */
-  readonly isReplicated?: boolean;
+  /** The nodes among which replicas are placed; undefined where the data is here alone. */
+  readonly cluster?: ClusterView | undefined;
 }
 
 /** Asked before everything that makes the data grow, and before what needs some room to make more. */
@@ -76,12 +77,19 @@ const readsOf = (
 type NewTable = Parameters<Catalog['createTable']>[2] &
   Pick<TableRecord, 'id' | 'name' | 'databaseId'>;
 
-function creation(
-  state: MetadataState,
-  table: NewTable,
-  isReplicated: boolean | undefined,
-): MetadataCommand | Refusal {
-  if (isReplicated === true && state.members !== undefined) return creationOf(state, table);
+type Placing = Pick<EnvironmentParts, 'database' | 'cluster'>;
+
+/** The leader of the metadata chooses the places: two nodes may see other nodes differently. */
+function requirePlacing({ metadataReplicas }: Database): void {
+  if (metadataReplicas?.refusal !== undefined) throw metadataReplicas.refusal;
+}
+
+function creation({ database, cluster }: Placing, table: NewTable): MetadataCommand | Refusal {
+  const { state } = database;
+  if (cluster !== undefined && state.members !== undefined) {
+    requirePlacing(database);
+    return creationOf(state, table, cluster);
+  }
   const { wantedReplicas = 1, places: _here, ...plain } = table;
   if (wantedReplicas > 1) return { type: 'refused', message: tooManyReplicas(wantedReplicas, 1) };
   return { type: 'createTable', format: 2, table: plain };
@@ -90,13 +98,10 @@ function creation(
 type Changed<T> = T | Refusal;
 
 export function catalogOf(
-  {
-    database,
-    chance,
-    isReplicated,
-  }: Pick<EnvironmentParts, 'database' | 'chance' | 'isReplicated'>,
+  parts: Placing & Pick<EnvironmentParts, 'chance'>,
   requireRoom: RequireRoom,
 ): Catalog {
+  const { database, chance } = parts;
   const change = (command: MetadataCommand): Promise<MetadataState | Refused> =>
     shown(() => database.change(checked(command)));
   const tableNow = (id: string): TableInfo | undefined =>
@@ -125,7 +130,7 @@ export function catalogOf(
     createTable: async (databaseId, name, options, id = chance.uuid()) => {
       requireRoom();
       const table = { id, name, databaseId, ...options };
-      const command = creation(database.state, table, isReplicated);
+      const command = creation(parts, table);
       return command.type === 'refused' ? command : changeTable(command, id);
     },
     setExpireAt: async (tableId, field) => {
@@ -138,7 +143,7 @@ export function catalogOf(
       const config = { ...settings, databaseId };
       return refusal ?? changeTable({ type: 'configureTable', tableId, config }, tableId);
     },
-    placeReplicas: replicaPlacing(database, changeTable, isReplicated),
+    placeReplicas: replicaPlacing(parts, changeTable),
     renameDatabase: async (id, name) => {
       const result = await change({ type: 'renameDatabase', id, name });
       return 'type' in result ? result : { id, name };
@@ -176,17 +181,14 @@ const plannedInfo = ({ state }: Database, info: TableInfo, { wanted }: Planned):
 });
 
 const replicaPlacing =
-  (
-    database: Database,
-    changeTable: ChangeTable,
-    isReplicated: boolean | undefined,
-  ): Catalog['placeReplicas'] =>
+  ({ database, cluster }: Placing, changeTable: ChangeTable): Catalog['placeReplicas'] =>
   async (id, wish) => {
     const table = database.state.tables[id];
     if (table === undefined) return { type: 'refused', message: 'The table was dropped.' };
     const info = infoOf(database, table);
-    if (isReplicated !== true) return placedHere(info, wish);
-    const plan = plannedPlaces(database.state, table, wish);
+    if (cluster === undefined) return placedHere(info, wish);
+    requirePlacing(database);
+    const plan = plannedPlaces(database.state, table, wish, cluster);
     if (plan.type === 'refused') return plan;
     if (wish.isDryRun === true) return plannedInfo(database, info, plan);
     return plan.isSame ? info : changeTable(placementBy(id, plan), id);

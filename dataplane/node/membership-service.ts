@@ -61,6 +61,11 @@ export class MembershipService implements Service {
     return this.#membership?.members ?? [];
   }
 
+  /** Whether an order says that a node never comes back. */
+  isRemoved(id: string): boolean {
+    return this.#membership?.isRemoved(id) === true;
+  }
+
   /** Why this node serves no clients, in a sentence for them; undefined when it serves them. */
   get refusal(): string | undefined {
     const reason = this.#membership?.quarantine?.reason;

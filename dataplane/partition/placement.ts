@@ -5,7 +5,12 @@
 export interface PlacementNode {
   readonly id: string;
   readonly zone?: string | undefined;
+  /** Whether it gets replicas that it does not have: `last` where no other node can have them. */
+  readonly admits?: 'freely' | 'last' | 'never';
 }
+
+const isLast = ({ admits }: PlacementNode): number => Number(admits === 'last');
+const isClosed = ({ admits }: PlacementNode): boolean => admits === 'never';
 
 /** How many replicas each node has already, and how many of them are the first of their shard. */
 export interface PlacementLoad {
@@ -42,7 +47,10 @@ export function placeShards(
   const counts: Counts = { replicas: new Map(load.replicas), first: new Map(load.first) };
   return Array.from({ length: shards }, () => {
     const chosen = grownReplicas([], nodes, replicas, counts);
-    const [leader] = chosen.toSorted((a, b) => countOf(counts.first, a) - countOf(counts.first, b));
+    const rank = (id: string): number => isLast(nodes.find((node) => node.id === id) ?? { id });
+    const [leader] = chosen.toSorted(
+      (a, b) => rank(a) - rank(b) || countOf(counts.first, a) - countOf(counts.first, b),
+    );
     const placed = chosen.toSorted((a, b) => Number(b === leader) - Number(a === leader));
     note(placed, counts);
     return placed;
@@ -65,9 +73,10 @@ export function grownReplicas(
     const inZone = ({ zone = '' }: PlacementNode): number =>
       zones.filter((each) => each === zone).length;
     const [next] = nodes
-      .filter(({ id }) => !chosen.includes(id))
+      .filter((node) => !chosen.includes(node.id) && !isClosed(node))
       .toSorted(
         (a, b) =>
+          isLast(a) - isLast(b) ||
           inZone(a) - inZone(b) ||
           countOf(load.replicas, a.id) - countOf(load.replicas, b.id) ||
           (a.id < b.id ? -1 : 1),
@@ -80,7 +89,7 @@ export function grownReplicas(
 
 /**
  * The nodes of shards that are to have that many replicas. What a shard has stays where it is, as far as its node is
- * among `nodes`; of too many, those on the nodes with the most go. `load`: of the other shards.
+ * among `nodes` and admits replicas; of too many, those on the nodes with the most go. `load`: of the other shards.
  */
 export function replaceShards(
   current: readonly (readonly string[])[],
@@ -88,7 +97,8 @@ export function replaceShards(
   replicas: number,
   load: PlacementLoad = noLoad,
 ): string[][] {
-  const kept = current.map((placed) => placed.filter((id) => nodes.some((node) => node.id === id)));
+  const open = nodes.filter((node) => !isClosed(node));
+  const kept = current.map((placed) => placed.filter((id) => open.some((node) => node.id === id)));
   const counts = new Map(load.replicas);
   const add = (id: string, more: number): void => void counts.set(id, countOf(counts, id) + more);
   for (const id of kept.flat()) add(id, 1);
@@ -104,14 +114,20 @@ export function replaceShards(
     for (const id of grown.slice(rest.length)) add(id, 1);
     return grown;
   });
-  return balanceFirst(chosen, load);
+  return balanceFirst(chosen, load, nodes);
 }
 
-/** The same replicas; each node leads about as many shards. A shard whose node leads no more than others keeps it. */
+/**
+ * The same replicas; each node leads about as many shards. A shard whose node leads no more than others keeps it, and a
+ * node that does not admit replicas freely gets no more to lead.
+ */
 export function balanceFirst(
   placed: readonly (readonly string[])[],
   load: PlacementLoad = noLoad,
+  nodes: readonly PlacementNode[] = [],
 ): string[][] {
+  const isShut = (id: string): boolean =>
+    nodes.some((node) => node.id === id && (isClosed(node) || isLast(node) > 0));
   const result = placed.map((nodes) => [...nodes]);
   const first = new Map(load.first);
   const add = (id: string | undefined, more: number): void => {
@@ -121,12 +137,14 @@ export function balanceFirst(
   // Each step takes a shard from a node that leads at least two more than the one that gets it.
   for (let isMoved = true; isMoved;) {
     isMoved = false;
-    for (const nodes of result) {
-      const [from = ''] = nodes;
-      const [to = from] = nodes.toSorted((a, b) => countOf(first, a) - countOf(first, b));
+    for (const replicas of result) {
+      const [from = ''] = replicas;
+      const [to = from] = replicas
+        .filter((id) => !isShut(id))
+        .toSorted((a, b) => countOf(first, a) - countOf(first, b));
       if (countOf(first, from) - countOf(first, to) < 2) continue;
-      nodes.splice(nodes.indexOf(to), 1);
-      nodes.unshift(to);
+      replicas.splice(replicas.indexOf(to), 1);
+      replicas.unshift(to);
       add(from, -1);
       add(to, 1);
       isMoved = true;

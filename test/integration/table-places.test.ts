@@ -257,4 +257,25 @@ describe('the places of replicated tables', function places() {
       'Timed out while waiting for tables.',
     );
   });
+
+  it('are on the nodes that are left once one is dead', async () => {
+    // It is dead when the nodes agree that nothing is heard of it.
+    await until(async () =>
+      (await refusal(table.reconfigure({ shards: 2, replicas: 3, dryRun: true }), 1)).includes(
+        'Not counted: `node3` (dead).',
+      ),
+    );
+    expect(await refusal(test.tableCreate('more', { replicas: 3 }))).to.contain(
+      "Can't put 3 replicas on servers with the tag `default` because there are only 2 servers",
+    );
+    const left = ['node1', 'node2'];
+    await run(test.tableCreate('new'), 1);
+    const placed = await run<ConfigRow>(test.table('new').config());
+    expect(placed.shards.map(({ replicas }) => replicas)).to.deep.equal([left]);
+    await run(table.reconfigure({ shards: 2, replicas: 2 }), 1);
+    await run(table.wait());
+    const { shards, status } = await run<StatusRow>(table.status());
+    expect(shards.map(({ replicas }) => replicas)).to.deep.equal([ready(left), ready(left)]);
+    expect(status).to.deep.equal(allReady);
+  });
 });

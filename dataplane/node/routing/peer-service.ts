@@ -213,11 +213,11 @@ export class PeerService implements Service {
       refusal,
     });
     this.#shards = shards;
-    const isReplicated = data.replication !== undefined;
+    const cluster = data.replication === undefined ? undefined : membership;
     const { clock, chance } = this.#context;
     const catalog = new CatalogService({
       database,
-      catalog: this.#settling(catalogOf({ database, chance, isReplicated }, roomOn(disk))),
+      catalog: this.#settling(catalogOf({ database, chance, cluster }, roomOn(disk))),
       settle: (index) => (typeof index === 'number' ? this.#settleAt(index) : this.#settle()),
       refusal,
       clock,

@@ -3,12 +3,14 @@ import type { MetadataCommand } from '../../metadata/command.ts';
 import { isGivenUp } from '../../metadata/given-up.ts';
 import { replicasOf } from '../../metadata/members.ts';
 import { shardsOf } from '../../metadata/shards.ts';
-import type { MemberRecord, MetadataState, TableRecord } from '../../metadata/state.ts';
+import type { TableRecord } from '../../metadata/state.ts';
 import { grownReplicas, loadOf, metadataVoters } from '../../partition/placement.ts';
 import type { Configuration, ReplicatedGroup } from '../../replication/replicated-group.ts';
 import { goneMembers, isWithoutReplicas } from './gone-members.ts';
 import type { ReplicaMember } from './gone-members.ts';
-import { dataMembers, defaultReplicas, placedOn } from './table-places.ts';
+import { candidatesOf, takesReplicas } from './candidates.ts';
+import type { Candidate } from './candidates.ts';
+import { defaultReplicas, placedOn } from './table-places.ts';
 
 /**
  * Brings members and replicas to what they are to be, a step at a time: level-triggered, and safe to repeat. The leader
@@ -29,7 +31,7 @@ export async function reconcile(parts: ReconcileParts): Promise<void> {
   if (metadata !== undefined && metadata.refusal === undefined) {
     await addMembers(parts);
     const gone = goneMembers(database.state, parts.members(), parts.isRemoved);
-    growGroup(metadata, metadataTarget(metadata, stayingMembers(database.state, gone)));
+    growGroup(metadata, metadataTarget(metadata, stayingMembers(parts, gone)));
     for (const table of Object.values(database.state.tables)) await placeTable(parts, table, gone);
     await removeMembers(parts, metadata, gone);
   }
@@ -37,8 +39,11 @@ export async function reconcile(parts: ReconcileParts): Promise<void> {
 }
 
 /** Those that may have replicas, and are expected back when they are away. */
-const stayingMembers = (state: MetadataState, gone: ReadonlySet<string>): readonly MemberRecord[] =>
-  dataMembers(state).filter(({ id }) => !gone.has(id));
+const stayingMembers = (
+  { database, members, isRemoved }: ReconcileParts,
+  gone: ReadonlySet<string>,
+): readonly Candidate[] =>
+  candidatesOf(database.state, { members: members(), isRemoved }).filter(({ id }) => !gone.has(id));
 
 async function addMembers(parts: ReconcileParts): Promise<void> {
   const { database, members, change, isRemoved } = parts;
@@ -68,11 +73,11 @@ async function removeMembers(
   }
 }
 
-function metadataTarget(
-  { configuration }: ReplicatedGroup,
-  members: readonly MemberRecord[],
-): Target {
-  const all = members.map(({ id }) => id);
+function metadataTarget({ configuration }: ReplicatedGroup, members: readonly Candidate[]): Target {
+  const known = membersOf(configuration);
+  // A node that is away stays, and does not come in.
+  const present = members.filter((member) => takesReplicas(member) || known.includes(member.id));
+  const all = present.map(({ id }) => id);
   const voters = metadataVoters(configuration.voters, all);
   return { voters, learners: all.filter((id) => !voters.includes(id)) };
 }
@@ -107,13 +112,14 @@ function growGroup(group: ReplicatedGroup, target: Target): void {
  * more of them while nodes come. A shard that had no other replica stays where it was: nobody else has its documents.
  */
 async function placeTable(
-  { database, change }: ReconcileParts,
+  parts: ReconcileParts,
   table: TableRecord,
   gone: ReadonlySet<string>,
 ): Promise<void> {
+  const { database, change } = parts;
   const { state } = database;
   const load = loadOf(placedOn(state));
-  const members = stayingMembers(state, gone);
+  const members = stayingMembers(parts, gone);
   const target = table.growsReplicas === true ? defaultReplicas : table.replicas;
   for (const shard of shardsOf(table)) {
     const wanted = replicasOf(state, shard)?.wanted ?? [];

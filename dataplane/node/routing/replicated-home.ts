@@ -66,7 +66,7 @@ export async function tendReplicas(parts: TendingParts): Promise<void> {
         node: replication.node,
         database,
         members: () => membership.members,
-        isRemoved: (id) => membership.membership?.isRemoved(id) === true,
+        isRemoved: (id) => membership.isRemoved(id),
         change: (command) => replication.change(command),
       });
       said = undefined;

@@ -1,19 +1,17 @@
 import type { MetadataCommand } from '../../metadata/command.ts';
 import { replicasOf } from '../../metadata/members.ts';
 import { shardsOf } from '../../metadata/shards.ts';
-import type { MemberRecord, MetadataState, TableRecord } from '../../metadata/state.ts';
+import type { MetadataState, TableRecord } from '../../metadata/state.ts';
 import { balanceFirst, loadOf, placeShards, replaceShards } from '../../partition/placement.ts';
 import type { PlacementLoad } from '../../partition/placement.ts';
 import type { PlacementWish, Refusal, ShardPlaces } from '../../query/environment.ts';
 import type { ServerName } from '../../query/node-report.ts';
 import { tooManyReplicas } from '../../query/terms/placement.ts';
+import { candidatesOf, leftOutOf, takesReplicas } from './candidates.ts';
+import type { Candidate, ClusterView } from './candidates.ts';
 import type { PlacedShards } from './shard-reports.ts';
 
 /** Where the shards of tables are to be: what users see of it, and what they change. */
-
-/** Those that may have replicas. */
-export const dataMembers = ({ members = {} }: MetadataState): readonly MemberRecord[] =>
-  Object.values(members).filter(({ roles }) => roles.includes('data'));
 
 type Wanted = readonly (readonly string[])[];
 
@@ -65,15 +63,17 @@ export const placesBy = (state: MetadataState, wanted: Wanted): readonly ShardPl
 export function creationOf(
   state: MetadataState,
   { wantedReplicas, places, ...table }: NewTable,
+  view: ClusterView,
 ): MetadataCommand | Refusal {
-  const nodes = dataMembers(state);
+  const nodes = candidatesOf(state, view);
   const { shards } = table;
   const refusal = refusalOf(nodes, shards, {
     replicas: wantedReplicas,
     places,
   });
   if (refusal !== undefined) return refusal;
-  const replicas = wantedReplicas ?? Math.min(defaultReplicas, nodes.length);
+  const open = nodes.filter(takesReplicas).length;
+  const replicas = wantedReplicas ?? Math.min(defaultReplicas, open);
   const placed = places ?? placeShards(nodes, { shards, replicas }, loadOf(placedOn(state)));
   const growsReplicas = wantedReplicas === undefined && places === undefined;
   return {
@@ -104,11 +104,12 @@ export function plannedPlaces(
   state: MetadataState,
   table: TableRecord,
   wish: PlacementWish,
+  view: ClusterView,
 ): Planned | Refusal {
-  const nodes = dataMembers(state);
+  const nodes = candidatesOf(state, view);
   const current = wantedOf(state, table);
   const shards = wish.shards ?? current.length;
-  const refusal = refusalOf(nodes, shards, wish);
+  const refusal = refusalOf(nodes, shards, { ...wish, current });
   if (refusal !== undefined) return refusal;
   const load = loadOf(placedOn(state, table));
   const wanted = wish.places ?? chosen(current, { ...wish, shards }, { nodes, load });
@@ -121,7 +122,7 @@ export function plannedPlaces(
 }
 
 interface Choice {
-  readonly nodes: readonly MemberRecord[];
+  readonly nodes: readonly Candidate[];
   readonly load: PlacementLoad;
 }
 
@@ -134,23 +135,36 @@ function chosen(
   if (shards !== current.length)
     return placeShards(nodes, { shards, replicas: replicas ?? most }, load);
   if (replicas !== undefined) return replaceShards(current, nodes, replicas, load);
-  return isBalanced === true ? balanceFirst(current, load) : current;
+  return isBalanced === true ? balanceFirst(current, load, nodes) : current;
 }
 
 const unplaced = (message: string): Refusal => ({ type: 'refused', message });
 
+interface Placing extends Pick<PlacementWish, 'replicas' | 'places'> {
+  readonly current?: Wanted;
+}
+
 function refusalOf(
-  nodes: readonly MemberRecord[],
+  nodes: readonly Candidate[],
   shards: number,
-  { replicas, places }: Pick<PlacementWish, 'replicas' | 'places'>,
+  { replicas, places, current = [] }: Placing,
 ): Refusal | undefined {
-  if (replicas !== undefined && replicas > nodes.length)
-    return unplaced(tooManyReplicas(replicas, nodes.length));
+  const open = nodes.filter(takesReplicas).length;
+  if (replicas !== undefined && replicas > open)
+    return unplaced(`${tooManyReplicas(replicas, open)}${leftOutOf(nodes)}`);
   if (places === undefined) return undefined;
   if (places.length !== shards)
     return unplaced(`The table has ${shards} shards, and there are places for ${places.length}.`);
   const other = places.flat().find((id) => !nodes.some((node) => node.id === id));
-  return other === undefined ? undefined : unplaced(`There is no server with UUID \`${other}\`.`);
+  if (other !== undefined) return unplaced(`There is no server with UUID \`${other}\`.`);
+  const isNew = (id: string): boolean =>
+    places.some((ids, at) => ids.includes(id) && current[at]?.includes(id) !== true);
+  const closed = nodes.find((node) => !takesReplicas(node) && isNew(node.id));
+  return closed === undefined
+    ? undefined
+    : unplaced(
+        `Can't put new replicas on server \`${closed.name}\` because it is ${closed.refusal}.`,
+      );
 }
 
 /** Of all tables; none in a cluster without replicas. */

@@ -114,7 +114,7 @@ export class WorkerDriverService implements Service {
       chance,
       server,
       report: report(),
-      isReplicated: data.replication !== undefined,
+      cluster: data.replication === undefined ? undefined : membership,
     });
     const refusal = (): string | undefined => membership.refusal;
     const inner = guardedEnvironment(peers.environment(own), refusal);

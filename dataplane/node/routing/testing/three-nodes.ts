@@ -148,7 +148,10 @@ export class ThreeNodes extends RaftCluster {
       chance: machineChance,
       server: { id: node, name: node },
       report: new MemoryReport(),
-      isReplicated: true,
+      cluster: {
+        members: nodes.map((id) => ({ id, status: 'alive', isDraining: false })),
+        isRemoved: () => false,
+      },
     });
     const environment: NodeEnvironment = {
       ...own,
