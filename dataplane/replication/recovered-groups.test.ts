@@ -4,6 +4,7 @@ import { MustRejoinError } from './errors.ts';
 import type { LogEntry } from './log.ts';
 import { RecoveredGroups } from './recovered-groups.ts';
 import type { RecoveredMember } from './recovered-groups.ts';
+import type { Configuration } from './replicated-group.ts';
 
 const configuration = { voters: ['a', 'b'], outgoing: [], learners: [] };
 const record = (index: number, term: number, kind: number = entryKind.command): LogEntry => ({
@@ -19,6 +20,7 @@ function member(
   records: readonly LogEntry[],
   applied: { readonly index: number; readonly term: number },
   committed = 0,
+  members: Configuration = configuration,
 ): RecoveredMember | MustRejoinError {
   const recovered = new RecoveredGroups();
   for (const each of records) recovered.take(each);
@@ -29,7 +31,8 @@ function member(
     lastIndex: () => last,
     hardState: () => ({ ...record(committed, 9, logOrder.hardState), payload: new Uint8Array() }),
   };
-  return recovered.member({ recovery, damaged: new Map() }, 1, { applied, configuration });
+  const start = { applied, configuration: members };
+  return recovered.member({ recovery, damaged: new Map() }, 1, start);
 }
 
 function logOf(found: RecoveredMember | MustRejoinError): RecoveredMember['log'] {
@@ -68,6 +71,27 @@ describe('what a log had of a group', () => {
     const found = member(entries, { index: 5, term: 3 });
     expect(logOf(found).last).to.equal(5);
     expect(found).to.have.property('restart').that.deep.includes({ index: 5, term: 3 });
+  });
+
+  it('is forgotten when the replica had moved away, and the vote of its term is kept', () => {
+    const nobody = { voters: [], outgoing: [], learners: [] };
+    const found = member([record(7, 2), record(8, 2)], { index: 0, term: 0 }, 8, nobody);
+    const log = logOf(found);
+    expect([log.applied, log.committed, log.last]).to.deep.equal([0, 0, 0]);
+    expect(found).to.have.nested.property('hardState.term', 9);
+    expect(found).to.have.property('restart').that.deep.includes({ index: 0, term: 0 });
+  });
+
+  it('is not forgotten where the machine, the log or the members say that the replica is in use', () => {
+    const nobody = { voters: [], outgoing: [], learners: [] };
+    const end = [record(7, 2), record(8, 2)];
+    // The machine has a state, before which entries are missing.
+    expect(member(end, { index: 4, term: 1 }, 8, nobody)).to.be.instanceOf(MustRejoinError);
+    // It is one of the members, who count what it had acknowledged.
+    expect(member(end, { index: 0, term: 0 }, 8)).to.be.instanceOf(MustRejoinError);
+    // The log has all of it: a member that waits for its leader.
+    const whole = logOf(member([record(1, 1), record(2, 1)], { index: 0, term: 0 }, 1, nobody));
+    expect([whole.committed, whole.last]).to.deep.equal([1, 2]);
   });
 
   it('lacks something when it begins behind what the machine has, or ends before what was committed', () => {

@@ -259,7 +259,7 @@ describe('the places of replicated tables', function places() {
   });
 
   it('are on the nodes that are left once one is dead', async () => {
-    // It is dead when the nodes agree that nothing is heard of it.
+    // The failure detector needs a few seconds.
     await until(async () =>
       (await refusal(table.reconfigure({ shards: 2, replicas: 3, dryRun: true }), 1)).includes(
         'Not counted: `node3` (dead).',
