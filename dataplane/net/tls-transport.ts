@@ -68,14 +68,28 @@ const lingerMs = 1_000;
 class SocketPipe implements Pipe {
   readonly #socket: TLSSocket;
   readonly #clock: Clock;
+  #isCorked = false;
 
   constructor(socket: TLSSocket, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
   }
 
+  /** What is written during one turn of the event loop is encrypted and sent together. */
   write(bytes: Uint8Array): boolean {
-    return this.#socket.destroyed || this.#socket.write(bytes);
+    const socket = this.#socket;
+    if (socket.destroyed) return true;
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      socket.cork();
+      setImmediate(() => this.#uncork());
+    }
+    return socket.write(bytes);
+  }
+
+  #uncork(): void {
+    this.#isCorked = false;
+    this.#socket.uncork();
   }
 
   close(): void {

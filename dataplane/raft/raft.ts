@@ -53,6 +53,8 @@ export class Raft {
   isQuiescent = false;
   /** The state machine has no room: `ready()` has nothing to apply. */
   isApplyPaused = false;
+  /** The log is busy: entries gather here, and leave in one batch, for the log and for the members. */
+  isGathering = false;
   readonly #persistence: Persistence;
   readonly #timer: ElectionTimer;
   readonly #restraint: Restraint;
@@ -334,7 +336,7 @@ export class Raft {
     if (reply.type === 'heartbeatReply') return leader.heartbeatReply(reply);
     leader.appendReply(reply);
     this.#advanceCommit();
-    return this.#leader?.broadcast();
+    return this.isGathering ? undefined : this.#leader?.broadcast();
   }
 
   /**
@@ -513,7 +515,7 @@ export class Raft {
   ready(): Ready {
     const leader = this.#leader;
     if (leader?.reads.needsRound(leader.round) === true) leader.heartbeat();
-    leader?.broadcast();
+    if (!this.isGathering) leader?.broadcast();
     const withdrawnFrom = this.#withdrawnFrom;
     this.#withdrawnFrom = undefined;
     const { log, options } = this;
@@ -524,7 +526,7 @@ export class Raft {
     const reads = [...(leader?.answers.splice(0) ?? []), ...refused];
     const fetch = leader?.fetches ?? [];
     if (leader !== undefined) leader.fetches = [];
-    const persist = this.#persistence.take();
+    const persist = this.isGathering ? undefined : this.#persistence.take();
     return {
       persist,
       send: this.#persistence.outbox.takeMessages(),
@@ -540,7 +542,7 @@ export class Raft {
     const { committed, durable } = this.log;
     const leader = this.#leader;
     return (
-      this.#persistence.outbox.hasChanges ||
+      (this.#persistence.outbox.hasChanges && !this.isGathering) ||
       this.#persistence.outbox.hasMessages ||
       (!this.isApplyPaused && this.#applyNext <= Math.min(committed, durable)) ||
       this.#withdrawnFrom !== undefined ||

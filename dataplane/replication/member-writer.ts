@@ -20,9 +20,11 @@ export class MemberWriter {
   readonly #log: MemberLog;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  readonly #idle: () => void;
   readonly #failed: (error: unknown) => void;
   #waiting: MemberWrite[] = [];
-  #isWriting = false;
+  /** When the write began that is under way. */
+  #since: number | undefined;
   #isBlocked = false;
 
   constructor(
@@ -30,6 +32,8 @@ export class MemberWriter {
     parts: {
       readonly clock: Clock;
       readonly signal: AbortSignal;
+      /** Everything that was given is on the medium. */
+      idle(): void;
       /** The medium is not to be trusted any more. */
       failed(error: unknown): void;
     },
@@ -37,6 +41,7 @@ export class MemberWriter {
     this.#log = log;
     this.#clock = parts.clock;
     this.#signal = parts.signal;
+    this.#idle = () => parts.idle();
     this.#failed = (error) => parts.failed(error);
   }
 
@@ -45,10 +50,15 @@ export class MemberWriter {
     return this.#isBlocked;
   }
 
+  /** Milliseconds since a write began that is under way. */
+  get busyMs(): number | undefined {
+    return this.#since === undefined ? undefined : this.#clock.now() - this.#since;
+  }
+
   write(writes: readonly MemberWrite[]): void {
     this.#waiting.push(...writes);
-    if (this.#isWriting || this.#waiting.length === 0) return;
-    this.#isWriting = true;
+    if (this.#since !== undefined || this.#waiting.length === 0) return;
+    this.#since = this.#clock.now();
     spawn(
       () => this.#run(),
       (error) => {
@@ -60,11 +70,13 @@ export class MemberWriter {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0 && !this.#signal.aborted) {
       const writes = this.#waiting.splice(0);
+      this.#since = this.#clock.now();
       await this.#persist(writes.flatMap(({ records }) => records));
       if (this.#signal.aborted) break;
       for (const write of writes) write.done();
     }
-    this.#isWriting = false;
+    this.#since = undefined;
+    if (!this.#signal.aborted) this.#idle();
   }
 
   /** Until the log takes them. */

@@ -28,6 +28,8 @@ export interface Effects {
   send(message: Message): void;
   fetch(fetch: Fetch): void;
   install(installed: Installation): void;
+  /** The log writes: what comes meanwhile goes there, and to the members, together. */
+  readonly isLogBusy: boolean;
 }
 
 /** A state that was transferred, and what the log is to have when the machine has it. */
@@ -199,6 +201,7 @@ export class RaftGroup implements ReplicatedGroup {
   /** Carries out what is to be done; answers whether something is left for the next turn. */
   turn(effects: Effects): boolean {
     this.#reads.close();
+    this.raft.isGathering = effects.isLogBusy;
     for (let rounds = 0; rounds < roundsMax; rounds += 1) {
       if (this.#hasLeft || this.#isInstalling || !this.raft.hasReady) return false;
       this.#carryOut(this.raft.ready(), effects);

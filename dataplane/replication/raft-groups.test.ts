@@ -103,6 +103,42 @@ describe('groups of three nodes', () => {
     expect([...cluster.of('a').group.matches.values()]).to.deep.equal([3, 3, 3]);
   });
 
+  it('gather what is proposed while the log writes, and send and write it together', async () => {
+    const cluster = await Cluster.start();
+    const log = cluster.log('a');
+    log.isQuick = false;
+    await cluster.write('a', 'one');
+    cluster.nodes.sent.length = 0;
+    await cluster.write('a', 'two');
+    await cluster.write('a', 'three');
+    expect(cluster.nodes.sent).to.deep.equal([]);
+    log.sync();
+    await cluster.nodes.settle();
+    expect(cluster.nodes.sent.filter((sent) => sent.endsWith('bulk'))).to.deep.equal([
+      'a>b bulk',
+      'a>c bulk',
+    ]);
+    expect(log.entries(1)).to.have.length(2);
+    log.sync();
+    await cluster.nodes.settle();
+    expect(cluster.of('a').store.texts).to.deep.equal(['one', 'two', 'three']);
+  });
+
+  it('do not gather for the time of a write that is slow: the others go on', async () => {
+    const cluster = await Cluster.start();
+    cluster.log('a').isQuick = false;
+    await cluster.write('a', 'one');
+    await cluster.write('a', 'two');
+    await cluster.nodes.pass(10 * timing.tickMs);
+    expect(cluster.log('a').entries(1)).to.have.length(1);
+    expect(cluster.of('b').store.texts).to.deep.equal(['one', 'two']);
+    cluster.log('a').sync();
+    await cluster.nodes.settle();
+    cluster.log('a').sync();
+    await cluster.nodes.settle();
+    expect(cluster.of('a').store.texts).to.deep.equal(['one', 'two']);
+  });
+
   it('wait with entries of others while the machine has no room, and lose none', async () => {
     const cluster = await Cluster.start();
     const { store } = cluster.of('b');

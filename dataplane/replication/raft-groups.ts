@@ -82,6 +82,9 @@ export interface RaftGroupsOptions {
 /** Groups that left in this life: those of dropped tables never come back. */
 const leftMax = 65_536;
 
+/** A log that takes longer for one write does not hold up what other members can make durable. */
+const gatherMsMax = 20;
+
 /** How often the log learns what other members need. */
 const holdEveryTicks = 20;
 
@@ -103,6 +106,8 @@ export class RaftGroups implements Replication {
   readonly #touched = new Set<RaftGroup>();
   /** Groups that count ticks; a quiescent one costs nothing. */
   readonly #awake = new Set<RaftGroup>();
+  /** Groups that may have entries for the log when it is free. */
+  readonly #gathering = new Set<RaftGroup>();
   readonly #stopping = new AbortController();
   readonly #writer: MemberWriter;
   readonly #fetcher: LogFetcher;
@@ -120,7 +125,7 @@ export class RaftGroups implements Replication {
     const { signal } = this.#stopping;
     const failed = (error: unknown): void => this.#fail(error);
     this.#hold = new FollowerHold(log, options.heldBytesMax);
-    this.#writer = new MemberWriter(log, { clock, signal, failed });
+    this.#writer = new MemberWriter(log, { clock, signal, idle: () => this.#gathered(), failed });
     const fetched = (group: RaftGroup): void => this.#touch(group);
     this.#fetcher = new LogFetcher(log, { clock, signal, fetched });
   }
@@ -196,6 +201,7 @@ export class RaftGroups implements Replication {
     this.#joined.delete(group);
     this.#touched.delete(joined.group);
     this.#awake.delete(joined.group);
+    this.#gathering.delete(joined.group);
     this.#remember(group, joined.group.raft.hardState);
     joined.snapshots.end();
     this.#hold.leave(group);
@@ -260,13 +266,17 @@ export class RaftGroups implements Replication {
     const writes: MemberWrite[] = [];
     const groups = [...this.#touched];
     this.#touched.clear();
+    const { busyMs } = this.#writer;
+    const isLogBusy = busyMs !== undefined && busyMs < gatherMsMax;
     for (const group of groups) {
       const isLeft = group.turn({
         write: (write) => void writes.push(write),
         send: (message) => this.#send(group, message),
         fetch: (fetch) => this.#fetcher.fetch(group, fetch),
         install: (installation) => this.#install(group, installation),
+        isLogBusy,
       });
+      if (isLogBusy) this.#gathering.add(group);
       if (isLeft) this.#touch(group);
       if (!group.isAwake) this.#rest(group);
       else if (this.#joined.has(group.group)) this.#awake.add(group);
@@ -275,6 +285,13 @@ export class RaftGroups implements Replication {
     this.#messages.sendTo(this.#options.transport);
     this.#writer.write(writes);
     this.#tickLater();
+  }
+
+  /** The log is free, or takes too long. */
+  #gathered(): void {
+    const groups = [...this.#gathering];
+    this.#gathering.clear();
+    for (const group of groups) this.#touch(group);
   }
 
   #rest(group: RaftGroup): void {
@@ -288,6 +305,7 @@ export class RaftGroups implements Replication {
       this.#timer = undefined;
       this.#ticks += 1;
       if (this.#ticks % holdEveryTicks === 0) this.#hold.update(this.#awake);
+      if ((this.#writer.busyMs ?? 0) >= gatherMsMax) this.#gathered();
       for (const group of this.#awake) {
         group.raft.tick();
         if (group.isAwake) this.#touchIfReady(group);

@@ -1,5 +1,4 @@
 import { backoffMs } from '../common/backoff.ts';
-import type { Timer } from '../common/clock.ts';
 import { OutcomeUnknownError } from '../replication/errors.ts';
 import type { EditBatch, EditOutcome, EditSession } from '../wire/table-edit.ts';
 import { TableError } from '../wire/table-failure.ts';
@@ -38,27 +37,39 @@ const isUnknown = (error: unknown): boolean =>
  * an attempt with an unknown outcome, nothing but an answer of the shard says what became of the batch.
  */
 export async function editRepeatedly(attempts: EditAttempts, signal: AbortSignal): Promise<Edited> {
+  const first = await attempted(attempts, false, signal);
+  signal.throwIfAborted();
+  if (first.type === 'answered') return { ...first, wasRepeated: false };
+  if (first.type === 'failed') throw first.error;
+  return repeated(attempts, first.outcomes, signal);
+}
+
+/** Behind an attempt whose outcomes are unknown. */
+async function repeated(
+  attempts: EditAttempts,
+  open: readonly EditOutcome[] | undefined,
+  signal: AbortSignal,
+): Promise<Edited> {
   const { clock, chance, name } = attempts;
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
-  let timer: Timer | undefined;
-  let known: readonly EditOutcome[] | undefined;
+  const late = (): void => over.abort(new WriteOutcomeUnknownError(name));
+  const timer = clock.timer(retryBudgetMs, late);
+  let known = open;
   try {
-    for (let failures = 0; !over.signal.aborted; failures += 1) {
-      const isRepeated = failures > 0;
-      const attempt = await attempted(attempts, isRepeated, isRepeated ? stop : signal);
+    for (let failures = 0; ; failures += 1) {
+      await clock.sleep(backoffMs(backoff, failures, chance.next()), signal);
+      if (over.signal.aborted) break;
+      const attempt = await attempted(attempts, true, stop);
       signal.throwIfAborted();
-      if (attempt.type === 'answered') return { ...attempt, wasRepeated: isRepeated };
-      if (attempt.type === 'failed' && !isRepeated) throw attempt.error;
+      if (attempt.type === 'answered') return { ...attempt, wasRepeated: true };
       if (attempt.type === 'failed') break;
       known = attempt.outcomes ?? known;
-      timer ??= clock.timer(retryBudgetMs, () => over.abort(new WriteOutcomeUnknownError(name)));
-      await clock.sleep(backoffMs(backoff, failures, chance.next()), signal);
     }
     if (known === undefined) throw new WriteOutcomeUnknownError(name);
     return { outcomes: known, wasRepeated: true };
   } finally {
-    timer?.cancel();
+    timer.cancel();
   }
 }
 
