@@ -13,6 +13,9 @@ export const rootPlace: Place = { path: [], depth: 0, scope: undefined, readOnly
 /** Terms whose arguments may be orderings. */
 export const orderingTerms: ReadonlySet<number> = new Set([Term.ORDER_BY, Term.UNION]);
 
+/** Terms that write what they are applied to: a shard reads the document when it evaluates the edit. */
+const writingTerms: ReadonlySet<number> = new Set([Term.UPDATE, Term.REPLACE, Term.DELETE]);
+
 export function refuseOrdering(number: number, { takesOrder, path }: Place): void {
   if ((number !== Term.ASC && number !== Term.DESC) || takesOrder === true) return;
   throw new CompileError(
@@ -26,7 +29,8 @@ export function placeOfArgument(number: number, place: Place, position: number):
   const inside = at(place, position);
   if (specialTerms.has(number)) return inside;
   const readOnly = place.readOnly || (position > 0 && refusesWrites(number));
-  return { ...inside, takesOrder: orderingTerms.has(number), readOnly };
+  const isAddress = position === 0 && writingTerms.has(number);
+  return { ...inside, takesOrder: orderingTerms.has(number), isAddress, readOnly };
 }
 
 /** Where the body of a function stands. */

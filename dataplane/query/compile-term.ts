@@ -38,7 +38,8 @@ export const isScalar = (data: unknown): data is Exclude<Datum, object> =>
 
 export function ordinaryNode(parts: TermParts, place: Place, compiling: Compiling): Node {
   const { number, args, options } = parts;
-  const definition = definitions.get(number);
+  const found = definitions.get(number);
+  const definition = place.isAddress === true ? (found?.address ?? found) : found;
   const name = termNames.get(number) ?? '';
   if (definition === undefined) {
     throw new CompileError(

@@ -75,6 +75,8 @@ export interface TermDefinition {
   readonly grouped?: boolean;
   /** An argument that is evaluated as often as it is called, and not before: its position. */
   readonly deferred?: number;
+  /** How it evaluates for a term that needs no more than the key of a document. */
+  readonly address?: TermDefinition;
   /** What `args` must not spread into it: the sentence that refuses. */
   readonly noSpread?: string;
   readonly run: (call: TermCall) => Value | Promise<Value>;

@@ -23,6 +23,8 @@ export interface Place {
   readonly scope: CompileScope | undefined;
   /** Whether an ordering may stand here: an argument of `orderBy` or `union`. */
   readonly takesOrder?: boolean;
+  /** Whether the term around it needs to know which document is meant, and not what is in it. */
+  readonly isAddress?: boolean;
   /** Whether a term around it refuses writes. */
   readonly readOnly: boolean;
 }
@@ -32,6 +34,7 @@ export const at = ({ path, depth, scope, readOnly }: Place, frame: number | stri
   depth: depth + 1,
   scope,
   takesOrder: false,
+  isAddress: false,
   readOnly,
 });
 

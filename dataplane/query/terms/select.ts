@@ -33,19 +33,26 @@ export function expectTable(value: Value | undefined): TableValue {
   throw wrongValue('TABLE', value ?? null);
 }
 
-function get({ args: [target, key = null], context }: TermCall): Value | Promise<Value> {
+/** The document that a key names; it is not read. */
+function addressed({ args: [target, key = null] }: TermCall): RowValue {
   const from = expectTable(target);
   // Nothing is equal to a bound.
   if (key instanceof BoundValue || key instanceof BoundArray)
     return new RowValue(from, { key: boundKey(key), primaryKey: null }, undefined);
   const primaryKey = datumOf(key);
-  const bytes = encodePrimaryKey(primaryKey);
+  return new RowValue(from, { key: encodePrimaryKey(primaryKey), primaryKey }, undefined);
+}
+
+function get(call: TermCall): Value | Promise<Value> {
+  const { context } = call;
+  const address = addressed(call);
+  const [, value] = call.args;
+  if (value instanceof BoundValue || value instanceof BoundArray) return address;
+  const { table: from, key: bytes, primaryKey } = address;
   const found = (row: Row | undefined): Value =>
-    new RowValue(
-      from,
-      { key: bytes, primaryKey },
-      row === undefined ? undefined : new StoredRow(row),
-    );
+    row === undefined
+      ? address
+      : new RowValue(from, { key: bytes, primaryKey }, new StoredRow(row));
   /** A selection of a document that cannot be read can be written to. */
   const damaged = (error: unknown): Value => {
     const said = spoken(error);
@@ -152,7 +159,15 @@ const betweenTerm = (ends: Ends): TermDefinition =>
   });
 
 export const selectTerms: readonly TermEntry[] = [
-  [Term.GET, { arity: [2, 2], effects: true, run: get }],
+  [
+    Term.GET,
+    {
+      arity: [2, 2],
+      effects: true,
+      run: get,
+      address: { arity: [2, 2], effects: true, run: addressed },
+    },
+  ],
   [Term.BETWEEN_DEPRECATED, betweenTerm(openEnds)],
   [Term.GET_ALL, define({ arity: [1, many], options: getAllOptions, effects: true, run: getAll })],
   [Term.BETWEEN, betweenTerm(givenEnds)],

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { TableAccess } from '../../wire/table-access.ts';
 import { array, Bench, fn } from '../testing/run.ts';
 
 const literal = (value: unknown): unknown => [137, [value]];
@@ -51,6 +52,44 @@ describe('terms that write', () => {
       conflictOf(() => ({})),
       'Inserted object must have primary key `id`:',
     );
+  });
+
+  it('read a document for its value and not for its key', async () => {
+    let reads = 0;
+    const access = [...bench.environment.tables.values()][0] as TableAccess;
+    const read = access.get.bind(access);
+    access.get = (...args) => {
+      reads += 1;
+      return read(...args);
+    };
+    for (const term of [
+      [53, [get(1), { b: 1 }]],
+      [53, [get(1), fn((row) => ({ c: [170, [row, 'b']] }))]],
+      [55, [get(1), { id: 1 }]],
+      [54, [get(1)]],
+    ])
+      await bench.run(term);
+    expect(reads).to.equal(0);
+    // Read before it changes, whatever is done with it afterwards.
+    await bench.run(insert({ id: 1, a: 1 }));
+    const before = fn((row) => [
+      2,
+      [
+        [53, [get(1), { a: 2 }]],
+        [170, [row, 'a']],
+      ],
+    ]);
+    const [changes, old] = (await bench.run([64, [before, get(1)]])) as [Counts, unknown];
+    expect([changes['replaced'], old, reads]).to.deep.equal([1, 1, 1]);
+    const own = fn((row) => [
+      2,
+      [
+        [54, [row]],
+        [170, [row, 'a']],
+      ],
+    ]);
+    const [deleted, left] = (await bench.run([64, [own, get(1)]])) as [Counts, unknown];
+    expect([deleted['deleted'], left, reads]).to.deep.equal([1, 2, 2]);
   });
 
   it('write objects and nothing else', async () => {
