@@ -36,17 +36,17 @@ const noValues: readonly Value[] = [];
 export const isScalar = (data: unknown): data is Exclude<Datum, object> =>
   typeof data !== 'object' || data === null;
 
+function definitionOf(number: number, { isAddress, path }: Place): TermDefinition {
+  const definition = definitions.get(number);
+  if (definition !== undefined)
+    return isAddress === true ? (definition.address ?? definition) : definition;
+  const name = termNames.get(number) ?? '';
+  throw new CompileError(`The term ${name} is not implemented in this version of PhotonDB.`, path);
+}
+
 export function ordinaryNode(parts: TermParts, place: Place, compiling: Compiling): Node {
   const { number, args, options } = parts;
-  const found = definitions.get(number);
-  const definition = place.isAddress === true ? (found?.address ?? found) : found;
-  const name = termNames.get(number) ?? '';
-  if (definition === undefined) {
-    throw new CompileError(
-      `The term ${name} is not implemented in this version of PhotonDB.`,
-      place.path,
-    );
-  }
+  const definition = definitionOf(number, place);
   checkArguments(definition, args, place);
   checkOptions(definition.options, options, place.path);
   const nodes = argumentNodes(parts, place, compiling);
