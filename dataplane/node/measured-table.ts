@@ -14,7 +14,7 @@ export function measuredTables(tableOf: TableOf, recorder: ScanRecorder): TableO
   };
 }
 
-class MeasuredTable implements TableAccess {
+export class MeasuredTable implements TableAccess {
   readonly #table: TableAccess;
   readonly #recorder: ScanRecorder;
 

@@ -52,10 +52,9 @@ export class DirectReads {
     }
   }
 
-  /** Whether the store has every write of a table. */
-  permits({ id, shards }: LocatedTable): boolean {
-    if ((this.#sent.get(id)?.total ?? 0) > 0) return false;
-    return shards.every((shard) => this.#permits(shard)) && this.#options.isCoreThere();
+  /** Whether the core has answered every write that this worker has sent to a table. */
+  hasAnswers({ id }: LocatedTable): boolean {
+    return (this.#sent.get(id)?.total ?? 0) === 0;
   }
 
   /**

@@ -14,7 +14,13 @@ import { askCore, textIn } from './direct-reads.ts';
 import type { DirectReads } from './direct-reads.ts';
 import type { ShardLayout } from './table-layout.ts';
 
-/** What is not certain to be right: the scan goes on in the core. */
+/** The store lacks a write, or might: the core is asked for this batch, and the next one may be direct again. */
+class NotNow extends Error {}
+
+/** Common beside writes: a trace of each would cost more than the look. */
+const notNow = new NotNow();
+
+/** What would be met again: the rest of the scan is asked of the core. */
 class NotDirect extends Error {}
 
 export interface DirectWalk {
@@ -49,7 +55,7 @@ export class DirectRows implements BatchSource<Row> {
         return !fill.full;
       }),
     );
-    if (looked === askCore) throw new NotDirect();
+    if (looked === askCore) throw notNow;
     const last = fill.rows.at(-1);
     this.#isOver = !fill.full || last === undefined;
     if (last === undefined) return undefined;
@@ -101,7 +107,7 @@ export class DirectIndexRows implements BatchSource<IndexRow> {
         return !fill.full;
       }),
     );
-    if (looked === askCore) throw new NotDirect();
+    if (looked === askCore) throw notNow;
     this.#isOver = !fill.full || last === undefined;
     if (last !== undefined) this.#range = rangeAfter(this.#range, last, this.#order);
     return fill.rows.length === 0 ? undefined : fill.rows;
@@ -116,7 +122,7 @@ export interface Sources<T> {
   /** Behind a row that was answered, or from the beginning. */
   direct(last: T | undefined): BatchSource<T>;
   remote(last: T | undefined): BatchSource<T>;
-  /** Whether it can go on directly. */
+  /** False while it cannot go on directly, whatever the core has published. */
   permits(): boolean;
   /** Rows were read directly. */
   read(rows: number): void;
@@ -155,16 +161,16 @@ export class DirectOrRemoteScan<T extends Row> implements BatchSource<T> {
   /** No rows at the end; undefined when the core must be asked. */
   async #nextDirect(limit: BatchLimit, signal: AbortSignal): Promise<readonly T[] | undefined> {
     if (this.#isForCore || !this.#sources.permits()) return undefined;
-    this.#remote?.close();
-    this.#remote = undefined;
     this.#direct ??= this.#sources.direct(this.#last);
     try {
       const rows = (await this.#direct.next(limit, signal)) ?? [];
+      this.#remote?.close();
+      this.#remote = undefined;
       this.#sources.read(rows.length);
       return rows;
-    } catch {
+    } catch (error) {
       signal.throwIfAborted();
-      this.#isForCore = true;
+      this.#isForCore = !(error instanceof NotNow);
       return undefined;
     }
   }

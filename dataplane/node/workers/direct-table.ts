@@ -59,7 +59,7 @@ interface Walk {
 }
 
 const common = ({ table, reads }: Walk) => ({
-  permits: () => reads.permits(table),
+  permits: () => reads.hasAnswers(table),
   read: (rows: number) => reads.count(table, rows),
   forwarded: () => reads.forwarded(),
 });

@@ -14,7 +14,7 @@ import { machineClock } from '../clock.ts';
 import { cancelIn, figuresOf, noFigures, queriesOf } from '../drivers.ts';
 import { PortLog } from '../port-log.ts';
 import { queryLimitsOf } from '../query-limits.ts';
-import { measuredTables } from '../measured-table.ts';
+import { MeasuredTable } from '../measured-table.ts';
 import { QueryRecorder } from '../query-measurements.ts';
 import { tracedEngine } from '../traced-engine.ts';
 import { LmdbReader } from '../../storage/lmdb-reader.ts';
@@ -27,6 +27,7 @@ import { directTable } from './direct-table.ts';
 import { thrownHere } from './failures.ts';
 import { Fields } from './fields.ts';
 import { FlightLog } from './flight-recorder.ts';
+import type { LocatedTable } from './table-layout.ts';
 import { remoteCatalog } from './remote-catalog.ts';
 import { remoteLogins } from './remote-logins.ts';
 import { RemoteTables } from './remote-table.ts';
@@ -57,6 +58,8 @@ export class WorkerNode {
   readonly #tables: RemoteTables;
   readonly #recorder = new QueryRecorder();
   #reads: DirectReads | undefined;
+  /** By where the store has the table: most queries name one that was named before. */
+  readonly #accesses = new WeakMap<LocatedTable, TableAccess>();
   #server: DriverServer | undefined;
 
   constructor(channel: Channel) {
@@ -129,7 +132,7 @@ export class WorkerNode {
     const catalog = remoteCatalog(this.#replica, this.#channel);
     const environment: Environment = {
       catalog,
-      table: measuredTables((id, mode) => this.#table(id, mode), this.#recorder),
+      table: (id, mode) => this.#table(id, mode),
       pause: () => machineClock.yield(),
       sleep: (ms, signal) => machineClock.sleep(ms, signal),
       now: () => machineClock.timeOfDay(),
@@ -143,10 +146,21 @@ export class WorkerNode {
   #table(id: string, mode?: ReadMode): TableAccess | undefined {
     const located = this.#replica.located(id);
     if (located === undefined) return undefined;
-    const remote = this.#tables.table(id, mode);
+    const isPlain = mode === undefined || mode === 'single';
+    if (!isPlain) return this.#open(located, mode);
+    const known = this.#accesses.get(located);
+    if (known !== undefined) return known;
+    const access = this.#open(located, undefined);
+    this.#accesses.set(located, access);
+    return access;
+  }
+
+  #open(located: LocatedTable, mode: ReadMode | undefined): TableAccess {
+    const remote = this.#tables.table(located.id, mode);
     // A majority is asked by the core.
-    if (this.#reads === undefined || mode === 'majority') return remote;
-    return directTable(remote, located, this.#reads);
+    const reads = mode === 'majority' ? undefined : this.#reads;
+    const table = reads === undefined ? remote : directTable(remote, located, reads);
+    return new MeasuredTable(table, this.#recorder);
   }
 
   #logger(): Logger {
