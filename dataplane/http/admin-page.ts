@@ -13,6 +13,7 @@ header{display:flex;gap:1rem;align-items:baseline;margin:0 0 1.5rem}h1{font-size
 .card b{display:block;font-size:1.4rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.card small{color:var(--soft)}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:.75rem}table{width:100%;border-collapse:collapse}
 th,td{text-align:left;padding:.6rem 1rem;border-bottom:1px solid var(--line)}th{color:var(--soft);font-weight:500}
+td.bad{color:#c92a2a;font-weight:600}.stale{opacity:.5}#age{margin-left:auto;color:#c92a2a}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr:last-child td{border-bottom:0}
 `;
 
@@ -37,12 +38,42 @@ const row = (table, rate, old) => {
   const made = element('tr');
   made.append(
     cell(table.database + '.' + table.name),
-    cell(table.documents.toLocaleString(), true),
+    cell(table.documents === null ? '–' : table.documents.toLocaleString(), true),
     cell(table.indexes, true),
     cell(rate(table.reads, old.reads), true),
     cell(rate(table.writes, old.writes), true),
   );
   return made;
+};
+const shardRow = (table, shard, at) => {
+  const made = element('tr');
+  const place = table.shards.length === 1 ? '' : ' ' + (at + 1) + ' of ' + table.shards.length;
+  const states = element('td');
+  for (const { node, state } of shard.replicas) {
+    const role = node === shard.leader ? 'leader' : state === 'backfilling' ? 'learner' : 'voter';
+    const text = node + ': ' + (state === 'ready' ? role : state === 'backfilling' ? 'learner, backfilling' : state);
+    states.append(element('div', text));
+  }
+  made.append(
+    cell(table.database + '.' + table.name + place),
+    element('td', shard.leader ?? 'none', shard.leader === null ? 'bad' : ''),
+    states,
+  );
+  return made;
+};
+const nowhere = () => {
+  const made = element('tr');
+  const only = cell('All tables are on this node alone.');
+  only.colSpan = 3;
+  made.append(only);
+  return made;
+};
+const staleMs = 8000;
+const showAge = () => {
+  const ms = before ? performance.now() - at : 0;
+  const isStale = ms > staleMs;
+  byId('age').textContent = isStale ? 'as of ' + Math.round(ms / 1000) + ' s ago' : '';
+  for (const id of ['tables', 'shards', 'members']) byId(id).className = isStale ? 'stale' : '';
 };
 const member = (each) => {
   const made = element('tr');
@@ -59,7 +90,8 @@ const noTables = () => {
 };
 async function refresh() {
   try {
-    const response = await fetch('/api/v1/status');
+    // An address that has a name and a password is none to ask.
+    const response = await fetch(location.origin + '/api/v1/status');
     if (!response.ok) throw new Error(response.statusText);
     const status = await response.json();
     const now = performance.now();
@@ -80,21 +112,26 @@ async function refresh() {
       before?.tables.find((o) => o.database === table.database && o.name === table.name) ?? table;
     const rows = tables.map((table) => row(table, rate, was(table)));
     byId('tables').replaceChildren(...(rows.length ? rows : [noTables()]));
+    const shards = tables.flatMap((table) => table.shards.map((shard, at) => shardRow(table, shard, at)));
+    byId('shards').replaceChildren(...(shards.length ? shards : [nowhere()]));
     byId('members').replaceChildren(...status.members.map(member));
     [before, at] = [status, now];
+    showAge();
   } catch {
     byId('cards').replaceChildren(card('state', 'unreachable'));
   }
+  setTimeout(refresh, 2000);
 }
 refresh();
-setInterval(refresh, 2000);
+setInterval(showAge, 1000);
 `;
 
 export const adminPage = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>PhotonDB</title><link rel="icon" href="data:,"><style>${style}</style></head>
-<body><main><header><h1><span>Photon</span>DB</h1><div id="node"></div></header><section class="cards" id="cards"></section>
+<body><main><header><h1><span>Photon</span>DB</h1><div id="node"></div><div id="age"></div></header><section class="cards" id="cards"></section>
 <div class="scroll"><table><thead><tr><th>Table</th><th class="n">Documents</th><th class="n">Indexes</th><th class="n">Reads/s</th><th class="n">Writes/s</th></tr></thead><tbody id="tables"></tbody></table></div>
+<h2>Shards</h2><div class="scroll"><table><thead><tr><th>Shard of</th><th>Leader</th><th>Replicas</th></tr></thead><tbody id="shards"></tbody></table></div>
 <h2>Nodes</h2><div class="scroll"><table><thead><tr><th>Node</th><th>State</th><th>Roles</th><th>Reason</th></tr></thead><tbody id="members"></tbody></table></div></main>
 <script>${script}</script></body></html>`;
 

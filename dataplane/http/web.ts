@@ -17,10 +17,17 @@ export interface WebStatus {
   readonly tables: readonly {
     readonly database: string;
     readonly name: string;
-    readonly documents: number;
+    /** As this node has them; null when it has no replica of some shard. */
+    readonly documents: number | null;
     readonly indexes: number;
     readonly reads: number;
     readonly writes: number;
+    /** Where its shards are; none of a table that this node has alone. */
+    readonly shards: readonly {
+      /** Null while nobody is known to lead it. */
+      readonly leader: string | null;
+      readonly replicas: readonly { readonly node: string; readonly state: string }[];
+    }[];
   }[];
   readonly members: readonly {
     readonly id: string;

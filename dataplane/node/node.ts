@@ -93,7 +93,11 @@ export class Node {
         ? new DriverService(context, parts)
         : new WorkerDriverService(context, parts, sizes);
     const status = () =>
-      webStatus(context, data.opened, { drivers: this.#drivers.drivers, membership });
+      webStatus(context, data.opened, {
+        drivers: this.#drivers.drivers,
+        membership,
+        shards: () => peers.shards.shards(),
+      });
     this.#web = new WebService(context, { passwords, logins, status });
     const started = this.#started.promise;
     this.#services = new Services(
