@@ -79,15 +79,14 @@ class SocketPipe implements Pipe {
   write(bytes: Uint8Array): boolean {
     const socket = this.#socket;
     if (socket.destroyed) return true;
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      socket.cork();
-      setImmediate(() => this.#uncork());
-    }
+    if (!this.#isCorked) void this.#cork();
     return socket.write(bytes);
   }
 
-  #uncork(): void {
+  async #cork(): Promise<void> {
+    this.#isCorked = true;
+    this.#socket.cork();
+    await this.#clock.yield();
     this.#isCorked = false;
     this.#socket.uncork();
   }

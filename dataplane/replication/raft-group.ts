@@ -77,6 +77,7 @@ export class RaftGroup implements ReplicatedGroup {
   #committedOnMedium: number;
   /** Committed entries that the machine has no room for. */
   #waiting: Entry[] = [];
+  #refusal: NotLeaderError | undefined;
   #isInstalling = false;
   #hasLeft = false;
 
@@ -121,9 +122,13 @@ export class RaftGroup implements ReplicatedGroup {
     return isReady ? undefined : this.#notLeader();
   }
 
+  /** The same one until another node leads: many ask for it, and see only what it says. */
   #notLeader(): NotLeaderError {
     const { leaderId, id } = this.raft;
-    return new NotLeaderError(leaderId === id ? undefined : leaderId);
+    const leader = leaderId === id ? undefined : leaderId;
+    if (this.#refusal === undefined || this.#refusal.leader !== leader)
+      this.#refusal = new NotLeaderError(leader);
+    return this.#refusal;
   }
 
   propose(payload: Uint8Array): Position | Error {

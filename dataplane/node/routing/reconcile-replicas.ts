@@ -31,11 +31,14 @@ export async function reconcile(parts: ReconcileParts): Promise<void> {
   if (metadata !== undefined && metadata.refusal === undefined) {
     await addMembers(parts);
     const gone = goneMembers(database.state, parts.members(), parts.isRemoved);
-    growGroup(metadata, metadataTarget(metadata, stayingMembers(parts, gone)));
-    for (const table of Object.values(database.state.tables)) await placeTable(parts, table, gone);
+    const staying = stayingMembers(parts, gone);
+    growGroup(metadata, metadataTarget(metadata, staying));
+    for (const table of Object.values(database.state.tables))
+      await placeTable(parts, table, { gone, staying });
     await removeMembers(parts, metadata, gone);
   }
-  for (const table of Object.values(database.state.tables)) await tendShards(parts, table);
+  const members = parts.members();
+  for (const table of Object.values(database.state.tables)) await tendShards(parts, table, members);
 }
 
 /** Those that may have replicas, and are expected back when they are away. */
@@ -107,26 +110,32 @@ function growGroup(group: ReplicatedGroup, target: Target): void {
   if (!isSame) group.changeMembers(target);
 }
 
+interface Nodes {
+  readonly gone: ReadonlySet<string>;
+  readonly staying: readonly Candidate[];
+}
+
 /**
  * Others get the replicas of members that are gone. A table whose user did not say how many replicas it is to have gets
  * more of them while nodes come. A shard that had no other replica stays where it was: nobody else has its documents.
  */
 async function placeTable(
-  parts: ReconcileParts,
+  { database, change }: ReconcileParts,
   table: TableRecord,
-  gone: ReadonlySet<string>,
+  { gone, staying }: Nodes,
 ): Promise<void> {
-  const { database, change } = parts;
   const { state } = database;
-  const load = loadOf(placedOn(state));
-  const members = stayingMembers(parts, gone);
-  const target = table.growsReplicas === true ? defaultReplicas : table.replicas;
+  const grows = table.growsReplicas === true;
+  const least = grows ? Math.min(defaultReplicas, staying.length) : 0;
   for (const shard of shardsOf(table)) {
     const wanted = replicasOf(state, shard)?.wanted ?? [];
     const kept = wanted.filter((id) => !gone.has(id));
-    const isShort = table.growsReplicas === true || kept.length < wanted.length;
+    const isShort = kept.length < least || kept.length < wanted.length;
     if (kept.length === 0 || !isShort) continue;
-    const placed = grownReplicas(kept, members, target, load);
+    // It takes all tables together: only for those that need it.
+    const load = loadOf(placedOn(state));
+    const target = grows ? defaultReplicas : table.replicas;
+    const placed = grownReplicas(kept, staying, target, load);
     if (isSameSet(placed, wanted)) continue;
     const { group } = shard;
     await change({ type: 'placeShard', format: 3, tableId: table.id, group, wanted: placed });
@@ -143,11 +152,12 @@ function lead(group: ReplicatedGroup, first: string): void {
 
 /** On the leader of each shard. */
 async function tendShards(
-  { node, database, change, members }: ReconcileParts,
+  { node, database, change }: ReconcileParts,
   table: TableRecord,
+  members: readonly ReplicaMember[],
 ): Promise<void> {
   const isUp = (id: string): boolean =>
-    members().some(
+    members.some(
       (member) =>
         member.id === id && member.status === 'alive' && !member.isSelf && !member.isDraining,
     );
@@ -155,7 +165,8 @@ async function tendShards(
     const { group } = shard;
     const replicas = database.replica(group)?.replicas;
     const known = replicasOf(database.state, shard);
-    if (replicas === undefined || replicas.refusal !== undefined || known === undefined) continue;
+    if (replicas?.leader.isHere !== true || replicas.refusal !== undefined) continue;
+    if (known === undefined) continue;
     const { wanted } = known;
     const isLeaving = !wanted.includes(node);
     // A leader that is to go stays until another one leads, so that nobody waits for an election.
