@@ -44,6 +44,53 @@ describe('the time until an election', () => {
   });
 });
 
+describe('the time until an election over slow links', () => {
+  /** Rounds of votes of this member, in ticks; a quorum answered each of them or none. */
+  function afterRounds(rounds: readonly number[], isAnswered: boolean): ElectionTimer {
+    const timer = timerOf();
+    for (const ticks of rounds) {
+      for (let at = 0; at < ticks; at += 1) timer.tick();
+      if (isAnswered) timer.answered();
+      else timer.unanswered();
+      timer.restart();
+    }
+    return timer;
+  }
+
+  it('is longer by the time of a round of votes', () => {
+    expect(ticksUntilDue(afterRounds([20], true))).to.equal(58);
+    expect(ticksUntilDue(afterRounds([20], false))).to.equal(58);
+  });
+
+  it('grows while candidates wait in vain, up to a bound', () => {
+    expect(ticksUntilDue(afterRounds([19, 56], false))).to.equal(97);
+    expect(ticksUntilDue(afterRounds([1_000], false))).to.equal(97);
+  });
+
+  it('is what it was when rounds are fast again', () => {
+    expect(ticksUntilDue(afterRounds([20, 0], true))).to.equal(39);
+    expect(ticksUntilDue(afterRounds([20, 0, 0, 0, 0, 0], true))).to.equal(19);
+  });
+
+  it('leaves the promise to a leader as it is', () => {
+    const timer = afterRounds([40], false);
+    for (let ticks = 0; ticks < electionTicks; ticks += 1) {
+      expect(timer.isSticky(true)).to.equal(true);
+      timer.tick();
+    }
+    expect(timer.isSticky(true)).to.equal(false);
+  });
+
+  it('is shorter for the first member when the leader seems dead, and a round more for each other one', () => {
+    const ticks = [0, 1, 2].map((rank) => {
+      const timer = afterRounds([40], true);
+      timer.hasten(rank);
+      return ticksUntilDue(timer);
+    });
+    expect(ticks).to.deep.equal([12, 52, 92]);
+  });
+});
+
 describe('a member that suspects a node', () => {
   it('does nothing about one that does not lead, or is in no group with it', () => {
     const machines = new Machines(['a', 'b', 'c'], { voters: ['a', 'b', 'c'] });

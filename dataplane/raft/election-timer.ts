@@ -2,15 +2,22 @@ import type { RaftOptions } from './options.ts';
 
 /**
  * Counts the ticks since a leader was heard (or an election began), and says when the next election is
- * due: after `electionTicks` and as much again at random, so that few elections collide (thesis 3.4).
+ * due: after `electionTicks` and as much again at random, so that few elections collide (thesis 3.4). Both are longer by
+ * the time that a round of votes takes, as this member has measured it: over slow links a candidate waits for the answers
+ * before it stands once more. Guarded invariant: the promise to a leader lasts `electionTicks`, whatever was measured.
  */
 const hastenedTicks = { margin: 2, rank: 3 } as const;
+
+/** Of a round of votes, in election times; what takes longer counts as this. */
+const roundMax = 4;
 
 export class ElectionTimer {
   readonly #options: Pick<RaftOptions, 'electionTicks' | 'random'>;
   #elapsed = 0;
   #dueAfter = 0;
   #isHastened = false;
+  /** Ticks of a round of votes. */
+  #round = 0;
   /** A node that starts may have promised a leader not to vote: it keeps the promise (thesis 6.4.1). */
   #mayHavePromised: boolean;
 
@@ -28,10 +35,31 @@ export class ElectionTimer {
 
   /** A new random time begins. */
   restart(): void {
-    const { electionTicks, random } = this.#options;
+    const { random } = this.#options;
+    const least = this.quorumTicks;
     this.#elapsed = 0;
-    this.#dueAfter = electionTicks + Math.floor(random.next() * electionTicks);
+    this.#dueAfter = least + Math.floor(random.next() * least);
     this.#isHastened = false;
+  }
+
+  /** A leader that no quorum has answered for this time leads no longer. */
+  get quorumTicks(): number {
+    return this.#options.electionTicks + this.#round;
+  }
+
+  /** A quorum has granted what was asked for when the time began. */
+  answered(): void {
+    this.#measured(Math.floor((this.#round + this.#elapsed) / 2));
+  }
+
+  /** The time was too short for a quorum to answer, though it had answered whether it would. */
+  unanswered(): void {
+    this.#measured(this.#round);
+  }
+
+  #measured(least: number): void {
+    const most = roundMax * this.#options.electionTicks;
+    this.#round = Math.min(most, Math.max(least, this.#elapsed));
   }
 
   /** The leader was heard: the same time begins once more, unless it was shortened. */
@@ -46,7 +74,8 @@ export class ElectionTimer {
    */
   hasten(rank: number): void {
     const { margin, rank: each } = hastenedTicks;
-    this.#dueAfter = Math.min(this.#dueAfter, this.#options.electionTicks + margin + rank * each);
+    const behind = margin + rank * Math.max(each, this.#round);
+    this.#dueAfter = Math.min(this.#dueAfter, this.#options.electionTicks + behind);
     this.#isHastened = true;
   }
 

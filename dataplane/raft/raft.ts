@@ -145,9 +145,9 @@ export class Raft {
   }
 
   #tickLeader(leader: Leader): void {
-    const { electionTicks, heartbeatTicks } = this.options;
+    const { heartbeatTicks } = this.options;
     this.#quorumElapsed += 1;
-    if (this.#quorumElapsed >= electionTicks) {
+    if (this.#quorumElapsed >= this.#timer.quorumTicks) {
       this.#quorumElapsed = 0;
       leader.endTransfer();
       if (!leader.checkQuorum()) return this.#becomeFollower(this.term, undefined);
@@ -228,6 +228,7 @@ export class Raft {
   campaign(): void {
     if (this.role === 'leader' || !this.#mayCampaign) return;
     this.isQuiescent = false;
+    if (this.role === 'candidate') this.#timer.unanswered();
     this.#timer.restart();
     this.role = 'preCandidate';
     this.leaderId = undefined;
@@ -255,9 +256,12 @@ export class Raft {
 
   #countVotes(): void {
     const outcome = voteOutcome(this.configuration, this.#votes);
-    if (outcome === 'won' && this.role === 'preCandidate') this.#elect(false);
+    const isPreVote = this.role === 'preCandidate';
     // Its own vote counts once it is durable: see `persisted`.
-    else if (outcome === 'won' && this.#persistence.outbox.isHardStateDurable) this.#lead();
+    const isWon = outcome === 'won' && (isPreVote || this.#persistence.outbox.isHardStateDurable);
+    if (isWon) this.#timer.answered();
+    if (isWon && isPreVote) this.#elect(false);
+    else if (isWon) this.#lead();
     else if (outcome === 'lost') this.#becomeFollower(this.term, undefined);
   }
 
