@@ -1,17 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { pythonWithDriver } from "../drivers/python-driver.ts";
-import {
-  end,
-  removeDirectory,
-  serve,
-  temporaryDirectory,
-} from "../drivers/serve.ts";
-import { readCases } from "./cases.ts";
-import type { Case } from "./cases.ts";
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pythonWithDriver } from '../drivers/python-driver.ts';
+import { end, removeDirectory, serve, temporaryDirectory } from '../drivers/serve.ts';
+import { readCases } from './cases.ts';
+import type { Case } from './cases.ts';
 
 /**
  * RethinkDB's polyglot cases through the official Python driver against a node, beside what
@@ -22,8 +17,8 @@ import type { Case } from "./cases.ts";
  *     SHARDS=4                                    tables of several shards
  *     NODE=HOST:PORT                              against a node that runs, such as one of `npm run cluster`
  */
-const root = join(import.meta.dirname, "../../../shared/conformance/reql");
-const reference = "rethinkdb-2.4.4-py.json";
+const root = join(import.meta.dirname, '../../../shared/conformance/reql');
+const reference = 'rethinkdb-2.4.4-py.json';
 
 interface Target {
   readonly host: string;
@@ -43,29 +38,20 @@ interface FileReport {
 const print = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 function referenceResults(): Record<string, { cases: number; passed: number }> {
-  return JSON.parse(readFileSync(join(root, reference), "utf8")) as ReturnType<
+  return JSON.parse(readFileSync(join(root, reference), 'utf8')) as ReturnType<
     typeof referenceResults
   >;
 }
 
 /** The judge takes one file a line and answers one line of verdicts. */
-async function* judged(
-  served: Target,
-  files: readonly string[],
-): AsyncGenerator<FileReport> {
+async function* judged(served: Target, files: readonly string[]): AsyncGenerator<FileReport> {
   const python = await pythonWithDriver();
-  const script = join(import.meta.dirname, "judge.py");
-  const judge = spawn(
-    python,
-    [script, served.host, String(served.driverPort)],
-    {
-      stdio: ["pipe", "pipe", "inherit"],
-    },
-  );
-  const exit = once(judge, "exit");
-  const lines = createInterface({ input: judge.stdout })[
-    Symbol.asyncIterator
-  ]();
+  const script = join(import.meta.dirname, 'judge.py');
+  const judge = spawn(python, [script, served.host, String(served.driverPort)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exit = once(judge, 'exit');
+  const lines = createInterface({ input: judge.stdout })[Symbol.asyncIterator]();
   for (const file of files) {
     const job = readCases(join(root, file));
     judge.stdin.write(`${JSON.stringify(job)}\n`);
@@ -78,28 +64,20 @@ async function* judged(
   await exit;
 }
 
-export function reportOf(
-  cases: readonly Case[],
-  verdicts: readonly (string | null)[],
-): FileReport {
+export function reportOf(cases: readonly Case[], verdicts: readonly (string | null)[]): FileReport {
   const failures = cases.flatMap((each, at) => {
     const verdict = verdicts[at];
-    return verdict === null || verdict === undefined
-      ? []
-      : [{ case: each, verdict }];
+    return verdict === null || verdict === undefined ? [] : [{ case: each, verdict }];
   });
-  const runs = cases.filter(({ kind }) => kind === "run").length;
-  const failedRuns = failures.filter(
-    ({ case: { kind } }) => kind === "run",
-  ).length;
+  const runs = cases.filter(({ kind }) => kind === 'run').length;
+  const failedRuns = failures.filter(({ case: { kind } }) => kind === 'run').length;
   return { cases: runs, passed: runs - failedRuns, failures };
 }
 
 /** A node of its own in a new directory, or the one that `NODE` names. */
 async function targetNode(): Promise<Target> {
-  const [host, port] = process.env["NODE"]?.split(":") ?? [];
-  if (host !== undefined)
-    return { host, driverPort: Number(port), end: () => Promise.resolve() };
+  const [host, port] = process.env['NODE']?.split(':') ?? [];
+  if (host !== undefined) return { host, driverPort: Number(port), end: () => Promise.resolve() };
   const directory = temporaryDirectory();
   const served = await serve(directory);
   return {
@@ -128,17 +106,15 @@ async function main(wanted: readonly string[]): Promise<void> {
   try {
     let at = 0;
     for await (const report of judged(served, files)) {
-      const file = files[at] ?? "";
+      const file = files[at] ?? '';
       at += 1;
       const peer = expected[file] ?? { passed: 0, cases: 0 };
       print(
         `${file.padEnd(40)} ${report.passed}/${report.cases}   RethinkDB ${peer.passed}/${peer.cases}`,
       );
-      if (process.env["VERBOSE"] === "1")
+      if (process.env['VERBOSE'] === '1')
         for (const { case: failed, verdict } of report.failures)
-          print(
-            `  ${failed.line}: ${failed.source.slice(0, 200)}\n      ${verdict}`,
-          );
+          print(`  ${failed.line}: ${failed.source.slice(0, 200)}\n      ${verdict}`);
       total.cases += report.cases;
       total.passed += report.passed;
       total.reference += peer.passed;
@@ -146,9 +122,7 @@ async function main(wanted: readonly string[]): Promise<void> {
   } finally {
     await served.end();
   }
-  print(
-    `${"all".padEnd(40)} ${total.passed}/${total.cases}   RethinkDB ${total.reference}`,
-  );
+  print(`${'all'.padEnd(40)} ${total.passed}/${total.cases}   RethinkDB ${total.reference}`);
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

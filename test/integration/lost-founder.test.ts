@@ -1,32 +1,30 @@
-import { expect } from "chai";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { removeDirectory, temporaryDirectory } from "../drivers/serve.ts";
-import { ended, launch } from "./testing/local-cluster.ts";
+import { expect } from 'chai';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeDirectory, temporaryDirectory } from '../drivers/serve.ts';
+import { ended, launch } from './testing/local-cluster.ts';
 
-describe("a local cluster whose founder has lost its data directory", function lostFounder() {
+describe('a local cluster whose founder has lost its data directory', function lostFounder() {
   this.timeout(60_000);
   let directory: string;
 
   beforeEach(() => {
     directory = temporaryDirectory();
-    mkdirSync(join(directory, "node2"));
-    writeFileSync(join(directory, "node2", "IDENTITY"), "{}");
+    mkdirSync(join(directory, 'node2'));
+    writeFileSync(join(directory, 'node2', 'IDENTITY'), '{}');
   });
 
   afterEach(() => removeDirectory(directory));
 
-  for (const only of [[], ["--only", "node1"]]) {
-    it(`founds no second cluster: ${["npm run cluster", ...only].join(" ")}`, async () => {
+  for (const only of [[], ['--only', 'node1']]) {
+    it(`founds no second cluster: ${['npm run cluster', ...only].join(' ')}`, async () => {
       const starting = launch(directory, ...only);
       expect(await ended(starting)).to.equal(1);
-      expect(starting.log()).to.contain(
-        "Starting node1 would found a second cluster",
-      );
+      expect(starting.log()).to.contain('Starting node1 would found a second cluster');
       expect(starting.log()).to.match(
         /start the others without it: npm run cluster .*--only node2/,
       );
-      expect(existsSync(join(directory, "node1"))).to.equal(false);
+      expect(existsSync(join(directory, 'node1'))).to.equal(false);
     });
   }
 });

@@ -18,7 +18,7 @@ export interface Candidate extends MemberRecord, PlacementNode {
 }
 
 /** Those that may have replicas at all. */
-export const dataMembers = ({ members = {} }: MetadataState): readonly MemberRecord[] =>
+const dataMembers = ({ members = {} }: MetadataState): readonly MemberRecord[] =>
   Object.values(members).filter(({ roles }) => roles.includes('data'));
 
 /**
