@@ -62,7 +62,7 @@ describe('the time until an election over slow links', () => {
     expect(ticksUntilDue(afterRounds([20], false))).to.equal(58);
   });
 
-  it('grows while candidates wait in vain, up to a bound', () => {
+  it('grows while candidates get no majority, up to a bound', () => {
     expect(ticksUntilDue(afterRounds([19, 56], false))).to.equal(97);
     expect(ticksUntilDue(afterRounds([1_000], false))).to.equal(97);
   });
