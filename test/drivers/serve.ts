@@ -19,7 +19,7 @@ export interface Served {
 }
 
 /** Of a machine with much else to do: a bound on what hangs. */
-const readyDeadlineMs = 60_000;
+const readyDeadlineMs = 180_000;
 
 export const temporaryDirectory = (): string => mkdtempSync(join(tmpdir(), 'photondb-'));
 

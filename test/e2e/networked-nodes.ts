@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { askAdmin } from '../../dataplane/node/admin-tool/client.ts';
 import { end, removeDirectory, start, temporaryDirectory } from '../drivers/serve.ts';
+import type { DriverAddress } from '../drivers/local-cluster.ts';
 import type { Served } from '../drivers/serve.ts';
 import { TestNetwork } from './test-network.ts';
 import type { TestHost } from './test-network.ts';
@@ -22,7 +23,9 @@ interface Change {
 }
 
 /** Other nodes are reached at addresses that are no loopback: these need a password. */
-const password = 'of these tests';
+export const password = 'of these tests';
+
+const coordinating = ['--roles', 'coordinator,consensus'];
 
 export class NetworkedNode {
   readonly name: string;
@@ -48,6 +51,17 @@ export class NetworkedNode {
     return this.#served;
   }
 
+  /** Undefined while it does not run. */
+  get driver(): DriverAddress | undefined {
+    if (this.#served === undefined) return undefined;
+    const { host, driverPort: port } = this.#served;
+    return { host, port };
+  }
+
+  get log(): string {
+    return this.#running.log();
+  }
+
   async start(flags: readonly string[]): Promise<void> {
     const file = join(this.#directory, '..', 'password');
     writeFileSync(file, password);
@@ -70,6 +84,7 @@ export class NetworkedNode {
     const { process: child } = this.#running;
     const exit = once(child, 'exit');
     child.kill('SIGKILL');
+    this.#served = undefined;
     await exit;
   }
 
@@ -114,34 +129,53 @@ export class NetworkedNodes {
   readonly all: readonly NetworkedNode[];
   readonly #directory: string;
 
-  private constructor(network: TestNetwork, directory: string) {
+  readonly #flags: readonly string[];
+
+  private constructor(network: TestNetwork, directory: string, flags: readonly string[]) {
     this.network = network;
     this.#directory = directory;
+    this.#flags = flags;
     this.all = network.hosts.map((host, at) => new NetworkedNode(`node${at + 1}`, host, directory));
   }
 
-  /** The first one founds the cluster; resolves when all serve. */
-  static async form(count: number): Promise<NetworkedNodes> {
-    const nodes = new NetworkedNodes(await TestNetwork.open(count), temporaryDirectory());
+  /**
+   * The first one founds the cluster; resolves when all serve. `flags` go to each node but the first, and `founderFlags`
+   * to that one. Of more hosts than nodes, the last ones have none yet.
+   */
+  static async form(
+    count: number,
+    {
+      hosts = count,
+      flags = coordinating,
+      founderFlags = [],
+    }: {
+      readonly hosts?: number;
+      readonly flags?: readonly string[];
+      readonly founderFlags?: readonly string[];
+    } = {},
+  ): Promise<NetworkedNodes> {
+    const nodes = new NetworkedNodes(await TestNetwork.open(hosts), temporaryDirectory(), flags);
     try {
-      const [founder, ...others] = nodes.all;
-      await founder?.start([]);
-      await Promise.all(
-        others.map(async (node) => {
-          const { address, token, authorityHash } = await askAdmin(
-            founder?.directory ?? '',
-            undefined,
-            { method: 'POST', path: '/admin/v1/join-tokens' },
-          );
-          const join = ['--join', address, '--join-token', token, '--join-ca-hash', authorityHash];
-          await node.start(['--roles', 'coordinator,consensus', ...join.map(String)]);
-        }),
-      );
+      const [founder, ...others] = nodes.all.slice(0, count);
+      await founder?.start(founderFlags);
+      await Promise.all(others.map((node) => nodes.join(node)));
       return nodes;
     } catch (error) {
       await nodes.close();
       throw error;
     }
+  }
+
+  /** Starts a node that has no data yet. */
+  async join(node: NetworkedNode): Promise<void> {
+    const [founder] = this.all;
+    const answer = await askAdmin(founder?.directory ?? '', undefined, {
+      method: 'POST',
+      path: '/admin/v1/join-tokens',
+    });
+    const { address, token, authorityHash } = answer;
+    const join = ['--join', address, '--join-token', token, '--join-ca-hash', authorityHash];
+    await node.start([...this.#flags, ...join.map(String)]);
   }
 
   async close(): Promise<void> {

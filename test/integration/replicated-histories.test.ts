@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { RawConnection, queryText } from '../bench/raw-connection.ts';
 import { LocalClusterProcesses } from '../drivers/local-cluster.ts';
-import { checkRegister } from '../simulation/linearizability.ts';
-import { RegisterClient } from './testing/register-clients.ts';
+import { RegisterLoad } from './testing/register-load.ts';
 
 /**
  * Histories of clients at three real nodes, while nodes are killed and paused: each register alone is linearizable. A
@@ -17,7 +16,7 @@ const pollMs = 50;
 describe('registers of a cluster of three processes', function histories() {
   this.timeout(240_000);
   let cluster: LocalClusterProcesses;
-  let clients: RegisterClient[] = [];
+  let load: RegisterLoad;
   const gone = new Set<string>();
 
   before(async () => {
@@ -28,62 +27,47 @@ describe('registers of a cluster of three processes', function histories() {
     while ((await connection.run(created).catch(() => undefined)) === undefined)
       await sleep(pollMs);
     connection.close();
-    clients = nodes.flatMap((node) =>
-      [1, 2].map(
-        (number) =>
-          new RegisterClient(`${node} ${number}`, {
-            keys,
-            address: () => (gone.has(node) ? undefined : cluster.driver(node)),
-          }),
-      ),
+    load = new RegisterLoad(
+      nodes.map((name) => ({
+        name,
+        address: () => (gone.has(name) ? undefined : cluster.driver(name)),
+      })),
+      { keys },
     );
   });
 
   after(() => cluster.close());
 
-  /** As many operations more were answered at each of these nodes. */
-  async function progress(count: number, at: readonly string[] = nodes): Promise<void> {
-    const own = clients.filter((_, place) => at.includes(nodes[Math.floor(place / 2)] ?? ''));
-    const before = own.map(({ answered }) => answered);
-    const isDone = (): boolean =>
-      own.every(({ answered }, place) => answered >= (before[place] ?? 0) + count);
-    while (!isDone()) await sleep(pollMs);
-  }
-
   const othersThan = (node: string): string[] => nodes.filter((each) => each !== node);
 
   for (const node of nodes) {
     it(`goes on at the other nodes when ${node} is killed, and at all of them when it is back`, async () => {
-      await progress(20);
+      await load.progress(20);
       cluster.signal(node, 'SIGKILL');
       gone.add(node);
-      await progress(40, othersThan(node));
+      await load.progress(40, othersThan(node));
       await cluster.restart(node);
       gone.delete(node);
-      await progress(20);
+      await load.progress(20);
     });
   }
 
   for (const node of nodes) {
     it(`goes on at the other nodes while ${node} is paused, which then answers what it was asked before`, async () => {
-      await progress(10);
+      await load.progress(10);
       cluster.signal(node, 'SIGSTOP');
       try {
-        await progress(60, othersThan(node));
+        await load.progress(60, othersThan(node));
       } finally {
         cluster.signal(node, 'SIGCONT');
       }
-      await progress(20);
+      await load.progress(20);
     });
   }
 
   it('has a history that one order of the operations of each register explains', async () => {
-    await Promise.all(clients.map((client) => client.end()));
-    const history = clients.flatMap((client) => client.history);
-    for (const key of keys) {
-      const own = history.filter((operation) => operation.key === key);
-      expect(own.length).to.be.greaterThan(20);
-      expect(checkRegister(own).unexplained, key).to.deep.equal([]);
-    }
+    await load.end();
+    for (const key of keys) expect(load.historyOf(key).length).to.be.greaterThan(20);
+    load.check();
   });
 });

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import { runCluster, runReconfiguration } from './cluster/scenario.ts';
+import { runCluster, runQuarantine, runReconfiguration } from './cluster/scenario.ts';
 
 /** A sample of what `npm run simulate -- --scenario cluster` runs for many seeds. */
 const seeds = 300;
 const slice = 25;
 
 describe('a simulated cluster with the real log and driver under faults', function cluster() {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   for (let from = 1; from <= seeds; from += slice) {
     it(`keeps what it acknowledged and answers linearizably: seeds ${from} to ${from + slice - 1}`, async () => {
@@ -33,6 +33,18 @@ describe('a simulated cluster with the real log and driver under faults', functi
             cause: error,
           },
         );
+      }
+    }
+  });
+
+  it('keeps it while some members take others for quarantined: 50 seeds', async () => {
+    for (let seed = 1; seed <= 50; seed += 1) {
+      try {
+        await runQuarantine(seed);
+      } catch (error) {
+        throw new Error(`npm run simulate -- --scenario quarantine --first ${seed} --seeds 1`, {
+          cause: error,
+        });
       }
     }
   });

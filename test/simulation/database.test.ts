@@ -8,7 +8,7 @@ const seeds = 60;
 const slice = 10;
 
 describe('three simulated databases over Raft under faults', function databases() {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   for (let from = 1; from <= seeds; from += slice) {
     it(`lose and repeat no write, and show no stale one: seeds ${from} to ${from + slice - 1}`, async () => {

@@ -1,4 +1,4 @@
-import { runCluster, runReconfiguration } from './cluster/scenario.ts';
+import { runCluster, runQuarantine, runReconfiguration } from './cluster/scenario.ts';
 import { runDatabase } from './database/scenario.ts';
 import { runGossip } from './gossip/scenario.ts';
 import { reportedSizes, writeSizes } from './gossip/size-report.ts';
@@ -16,6 +16,7 @@ const scenarios: Readonly<
   gossip: runGossip,
   cluster: (seed, trace) => runCluster(seed, trace),
   reconfiguration: runReconfiguration,
+  quarantine: runQuarantine,
   database: runDatabase,
 };
 

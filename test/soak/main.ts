@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { clusterSoak } from './cluster-soak.ts';
 import { databaseSoak } from './database-soak.ts';
 import { gossipSoak } from './gossip-soak.ts';
 import { nodeSoak } from './node-soak.ts';
@@ -20,6 +21,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   query: querySoak,
   raft: raftSoak,
   gossip: gossipSoak,
+  cluster: clusterSoak,
 };
 const defaults = { rounds: '1000', seeds: '10000' };
 

@@ -22,12 +22,39 @@ const writeText = (id: string, v: string): string =>
 const readText = (id: string): string =>
   queryText([92, [[170, [[16, [registersTable, id]], 'v']], null]]);
 
+const called = (key: string) => ({
+  key,
+  calledAt: performance.now(),
+  returnedAt: Number.POSITIVE_INFINITY,
+});
+
+function valueIn(answer: string): string | undefined {
+  const [value] = (JSON.parse(answer) as { readonly r: readonly (string | null)[] }).r;
+  return value ?? undefined;
+}
+
+/** One read by whoever has the connection; it never returns when it fails. */
+export async function recordedRead(
+  connection: RawConnection,
+  key: string,
+): Promise<RecordedOperation> {
+  const operation: RecordedOperation = { ...called(key), kind: 'read', value: undefined };
+  try {
+    operation.value = valueIn(await connection.run(readText(key)));
+    operation.returnedAt = performance.now();
+  } catch {
+    // The node knows that it does not lead.
+  }
+  return operation;
+}
+
 /** One operation at a time, at one node. A node that does not answer is waited for; one that is gone is tried again. */
 export class RegisterClient {
   readonly history: RecordedOperation[] = [];
   readonly #name: string;
   readonly #keys: readonly string[];
   readonly #address: () => DriverAddress | undefined;
+  readonly #password: string;
   #connection: RawConnection | undefined;
   #count = 0;
   #isOver = false;
@@ -35,11 +62,16 @@ export class RegisterClient {
 
   constructor(
     name: string,
-    parts: { readonly keys: readonly string[]; address(): DriverAddress | undefined },
+    parts: {
+      readonly keys: readonly string[];
+      readonly password?: string;
+      address(): DriverAddress | undefined;
+    },
   ) {
     this.#name = name;
     this.#keys = parts.keys;
     this.#address = () => parts.address();
+    this.#password = parts.password ?? '';
     this.#ended = this.#run();
   }
 
@@ -48,8 +80,12 @@ export class RegisterClient {
     return this.history.filter(({ returnedAt }) => Number.isFinite(returnedAt)).length;
   }
 
-  end(): Promise<void> {
+  stop(): void {
     this.#isOver = true;
+  }
+
+  end(): Promise<void> {
+    this.stop();
     return this.#ended;
   }
 
@@ -66,14 +102,16 @@ export class RegisterClient {
   async #connected(): Promise<RawConnection | undefined> {
     const address = this.#address();
     if (this.#connection === undefined && address !== undefined)
-      this.#connection = await RawConnection.open(address).catch(() => undefined);
+      this.#connection = await RawConnection.open(address, 'admin', this.#password).catch(
+        () => undefined,
+      );
     return this.#connection;
   }
 
   async #operate(connection: RawConnection): Promise<void> {
     this.#count += 1;
     const key = this.#keys[Math.floor(Math.random() * this.#keys.length)] ?? '';
-    const base = { key, calledAt: performance.now(), returnedAt: Number.POSITIVE_INFINITY };
+    const base = called(key);
     const operation: RecordedOperation =
       Math.random() < 0.5
         ? { ...base, kind: 'read', value: undefined }
@@ -92,10 +130,8 @@ export class RegisterClient {
   }
 
   #answered(operation: RecordedOperation, answer: string): void {
-    if (operation.kind === 'read') {
-      const [value] = (JSON.parse(answer) as { readonly r: readonly (string | null)[] }).r;
-      operation.value = value ?? undefined;
-    } else if (!donePattern.test(answer)) return;
+    if (operation.kind === 'read') operation.value = valueIn(answer);
+    else if (!donePattern.test(answer)) return;
     operation.returnedAt = performance.now();
   }
 }

@@ -1,14 +1,9 @@
+import { badNetwork } from '../nemesis.ts';
+import type { Fault, Pace } from '../nemesis.ts';
 import { calmNetwork } from './simulated-cluster.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 import { calmDisk } from './simulated-node.ts';
 import type { SimulatedNode } from './simulated-node.ts';
-
-/** Faults as data: each starts at random and ends on its own; several may be active at once. */
-interface Fault {
-  readonly name: string;
-  readonly weight: number;
-  begin(cluster: SimulatedCluster): void;
-}
 
 const anyNode = ({ nodes, random }: SimulatedCluster): SimulatedNode =>
   random.pick([...nodes.values()]);
@@ -82,7 +77,7 @@ function changeMembers(cluster: SimulatedCluster): void {
   });
 }
 
-const faults: readonly Fault[] = [
+export const faults: readonly Fault<SimulatedCluster>[] = [
   { name: 'power cut', weight: 4, begin: (cluster) => crash(cluster, leaderOrAny(cluster), false) },
   { name: 'kill', weight: 2, begin: (cluster) => crash(cluster, leaderOrAny(cluster), true) },
   {
@@ -119,12 +114,7 @@ const faults: readonly Fault[] = [
     name: 'bad network',
     weight: 3,
     begin({ network, random, time }) {
-      network.faults = {
-        loss: random.next() * 0.3,
-        duplication: random.next() * 0.2,
-        delayMs: { least: 0.2, most: 2 + random.below(60) },
-        stragglers: random.next() * 0.1,
-      };
+      network.faults = badNetwork(random);
       time.after(200 + random.below(2_000), () => (network.faults = calmNetwork));
     },
   },
@@ -165,6 +155,22 @@ const faults: readonly Fault[] = [
   },
 ];
 
+/** Some nodes believe it, and others do not. */
+function quarantine(cluster: SimulatedCluster): void {
+  const { random, time, nodes } = cluster;
+  const { id } = leaderOrAny(cluster);
+  const share = random.pick([0.5, 1]);
+  for (const node of nodes.values()) if (random.next() < share) node.quarantined.add(id);
+  const release = (): void => nodes.forEach((node) => void node.quarantined.delete(id));
+  time.after(500 + random.below(3_000), release);
+}
+
+/** Members are kept out of elections while links are cut and processes die or stand still. */
+export const quarantineFaults: readonly Fault<SimulatedCluster>[] = [
+  { name: 'quarantine', weight: 6, begin: quarantine },
+  ...faults.filter(({ name }) => name !== 'power cut of many' && name !== 'clock jump'),
+];
+
 /** Together they broke RethinkDB 2.1.5 (Jepsen): members change while links are cut and processes die or stand still. */
 export const reconfigurationFaults = [
   'membership',
@@ -176,38 +182,5 @@ export const reconfigurationFaults = [
   'pause',
 ];
 
-/**
- * A swarm: each seed has faults of its own that are frequent, rare or absent, because many bugs show only
- * where something else does not happen (Groce 2012).
- */
-export class Nemesis {
-  readonly #cluster: SimulatedCluster;
-  readonly #weights: readonly number[];
-  readonly #pauseMs: number;
-
-  /** With `names`, only these faults, all of them often and close together. */
-  constructor(cluster: SimulatedCluster, names?: readonly string[]) {
-    this.#cluster = cluster;
-    const { random } = cluster;
-    this.#weights = faults.map(({ name, weight }) =>
-      names === undefined
-        ? weight * random.pick([0, 0, 1, 1, 4])
-        : weight * Number(names.includes(name)),
-    );
-    this.#pauseMs = 40 + random.below(names === undefined ? 1_200 : 300);
-  }
-
-  /** Begins a fault; answers its name and when the next one is due. */
-  begin(): { readonly name: string; readonly nextInMs: number } {
-    const { random } = this.#cluster;
-    const total = this.#weights.reduce((sum, weight) => sum + weight, 0);
-    let at = random.next() * total;
-    const position = this.#weights.findIndex((weight) => {
-      at -= weight;
-      return at < 0;
-    });
-    const fault = faults[position];
-    fault?.begin(this.#cluster);
-    return { name: fault?.name ?? 'none', nextInMs: 20 + random.next() * 2 * this.#pauseMs };
-  }
-}
+export const pace: Pace = { leastMs: 20, pauseMs: { least: 40, most: 1_240 } };
+export const closePace: Pace = { leastMs: 20, pauseMs: { least: 40, most: 340 } };

@@ -1,8 +1,9 @@
 import { checkRegister } from '../linearizability.ts';
+import { Nemesis } from '../nemesis.ts';
 import { SafetyViolation } from '../violation.ts';
 import { Client } from './client.ts';
 import type { Recorded } from './client.ts';
-import { Nemesis, reconfigurationFaults } from './faults.ts';
+import { closePace, faults, pace, quarantineFaults, reconfigurationFaults } from './faults.ts';
 import { SimulatedCluster, calmNetwork } from './simulated-cluster.ts';
 import { calmDisk } from './simulated-node.ts';
 
@@ -74,6 +75,7 @@ function restore(cluster: SimulatedCluster): void {
   network.faults = calmNetwork;
   for (const node of nodes.values()) {
     node.syncMs = calmDisk;
+    node.quarantined.clear();
     node.start();
     node.life.resume();
   }
@@ -82,18 +84,29 @@ function restore(cluster: SimulatedCluster): void {
 interface RunOptions {
   /** The history of the clients, before it is judged. */
   readonly recorded?: (history: readonly Recorded[]) => void;
-  /** Only these faults. */
-  readonly faults?: readonly string[];
+  readonly nemesis?: (cluster: SimulatedCluster) => Nemesis<SimulatedCluster>;
 }
+
+const swarm = (cluster: SimulatedCluster): Nemesis<SimulatedCluster> =>
+  new Nemesis(cluster, faults, pace);
 
 /** Members change while links are cut, and processes die or stand still. */
 export const runReconfiguration = (seed: number, trace?: Trace): Promise<ClusterResult> =>
-  runCluster(seed, trace, { faults: reconfigurationFaults });
+  runCluster(seed, trace, {
+    nemesis: (cluster) =>
+      new Nemesis(cluster, faults, { ...closePace, names: reconfigurationFaults }),
+  });
+
+/** Members are quarantined, as some nodes believe and others do not, while other faults are there. */
+export const runQuarantine = (seed: number, trace?: Trace): Promise<ClusterResult> =>
+  runCluster(seed, trace, {
+    nemesis: (cluster) => new Nemesis(cluster, quarantineFaults, closePace),
+  });
 
 export async function runCluster(
   seed: number,
   trace: Trace = () => undefined,
-  { recorded = () => undefined, faults }: RunOptions = {},
+  { recorded = () => undefined, nemesis: nemesisOf = swarm }: RunOptions = {},
 ): Promise<ClusterResult> {
   const voters = ids.slice(0, seed % 3 === 0 ? 5 : 3);
   const cluster = new SimulatedCluster(seed, { ids, voters, groups });
@@ -111,7 +124,7 @@ export async function runCluster(
     (_, at) => new Client(cluster, `c${at}-`, habits),
   );
   for (const client of everyone) client.next();
-  const nemesis = new Nemesis(cluster, faults);
+  const nemesis = nemesisOf(cluster);
   const nextFault = (): void => {
     if (time.now > faultsEndMs) return;
     const { name, nextInMs } = nemesis.begin();

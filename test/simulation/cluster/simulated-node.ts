@@ -58,6 +58,8 @@ export class SimulatedNode {
   /** Of a durable write. */
   syncMs = calmDisk;
   isUp = false;
+  /** Whom it believes to be quarantined; nodes may differ. */
+  readonly quarantined = new Set<string>();
   groups: RaftGroups | undefined;
   #wal: Wal | undefined;
   readonly #cluster: ClusterOfNode;
@@ -132,6 +134,7 @@ export class SimulatedNode {
       timing,
       limits,
       heldBytesMax: segmentBytes,
+      isQuarantined: (node) => this.quarantined.has(node),
     });
     this.replicas = new Map();
     for (const group of cluster.groups) {

@@ -1,14 +1,9 @@
 import { calmNetwork } from '../cluster/simulated-cluster.ts';
 import { calmDisk } from '../cluster/simulated-node.ts';
+import { badNetwork } from '../nemesis.ts';
+import type { Fault, Pace } from '../nemesis.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 import type { SimulatedNode } from './simulated-node.ts';
-
-/** Faults as data: each starts at random and ends on its own; several may be active at once. */
-interface Fault {
-  readonly name: string;
-  readonly weight: number;
-  begin(cluster: SimulatedCluster): void;
-}
 
 export const table = 't';
 
@@ -43,7 +38,7 @@ function split(cluster: SimulatedCluster, isBoth: boolean): void {
   time.after(100 + random.below(2_000), () => network.heal());
 }
 
-const faults: readonly Fault[] = [
+export const faults: readonly Fault<SimulatedCluster>[] = [
   { name: 'power cut', weight: 4, begin: (cluster) => crash(cluster, leaderOrAny(cluster), false) },
   { name: 'kill', weight: 3, begin: (cluster) => crash(cluster, leaderOrAny(cluster), true) },
   {
@@ -68,12 +63,7 @@ const faults: readonly Fault[] = [
     name: 'bad network',
     weight: 2,
     begin({ network, random, time }) {
-      network.faults = {
-        loss: random.next() * 0.3,
-        duplication: random.next() * 0.2,
-        delayMs: { least: 0.2, most: 2 + random.below(60) },
-        stragglers: random.next() * 0.1,
-      };
+      network.faults = badNetwork(random);
       time.after(200 + random.below(2_000), () => (network.faults = calmNetwork));
     },
   },
@@ -97,25 +87,4 @@ const faults: readonly Fault[] = [
   },
 ];
 
-/** A swarm: each seed has faults of its own that are frequent, rare or absent (Groce 2012). */
-export class Nemesis {
-  readonly #cluster: SimulatedCluster;
-  readonly #weights: readonly number[];
-  readonly #pauseMs: number;
-
-  constructor(cluster: SimulatedCluster) {
-    this.#cluster = cluster;
-    const { random } = cluster;
-    this.#weights = faults.map(({ weight }) => weight * random.pick([0, 0, 1, 1, 4]));
-    this.#pauseMs = 100 + random.below(1_000);
-  }
-
-  /** Begins a fault; answers its name and when the next one is due. */
-  begin(): { readonly name: string; readonly nextInMs: number } {
-    const { random } = this.#cluster;
-    let at = random.next() * this.#weights.reduce((sum, weight) => sum + weight, 0);
-    const fault = faults.find((_, place) => (at -= this.#weights[place] ?? 0) < 0);
-    fault?.begin(this.#cluster);
-    return { name: fault?.name ?? 'none', nextInMs: 50 + random.next() * 2 * this.#pauseMs };
-  }
-}
+export const pace: Pace = { leastMs: 50, pauseMs: { least: 100, most: 1_100 } };

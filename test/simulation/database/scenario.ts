@@ -6,9 +6,10 @@ import type { Datum } from '../../../dataplane/datum/datum.ts';
 import { checkLists } from '../checkers/append-lists.ts';
 import { calmNetwork } from '../cluster/simulated-cluster.ts';
 import { calmDisk } from '../cluster/simulated-node.ts';
+import { Nemesis } from '../nemesis.ts';
 import { SafetyViolation } from '../violation.ts';
 import { Client, valuesOf } from './client.ts';
-import { Nemesis, table } from './faults.ts';
+import { faults, pace, table } from './faults.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
 
 /**
@@ -163,7 +164,7 @@ export async function runDatabase(
   const clients = [0, 1, 2].map((at) => new Client(cluster, { ...habits, name: `c${at}-` }));
   for (const client of clients) client.next();
   const made = makeDatabases(cluster, faultsEndMs);
-  const nemesis = new Nemesis(cluster);
+  const nemesis = new Nemesis(cluster, faults, pace);
   const nextFault = (): void => {
     if (time.now > faultsEndMs) return;
     const { name, nextInMs } = nemesis.begin();

@@ -1,11 +1,6 @@
+import { badNetwork } from '../nemesis.ts';
+import type { Fault, Pace } from '../nemesis.ts';
 import type { Group } from './group.ts';
-
-/** Faults as data: each starts at random and ends on its own; several may be active at once. */
-interface Fault {
-  readonly name: string;
-  readonly weight: number;
-  begin(group: Group): void;
-}
 
 const anyNode = (group: Group): ReturnType<Group['nodes']['get']> =>
   group.random.pick([...group.nodes.values()]);
@@ -22,7 +17,7 @@ const splitAt = (group: Group): [string[], string[]] => {
   return [ids.slice(0, at), ids.slice(at)];
 };
 
-const faults: readonly Fault[] = [
+export const faults: readonly Fault<Group>[] = [
   {
     name: 'crash',
     weight: 5,
@@ -96,12 +91,7 @@ const faults: readonly Fault[] = [
     begin(group) {
       const { random, network } = group;
       const before = network.faults;
-      network.faults = {
-        loss: random.next() * 0.3,
-        duplication: random.next() * 0.2,
-        delayMs: { least: 0.2, most: 2 + random.below(60) },
-        stragglers: random.next() * 0.1,
-      };
+      network.faults = badNetwork(random);
       group.time.after(200 + random.below(2_000), () => (network.faults = before));
     },
   },
@@ -153,33 +143,4 @@ const faults: readonly Fault[] = [
   },
 ];
 
-/**
- * A swarm: each seed has faults of its own that are frequent, rare or absent, because many bugs show only
- * where something else does not happen (Groce 2012).
- */
-export class Nemesis {
-  readonly #group: Group;
-  readonly #weights: readonly number[];
-  readonly #pauseMs: number;
-
-  constructor(group: Group) {
-    this.#group = group;
-    const { random } = group;
-    this.#weights = faults.map(({ weight }) => weight * random.pick([0, 0, 1, 1, 4]));
-    this.#pauseMs = 40 + random.below(1_200);
-  }
-
-  /** Begins a fault; answers its name and when the next one is due. */
-  begin(): { readonly name: string; readonly nextInMs: number } {
-    const { random } = this.#group;
-    const total = this.#weights.reduce((sum, weight) => sum + weight, 0);
-    let at = random.next() * total;
-    const position = this.#weights.findIndex((weight) => {
-      at -= weight;
-      return at < 0;
-    });
-    const fault = faults[position];
-    fault?.begin(this.#group);
-    return { name: fault?.name ?? 'none', nextInMs: 20 + random.next() * 2 * this.#pauseMs };
-  }
-}
+export const pace: Pace = { leastMs: 20, pauseMs: { least: 40, most: 1_240 } };

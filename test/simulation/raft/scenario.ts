@@ -1,7 +1,8 @@
 import { checkRegister } from '../linearizability.ts';
 import type { Operation } from '../linearizability.ts';
+import { Nemesis } from '../nemesis.ts';
 import { SafetyViolation } from '../violation.ts';
-import { Nemesis } from './faults.ts';
+import { faults, pace } from './faults.ts';
 import { Group } from './group.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
@@ -171,7 +172,7 @@ export function runRaft(
   };
   const everyone = Array.from({ length: clients }, (_, at) => new Client(group, `c${at}-`, habits));
   for (const client of everyone) client.next();
-  const nemesis = new Nemesis(group);
+  const nemesis = new Nemesis(group, faults, pace);
   const nextFault = (): void => {
     if (group.time.now > faultsEndMs) return;
     const { name, nextInMs } = nemesis.begin();
