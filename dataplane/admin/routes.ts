@@ -28,11 +28,13 @@ const object = (
   additionalProperties: false,
 });
 
+const status = { enum: ['alive', 'suspect', 'quarantined', 'dead', 'left'] } as const;
+
 const member = object({
   id: text,
   name: text,
   address: text,
-  status: { enum: ['alive', 'suspect', 'quarantined', 'dead', 'left'] },
+  status,
   reason: text,
   since: time,
   roles: { type: 'array', items: text },
@@ -64,6 +66,23 @@ export const routes = {
     path: '/members',
     summary: 'The members of the cluster as this node sees them.',
     response: object({ clusterId: text, nodeId: text, members: { type: 'array', items: member } }),
+  },
+  needs: {
+    method: 'get',
+    path: '/needs',
+    summary:
+      'The members with data, and what has no majority without them: empty for one that the cluster can do without for good. Answered by the leader of the metadata, and refused by the others.',
+    response: object({
+      members: {
+        type: 'array',
+        items: object({
+          id: text,
+          name: text,
+          status: member.properties['status'] ?? text,
+          need: text,
+        }),
+      },
+    }),
   },
   createJoinToken: {
     method: 'post',

@@ -29,7 +29,7 @@ export async function leaveToBegin({ read, waiting, pause, signal }: LeaveOption
       const id = formerId(await read());
       if (id === undefined) return;
       waiting(
-        `this node had the identity ${id} and its data directory is empty: its volume was lost or exchanged. It does not serve before the volume is restored, or the loss is accepted by the annotation photondb.io/accept-data-loss=${id} of the PhotonCluster`,
+        `this node had the identity ${id} and its data directory is empty: its volume was lost or exchanged. It begins again as a new member when the operator finds that the other nodes have all of its data. Else restore the volume, or accept the loss by the annotation photondb.io/accept-data-loss=${id} of the PhotonCluster`,
         id,
       );
     } catch (error) {

@@ -23,6 +23,8 @@ export interface AdminServiceParts {
   readonly directory: DirectoryService;
   readonly membership: MembershipService;
   readonly drain: Drain;
+  /** Of the members with data. */
+  readonly needs: () => Promise<readonly object[]>;
 }
 
 /** The admin API of the node; where it listens is left in the data directory for `npm run admin`. */
@@ -32,20 +34,22 @@ export class AdminService implements Service {
   readonly #directory: DirectoryService;
   readonly #service: MembershipService;
   readonly #drain: Drain;
+  readonly #needs: AdminServiceParts['needs'];
   #server: AdminServer | undefined;
 
-  constructor(context: NodeContext, { directory, membership, drain }: AdminServiceParts) {
+  constructor(context: NodeContext, { directory, membership, drain, needs }: AdminServiceParts) {
     this.#context = context;
     this.#directory = directory;
     this.#service = membership;
     this.#drain = drain;
+    this.#needs = needs;
   }
 
   async start(): Promise<void> {
     const { config, clock, logger } = this.#context;
     const membership = this.#membership;
     const server = new AdminServer({
-      handlers: handlersOf(membership, this.#drain),
+      handlers: handlersOf(membership, this.#drain, this.#needs),
       credentials: membership.credentials,
       identify: async (certificate) => {
         const { authorities, clusterId } = membership.credentials;
@@ -112,31 +116,40 @@ function successionOf(membership: Membership): Succession {
   );
 }
 
-function handlersOf(membership: Membership, drain: Drain): AdminHandlers {
+function membersOf(membership: Membership): object {
+  return {
+    clusterId: membership.clusterId,
+    nodeId: membership.nodeId,
+    members: membership.members.map((member) => ({
+      id: member.id,
+      name: member.name,
+      address: member.address,
+      status: member.status,
+      reason: member.reason,
+      since: iso(member.since),
+      roles: member.roles,
+      version: member.version,
+      driver: member.driver,
+      admin: member.admin,
+      isSelf: member.isSelf,
+      isConnected: member.isConnected,
+      isAuthority: member.isAuthority,
+      isDraining: member.isDraining,
+      causes: member.causes,
+    })),
+  };
+}
+
+function handlersOf(
+  membership: Membership,
+  drain: Drain,
+  needs: AdminServiceParts['needs'],
+): AdminHandlers {
   const keys = () => ({ version: membership.ringVersion, keys: [...membership.keyIds] });
   const certificate = () => validityOfText(membership.credentials.certificate);
   return {
-    members: () => ({
-      clusterId: membership.clusterId,
-      nodeId: membership.nodeId,
-      members: membership.members.map((member) => ({
-        id: member.id,
-        name: member.name,
-        address: member.address,
-        status: member.status,
-        reason: member.reason,
-        since: iso(member.since),
-        roles: member.roles,
-        version: member.version,
-        driver: member.driver,
-        admin: member.admin,
-        isSelf: member.isSelf,
-        isConnected: member.isConnected,
-        isAuthority: member.isAuthority,
-        isDraining: member.isDraining,
-        causes: member.causes,
-      })),
-    }),
+    members: () => membersOf(membership),
+    needs: async () => ({ members: await needs() }),
     createJoinToken: async (body) => ({
       ...(await membership.admissions.createToken((body as TokenWish).roles)),
       address: membership.address,

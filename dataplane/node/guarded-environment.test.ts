@@ -38,7 +38,7 @@ describe('the environment of queries on a node that may be quarantined', () => {
   it('serves names alone while it is, and says why', async () => {
     why = quarantineRefusal('n1', 'repeats messages');
     const refused =
-      'Node `n1` is quarantined and serves no clients: it repeats messages. Connect to another node. An administrator ends the quarantine with `npm run admin -- release n1`.';
+      'Node `n1` is quarantined and serves no clients: it repeats messages. Connect to another node. An administrator ends the quarantine with `npm run admin -- release n1`, in Kubernetes with `kubectl annotate photonnode n1 photondb.io/order=release`.';
     expect(await outcomes()).to.deep.equal(['databases', 'table', ...Array(4).fill(refused)]);
   });
 });

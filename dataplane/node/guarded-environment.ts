@@ -50,4 +50,4 @@ export function requireServing(refusal: () => string | undefined): void {
 
 /** For clients. */
 export const quarantineRefusal = (name: string, reason: string): string =>
-  `Node \`${name}\` is quarantined and serves no clients: it ${reason}. Connect to another node. An administrator ends the quarantine with \`npm run admin -- release ${name}\`.`;
+  `Node \`${name}\` is quarantined and serves no clients: it ${reason}. Connect to another node. An administrator ends the quarantine with \`npm run admin -- release ${name}\`, in Kubernetes with \`kubectl annotate photonnode ${name} photondb.io/order=release\`.`;

@@ -118,7 +118,12 @@ export class Node {
         peers,
         this.#drivers,
         this.#web,
-        new AdminService(context, { directory, membership, drain }),
+        new AdminService(context, {
+          directory,
+          membership,
+          drain,
+          needs: () => peers.shards.needs(),
+        }),
         expiryService(context, this.#expiry),
         scrubService(context, data),
         passwordWatchService(context, data),

@@ -86,7 +86,7 @@ describe('the removal of a node whose data was given up', () => {
     const removal = removalOf(lost, names, known(member(lost, name, 'dead'), member(next, name)));
     expect(removal).to.deep.equal({
       type: 'remove',
-      reason: `its data was given up, and node ${name} has begun again as ${next}`,
+      reason: `it lost its data, and node ${name} has begun again as ${next}`,
     });
   });
 

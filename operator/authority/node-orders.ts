@@ -81,7 +81,7 @@ export function removalOf(
   const [successor] = successors;
   const after =
     former === undefined ? '' : `, and node ${former.name} has begun again as ${successor?.id}`;
-  return { type: 'remove', reason: reasonOf(`its data was given up${after}`) };
+  return { type: 'remove', reason: reasonOf(`it lost its data${after}`) };
 }
 
 /** Later than the order that stands, however clocks differ. */

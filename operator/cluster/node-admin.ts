@@ -15,6 +15,8 @@ import { AdminApiError, askNode } from '../photon/admin-client.ts';
 import { nodePorts } from '../resources/node-config.ts';
 import type { Known } from '../authority/node-orders.ts';
 import { knownFrom } from '../authority/node-orders.ts';
+import type { Need } from '../rollout/replacement.ts';
+import { needsFrom } from '../rollout/replacement.ts';
 import type { Pod } from '../status/observed.ts';
 
 interface Address {
@@ -85,6 +87,18 @@ export class NodeAdmin {
     const orders = await this.#ask(cluster, node, { method: 'GET', path: '/orders' }, signal);
     const members = await this.#ask(cluster, node, { method: 'GET', path: '/members' }, signal);
     return knownFrom(orders, members);
+  }
+
+  /** What the leader of the metadata says of the members with data. Rejects with AdminApiError. */
+  async needs(
+    cluster: PhotonCluster,
+    node: AdministeredNode,
+    signal: AbortSignal,
+  ): Promise<readonly Need[]> {
+    const answer = await this.#ask(cluster, node, { method: 'GET', path: '/needs' }, signal);
+    const needs = needsFrom(answer);
+    if (needs !== undefined) return needs;
+    throw new AdminApiError(`node ${node.view.name} answers in another format`);
   }
 
   /** Signs an order, and gives it to the node, which passes it on. Rejects with AdminApiError. */

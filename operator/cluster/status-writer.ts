@@ -62,6 +62,7 @@ export class StatusWriter {
       serviceFault: clientServiceFault(context),
       passwordSecret: context.password?.secret,
       unusedClaims: unusedClaims(context),
+      replaced: context.replaced,
     };
     const status = clusterStatus(facts, moment(context), before);
     await this.#write(context, resources.photonClusters, cluster, status);

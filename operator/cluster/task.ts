@@ -14,6 +14,7 @@ import type { PodTemplate } from '../resources/pod-template.ts';
 import type { Privilege } from '../resources/privileges.ts';
 import { podTemplate } from '../resources/pod-template.ts';
 import type { AuthorityFacts } from '../status/certificates.ts';
+import type { Replaced } from '../status/cluster-status.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
 import type { Applied, Applier } from './applier.ts';
 import type { Drains } from './drains.ts';
@@ -66,6 +67,8 @@ export interface Context {
   password?: { readonly secret: string; readonly version: string };
   /** Found by the task that looks after the certificate authority. */
   authority?: SeenAuthority;
+  /** Nodes that this reconcile lets begin again, as the status is to remember them. */
+  replaced?: Replaced;
 }
 
 export type Task = (context: Context) => Promise<TaskResult>;

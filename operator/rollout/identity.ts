@@ -7,18 +7,25 @@ import type { PhotonNode } from '../api/generated/photon-node.ts';
 import type { NodeView } from '../api/node-view.ts';
 import { hasItsData } from '../api/node-view.ts';
 
-/** Names the identities whose data is given up, separated by commas; of no effect on later ones. */
+/** Names identities whose data is given up, separated by commas; of no effect on later ones. */
 const acceptLossAnnotation = 'photondb.io/accept-data-loss';
 
 /** The limit of the schema, as is the length. */
 const lossesMax = 64;
 const idLengthMax = 64;
 
-export function acceptedLosses({ metadata }: PhotonCluster): readonly string[] {
+/** As a person accepted it. */
+export function acceptedByAnnotation({ metadata }: PhotonCluster): readonly string[] {
   const text = metadata.annotations?.[acceptLossAnnotation] ?? '';
   const ids = text.split(',').map((id) => id.trim());
   const unique = new Set(ids.filter((id) => id !== '' && id.length <= idLengthMax));
   return [...unique].slice(0, lossesMax);
+}
+
+/** And those that the operator has replaced, because the other nodes had everything; the last ones first. */
+export function acceptedLosses(cluster: PhotonCluster): readonly string[] {
+  const replaced = (cluster.status?.replaced ?? []).map(({ id }) => id).toReversed();
+  return [...new Set([...acceptedByAnnotation(cluster), ...replaced])].slice(0, lossesMax);
 }
 
 /**
@@ -37,14 +44,26 @@ export function recordedIdOf(
   );
 }
 
+/** It runs on an empty data directory: it keeps nothing that could be lost. */
+export const isEmpty = ({ pod, report, recordedId }: NodeView): boolean =>
+  pod !== undefined &&
+  !pod.isTerminating &&
+  recordedId !== undefined &&
+  report?.missingId === recordedId;
+
 /** What has happened to a node without its data, and what to do; undefined when it has it. */
-export function dataLoss(cluster: PhotonCluster, node: NodeView): string | undefined {
+export function dataLoss(
+  cluster: PhotonCluster,
+  node: NodeView,
+  whyNotReplaced?: string,
+): string | undefined {
   if (hasItsData(node)) return undefined;
   const { name, recordedId = '', report } = node;
   const { name: clusterName, namespace } = cluster.metadata;
   const found =
     report?.missingId === recordedId ? 'its data directory is empty' : `it now has ${report?.id}`;
+  const why = whyNotReplaced === undefined ? '' : ` It is not replaced: ${whyNotReplaced}.`;
   const at = namespace === undefined ? '' : ` --namespace ${namespace}`;
   const command = `kubectl annotate photoncluster ${clusterName}${at} ${acceptLossAnnotation}=${recordedId} --overwrite`;
-  return `node ${name} had the identity ${recordedId} and ${found}: its volume was lost or exchanged. Restore the volume; or, to give its data up and begin with what is there: ${command}`;
+  return `node ${name} had the identity ${recordedId} and ${found}: its volume was lost or exchanged.${why} Restore the volume; or, to give its data up and begin with what is there: ${command}`;
 }

@@ -11,8 +11,19 @@ import type { Observed } from './verdicts.ts';
 export type ClusterStatus = NonNullable<PhotonCluster['status']>;
 export type PoolStatus = NonNullable<PhotonPool['status']>;
 
+export type Replaced = NonNullable<ClusterStatus['replaced']>;
+
 /** The limit of the schema. */
 const namesMax = 64;
+
+/** Former ones have been removed from the cluster long ago. */
+const replacedMax = 16;
+
+/** The last ones, of which the newest come last. */
+function withReplaced(before: Replaced = [], added: Replaced = []): Replaced {
+  const ids = new Set(added.map(({ id }) => id));
+  return [...before.filter(({ id }) => !ids.has(id)), ...added].slice(-replacedMax);
+}
 
 /** The version that all nodes run; undefined while one does not report or they differ. */
 function commonVersion(nodes: readonly NodeView[]): string | undefined {
@@ -58,6 +69,8 @@ export function clusterStatus(
     readonly passwordSecret?: string | undefined;
     /** Volume claims that no node uses. */
     readonly unusedClaims?: readonly string[];
+    /** Nodes that begin again from now on. */
+    readonly replaced?: Replaced | undefined;
   },
   moment: Moment,
   before: ClusterStatus = {},
@@ -66,6 +79,7 @@ export function clusterStatus(
   const version = commonVersion(nodes);
   const certificates = certificatesStatus(facts.authority, nodes, before.certificates);
   const current = nodes.filter(isCurrent).length;
+  const replaced = withReplaced(before.replaced, facts.replaced);
   return {
     observedGeneration: moment.generation,
     ...(version === undefined ? {} : { version }),
@@ -83,6 +97,7 @@ export function clusterStatus(
     ...(certificates === undefined ? {} : { certificates }),
     ...(passwordSecret === undefined ? {} : { passwordSecret }),
     ...membersOf(nodes),
+    ...(replaced.length === 0 ? {} : { replaced }),
     ...(unusedClaims.length === 0 ? {} : { unusedClaims: unusedClaims.slice(0, namesMax) }),
     conditions: conditionsOf(facts, moment, before.conditions ?? []),
   };

@@ -160,9 +160,9 @@ describe('nodes as pods of a cluster', function () {
     signer = await startSigner(stage);
   });
 
-  for (const [at, about] of [
-    [0, 'the data node'],
-    [1, 'a coordinator'],
+  for (const [at, about, isNeeded] of [
+    [0, 'the data node, when its loss is accepted', true],
+    [1, 'a coordinator, automatically', false],
   ] as const) {
     it(`come back as new nodes of the same cluster when their volume was lost: ${about}`, async () => {
       const all = await formed();
@@ -175,12 +175,17 @@ describe('nodes as pods of a cluster', function () {
       await node.mount(signer.server.port);
       await node.start();
       await node.says(/had the identity/);
-      await stage.conditionSays('orders', 'Stalled', `photondb.io/accept-data-loss=${lost}`);
-      await stage.client.mergePatch(
-        resources.photonClusters,
-        { namespace: stage.namespace, name: 'orders' },
-        { metadata: { annotations: { 'photondb.io/accept-data-loss': lost } } },
-      );
+      if (isNeeded) {
+        await stage.conditionSays('orders', 'Stalled', 'it has no data');
+        await stage.conditionSays('orders', 'Stalled', `photondb.io/accept-data-loss=${lost}`);
+        await stage.client.mergePatch(
+          resources.photonClusters,
+          { namespace: stage.namespace, name: 'orders' },
+          { metadata: { annotations: { 'photondb.io/accept-data-loss': lost } } },
+        );
+      } else {
+        await saysOf('orders', 'ReplacingNode', lost);
+      }
       await node.whenReady();
       await eventually(
         'the others to see the new node',

@@ -1,10 +1,29 @@
+import { PhotonError } from '../../common/errors.ts';
 import type { Database } from '../../database/database.ts';
 import type { MemberView } from '../../membership/member-view.ts';
 import type { NodeReport, ServerName } from '../../query/node-report.ts';
 import type { CatalogFollower } from './catalog-follower.ts';
+import { needOf } from './losses.ts';
 import { joinReports, ledShards, ledShardsCodec } from './shard-reports.ts';
 import type { LedShard, PlacedShards } from './shard-reports.ts';
 import { placedShards } from './table-places.ts';
+
+/** Only the leader of the metadata knows what holds now. */
+class MetadataElsewhereError extends PhotonError {
+  override readonly code = 'metadata.elsewhere';
+
+  constructor(why: string) {
+    super(`This node does not lead the metadata: ${why}.`);
+  }
+}
+
+export interface MemberNeed {
+  readonly id: string;
+  readonly name: string;
+  readonly status: MemberView['status'];
+  /** Empty when the others have everything. */
+  readonly need: string;
+}
 
 interface ClusterShardsOptions {
   readonly follower: Pick<CatalogFollower, 'placedShards'>;
@@ -45,6 +64,41 @@ export class ClusterShards implements Pick<NodeReport, 'servers' | 'shards'> {
       };
     };
     return joinReports(tables, { led: await this.#led(members), named });
+  }
+
+  /**
+   * The members with data, and why each of them is needed: what holds now, by the leader of the metadata. Rejects with
+   * MetadataElsewhereError on another node. A node that has the data alone needs no other one.
+   */
+  async needs(): Promise<readonly MemberNeed[]> {
+    const database = this.#options.database();
+    const metadata = database?.metadataReplicas;
+    const members = this.#options.members();
+    if (database === undefined) throw new MetadataElsewhereError('it has no data');
+    if (metadata === undefined) return [];
+    if (metadata.refusal !== undefined) {
+      const { node } = metadata.leader;
+      const leader = members.find(({ id }) => id === node)?.name;
+      throw new MetadataElsewhereError(
+        leader === undefined ? 'no leader is known' : `${leader} does`,
+      );
+    }
+    const statusOf = (id: string) => members.find((member) => member.id === id)?.status ?? 'left';
+    const led = await this.#led(members);
+    await metadata.readable();
+    const { state } = database;
+    const facts = {
+      state,
+      metadata: metadata.configuration,
+      led,
+      isUp: (id: string) => statusOf(id) === 'alive',
+    };
+    return Object.values(state.members ?? {}).map(({ id, name }) => ({
+      id,
+      name,
+      status: statusOf(id),
+      need: needOf(id, facts) ?? '',
+    }));
   }
 
   /** Of this node, for the others. */

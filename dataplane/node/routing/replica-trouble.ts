@@ -55,9 +55,9 @@ function incomplete(database: Replicas): string | undefined {
       if (group?.leader.isHere !== true) continue;
       const wanted = replicasOf(state, shard)?.wanted ?? [];
       const { voters, outgoing } = group.configuration;
-      const isComplete = outgoing.length === 0 && wanted.every((id) => voters.includes(id));
-      if (!isComplete) {
-        return `table \`${qualifiedName(state, table)}\` has ${voters.length} of ${wanted.length} replicas`;
+      const complete = wanted.filter((id) => voters.includes(id)).length;
+      if (outgoing.length > 0 || complete < wanted.length) {
+        return `table \`${qualifiedName(state, table)}\` has ${complete} of ${wanted.length} replicas`;
       }
     }
   }

@@ -19,7 +19,7 @@ function statesOf(led: Readonly<Record<string, readonly LedShard[]>>): readonly 
 }
 
 const led = (...members: LedShard['members'][number][]): readonly LedShard[] => [
-  { table: 't', shard: 0, members },
+  { table: 't', shard: 0, members, voters: members.map(({ id }) => id), outgoing: [] },
 ];
 
 describe('the reports of the nodes about a shard', () => {
@@ -60,7 +60,7 @@ describe('the reports of the nodes about a shard', () => {
   });
 
   it('are refused when a field has another type', () => {
-    const bad = { shards: [{ table: 't', shard: -1, members: [] }] };
+    const bad = { shards: [{ table: 't', shard: -1, members: [], voters: [], outgoing: [] }] };
     expect(() => ledShardsCodec.decode(Buffer.from(JSON.stringify(bad)))).to.throw('is not valid');
   });
 });

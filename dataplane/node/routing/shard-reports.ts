@@ -13,6 +13,9 @@ export interface LedShard {
   readonly table: string;
   readonly shard: number;
   readonly members: readonly Member[];
+  readonly voters: readonly string[];
+  /** Those of before, while the members change. */
+  readonly outgoing: readonly string[];
 }
 
 interface Member {
@@ -30,6 +33,8 @@ const shard = fields({
   table: text(64),
   shard: { type: 'integer', minimum: 0 },
   members: list(member, 256),
+  voters: list(text(64), 256),
+  outgoing: list(text(64), 256),
 });
 
 export const ledShardsCodec = codec<{ readonly shards: readonly LedShard[] }>('replicas', {
@@ -47,7 +52,11 @@ export function ledShards(node: string, database: Led): LedShard[] {
     shardsOf(table).flatMap(({ group }, at) => {
       const replicas = database.replica(group)?.replicas;
       if (replicas === undefined || replicas.refusal !== undefined) return [];
-      return [{ table: table.id, shard: at, members: membersOf(node, replicas) }];
+      const { voters, outgoing } = replicas.configuration;
+      const members = membersOf(node, replicas);
+      return [
+        { table: table.id, shard: at, members, voters: [...voters], outgoing: [...outgoing] },
+      ];
     }),
   );
 }

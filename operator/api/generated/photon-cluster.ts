@@ -304,9 +304,16 @@ export interface PhotonCluster {
      */
     passwordSecret?: string;
     /**
-     * Identity of each node, created with its data directory. A node that returns with another identity has lost its data. It does not serve until the annotation photondb.io/accept-data-loss accepts the loss.
+     * Identity of each node, created with its data directory. A node that returns with another identity has lost its data. It begins again as a new member when the other nodes have all of its data; else it does not serve until the annotation photondb.io/accept-data-loss accepts the loss.
      */
     members?: {
+      name: string;
+      id: string;
+    }[];
+    /**
+     * Identities of nodes that lost their volume while the other nodes had all of their data, the last ones. They never come back; the nodes began again as new members.
+     */
+    replaced?: {
       name: string;
       id: string;
     }[];

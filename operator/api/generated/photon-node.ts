@@ -41,7 +41,7 @@ export interface PhotonNode {
      */
     authorities?: string[];
     /**
-     * Identities whose loss of data was accepted by the annotation photondb.io/accept-data-loss of the cluster.
+     * Identities that are given up, by the annotation photondb.io/accept-data-loss of the cluster, or because the operator has replaced them.
      */
     acceptedLosses?: string[];
     /**

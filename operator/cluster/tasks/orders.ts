@@ -6,15 +6,14 @@
 import type { PhotonNode } from '../../api/generated/photon-node.ts';
 import { isKubeError } from '../../kube/errors.ts';
 import { resources } from '../../kube/object.ts';
-import { keyOf } from '../../controller/object.ts';
 import { AdminApiError } from '../../photon/admin-client.ts';
 import { orderAnnotation, orderReasonAnnotation } from '../../resources/labels.ts';
 import { wantedNodes } from '../../resources/layout.ts';
 import { acceptedLosses } from '../../rollout/identity.ts';
 import type { Known, Wish } from '../../authority/node-orders.ts';
 import { orderTime, removalOf, wishOf } from '../../authority/node-orders.ts';
-import type { AdministeredNode } from '../node-admin.ts';
-import { observeNodes, ownNode } from '../observe-nodes.ts';
+import { askAny, council } from '../council.ts';
+import { ownNode } from '../observe-nodes.ts';
 import type { Context } from '../task.ts';
 import { eventAbout, eventOf } from '../task.ts';
 import type { TaskResult } from '../task-result.ts';
@@ -34,37 +33,6 @@ function askedFor(context: Context): readonly Asked[] {
     const wish = wishOf(name, node?.metadata.annotations);
     return node === undefined || wish === undefined ? [] : [{ node, wish }];
   });
-}
-
-/** Members that can be asked; the one that an order is about comes last. */
-function council(context: Context, about?: string): readonly AdministeredNode[] {
-  const { cluster, tools } = context;
-  const nodes = observeNodes(context).flatMap((view) => {
-    const key = keyOf({ namespace: cluster.metadata.namespace ?? '', name: view.name });
-    const pod = tools.informers.pods.get(key);
-    const node = pod === undefined ? undefined : { view, pod };
-    return node !== undefined && tools.nodeAdmin.reaches(node) ? [node] : [];
-  });
-  const rank = ({ view }: AdministeredNode): number =>
-    (view.name === about ? 2 : 0) + (view.pod?.isReady === true ? 0 : 1);
-  return nodes.toSorted((one, other) => rank(one) - rank(other));
-}
-
-/** The answer of the first member that gives one. */
-async function askAny<Answer>(
-  members: readonly AdministeredNode[],
-  ask: (member: AdministeredNode) => Promise<Answer>,
-): Promise<Answer> {
-  let failure = new AdminApiError('no node of the cluster can be asked yet');
-  for (const member of members) {
-    try {
-      return await ask(member);
-    } catch (error) {
-      if (!(error instanceof AdminApiError)) throw error;
-      failure = error;
-    }
-  }
-  throw failure;
 }
 
 /** The wish is carried out, or is none: unless it has changed meanwhile. */
