@@ -25,8 +25,8 @@ const exceptions: Readonly<Record<string, { readonly why: string; readonly uses:
     uses: ['performance', 'timers'],
   },
   'dataplane/net/tls-transport.ts': {
-    why: 'a TLS handshake and turns of the event loop are those of a real socket; sessions run on the clock',
-    uses: ['AbortSignal.timeout', 'timers'],
+    why: 'a TLS handshake happens on a real socket only; sessions run on the clock',
+    uses: ['AbortSignal.timeout'],
   },
   'dataplane/security/certificates.ts': {
     why: 'serial numbers come from the provider that makes the keys',
