@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import r from 'rethinkdb';
-import { removeDirectory, temporaryDirectory } from '../drivers/serve.ts';
-import { connect, fieldOf, launch, until } from './testing/local-cluster.ts';
+import { removeDirectory, start, temporaryDirectory } from '../drivers/serve.ts';
+import { connect, fieldOf, launch, statusesIn, until } from './testing/local-cluster.ts';
 import type { Started } from './testing/local-cluster.ts';
 
 /** Three real processes with replicated data: what users see of the places of a table, and how they change them. */
@@ -238,6 +240,41 @@ describe('the places of replicated tables', function places() {
     expect(await run(table.rebalance(), 1)).to.include({ rebalanced: 1 });
     const { shards } = await run<ConfigRow>(table.config());
     expect(new Set(shards.map((shard) => shard.primary_replica)).size).to.equal(2);
+  });
+
+  it('are not on a copy of a node: the copy is refused while clients write, and no write is lost', async () => {
+    await run(test.tableCreate('copied', { replicas: 3 }));
+    await run(test.table('copied').wait());
+    const copy = join(directory, 'copy');
+    // It stands still meanwhile, so that the copy is of one moment.
+    const pid = Number(fieldOf(lineOf('node3'), 'pid'));
+    process.kill(pid, 'SIGSTOP');
+    try {
+      cpSync(join(directory, 'node3'), copy, { recursive: true });
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    for (const name of all)
+      await until(async () => (await statusesIn(lineOf(name))) === 'alive alive alive');
+    await run(test.table('copied').wait());
+    const over = new AbortController();
+    const writing = (async () => {
+      for (let n = 0; ; n += 1) {
+        if (over.signal.aborted) return n;
+        await run(test.table('copied').insert({ id: n }), n % 3);
+      }
+    })();
+    writing.catch(() => undefined);
+    const seeds = all.map((name) => fieldOf(lineOf(name), 'cluster')).join();
+    const copied = start(copy, ['--node-name', 'node3', '--join', seeds, '--replicated']);
+    let refused = '';
+    await copied.serving.catch((error: Error) => (refused = error.message));
+    copied.process.kill('SIGKILL');
+    over.abort();
+    const written = await writing;
+    expect(refused).to.contain('has the same node ID');
+    for (const at of [0, 1, 2])
+      expect(await run<number>(test.table('copied').count(), at)).to.equal(written);
   });
 
   it('say what is missing when a node is lost', async () => {
