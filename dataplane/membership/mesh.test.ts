@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import type { Clock } from '../common/clock.ts';
+import { machineClock } from '../node/clock.ts';
 import type { Authority } from './authority.ts';
 import type { Mesh } from './mesh.ts';
 import { peerRequests, roles } from './peer-requests.ts';
@@ -144,6 +146,43 @@ describe('the mesh of sessions between nodes', () => {
     await sleep(100);
     expect(namesOf(a)).to.equal('');
     expect(await codeOf(ask(a.mesh, b.id))).to.equal('membership.unreachable');
+  });
+
+  /** Why the sessions of a node end that dials and does not introduce itself. */
+  function endsOf({ mesh }: MeshNode): string[] {
+    const reasons: string[] = [];
+    const ended = mesh.ended.bind(mesh);
+    mesh.ended = (session, reason) => {
+      reasons.push(reason.message);
+      ended(session, reason);
+    };
+    return reasons;
+  }
+
+  it('ends the session of a node that does not introduce itself in time', async () => {
+    const timer: Clock['timer'] = (ms, run) => machineClock.timer(ms / 50, run);
+    const a = await start('a', { clock: { ...machineClock, timer } });
+    const silent = await start('b');
+    const reasons = endsOf(silent);
+    await silent.dial(a);
+    await until(() => reasons.length === 1);
+    expect(reasons[0]).to.match(/did not introduce itself within 10000 ms/);
+    expect(a.warnings.map(({ reason }) => reason)).to.deep.equal([
+      'The node did not introduce itself within 10000 ms.',
+    ]);
+  });
+
+  it('bounds the sessions that one node opens', async () => {
+    // Nobody is too late for the other bound.
+    const timer: Clock['timer'] = (ms, run) => machineClock.timer(ms * 50, run);
+    const a = await start('a', { clock: { ...machineClock, timer } });
+    const [greedy, honest] = [await start('b'), await start('c')];
+    const reasons = endsOf(greedy);
+    for (let count = 0; count < 10; count += 1) await greedy.dial(a);
+    await until(() => reasons.length >= 2);
+    expect(reasons.slice(0, 2).join()).to.match(/(A node has at most 8 sessions.*){2}/);
+    honest.targets = [{ id: a.id, address: a.address }];
+    await until(() => namesOf(honest) === 'a');
   });
 
   it('answers only what the roles of a node allow, and counts and logs what it refuses', async () => {

@@ -105,6 +105,10 @@ const retry = { initialMs: 200, maximumMs: 10_000 } as const;
 const politeMs = 1_000;
 /** For requests that are under way on a session that another one replaces. */
 const retireMs = 5_000;
+/** From the begin of a session until the node that has dialed has introduced itself. */
+const introductionMs = 10_000;
+/** Of one node, with those that others are replacing: one that has been taken over cannot hold every connection. */
+const sessionsOfNodeMax = 8;
 /** Attempts that are under way at a time. */
 const dialsMax = 16;
 /** Larger ones are requests, which go in parts. */
@@ -215,7 +219,26 @@ export class Mesh {
       isRetired: false,
     };
     this.#bySession.set(session, link);
+    if (!isDialed) this.#bound(link);
     if (this.#isClosed) session.close(new PeerUnreachableError('The node is stopping.'));
+  }
+
+  /** A node that has dialed has a bounded number of sessions, and a bounded time until its introduction. */
+  #bound(link: Link): void {
+    const { session, peer } = link;
+    const { clock, warn } = this.#options;
+    const refuse = (sentence: string): void => {
+      warn('a node is refused', { id: peer.nodeId, reason: sentence });
+      session.close(new SessionRefusedError(sentence));
+    };
+    const own = [...this.#bySession.values()].filter((each) => each.peer.nodeId === peer.nodeId);
+    if (own.length > sessionsOfNodeMax) {
+      return refuse(`A node has at most ${sessionsOfNodeMax} sessions with another one.`);
+    }
+    clock.timer(introductionMs, () => {
+      if (link.introduction !== undefined || !session.isOpen) return;
+      refuse(`The node did not introduce itself within ${introductionMs} ms.`);
+    });
   }
 
   ended(session: Session, reason: Error): void {

@@ -168,6 +168,30 @@ describe('the port for nodes under attack', function attacked() {
     await answers();
   });
 
+  it('ends sessions of a member that does not say who it is, says half of it, or is of the future', async () => {
+    await start(15_000);
+    const credentials = await credentialsOf(authority, mallory);
+    const hello = encodeFrame({ kind: 'hello', versionMin: 2, versionMax: 2, ...mallory });
+    const future = encodeFrame({ kind: 'hello', versionMin: 3, versionMax: 9, ...mallory });
+    const said = [undefined, hello.subarray(0, 3), hello.subarray(0, 20), future];
+    await attack(8, async (at) => {
+      const socket = tls(credentials);
+      const bytes = said[at % said.length];
+      if (bytes !== undefined) socket.write(bytes);
+      await closed(socket);
+    });
+    await until(() => server.refused === 8);
+    expect(server.refusals.counts.get('session')).to.equal(8);
+    const reasons = server.ended.map(({ message }) => message);
+    expect(
+      reasons.filter((text) => /did not say who it is within 15000 ms/.test(text)),
+    ).to.have.length(6);
+    expect(reasons.filter((text) => /speaks versions 3 to 9/.test(text))).to.have.length(2);
+    const logged = JSON.stringify(server.logged);
+    expect(logged).to.match(/did not say who it is|speaks versions 3 to 9/);
+    await answers();
+  });
+
   it('closes the connection of a member that sends after its session has ended', async () => {
     await start();
     // It ends its side of the connection never.

@@ -45,6 +45,20 @@ describe('a session between two nodes', () => {
     expect(text(answer)).to.equal(`${alice.nodeId} 9`);
   });
 
+  it('ends when the peer does not say in time who it is', async () => {
+    const clock = new ManualClock();
+    const { alice: a, bob: b } = pair({ clock });
+    await settled();
+    const silent = pair({ clock });
+    // Before its first frame arrives.
+    silent.alice.pipe.other = undefined;
+    clock.advance(1_000);
+    await settled();
+    expect(reasonOf(silent.bob)).to.equal('The peer did not say who it is within 1000 ms.');
+    expect(silent.bob.pipe.isOpen).to.equal(false);
+    expect([reasonOf(a), reasonOf(b)]).to.deep.equal(['open', 'open']);
+  });
+
   it('answers errors of the handler with their code', async () => {
     const { alice: a } = pair({ handle: () => Promise.reject(new TestError('not today')) });
     try {

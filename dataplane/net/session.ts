@@ -1,4 +1,4 @@
-import type { Clock } from '../common/clock.ts';
+import type { Clock, Timer } from '../common/clock.ts';
 import { PhotonError } from '../common/errors.ts';
 import { spawn } from '../common/spawn.ts';
 import { encodeFrame, FrameReader } from '../wire/frame.ts';
@@ -23,6 +23,9 @@ import { SendQueue } from './send-queue.ts';
  */
 /** 2: gossip through sessions is numbered, and the state in it signed. */
 const protocolVersion = { min: 2, max: 2 } as const;
+
+/** A timer of the machine takes no more than 2^31 ms, and one that is set to more ends at once. */
+const deadlineMsMax = 86_400_000;
 
 export interface Peer {
   readonly clusterId: string;
@@ -59,6 +62,8 @@ export interface SessionOptions {
   readonly queueBytesMax: Readonly<Record<Priority, number>>;
   /** Requests of the peer that are worked on at a time; more are refused. */
   readonly incomingMax: number;
+  /** For the TLS handshake, and again until the peer has said who it is. */
+  readonly handshakeMs: number;
   handle(incoming: Incoming): Promise<Uint8Array>;
   /** What the peer says without waiting for an answer. */
   noticed?(type: number, payload: Uint8Array): void;
@@ -91,13 +96,25 @@ export class Session {
   #nextId = 1;
   #isBlocked = false;
   #hasGreeted = false;
+  readonly #greeting: Timer;
   #reason: Error | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#queue = new SendQueue(options.queueBytesMax);
+    const { clock, handshakeMs } = options;
+    this.#greeting = clock.timer(handshakeMs, () =>
+      this.close(
+        new SessionRefusedError(`The peer did not say who it is within ${handshakeMs} ms.`),
+      ),
+    );
     const { min: versionMin, max: versionMax } = protocolVersion;
     this.#send('consensus', { kind: 'hello', versionMin, versionMax, ...options.own });
+  }
+
+  /** Whether the peer has said who it is. */
+  get hasGreeted(): boolean {
+    return this.#hasGreeted;
   }
 
   get isOpen(): boolean {
@@ -205,6 +222,7 @@ export class Session {
   #end(reason: Error): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
+    this.#greeting.cancel();
     this.#lifetime.abort(reason);
     for (const controller of this.#incoming.values()) controller.abort(reason);
     this.#incoming.clear();
@@ -301,6 +319,7 @@ export class Session {
       );
     }
     this.#hasGreeted = true;
+    this.#greeting.cancel();
   }
 
   /** The first part of a request. */
@@ -374,7 +393,7 @@ export class Session {
     const { expected: peer } = this.#options;
     const controller = new AbortController();
     this.#incoming.set(id, controller);
-    const deadline = this.#options.clock.timer(deadlineMs, () =>
+    const deadline = this.#options.clock.timer(Math.min(deadlineMs, deadlineMsMax), () =>
       controller.abort(new DeadlineError('The deadline of the request has passed.')),
     );
     const finish = (): void => {

@@ -34,7 +34,6 @@ export interface TransportOptions extends Omit<
   identify(certificate: string): Promise<CertifiedPeer>;
   readonly handle: (incoming: Incoming, session: Session) => Promise<Uint8Array>;
   noticed?(session: Session, type: number, payload: Uint8Array): void;
-  readonly handshakeMs: number;
   /** Connections that are accepted at a time, with those that have not proven anything yet. */
   readonly connectionsMax: number;
   /** A session stands; `isDialed`: by this side. */
@@ -64,6 +63,9 @@ const keepAliveMs = 60_000;
 
 /** A connection is destroyed this long after its end, whatever the peer still sends. */
 const lingerMs = 1_000;
+
+const addressOf = ({ remoteAddress, remotePort }: TLSSocket): string =>
+  `${remoteAddress ?? ''}:${remotePort ?? 0}`;
 
 class SocketPipe implements Pipe {
   readonly #socket: TLSSocket;
@@ -194,7 +196,7 @@ export class TlsTransport {
     { isDialed, wanted }: { readonly isDialed: boolean; readonly wanted: string | undefined },
   ): Promise<Session | Error> {
     this.#keep(socket);
-    const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+    const address = addressOf(socket);
     try {
       const peer = await this.#identify(socket, address);
       if (wanted !== undefined && peer.nodeId !== wanted) {
@@ -225,13 +227,18 @@ export class TlsTransport {
   }
 
   #open(socket: TLSSocket, peer: CertifiedPeer, isDialed: boolean): Session {
+    const address = addressOf(socket);
     const session: Session = new Session({
       ...this.#options,
       expected: peer,
       pipe: new SocketPipe(socket, this.#options.clock),
       handle: (incoming) => this.#options.handle(incoming, session),
       noticed: (type, payload) => this.#options.noticed?.(session, type, payload),
-      ended: (reason) => this.#options.ended(session, reason),
+      ended: (reason) => {
+        // Whoever dialed learns it from its first request.
+        if (!isDialed && !session.hasGreeted) this.#options.refused(address, reason);
+        this.#options.ended(session, reason);
+      },
     });
     socket.setKeepAlive(true, keepAliveMs);
     socket.on('drain', () => session.drained());

@@ -1,3 +1,5 @@
+import { parseAddress } from '../../common/address.ts';
+import type { Clock } from '../../common/clock.ts';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { machineChance } from '../../node/chance.ts';
@@ -48,6 +50,8 @@ export interface MeshNode extends Seen {
   readonly address: string;
   /** Dialed again and again from now on. */
   targets: Target[];
+  /** A session, and nothing that would introduce this node. */
+  dial(other: MeshNode): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -57,6 +61,8 @@ export interface MeshNodeOptions {
   /** What its certificate says; nothing, as in earlier releases, when it is left out. */
   readonly certified?: readonly Role[];
   readonly instance?: string;
+  /** Of the mesh, not of its sessions. */
+  readonly clock?: Clock;
   readonly handlers?: Partial<MeshOptions['handlers']>;
   readonly notices?: MeshOptions['notices'];
   readonly credentials?: StoredCredentials;
@@ -136,7 +142,7 @@ export async function meshNode(
   });
   const mesh = new Mesh({
     own,
-    clock: machineClock,
+    clock: options.clock ?? machineClock,
     chance: machineChance,
     introduction,
     verify: options.verify ?? (() => Promise.resolve()),
@@ -165,6 +171,10 @@ export async function meshNode(
     mesh,
     address,
     targets: [],
+    async dial(other) {
+      const at = parseAddress(other.address);
+      await transport.dial(at?.host ?? '', at?.port ?? 0, other.id);
+    },
     async close() {
       stopping.abort();
       mesh.close(new Error('the node is stopping'));

@@ -71,6 +71,7 @@ export function pair(options: PairOptions = {}): { readonly alice: Side; readonl
       clock,
       queueBytesMax: { consensus: 10_000, interactive: 10_000, bulk: 10_000 },
       incomingMax: 4,
+      handshakeMs: 1_000,
       handle,
       ended: (reason) => reasons.push(reason),
       ...changes,

@@ -25,7 +25,7 @@ const columns = [
 const begin = '<!-- sizes: begin -->';
 const end = '<!-- sizes: end -->';
 
-export const reportedSizes: readonly number[] = [3, 10, 32, 100, 316, 1_000, 3_162];
+export const reportedSizes: readonly number[] = [3, 10, 32, 100, 316, 1_000, 3_162, 10_000];
 /** Runs of each size: time and memory grow with the square of it. */
 const runsOf = (nodes: number): number => (nodes <= 100 ? 15 : nodes <= 1_000 ? 5 : 1);
 
