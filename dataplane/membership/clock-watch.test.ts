@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ClockWatch } from './clock-watch.ts';
+import { ClockWatch, clockPeriodMs } from './clock-watch.ts';
 import { encodeTime } from './echo.ts';
 import { clockOffsetMsMax } from './quarantine-causes.ts';
 
@@ -37,6 +37,28 @@ describe('the watch over the clocks of other nodes', () => {
     await clocks.measure(7);
     expect(clocks.asked.join('')).to.equal('abbbcab');
     expect(clocks.wrong).to.deep.equal(Array.from({ length: 4 }, () => 'b 10005'));
+  });
+
+  it('measures often until all clocks were right, while one is wrong, and when a node comes back', async () => {
+    const clocks = new Clocks();
+    const { calm, watchful } = clockPeriodMs;
+    const pauses: number[] = [];
+    const measured = async (times: number): Promise<void> => {
+      await clocks.measure(times);
+      pauses.push(clocks.watch.pauseMs);
+    };
+    for (const id of ['a', 'b']) clocks.offsets.set(id, 0);
+    await measured(1);
+    await measured(1);
+    clocks.offsets.set('a', clockOffsetMsMax + 5);
+    await measured(3);
+    clocks.offsets.set('a', 0);
+    await measured(2);
+    clocks.offsets.delete('b');
+    await measured(1);
+    clocks.offsets.set('b', 0);
+    pauses.push(clocks.watch.pauseMs);
+    expect(pauses).to.deep.equal([watchful, calm, watchful, calm, calm, watchful]);
   });
 
   it('finds clocks that are behind, and none within the bound', async () => {
