@@ -99,7 +99,6 @@ export class Node {
         shards: () => peers.shards.shards(),
       });
     this.#web = new WebService(context, { passwords, logins, status });
-    const started = this.#started.promise;
     this.#services = new Services(
       [
         healthService(context, {
@@ -108,7 +107,7 @@ export class Node {
           disk,
           drivers: this.#drivers.drivers,
           metrics: () => this.#metrics(),
-          started,
+          started: this.#started.promise,
         }),
         kubernetesStatusService(context, data, membership),
         directory,
