@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import { readMetadata } from '../apply/catalog.ts';
 import { encodeUtf8 } from '../common/bytes.ts';
+import type { PhotonError } from '../common/errors.ts';
 import type { MetadataCommand } from '../metadata/command.ts';
 import { shardsOf } from '../metadata/shards.ts';
 import { newTable } from '../metadata/testing/new-table.ts';
+import { encodeMessages } from '../raft/message-codec.ts';
+import type { RaftGroup } from '../replication/raft-group.ts';
 import type { ReplicatedGroup } from '../replication/replicated-group.ts';
 import type { ShardReplica } from '../shard/shard-replica.ts';
 import { RowsBody } from '../transfer/content.ts';
@@ -226,6 +229,36 @@ describe('databases over Raft groups', () => {
     cluster.isolated.clear();
     await cluster.shown(old, 'k', 'y');
     expect(await cluster.scanned()).to.deep.equal(['{"id":"k","v":"y"}']);
+  });
+
+  it('answer each write that a leader loses in the turn in which another one comes', async () => {
+    const cluster = await three();
+    await cluster.put('k', 'x');
+    const old = await cluster.shardLeader();
+    cluster.isolated.add(old);
+    const shard = cluster.shard(old);
+    const { last, lastTerm } = (shard.replicas as RaftGroup).raft.log;
+    const codeOf = (writing: Promise<unknown>): Promise<string> =>
+      writing.then(
+        () => 'acknowledged',
+        (error: PhotonError) => error.code,
+      );
+    const lost = ['a', 'b', 'c'].map((key) => codeOf(put(shard, key, 'lost')));
+    const term = lastTerm + 1;
+    // An entry of the next leader takes the place of the first of them.
+    const entries = [{ kind: 'empty', term, index: last + 1 }] as const;
+    const [from = ''] = nodes.filter((node) => node !== old);
+    const where = { previousIndex: last, previousTerm: lastTerm, committed: last };
+    const message = { type: 'append', from, to: old, term, entries, ...where } as const;
+    const frame = encodeMessages([{ group: shard.options.group, message }]);
+    cluster.running.get(old)?.source.groups?.receive(from, frame);
+    // Requests of clients come in the same turn.
+    const late = ['d', 'e'].map((key) => codeOf(put(shard, key, 'late')));
+    expect(await cluster.ended(Promise.all(late))).to.deep.equal(
+      late.map(() => 'replication.not_leader'),
+    );
+    const unknown = lost.map(() => 'replication.outcome_unknown');
+    expect(await cluster.ended(Promise.all(lost))).to.deep.equal(unknown);
   });
 });
 

@@ -111,6 +111,11 @@ export class Raft {
     return this.#leader?.hasInvited === false && this.#hasCommittedInTerm;
   }
 
+  /** False as soon as a message ends the leadership, also while what it withdraws is not handed out yet. */
+  get isLeading(): boolean {
+    return this.#leader !== undefined && this.#withdrawnFrom === undefined;
+  }
+
   /** Leadership is being handed over: nothing is proposed meanwhile. */
   get isTransferring(): boolean {
     return this.#leader?.transferee !== undefined;
@@ -435,7 +440,7 @@ export class Raft {
   /** The index of the first of the commands, which follow one another; or why nothing was proposed. */
   propose(commands: readonly Uint8Array[]): { readonly index: number } | Refusal {
     const leader = this.#leader;
-    if (leader === undefined || this.#withdrawnFrom !== undefined) return this.#refuse('notLeader');
+    if (leader === undefined || !this.isLeading) return this.#refuse('notLeader');
     if (leader.transferee !== undefined) return this.#refuse('transferring');
     if (this.isOverloaded) return this.#refuse('overloaded');
     this.wake();

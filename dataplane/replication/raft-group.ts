@@ -118,7 +118,8 @@ export class RaftGroup implements ReplicatedGroup {
   }
 
   get refusal(): NotLeaderError | undefined {
-    const isReady = this.#handOver.isLed && !this.raft.isTransferring && !this.#hasLeft;
+    const { isLeading, isTransferring } = this.raft;
+    const isReady = this.#handOver.isLed && isLeading && !isTransferring && !this.#hasLeft;
     return isReady ? undefined : this.#notLeader();
   }
 

@@ -139,6 +139,29 @@ describe('groups of three nodes', () => {
     expect(cluster.of('a').store.texts).to.deep.equal(['one', 'two']);
   });
 
+  it('take no proposal in the turn in which a message ends the leadership', async () => {
+    const cluster = await Cluster.start();
+    await cluster.write('a', 'one');
+    const { store, group } = cluster.of('a');
+    cluster.nodes.isolated.add('a');
+    for (const text of ['two', 'three', 'four']) store.propose(group, text);
+    await cluster.nodes.settle();
+    const { last, lastTerm } = (group as RaftGroup).raft.log;
+    const [previousIndex, term] = [last - 3, lastTerm + 1];
+    // The next leader has none of them: an entry of its own takes the place of the first.
+    const entries = [{ kind: 'empty', term, index: previousIndex + 1 }] as const;
+    const message = { type: 'append', from: 'b', to: 'a', term, previousIndex } as const;
+    const append = { ...message, previousTerm: lastTerm, entries, committed: previousIndex };
+    const { groups } = cluster.nodes.nodes.get('a') ?? expect.fail();
+    groups.receive('b', encodeMessages([{ group: 1, message: append }]));
+    expect(group.refusal).to.include({ code: 'replication.not_leader', leader: 'b' });
+    expect(store.propose(group, 'five')).to.be.instanceOf(NotLeaderError);
+    expect(store.events.at(-1)).to.match(/^committed/);
+    await cluster.nodes.settle();
+    expect(store.events.slice(-2)).to.deep.equal(['withdrawn OutcomeUnknownError', 'follows']);
+    expect(store.proposed.size).to.equal(0);
+  });
+
   it('wait with entries of others while the machine has no room, and lose none', async () => {
     const cluster = await Cluster.start();
     const { store } = cluster.of('b');

@@ -237,10 +237,6 @@ export class Proposer implements GroupMachine {
   propose(staged: Proposal): void {
     const { index, operations } = staged;
     const { keyspace, budget } = this.#options;
-    budget.take(staged.bytes);
-    this.#unapplied(staged);
-    this.#writes += operations.length;
-    this.#proposals.add(staged);
     const position = this.#replicated.propose(
       encodeCommand({
         keyspace,
@@ -250,11 +246,17 @@ export class Proposer implements GroupMachine {
       }),
     );
     if (position instanceof Error) {
-      this.withdrawn(index, position);
+      // Its index may be that of another proposal by now, which is not the one that is refused.
+      this.#buildOnTheRest();
+      staged.end(position);
       return;
     }
     assert(position.index === index, 'what is staged is proposed before anything else happens');
     staged.term = position.term;
+    budget.take(staged.bytes);
+    this.#unapplied(staged);
+    this.#writes += operations.length;
+    this.#proposals.add(staged);
   }
 
   committed(upTo: number): void {
@@ -326,12 +328,17 @@ export class Proposer implements GroupMachine {
   withdrawn(from: number, reason: Error): void {
     const withdrawn = this.#proposals.withdraw(from, reason);
     if (withdrawn.length === 0) return;
-    this.#withdrawals += 1;
     for (const proposal of withdrawn) {
       this.#options.budget.give(proposal.bytes);
       this.#ended(proposal);
       this.#writes -= proposal.operations.length;
     }
+    this.#buildOnTheRest();
+  }
+
+  /** Writers build on what is still proposed. */
+  #buildOnTheRest(): void {
+    this.#withdrawals += 1;
     this.#options.memtable.proposeOnly(this.#proposals.entries());
   }
 

@@ -2,6 +2,7 @@ import type { Mutant, MutantSuite } from './mutants.ts';
 
 /** Known and likely bugs of a database over groups of several members; the tests must find each of them. */
 const proposer = 'dataplane/shard/proposer.ts';
+const raftGroup = 'dataplane/replication/raft-group.ts';
 const replica = 'dataplane/shard/shard-replica.ts';
 const metadata = 'dataplane/database/metadata-group.ts';
 const recovery = 'dataplane/database/recovery.ts';
@@ -17,6 +18,12 @@ const sessions = 'dataplane/apply/stored-sessions.ts';
 const sessionTable = 'dataplane/table/session-table.ts';
 
 const replicaMutants: readonly Mutant[] = [
+  {
+    bug: 'a deposed leader takes proposals until its next turn, over the indexes of those that it loses',
+    file: raftGroup,
+    from: 'const isReady = this.#handOver.isLed && isLeading && !isTransferring && !this.#hasLeft;',
+    to: 'const isReady = this.#handOver.isLed && (isLeading || !isLeading) && !isTransferring && !this.#hasLeft;',
+  },
   {
     bug: 'a write is applied twice when it is repeated',
     file: retries,

@@ -6,6 +6,7 @@ import { NotLeaderError, OutcomeUnknownError } from '../../../dataplane/replicat
 import type { ShardReplica } from '../../../dataplane/shard/shard-replica.ts';
 import type { EditBatch, EditOutcome } from '../../../dataplane/wire/table-edit.ts';
 import type { ListOperation } from '../checkers/append-lists.ts';
+import type { ProcessLife } from '../cluster/process-life.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
@@ -55,10 +56,30 @@ export class Client {
   /** Attempts of writes whose outcome was unknown. */
   repeated = 0;
   #node: string | undefined;
+  /** Requests that a node has not answered, also when nobody waits for them any more. */
+  readonly #underWay = new Set<{
+    readonly node: SimulatedNode;
+    readonly life: ProcessLife;
+    readonly what: string;
+  }>();
 
   constructor(cluster: ClusterOfClient, options: ClientOptions) {
     this.#cluster = cluster;
     this.#options = options;
+  }
+
+  /** What nodes that run owe an answer. */
+  get unanswered(): readonly string[] {
+    return [...this.#underWay]
+      .filter(({ node, life }) => node.life === life && node.isUp)
+      .map(({ node, what }) => `${node.id}: ${what}`);
+  }
+
+  /** Whatever becomes of it, an answer is due as long as the process lives. */
+  #owed<T>(node: SimulatedNode, what: string, answer: Promise<T>): Promise<T> {
+    const request = { node, life: node.life, what };
+    this.#underWay.add(request);
+    return answer.finally(() => this.#underWay.delete(request));
   }
 
   next(): void {
@@ -87,7 +108,7 @@ export class Client {
     const over = this.#once();
     node.life.run(() => {
       const shard = node.shard(this.#options.table);
-      if (shard !== undefined) return this.#read(shard, base, over);
+      if (shard !== undefined) return this.#read(node, shard, base, over);
       this.#node = undefined;
       return over();
     });
@@ -140,13 +161,20 @@ export class Client {
     const failed = (error: unknown): void => once(() => this.#failed(write, error));
     // What is under way goes on, and may be carried out later.
     time.after(timeoutMs, () => failed(new OutcomeUnknownError()));
-    node.life.run(() => {
+    const work = (): void => {
       const shard = node.shard(this.#options.table);
       if (shard === undefined) return failed(new NotLeaderError(undefined));
-      return void shard
-        .edit(write.batch, never)
-        .then((outcomes) => once(() => this.#written(write, outcomes)), failed);
-    });
+      const { session } = write.batch;
+      const again = session?.isRepeated === true ? ' again' : '';
+      const what = `write ${session?.id}/${session?.sequence}${again} at ${time.now.toFixed(1)} ms`;
+      return void this.#owed(node, what, shard.edit(write.batch, never)).then(
+        (outcomes) => once(() => this.#written(write, outcomes)),
+        failed,
+      );
+    };
+    // The network brings requests beside what the members say, which may end a leadership in the same turn.
+    if (this.#cluster.random.next() < 0.3) node.withNextFrame(work);
+    else node.life.run(work);
   }
 
   #written({ operation, batch }: Write, [outcome]: readonly EditOutcome[]): void {
@@ -192,7 +220,12 @@ export class Client {
     this.#node = leader;
   }
 
-  #read(shard: ShardReplica, base: Omit<Recorded, 'kind'>, over: () => void): void {
+  #read(
+    node: SimulatedNode,
+    shard: ShardReplica,
+    base: Omit<Recorded, 'kind'>,
+    over: () => void,
+  ): void {
     const answered = (text: string | undefined): void => {
       const read = valuesOf(text === undefined ? null : (JSON.parse(text) as Datum));
       this.history.push({
@@ -203,15 +236,14 @@ export class Client {
       });
       over();
     };
-    Promise.resolve()
-      .then(() => shard.get(encodeUtf8(base.list)))
-      .then(
-        (row) => answered(row?.text),
-        (error: unknown) => {
-          this.#follow(error);
-          over();
-        },
-      );
+    const asked = Promise.resolve().then(() => shard.get(encodeUtf8(base.list)));
+    this.#owed(node, `read at ${base.calledAt.toFixed(1)} ms`, asked).then(
+      (row) => answered(row?.text),
+      (error: unknown) => {
+        this.#follow(error);
+        over();
+      },
+    );
   }
 
   /** The next operation begins when this one is answered or has taken too long. */

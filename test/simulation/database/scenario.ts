@@ -176,6 +176,9 @@ export async function runDatabase(
   restore(cluster);
   await cluster.runUntil(time.now + 1_100);
   await agreed(cluster);
+  const unanswered = clients.flatMap((client) => client.unanswered);
+  if (unanswered.length > 0)
+    throw new SafetyViolation(`nodes that run do not answer: ${unanswered.join(', ')}`);
   const leader = cluster.leader(table);
   const final = new Map(
     habits.lists.map((list) => {

@@ -60,6 +60,7 @@ export class SimulatedNode {
   #disk = new MemoryDisk();
   #store: SimulatedStore | undefined;
   #image: StoreImage;
+  #withNext: (() => void)[] = [];
 
   constructor(id: string, founders: readonly string[], cluster: ClusterOfNode) {
     this.id = id;
@@ -130,8 +131,19 @@ export class SimulatedNode {
     const { id, founders } = this;
     const send = (to: string, frame: Uint8Array): void =>
       this.#cluster.send(id, to, Uint8Array.from(frame));
-    const options = { node: id, founders, clock: life, chance: own, timing, limits };
-    return new RaftSource({ ...options, heldBytesMax: 16_384, transport: { send } });
+    const options = {
+      node: id,
+      founders,
+      clock: life,
+      chance: own,
+      timing,
+      limits,
+    };
+    return new RaftSource({
+      ...options,
+      heldBytesMax: 16_384,
+      transport: { send },
+    });
   }
 
   #failed(life: ProcessLife, error: Error): void {
@@ -139,7 +151,16 @@ export class SimulatedNode {
   }
 
   receive(from: string, frame: Uint8Array): void {
-    this.life.run(() => this.source?.groups?.receive(from, frame));
+    const { life } = this;
+    life.run(() => {
+      this.source?.groups?.receive(from, frame);
+      for (const work of this.#withNext.splice(0)) if (this.life === life) work();
+    });
+  }
+
+  /** Work that comes in the same turn of the event loop as the next frame of another node. */
+  withNextFrame(work: () => void): void {
+    this.#withNext.push(work);
   }
 
   /** The power goes: what was not synced survives in parts. Or the process dies alone, and its writes stay. */
@@ -148,6 +169,7 @@ export class SimulatedNode {
     const { random } = this.#cluster;
     this.life.isDead = true;
     this.isUp = false;
+    this.#withNext = [];
     this.#image = this.#store?.image(!hasPower && random.next() < 0.5) ?? this.#image;
     this.#store = undefined;
     this.database = undefined;
