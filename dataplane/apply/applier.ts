@@ -20,10 +20,16 @@ import type { ApplyTarget } from '../table/apply.ts';
 import { encodeAgain } from '../table/command.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import { metaKey } from '../table/meta-key.ts';
-import { recountLater, StatisticsChanges } from '../table/statistics.ts';
+import {
+  findStatistics,
+  isToRecount,
+  readStatistics,
+  recountLater,
+  StatisticsChanges,
+} from '../table/statistics.ts';
 import { readApplied, writeApplied, writeMembers } from './applied-position.ts';
 import { ApplyQueue, operationsOf } from './apply-queue.ts';
-import type { ApplyItem } from './apply-queue.ts';
+import type { ApplyItem, KeyspaceSum } from './apply-queue.ts';
 import { hasRecords, readMetadata, writeMetadata } from './catalog.ts';
 import { EntryNotApplicableError, gapInStore } from './errors.ts';
 import { park, unpark } from './parked.ts';
@@ -78,6 +84,8 @@ const entriesUnknown = {
 
 const groupOf = (item: ApplyItem): number =>
   item.type === 'metadata' ? metadataGroup : item.group;
+
+type TableItem = Extract<ApplyItem, { type: 'table' }>;
 
 /** Gathered over the items of one transaction. */
 interface ItemChanges {
@@ -290,15 +298,23 @@ export class Applier {
   }
 
   async #slice(): Promise<void> {
-    const items = await this.#options.store.write((transaction) => this.#applyInto(transaction));
+    const { items, sums } = await this.#options.store.write((transaction) =>
+      this.#applyInto(transaction),
+    );
     this.#count.applied += items.length;
     for (const item of items) {
       if (item.type === 'table') item.applied();
       else if (item.type === 'metadata') this.#stored = item.state;
     }
+    const last = items.at(-1);
+    if (sums !== undefined && last?.type === 'table') last.compared?.(sums);
   }
 
-  #applyInto(transaction: WriteTransaction): ApplyItem[] {
+  /** What is compared is what the store has at that very entry: nothing behind it is in the same transaction. */
+  #applyInto(transaction: WriteTransaction): {
+    readonly items: readonly ApplyItem[];
+    readonly sums: readonly KeyspaceSum[] | undefined;
+  } {
     const { clock } = this.#options;
     const deadline = clock.now() + sliceMs;
     const statistics = new StatisticsChanges(this.#options.walks);
@@ -306,12 +322,17 @@ export class Applier {
     const positions = new Map<number, Position>();
     let [count, operations] = [0, 0];
     let metadata = this.#written;
+    let compared: TableItem | undefined;
     for (const item of this.#queue) {
       if (this.#applyItem(transaction, item, { statistics, sessions }))
         advance(transaction, positions, item);
       if (item.type === 'metadata') metadata = item.state;
       count += 1;
       operations += operationsOf(item);
+      if (item.type === 'table' && item.compared !== undefined) {
+        compared = item;
+        break;
+      }
       if (operations >= operationsPerSliceMax || clock.now() > deadline) break;
     }
     statistics.write(transaction);
@@ -320,7 +341,25 @@ export class Applier {
     for (const [group, position] of positions) writeApplied(transaction, group, position);
     if (metadata !== undefined) writeMetadata(transaction, this.#written, metadata);
     this.#written = metadata;
-    return this.#queue.take(count);
+    const sums = compared === undefined ? undefined : this.#sumsOf(transaction, compared);
+    return { items: this.#queue.take(count), sums };
+  }
+
+  /** Undefined when what the rows add up to is not known. */
+  #sumsOf(
+    transaction: ReadTransaction,
+    { group, command: { keyspace } }: TableItem,
+  ): readonly KeyspaceSum[] | undefined {
+    if (this.#quarantined.has(group) || isToRecount(transaction, keyspace)) return undefined;
+    const { tables } = this.#options;
+    const indexes = (tables.indexesOf(group) ?? []).filter((index) =>
+      tables.isReady({ keyspace: index.keyspace, ready: false }),
+    );
+    const ofIndexes = indexes.flatMap((index) => {
+      const found = findStatistics(transaction, index.keyspace);
+      return found === undefined ? [] : [{ keyspace: index.keyspace, ...found }];
+    });
+    return [{ keyspace, ...readStatistics(transaction, keyspace) }, ...ofIndexes];
   }
 
   /** Whether the position moves: not for a table that was dropped, of which nothing is left. */
@@ -364,7 +403,7 @@ export class Applier {
 
   #applyCommand(
     transaction: WriteTransaction,
-    { group, index, command, origin }: Extract<ApplyItem, { type: 'table' }>,
+    { group, index, command, origin }: TableItem,
     target: Pick<ApplyTarget, 'indexes' | 'statistics'>,
   ): void {
     const { failures, unchecked, tables, corruption } = this.#options;

@@ -1,6 +1,12 @@
 import type { MetadataState } from '../metadata/state.ts';
 import type { Command } from '../table/command.ts';
 import type { SessionChange } from '../table/session-table.ts';
+import type { KeyspaceStatistics } from '../table/row-sum.ts';
+
+/** What a keyspace holds at one position of the log. */
+export interface KeyspaceSum extends KeyspaceStatistics {
+  readonly keyspace: number;
+}
 
 /** What the log has committed and the store has not. */
 export type ApplyItem =
@@ -20,6 +26,8 @@ export type ApplyItem =
       readonly session?: SessionChange | undefined;
       /** Called when the store shows it. */
       applied(): void;
+      /** The replicas of the group are compared here: called with what this one has, the rows first. */
+      readonly compared?: ((sums: readonly KeyspaceSum[]) => void) | undefined;
     }
   | {
       /** An entry of a table in quarantine. */
@@ -46,9 +54,9 @@ export type ApplyItem =
       readonly configuration?: Uint8Array;
     };
 
-/** Work is counted in operations: commands have from one to thousands of them. */
+/** Work is counted in operations: commands have up to thousands of them, and a position is work, too. */
 export const operationsOf = (item: ApplyItem): number =>
-  item.type === 'table' ? item.command.operations.length : 1;
+  item.type === 'table' ? Math.max(1, item.command.operations.length) : 1;
 
 function bytesOf(item: ApplyItem): number {
   if (item.type === 'metadata' || item.type === 'passed') return 0;

@@ -133,6 +133,11 @@ export class Database implements MetadataLog {
     return this.#parts.snapshots.request(part);
   }
 
+  /** Shards whose replicas differ, and of which no majority says which is right. */
+  get undecided(): readonly string[] {
+    return this.#parts.care.undecided;
+  }
+
   /** By the keyspace of a part; undefined for an index that is gone or has failed, or that this node has not built. */
   index(keyspace: number): AppliedIndex | undefined {
     const { tables } = this.#parts;
@@ -226,7 +231,10 @@ export class Database implements MetadataLog {
   }
 
   /** Bytes of the stored keys and values of a table, and of its documents in memory. */
-  sizeOf(tableId: string): { readonly dataBytes: number; readonly cachedBytes: number } {
+  sizeOf(tableId: string): {
+    readonly dataBytes: number;
+    readonly cachedBytes: number;
+  } {
     const table = this.state.tables[tableId];
     if (table === undefined) return { dataBytes: 0, cachedBytes: 0 };
     const shards = this.table(tableId)?.shards ?? [];
@@ -321,6 +329,7 @@ export class Database implements MetadataLog {
       signal: this.#stopping.signal,
     });
     this.#adopt(this.state);
+    if (replicate !== undefined && !this.#isForRepair) this.#parts.care.begin();
     if (this.frozen !== undefined || this.#isForRepair) return;
     indexes.rebuildFailed();
     // Imports of a cluster are those of other nodes, too.

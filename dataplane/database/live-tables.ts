@@ -20,6 +20,7 @@ import { ShardReplica } from '../shard/shard-replica.ts';
 import { ShardedTable } from '../shard/sharded-table.ts';
 import { commandBytesMaxDefault } from '../shard/write-path.ts';
 import type { AppliedIndex } from '../table/apply.ts';
+import type { CareOfReplicas } from './care-of-replicas.ts';
 import type { DatabaseOptions } from './options.ts';
 import { isPlacedHere, membershipOf } from './membership.ts';
 import type { DatabaseSnapshots } from './snapshots.ts';
@@ -38,6 +39,8 @@ export interface SharedParts {
   readonly directReads: DirectReads | undefined;
   /** States of groups that other nodes send, and are sent. */
   readonly snapshots: DatabaseSnapshots;
+  /** What keeps replicas equal. */
+  readonly care: CareOfReplicas;
 }
 
 /** While shards are served. */
@@ -193,8 +196,7 @@ export class LiveTables implements Tables {
     }
     replica?.options.cache.forget();
     this.#replicas.delete(group);
-    corruption.groups.clear(group);
-    corruption.documents.forget(keyspace);
+    corruption.restored(group, keyspace);
     unchecked.forget(keyspace);
   }
 
@@ -226,7 +228,10 @@ export class LiveTables implements Tables {
     {
       shard,
       place,
-    }: { readonly shard: ShardRecord; readonly place: ShardReplica['options']['place'] },
+    }: {
+      readonly shard: ShardRecord;
+      readonly place: ShardReplica['options']['place'];
+    },
     shared: ServingParts,
   ): ShardReplica {
     const { group, keyspace } = shard;
@@ -264,6 +269,7 @@ export class LiveTables implements Tables {
       }),
       indexes: () => this.indexesOf(group) ?? [],
       replayed: replay.entries.of(group),
+      care: shared.care.of(group, keyspace),
       damaged: (error) => corruption.report(error),
       softRefused: (refusal) => options.softRefused?.(name, refusal),
     });

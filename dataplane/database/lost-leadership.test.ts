@@ -38,6 +38,9 @@ class Deposable implements Replication {
       readable: () => undefined,
       changeMembers: (target) => inner.changeMembers(target),
       transferLeadership: (to) => inner.transferLeadership(to),
+      tell: (to, note) => inner.tell(to, note),
+      giveState: (to) => inner.giveState(to),
+      takeState: (snapshot) => inner.takeState(snapshot),
       get isFull() {
         return inner.isFull;
       },

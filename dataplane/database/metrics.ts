@@ -44,7 +44,7 @@ export function stored(
 
 export function metricsOf(
   store: ApplyStore,
-  { tables, indexes, maintenance, budget, cache, corruption, applier }: DatabaseParts,
+  { tables, indexes, maintenance, budget, cache, corruption, applier, care }: DatabaseParts,
   log: GroupLog | undefined,
 ): DatabaseMetrics {
   const { failures } = indexes;
@@ -52,6 +52,7 @@ export function metricsOf(
     memtableBytes: budget.used,
     cache: { bytes: cache.bytes, ...cache.counters },
     scrub: maintenance.scrubber.counters,
+    replicas: care.counters,
     failedIndexes: failures.size,
     failedEvaluations: failures.failedEvaluations,
     damagedDocuments: corruption.documents.count,

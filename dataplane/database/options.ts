@@ -7,6 +7,7 @@ import type { MetadataCommand, Refused } from '../metadata/command.ts';
 import type { MetadataState } from '../metadata/state.ts';
 import type { GroupLog, LogReplay } from '../replication/log.ts';
 import type { ReplicationSource } from '../replication/replicated-group.ts';
+import type { ReplicaEvent } from '../shard/replica-care.ts';
 import type { BlockPlaces } from '../shard/direct-reads.ts';
 import type { SnapshotPeer } from '../transfer/snapshot-sender.ts';
 import type { CompileIndex } from '../table/apply.ts';
@@ -48,13 +49,33 @@ export interface DatabaseOptions {
   readonly snapshotPeer?: SnapshotPeer;
   /** Asks the leader of the metadata for a change of the node's own work; without it that waits to lead itself. */
   forward?(command: MetadataCommand): Promise<MetadataState | Refused>;
+  /** Between two comparisons of the replicas of a shard that changes; 5 minutes when it is not given. */
+  readonly compareEveryMs?: number;
+  /** Called with what became of replicas: comparisons, and rebuilt ones. */
+  replicaEvent?(event: ReplicaEvent): void;
   readonly signal: AbortSignal;
+}
+
+export interface ReplicaCounters {
+  /** Comparisons since the start that found all replicas equal. */
+  compared: number;
+  /** Replicas here that were found to differ from a majority. */
+  differed: number;
+  rebuilt: number;
+  /** Shards led here whose replicas differ, and of which no majority agrees. */
+  undecided: number;
 }
 
 export interface DatabaseMetrics {
   readonly memtableBytes: number;
-  readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
+  readonly cache: {
+    readonly bytes: number;
+    readonly hits: number;
+    readonly misses: number;
+  };
   readonly scrub: ScrubCounters;
+  /** Of shards with replicas on other nodes. */
+  readonly replicas: ReplicaCounters;
   readonly failedIndexes: number;
   /** Evaluations of index functions since the start that left a document out. */
   readonly failedEvaluations: number;

@@ -12,6 +12,7 @@ import { DocumentCache } from '../shard/document-cache.ts';
 import { MemtableBudget } from '../shard/memtable-budget.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import { Transfers } from '../transfer/transfers.ts';
+import { CareOfReplicas } from './care-of-replicas.ts';
 import { LiveTables } from './live-tables.ts';
 import type { SharedParts } from './live-tables.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -110,8 +111,33 @@ export function assemble(options: DatabaseOptions, host: PartsHost): DatabasePar
     metadataRestored: (state, index) => host.metadataRestored(state, index),
   });
   const cache = new DocumentCache(options.cacheBytesMax);
-  const kept = { options, tables, corruption, indexes, unchecked, budget, cache, directReads };
-  return { ...kept, walks, applier, replay, maintenance, transfers, snapshots };
+  const kept = {
+    options,
+    tables,
+    corruption,
+    indexes,
+    unchecked,
+    budget,
+    cache,
+    directReads,
+  };
+  const care = new CareOfReplicas({
+    options,
+    corruption,
+    tables,
+    failed,
+    signal,
+  });
+  return {
+    ...kept,
+    walks,
+    applier,
+    replay,
+    maintenance,
+    transfers,
+    snapshots,
+    care,
+  };
 }
 
 /** Of groups of one member: a replica that does not lead cannot say what was acknowledged elsewhere. */

@@ -23,6 +23,7 @@ import { SnapshotSender } from '../transfer/snapshot-sender.ts';
 import { clearChunks, readStagedText, stagedRange } from '../transfer/snapshot-staging.ts';
 import { metadataState, shardState } from '../transfer/snapshot-state.ts';
 import type { SnapshotState } from '../transfer/snapshot-state.ts';
+import { StorageCorruptError } from '../table/errors.ts';
 import type { DatabaseOptions } from './options.ts';
 
 export interface SnapshotsHost extends InstallHome {
@@ -79,6 +80,7 @@ export class DatabaseSnapshots {
     if (part === undefined) return encodeAnswer({ type: 'damaged' });
     // A store that has rows of a table before the list of tables is taken for a damaged one.
     if (part.group !== metadataGroup && part.number === 0) await this.#host.applier.drained();
+    this.#host.tables.replica(part.group)?.care?.partArrived();
     const receiver = this.#receiver(part.group);
     return encodeAnswer(receiver === undefined ? { type: 'again' } : await receiver.take(part));
   }
@@ -99,7 +101,7 @@ export class DatabaseSnapshots {
     founders: Configuration,
     { to, signal }: { readonly to: string; readonly signal: AbortSignal },
   ): Promise<SnapshotPosition> {
-    const { options } = this.#host;
+    const { options, corruption } = this.#host;
     const { replicate, snapshotPeer } = options;
     if (replicate === undefined || snapshotPeer === undefined)
       throw new Error('this node sends no state');
@@ -109,7 +111,11 @@ export class DatabaseSnapshots {
     const made = { group, name, peer: snapshotPeer, clock: options.clock, begin, position };
     const sender = this.#senders.get(group) ?? new SnapshotSender(made);
     this.#senders.set(group, sender);
-    const { members, index, term } = await sender.send(to, signal);
+    const { members, index, term } = await sender.send(to, signal).catch((error: unknown) => {
+      // Rows that cannot be read are not sent: another replica has them.
+      if (error instanceof StorageCorruptError) corruption.report(error);
+      throw error;
+    });
     const configuration = members === undefined ? founders : replicate.configurationOf(members);
     return { index, term, configuration };
   }
@@ -153,8 +159,7 @@ export class DatabaseSnapshots {
   #restored({ group, keyspace }: InstalledShard, table: TableRecord): void {
     const { applier, corruption, unchecked, tables } = this.#host;
     applier.restored(group);
-    corruption.documents.forget(keyspace);
-    corruption.groups.clear(group);
+    corruption.restored(group, keyspace);
     unchecked.read(this.#host.store, keyspace);
     tables.replica(group)?.restored();
     this.#host.rebuild(table);

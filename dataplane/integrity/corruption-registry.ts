@@ -5,6 +5,7 @@ import { groupsOf, shardsOf } from '../metadata/shards.ts';
 import { qualifiedName } from '../metadata/state.ts';
 import type { MetadataState, TableRecord } from '../metadata/state.ts';
 import type { GroupLog } from '../replication/log.ts';
+import { keyspaceKey, verifyEnvelope } from '../table/envelope.ts';
 import type { StorageCorruptError } from '../table/errors.ts';
 import { readMark, writeMark } from './damage-mark.ts';
 import { DamagedGroups } from './damage.ts';
@@ -35,9 +36,11 @@ export class CorruptionRegistry {
   readonly groups = new DamagedGroups((group) => this.#options.marked?.(group));
   /** Of tables that are served. */
   readonly documents = new DocumentDamages();
+  /** Keyspaces with rows whose bytes are not those that were written: another replica has them. */
+  readonly broken = new Set<number>();
   readonly #options: CorruptionRegistryOptions;
   /** Of the last damaged value that a request met. */
-  #reported: Damage | undefined;
+  #reported: { readonly damage: Damage; readonly keyspace?: number } | undefined;
 
   constructor(options: CorruptionRegistryOptions) {
     this.#options = options;
@@ -45,7 +48,7 @@ export class CorruptionRegistry {
 
   /** The first thing to look at when answers are errors. */
   get first(): Damage | undefined {
-    return this.tables()[0]?.damage ?? this.#reported;
+    return this.tables()[0]?.damage ?? this.#reported?.damage;
   }
 
   tables(): readonly DamagedTable[] {
@@ -106,14 +109,35 @@ export class CorruptionRegistry {
 
   /** A request met a damaged value. */
   report({ code, message, keyspace, keyHex, what }: StorageCorruptError): void {
-    this.#reported = { code, message };
+    this.#reported = { damage: { code, message }, keyspace };
     const key = fromHex(keyHex);
+    if (this.#isBroken(keyspaceKey(keyspace, key))) this.broken.add(keyspace);
     this.documents.met(keyspace, key, `the value of its key ${keyHex} is damaged: ${what}`);
+  }
+
+  /** The rows of a shard are others. */
+  restored(group: number, keyspace: number): void {
+    this.groups.clear(group);
+    this.documents.forget(keyspace);
+    this.broken.delete(keyspace);
+    if (this.#reported?.keyspace === keyspace) this.#reported = undefined;
+  }
+
+  /** Text that is whole and no document is the same on every replica. */
+  #isBroken(storedKey: Uint8Array): boolean {
+    const value = this.#options.store.read((view) => view.get('data', storedKey));
+    if (value === undefined) return false;
+    try {
+      verifyEnvelope(storedKey, value);
+      return false;
+    } catch {
+      return true;
+    }
   }
 
   /** Work beside the requests met a damaged page of the store. */
   reportPage({ code, message }: Damage): void {
-    this.#reported = { code, message };
+    this.#reported = { damage: { code, message } };
   }
 
   /** The error with the name of the table that it is about. */

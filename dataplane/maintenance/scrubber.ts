@@ -143,6 +143,8 @@ export class Scrubber {
       home === keyspace && key !== undefined ? [{ key, what }] : [],
     );
     this.counters.damagedDocuments += scrubbed.damagedDocuments;
+    if (scrubbed.damagedDocuments > scrubbed.invalidDocuments)
+      this.#options.corruption.broken.add(keyspace);
     this.#options.corruption.documents.found(keyspace, scrubbed.damagedDocuments, named);
     const areDocuments =
       scrubbed.invalidDocuments === 0 && named.length === scrubbed.findings.length;

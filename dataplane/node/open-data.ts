@@ -4,6 +4,7 @@ import type { Clock } from '../common/clock.ts';
 import { documentProblem } from '../datum/document.ts';
 import { RealDisk } from '../disk/real-disk.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { ReplicaEvent } from '../shard/replica-care.ts';
 import { createEditEngine } from '../query/edit-engine.ts';
 import { compileIndex } from '../query/index-function.ts';
 import { Database } from '../database/database.ts';
@@ -72,12 +73,24 @@ export function openData(all: OpenDataOptions): Promise<Database> {
         index,
         reason,
       }),
+    replicaEvent: (event) => sayReplica(logger, event),
     softRefused: (table, { message }) =>
       logger.error('the log refused a write that was acknowledged with soft durability', {
         table,
         reason: message,
       }),
   });
+}
+
+function sayReplica(logger: Logger, event: ReplicaEvent): void {
+  if (event.type === 'compared') return;
+  const { message: reason } = event;
+  if (event.type === 'rebuilt') logger.info('a replica was rebuilt', { reason });
+  else if (event.type === 'differs')
+    logger.error('a replica differs from the others and is rebuilt', {
+      reason,
+    });
+  else logger.error('the replicas of a table differ', { reason });
 }
 
 function sayWaiting(logger: Logger, missingBytes: number): void {

@@ -34,7 +34,16 @@ export function storageHealth({
   const met = first === undefined || damages.length > 0 ? [] : [first.message];
   const unread =
     documents.count === 0 ? [] : [`${documents.count} documents cannot be read: scrub found them`];
-  const store = [...frozen, ...ofStore.map(({ message }) => message), ...met, ...unread];
+  const undecided = database.undecided.map(
+    (name) => `the replicas of table \`${name}\` differ, and no majority of them agrees`,
+  );
+  const store = [
+    ...frozen,
+    ...undecided,
+    ...ofStore.map(({ message }) => message),
+    ...met,
+    ...unread,
+  ];
   return {
     disk: {
       ...part(refusal === undefined ? [] : [refusal]),

@@ -36,6 +36,7 @@ const node: NodeMetrics = {
   replayedBytes: 1,
   replayTotalBytes: 2,
   memtableBytes: 3,
+  replicas: { compared: 41, differed: 42, rebuilt: 43, undecided: 44 },
   scrub: {
     passes: 1,
     rows: 2,
@@ -84,6 +85,10 @@ describe('the metrics of a node', () => {
       'photondb_index_evaluations_failed_total 22',
       'photondb_documents_damaged 23',
       'photondb_store_bytes 5',
+      'photondb_replica_comparisons_total 41',
+      'photondb_replicas_differed_total 42',
+      'photondb_replicas_rebuilt_total 43',
+      'photondb_replicas_undecided 44',
       'photondb_documents_expired_total 7',
       'photondb_expiry_lag_seconds 8.5',
       'photondb_queries_aborted_total 6',

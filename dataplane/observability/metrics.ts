@@ -17,6 +17,12 @@ export interface NodeMetrics {
   readonly replayedBytes: number;
   readonly replayTotalBytes: number;
   readonly memtableBytes: number;
+  readonly replicas: {
+    readonly compared: number;
+    readonly differed: number;
+    readonly rebuilt: number;
+    readonly undecided: number;
+  };
   readonly scrub: {
     readonly passes: number;
     readonly rows: number;
@@ -25,7 +31,11 @@ export interface NodeMetrics {
     readonly damagedIndexes: number;
     readonly damagedDocuments: number;
   };
-  readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
+  readonly cache: {
+    readonly bytes: number;
+    readonly hits: number;
+    readonly misses: number;
+  };
   readonly applyQueue: number;
   readonly store: StoreStatistics;
   readonly diskFreeBytes: number;
@@ -153,6 +163,11 @@ export const gauges = [
     'Documents that the last scrub could not read.',
     (m) => m.documentsDamaged,
   ),
+  define<NodeMetrics>(
+    'replicas_undecided',
+    'Shards led by the node whose replicas differ, and of which no majority agrees.',
+    (m) => m.replicas.undecided,
+  ),
   define<NodeMetrics>('query_workers', 'Query workers that serve.', (m) => m.drivers.workers),
   define<NodeMetrics>('connections', 'Open driver connections.', (m) => m.drivers.connections),
   define<NodeMetrics>('queries_running', 'Queries that are running.', (m) => m.drivers.running),
@@ -169,6 +184,21 @@ export const nodeCounters = [
     'index_evaluations_failed_total',
     'Evaluations of index functions that failed, so that a document is not in the index.',
     (m) => m.indexEvaluationsFailed,
+  ),
+  define<NodeMetrics>(
+    'replica_comparisons_total',
+    'Comparisons of the replicas of a shard led by the node that found them equal.',
+    (m) => m.replicas.compared,
+  ),
+  define<NodeMetrics>(
+    'replicas_differed_total',
+    'Replicas of the node that differed from a majority of the others.',
+    (m) => m.replicas.differed,
+  ),
+  define<NodeMetrics>(
+    'replicas_rebuilt_total',
+    'Replicas of the node that were rebuilt from their leader.',
+    (m) => m.replicas.rebuilt,
   ),
   define<NodeMetrics>('scrub_passes_total', 'Completed scrubs.', (m) => m.scrub.passes),
   define<NodeMetrics>(

@@ -40,6 +40,7 @@ const types = [
   'heartbeatReply',
   'snapshot',
   'timeoutNow',
+  'note',
 ] as const satisfies readonly Message['type'][];
 const entryKinds = [
   'command',
@@ -141,6 +142,9 @@ function writeBody(writer: ByteWriter, message: Message): void {
     case 'snapshot':
       writeSnapshot(writer, message.snapshot);
       return;
+    case 'note':
+      writer.prefixed(message.payload);
+      return;
     case 'timeoutNow':
   }
 }
@@ -177,6 +181,8 @@ function readBody(reader: ByteReader, type: Message['type']): MessageBody {
       const [index, term] = [reader.u64(), reader.u64()];
       return { type, snapshot: { index, term, configuration: readConfiguration(reader) } };
     }
+    case 'note':
+      return { type, payload: reader.prefixed() };
     case 'timeoutNow':
       return { type };
   }

@@ -74,6 +74,12 @@ interface TimeoutNow extends Envelope {
   readonly type: 'timeoutNow';
 }
 
+/** For the machine of another member: consensus does not read it, and any member may send it in any term. */
+export interface Note extends Envelope {
+  readonly type: 'note';
+  readonly payload: Uint8Array;
+}
+
 export type Message =
   | VoteRequest
   | VoteReply
@@ -82,7 +88,8 @@ export type Message =
   | Heartbeat
   | HeartbeatReply
   | SnapshotRequest
-  | TimeoutNow;
+  | TimeoutNow
+  | Note;
 
 /**
  * What must be on the medium before a message leaves the node: nothing, the term and the vote, or the
@@ -100,6 +107,7 @@ export const durabilityNeeded: Readonly<Record<Message['type'], 'none' | 'hardSt
   heartbeatReply: 'hardState',
   snapshot: 'none',
   timeoutNow: 'none',
+  note: 'none',
 };
 
 type WithoutEnvelope<M> = M extends Message ? Omit<M, 'from' | 'to' | 'term'> : never;

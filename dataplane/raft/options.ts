@@ -26,6 +26,8 @@ export interface RaftOptions {
   readonly random: Pick<Chance, 'next'>;
   /** Members that are to stay out of elections where the others suffice; none without it. */
   readonly isQuarantined?: ((id: NodeId) => boolean) | undefined;
+  /** Whether the machine of this member could not lead: it votes, and leaves candidature to the others for a while. */
+  readonly isUnfit?: (() => boolean) | undefined;
 }
 
 /** Contradictions that no input can cause: they end the process at its start. */

@@ -21,6 +21,7 @@ import type {
   HeartbeatReply,
   Message,
   MessageBody,
+  Note,
   SnapshotRequest,
   VoteReply,
   VoteRequest,
@@ -292,7 +293,7 @@ export class Raft {
   // ---- messages -------------------------------------------------------------------------------
 
   step(message: Message): void {
-    if (message.to !== this.id || message.from === this.id) return;
+    if (message.to !== this.id || message.from === this.id || message.type === 'note') return;
     if (message.term < this.term) return this.#answerOldTerm(message);
     if (message.term > this.term && !this.#meetNewTerm(message)) return undefined;
     if (message.type !== 'heartbeat' || !message.isLast) this.#wakeFor(message);
@@ -303,7 +304,7 @@ export class Raft {
     if (this.isQuiescent && type !== 'heartbeatReply') this.wake();
   }
 
-  #dispatch(message: Message): void {
+  #dispatch(message: Exclude<Message, Note>): void {
     switch (message.type) {
       case 'preVote':
       case 'vote':
@@ -575,6 +576,13 @@ export class Raft {
   applied(index: number): void {
     this.log.applied = Math.max(this.log.applied, Math.min(index, this.log.committed));
     this.log.shrink(this.options.memoryBytesMax);
+  }
+
+  /** The machine has another state, as of an entry that is committed and durable here. */
+  restored(index: number): void {
+    this.#applyNext = Math.max(this.#applyNext, index + 1);
+    this.isApplyPaused = false;
+    this.applied(index);
   }
 
   /** The log on disk no longer has what is at or before `index`. */

@@ -6,7 +6,7 @@ import { hasMajority } from './quorum.ts';
 /** Times without a leader, in shortest election timeouts. */
 export const withheldTimeouts = { vote: 4, candidature: 8 } as const;
 
-type Options = Pick<RaftOptions, 'id' | 'electionTicks' | 'isQuarantined'>;
+type Options = Pick<RaftOptions, 'id' | 'electionTicks' | 'isQuarantined' | 'isUnfit'>;
 
 /**
  * Keeps quarantined members out of elections as long as the group can do without them. A quarantined voter does not
@@ -33,7 +33,10 @@ export class Restraint {
   }
 
   mayStand(configuration: Configuration): boolean {
-    const { id } = this.#options;
+    const { id, electionTicks, isUnfit } = this.#options;
+    const isPatient = this.#ticks < withheldTimeouts.candidature * electionTicks;
+    const hasOthers = configuration.voters.some((voter) => voter !== id);
+    if (isPatient && hasOthers && isUnfit?.() === true) return false;
     return !this.#isHeld(configuration, id, withheldTimeouts.candidature);
   }
 

@@ -12,9 +12,16 @@ export class OutsideGroup implements ReplicatedGroup {
   readonly leader: GroupLeader = { node: undefined, isHere: false };
   readonly matches = new Map();
 
-  constructor(mustRejoin: MustRejoinError, configuration: Configuration) {
+  readonly tell: ReplicatedGroup['tell'];
+
+  constructor(
+    mustRejoin: MustRejoinError,
+    configuration: Configuration,
+    tell: ReplicatedGroup['tell'],
+  ) {
     this.mustRejoin = mustRejoin;
     this.configuration = configuration;
+    this.tell = tell;
   }
 
   get refusal(): NotLeaderError {
@@ -39,5 +46,13 @@ export class OutsideGroup implements ReplicatedGroup {
 
   transferLeadership(): NotLeaderError {
     return this.refusal;
+  }
+
+  giveState(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  takeState(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 }

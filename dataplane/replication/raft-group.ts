@@ -47,6 +47,11 @@ export interface RaftGroupOptions {
   readonly machine: GroupMachine;
   readonly member: RecoveredMember;
   readonly isLogFull: () => boolean;
+  tell(to: NodeId, note: Uint8Array): void;
+  giveState(to: NodeId): Promise<SnapshotPosition | undefined>;
+  /** Whether all of a state has arrived; and puts it in the place of the machine's. */
+  hasState(snapshot: SnapshotPosition): boolean;
+  installState(snapshot: SnapshotPosition): Promise<void>;
   room(signal: AbortSignal): Promise<void>;
   /** Something is to be done in this group, soon. */
   touched(): void;
@@ -79,6 +84,8 @@ export class RaftGroup implements ReplicatedGroup {
   #waiting: Entry[] = [];
   #refusal: NotLeaderError | undefined;
   #isInstalling = false;
+  /** The state of the machine is being replaced, and the log goes on. */
+  #isTakingState = false;
   #hasLeft = false;
 
   constructor(options: RaftGroupOptions) {
@@ -187,6 +194,34 @@ export class RaftGroup implements ReplicatedGroup {
     return new ChangeRefusedError(refused === 'invalidMembership' ? 'invalid' : refused);
   }
 
+  tell(to: NodeId, note: Uint8Array): void {
+    if (!this.#hasLeft) this.#options.tell(to, note);
+  }
+
+  giveState(to: NodeId): Promise<SnapshotPosition | undefined> {
+    return this.#options.giveState(to);
+  }
+
+  async takeState(snapshot: SnapshotPosition): Promise<boolean> {
+    const { raft } = this;
+    const { committed, durable } = raft.log;
+    const isKnown = snapshot.index <= Math.min(committed, durable);
+    const isBusy = this.#hasLeft || this.#isInstalling || this.#isTakingState;
+    if (isBusy || !isKnown || snapshot.index < this.#handOver.last || raft.role === 'leader')
+      return false;
+    if (!this.#options.hasState(snapshot)) return false;
+    this.#isTakingState = true;
+    raft.isApplyPaused = true;
+    await this.#options.installState(snapshot);
+    this.#isTakingState = false;
+    this.#handOver.installed(snapshot.index);
+    this.#waiting = this.#waiting.filter(({ index }) => index > snapshot.index);
+    raft.restored(snapshot.index);
+    if (!this.#hasLeft) this.#handOverEntries();
+    this.#options.touched();
+    return true;
+  }
+
   // ---- for its node ---------------------------------------------------------------------------
 
   /** Whether time matters to it. */
@@ -199,9 +234,18 @@ export class RaftGroup implements ReplicatedGroup {
     return this.#handOver.last;
   }
 
+  /** Whether the machine's state is being replaced beside the log. */
+  get isTakingState(): boolean {
+    return this.#isTakingState;
+  }
+
   /** It sleeps: entries are read from the log when somebody wants them again. */
   rest(): void {
     this.raft.log.shrink(0);
+  }
+
+  told(from: NodeId, note: Uint8Array): void {
+    if (!this.#hasLeft) this.#options.machine.told?.(from, note);
   }
 
   /** Carries out what is to be done; answers whether something is left for the next turn. */
@@ -237,7 +281,7 @@ export class RaftGroup implements ReplicatedGroup {
   #apply(entries: Ready['apply']): void {
     if (entries.length === 0) return;
     this.#waiting.push(...entries);
-    this.#handOverEntries();
+    if (!this.#isTakingState) this.#handOverEntries();
   }
 
   /** As far as the machine has room. */
@@ -257,7 +301,7 @@ export class RaftGroup implements ReplicatedGroup {
     spawn(
       async () => {
         await room;
-        if (this.#hasLeft || this.#isInstalling) return;
+        if (this.#hasLeft || this.#isInstalling || this.#isTakingState) return;
         this.#handOverEntries();
         this.#options.touched();
       },

@@ -30,6 +30,7 @@ import type {
   Position,
   ReplicatedGroup,
   Replication,
+  SnapshotPosition,
 } from './replicated-group.ts';
 
 /** Times of elections and heartbeats. */
@@ -88,6 +89,10 @@ const gatherMsMax = 20;
 /** How often the log learns what other members need. */
 const holdEveryTicks = 20;
 
+/** A state for the log, while one for the machine alone takes its place. */
+const isDisturbing = (group: RaftGroup, { type }: Message): boolean =>
+  type === 'snapshot' && group.isTakingState;
+
 interface Joined {
   readonly group: RaftGroup;
   readonly snapshots: SnapshotTraffic;
@@ -138,7 +143,8 @@ export class RaftGroups implements Replication {
       left === undefined
         ? recovered.member(log, group, { ...start, configuration })
         : freshMember(left, { ...start.applied, configuration });
-    if (member instanceof MustRejoinError) return new OutsideGroup(member, configuration);
+    if (member instanceof MustRejoinError)
+      return new OutsideGroup(member, configuration, (to, note) => this.#tell(group, to, note));
     if (member.restart !== undefined) this.#restart(group, member, member.restart);
     const joined = this.#open(group, machine, member, start.snapshots);
     this.#joined.set(group, joined);
@@ -161,18 +167,30 @@ export class RaftGroups implements Replication {
     const { clock, log, node, chance, isQuarantined, limits = defaultLimits } = this.#options;
     const { heartbeatTicks, electionTicks, quiesceTicks, tickMs } = this.#timing;
     const times = { heartbeatTicks, electionTicks, quiesceTicks };
+    const isUnfit = (): boolean => machine.isUnfit === true;
     const opened: RaftGroup = new RaftGroup({
       group,
       clock,
       tickMs,
       machine,
       member,
-      raft: { ...limits, ...times, id: node, random: chance, isQuarantined },
+      raft: {
+        ...limits,
+        ...times,
+        id: node,
+        random: chance,
+        isQuarantined,
+        isUnfit,
+      },
       isLogFull: () => log.full || this.#writer.isBlocked,
       room: (signal) => log.room(signal),
+      tell: (to, note) => this.#tell(group, to, note),
+      giveState: (to) => traffic.give(to),
+      hasState: (snapshot) => snapshots?.has(snapshot) === true,
+      installState: (snapshot) => this.#installState(snapshots, snapshot),
       touched: () => this.#touch(opened),
     });
-    const traffic = new SnapshotTraffic({
+    const traffic: SnapshotTraffic = new SnapshotTraffic({
       raft: opened.raft,
       clock,
       snapshots,
@@ -227,7 +245,9 @@ export class RaftGroups implements Replication {
     if (this.#stopping.signal.aborted) return;
     for (const { group, message } of decodeMessages(frame, { from, to: this.#options.node })) {
       const joined = this.#joined.get(group);
-      if (joined?.snapshots.isExpected(message) === true) {
+      if (joined === undefined) continue;
+      if (message.type === 'note') joined.group.told(from, message.payload);
+      else if (joined.snapshots.isExpected(message) && !isDisturbing(joined.group, message)) {
         joined.group.raft.step(message);
         this.#touch(joined.group);
       }
@@ -325,6 +345,33 @@ export class RaftGroups implements Replication {
   #send(group: RaftGroup, message: Message): void {
     if (message.type !== 'snapshot') this.#messages.add(group.group, message);
     else this.#joined.get(group.group)?.snapshots.send(message);
+  }
+
+  /** In a frame of its own. */
+  #tell(group: number, to: NodeId, note: Uint8Array): void {
+    const { node } = this.#options;
+    if (to === node || this.#stopping.signal.aborted) return;
+    const messages = new TurnMessages();
+    messages.add(group, {
+      type: 'note',
+      from: node,
+      to,
+      term: 0,
+      payload: note,
+    });
+    messages.sendTo(this.#options.transport);
+  }
+
+  async #installState(
+    snapshots: GroupSnapshots | undefined,
+    snapshot: SnapshotPosition,
+  ): Promise<void> {
+    try {
+      await snapshots?.install(snapshot);
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
   }
 
   #install(group: RaftGroup, installation: Installation): void {

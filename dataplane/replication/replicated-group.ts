@@ -50,6 +50,10 @@ export interface GroupMachine {
    * proposed. False: it no longer does; `withdrawn` has been called.
    */
   led(isLeading: boolean): void;
+  /** What the machine of another member says; `tell` sends it. */
+  told?(from: NodeId, note: Uint8Array): void;
+  /** Whether the state here is known to be wrong, so that this member is not to lead. */
+  readonly isUnfit?: boolean;
   /** Nothing is committed any more: the process must end. What is outstanding stays so. */
   failed(error: Error): void;
 }
@@ -95,6 +99,18 @@ export interface ReplicatedGroup {
   changeMembers(target: MembershipTarget): Position | NotLeaderError | ChangeRefusedError;
   /** Hands leadership to a voter; `led(false)` follows when that succeeds. */
   transferLeadership(to: NodeId): NotLeaderError | ChangeRefusedError | undefined;
+  /** A note to the machine of another member, or of one that lost its place. It may be lost, repeated or overtaken. */
+  tell(to: NodeId, note: Uint8Array): void;
+  /**
+   * Sends the state of now to a member whose log is right and whose state is not. Resolves with its position when the
+   * member has all of it on its medium; with undefined when that failed, or is under way already.
+   */
+  giveState(to: NodeId): Promise<SnapshotPosition | undefined>;
+  /**
+   * Replaces the state of the machine by one that has arrived, as of an entry that the log here has and that the machine
+   * does not have behind it. Answers whether that was so.
+   */
+  takeState(snapshot: SnapshotPosition): Promise<boolean>;
 }
 
 /** The state of a group at a position, for members that are behind the front of the log. */

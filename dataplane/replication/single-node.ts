@@ -138,4 +138,16 @@ class LoneGroup implements ReplicatedGroup {
   transferLeadership(): ChangeRefusedError {
     return new ChangeRefusedError('unchanged');
   }
+
+  tell(): void {
+    // There is nobody else.
+  }
+
+  giveState(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  takeState(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
 }

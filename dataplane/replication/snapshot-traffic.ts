@@ -51,6 +51,19 @@ export class SnapshotTraffic {
     );
   }
 
+  /** For a member whose log needs nothing. Undefined when it failed, or a state is on its way already. */
+  async give(to: NodeId): Promise<SnapshotPosition | undefined> {
+    if (this.#receivers.has(to)) return undefined;
+    this.#receivers.add(to);
+    try {
+      return await this.#options.snapshots?.send(to, this.#leaving.signal);
+    } catch {
+      return undefined;
+    } finally {
+      this.#receivers.delete(to);
+    }
+  }
+
   /** Undefined when it failed, a while ago. */
   async #transfer(to: NodeId): Promise<SnapshotPosition | undefined> {
     const { signal } = this.#leaving;

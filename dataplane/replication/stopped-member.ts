@@ -73,7 +73,11 @@ export class StoppedMembers implements ReplicationSource {
     this.#log = log;
     return {
       join: (group, _machine, { configuration = { voters: [], outgoing: [], learners: [] } }) =>
-        new OutsideGroup(new MustRejoinError(group, 'the node is stopped'), configuration),
+        new OutsideGroup(
+          new MustRejoinError(group, 'the node is stopped'),
+          configuration,
+          () => undefined,
+        ),
       leave: () => undefined,
       stop: () => Promise.resolve(),
     };

@@ -1,6 +1,6 @@
 import { readAppliedPosition } from '../apply/applied-position.ts';
 import type { Applier } from '../apply/applier.ts';
-import type { ApplyItem } from '../apply/apply-queue.ts';
+import type { ApplyItem, KeyspaceSum } from '../apply/apply-queue.ts';
 import { EntryNotApplicableError } from '../apply/errors.ts';
 import { readSessions } from '../apply/stored-sessions.ts';
 import { commandOf, passed } from '../apply/replay.ts';
@@ -18,7 +18,7 @@ import type {
   ReplicatedGroup,
   Replication,
 } from '../replication/replicated-group.ts';
-import { encodeCommand } from '../table/command.ts';
+import { encodeCommand, isComparison } from '../table/command.ts';
 import type { Command } from '../table/command.ts';
 import { SessionTable } from '../table/session-table.ts';
 import type { SessionChange } from '../table/session-table.ts';
@@ -29,13 +29,14 @@ import { entryBytes } from './evaluation.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
 import type { Memtable, MemtableEntry } from './memtable.ts';
 import { Proposal, Proposals } from './proposal.ts';
+import type { ReplicaCare } from './replica-care.ts';
 
 /** More in one term would take the generations of the next: a leader that loses its office has a new term. */
 const withdrawalsMax = 2 ** 20;
 
 type AppliedCommand = Omit<
   Extract<ApplyItem, { readonly type: 'table' }>,
-  'type' | 'group' | 'session'
+  'type' | 'group' | 'session' | 'compared'
 >;
 
 export interface ProposerOptions {
@@ -58,6 +59,8 @@ export interface ProposerOptions {
   readonly unapplied: UnappliedKeys | undefined;
   /** What the log had when it was opened, and the store may have by now. */
   readonly replayed: Iterable<ReplayedEntry>;
+  /** What compares the replica with others, and rebuilds it; undefined for a group of one member. */
+  care(): ReplicaCare | undefined;
   /** Ends waits for room. */
   readonly signal: AbortSignal;
   /** Called with the first refusal of a soft write since the last `sync`. */
@@ -80,6 +83,8 @@ export class Proposer implements GroupMachine {
   /** Of the newest entry that was committed here. */
   #term = 0;
   #hasLeft = false;
+  /** The newest entry that was handed over. */
+  #last: number;
   /** Withdrawals in that term. */
   #withdrawals = 0;
 
@@ -88,6 +93,7 @@ export class Proposer implements GroupMachine {
     this.#proposals = new Proposals((refusal) => options.softRefused(refusal));
     const applied = options.store.read((view) => readAppliedPosition(view, options.group));
     this.#term = applied.term;
+    this.#last = applied.index;
     this.#sessions = new SessionTable(
       options.store.read((view) => readSessions(view, options.group)),
     );
@@ -170,7 +176,9 @@ export class Proposer implements GroupMachine {
   /** The store has another state, which no entry here has led to. */
   restored(): void {
     const { store, group, keyspace } = this.#options;
-    this.#term = store.read((view) => readAppliedPosition(view, group)).term;
+    const applied = store.read((view) => readAppliedPosition(view, group));
+    this.#term = applied.term;
+    this.#last = applied.index;
     this.#count = store.read((view) => readStatistics(view, keyspace)).count;
     this.#sessions = new SessionTable(store.read((view) => readSessions(view, group)));
   }
@@ -233,6 +241,28 @@ export class Proposer implements GroupMachine {
     return () => this.#forget(staged);
   }
 
+  /** Proposes an entry at which the replicas are compared; undefined when nothing is proposed now. */
+  proposeComparison(): number | undefined {
+    if (this.refusal !== undefined || this.isFull) return undefined;
+    const staged = this.begin();
+    this.propose(staged);
+    return staged.failure === undefined ? staged.index : undefined;
+  }
+
+  /** The newest entry that was handed over. */
+  get handedOver(): number {
+    return this.#last;
+  }
+
+  told(from: string, note: Uint8Array): void {
+    this.#options.care()?.told(from, note);
+  }
+
+  /** Whether the rows here are known to be wrong. */
+  get isUnfit(): boolean {
+    return this.#options.care()?.isUnfit === true;
+  }
+
   /** How it ends, the proposal tells. */
   propose(staged: Proposal): void {
     const { index, operations } = staged;
@@ -261,6 +291,7 @@ export class Proposer implements GroupMachine {
 
   committed(upTo: number): void {
     const { keyspace } = this.#options;
+    this.#last = Math.max(this.#last, upTo);
     for (const proposal of this.#proposals.committed(upTo)) {
       this.#show(proposal);
       const { index, term, operations } = proposal;
@@ -281,6 +312,7 @@ export class Proposer implements GroupMachine {
     const { index, term, kind } = entry;
     if (term !== this.#term) this.#withdrawals = 0;
     this.#term = term;
+    this.#last = index;
     if (this.at(index)?.term === term) {
       this.committed(index);
       return;
@@ -307,7 +339,22 @@ export class Proposer implements GroupMachine {
   #apply({ index, term, command, origin, applied }: AppliedCommand): void {
     const { group, applier } = this.#options;
     const session = this.#sessionChange(index, command);
-    applier.push({ type: 'table', group, index, term, command, origin, session, applied });
+    const care = isComparison(command) ? this.#options.care() : undefined;
+    const compared =
+      care === undefined
+        ? undefined
+        : (sums: readonly KeyspaceSum[]): void => care.reached(index, sums);
+    applier.push({
+      type: 'table',
+      group,
+      index,
+      term,
+      command,
+      origin,
+      session,
+      applied,
+      compared,
+    });
   }
 
   #sessionChange(index: number, { session }: Command): SessionChange | undefined {
@@ -317,6 +364,8 @@ export class Proposer implements GroupMachine {
   /** Asked before the next `replicated`: a follower whose memtable is full takes it later. */
   roomForNext(): Promise<void> | undefined {
     const { budget } = this.#options;
+    const hold = this.#options.care()?.hold;
+    if (hold !== undefined) return hold;
     return budget.isUsedUp ? budget.room(this.#options.signal) : undefined;
   }
 

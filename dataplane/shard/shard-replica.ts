@@ -1,3 +1,4 @@
+import { readApplied } from '../apply/applied-position.ts';
 import type { Applier } from '../apply/applier.ts';
 import type { ReplayedEntry } from '../apply/replayed.ts';
 import { NotLeaderError } from '../replication/errors.ts';
@@ -16,6 +17,8 @@ import { ShardDocuments } from './documents.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
 import { Memtable } from './memtable.ts';
 import { Proposer } from './proposer.ts';
+import { ReplicaCare } from './replica-care.ts';
+import type { ReplicaCareOptions } from './replica-care.ts';
 import type { WriteGate } from './write-gate.ts';
 import { WritePath } from './write-path.ts';
 import type { ProposedEdits } from './write-path.ts';
@@ -57,11 +60,19 @@ export interface ShardReplicaOptions {
   notApplicable(damage: Damage): void;
   /** Ends waits for room. */
   readonly signal: AbortSignal;
+  /** Of a shard with replicas on other nodes. */
+  readonly care?: ReplicaCareHost | undefined;
   /** Called with every damaged value that a read met. */
   damaged(error: StorageCorruptError): void;
   /** Called with the first refusal of a soft write since the last `sync`. */
   softRefused(refusal: Error): void;
 }
+
+/** What compares and rebuilds a replica needs of its node. */
+export type ReplicaCareHost = Pick<
+  ReplicaCareOptions,
+  'node' | 'clock' | 'compareEveryMs' | 'hasBrokenRows' | 'close' | 'happened' | 'failed'
+>;
 
 /**
  * One shard of a table on this node: reads by key, writes, and what scans need. Nothing of a damaged shard is read
@@ -77,18 +88,42 @@ export class ShardReplica {
   readonly #writes: WritePath;
   #isRestoring = false;
   #hasLeft = false;
+  /** What keeps it equal to the other replicas; undefined when there never are any. */
+  readonly care: ReplicaCare | undefined;
 
   constructor(options: ShardReplicaOptions) {
     this.options = options;
     const { memtable } = this;
     this.documents = new ShardDocuments(options, memtable);
-    this.#proposer = new Proposer({ ...options, memtable });
+    this.#proposer = new Proposer({
+      ...options,
+      memtable,
+      care: () => this.care,
+    });
+    this.care = this.#careBy(options.care);
     this.#writes = new WritePath({
       ...options,
       memtable,
       documents: this.documents,
       proposer: this.#proposer,
       requireIntact: () => this.requireIntact(),
+    });
+  }
+
+  #careBy(host: ReplicaCareHost | undefined): ReplicaCare | undefined {
+    if (host === undefined) return undefined;
+    const { group, name, damagedGroups, applier, store } = this.options;
+    return new ReplicaCare({
+      ...host,
+      name: `table \`${name}\``,
+      replicas: this.#proposer.replicas,
+      damage: () => damagedGroups.of(group),
+      propose: () => this.#proposer.proposeComparison(),
+      handedOver: () => this.#proposer.handedOver,
+      settled: async () => {
+        await applier.drained();
+        return store.read((view) => readApplied(view, group));
+      },
     });
   }
 
@@ -107,7 +142,12 @@ export class ShardReplica {
     const { damagedGroups, group, name, place } = this.options;
     if (damagedGroups.size === 0) return;
     const damage = damagedGroups.of(group);
-    if (damage !== undefined) throw new TableDamagedError(name, damage, place);
+    if (damage === undefined) return;
+    const error = new TableDamagedError(name, damage, place);
+    // Others have what is lost here, and one of them is to lead.
+    if (this.care?.isRecoverable !== true) throw error;
+    const { node, isHere } = this.replicas.leader;
+    throw new NotLeaderError(isHere ? undefined : node, { cause: error });
   }
 
   /** Waits until every write acknowledged so far can be read; for `outdated` reads it does not. */

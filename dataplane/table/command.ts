@@ -44,6 +44,13 @@ export interface Command {
   readonly session?: CommandSession | undefined;
 }
 
+/**
+ * An entry at which the replicas are compared: it changes nothing, and each replica says what it has there. Releases
+ * before apply it as a command without operations.
+ */
+export const isComparison = ({ operations, session }: Command): boolean =>
+  operations.length === 0 && session === undefined;
+
 const operationKind = { put: 1, delete: 2 } as const;
 
 export const encodeCommand = (command: NewCommand): Uint8Array => encodeAgain(command);

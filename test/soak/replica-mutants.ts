@@ -17,12 +17,51 @@ const writePath = 'dataplane/shard/write-path.ts';
 const sessions = 'dataplane/apply/stored-sessions.ts';
 const sessionTable = 'dataplane/table/session-table.ts';
 
+const verification = 'dataplane/shard/verification.ts';
+const care = 'dataplane/shard/replica-care.ts';
+
 const replicaMutants: readonly Mutant[] = [
   {
     bug: 'a deposed leader takes proposals until its next turn, over the indexes of those that it loses',
     file: raftGroup,
     from: 'const isReady = this.#handOver.isLed && isLeading && !isTransferring && !this.#hasLeft;',
     to: 'const isReady = this.#handOver.isLed && (isLeading || !isLeading) && !isTransferring && !this.#hasLeft;',
+  },
+  {
+    bug: 'a comparison of replicas compares nothing',
+    file: verification,
+    from: '`${count} ${bytes} ${hash}`;',
+    to: '`${count * 0} ${bytes * 0} ${hash * 0}`;',
+  },
+  {
+    bug: 'a leader in the minority has the majority rebuilt',
+    file: verification,
+    from: 'const majority = majorityOf(values, voters);',
+    to: 'const majority = majorityOf(values, voters.slice(0, 1));',
+  },
+  {
+    bug: 'two of five replicas are a majority',
+    file: verification,
+    from: 'count * 2 > voters.length',
+    to: 'count * 2 > voters.length - 2',
+  },
+  {
+    bug: 'a replica that differs answers until its state is replaced',
+    file: replica,
+    from: '    if (damage === undefined) return;\n',
+    to: '    if (damage === undefined || this.care !== undefined) return;\n',
+  },
+  {
+    bug: 'a replica answers from rows that are being replaced',
+    file: replica,
+    from: '    if (this.#isRestoring) throw new NotLeaderError(undefined);\n',
+    to: '',
+  },
+  {
+    bug: 'a replica with a lost row keeps its leadership',
+    file: care,
+    from: '    if (to !== undefined) replicas.transferLeadership(to);\n',
+    to: '',
   },
   {
     bug: 'a write is applied twice when it is repeated',
@@ -234,6 +273,8 @@ export const replicaSuite: MutantSuite = {
     'dataplane/database/replicas.test.ts',
     'dataplane/database/raft-databases.test.ts',
     'dataplane/node/routing/read-modes.test.ts',
+    'dataplane/database/self-repair.test.ts',
+    'dataplane/shard/verification.test.ts',
     'test/simulation/database.test.ts',
   ],
 };

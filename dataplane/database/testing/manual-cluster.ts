@@ -193,6 +193,9 @@ export class ManualCluster {
       matches: new Map(),
       changeMembers: () => new ChangeRefusedError('unchanged'),
       transferLeadership: () => new ChangeRefusedError('unchanged'),
+      tell: () => undefined,
+      giveState: () => Promise.resolve(undefined),
+      takeState: () => Promise.resolve(false),
     };
   }
 

@@ -4,6 +4,7 @@ import { Prng } from '../../common/prng.ts';
 import { MemoryDisk } from '../../disk/memory-disk.ts';
 import type { StoppedMembers } from '../../replication/stopped-member.ts';
 import { RaftSource } from '../../replication/raft-source.ts';
+import type { ReplicaEvent } from '../../shard/replica-care.ts';
 import { openWal } from '../../wal/open-wal.ts';
 import { ManualClock } from '../../wal/testing/manual-clock.ts';
 import { Database } from '../database.ts';
@@ -51,6 +52,8 @@ export interface RaftClusterOptions {
   readonly memoryBytesMax?: number;
   /** In place of plain documents, whose functions tests write. */
   readonly parts?: Pick<DatabaseOptions, 'documents' | 'edits' | 'compileIndex' | 'forward'>;
+  /** Between two comparisons of replicas; as a node has it when it is not given. */
+  readonly compareEveryMs?: number;
 }
 
 /** Databases over real logs and Raft groups, on disks in memory, with a network and a clock of the test. */
@@ -60,6 +63,8 @@ export class RaftCluster {
   readonly running = new Map<string, RunningNode>();
   /** Whoever is in here neither receives nor sends. */
   readonly isolated = new Set<string>();
+  /** What nodes said of their replicas. */
+  readonly events: (ReplicaEvent & { readonly node: string })[] = [];
   readonly #options: RaftClusterOptions;
 
   constructor(options: RaftClusterOptions = {}) {
@@ -93,12 +98,14 @@ export class RaftCluster {
       transport: {
         send: (to, frame) => {
           const copy = Uint8Array.from(frame);
-          setImmediate(() => this.#deliver(node, to, copy));
+          const isRunning = (): boolean => this.running.get(node)?.source === source;
+          setImmediate(() => (isRunning() ? this.#deliver(node, to, copy) : undefined));
         },
       },
     });
     const opening = Database.open({
       ...this.#common(volume),
+      replicaEvent: (event) => this.events.push({ node, ...event }),
       ...(isAlone
         ? {}
         : {
@@ -134,6 +141,9 @@ export class RaftCluster {
       },
       memtableBytesMax: 1_000_000,
       cacheBytesMax: 10_000,
+      ...(this.#options.compareEveryMs === undefined
+        ? {}
+        : { compareEveryMs: this.#options.compareEveryMs }),
       onProgress: () => undefined,
       signal,
       ...this.#options.parts,

@@ -53,6 +53,8 @@ function shownBody(message: Message): string {
       return `${message.snapshot.index}/${message.snapshot.term} ${shownMembers(message.snapshot.configuration)}`;
     case 'timeoutNow':
       return 'campaign at once';
+    case 'note':
+      return `${message.payload.byteLength} bytes`;
   }
 }
 
