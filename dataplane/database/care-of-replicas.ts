@@ -11,7 +11,7 @@ interface CareOfReplicasOptions {
   >;
   readonly corruption: CorruptionRegistry;
   readonly tables: { readonly replicas: Iterable<ShardReplica> };
-  failed(error: Error): void;
+  readonly failed: (error: Error) => void;
   readonly signal: AbortSignal;
 }
 

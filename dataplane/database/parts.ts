@@ -111,33 +111,9 @@ export function assemble(options: DatabaseOptions, host: PartsHost): DatabasePar
     metadataRestored: (state, index) => host.metadataRestored(state, index),
   });
   const cache = new DocumentCache(options.cacheBytesMax);
-  const kept = {
-    options,
-    tables,
-    corruption,
-    indexes,
-    unchecked,
-    budget,
-    cache,
-    directReads,
-  };
-  const care = new CareOfReplicas({
-    options,
-    corruption,
-    tables,
-    failed,
-    signal,
-  });
-  return {
-    ...kept,
-    walks,
-    applier,
-    replay,
-    maintenance,
-    transfers,
-    snapshots,
-    care,
-  };
+  const kept = { options, tables, corruption, indexes, unchecked, budget, cache, directReads };
+  const care = new CareOfReplicas({ options, corruption, tables, failed, signal });
+  return { ...kept, walks, applier, replay, maintenance, transfers, snapshots, care };
 }
 
 /** Of groups of one member: a replica that does not lead cannot say what was acknowledged elsewhere. */

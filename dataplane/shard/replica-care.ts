@@ -28,15 +28,15 @@ export interface ReplicaCareOptions {
   /** Whether rows here cannot be read: they are refused one by one, and the others served. */
   hasBrokenRows(): boolean;
   /** From now on nothing of this replica is served. */
-  close(damage: Damage): Promise<void>;
+  readonly close: (damage: Damage) => Promise<void>;
   /** Proposes an entry at which every replica reports what it has; undefined when that is not possible now. */
   propose(): number | undefined;
   /** The last entry that the log has handed over. */
   handedOver(): number;
   /** Resolves with the last entry that the store has, when it has all that was handed over before the call. */
-  settled(): Promise<number>;
-  happened(event: ReplicaEvent): void;
-  failed(error: Error): void;
+  readonly settled: () => Promise<number>;
+  readonly happened: (event: ReplicaEvent) => void;
+  readonly failed: (error: Error) => void;
 }
 
 /** A new leader compares soon: the one before may have been wrong. */

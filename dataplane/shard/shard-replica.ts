@@ -68,6 +68,9 @@ export interface ShardReplicaOptions {
   softRefused(refusal: Error): void;
 }
 
+/** Of an `EntryNotApplicableError`. */
+const notApplicableCode = 'replication.not_applicable';
+
 /** What compares and rebuilds a replica needs of its node. */
 export type ReplicaCareHost = Pick<
   ReplicaCareOptions,
@@ -144,8 +147,8 @@ export class ShardReplica {
     const damage = damagedGroups.of(group);
     if (damage === undefined) return;
     const error = new TableDamagedError(name, damage, place);
-    // Others have what is lost here, and one of them is to lead.
-    if (this.care?.isRecoverable !== true) throw error;
+    // Others have what is lost here, and one of them is to lead; what the log has, they all have.
+    if (this.care?.isRecoverable !== true || damage.code === notApplicableCode) throw error;
     const { node, isHere } = this.replicas.leader;
     throw new NotLeaderError(isHere ? undefined : node, { cause: error });
   }

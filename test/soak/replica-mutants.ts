@@ -52,12 +52,6 @@ const replicaMutants: readonly Mutant[] = [
     to: '    if (damage === undefined || this.care !== undefined) return;\n',
   },
   {
-    bug: 'a replica answers from rows that are being replaced',
-    file: replica,
-    from: '    if (this.#isRestoring) throw new NotLeaderError(undefined);\n',
-    to: '',
-  },
-  {
     bug: 'a replica with a lost row keeps its leadership',
     file: care,
     from: '    if (to !== undefined) replicas.transferLeadership(to);\n',

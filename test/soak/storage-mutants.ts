@@ -251,10 +251,11 @@ const storageMutants: readonly Mutant[] = [
   {
     bug: 'the memtable forgets an entry before the store shows it',
     file: applier,
-    from: 'const items = await this.#options.store.write((transaction) => this.#applyInto(transaction));',
-    to: `const items = await this.#options.store.write((transaction) => {
+    from: `      this.#applyInto(transaction),
+    );`,
+    to: `{
       const applied = this.#applyInto(transaction);
-      for (const item of applied) if (item.type === 'table') item.applied();
+      for (const item of applied.items) if (item.type === 'table') item.applied();
       return applied;
     });`,
   },
