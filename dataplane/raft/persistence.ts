@@ -13,6 +13,12 @@ interface Batch {
   last: number;
 }
 
+/** What a member continues with. */
+export interface Restored {
+  readonly hardState: HardState;
+  readonly log: RaftLog;
+}
+
 export class Persistence {
   readonly outbox = new Outbox();
   readonly #log: RaftLog;

@@ -21,7 +21,6 @@ import type {
   HeartbeatReply,
   Message,
   MessageBody,
-  Note,
   SnapshotRequest,
   VoteReply,
   VoteRequest,
@@ -29,6 +28,7 @@ import type {
 import { checkOptions } from './options.ts';
 import type { RaftOptions } from './options.ts';
 import { Persistence } from './persistence.ts';
+import type { Restored } from './persistence.ts';
 import { voteOutcome } from './quorum.ts';
 import type { RaftLog } from './raft-log.ts';
 import type { Ready, Refusal } from './ready.ts';
@@ -40,11 +40,6 @@ import { Restraint } from './restraint.ts';
  * no I/O, and no message can make it throw: what a correct peer would never send is ignored.
  */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
-
-export interface Restored {
-  readonly hardState: HardState;
-  readonly log: RaftLog;
-}
 
 export class Raft {
   readonly options: RaftOptions;
@@ -304,7 +299,7 @@ export class Raft {
     if (this.isQuiescent && type !== 'heartbeatReply') this.wake();
   }
 
-  #dispatch(message: Exclude<Message, Note>): void {
+  #dispatch(message: Exclude<Message, { readonly type: 'note' }>): void {
     switch (message.type) {
       case 'preVote':
       case 'vote':
