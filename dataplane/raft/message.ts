@@ -75,7 +75,7 @@ interface TimeoutNow extends Envelope {
 }
 
 /** For the machine of another member: consensus does not read it, and any member may send it in any term. */
-export interface Note extends Envelope {
+interface Note extends Envelope {
   readonly type: 'note';
   readonly payload: Uint8Array;
 }
