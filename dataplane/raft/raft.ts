@@ -532,14 +532,8 @@ export class Raft {
     const fetch = leader?.fetches ?? [];
     if (leader !== undefined) leader.fetches = [];
     const persist = this.isGathering ? undefined : this.#persistence.take();
-    return {
-      persist,
-      send: this.#persistence.outbox.takeMessages(),
-      apply,
-      reads,
-      fetch,
-      withdrawnFrom,
-    };
+    const send = this.#persistence.outbox.takeMessages();
+    return { persist, send, apply, reads, fetch, withdrawnFrom };
   }
 
   /** Whether `ready()` would have something to do. */
