@@ -9,15 +9,16 @@ import { startPhoton } from './photon-under-test.ts';
 import type { Photon } from './photon-under-test.ts';
 
 /**
- * A cluster of one node with data grows to three, and loses its pods one after the other, gracefully and by force, while
- * a client writes through the Service. What was acknowledged is there afterwards, once.
+ * A cluster of one node with data grows to three, and loses its pods one after the other, gracefully and by force, a
+ * volume, and its operator in a rolling restart, while a client writes through the Service. What was acknowledged is
+ * there afterwards, once.
  */
 const name = 'triple';
 const pods = [0, 1, 2].map((ordinal) => `${name}-main-0-${ordinal}`);
 const driverPort = 28015;
 const formedMs = 240_000;
 /** Until some pod takes a connection. */
-const connectMs = 60_000;
+const connectMs = formedMs;
 /** Longer than a node waits for the leader of a shard. */
 const answerMs = 15_000;
 
@@ -104,17 +105,21 @@ describe('a cluster of three nodes with data', () => {
   async function writeDuring(from: number, work: () => Promise<void>): Promise<Written> {
     const acknowledged: number[] = [];
     const failures: string[] = [];
+    const twice: string[] = [];
     const over = new AbortController();
     const write = async (): Promise<void> => {
       let connection = await connected();
       for (let id = from; !over.signal.aborted; id += 1) {
         try {
           const insert = r.db('test').table('t').insert({ id }).run(connection);
-          const { inserted } = await answered(insert);
+          const { inserted, first_error: first } = await answered(insert);
+          const reason = String(first ?? '');
           if (inserted === 1) acknowledged.push(id);
+          // No other write has this key: it was applied before.
+          if (reason.includes('Duplicate primary key')) twice.push(`${id}: ${reason}`);
         } catch (error) {
           failures.push((error as Error).message);
-          await connection.close({ noreplyWait: false }).catch(() => undefined);
+          await answered(connection.close({ noreplyWait: false })).catch(() => undefined);
           connection = await connected();
         }
       }
@@ -122,11 +127,14 @@ describe('a cluster of three nodes with data', () => {
     };
     const writing = write();
     try {
+      // A fault that passes before the first write shows nothing.
+      await until('a first write', () => acknowledged.length > 0, formedMs);
       await work();
     } finally {
       over.abort();
       await writing;
     }
+    expect(twice).to.deep.equal([]);
     return { acknowledged, failures };
   }
 
@@ -171,7 +179,7 @@ describe('a cluster of three nodes with data', () => {
   });
 
   it('grows from one node to three without losing an acknowledged write', async function grows() {
-    this.timeout(2 * formedMs);
+    this.timeout(3 * formedMs);
     const connection = await connected();
     const options = { shards: 2 } as object;
     await r.db('test').tableCreate('t', options).run(connection);
@@ -199,7 +207,7 @@ describe('a cluster of three nodes with data', () => {
   });
 
   it('loses no acknowledged write when its pods are deleted, one after the other', async function deleted() {
-    this.timeout(3 * formedMs + 60_000);
+    this.timeout(4 * formedMs + 60_000);
     const { acknowledged, failures } = await writeDuring(0, async () => {
       for (const pod of pods) await deletePod(pod);
     });
@@ -208,11 +216,62 @@ describe('a cluster of three nodes with data', () => {
   });
 
   it('loses no acknowledged write when a pod is killed', async function killed() {
-    this.timeout(formedMs + 60_000);
+    this.timeout(2 * formedMs + 60_000);
     const { acknowledged, failures } = await writeDuring(1_000_000, () =>
       deletePod(pods[0] ?? '', '--grace-period=0', '--force'),
     );
     expect(acknowledged.length, failures.slice(0, 5).join('; ')).to.be.greaterThan(0);
     await expectAll(acknowledged);
+  });
+
+  it('replaces a node whose volume is lost, and gives the former one up', async function lost() {
+    this.timeout(3 * formedMs);
+    const [, pod = ''] = pods;
+    const before = await field(`photonnode/${pod}`, '{.status.id}');
+    const { acknowledged, failures } = await writeDuring(3_000_000, async () => {
+      await run(words`delete persistentvolumeclaim data-${pod} --wait=false`);
+      await run(words`delete pod ${pod} --wait=false`);
+      await until(
+        `another identity of ${pod}`,
+        async () => ![before, ''].includes(await field(`photonnode/${pod}`, '{.status.id}')),
+        formedMs,
+      );
+      await complete();
+      await ready();
+    });
+    expect(acknowledged.length, failures.slice(0, 5).join('; ')).to.be.greaterThan(0);
+    await expectAll(acknowledged);
+    const replaced = await field(`photoncluster/${name}`, '{.status.replaced[*].id}');
+    expect(replaced).to.equal(before);
+    const own = await connected(await field(`pod/${pod}`, '{.status.podIP}'));
+    expect(await r.db('test').table('t').get('first').run(own)).to.deep.equal({ id: 'first' });
+    await own.close();
+  });
+
+  it('ends a rolling restart whose operator is killed', async function operator() {
+    this.timeout(3 * formedMs);
+    const uids = (): Promise<readonly string[]> =>
+      Promise.all(pods.map((pod) => field(`pod/${pod}`, '{.metadata.uid}')));
+    const former = new Set(await uids());
+    const restarted = async (): Promise<number> =>
+      (await uids()).filter((uid) => uid !== '' && !former.has(uid)).length;
+    const written = await writeDuring(5_000_000, async () => {
+      await run(words`rollout restart statefulset/${name}-main-0`);
+      await until('the first pod to be replaced', async () => (await restarted()) > 0, formedMs);
+      const flags = words`--all --wait=false --grace-period=0 --force`;
+      const { operatorNamespace } = photon.installation;
+      await kubectl(photon.target, [
+        ...words`delete pods --namespace ${operatorNamespace}`,
+        ...flags,
+      ]);
+      await until(
+        'all pods to be replaced',
+        async () => (await restarted()) === pods.length,
+        formedMs,
+      );
+      await ready();
+      await complete();
+    });
+    await expectAll(written.acknowledged);
   });
 });
