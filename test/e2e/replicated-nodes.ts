@@ -28,7 +28,10 @@ export interface FaultRound {
   /** From the change of the replicas to the fault, and from there to its end. */
   readonly delayMs: number;
   readonly lastsMs: number;
-  /** So many operations more at each other node during the fault: the majority goes on. */
+  /**
+   * So many operations more at each other node during the fault: the majority goes on. Only where each shard is known
+   * to have three voters: the lost one may be half of two.
+   */
   readonly progress?: number;
 }
 
