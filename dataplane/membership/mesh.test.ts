@@ -148,7 +148,7 @@ describe('the mesh of sessions between nodes', () => {
     expect(await codeOf(ask(a.mesh, b.id))).to.equal('membership.unreachable');
   });
 
-  /** Why the sessions of a node end that dials and does not introduce itself. */
+  /** Why the sessions end of a node that dials and sends no introduction. */
   function endsOf({ mesh }: MeshNode): string[] {
     const reasons: string[] = [];
     const ended = mesh.ended.bind(mesh);
@@ -159,7 +159,7 @@ describe('the mesh of sessions between nodes', () => {
     return reasons;
   }
 
-  it('ends the session of a node that does not introduce itself in time', async () => {
+  it('ends the session of a node that sends no introduction in time', async () => {
     const timer: Clock['timer'] = (ms, run) => machineClock.timer(ms / 50, run);
     const a = await start('a', { clock: { ...machineClock, timer } });
     const silent = await start('b');
