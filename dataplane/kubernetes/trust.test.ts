@@ -92,7 +92,7 @@ describe('the watch of trust', () => {
   beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'photondb-trust-'))));
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  class Watched {
+  class WatchHarness {
     reads = 0;
     pins: readonly string[] = ['A'];
     trusted: readonly string[] = ['A'];
@@ -140,7 +140,7 @@ describe('the watch of trust', () => {
 
   it('does not bother the API server while the mounted file stays as it is', async () => {
     writeFileSync(join(directory, 'cluster-ca.crt'), pem('A'));
-    const watched = new Watched(5);
+    const watched = new WatchHarness(5);
     await watched.run();
     expect(watched.reads).to.equal(0);
     expect(watched.slept).to.deep.equal([10_000, 10_000, 10_000, 10_000, 10_000]);
@@ -148,10 +148,10 @@ describe('the watch of trust', () => {
 
   it('adopts and renews when the file has changed, and the PhotonNode names the same', async () => {
     writeFileSync(join(directory, 'cluster-ca.crt'), pem('B') + pem('A'));
-    const watched = new Watched(3);
+    const watched = new WatchHarness(3);
     await watched.run();
     expect([watched.trusted, watched.certificateOf]).to.deep.equal([['A'], 'A']);
-    const again = new Watched(3);
+    const again = new WatchHarness(3);
     again.pins = ['A', 'B'];
     await again.run();
     expect([again.trusted, again.certificateOf]).to.deep.equal([['B', 'A'], 'B']);
@@ -159,7 +159,7 @@ describe('the watch of trust', () => {
 
   it('asks less often while it fails, and says why', async () => {
     writeFileSync(join(directory, 'cluster-ca.crt'), pem('B') + pem('A'));
-    const watched = new Watched(8);
+    const watched = new WatchHarness(8);
     watched.pins = ['A', 'B'];
     watched.renewal = new Error('no route');
     await watched.run();

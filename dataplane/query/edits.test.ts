@@ -37,7 +37,7 @@ const batchOf = (
 });
 
 /** A table in memory whose edits a test sees, and may act before. */
-class Watched {
+class RecordingTable {
   readonly bench = new Bench();
   readonly sent: EditBatch[] = [];
   /** Called before each batch, but for those that it sends itself. */
@@ -64,9 +64,9 @@ class Watched {
 }
 
 describe('edits of a query', () => {
-  let watched = new Watched();
+  let watched = new RecordingTable();
   beforeEach(() => {
-    watched = new Watched();
+    watched = new RecordingTable();
   });
   const run = (term: unknown): Promise<unknown> => watched.bench.run(term);
 
