@@ -108,11 +108,13 @@ export class RaftGroup implements ReplicatedGroup {
 
   async room(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    for (let waitedMs = 0; this.raft.isOverloaded; waitedMs += roomPollMs) {
+    for (let waitedMs = 0; ; waitedMs += roomPollMs) {
+      // Rejects while the log has none.
+      await this.#options.room(signal);
+      if (!this.isFull) return;
       if (waitedMs >= roomWaitMsMax) throw new GroupFullError(this.group);
       await clock.sleep(roomPollMs, signal);
     }
-    return this.#options.room(signal);
   }
 
   get nextIndex(): number {

@@ -237,6 +237,30 @@ export function replicatedGroupCompliance(what: string, make: () => Below): void
       expect(group.isFull).to.equal(false);
     });
 
+    it('has room when it says so, also behind what the log refused', async () => {
+      const below = make();
+      const group = await lead(below, 3, new Recorder());
+      proposed(group);
+      await below.turn();
+      below.refuse();
+      await below.turn();
+      const { signal } = new AbortController();
+      const seen: boolean[] = [];
+      // As machines do.
+      const room = async (): Promise<void> => {
+        if (group.isFull) await group.room(signal);
+        seen.push(group.isFull);
+      };
+      const waiting = room();
+      await below.turn();
+      for (let turns = 0; seen.length === 0 && turns < turnsMax; turns += 1) {
+        await below.commit();
+        await below.turn();
+      }
+      await waiting;
+      expect(seen).to.deep.equal([false]);
+    });
+
     it('shows its machines what is committed and nothing else, through refusals and restarts', async () => {
       const step = record({
         group: integer({ min: 1, max: 2 }),

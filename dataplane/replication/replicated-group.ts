@@ -66,7 +66,10 @@ export interface GroupLeader {
 
 /** One group, for its machine. */
 export interface ReplicatedGroup {
-  /** Whether commands would be refused for now; `room` waits until they are not, and rejects after a while. */
+  /**
+   * Whether commands would be refused for now. `room` resolves when they are not, and rejects after a while: whoever asks
+   * again in a loop must be able to rely on it.
+   */
   readonly isFull: boolean;
   room(signal: AbortSignal): Promise<void>;
   /** Of the next proposal, when it comes in this turn. A command may be made for it. */
