@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.ts';
 import { PhotonError } from '../../common/errors.ts';
 import type { Database } from '../../database/database.ts';
 import type { MemberView } from '../../membership/member-view.ts';
@@ -5,7 +6,7 @@ import type { NodeReport, ServerName } from '../../query/node-report.ts';
 import type { CatalogFollower } from './catalog-follower.ts';
 import { needOf } from './losses.ts';
 import { joinReports, ledShards, ledShardsCodec } from './shard-reports.ts';
-import type { LedShard, PlacedShards } from './shard-reports.ts';
+import type { LedShard, LedShards, PlacedShards } from './shard-reports.ts';
 import { placedShards } from './table-places.ts';
 
 /** Only the leader of the metadata knows what holds now. */
@@ -25,7 +26,20 @@ export interface MemberNeed {
   readonly need: string;
 }
 
+/** What the nodes that answer say. */
+interface Answers {
+  readonly led: ReadonlyMap<string, readonly LedShard[]>;
+  /** How far the metadata is, by the leader that is certain to lead it; undefined when none answers. */
+  readonly metadata: number | undefined;
+}
+
+/** A node that does not have the metadata of now after this time says that replicas are in transition. */
+const metadataWaitMs = 1_000;
+
 interface ClusterShardsOptions {
+  readonly clock: Pick<Clock, 'timer'>;
+  /** Of the node. */
+  readonly signal: AbortSignal;
   readonly follower: Pick<CatalogFollower, 'placedShards'>;
   /** Undefined on a node without data. */
   readonly database: () => Database | undefined;
@@ -54,8 +68,7 @@ export class ClusterShards implements Pick<NodeReport, 'servers' | 'shards'> {
   }
 
   async shards(): ReturnType<NodeReport['shards']> {
-    const tables = this.#tables;
-    if (tables.length === 0) return new Map();
+    if (this.#tables.length === 0) return new Map();
     const members = this.#options.members();
     const named = (id: string): ServerName => {
       return {
@@ -63,7 +76,9 @@ export class ClusterShards implements Pick<NodeReport, 'servers' | 'shards'> {
         name: members.find((member) => member.id === id)?.name ?? id,
       };
     };
-    return joinReports(tables, { led: await this.#led(members), named });
+    const { led, metadata } = await this.#asked(members);
+    const isCurrent = metadata !== undefined && (await this.#has(metadata));
+    return joinReports(this.#tables, { led, named, isCurrent });
   }
 
   /**
@@ -84,7 +99,7 @@ export class ClusterShards implements Pick<NodeReport, 'servers' | 'shards'> {
       );
     }
     const statusOf = (id: string) => members.find((member) => member.id === id)?.status ?? 'left';
-    const led = await this.#led(members);
+    const { led } = await this.#asked(members);
     await metadata.readable();
     const { state } = database;
     const facts = {
@@ -104,7 +119,41 @@ export class ClusterShards implements Pick<NodeReport, 'servers' | 'shards'> {
   /** Of this node, for the others. */
   async ledHere(): Promise<Uint8Array> {
     const self = this.#options.members().find(({ isSelf }) => isSelf);
-    return ledShardsCodec.encode({ shards: this.#ledBySelf(self?.id ?? '') });
+    const metadata = await this.#confirmed();
+    const shards = this.#ledBySelf(self?.id ?? '');
+    return ledShardsCodec.encode({ shards, ...(metadata === undefined ? {} : { metadata }) });
+  }
+
+  /** How far the metadata is, on the node that leads it for certain. */
+  async #confirmed(): Promise<number | undefined> {
+    const database = this.#options.database();
+    const metadata = database?.metadataReplicas;
+    if (database === undefined || metadata === undefined || metadata.refusal !== undefined)
+      return undefined;
+    try {
+      await metadata.readable();
+      return database.metadataIndex;
+    } catch {
+      // It was deposed, or cannot know whether it was.
+      return undefined;
+    }
+  }
+
+  /** Whether this node has the metadata, soon. One without data has what the node that it follows has. */
+  async #has(index: number): Promise<boolean> {
+    const { clock, signal } = this.#options;
+    const database = this.#options.database();
+    if (database === undefined || database.metadataIndex >= index) return true;
+    const over = new AbortController();
+    const timer = clock.timer(metadataWaitMs, () => over.abort());
+    try {
+      await database.metadataAt(index, AbortSignal.any([signal, over.signal]));
+      return true;
+    } catch {
+      return false;
+    } finally {
+      timer.cancel();
+    }
   }
 
   get #tables(): readonly PlacedShards[] {
@@ -118,21 +167,29 @@ export class ClusterShards implements Pick<NodeReport, 'servers' | 'shards'> {
     return database === undefined ? [] : ledShards(id, database);
   }
 
-  async #led(members: readonly MemberView[]): Promise<Map<string, readonly LedShard[]>> {
+  async #asked(members: readonly MemberView[]): Promise<Answers> {
     const led = new Map<string, readonly LedShard[]>();
+    const confirmed: number[] = [];
     const asked = members.map(async ({ id, roles, isSelf, isConnected }) => {
       if (!roles.includes('data') || !(isSelf || isConnected)) return;
       try {
-        led.set(id, isSelf ? this.#ledBySelf(id) : await this.#ledBy(id));
+        const { shards, metadata } = isSelf ? await this.#here(id) : await this.#there(id);
+        led.set(id, shards);
+        if (metadata !== undefined) confirmed.push(metadata);
       } catch {
         // It does not answer, which is what its replicas are reported to do.
       }
     });
     await Promise.all(asked);
-    return led;
+    return { led, metadata: confirmed.length === 0 ? undefined : Math.max(...confirmed) };
   }
 
-  async #ledBy(node: string): Promise<readonly LedShard[]> {
-    return ledShardsCodec.decode(await this.#options.ask(node)).shards;
+  async #here(id: string): Promise<LedShards> {
+    const metadata = await this.#confirmed();
+    return { shards: this.#ledBySelf(id), metadata };
+  }
+
+  async #there(node: string): Promise<LedShards> {
+    return ledShardsCodec.decode(await this.#options.ask(node));
   }
 }

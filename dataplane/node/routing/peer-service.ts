@@ -68,6 +68,8 @@ export class PeerService implements Service {
       warn: (message, fields) => logger.warn(message, fields),
     });
     this.shards = new ClusterShards({
+      clock,
+      signal,
       follower: this.#follower,
       database: () => (this.#hasData ? parts.data.opened : undefined),
       members: () => parts.membership.members,

@@ -12,8 +12,12 @@ const table = {
 const ready = (id: string) => ({ id, state: 'ready' }) as const;
 
 /** What is said of the only shard when these nodes answer, of which the first one leads it or none does. */
-function statesOf(led: Readonly<Record<string, readonly LedShard[]>>): readonly string[] {
-  const [shard] = joinReports([table], { led: new Map(Object.entries(led)), named }).get('t') ?? [];
+function statesOf(
+  answers: Readonly<Record<string, readonly LedShard[]>>,
+  isCurrent = true,
+): readonly string[] {
+  const reports = { led: new Map(Object.entries(answers)), named, isCurrent };
+  const [shard] = joinReports([table], reports).get('t') ?? [];
   const primary = shard?.primary?.name ?? 'none';
   return [primary, ...(shard?.replicas ?? []).map(({ server, state }) => `${server.id} ${state}`)];
 }
@@ -42,6 +46,12 @@ describe('the reports of the nodes about a shard', () => {
       'c disconnected',
       'd disconnected',
     ]);
+  });
+
+  it('say that nothing is ready while the places may be old ones', () => {
+    const members = [ready('a'), { id: 'b', state: 'backfilling' }, ready('c')] as const;
+    const states = statesOf({ a: led(...members), b: [], c: [] }, false);
+    expect(states).to.deep.equal(['node-a', 'a transitioning', 'b backfilling', 'c transitioning']);
   });
 
   it('say what a shard without a leader waits for', () => {

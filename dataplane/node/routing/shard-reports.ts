@@ -37,9 +37,17 @@ const shard = fields({
   outgoing: list(text(64), 256),
 });
 
-export const ledShardsCodec = codec<{ readonly shards: readonly LedShard[] }>('replicas', {
-  shards: list(shard, 1_000_000),
-});
+export interface LedShards {
+  readonly shards: readonly LedShard[];
+  /** How far the metadata is: of the node that leads it for certain. */
+  readonly metadata?: number | undefined;
+}
+
+export const ledShardsCodec = codec<LedShards>(
+  'replicas',
+  { shards: list(shard, 1_000_000), metadata: { type: 'integer', minimum: 0 } },
+  ['metadata'],
+);
 
 type Led = Pick<Replicas, 'state'> & {
   replica(group: number): { readonly replicas: LedGroup } | undefined;
@@ -85,12 +93,14 @@ export interface Reports {
   /** Of each node that answered. */
   readonly led: ReadonlyMap<string, readonly LedShard[]>;
   readonly named: (id: string) => ServerName;
+  /** Whether the places are those of now: others may have changed them otherwise, and nothing is certain to be ready. */
+  readonly isCurrent: boolean;
 }
 
 /** The shards of tables, by the tables' identifiers. */
 export function joinReports(
   tables: readonly PlacedShards[],
-  { led, named }: Reports,
+  { led, named, isCurrent }: Reports,
 ): ReadonlyMap<string, readonly ShardReport[]> {
   const leaders = new Map<string, { readonly node: string; readonly members: readonly Member[] }>();
   for (const [node, shards] of led)
@@ -108,6 +118,7 @@ export function joinReports(
           voters: voters[at] ?? [],
           isUp: (node) => led.has(node),
           named,
+          isCurrent,
         }),
       ),
     ]),
@@ -119,6 +130,7 @@ interface Facts {
   readonly voters: readonly string[];
   readonly isUp: (node: string) => boolean;
   readonly named: Reports['named'];
+  readonly isCurrent: boolean;
 }
 
 function reportOf(place: ShardPlaces, facts: Facts): ShardReport {
@@ -134,7 +146,7 @@ function reportOf(place: ShardPlaces, facts: Facts): ShardReport {
 }
 
 function stateOf(id: string, place: ShardPlaces, facts: Facts): ReplicaState {
-  const { leader, voters, isUp } = facts;
+  const { leader, voters, isUp, isCurrent } = facts;
   if (!isUp(id)) return 'disconnected';
   if (leader === undefined)
     return voters.filter(isUp).length * 2 > voters.length
@@ -142,5 +154,6 @@ function stateOf(id: string, place: ShardPlaces, facts: Facts): ReplicaState {
       : 'waiting_for_quorum';
   const isWanted = place.replicas.some((server) => server.id === id);
   const known = leader.members.find((each) => each.id === id)?.state;
-  return isWanted && known !== undefined ? known : 'transitioning';
+  if (!isWanted || known === undefined) return 'transitioning';
+  return isCurrent || known !== 'ready' ? known : 'transitioning';
 }
