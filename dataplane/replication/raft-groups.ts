@@ -121,6 +121,7 @@ export class RaftGroups implements Replication {
   readonly #messages = new TurnMessages();
   #timer: Timer | undefined;
   #isTurnDue = false;
+  #turns = 0;
   #failure: Error | undefined;
 
   constructor(options: RaftGroupsOptions) {
@@ -264,6 +265,11 @@ export class RaftGroups implements Replication {
     }
   }
 
+  /** Turns of all groups: while it stays, nothing has happened in any of them. */
+  get turns(): number {
+    return this.#turns;
+  }
+
   // ---- turns ----------------------------------------------------------------------------------
 
   #touch(group: RaftGroup): void {
@@ -286,6 +292,7 @@ export class RaftGroups implements Replication {
     const writes: MemberWrite[] = [];
     const groups = [...this.#touched];
     this.#touched.clear();
+    this.#turns += groups.length;
     const { busyMs } = this.#writer;
     const isLogBusy = busyMs !== undefined && busyMs < gatherMsMax;
     for (const group of groups) {

@@ -8,6 +8,8 @@ import type { CatalogChangeName } from '../workers/remote-catalog.ts';
 import { errorOf } from '../workers/failures.ts';
 import type { CatalogFollower } from './catalog-follower.ts';
 import type { NodeReplication } from './node-replication.ts';
+import { Calm } from './calm.ts';
+import type { ReplicaFacts } from './calm.ts';
 import { beginHandOver } from './hand-over.ts';
 import type { HandOverParts } from './hand-over.ts';
 import { reconcile } from './reconcile-replicas.ts';
@@ -57,28 +59,39 @@ export const handOverOf = ({ database, replication, membership }: TendingParts):
 export async function tendReplicas(parts: TendingParts): Promise<void> {
   const { context, database, replication, membership } = parts;
   const { clock, signal, logger } = context;
+  const calm = new Calm();
   let said: string | undefined;
   while (!signal.aborted) {
-    replication.look();
     if (membership.isLeaving) beginHandOver(handOverOf(parts));
-    try {
-      await reconcile({
-        node: replication.node,
-        database,
-        members: () => membership.members,
-        isRemoved: (id) => membership.isRemoved(id),
-        change: (command) => replication.change(command),
-      });
-      said = undefined;
-    } catch (error) {
-      const { message } = error as Error;
-      if (!signal.aborted && message !== said)
-        logger.warn('replicas cannot be brought to what they are to be yet', { reason: message });
-      said = message;
+    if (!calm.isKept(factsOf(parts), clock.now())) {
+      replication.look();
+      try {
+        await reconcile({
+          node: replication.node,
+          database,
+          members: () => membership.members,
+          isRemoved: (id) => membership.isRemoved(id),
+          change: (command) => replication.change(command),
+        });
+        said = undefined;
+      } catch (error) {
+        calm.end();
+        const { message } = error as Error;
+        if (!signal.aborted && message !== said)
+          logger.warn('replicas cannot be brought to what they are to be yet', { reason: message });
+        said = message;
+      }
     }
     await clock.sleep(reconcileEveryMs, signal).catch(() => undefined);
   }
 }
+
+const factsOf = ({ database, replication, membership }: TendingParts): ReplicaFacts => ({
+  state: database.state,
+  members: membership.members,
+  isRemoved: (id) => membership.isRemoved(id),
+  turns: replication.source.groups?.turns ?? 0,
+});
 
 /** A node that joins serves when it has the metadata: without it, it would know no table. */
 export async function firstMetadata({ context, database }: TendingParts): Promise<void> {
