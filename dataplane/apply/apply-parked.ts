@@ -1,3 +1,4 @@
+import { copyBytes } from '../common/bytes.ts';
 import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import type { ShardRecord } from '../metadata/state.ts';
@@ -34,7 +35,8 @@ async function applyShard(
     const place = { after, limit: entriesPerRead };
     const entries = store.read((view) => parkedEntries(view, group, place));
     for (const entry of entries) {
-      const command = commandOf({ group, ...entry }, keyspace);
+      const payload = copyBytes(entry.payload);
+      const command = commandOf({ group, ...entry, payload }, keyspace);
       if (command instanceof EntryNotApplicableError) {
         const { code, message } = command;
         await applier.drained();

@@ -1,3 +1,4 @@
+import { copyBytes } from '../common/bytes.ts';
 import type { CorruptionRegistry } from '../integrity/corruption-registry.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import { shardOfGroup } from '../metadata/lookup.ts';
@@ -134,7 +135,7 @@ export class Replay {
     const keyspace = this.#keyspaceOf(group);
     // Of a table that was dropped nothing is left.
     if (keyspace === undefined) return undefined;
-    const command = commandOf(record, keyspace);
+    const command = commandOf(owned(record), keyspace);
     if (command instanceof EntryNotApplicableError) {
       const { code, message } = command;
       this.#host.corruption.close(group, { code, message });
@@ -151,7 +152,7 @@ export class Replay {
     if (this.notApplicable.length >= notApplicableMax) return;
     const keyspace = this.#keyspaceOf(record.group);
     if (keyspace === undefined) return;
-    const command = commandOf(record, keyspace);
+    const command = commandOf(owned(record), keyspace);
     if (command instanceof EntryNotApplicableError) this.notApplicable.push(command);
   }
 
@@ -184,7 +185,13 @@ export function passed({ group, index, term, kind, payload }: LogEntry): ApplyIt
   return { ...item, configuration: new Uint8Array(payload) };
 }
 
-/** The command of an entry, or why this release cannot apply it. */
+/** What is borrowed of the log, to be kept. */
+const owned = (record: LogEntry): LogEntry => ({
+  ...record,
+  payload: copyBytes(record.payload),
+});
+
+/** The command of an entry, or why this release cannot apply it. It has views of the payload. */
 export function commandOf(
   entry: Pick<LogEntry, 'group' | 'index' | 'kind' | 'payload'>,
   keyspace: number,
@@ -192,7 +199,7 @@ export function commandOf(
   const { group, index, kind, payload } = entry;
   try {
     if (kind !== entryKind.command) throw new Error(`its kind ${kind} is unknown to this release`);
-    return decodeCommand(new Uint8Array(payload), keyspace);
+    return decodeCommand(payload, keyspace);
   } catch (error) {
     return new EntryNotApplicableError(group, index, error);
   }

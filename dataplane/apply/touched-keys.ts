@@ -1,4 +1,4 @@
-import { nameOfBytes } from '../common/bytes.ts';
+import { copyBytes, nameOfBytes } from '../common/bytes.ts';
 import type { Operation } from '../table/command.ts';
 
 /**
@@ -28,7 +28,9 @@ export class TouchedKeys {
 
   touch(index: number, operations: readonly Operation[]): void {
     if (this.#isOverflown) return;
-    for (const { key } of operations) this.#touches.set(nameOfBytes(key), { key, index });
+    // A key may be a view of a whole message of a leader.
+    for (const { key } of operations)
+      this.#touches.set(nameOfBytes(key), { key: copyBytes(key), index });
     if (this.#touches.size <= this.#keysMax) return;
     this.#isOverflown = true;
     this.#touches.clear();
