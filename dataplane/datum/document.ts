@@ -1,6 +1,6 @@
 import { compareBytes, encodeUtf8 } from '../common/bytes.ts';
 import type { Datum } from './datum.ts';
-import { InvalidDatumError, noValue } from './errors.ts';
+import { DocumentTooLargeError, InvalidDatumError, noValue } from './errors.ts';
 import { documentBytesMax, storedArrayMax } from './limits.ts';
 import { fieldOf, isObject, pseudoType } from './object.ts';
 import { encodeKey } from './key.ts';
@@ -69,7 +69,7 @@ function requireStorableSize(text: string): void {
   if (text.length * 3 <= documentBytesMax) return;
   const { byteLength } = encodeUtf8(text);
   if (byteLength <= documentBytesMax) return;
-  throw new InvalidDatumError(
+  throw new DocumentTooLargeError(
     `A document of ${byteLength} bytes is too large: ${documentBytesMax} bytes at most.`,
   );
 }

@@ -6,6 +6,9 @@ export class InvalidDatumError extends PhotonError {
   override readonly code = 'datum.invalid';
 }
 
+/** A document that no table may hold, whatever becomes of it. */
+export class DocumentTooLargeError extends InvalidDatumError {}
+
 export const nonFinite = (value: number): InvalidDatumError =>
   new InvalidDatumError(
     `Non-finite number: ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'inf' : '-inf'}`,

@@ -1,10 +1,12 @@
 import { expect } from 'chai';
 import { encodeKey } from '../datum/key.ts';
+import { withinAnswer } from '../wire/edit-answer.ts';
 import type { TableAccess } from '../wire/table-access.ts';
 import type { Change, Edit, EditBatch, EditOutcome } from '../wire/table-edit.ts';
 import { createEditEngine } from './edit-engine.ts';
 import { array, Bench, fn } from './testing/run.ts';
 
+const mebibyte = 1_048_576;
 const t = [15, ['t']];
 const get = (key: unknown): unknown => [16, [t, key]];
 const field = (value: unknown, name: string): unknown => [170, [value, name]];
@@ -40,6 +42,8 @@ const batchOf = (
 class RecordingTable {
   readonly bench = new Bench();
   readonly sent: EditBatch[] = [];
+  /** Bytes of documents in an answer. */
+  answerMax = 128 * mebibyte;
   /** Called before each batch, but for those that it sends itself. */
   before: (batch: EditBatch, other: (change: Change) => Promise<unknown>) => Promise<unknown> =
     () => Promise.resolve();
@@ -54,12 +58,18 @@ class RecordingTable {
       this.sent.push(batch);
       await this.before(batch, other);
       // Nothing but data crosses.
-      return structuredClone(await edit(structuredClone(batch), batchSignal));
+      const outcomes = await edit(structuredClone(batch), batchSignal);
+      return structuredClone([...withinAnswer(outcomes, this.answerMax)]);
     };
   }
 
   get changes(): string[] {
     return this.sent.flatMap(({ edits }) => edits.map(({ change }) => change.type));
+  }
+
+  /** Edits of each batch. */
+  get sizes(): number[] {
+    return this.sent.map(({ edits }) => edits.length);
   }
 }
 
@@ -109,6 +119,70 @@ describe('edits of a query', () => {
       was: 'SELECTION<OBJECT>',
     });
     expect(watched.changes).to.deep.equal(['update', 'update', 'update', 'update', 'insert']);
+  });
+
+  it('go in batches of 200, and of a few mebibytes', async () => {
+    const large = 'x'.repeat(mebibyte);
+    const rows = Array.from({ length: 20 }, (_, id) => ({ id }));
+    await watched.open([]);
+    const numbers = (count: number, body: (id: unknown) => unknown): unknown => [
+      38,
+      [[173, [count]], fn(body)],
+    ];
+    await run([56, [t, numbers(20, (id) => ({ id, large }))]]);
+    expect(watched.sizes).to.deep.equal([7, 7, 6]);
+    watched.sent.length = 0;
+    await run(update(t, { n: 1 }));
+    await run(
+      update(
+        t,
+        fn(() => ({ n: field(get(1), 'n') })),
+        { non_atomic: true },
+      ),
+    );
+    expect(watched.sizes).to.deep.equal([7, 7, 6, ...[7, 7, 7, 7, 6, 6]]);
+    watched.sent.length = 0;
+    await run([54, [t]]);
+    expect(watched.sizes).to.deep.equal([7, 7, 6]);
+    watched.sent.length = 0;
+    await run([56, [t, array(...rows)]]);
+    // Small documents of which each becomes large.
+    await run(update(t, { large }));
+    expect(watched.sizes).to.deep.equal([20, 7, 7, 6]);
+    watched.sent.length = 0;
+    await run([56, [t, numbers(450, (id) => ({ id: plus(id, 100) }))]]);
+    expect(watched.sizes).to.deep.equal([200, 200, 50]);
+  });
+
+  it('that make documents too large for an answer leave these out', async () => {
+    await watched.open([1, 2, 3].map((id) => ({ id })));
+    watched.answerMax = 260;
+    const changed = update(t, { text: 'x'.repeat(100) }, { return_changes: true });
+    const answer = (await run(changed)) as { changes: unknown[] };
+    expect(answer).to.deep.include({
+      replaced: 3,
+      warnings: ['Too many changes, array truncated to 2.'],
+    });
+    expect(answer.changes).to.have.lengthOf(2);
+    // Nothing is lost of what the query evaluates: it asks again.
+    const byOther = fn((row) => ({ n: plus(field(row, 'id'), field(get(1), 'id')) }));
+    watched.answerMax = 130;
+    expect(await run(update(t, byOther, { non_atomic: true }))).to.deep.include({
+      replaced: 3,
+      errors: 0,
+    });
+    expect(await run([145, [[170, [t, 'n']]]])).to.equal(9);
+  });
+
+  it('refuse a document that no table may hold before it is sent', async () => {
+    await watched.open([]);
+    const text = 'x'.repeat(mebibyte);
+    const document = { id: 1, list: [38, [[173, [65]], fn(() => text)]] };
+    const answer = await run([56, [t, { ...document, list: [51, [document.list, 'array']] }]]);
+    expect(answer)
+      .to.have.property('first_error')
+      .that.matches(/^A document of 68\d{6} bytes is too large: 67108864 bytes at most\.$/);
+    expect(watched.sent).to.deep.equal([]);
   });
 
   it('keep the sign of a zero that stands in a function', async () => {

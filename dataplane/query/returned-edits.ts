@@ -6,6 +6,7 @@ import type { Change, DocumentText, Edit, EditOutcome } from '../wire/table-edit
 import { failureOf } from '../wire/table-failure.ts';
 import type { TableFailure } from '../wire/table-failure.ts';
 import type { Context } from './compiled.ts';
+import { batchLengthMax, lengthOf } from './edit-batches.ts';
 
 /**
  * Edits that a shard returned with their documents: the query evaluates them, and writes what comes of it if the
@@ -58,23 +59,46 @@ const contended: TableFailure = {
   message: `The document changed ${editAttemptsMax} times while its new value was evaluated: others write it too often. Run the query again, or use a function that the table can evaluate itself (deterministic, without reading other tables, and with less work).`,
 };
 
+/** Evaluates, and writes what is evaluated before there is too much of it. */
 async function attempt(
   edits: readonly Edit[],
   outcomes: EditOutcome[],
   positions: readonly number[],
   by: ReturnedEdits,
 ): Promise<void> {
-  const results: Result[] = [];
-  for (const at of positions)
-    results.push(await resultOf(edits[at] as Edit, at, outcomes[at]?.old, by));
-  const sent = positions.map((at, number): Edit => {
-    const expected = outcomes[at]?.basis ?? noDocument;
-    const { document } = results[number] as Result;
-    const change: Change = { type: 'compareAndSet', expected, document };
-    return { key: (edits[at] as Edit).key, change };
-  });
-  for (const [number, outcome] of (await by.send(sent)).entries())
-    outcomes[positions[number] as number] = judged(outcome, results[number] as Result);
+  let evaluated: Evaluated[] = [];
+  let length = 0;
+  const write = async (): Promise<void> => {
+    const sent = evaluated.map(({ edit }) => edit);
+    for (const [number, outcome] of (await by.send(sent)).entries()) {
+      const { at, result } = evaluated[number] as Evaluated;
+      outcomes[at] = judged(outcome, result);
+    }
+    [evaluated, length] = [[], 0];
+  };
+  for (const at of positions) {
+    const edit = edits[at] as Edit;
+    if (outcomes[at]?.isCut === true) [outcomes[at]] = (await by.send([edit])) as [EditOutcome];
+    const outcome = outcomes[at];
+    if (outcome?.result !== 'returned') continue;
+    const result = await resultOf(edit, at, outcome.old, by);
+    const change: Change = {
+      type: 'compareAndSet',
+      expected: outcome.basis ?? noDocument,
+      document: result.document,
+    };
+    evaluated.push({ at, result, edit: { key: edit.key, change } });
+    length += lengthOf(change);
+    if (length > batchLengthMax) await write();
+  }
+  if (evaluated.length > 0) await write();
+}
+
+/** An edit that was returned, with what the query made of it. */
+interface Evaluated {
+  readonly at: number;
+  readonly result: Result;
+  readonly edit: Edit;
 }
 
 const noDocument = { version: 0, generation: 0 };

@@ -21,7 +21,7 @@ export class WriteTally {
   #firstError: string | undefined;
   readonly #warnings: string[] = [];
   readonly #changes: Datum[] = [];
-  /** Beyond the array limit. */
+  /** Beyond the array limit, or without their documents. */
   #changesLeftOut = 0;
   readonly #generatedKeys: string[] = [];
   /** Beyond the array limit. */
@@ -56,8 +56,8 @@ export class WriteTally {
       this.#show(outcome);
   }
 
-  #show({ old, new: next, error }: EditOutcome): void {
-    if (this.#changes.length >= this.#arrayLimit) {
+  #show({ old, new: next, error, isCut }: EditOutcome): void {
+    if (isCut === true || this.#changes.length >= this.#arrayLimit) {
       this.#changesLeftOut += 1;
       return;
     }
@@ -102,7 +102,7 @@ export class WriteTally {
     return [
       ...this.#warnings,
       ...(this.#changesLeftOut > 0
-        ? [`Too many changes, array truncated to ${this.#arrayLimit}.`]
+        ? [`Too many changes, array truncated to ${this.#changes.length}.`]
         : []),
       ...(this.#keysLeftOut > 0
         ? [`Too many generated keys (${this.#keysLeftOut + kept}), array truncated to ${kept}.`]

@@ -223,8 +223,11 @@ export function writeOutcomes(writer: ByteWriter, outcomes: readonly EditOutcome
   for (const each of outcomes) writeOutcome(writer, each);
 }
 
+/** Set in the number of a result whose documents are left out. */
+const cutBit = 0x80;
+
 export function writeOutcome(writer: ByteWriter, outcome: EditOutcome): void {
-  writer.u8(editResults.indexOf(outcome.result));
+  writer.u8(editResults.indexOf(outcome.result) | (outcome.isCut === true ? cutBit : 0));
   writeOptional(writer, outcome.old, writeText);
   writeOptional(writer, outcome.new, writeText);
   writeOptional(writer, outcome.error, writeFailure);
@@ -240,7 +243,8 @@ export function readOutcomes(reader: ByteReader): EditOutcome[] {
 }
 
 export function readOutcome(reader: ByteReader): EditOutcome {
-  const result = oneOf(editResults, reader.u8(), 'result of an edit');
+  const number = reader.u8();
+  const result = oneOf(editResults, number & ~cutBit, 'result of an edit');
   const [old, next] = [optional(reader, textOf), optional(reader, textOf)];
   const error = optional(reader, readFailure);
   const damage = optional(reader, textOf);
@@ -249,6 +253,7 @@ export function readOutcome(reader: ByteReader): EditOutcome {
     result,
     ...(old === undefined ? {} : { old }),
     ...(next === undefined ? {} : { new: next }),
+    ...((number & cutBit) === 0 ? {} : { isCut: true as const }),
     ...(error === undefined ? {} : { error }),
     ...(damage === undefined ? {} : { damage }),
     ...(basis === undefined ? {} : { basis }),

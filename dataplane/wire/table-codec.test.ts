@@ -180,6 +180,7 @@ const outcome: fc.Arbitrary<EditOutcome> = fc.record(
     result: fc.constantFrom(...editResults),
     old: text,
     new: text,
+    isCut: fc.constant(true as const),
     error: failure,
     damage: text,
     basis,

@@ -124,6 +124,8 @@ export interface EditOutcome {
   /** Documents before and after, as the batch asks for; undefined where there is none. */
   readonly old?: string | undefined;
   readonly new?: string | undefined;
+  /** The documents are left out: with them the answer would be too large. */
+  readonly isCut?: true;
   /** Of `failed`. */
   readonly error?: TableFailure;
   /** There was a document, and nobody could read it: why. */

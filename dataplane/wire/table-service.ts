@@ -1,4 +1,5 @@
 import { PhotonError } from '../common/errors.ts';
+import { withinAnswer } from './edit-answer.ts';
 import type { Trust } from './edit-codec.ts';
 import type { TableAccess } from './table-access.ts';
 import { ShardElsewhereError } from './errors.ts';
@@ -55,7 +56,7 @@ async function answerOf(
     case 'get':
       return { text: (await table.get(request.body.key, { signal }))?.text };
     case 'edit':
-      return table.edit(request.body, signal);
+      return withinAnswer(await table.edit(request.body, signal));
     case 'scan':
       return batchOf(request.body, table, signal);
     case 'count':

@@ -10,6 +10,7 @@ import type {
   Row,
   TableAccess,
 } from '../../wire/table-access.ts';
+import { withinAnswer } from '../../wire/edit-answer.ts';
 import { decodeTableRequest, encodeTableAnswer } from '../../wire/table-codec.ts';
 import type { ServedRequest } from '../../workers/channel.ts';
 import { refused } from './fields.ts';
@@ -111,8 +112,8 @@ export class CoreTables {
     // A worker runs the code of this process: what it has checked was checked.
     const asked = decodeTableRequest(fields.bytes(), { believesChecks: true });
     if (asked.kind !== 'edit') throw refused('edits', asked.kind);
-    const body = await this.#open(tableId).edit(asked.body, request.signal);
-    return encodeTableAnswer('edit', { type: 'done', body });
+    const outcomes = await this.#open(tableId).edit(asked.body, request.signal);
+    return encodeTableAnswer('edit', { type: 'done', body: withinAnswer(outcomes) });
   }
 
   /** The worker is gone. */

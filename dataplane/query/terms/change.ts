@@ -3,6 +3,7 @@ import type { Change, Edit, EditValue } from '../../wire/table-edit.ts';
 import type { Context, TermCall, TermEntry } from '../compiled.ts';
 import { determinism } from '../determinism.ts';
 import { replaced, storable, updated } from '../document-change.ts';
+import { lengthOf, roomyBatches } from '../edit-batches.ts';
 import { logic } from '../failure.ts';
 import { StoredRow } from '../item.ts';
 import { whenDone } from '../maybe-async.ts';
@@ -15,7 +16,7 @@ import { wrongValue } from '../value-reading.ts';
 import { FunctionValue, RowValue } from '../value.ts';
 import type { Value } from '../value.ts';
 import { checkArity, eachIn, tableOf } from './sequence-tools.ts';
-import { committed, editsPerBatch, writeOptions, writing } from './writing.ts';
+import { committed, writeOptions, writing } from './writing.ts';
 import type { WriteCall } from './writing.ts';
 
 /** `update`, `replace` and `delete`: one document or every document of a selection. */
@@ -44,15 +45,22 @@ interface ChangeOfAll {
 /** Of a key in memory, beside its bytes. */
 const keyBytes = 128;
 
-/** The keys of all documents of a selection. */
-async function keysOf(target: Value, context: Context): Promise<readonly Uint8Array[]> {
-  const keys: Uint8Array[] = [];
+/** A document of a selection. */
+interface Selected {
+  readonly key: Uint8Array;
+  /** Of its text. */
+  readonly length: number;
+}
+
+async function selectedOf(target: Value, context: Context): Promise<readonly Selected[]> {
+  const selected: Selected[] = [];
   await eachIn(target, context, (item) => {
     if (!(item instanceof StoredRow)) return;
-    context.work?.memory.charge(keyBytes + item.key.byteLength);
-    keys.push(item.key);
+    const { key, text } = item;
+    context.work?.memory.charge(keyBytes + key.byteLength);
+    selected.push({ key, length: text.length });
   });
-  return keys;
+  return selected;
 }
 
 /** One document or every document of a selection, through the same change. */
@@ -61,6 +69,8 @@ function overSelection(call: WriteCall, { change, evaluate }: ChangeOfAll): Prom
   const table = target instanceof RowValue ? target.table : tableOf(target);
   if (table === undefined) throw wrongValue('SELECTION', target);
   const write = writing(table, call);
+  // Each of the new documents may have it all.
+  const changeLength = lengthOf(change);
   const commit = (keys: readonly Uint8Array[]): Promise<void> => {
     const edits = keys.map((key): Edit => ({ key, change }));
     return committed(write, edits, (_, old) => evaluate(old)).then((outcomes) => {
@@ -68,20 +78,28 @@ function overSelection(call: WriteCall, { change, evaluate }: ChangeOfAll): Prom
     });
   };
   const done =
-    target instanceof RowValue ? commit([target.key]) : overRows(target, call.context, commit);
+    target instanceof RowValue
+      ? commit([target.key])
+      : overRows(target, call.context, { changeLength, commit });
   return done.then(() => write.tally.summary());
+}
+
+interface Commit {
+  /** Of the change, which all edits share. */
+  readonly changeLength: number;
+  commit(keys: readonly Uint8Array[]): Promise<void>;
 }
 
 async function overRows(
   target: Value,
   context: Context,
-  commit: (keys: readonly Uint8Array[]) => Promise<void>,
+  { changeLength, commit }: Commit,
 ): Promise<void> {
   // Read to the end before the first write: a selection must not meet its own changes.
-  const keys = await keysOf(target, context);
-  for (let at = 0; at < keys.length; at += editsPerBatch) {
+  const selected = await selectedOf(target, context);
+  for (const batch of roomyBatches(selected, ({ length }) => length + changeLength)) {
     context.deadline.signal.throwIfAborted();
-    await commit(keys.slice(at, at + editsPerBatch));
+    await commit(batch.map(({ key }) => key));
   }
 }
 

@@ -1,15 +1,16 @@
 import type { Datum } from '../../datum/datum.ts';
 import { documentText } from '../../datum/document.ts';
-import { InvalidDatumError } from '../../datum/errors.ts';
+import { DocumentTooLargeError, InvalidDatumError } from '../../datum/errors.ts';
 import { fieldOf, isObject, pseudoType, withField } from '../../datum/object.ts';
 import { encodePrimaryKey } from '../../datum/primary-key.ts';
 import { canonicalText } from '../../datum/text.ts';
 import { typeName } from '../../datum/type-name.ts';
 import type { Change, Conflict, DocumentText, Edit, EditOutcome } from '../../wire/table-edit.ts';
 import { failureOf } from '../../wire/table-failure.ts';
-import type { Context, TermCall, TermEntry } from '../compiled.ts';
+import type { TermCall, TermEntry } from '../compiled.ts';
 import { determinism } from '../determinism.ts';
 import { conflictArguments, duplicateKey, storable } from '../document-change.ts';
+import { lengthOf, roomyBatches } from '../edit-batches.ts';
 import { logic } from '../failure.ts';
 import type { StoredRow } from '../item.ts';
 import { whenDone } from '../maybe-async.ts';
@@ -25,7 +26,7 @@ import type { Value } from '../value.ts';
 import { merged, refuseLiterals } from './merging.ts';
 import { expectTable } from './select.ts';
 import { noSequence, refuseInfinite, streamFrom } from './sequence-tools.ts';
-import { committed, editsPerBatch, writeOptions, writing } from './writing.ts';
+import { committed, writeOptions, writing } from './writing.ts';
 import type { Writing } from './writing.ts';
 
 /** `insert`: new documents, and what becomes of those whose key is there already. */
@@ -109,16 +110,19 @@ function textOfNew(document: Datum, key: Uint8Array, primaryKey: string): Docume
   try {
     return { text: documentText(document, { key, primaryKey, old: null }), isChecked: true };
   } catch (error) {
-    if (!(error instanceof InvalidDatumError)) throw error;
+    if (!(error instanceof InvalidDatumError) || error instanceof DocumentTooLargeError)
+      throw error;
     return { text: canonicalText(document), isChecked: false };
   }
 }
 
-/** A new document, and its edit. */
-interface Planned {
-  readonly document: Datum;
-  readonly edit: Edit;
-}
+/** A new document and its edit, or why it cannot be written. */
+type Planned =
+  | { readonly document: Datum; readonly edit: Edit; readonly failed?: undefined }
+  | { readonly failed: EditOutcome };
+
+const plannedLength = (planned: Planned): number =>
+  planned.failed === undefined ? planned.edit.key.byteLength + lengthOf(planned.edit.change) : 0;
 
 function insert(call: InsertCall): Promise<Value> {
   const [target, documents = null] = call.args;
@@ -126,7 +130,7 @@ function insert(call: InsertCall): Promise<Value> {
   const write = writing(table, call);
   const { primaryKey } = table.info;
   const { evaluate, asData: conflict } = conflictOf(call, primaryKey);
-  const planned = (item: Value | StoredRow): Planned => {
+  const planOf = (item: Value | StoredRow): Planned => {
     const given = storable(item);
     const document = withKey(given, write);
     const key = keyOfNew(document, primaryKey);
@@ -141,22 +145,15 @@ function insert(call: InsertCall): Promise<Value> {
           };
     return { document, edit: { key, change } };
   };
-  const flush = (batch: readonly (Value | StoredRow)[]): Promise<void> => {
+  const flush = (batch: readonly Planned[]): Promise<void> => {
     const edits: Edit[] = [];
     const written: Datum[] = [];
-    /** By the position in the batch: what cannot be written. */
-    const failed = new Map<number, EditOutcome>();
-    for (const [position, item] of batch.entries()) {
-      try {
-        const { document, edit } = planned(item);
-        edits.push(edit);
-        written.push(document);
-      } catch (error) {
-        const outcome = failedEdit(error);
-        failed.set(position, outcome);
+    for (const planned of batch) {
+      if (planned.failed === undefined) {
+        edits.push(planned.edit);
+        written.push(planned.document);
         // As in RethinkDB: what cannot be written at all comes before what has a conflict.
-        write.tally.failed(outcome.error?.message);
-      }
+      } else write.tally.failed(planned.failed.error?.message);
     }
     const evaluated: EvaluateEdit = (position, old) => {
       const document = written[position] ?? null;
@@ -164,18 +161,15 @@ function insert(call: InsertCall): Promise<Value> {
     };
     return committed(write, edits, evaluated).then((outcomes) => {
       const made = outcomes.values();
-      for (const position of batch.keys()) {
-        const outcome = failed.get(position) ?? made.next().value;
+      for (const { failed } of batch) {
+        const outcome = failed ?? made.next().value;
         if (outcome !== undefined) write.tally.count(outcome);
       }
     });
   };
-  const batch = documentsNow(documents);
-  const flushed =
-    batch !== undefined && batch.length <= editsPerBatch
-      ? flush(batch)
-      : flushAll(batch ?? documents, call.context, flush);
-  return flushed.then(() => write.tally.summary());
+  const given = documentsNow(documents);
+  const batches = given === undefined ? batchesOf(streamFrom(documents), call.context) : [given];
+  return flushAll(batches, planOf, flush).then(() => write.tally.summary());
 }
 
 /** One document, or those of an array; undefined for what must be read first. */
@@ -195,16 +189,24 @@ function documentsNow(documents: Value): readonly (Value | StoredRow)[] | undefi
 type Documents = readonly (Value | StoredRow)[];
 
 async function flushAll(
-  documents: Documents | Value,
-  context: Context,
-  flush: (batch: Documents) => Promise<void>,
+  documents: AsyncIterable<Documents> | readonly Documents[],
+  planOf: (item: Value | StoredRow) => Planned,
+  flush: (batch: readonly Planned[]) => Promise<void>,
 ): Promise<void> {
-  const batches = Array.isArray(documents)
-    ? [documents as Documents]
-    : batchesOf(streamFrom(documents as Value), context);
-  for await (const batch of batches) {
-    for (let at = 0; at < batch.length; at += editsPerBatch)
-      await flush(batch.slice(at, at + editsPerBatch));
+  for await (const items of documents)
+    for (const batch of roomyBatches(plansOf(items, planOf), plannedLength)) await flush(batch);
+}
+
+function* plansOf(
+  items: Documents,
+  planOf: (item: Value | StoredRow) => Planned,
+): Generator<Planned> {
+  for (const item of items) {
+    try {
+      yield planOf(item);
+    } catch (error) {
+      yield { failed: failedEdit(error) };
+    }
   }
 }
 

@@ -34,9 +34,6 @@ export const writeOptions = {
 } as const;
 export type WriteCall = TermCall<OptionValues<typeof writeOptions>>;
 
-/** Edits that go to the log together. */
-export const editsPerBatch = 200;
-
 export interface Writing {
   readonly table: TableValue;
   readonly context: Context;
