@@ -140,7 +140,7 @@ describe('edits of a query', () => {
         { non_atomic: true },
       ),
     );
-    expect(watched.sizes).to.deep.equal([7, 7, 6, ...[7, 7, 7, 7, 6, 6]]);
+    expect(watched.sizes).to.deep.equal([7, 7, 6, 7, 7, 7, 7, 6, 6]);
     watched.sent.length = 0;
     await run([54, [t]]);
     expect(watched.sizes).to.deep.equal([7, 7, 6]);

@@ -87,7 +87,7 @@ function overSelection(call: WriteCall, { change, evaluate }: ChangeOfAll): Prom
 interface Commit {
   /** Of the change, which all edits share. */
   readonly changeLength: number;
-  commit(keys: readonly Uint8Array[]): Promise<void>;
+  readonly commit: (keys: readonly Uint8Array[]) => Promise<void>;
 }
 
 async function overRows(
