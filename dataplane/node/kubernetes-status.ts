@@ -107,10 +107,9 @@ function statusOf(
     startedAt: startedAt.toISOString(),
     heartbeatAt: new Date(clock.timeOfDay()).toISOString(),
     wal: { state: logState(progress, database), replayedBytes: doneBytes, totalBytes },
-    replication: {
-      groups: Object.keys(database?.state.tables ?? {}).length,
-      maxLagEntries: 0,
-    },
+    ...(replication === undefined
+      ? {}
+      : { replication: { ...replication.standing, ...replication.figures } }),
   };
 }
 

@@ -50,6 +50,8 @@ export const reasons = Object.freeze({
   stalled: 'Stalled',
   serving: 'Serving',
   noNodeReady: 'NoNodeReady',
+  /** Nodes with data are ready, and none of them reaches a majority. */
+  majorityLost: 'MajorityLost',
   /** The Service for clients is missing, or does not lead to the nodes. */
   serviceWrong: 'ServiceWrong',
   nodesReady: 'NodesReady',

@@ -48,6 +48,14 @@ export interface PeerView {
   readonly reason?: string;
 }
 
+/** How the replicas on a node stand, as the node reports it; `Ok` when it reports none. */
+export type ReplicaState = 'Ok' | 'Settling' | 'CatchingUp' | 'Degraded' | 'Unavailable';
+
+export interface ReplicaView {
+  readonly state: ReplicaState;
+  readonly message?: string;
+}
+
 export interface NodeReport {
   readonly health?: string;
   readonly message?: string;
@@ -63,6 +71,7 @@ export interface NodeReport {
   readonly trusts?: readonly string[];
   readonly clusterId?: string;
   readonly peers?: readonly PeerView[];
+  readonly replicas?: ReplicaView;
 }
 
 export interface NodeView {
@@ -107,6 +116,12 @@ export function isCurrent(node: NodeView): boolean {
 export function reportsNow({ pod, report, isHeard }: NodeView): boolean {
   if (pod === undefined || pod.isTerminating || !pod.isReady || !isHeard) return false;
   return report !== undefined && report.revision === pod.revision;
+}
+
+/** What it reports of its replicas now; undefined when they are as they are to be. */
+export function replicaTrouble(node: NodeView): ReplicaView | undefined {
+  const replicas = reportsNow(node) ? node.report?.replicas : undefined;
+  return replicas?.state === 'Ok' ? undefined : replicas;
 }
 
 /** Runs, and not as it is wanted. */

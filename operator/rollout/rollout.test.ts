@@ -57,6 +57,48 @@ describe('the roller', () => {
     });
   }
 
+  for (const state of ['Settling', 'CatchingUp', 'Degraded', 'Unavailable'] as const) {
+    const health = state === 'Degraded' || state === 'Unavailable' ? 'Degraded' : 'Ready';
+    const replicas = { state, message: 'a replica on node c catches up' };
+    const pod = { unchangedMs: hourMs };
+    it(`waits for replicas that are ${state}, whoever reports it, and never gives up on them`, () => {
+      const current = nodeWith({ pod, report: { health, message: replicas.message, replicas } });
+      const leader = nodeWith({
+        name: 'a',
+        pod: { ...pod, revision: 'old' },
+        report: { revision: 'old', health, replicas },
+      });
+      for (const nodes of [
+        [current, outdated('b')],
+        [leader, outdated('b')],
+        [outdated('b'), leader],
+      ]) {
+        const decision = decideRollout(nodes);
+        expect(decision.type).to.equal('wait');
+        expect(decision).to.have.property('message').that.contains('replica on node c catches up');
+        expect(decision).to.have.property('message').that.contains('more to replace');
+      }
+    });
+
+    it(`replaces an outdated pod that does not serve while replicas are ${state}`, () => {
+      const leader = nodeWith({
+        name: 'a',
+        pod: { revision: 'old' },
+        report: { revision: 'old', health, replicas },
+      });
+      const decision = decideRollout([leader, outdated('b', false)]);
+      expect(decision).to.include({ type: 'replace' });
+      expect(decision).to.have.nested.property('node.name', 'b');
+    });
+  }
+
+  it('is done when a leader is elected and nothing is outdated: a new table is no rollout', () => {
+    const report = {
+      replicas: { state: 'Settling', message: 'the leader is not known yet' },
+    } as const;
+    expect(decideRollout([nodeWith({ report })])).to.deep.equal({ type: 'settled' });
+  });
+
   const overdue = { unchangedMs: hourMs };
   const stops: readonly [about: string, node: NodeView, reason: string, words: string][] = [
     [

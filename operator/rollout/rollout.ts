@@ -1,11 +1,11 @@
 /**
- * Which pod to replace next. One at a time, and the next only when every other node serves: so a
- * revision that does not start takes away one node and no more. Pure.
+ * Which pod to replace next. One at a time, and the next only when every other node serves and all replicas are where
+ * they are to be: so a revision that does not start takes away one node and no more. Pure.
  */
 import type { Reason } from '../api/conditions.ts';
 import { reasons } from '../api/conditions.ts';
 import type { NodeView } from '../api/node-view.ts';
-import { isCurrent, isOutdated } from '../api/node-view.ts';
+import { isCurrent, isOutdated, replicaTrouble } from '../api/node-view.ts';
 
 export type RolloutDecision =
   /** Every wanted node serves the wanted revision. */
@@ -61,12 +61,27 @@ function reasonOf({ pod, wantedRevision, wantedRestart }: NodeView): string {
   return `it runs ${from}, wanted is ${wantedRevision}`;
 }
 
+function replicasOf(
+  nodes: readonly NodeView[],
+): { readonly node: NodeView; readonly message: string } | undefined {
+  for (const node of nodes) {
+    const trouble = replicaTrouble(node);
+    if (trouble !== undefined)
+      return { node, message: `${node.name}: ${trouble.message ?? trouble.state}` };
+  }
+  return undefined;
+}
+
 export function decideRollout(nodes: readonly NodeView[]): RolloutDecision {
   const outdated = nodes.filter(isOutdated);
   const unsettled = nodes.find((node) => !isOutdated(node) && !isCurrent(node));
   if (unsettled !== undefined) {
     const { pod } = unsettled;
-    const isOverdue = pod !== undefined && !pod.isTerminating && pod.unchangedMs > patienceMs;
+    const isOverdue =
+      pod !== undefined &&
+      !pod.isTerminating &&
+      pod.unchangedMs > patienceMs &&
+      replicaTrouble(unsettled) === undefined;
     const lack = lackOf(unsettled);
     const rest = outdated.length > 0 ? `; ${outdated.length} more to replace` : '';
     if (!isOverdue) return { type: 'wait', node: unsettled, message: `${lack}${rest}` };
@@ -76,5 +91,11 @@ export function decideRollout(nodes: readonly NodeView[]): RolloutDecision {
   }
   const next = nextOf(outdated);
   if (next === undefined) return { type: 'settled' };
+  // Leaders report the replicas of others, and may be outdated themselves. A pod that serves nobody can be replaced.
+  const waiting = next.pod?.isReady === true ? replicasOf(nodes) : undefined;
+  if (waiting !== undefined) {
+    const message = `waiting for the replicas of tables: ${waiting.message}; ${outdated.length} more to replace`;
+    return { type: 'wait', node: waiting.node, message };
+  }
   return { type: 'replace', node: next, message: `replacing pod ${next.name}: ${reasonOf(next)}` };
 }

@@ -61,6 +61,7 @@ describe('the view of a node', () => {
       id: 'i1',
       clusterId: 'c1',
       peers: [{ id: 'i2', state: 'Dead' as const, reason: 'no answer' }, { id: 'i3' }],
+      replication: { state: 'CatchingUp' as const, message: 'a replica is behind', groups: 3 },
     };
     const node = {
       apiVersion: 'photondb.io/v1alpha1' as const,
@@ -75,6 +76,11 @@ describe('the view of a node', () => {
         { id: 'i2', state: 'Dead', reason: 'no answer' },
         { id: 'i3', state: 'Alive' },
       ],
+      replicas: { state: 'CatchingUp', message: 'a replica is behind' },
+    });
+    const earlier = { ...node, status: { ...status, replication: { groups: 3 } } };
+    expect(nodeView({ ...names, node: earlier }, conventions, elapsedMs).report).to.deep.include({
+      replicas: { state: 'Ok' },
     });
   });
 

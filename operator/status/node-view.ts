@@ -5,6 +5,7 @@ import type {
   NodeView,
   PeerView,
   PodView,
+  ReplicaView,
   Trouble,
 } from '../api/node-view.ts';
 import type { PhotonNode } from '../api/generated/photon-node.ts';
@@ -62,10 +63,18 @@ const peerOf = ({ id, state, reason }: Peer): PeerView => ({
   ...(reason === undefined ? {} : { reason }),
 });
 
-function reportFrom(
-  { health, message, version, revision, id, missingId, wal, authorities, clusterId, peers }: Status,
-  certificate: CertificateView | undefined,
-): NodeReport {
+/** A node of an earlier release reports no state, and its health instead. */
+const replicasOf = ({
+  state = 'Ok',
+  message,
+}: NonNullable<Status['replication']>): ReplicaView => ({
+  state,
+  ...(message === undefined ? {} : { message }),
+});
+
+function reportFrom(status: Status, certificate: CertificateView | undefined): NodeReport {
+  const { health, message, version, revision, id, missingId, wal } = status;
+  const { authorities, clusterId, peers, replication } = status;
   return {
     ...(health === undefined ? {} : { health }),
     ...(message === undefined ? {} : { message }),
@@ -78,6 +87,7 @@ function reportFrom(
     ...(authorities === undefined ? {} : { trusts: authorities }),
     ...(clusterId === undefined ? {} : { clusterId }),
     ...(peers === undefined ? {} : { peers: peers.map(peerOf) }),
+    ...(replication === undefined ? {} : { replicas: replicasOf(replication) }),
   };
 }
 

@@ -109,6 +109,53 @@ describe('the conditions of a cluster', () => {
     expect(said(statusOf(waiting, [coordinator]))).to.include({ Available: 'False NoNodeReady' });
   });
 
+  describe('of nodes with replicas', () => {
+    type State = NonNullable<NodeReport['replicas']>['state'];
+    const withReplicas = (state: State, message: string, name = 'a'): NodeView => {
+      const health = state === 'Degraded' || state === 'Unavailable' ? 'Degraded' : 'Ready';
+      return nodeWith({ name, report: { health, message, replicas: { state, message } } });
+    };
+
+    it('do not change while a leader is elected, as of a new table', () => {
+      const settling = withReplicas('Settling', 'the leader is not known yet');
+      expect(said(statusOf(done, [settling]))).to.deep.equal(said(statusOf(done)));
+    });
+
+    it('report progress, and no damage, while a replica catches up', () => {
+      const words = said(statusOf(done, [withReplicas('CatchingUp', 'table d.t has 1 of 3')]));
+      expect(words).to.include({ Ready: 'False Progressing', Reconciling: 'True Progressing' });
+      expect(words).to.include({ Degraded: 'False NodesReady', Available: 'True Serving' });
+    });
+
+    it('are degraded when that lasts, and nobody is asked to act', () => {
+      const words = said(statusOf(done, [withReplicas('Degraded', 'table d.t has 1 of 3')]));
+      expect(words).to.include({ Ready: 'False Progressing', Stalled: 'False Progressing' });
+      expect(words).to.include({ Degraded: 'True NodesUnhealthy', Available: 'True Serving' });
+    });
+
+    it('say that nothing serves when a majority is lost, which nodes to start, and what comes after', () => {
+      const lost = withReplicas('Unavailable', 'no majority is reached; start node-b, node-c');
+      const gone = nodeWith({ name: 'b', pod: { isReady: false } });
+      const status = statusOf(waiting, [lost, gone, { ...gone, name: 'c' }]);
+      expect(said(status)).to.include({ Available: 'False MajorityLost' });
+      const available = status.conditions?.find(({ type }) => type === 'Available');
+      expect(available?.message).to.contain('a: no majority is reached; start node-b, node-c; ');
+      expect(available?.message).to.contain('docs/operations/troubleshooting.md');
+    });
+
+    it('say that the cluster serves when one node alone does not reach the others', () => {
+      const alone = withReplicas('Unavailable', 'no majority is reached');
+      const words = said(statusOf(done, [alone, nodeWith({ name: 'b' }), nodeWith({ name: 'c' })]));
+      expect(words).to.include({ Available: 'True Serving', Degraded: 'True NodesUnhealthy' });
+    });
+
+    it('do not believe a report of a pod that has ended', () => {
+      const { report, ...node } = withReplicas('Unavailable', 'no majority is reached');
+      const former = { ...node, report: { isLogCorrupt: false, ...report, revision: 'old' } };
+      expect(said(statusOf(done, [former]))).to.include({ Available: 'True Serving' });
+    });
+  });
+
   const degradations: readonly [about: string, node: NodeView, reason: string][] = [
     ['a silent node', nodeWith({ isHeard: false }), 'True NodesUnknown'],
     ['a corrupt log', nodeWith({ report: { isLogCorrupt: true } }), 'True NodesUnhealthy'],

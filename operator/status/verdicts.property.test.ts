@@ -56,6 +56,10 @@ const node: fc.Arbitrary<NodeView> = fc.record(
           }),
           { maxLength: 2 },
         ),
+        replicas: fc.record({
+          state: fc.constantFrom('Ok', 'Settling', 'CatchingUp', 'Degraded', 'Unavailable'),
+          message: sentence,
+        }),
       },
       { requiredKeys: ['isLogCorrupt'] },
     ),

@@ -8,7 +8,7 @@ import { reasons } from '../api/conditions.ts';
 import type { NodeView, Trouble } from '../api/node-view.ts';
 import type { AuthorityFacts } from './certificates.ts';
 import { certificatesVerdict } from './certificates.ts';
-import { isCurrent, isOutdated, reportsNow } from '../api/node-view.ts';
+import { isCurrent, isOutdated, replicaTrouble, reportsNow } from '../api/node-view.ts';
 
 /** The outcome of a reconcile. */
 export type Outcome =
@@ -110,8 +110,20 @@ function otherVersions(nodes: readonly NodeView[]): string | undefined {
   return `spec.version is ${first.wantedVersion}, but ${runs.join(', ')}: spec.image names an image of another version; correct spec.version, or image.tag and image.digest`;
 }
 
+/** Replicas that are fewer than they are to be; an election, or the move of a replica, prevents nothing. */
+function replicaSentence(node: NodeView): readonly string[] {
+  const trouble = replicaTrouble(node);
+  if (trouble === undefined || trouble.state === 'Settling') return [];
+  return [`${node.name}: ${trouble.message ?? trouble.state}`];
+}
+
 /** All tasks are done: what is seen may still say otherwise. */
 function judgeComplete({ nodes, serviceFault }: Observed): Judgement {
+  const behind = nodes.flatMap(replicaSentence);
+  if (behind.length > 0) {
+    const message = `waiting for the replicas of tables: ${behind.join('; ')}`;
+    return { type: 'working', reason: reasons.progressing, message };
+  }
   const sick = nodes.map(sickness).find((words) => words !== undefined);
   if (sick !== undefined) return { type: 'stuck', reason: reasons.nodesUnhealthy, message: sick };
   const lacking = nodes.filter((node) => !isCurrent(node));
@@ -186,6 +198,9 @@ function stalled(judgement: Judgement): Verdict {
   }
 }
 
+const majorityHelp =
+  'nodes that are lost for good are given up by a command, see "A majority of the nodes is lost for good" in docs/operations/troubleshooting.md';
+
 function available(nodes: readonly NodeView[], serviceFault: string | undefined): Verdict {
   const keepers = nodes.filter(({ roles }) => roles.includes('data'));
   const serving = keepers.filter(({ pod }) => pod?.isReady === true && !pod.isTerminating);
@@ -193,6 +208,10 @@ function available(nodes: readonly NodeView[], serviceFault: string | undefined)
     const troubles = nodes.filter(({ trouble }) => trouble !== undefined).map(sentenceOf);
     const message = ['no node with data is ready', ...troubles].join('; ');
     return { status: 'False', reason: reasons.noNodeReady, message };
+  }
+  if (serving.every((node) => replicaTrouble(node)?.state === 'Unavailable')) {
+    const message = [...serving.flatMap(replicaSentence), majorityHelp].join('; ');
+    return { status: 'False', reason: reasons.majorityLost, message };
   }
   if (serviceFault !== undefined) {
     return { status: 'False', reason: reasons.serviceWrong, message: serviceFault };

@@ -19,7 +19,8 @@ import type { MembershipService } from '../membership-service.ts';
 import { storeDirectoryOf } from '../open-data.ts';
 import { podOf } from '../pod.ts';
 import { askPeer } from './mesh-peers.ts';
-import { replicaTrouble } from './replica-trouble.ts';
+import { largestLag, ReplicaWatch, wellStanding } from './replica-trouble.ts';
+import type { Standing } from './replica-trouble.ts';
 
 /** The groups of a node among those of other nodes: their messages, their states, and changes of the metadata. */
 interface Parts {
@@ -76,7 +77,8 @@ export class NodeReplication {
   readonly #parts: Parts;
   readonly #changed = new Set<() => void>();
   #database: Database | undefined;
-  #trouble: string | undefined;
+  readonly #watch = new ReplicaWatch();
+  #standing: Standing = wellStanding;
 
   /** Undefined for a node that keeps its data alone. */
   static open(parts: Parts): NodeReplication | undefined {
@@ -146,9 +148,23 @@ export class NodeReplication {
     this.#database = database;
   }
 
-  /** Why replicas are not what they are to be, as of the last look. */
+  /** Whether replicas are what they are to be, as of the last look. */
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** Why they are not; nothing while that is expected to pass. */
   get trouble(): string | undefined {
-    return this.#trouble;
+    const { state, message } = this.#standing;
+    return state === 'Degraded' || state === 'Unavailable' ? message : undefined;
+  }
+
+  /** Groups that this node has a replica of, and the entries that the slowest replica of those that it leads lacks. */
+  get figures(): { readonly groups: number; readonly maxLagEntries: number } {
+    const database = this.#database;
+    if (database === undefined) return { groups: 0, maxLagEntries: 0 };
+    const groups = database.replicatedGroups.length;
+    return { groups, maxLagEntries: largestLag(this.node, database) };
   }
 
   onChange(listener: () => void): void {
@@ -157,9 +173,16 @@ export class NodeReplication {
 
   /** Looks at the replicas. */
   look(): void {
-    const trouble = replicaTrouble(this.node, this.#opened);
-    if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
+    const { membership, context } = this.#parts;
+    const reach = {
+      node: this.node,
+      reaches: (id: string) =>
+        membership.members.some((member) => member.id === id && member.status === 'alive'),
+    };
+    const standing = this.#watch.look(this.#opened, reach, context.clock.now());
+    const { state, message } = this.#standing;
+    if (standing.state === state && standing.message === message) return;
+    this.#standing = standing;
     for (const listener of this.#changed) listener();
   }
 

@@ -156,15 +156,23 @@ export interface PhotonNode {
       totalBytes?: number;
     };
     /**
-     * Replication groups that the node is a member of.
+     * Replication groups that the node is a member of. Absent if the node keeps its data alone.
      */
     replication?: {
+      /**
+       * Settling during an election or a move of a replica; CatchingUp if a shard has fewer complete replicas than it should; Degraded if either lasts; Unavailable without a majority of the metadata.
+       */
+      state?: 'Ok' | 'Settling' | 'CatchingUp' | 'Degraded' | 'Unavailable';
+      /**
+       * Reason for the state. Empty if it is Ok.
+       */
+      message?: string;
       /**
        * Number of groups.
        */
       groups?: number;
       /**
-       * Lag of the slowest group behind its leader, in entries.
+       * Entries that the slowest voter lacks of a group that this node leads.
        */
       maxLagEntries?: number;
     };
