@@ -495,33 +495,3 @@ describe('answers that are no streams', () => {
     expect(said[1]).to.contain('it was dropped');
   });
 });
-
-describe('the port for drivers', () => {
-  let port: Port;
-
-  afterEach(() => port.close());
-
-  it('tells a client beyond the maximum why, and takes it when another has left', async () => {
-    port = await Port.open(echo, { connectionsMax: 2 });
-    const [first, second] = [await port.signedIn(), await port.signedIn()];
-    const third = await port.dial();
-    third.key('correct horse');
-    const error = 'Too many connections: this server takes 2 at once (option connections-max).';
-    expect(JSON.parse(await third.text())).to.deep.equal({ error, error_code: 0, success: false });
-    expect(port.server.counters.connectionsRefused).to.equal(1);
-    expect(await first.ask('[1,1]')).to.equal('{"t":1,"r":[1]}');
-    second.socket.destroy();
-    await until(() => port.server.connections === 1);
-    expect(await (await port.signedIn()).ask('[1,1]')).to.equal('{"t":1,"r":[1]}');
-  });
-
-  it('does not wait for a refused client that stays', async () => {
-    port = await Port.open(echo, { connectionsMax: 1, lingerMs: 5 });
-    await port.signedIn();
-    const { socket } = await port.dial();
-    socket.allowHalfOpen = true;
-    await until(() => port.clock.sleeping >= 2);
-    port.clock.advance(5);
-    await until(() => socket.destroyed || socket.closed || socket.readyState !== 'open');
-  });
-});

@@ -86,9 +86,32 @@ export class Connection {
     void this.#limitHandshake();
   }
 
-  /** Resolves when everything that the client has asked for is answered. */
-  async idle(): Promise<void> {
-    await this.#session?.idle();
+  /**
+   * Answers what the client has asked for, and ends the connection: what it asks later is neither run nor answered.
+   * Guarded invariant: a query that ran is answered. A client that asks from time to time is left at a moment when it
+   * asks nothing, and loses no query. Resolves when it has gone, or has had its time for that.
+   */
+  async finish(): Promise<void> {
+    const { clock, limits } = this.#options;
+    const until = clock.now() + limits.finishMs;
+    while (!this.#closing.signal.aborted && clock.now() < until) {
+      const asked = this.#frames.received;
+      if (this.#session === undefined || (await this.#paused(limits.quietMs))) break;
+      if (this.#frames.received === asked && !this.#isBusy) break;
+    }
+    await this.#end();
+    await this.#paused(limits.farewellMs);
+  }
+
+  get #isBusy(): boolean {
+    return (this.#session?.running ?? 0) > 0 || this.#outbox.queuedBytes > 0;
+  }
+
+  /** Whether the connection was closed meanwhile. */
+  async #paused(ms: number): Promise<boolean> {
+    const { signal } = this.#closing;
+    await this.#options.clock.sleep(ms, signal).catch(() => undefined);
+    return signal.aborted;
   }
 
   get running(): number {
@@ -142,6 +165,7 @@ export class Connection {
 
   #receive(bytes: Buffer): void {
     if (this.#session !== undefined) {
+      if (this.#isEnding) return undefined;
       this.#frames.push(bytes);
       return this.#serve();
     }
@@ -246,7 +270,7 @@ export class Connection {
       this.#options.taken?.(frame.bytes.toString('utf8', 0, shownBytes));
       session.acceptLong(frame.token, frame.bytes);
     } else if (frame.type === 'oversized') this.#tooLarge(frame);
-    else this.#end();
+    else void this.#end();
   }
 
   /** What was taken gets its answers first, which may fill the outbox. */
@@ -265,9 +289,11 @@ export class Connection {
     this.#outbox.send(encodeFrame(token, clientErrorText(message)));
   }
 
-  /** After an oversized query: its answer, and those before, still go out. */
-  #end(): void {
+  /** The answers of what was taken still go out. What comes now is read, so that no reset overtakes them. */
+  async #end(): Promise<void> {
     this.#isEnding = true;
-    void this.#session?.idle().then(() => this.#outbox.end());
+    this.#socket.resume();
+    await this.#session?.idle();
+    this.#outbox.end();
   }
 }

@@ -69,9 +69,10 @@ export class DriverServer {
     return this.#sum(({ queuedBytes }) => queuedBytes);
   }
 
-  /** Resolves when everything that clients have asked for is answered. */
-  async idle(): Promise<void> {
-    await Promise.all([...this.#connections.values()].map((connection) => connection.idle()));
+  /** Takes no new client. Resolves when everything that clients have asked for is answered, and they are gone. */
+  async finish(): Promise<void> {
+    this.tcp.close();
+    await Promise.all([...this.#connections.values()].map((connection) => connection.finish()));
   }
 
   destroy(): void {

@@ -31,6 +31,12 @@ export interface ProtocolLimits {
   readonly refusingMax: number;
   /** How long a refused client has for reading why. */
   readonly lingerMs: number;
+  /** Of a node that stops: a client that asks nothing for so long is left. */
+  readonly quietMs: number;
+  /** For a client that asks all the time; then it is left after an answer. */
+  readonly finishMs: number;
+  /** How long a client that is left has for closing its end. */
+  readonly farewellMs: number;
 }
 
 const mebibyte = 1_048_576;
@@ -52,4 +58,7 @@ export const protocolLimits: ProtocolLimits = {
   sliceBytes: 262_144,
   refusingMax: 64,
   lingerMs: 2_000,
+  quietMs: 50,
+  finishMs: 2_000,
+  farewellMs: 500,
 };

@@ -104,8 +104,7 @@ export class DriverService implements Service {
   }
 
   async drain(): Promise<void> {
-    this.#server?.tcp.close();
-    await this.#server?.idle();
+    await this.#server?.finish();
   }
 
   stop(): void {

@@ -188,9 +188,22 @@ export class Node {
     if (this.#isServing) {
       this.#drain.begin();
       await this.#drain.ended;
+      // Other nodes answer what clients still ask, as long as this one has not begun to stop.
+      await this.#leaveClients(Math.max(lastDrainMs, until - clock.now()));
     }
     this.#stopping.abort(new Error('the node is stopping'));
     await this.#services.stop(Math.max(lastDrainMs, until - clock.now()));
+  }
+
+  async #leaveClients(withinMs: number): Promise<void> {
+    const late = new AbortController();
+    const left = new AbortController();
+    const timeout = this.#context.clock.sleep(withinMs, left.signal).then(
+      () => late.abort(new Error('the time to leave the clients is over')),
+      () => undefined,
+    );
+    await Promise.race([this.#drivers.drain(late.signal), timeout]);
+    left.abort();
   }
 
   #metrics(): NodeMetrics {

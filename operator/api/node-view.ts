@@ -49,7 +49,7 @@ export interface PeerView {
 }
 
 /** How the replicas on a node stand, as the node reports it; `Ok` when it reports none. */
-export type ReplicaState = 'Ok' | 'Settling' | 'CatchingUp' | 'Degraded' | 'Unavailable';
+type ReplicaState = 'Ok' | 'Settling' | 'CatchingUp' | 'Degraded' | 'Unavailable';
 
 export interface ReplicaView {
   readonly state: ReplicaState;

@@ -48,7 +48,8 @@ child.stderr.on('data', hear);
 setTimeout(() => child.kill('SIGKILL'), ${startSeconds} * 1000).unref();
 child.on('close', (code, signal) => {
   if (serves) end(0, JSON.parse(readFileSync('package.json', 'utf8')).version);
-  end(1, said.trim().slice(-1000) || 'ended by ' + (signal ?? 'exit code ' + code));
+  const how = signal === 'SIGKILL' ? 'it did not serve within ${startSeconds} s: ' : '';
+  end(1, how + (said.trim().slice(-300) || 'ended by ' + (signal ?? 'exit code ' + code)));
 });
 `;
 

@@ -187,8 +187,7 @@ export class WorkerNode {
   }
 
   async #drain(): Promise<null> {
-    this.#server?.tcp.close();
-    await this.#server?.idle();
+    await this.#server?.finish();
     return null;
   }
 }
