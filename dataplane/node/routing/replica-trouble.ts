@@ -21,7 +21,7 @@ export type GroupView = Pick<ReplicatedGroup, 'leader' | 'nextIndex' | 'matches'
 export interface Reach {
   readonly node: string;
   /** Whether a node is alive. */
-  reaches(id: string): boolean;
+  readonly reaches: (id: string) => boolean;
 }
 
 /** Entries that a replica may be behind its leader while writes go on. */
