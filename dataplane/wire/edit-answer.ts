@@ -1,8 +1,7 @@
-import { documentBytesMax } from '../datum/limits.ts';
 import type { EditOutcome } from './table-edit.ts';
 
-/** Bytes of documents in one answer: the old and the new one of a single edit always fit. */
-const answerDocumentsMax = 2 * documentBytesMax;
+/** Bytes of documents in one answer: the old and the new one of a single edit, of 64 MiB each, always fit. */
+export const answerDocumentsMax = 2 * 64 * 1_048_576;
 
 /** UTF-8 has at most three bytes for a unit of a string. */
 const unitBytesMax = 3;

@@ -1,5 +1,6 @@
 import { ByteReader } from '../common/byte-reader.ts';
 import { ByteWriter } from '../common/byte-writer.ts';
+import { answerDocumentsMax } from './edit-answer.ts';
 import {
   readBatch,
   readFailure,
@@ -34,7 +35,7 @@ const format = 1;
 /** Of requests with a read mode, or an end in an index: an older release, which knows neither, refuses them. */
 const formatWithMore = 2;
 /** A document of the largest size with its surroundings. */
-export const tableMessageBytesMax = 2 * 64 * 1_048_576 + 1_048_576;
+export const tableMessageBytesMax = answerDocumentsMax + 1_048_576;
 const rowsMax = 1_000_000;
 
 interface Half<T> {
