@@ -82,6 +82,16 @@ describe('what a log had of a group', () => {
     expect(found).to.have.property('restart').that.deep.includes({ index: 0, term: 0 });
   });
 
+  it('is forgotten, too, when the log has released all of what the replica was', () => {
+    const nobody = { voters: [], outgoing: [], learners: [] };
+    const found = member([], { index: 0, term: 0 }, 130, nobody);
+    const log = logOf(found);
+    expect([log.applied, log.committed, log.last]).to.deep.equal([0, 0, 0]);
+    expect(found).to.have.nested.property('hardState.term', 9);
+    // A member of the group is counted for what it had acknowledged.
+    expect(member([], { index: 0, term: 0 }, 130)).to.be.instanceOf(MustRejoinError);
+  });
+
   it('is not forgotten where the machine, the log or the members say that the replica is in use', () => {
     const nobody = { voters: [], outgoing: [], learners: [] };
     const end = [record(7, 2), record(8, 2)];

@@ -57,7 +57,7 @@ function memberOf({ found, group, log, start }: FoundMember): RecoveredMember | 
   const { applied, configuration } = start;
   const hardState = hardStateOf(log.recovery.hardState(group));
   const last = log.recovery.lastIndex(group)?.index ?? 0;
-  if (last > 0 && isCleared(found, start))
+  if ((last > 0 || hardState.committed > 0) && isCleared(found, start))
     return freshMember(hardState, { ...applied, configuration });
   const isForeign = last < applied.index || !continues(found, applied);
   const end = isForeign ? applied.index : last;
@@ -90,7 +90,10 @@ export function freshMember(hardState: HardState, state: SnapshotPosition): Reco
   };
 }
 
-/** The replica had moved away, and the log has the end of what it was. A member of nobody is counted by nobody. */
+/**
+ * The replica had moved away, and the log has the end of what it was, or nothing any more. A member of nobody is counted
+ * by nobody.
+ */
 const isCleared = (
   found: readonly LogEntry[],
   { applied, configuration }: FoundMember['start'],
