@@ -1,4 +1,5 @@
 import { runCluster, runQuarantine, runReconfiguration } from './cluster/scenario.ts';
+import { runRouting } from './database/routing-scenario.ts';
 import { runDatabase } from './database/scenario.ts';
 import { runGossip } from './gossip/scenario.ts';
 import { reportedSizes, writeSizes } from './gossip/size-report.ts';
@@ -18,6 +19,7 @@ const scenarios: Readonly<
   reconfiguration: runReconfiguration,
   quarantine: runQuarantine,
   database: runDatabase,
+  routing: runRouting,
 };
 
 function option(name: string, fallback: string): string {
@@ -41,6 +43,7 @@ if (scenario === undefined || !Number.isSafeInteger(seeds) || !Number.isSafeInte
 const isTraced = process.argv.includes('--trace');
 const totals = { passed: 0, failed: 0 };
 const sums: Record<string, number> = {};
+const startedAt = performance.now();
 for (let seed = first; seed < first + seeds; seed += 1) {
   try {
     const result = await scenario(seed, (line) => {
@@ -56,5 +59,17 @@ for (let seed = first; seed < first + seeds; seed += 1) {
   }
 }
 console.log(JSON.stringify(sums));
+const simulated = (sums['simulatedMs'] ?? 0) / 1_000;
+if (simulated > 0) {
+  const { user, system } = process.cpuUsage();
+  const rates = {
+    'of CPU time': (user + system) / 1_000_000,
+    'of real time': (performance.now() - startedAt) / 1_000,
+  };
+  const parts = Object.entries(rates).map(
+    ([what, seconds]) => `${Math.round(simulated / seconds)} per second ${what}`,
+  );
+  console.log(`${Math.round(simulated)} simulated seconds: ${parts.join(', ')}`);
+}
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 process.exitCode = totals.failed === 0 ? 0 : 1;

@@ -37,7 +37,7 @@ const calmMs = 10_000;
 
 type Trace = (line: string) => void;
 
-async function change(cluster: SimulatedCluster, command: MetadataCommand): Promise<void> {
+export async function change(cluster: SimulatedCluster, command: MetadataCommand): Promise<void> {
   await cluster.until(() => cluster.leader() !== undefined, calmMs, 'the metadata has a leader');
   const leader = cluster.leader();
   let isOver = false;
@@ -76,7 +76,7 @@ async function formed(cluster: SimulatedCluster): Promise<void> {
 }
 
 /** Databases that somebody makes beside the load; those that were acknowledged. */
-function makeDatabases(cluster: SimulatedCluster, untilMs: number): Set<string> {
+export function makeDatabases(cluster: SimulatedCluster, untilMs: number): Set<string> {
   const made = new Set<string>();
   let count = 0;
   const next = (): void => {
@@ -101,7 +101,7 @@ function makeDatabases(cluster: SimulatedCluster, untilMs: number): Set<string> 
   return made;
 }
 
-function restore({ network, nodes }: SimulatedCluster): void {
+export function restore({ network, nodes }: SimulatedCluster): void {
   network.heal();
   network.faults = calmNetwork;
   for (const node of nodes.values()) {
@@ -130,16 +130,25 @@ const sorted = (_name: string, value: unknown): unknown =>
 const stateOf = (cluster: SimulatedCluster, id: string): string =>
   JSON.stringify(cluster.nodes.get(id)?.database?.state, sorted);
 
-async function agreed(cluster: SimulatedCluster): Promise<void> {
-  const isSame = (): boolean =>
-    cluster.leader(table) !== undefined &&
-    new Set(ids.map((id) => contentOf(cluster, id))).size === 1 &&
-    contentOf(cluster, 'a').endsWith(' 0 wait') &&
-    new Set(ids.map((id) => stateOf(cluster, id))).size === 1;
+/** `replicas`: nodes that have the table. */
+export async function agreed(
+  cluster: SimulatedCluster,
+  replicas: () => readonly string[] = () => ids,
+): Promise<void> {
+  const all = [...cluster.nodes.keys()];
+  const isSame = (): boolean => {
+    const contents = new Set(replicas().map((id) => contentOf(cluster, id)));
+    return (
+      cluster.leader(table) !== undefined &&
+      contents.size === 1 &&
+      [...contents].every((content) => content.endsWith(' 0 wait')) &&
+      new Set(all.map((id) => stateOf(cluster, id))).size === 1
+    );
+  };
   try {
     await cluster.until(isSame, calmMs, 'all replicas have the same');
   } catch (error) {
-    const found = ids
+    const found = all
       .map((id) => `${id}: ${contentOf(cluster, id)}\n${stateOf(cluster, id)}`)
       .join('\n');
     throw new SafetyViolation(`${(error as Error).message}\n${found}`);

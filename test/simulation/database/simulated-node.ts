@@ -12,6 +12,8 @@ import { openWal } from '../../../dataplane/wal/open-wal.ts';
 import { ProcessLife } from '../cluster/process-life.ts';
 import { calmDisk } from '../cluster/simulated-node.ts';
 import type { VirtualTime } from '../virtual-time.ts';
+import { SimulatedRouter } from './simulated-router.ts';
+import type { RouterNetwork } from './simulated-router.ts';
 import { SimulatedStore } from './simulated-store.ts';
 import type { StoreImage } from './simulated-store.ts';
 
@@ -43,6 +45,8 @@ export interface ClusterOfNode {
   /** A request with an answer. */
   request(from: string, to: string, part: Uint8Array): Promise<Uint8Array>;
   violated(error: Error): void;
+  /** Of nodes with routers. */
+  readonly routers?: RouterNetwork | undefined;
 }
 
 /** One machine: its disk, its store, and the process that runs on it: the real database, log and driver. */
@@ -53,6 +57,7 @@ export class SimulatedNode {
   isUp = false;
   database: Database | undefined;
   source: RaftSource | undefined;
+  router: SimulatedRouter | undefined;
   /** Of a durable write. */
   syncMs = calmDisk;
   readonly #cluster: ClusterOfNode;
@@ -124,6 +129,9 @@ export class SimulatedNode {
     });
     if (life.isDead) return;
     this.database = database;
+    const { routers: network } = this.#cluster;
+    if (network !== undefined)
+      this.router = new SimulatedRouter({ node: this.id, database, life, chance: own, network });
     void database.failed.then((error) => this.#failed(life, error));
   }
 
@@ -174,6 +182,7 @@ export class SimulatedNode {
     this.#store = undefined;
     this.database = undefined;
     this.source = undefined;
+    this.router = undefined;
     const survival = random.next();
     this.#disk = this.#disk.crash(() => hasPower || random.next() < survival);
   }
