@@ -15,9 +15,11 @@ const rounds: readonly {
   readonly progress: number;
 }[] = [
   { kind: 'partition', at: 0, replicas: 3, delayMs: 0, lastsMs: 0, progress: 20 },
+  { kind: 'full disk', at: 2, replicas: 3, delayMs: 0, lastsMs: 0, progress: 20 },
   { kind: 'inbound cut', at: 1, replicas: 2, delayMs: 50, lastsMs: 3_000, progress: 0 },
   { kind: 'partial partition', at: 0, replicas: 3, delayMs: 100, lastsMs: 2_000, progress: 0 },
   { kind: 'pause', at: 1, replicas: 3, delayMs: 0, lastsMs: 5_000, progress: 0 },
+  { kind: 'stop in isolation', at: 0, replicas: 3, delayMs: 500, lastsMs: 2_000, progress: 0 },
   { kind: 'kill', at: 2, replicas: 2, delayMs: 300, lastsMs: 0, progress: 0 },
 ];
 

@@ -1,13 +1,5 @@
 import { execFile } from 'node:child_process';
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -15,6 +7,7 @@ import r from 'rethinkdb';
 import type { Connection } from 'rethinkdb';
 import { end, removeDirectory, serve, temporaryDirectory } from '../drivers/serve.ts';
 import type { Served } from '../drivers/serve.ts';
+import { SmallVolume } from './small-volume.ts';
 
 const execute = promisify(execFile);
 const mebibyte = 1_048_576;
@@ -29,38 +22,24 @@ const documentOf = (id: number): object => ({
 /** Far more than fits: a test that is never refused fails. */
 const documentsMax = (2 * volumeMib * mebibyte) / documentBytes;
 
-/** Writes until the disk is full, and leaves nothing of it to others. */
-function takeAll(mount: string): void {
-  const descriptor = openSync(join(mount, 'ballast'), 'w');
-  for (const size of [mebibyte, 4_096]) fillUp(descriptor, Buffer.alloc(size));
-  closeSync(descriptor);
-}
-
-function fillUp(descriptor: number, bytes: Buffer): void {
-  try {
-    for (;;) writeSync(descriptor, bytes);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-  }
-}
-
 /** A node whose data directory lies on a real file system that is small and fills up. */
 describe('a node on a small disk', function onSmallDisk() {
   this.timeout(120_000);
   let mount: string;
+  let volume: SmallVolume;
   let directory: string;
   let node: Served | undefined;
 
   beforeEach(async () => {
     mount = temporaryDirectory();
-    await execute('mount', ['-t', 'tmpfs', '-o', `size=${volumeMib}m`, 'tmpfs', mount]);
+    volume = await SmallVolume.mount(mount, volumeMib);
     directory = join(mount, 'data');
   });
 
   afterEach(async () => {
     if (node !== undefined) await end(node);
     node = undefined;
-    await execute('umount', [mount]);
+    await volume.unmount();
     removeDirectory(mount);
   });
 
@@ -161,7 +140,7 @@ describe('a node on a small disk', function onSmallDisk() {
         acknowledged += 1;
         if (acknowledged > 1_000 && !isFilled) {
           isFilled = true;
-          takeAll(mount);
+          volume.takeAll();
         }
       }
     });
@@ -180,7 +159,7 @@ describe('a node on a small disk', function onSmallDisk() {
     const [before, words] = await fill(connection, first);
     expect(words).to.match(refused);
 
-    rmSync(join(mount, 'ballast'));
+    volume.release();
     let later = before;
     const deadline = AbortSignal.timeout(10_000);
     while (later < before + 500) {

@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { askAdmin } from '../../dataplane/node/admin-tool/client.ts';
 import { end, removeDirectory, start, temporaryDirectory } from '../drivers/serve.ts';
 import type { DriverAddress } from '../drivers/local-cluster.ts';
 import type { Served } from '../drivers/serve.ts';
+import { SmallVolume } from './small-volume.ts';
 import { TestNetwork } from './test-network.ts';
 import type { TestHost } from './test-network.ts';
 
@@ -27,10 +29,27 @@ export const password = 'of these tests';
 
 const coordinating = ['--roles', 'coordinator,consensus'];
 
+/** Of a machine with much else to do: a bound on what hangs. */
+const endDeadlineMs = 120_000;
+
+export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = sleep(ms, undefined, { signal: over.signal, ref: false }).then(() => {
+    throw new Error(`${what} takes longer than ${ms} ms`);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+  }
+}
+
 export class NetworkedNode {
   readonly name: string;
   readonly host: TestHost;
   readonly #directory: string;
+  #volume: SmallVolume | undefined;
   #served: Served | undefined;
   /** Since the last mark. */
   #changes: Change[] = [];
@@ -44,6 +63,23 @@ export class NetworkedNode {
 
   get directory(): string {
     return this.#directory;
+  }
+
+  /** Its data lies on a file system of its own, of so many MiB. Before the first start. */
+  async mount(mebibytes: number): Promise<void> {
+    this.#volume = await SmallVolume.mount(this.#directory, mebibytes);
+  }
+
+  /** Of a node that was given one. */
+  get volume(): SmallVolume {
+    if (this.#volume === undefined) throw new Error(`${this.name} has no volume of its own`);
+    return this.#volume;
+  }
+
+  /** When it has ended. */
+  async unmount(): Promise<void> {
+    await this.#volume?.unmount();
+    this.#volume = undefined;
   }
 
   get #running(): Served {
@@ -90,6 +126,14 @@ export class NetworkedNode {
 
   async stop(): Promise<void> {
     if (this.#served !== undefined) await end(this.#served, 'SIGKILL');
+  }
+
+  /** Ends it as an administrator does; throws when it does not end in order. */
+  async terminate(): Promise<void> {
+    const served = this.#running;
+    const code = await within(endDeadlineMs, `the end of ${this.name}`, end(served));
+    this.#served = undefined;
+    if (code !== 0) throw new Error(`${this.name} ended with code ${code}:\n${served.log()}`);
   }
 
   async members(): Promise<ReadonlyMap<string, Shown>> {
@@ -140,7 +184,8 @@ export class NetworkedNodes {
 
   /**
    * The first one founds the cluster; resolves when all serve. `flags` go to each node but the first, and `founderFlags`
-   * to that one. Of more hosts than nodes, the last ones have none yet.
+   * to that one. Of more hosts than nodes, the last ones have none yet. With `volumeMib`, each node's data lies on a file
+   * system of its own.
    */
   static async form(
     count: number,
@@ -148,14 +193,17 @@ export class NetworkedNodes {
       hosts = count,
       flags = coordinating,
       founderFlags = [],
+      volumeMib,
     }: {
       readonly hosts?: number;
       readonly flags?: readonly string[];
       readonly founderFlags?: readonly string[];
+      readonly volumeMib?: number;
     } = {},
   ): Promise<NetworkedNodes> {
     const nodes = new NetworkedNodes(await TestNetwork.open(hosts), temporaryDirectory(), flags);
     try {
+      if (volumeMib !== undefined) for (const node of nodes.all) await node.mount(volumeMib);
       const [founder, ...others] = nodes.all.slice(0, count);
       await founder?.start(founderFlags);
       await Promise.all(others.map((node) => nodes.join(node)));
@@ -180,7 +228,10 @@ export class NetworkedNodes {
 
   async close(): Promise<void> {
     await this.network.heal();
-    for (const node of this.all) await node.stop();
+    for (const node of this.all) {
+      await node.stop();
+      await node.unmount();
+    }
     await this.network.close();
     removeDirectory(this.#directory);
   }

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import r from 'rethinkdb';
 import { RawConnection, queryText } from '../bench/raw-connection.ts';
 import { recordedRead } from '../integration/testing/register-clients.ts';
 import { RegisterLoad } from '../integration/testing/register-load.ts';
-import { NetworkedNodes, password } from './networked-nodes.ts';
+import { BulkLoad } from './bulk-load.ts';
+import { NetworkedNodes, password, within } from './networked-nodes.ts';
 import type { NetworkedNode } from './networked-nodes.ts';
 
 /**
@@ -16,6 +18,8 @@ export const faultKinds = [
   'partial partition',
   'kill',
   'pause',
+  'full disk',
+  'stop in isolation',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -40,10 +44,19 @@ const keys = Array.from({ length: 9 }, (_, at) => `key ${at}`);
 const shards = 6;
 const name = 'registers';
 const table = [15, [[14, ['test']], name]];
+/** Whose writes nobody waits for. */
+const unchecked = 'unchecked';
 const retryMs = 250;
 const flags = ['--roles', 'data,coordinator,consensus', '--replicated', '--query-workers', '1'];
 /** At every node, after each round. */
 const progressAfter = 5;
+const mebibyte = 1_048_576;
+/** Of the file system of each node. */
+const volumeMib = 384;
+/** Written while a disk is full: more than the segments that a log has prepared. */
+const bulkBytes = 48 * mebibyte;
+/** Of a driver whose node reaches nobody: a bound on what hangs. */
+const closeDeadlineMs = 120_000;
 
 const openTo = async (node: NetworkedNode): Promise<RawConnection> => {
   if (node.driver === undefined) throw new Error(`${node.name} does not run`);
@@ -53,6 +66,7 @@ const openTo = async (node: NetworkedNode): Promise<RawConnection> => {
 export class ReplicatedNodes {
   readonly nodes: NetworkedNodes;
   readonly load: RegisterLoad;
+  readonly #bulk = new BulkLoad();
   readonly #running: NetworkedNode[];
   /** Reads that a node was asked while it stood still, and answered. */
   readsAfterPause = 0;
@@ -66,10 +80,17 @@ export class ReplicatedNodes {
 
   /** Resolves when clients work at each node. Of more hosts than nodes, the last ones are for nodes that `grow` starts. */
   static async form(count: number, hosts = count): Promise<ReplicatedNodes> {
-    const nodes = await NetworkedNodes.form(count, { hosts, flags, founderFlags: flags });
+    const nodes = await NetworkedNodes.form(count, {
+      hosts,
+      flags,
+      founderFlags: flags,
+      volumeMib,
+    });
     try {
       const running = nodes.all.slice(0, count);
       await ask(running, queryText([60, [[14, ['test']], name], { shards, replicas: count }]));
+      await ask(running, BulkLoad.created(shards, count));
+      await ask(running, queryText([60, [[14, ['test']], unchecked], { shards, replicas: count }]));
       const replicated = new ReplicatedNodes(nodes, running);
       await replicated.load.progress(progressAfter);
       return replicated;
@@ -117,6 +138,8 @@ export class ReplicatedNodes {
     };
     if (kind === 'kill') await this.#killed(node, lasting);
     else if (kind === 'pause') await this.#paused(node, lasting);
+    else if (kind === 'full disk') await this.#full(node, lasting);
+    else if (kind === 'stop in isolation') await this.#stoppedAlone(node, lasting);
     else await this.#cut(kind, node, lasting);
     await this.load.progress(progressAfter);
     await changing;
@@ -143,6 +166,27 @@ export class ReplicatedNodes {
     this.readsAfterPause += answered.filter((each) => Number.isFinite(each.returnedAt)).length;
     this.load.record(answered);
     for (const reader of readers) reader.close();
+  }
+
+  /** Others take large writes meanwhile, which its log has no room for. */
+  async #full(node: NetworkedNode, lasting: () => Promise<void>): Promise<void> {
+    const other = this.#running.find((each) => each !== node);
+    node.volume.takeAll();
+    try {
+      await Promise.all([lasting(), other && this.#bulk.write(other, bulkBytes)]);
+    } finally {
+      node.volume.release();
+    }
+  }
+
+  /** Nobody reaches it but its clients; a driver closes its connection, and an administrator stops the node. */
+  async #stoppedAlone(node: NetworkedNode, lasting: () => Promise<void>): Promise<void> {
+    await this.#cut('partition', node, async () => {
+      await lasting();
+      await closedBehindWrites(node);
+      await node.terminate();
+    });
+    await node.start(flags);
   }
 
   async #cut(kind: FaultKind, node: NetworkedNode, lasting: () => Promise<void>): Promise<void> {
@@ -172,6 +216,7 @@ export class ReplicatedNodes {
       this.load.record(reads);
       views.push(reads.map(({ value }) => value).join(', '));
     }
+    for (const node of this.#running) await this.#bulk.check(node);
     this.load.check();
     if (new Set(views).size !== 1) throw new Error(`the nodes differ:\n${views.join('\n')}`);
   }
@@ -182,6 +227,20 @@ export class ReplicatedNodes {
     await this.load.end();
     await this.nodes.close();
   }
+}
+
+/** The types of the driver want all options. */
+const withoutAnswer = { noreply: true } as r.OperationOptions;
+
+/** The driver waits for writes without an answer when it closes. */
+async function closedBehindWrites({ name: node, driver }: NetworkedNode): Promise<void> {
+  if (driver === undefined) throw new Error(`${node} does not run`);
+  const connection = await r.connect({ ...driver, user: 'admin', password });
+  for (const key of keys) {
+    const write = r.table(unchecked).insert({ id: key }, { conflict: 'replace' });
+    await write.run(connection, withoutAnswer);
+  }
+  await within(closeDeadlineMs, `closing a connection to ${node}`, connection.close());
 }
 
 /** Some node does it; errors say that it is to be tried again, and the time limit of the test ends that. */
