@@ -76,9 +76,11 @@ const plain = (message: Message): string => {
   return JSON.stringify(sorted(message));
 };
 
+const ends = { from: 'a', to: 'b' };
+
 const outcomeOf = (bytes: Uint8Array): string => {
   try {
-    decodeMessage(bytes);
+    decodeMessage(bytes, ends);
     return 'a message';
   } catch (error) {
     expect(error).to.be.instanceOf(GossipMessageError);
@@ -90,7 +92,7 @@ describe('messages of the membership protocol as bytes', () => {
   it('are read as they were written', () => {
     fc.assert(
       fc.property(anyMessage, (message) => {
-        expect(plain(decodeMessage(encodeMessage(message)))).to.equal(plain(message));
+        expect(plain(decodeMessage(encodeMessage(message), message))).to.equal(plain(message));
       }),
       { numRuns: 300 },
     );
@@ -139,14 +141,22 @@ describe('messages of the membership protocol as bytes', () => {
     const empty = encodeMessage({ type: 'gossip', from: 'a', to: 'b', updates: [] });
     const claiming = Buffer.from(empty);
     claiming.writeUInt16LE(0xffff, claiming.byteLength - 2);
-    expect(() => decodeMessage(claiming)).to.throw(/claims 65535 items/);
-    const long = Buffer.from(empty);
-    long.writeUInt8(codecLimits.idBytes + 1, 2);
-    expect(() => decodeMessage(long)).to.throw(/claims 65 bytes/);
+    expect(() => decodeMessage(claiming, ends)).to.throw(/claims 65535 items/);
+    const one: Update = { id: 'c', address: 'c:1', incarnation: 1, status: 'alive', accuser: 'a' };
+    const long = Buffer.from(encodeMessage({ type: 'gossip', ...ends, updates: [one] }));
+    // The length of the ID, behind the format, the type and the count.
+    long.writeUInt8(codecLimits.idBytes + 1, 4);
+    expect(() => decodeMessage(long, ends)).to.throw(/claims 65 bytes/);
   });
 
   it('are not written with what nobody would read', () => {
-    const message: Message = { type: 'gossip', from: 'x'.repeat(65), to: 'b', updates: [] };
+    const message: Message = {
+      type: 'pingRequest',
+      ...ends,
+      updates: [],
+      sequence: 1,
+      target: 'x'.repeat(65),
+    };
     expect(() => encodeMessage(message)).to.throw(GossipMessageError);
   });
 });

@@ -8,17 +8,17 @@ import type { Message } from './message.ts';
 import type { Delta, DeltaOf, Digest } from './versioned-state.ts';
 
 /**
- * Messages of the membership protocol as bytes: a u8 format, a u8 type, sender and receiver, the news, and
- * the fields of the type; little endian, texts with a u16 length, IDs with a u8 length or as 16 bytes. Guarded
- * invariant: what a sender claims is compared with a limit and with the bytes that are there before anything of
+ * Messages of the membership protocol as bytes: a u8 format, a u8 type, the news, and the fields of the type;
+ * little endian, texts with a u16 length, IDs with a u8 length or as 16 bytes. Who says it to whom is not among them:
+ * the seal of a datagram and the session of a message prove it. Guarded invariant: what a sender claims is compared with a limit and with the bytes that are there before anything of
  * that size is made.
  */
 export class GossipMessageError extends PhotonError {
   readonly code = 'gossip.message';
 }
 
-/** 2: the state of each node is signed by it. */
-const format = 2;
+/** 2: the state of each node is signed by it. 3: without sender and receiver. */
+const format = 3;
 export const codecLimits = {
   /** Of the text of an ID; a UUID has 36. */
   idBytes: 64,
@@ -111,8 +111,6 @@ function writeDelta(writer: ByteWriter, { states, members }: Delta): void {
 export function encodeMessage(message: Message): Uint8Array {
   const writer = new ByteWriter();
   writer.u8(format).u8(types.indexOf(message.type));
-  writeId(writer, message.from);
-  writeId(writer, message.to);
   writeMany(writer, message.updates, (update) => writeUpdate(writer, update));
   if ('sequence' in message) writer.u32(message.sequence);
   if ('target' in message) writeId(writer, message.target);
@@ -202,7 +200,7 @@ function readDelta(reader: ByteReader): Delta {
   return { states, members: readMany(reader, codecLimits.owners, () => readUpdate(reader)) };
 }
 
-function readMessage(reader: ByteReader): Message {
+function readMessage(reader: ByteReader, ends: Ends): Message {
   const written = reader.u8();
   if (written !== format) {
     throw new GossipMessageError(
@@ -210,10 +208,8 @@ function readMessage(reader: ByteReader): Message {
     );
   }
   const type = types[reader.u8()];
-  const from = readId(reader);
-  const to = readId(reader);
   const updates = readMany(reader, codecLimits.updates, () => readUpdate(reader));
-  const envelope = { from, to, updates };
+  const envelope = { ...ends, updates };
   switch (type) {
     case 'ping':
     case 'ack':
@@ -240,12 +236,15 @@ function readMessage(reader: ByteReader): Message {
   }
 }
 
+/** Who has sent a message and who got it, as what carried it proves. */
+type Ends = Pick<Message, 'from' | 'to'>;
+
 /** Throws a GossipMessageError for anything but one whole message. */
-export function decodeMessage(bytes: Uint8Array): Message {
+export function decodeMessage(bytes: Uint8Array, ends: Ends): Message {
   const reader = new ByteReader(bytes);
   let message: Message;
   try {
-    message = readMessage(reader);
+    message = readMessage(reader, ends);
   } catch (error) {
     if (error instanceof GossipMessageError) throw error;
     const isExpected = error instanceof PhotonError || error instanceof TypeError;

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { Prng } from '../common/prng.ts';
 import {
   eventsOf,
   gossipNode,
@@ -231,6 +232,76 @@ describe('membership (SWIM)', () => {
     nodes.sent.clear();
     nodes.tick(100);
     expect(nodes.sent.get('syncRequest')).to.equal(undefined);
+  });
+
+  it('a probe that was received replaces an own one, and never two in a row', () => {
+    const periodsWith = (received: number): number => {
+      const node = gossipNode('a');
+      node.step(news('b', 'a', update('b', 'alive'), update('c', 'alive'), update('d', 'alive')));
+      let sent = 0;
+      for (let period = 0; period < 20; period += 1) {
+        for (let at = 0; at < received; at += 1) {
+          node.step({ type: 'ping', from: 'b', to: 'a', sequence: at, updates: [] });
+        }
+        tick(node, 10);
+        for (const message of messagesOf(node)) {
+          if (message.type !== 'ping') continue;
+          sent += 1;
+          const { from: to, to: from, sequence } = message;
+          node.step({ type: 'ack', from, to, sequence, updates: [] });
+        }
+      }
+      return sent;
+    };
+    expect(periodsWith(0)).to.equal(20);
+    // A member that probes all others all the time does not keep them from watching each other.
+    for (const received of [1, 50]) expect(periodsWith(received)).to.equal(10);
+  });
+
+  it('probes next what speaks against a member: a lost connection, or the word of another', () => {
+    const node = gossipNode('a');
+    const known = ['b', 'c', 'd', 'e', 'f'].map((id) => update(id, 'alive'));
+    node.step(news('b', 'a', ...known));
+    const nextProbed = (): string | undefined => {
+      // Received probes replace no probe of a member that is doubted.
+      node.step({ type: 'ping', from: 'b', to: 'a', sequence: 1, updates: [] });
+      node.ready();
+      tick(node, 10);
+      const message = messagesOf(node).find(({ type }) => type === 'ping');
+      if (message?.type !== 'ping') return undefined;
+      const { from: to, to: from, sequence } = message;
+      node.step({ type: 'ack', from, to, sequence, updates: [] });
+      return from;
+    };
+    for (const id of ['f', 'c', 'f', 'd']) {
+      node.doubt(id);
+      expect(nextProbed()).to.equal(id);
+    }
+    node.step(news('b', 'a', update('e', 'suspect', 1, 'b')));
+    expect(nextProbed()).to.equal('e');
+    node.doubt('nobody');
+    node.doubt('a');
+    expect([undefined, 'b', 'c', 'd', 'e', 'f']).to.include(nextProbed());
+  });
+
+  it('doubts of many nodes lead to a few probes', () => {
+    const names = Array.from({ length: 100 }, (_, at) => `n${at}`);
+    const known = names.map((id) => ({
+      id,
+      address: id,
+      incarnation: 1,
+      status: 'alive' as const,
+    }));
+    let probes = 0;
+    for (const [at, id] of names.entries()) {
+      if (at === 0) continue;
+      const node = gossipNode(id, { known, membersMax: 200, random: new Prng(at) });
+      node.doubt('n0');
+      tick(node, 10);
+      const pings = messagesOf(node).filter(({ type }) => type === 'ping');
+      probes += pings.filter(({ to }) => to === 'n0').length;
+    }
+    expect(probes).to.be.within(2, 20);
   });
 
   it('finds the other side again when a partition is healed', () => {

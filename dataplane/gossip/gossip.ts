@@ -47,6 +47,10 @@ interface Relay {
 
 /** Probes that are carried out for others at a time. */
 const relaysMax = 256;
+/** Received probes that replace own ones later. */
+const creditsMax = 4;
+/** Of the members that learn of a sign that one has failed, so many probe it next; about as many, since each decides. */
+const doubtersWanted = 6;
 
 export class GossipNode {
   readonly options: GossipOptions;
@@ -62,6 +66,12 @@ export class GossipNode {
   #incarnation: number;
   #hasLeft = false;
   #sequence = 0;
+  /** Probes that were received and have not replaced an own one yet. */
+  #credits = 0;
+  /** The last probe of this node was replaced: the next one is not. */
+  #hasSkipped = false;
+  /** Members that are probed next. */
+  readonly #doubted = new Set<NodeId>();
   #sinceProbe = 0;
   #sinceGossip = 0;
   #sinceSync = 0;
@@ -128,6 +138,15 @@ export class GossipNode {
   /** Exchanges all that both know with a node that has just been reached. */
   greet(node: Address): void {
     if (node.id !== this.id && !this.#hasLeft) this.#sync(node);
+  }
+
+  /**
+   * Something speaks against a member, such as a connection that has ended. Some of those who see it probe the member
+   * next, so that it gets a few probes whatever the size of the cluster.
+   */
+  doubt(id: NodeId): void {
+    const { length } = this.#members.present;
+    if (this.options.random.below(Math.max(1, length)) < doubtersWanted) this.#doubted.add(id);
   }
 
   /** Says good-bye: the others need no suspicion to know. */
@@ -205,12 +224,32 @@ export class GossipNode {
     this.#sinceProbe = 0;
     if (this.#probe !== undefined) this.#endProbe(this.#probe);
     this.#probe = undefined;
-    const target = this.#members.nextToProbe();
+    if (this.#isReplaced()) return;
+    const target = this.#nextDoubted() ?? this.#members.nextToProbe();
     if (target === undefined) return;
     this.#sequence = (this.#sequence + 1) >>> 0;
     const timeout = this.#awareness.scale(this.options.probeTimeoutTicks);
     this.#probe = new Probe(target, this.#sequence, timeout);
     this.#say(target, { type: 'ping', sequence: this.#sequence });
+  }
+
+  /**
+   * A probe proves to each of the two that the other one lives. So one that was received replaces one that this node
+   * would send, but never two in a row: whoever probes this node all the time does not keep it from watching others.
+   */
+  #isReplaced(): boolean {
+    this.#hasSkipped = !this.#hasSkipped && this.#credits > 0 && this.#doubted.size === 0;
+    if (this.#hasSkipped) this.#credits -= 1;
+    return this.#hasSkipped;
+  }
+
+  #nextDoubted(): Member | undefined {
+    for (const id of this.#doubted) {
+      this.#doubted.delete(id);
+      const member = this.#members.get(id);
+      if (member !== undefined && id !== this.id && isPresent(member)) return member;
+    }
+    return undefined;
   }
 
   #probeIndirectly(probe: Probe): void {
@@ -237,6 +276,7 @@ export class GossipNode {
     for (const update of message.updates) this.#learn(update);
     switch (message.type) {
       case 'ping':
+        this.#credits = Math.min(creditsMax, this.#credits + 1);
         return this.#reply(message.from, { type: 'ack', sequence: message.sequence });
       case 'pingRequest':
         return this.#relay(message);
@@ -359,6 +399,8 @@ export class GossipNode {
     this.#queue.add(update);
     if (update.status === 'suspect') this.#suspect(update);
     else this.#suspicions.delete(update.id);
+    // Others confirm a suspicion or disprove it.
+    if (update.status === 'suspect' && update.accuser !== this.id) this.doubt(update.id);
     const { id, status, incarnation, accuser } = update;
     this.#events.push({ id, status, incarnation, accuser });
     return undefined;

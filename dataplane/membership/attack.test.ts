@@ -24,7 +24,8 @@ describe('a node under attack', function attacked() {
     expect(sent).to.equal(20_001);
     // What was taken came from a member that speaks for itself.
     expect(taken - before).to.be.at.most(refusable);
-    for (const reason of ['length', 'unknownKey', 'decryption', 'signature', 'replay', 'sender']) {
+    const reasons = ['length', 'unknownKey', 'decryption', 'signature', 'replay', 'receiver'];
+    for (const reason of reasons) {
       expect(refused.get(reason), reason).to.be.greaterThan(0);
     }
     expect(refused.get('message')).to.be.greaterThan(0);

@@ -57,7 +57,6 @@ function numbersOf(message: Message): readonly number[] {
 /** Beside the refusals of the seal. */
 type FrameRefusal =
   | 'message'
-  | 'sender'
   | 'incarnation'
   | 'replay'
   | 'stateSignature'
@@ -67,7 +66,7 @@ type FrameRefusal =
 /**
  * The failure detector: drives the membership protocol with time, datagrams and the sessions of the mesh, and
  * turns what it says into events. Guarded invariant: a message counts as the node's that has sealed it, or
- * that the session belongs to, whatever its fields say.
+ * that the session belongs to.
  */
 export class Detector {
   readonly gossip: GossipNode;
@@ -118,7 +117,7 @@ export class Detector {
   receiveReliable(payload: Uint8Array, sender: string): void {
     const reader = new ByteReader(payload);
     const sequence = reader.u64();
-    const message = decodeMessage(reader.bytes(reader.remaining));
+    const message = decodeMessage(reader.bytes(reader.remaining), this.#ends(sender));
     if (this.#isNew(sequence, sender)) this.#step(message, sender);
     else this.#refuse('replay');
   }
@@ -141,9 +140,13 @@ export class Detector {
     return new ByteWriter().u64(this.#sequence).bytes(payload).finish();
   }
 
+  #ends(from: string): Pick<Message, 'from' | 'to'> {
+    return { from, to: this.gossip.id };
+  }
+
   #receive(payload: Uint8Array, sender: string): void {
     try {
-      this.#step(decodeMessage(payload), sender);
+      this.#step(decodeMessage(payload, this.#ends(sender)), sender);
     } catch (error) {
       if (!(error instanceof PhotonError)) throw error;
       this.#refuse('message');
@@ -151,10 +154,6 @@ export class Detector {
   }
 
   #step(message: Message, sender: string): void {
-    if (message.from !== sender) {
-      this.#refuse('sender');
-      return;
-    }
     if (!this.#isTimely(message)) {
       this.#refuse('incarnation');
       return;
@@ -210,7 +209,7 @@ export class Detector {
     count(this.sent, message.type);
     const payload = encodeMessage(message);
     const to = isReliable[message.type] ? undefined : parseAddress(address);
-    const datagram = to === undefined ? undefined : sealer.seal(payload);
+    const datagram = to === undefined ? undefined : sealer.seal(payload, message.to);
     if (to === undefined || datagram === undefined) sendReliable(message.to, this.#number(payload));
     else sendDatagram(datagram, to);
   }

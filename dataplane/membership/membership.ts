@@ -278,7 +278,7 @@ export class Membership {
     const publicKeyOf = (id: string) => this.#keys.publicKeyOf(id);
     const offered = (id: string, statement: string) => this.#statements.offer(id, statement);
     const [clusterId, isRevoked] = [this.clusterId, this.isRemoved];
-    const opener = new Opener({ clusterId, ring, publicKeyOf, isRevoked });
+    const opener = new Opener({ ...ids, ring, publicKeyOf, isRevoked });
     const detector = new Detector({
       id: this.nodeId,
       address: this.#address,
@@ -385,6 +385,8 @@ export class Membership {
       connected: (peer) => this.#connected(peer),
       disconnected: ({ id, introduction: { name: of } }, reason) => {
         this.#steadiness.disconnected(id, reason);
+        // The system ends the connections of a process that is killed.
+        this.#detector?.gossip.doubt(id);
         this.#options.disconnected?.(id);
         const { message } = reason;
         log.info('the connection to a node has ended', { id, name: of, reason: message });

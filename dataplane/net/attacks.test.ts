@@ -171,8 +171,8 @@ describe('the port for nodes under attack', function attacked() {
   it('ends sessions of a member that does not say who it is, says half of it, or is of the future', async () => {
     await start(15_000);
     const credentials = await credentialsOf(authority, mallory);
-    const hello = encodeFrame({ kind: 'hello', versionMin: 2, versionMax: 2, ...mallory });
-    const future = encodeFrame({ kind: 'hello', versionMin: 3, versionMax: 9, ...mallory });
+    const hello = encodeFrame({ kind: 'hello', versionMin: 3, versionMax: 3, ...mallory });
+    const future = encodeFrame({ kind: 'hello', versionMin: 4, versionMax: 9, ...mallory });
     const said = [undefined, hello.subarray(0, 3), hello.subarray(0, 20), future];
     await attack(8, async (at) => {
       const socket = tls(credentials);
@@ -186,9 +186,9 @@ describe('the port for nodes under attack', function attacked() {
     expect(
       reasons.filter((text) => /did not say who it is within 15000 ms/.test(text)),
     ).to.have.length(6);
-    expect(reasons.filter((text) => /speaks versions 3 to 9/.test(text))).to.have.length(2);
+    expect(reasons.filter((text) => /speaks versions 4 to 9/.test(text))).to.have.length(2);
     const logged = JSON.stringify(server.logged);
-    expect(logged).to.match(/did not say who it is|speaks versions 3 to 9/);
+    expect(logged).to.match(/did not say who it is|speaks versions 4 to 9/);
     await answers();
   });
 
@@ -212,8 +212,8 @@ describe('the port for nodes under attack', function attacked() {
     const credentials = await credentialsOf(authority, mallory);
     const greeting = encodeFrame({
       kind: 'hello',
-      versionMin: 2,
-      versionMax: 2,
+      versionMin: 3,
+      versionMax: 3,
       ...mallory,
     });
     const payload = new Uint8Array(64);

@@ -59,7 +59,7 @@ class Attacked {
       noticed: () => undefined,
       ended: (reason) => this.reasons.push(reason),
     });
-    this.session.received(encodeFrame({ kind: 'hello', versionMin: 2, versionMax: 2, ...bob }));
+    this.session.received(encodeFrame({ kind: 'hello', versionMin: 3, versionMax: 3, ...bob }));
   }
 }
 

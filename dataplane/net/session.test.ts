@@ -274,10 +274,10 @@ describe('a session is refused, with the reason on both sides,', () => {
 
   it('to a peer of a version that is not spoken here', async () => {
     const { alice: a } = pair();
-    const hello = { kind: 'hello', versionMin: 3, versionMax: 9, ...bob } as const;
+    const hello = { kind: 'hello', versionMin: 4, versionMax: 9, ...bob } as const;
     a.session.received(encodeFrame(hello));
     await settled();
-    expect(reasonOf(a)).to.match(/speaks versions 3 to 9/);
+    expect(reasonOf(a)).to.match(/speaks versions 4 to 9/);
   });
 
   it('to a peer that does not begin with its name, or that speaks something else', async () => {

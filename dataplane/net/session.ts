@@ -13,6 +13,7 @@ import {
 } from './errors.ts';
 import { answerInParts, messageBytesMax, partBytes, PartsHeld, requestInParts } from './parts.ts';
 import type { RequestFrame } from './parts.ts';
+import { protocolVersion } from './protocols.ts';
 import { SendQueue } from './send-queue.ts';
 
 /**
@@ -21,9 +22,6 @@ import { SendQueue } from './send-queue.ts';
  * certificate) is known outside. Guarded invariants: every request ends exactly once, with an answer or a
  * typed error; nothing is answered before both sides have said who they are.
  */
-/** 2: gossip through sessions is numbered, and the state in it signed. */
-const protocolVersion = { min: 2, max: 2 } as const;
-
 /** A timer of the machine takes no more than 2^31 ms, and one that is set to more ends at once. */
 const deadlineMsMax = 86_400_000;
 

@@ -58,8 +58,11 @@ const serverTlsOf = (credentials: Credentials): SecureContextOptions => ({
   cert: [credentials.certificate, ...credentials.authorities].join('\n'),
 });
 
-/** A connection that carries nothing is probed by the system after this time; the failure detector is faster. */
-const keepAliveMs = 60_000;
+/**
+ * A connection that carries nothing is probed by the system after this time. The failure detector is faster; this
+ * finds connections that a firewall has forgotten, and costs each pair of nodes two packets and their answers.
+ */
+const keepAliveMs = 300_000;
 
 /** A connection is destroyed this long after its end, whatever the peer still sends. */
 const lingerMs = 1_000;

@@ -50,6 +50,12 @@ export class KeyRing {
     return this.#keys.get(id);
   }
 
+  /** By the beginning of its ID. */
+  findByPrefix(prefix: string): RingKey | undefined {
+    for (const key of this.#keys.values()) if (key.id.startsWith(prefix)) return key;
+    return undefined;
+  }
+
   /** From now on the key decrypts; installing it once more changes nothing. */
   install(key: Uint8Array): RingKey {
     if (key.byteLength !== keyBytes) {

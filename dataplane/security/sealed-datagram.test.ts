@@ -2,10 +2,11 @@ import { createCipheriv, createDecipheriv, generateKeyPairSync, randomBytes } fr
 import { expect } from 'chai';
 import { KeyRing, keyBytes } from './key-ring.ts';
 import { ReplayWindow } from './replay-window.ts';
-import { datagramBytesMax, Opener, payloadBytesMax, Sealer } from './sealed-datagram.ts';
+import { datagramBytesMax, Opener, payloadBytesMax, Sealer, senderKey } from './sealed-datagram.ts';
 
 const clusterId = '11111111-2222-4333-8444-555555555555';
 const nodeId = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee';
+const receiver = 'bbbbbbbb-bbbb-4ccc-8ddd-eeeeeeeeeeee';
 const key = randomBytes(keyBytes);
 const keys = generateKeyPairSync('ed25519');
 
@@ -23,23 +24,25 @@ const sealer = (ring = new KeyRing(key), changes: object = {}): Sealer =>
 const opener = (ring = new KeyRing(key), changes: object = {}): Opener =>
   new Opener({
     clusterId,
+    nodeId: receiver,
     ring,
     publicKeyOf: (id) => (id === nodeId ? keys.publicKey : undefined),
     ...changes,
   });
 
 const sealed = (from = sealer(), text = 'news'): Uint8Array =>
-  from.seal(new TextEncoder().encode(text)) ?? new Uint8Array();
+  from.seal(new TextEncoder().encode(text), receiver) ?? new Uint8Array();
 
 describe('sealed datagrams', () => {
   it('open as they were sealed, up to the size of a packet', () => {
     const payload = randomBytes(payloadBytesMax);
-    const datagram = sealer().seal(payload);
+    const datagram = sealer().seal(payload, receiver);
     expect(datagram?.byteLength).to.equal(datagramBytesMax);
     const opened = opener().open(datagram ?? new Uint8Array());
     expect(opened).to.have.property('sender', nodeId);
     expect('payload' in opened && Buffer.compare(opened.payload, payload)).to.equal(0);
-    expect(sealer().seal(randomBytes(payloadBytesMax + 1))).to.equal(undefined);
+    expect(sealer().seal(randomBytes(payloadBytesMax + 1), receiver)).to.equal(undefined);
+    expect(sealer().seal(payload, 'no node')).to.equal(undefined);
   });
 
   it('are refused with any bit changed, cut or longer', () => {
@@ -84,32 +87,66 @@ describe('sealed datagrams', () => {
 
   it('that somebody with the ring has sealed again are refused, whatever is changed of what was signed', () => {
     const datagram = Buffer.from(sealed());
-    const [nonce, end] = [datagram.subarray(11, 23), datagram.byteLength - 16];
-    const associated = Buffer.concat([
-      datagram.subarray(0, 11),
-      Buffer.from(clusterId.replaceAll('-', ''), 'hex'),
-    ]);
-    const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(associated);
+    const bytesOf = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
+    const ringKey = senderKey(key, bytesOf(nodeId));
+    const end = datagram.byteLength - 16;
+    const associated = (header: Buffer): Buffer =>
+      Buffer.concat([header, bytesOf(clusterId), bytesOf(receiver)]);
+    const header = datagram.subarray(0, 37);
+    const decipher = createDecipheriv('aes-256-gcm', ringKey, header.subarray(25));
+    decipher.setAAD(associated(header));
     decipher.setAuthTag(datagram.subarray(end));
-    const plain = Buffer.concat([decipher.update(datagram.subarray(23, end)), decipher.final()]);
-    const sealedAgain = (content: Buffer): Buffer => {
-      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(associated);
+    const plain = Buffer.concat([decipher.update(datagram.subarray(37, end)), decipher.final()]);
+    const sealedAgain = (own: Buffer, content: Buffer): Buffer => {
+      const cipher = createCipheriv('aes-256-gcm', ringKey, own.subarray(25)).setAAD(
+        associated(own),
+      );
       const text = Buffer.concat([cipher.update(content), cipher.final()]);
-      return Buffer.concat([datagram.subarray(0, 23), text, cipher.getAuthTag()]);
+      return Buffer.concat([own, text, cipher.getAuthTag()]);
     };
-    expect(opener().open(sealedAgain(plain))).to.have.property('sender', nodeId);
-    // Behind the sender: the sequence, the signature and the payload.
-    for (let at = 16; at < plain.byteLength; at += 1) {
-      const changed = Buffer.from(plain);
-      changed[at] = (changed[at] ?? 0) ^ 1;
-      const opened = opener().open(sealedAgain(changed));
-      expect(opened, `byte ${at}`).to.deep.equal({ refused: 'signature' });
+    const changed = (bytes: Buffer, at: number): Buffer => {
+      const copy = Buffer.from(bytes);
+      copy[at] = (copy[at] ?? 0) ^ 1;
+      return copy;
+    };
+    expect(opener().open(sealedAgain(header, plain))).to.have.property('sender', nodeId);
+    const refusal = { refused: 'signature' };
+    for (let at = 0; at < plain.byteLength; at += 1) {
+      const opened = opener().open(sealedAgain(header, changed(plain, at)));
+      expect(opened, `byte ${at}`).to.deep.equal(refusal);
     }
+    // The sequence: what was said once is not said again under another number.
+    for (let at = 25; at < 33; at += 1) {
+      const opened = opener().open(sealedAgain(changed(header, at), plain));
+      expect(opened, `byte ${at} of the header`).to.deep.equal(refusal);
+    }
+  });
+
+  it('for another node are refused, also when somebody with the ring has addressed them again', () => {
+    const other = 'cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee';
+    const datagram = Buffer.from(sealed());
+    const toOther = opener(undefined, { nodeId: other });
+    expect(toOther.open(datagram)).to.deep.equal({ refused: 'receiver' });
+    datagram.set([0xcc, 0xcc], 3);
+    expect(toOther.open(datagram)).to.deep.equal({ refused: 'decryption' });
+    // Two nodes whose IDs begin alike.
+    const alike = opener(undefined, { nodeId: 'bbbbbbbb-0000-4ccc-8ddd-eeeeeeeeeeee' });
+    expect(alike.open(sealed())).to.deep.equal({ refused: 'decryption' });
+  });
+
+  it('of two nodes are encrypted with different keys, so that equal numbers are no equal nonces', () => {
+    const noSalt = (count: number): Uint8Array => new Uint8Array(count);
+    // Of equal payloads at the same place: with one key the cipher would write the same.
+    const [one, other] = [nodeId, receiver].map((id) => {
+      const datagram = sealed(sealer(undefined, { nodeId: id, random: noSalt }));
+      return Buffer.from(datagram).toString('hex', 37 + 64, datagram.byteLength - 16);
+    });
+    expect(one).to.have.length(8).and.not.equal(other);
   });
 
   it('made of arbitrary bytes are refused and counted', () => {
     const to = opener();
-    const [header] = [sealed().subarray(0, 11)];
+    const header = sealed().subarray(0, 25);
     for (let at = 0; at < 5_000; at += 1) {
       const bytes = randomBytes(at % 1_500);
       if (at % 2 === 0) bytes.set(header.subarray(0, bytes.byteLength));

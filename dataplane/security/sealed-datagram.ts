@@ -1,26 +1,32 @@
-import { createCipheriv, createDecipheriv, createHash, sign, verify } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { uuidBytes, uuidText } from '../common/uuid.ts';
-import type { KeyRing } from './key-ring.ts';
+import { isUuid, uuidBytes, uuidText } from '../common/uuid.ts';
+import type { KeyRing, RingKey } from './key-ring.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 /**
  * Datagrams between nodes: encrypted with a key of the ring (AES-256-GCM), signed by the sender (Ed25519),
- * bound to the cluster, and taken once. A key of the ring alone does not allow to impersonate another node.
+ * bound to the cluster and to the receiver, and taken once. A key of the ring alone does not allow to impersonate
+ * another node.
  *
- *     magic u16 | version u8 | key id 8 | nonce 12 | encrypted: sender 16, sequence u64, signature 64, payload | tag 16
+ *     magic u16 | version u8 | receiver 2 | key id 4 | sender 16 | sequence u64 | salt 4 |
+ *     encrypted: signature 64, payload | tag 16
  *
- * The signature covers the cluster, the sender, the sequence and the payload. Guarded invariant: nothing is
- * allocated for a length that the datagram claims, for it claims none; every refusal has a reason.
+ * The signature covers the cluster, both nodes, the sequence and the payload. Each sender encrypts with a key of its
+ * own, which is derived from that of the ring, so that its sequence can be a part of the nonce. Of the receiver and
+ * the key of the ring a datagram has a few bytes, which tell a datagram that went astray from a forged one. Guarded
+ * invariant: nothing is allocated for a length that the datagram claims, for it claims none; every refusal has a
+ * reason.
  */
 export type Refusal =
   | 'length'
   | 'magic'
   | 'version'
+  | 'receiver'
   | 'unknownKey'
-  | 'decryption'
   | 'unknownSender'
   | 'revoked'
+  | 'decryption'
   | 'signature'
   | 'replay';
 
@@ -29,21 +35,44 @@ export type Opened =
   | { readonly refused: Refusal };
 
 const magic = 0x4750;
-const version = 1;
-const headerBytes = 2 + 1 + 8 + 12;
+/** 2: sender and receiver are known by the seal, and not by the payload. */
+const version = 2;
+/** Where each part of the header begins. */
+const at = { version: 2, receiver: 3, key: 5, sender: 9, sequence: 25, salt: 33 } as const;
+const headerBytes = 37;
+const signatureBytes = 64;
 const tagBytes = 16;
-const innerBytes = 16 + 8 + 64;
 /** Of a whole datagram: fits into one packet of an Ethernet with an IPv6 header. */
 export const datagramBytesMax = 1_432;
 /** Of what a sender may put into one. */
-export const payloadBytesMax = datagramBytesMax - headerBytes - innerBytes - tagBytes;
+export const payloadBytesMax = datagramBytesMax - headerBytes - signatureBytes - tagBytes;
+
+interface Ends {
+  readonly cluster: Buffer;
+  readonly sender: Uint8Array;
+  readonly receiver: Uint8Array;
+}
 
 const signedText = (
-  cluster: Buffer,
-  sender: Uint8Array,
+  { cluster, sender, receiver }: Ends,
   sequence: Uint8Array,
   payload: Uint8Array,
-) => createHash('sha512').update(cluster).update(sender).update(sequence).update(payload).digest();
+) =>
+  createHash('sha512')
+    .update(cluster)
+    .update(sender)
+    .update(receiver)
+    .update(sequence)
+    .update(payload)
+    .digest();
+
+/** The key that a sender encrypts with: no two senders use a nonce with the same key. */
+export const senderKey = (key: Uint8Array, sender: Uint8Array): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', key, sender, 'photondb gossip sender 1', 32));
+
+/** A datagram for another node than this one carries other bytes here, but for one in 65,536. */
+const isFor = (datagram: Buffer, receiver: Uint8Array): boolean =>
+  datagram[at.receiver] === receiver[0] && datagram[at.receiver + 1] === receiver[1];
 
 export interface SealOptions {
   readonly clusterId: string;
@@ -64,6 +93,7 @@ export class Sealer {
   readonly #options: SealOptions;
   readonly #cluster: Buffer;
   readonly #sender: Buffer;
+  #key: { readonly of: RingKey; readonly id: Buffer; readonly sender: Uint8Array } | undefined;
   #sequence: number;
 
   constructor(options: SealOptions) {
@@ -73,29 +103,47 @@ export class Sealer {
     this.#sequence = options.firstSequence;
   }
 
-  /** Undefined when the payload does not fit. */
-  seal(payload: Uint8Array): Uint8Array | undefined {
-    if (payload.byteLength > payloadBytesMax) return undefined;
-    const { ring, privateKey } = this.#options;
-    const sequence = Buffer.alloc(8);
-    sequence.writeBigUInt64LE(BigInt(this.#sequence));
-    this.#sequence += 1;
-    const text = signedText(this.#cluster, this.#sender, sequence, payload);
-    const signature = sign(null, text, privateKey);
+  /** Undefined when the payload does not fit, or when the receiver is no node. */
+  seal(payload: Uint8Array, to: string): Uint8Array | undefined {
+    if (payload.byteLength > payloadBytesMax || !isUuid(to)) return undefined;
+    const ends = { cluster: this.#cluster, sender: this.#sender, receiver: uuidBytes(to) };
+    const key = this.#currentKey();
     const header = Buffer.alloc(headerBytes);
     header.writeUInt16LE(magic, 0);
-    header.writeUInt8(version, 2);
-    header.set(Buffer.from(ring.primary.id, 'hex'), 3);
-    header.set(this.#options.random(12), 11);
-    const cipher = createCipheriv('aes-256-gcm', ring.primary.key, header.subarray(11));
-    cipher.setAAD(Buffer.concat([header.subarray(0, 11), this.#cluster]));
-    const plain = Buffer.concat([this.#sender, sequence, signature, payload]);
-    return Buffer.concat([header, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    header.writeUInt8(version, at.version);
+    header.set(ends.receiver.subarray(0, 2), at.receiver);
+    header.set(key.id, at.key);
+    header.set(ends.sender, at.sender);
+    header.writeBigUInt64LE(BigInt(this.#sequence), at.sequence);
+    header.set(this.#options.random(4), at.salt);
+    this.#sequence += 1;
+    const text = signedText(ends, header.subarray(at.sequence, at.salt), payload);
+    const signature = sign(null, text, this.#options.privateKey);
+    const cipher = createCipheriv('aes-256-gcm', key.sender, header.subarray(at.sequence));
+    cipher.setAAD(Buffer.concat([header, ends.cluster, ends.receiver]));
+    return Buffer.concat([
+      header,
+      cipher.update(signature),
+      cipher.update(payload),
+      cipher.final(),
+      cipher.getAuthTag(),
+    ]);
+  }
+
+  #currentKey() {
+    const { primary } = this.#options.ring;
+    if (this.#key?.of !== primary) {
+      const id = Buffer.from(primary.id, 'hex').subarray(0, 4);
+      this.#key = { of: primary, id, sender: senderKey(primary.key, this.#sender) };
+    }
+    return this.#key;
   }
 }
 
 export interface OpenOptions {
   readonly clusterId: string;
+  /** Whose datagrams they are. */
+  readonly nodeId: string;
   readonly ring: KeyRing;
   /** The key that the certificate of a member proves; undefined for who is no member. */
   publicKeyOf(nodeId: string): KeyObject | undefined;
@@ -108,12 +156,16 @@ export class Opener {
   readonly refused = new Map<Refusal, number>();
   readonly #options: OpenOptions;
   readonly #cluster: Buffer;
+  readonly #receiver: Buffer;
   /** One for each sender that a certificate proves, so their number is that of the members. */
   readonly #windows = new Map<string, ReplayWindow>();
+  /** Of the same senders. */
+  readonly #keys = new WeakMap<RingKey, Map<string, Uint8Array>>();
 
   constructor(options: OpenOptions) {
     this.#options = options;
     this.#cluster = uuidBytes(options.clusterId);
+    this.#receiver = uuidBytes(options.nodeId);
   }
 
   open(datagram: Uint8Array): Opened {
@@ -133,20 +185,35 @@ export class Opener {
 
   #open(datagram: Buffer): Opened {
     const { byteLength } = datagram;
-    const isTooShort = byteLength < headerBytes + innerBytes + tagBytes;
+    const isTooShort = byteLength < headerBytes + signatureBytes + tagBytes;
     if (isTooShort || byteLength > datagramBytesMax) return { refused: 'length' };
     if (datagram.readUInt16LE(0) !== magic) return { refused: 'magic' };
-    if (datagram.readUInt8(2) !== version) return { refused: 'version' };
-    const key = this.#options.ring.find(datagram.toString('hex', 3, 11));
+    if (datagram.readUInt8(at.version) !== version) return { refused: 'version' };
+    if (!isFor(datagram, this.#receiver)) return { refused: 'receiver' };
+    const key = this.#options.ring.findByPrefix(datagram.toString('hex', at.key, at.sender));
     if (key === undefined) return { refused: 'unknownKey' };
-    const plain = this.#decrypt(datagram, key.key);
-    return plain === undefined ? { refused: 'decryption' } : this.#verify(plain);
+    const sender = uuidText(datagram.subarray(at.sender, at.sequence));
+    if (this.#options.isRevoked?.(sender) === true) return { refused: 'revoked' };
+    const publicKey = this.#options.publicKeyOf(sender);
+    if (publicKey === undefined) return { refused: 'unknownSender' };
+    const plain = this.#decrypt(datagram, this.#keyOf(key, sender));
+    if (plain === undefined) return { refused: 'decryption' };
+    return this.#verify(datagram, plain, { sender, publicKey });
+  }
+
+  #keyOf(key: RingKey, sender: string): Uint8Array {
+    const keys = this.#keys.get(key) ?? new Map<string, Uint8Array>();
+    this.#keys.set(key, keys);
+    const known = keys.get(sender) ?? senderKey(key.key, uuidBytes(sender));
+    keys.set(sender, known);
+    return known;
   }
 
   #decrypt(datagram: Buffer, key: Uint8Array): Buffer | undefined {
     const end = datagram.byteLength - tagBytes;
-    const decipher = createDecipheriv('aes-256-gcm', key, datagram.subarray(11, headerBytes));
-    decipher.setAAD(Buffer.concat([datagram.subarray(0, 11), this.#cluster]));
+    const header = datagram.subarray(0, headerBytes);
+    const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(at.sequence));
+    decipher.setAAD(Buffer.concat([header, this.#cluster, this.#receiver]));
     decipher.setAuthTag(datagram.subarray(end));
     const text = decipher.update(datagram.subarray(headerBytes, end));
     try {
@@ -157,20 +224,21 @@ export class Opener {
     }
   }
 
-  #verify(plain: Buffer): Opened {
-    const sender = uuidText(plain.subarray(0, 16));
-    if (this.#options.isRevoked?.(sender) === true) return { refused: 'revoked' };
-    const publicKey = this.#options.publicKeyOf(sender);
-    if (publicKey === undefined) return { refused: 'unknownSender' };
-    const sequence = plain.subarray(16, 24);
-    const payload = plain.subarray(innerBytes);
-    const text = signedText(this.#cluster, plain.subarray(0, 16), sequence, payload);
-    if (!verify(null, text, publicKey, plain.subarray(24, innerBytes))) {
+  #verify(
+    header: Buffer,
+    plain: Buffer,
+    { sender, publicKey }: { readonly sender: string; readonly publicKey: KeyObject },
+  ): Opened {
+    const from = header.subarray(at.sender, at.sequence);
+    const ends = { cluster: this.#cluster, sender: from, receiver: this.#receiver };
+    const payload = plain.subarray(signatureBytes);
+    const text = signedText(ends, header.subarray(at.sequence, at.salt), payload);
+    if (!verify(null, text, publicKey, plain.subarray(0, signatureBytes))) {
       return { refused: 'signature' };
     }
     const window = this.#windows.get(sender) ?? new ReplayWindow();
     this.#windows.set(sender, window);
-    const number = Number(sequence.readBigUInt64LE());
+    const number = Number(header.readBigUInt64LE(at.sequence));
     return window.take(number) ? { sender, payload } : { refused: 'replay' };
   }
 }

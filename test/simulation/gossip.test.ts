@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { runGossip } from './gossip/scenario.ts';
+import { runCoverage } from './gossip/coverage.ts';
 import { chartFile, charts, reportedRows, reportedSizes } from './gossip/size-report.ts';
 import { runSize } from './gossip/sizes.ts';
 
@@ -30,6 +31,16 @@ describe('a simulated cluster of gossiping nodes under faults', () => {
   it('does the same for the same seed', () => {
     expect(runGossip(5)).to.deep.equal(runGossip(5));
   });
+});
+
+describe('calm simulated clusters', () => {
+  for (const nodes of [2, 3, 5, 10, 32]) {
+    it(`probe each member, with about half of the probes of SWIM: ${nodes} nodes`, () => {
+      const { probes, unprobed } = runCoverage(nodes, 150, nodes);
+      expect(probes).to.be.within(0.49, 0.7);
+      expect(unprobed).to.be.below(Math.min(20, 2 * (2 * nodes - 1)));
+    });
+  }
 });
 
 describe('simulated clusters of 3 to 3,162 nodes', () => {

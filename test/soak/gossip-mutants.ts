@@ -68,6 +68,30 @@ const gossipMutants: readonly Mutant[] = [
     to: '',
   },
   {
+    bug: 'a node that others probe does not watch anybody',
+    file: gossip,
+    from: '!this.#hasSkipped && this.#credits > 0',
+    to: 'this.#credits > 0',
+  },
+  {
+    bug: 'received probes replace none',
+    file: gossip,
+    from: 'this.#credits = Math.min(creditsMax, this.#credits + 1);',
+    to: '',
+  },
+  {
+    bug: 'a member whose connection is lost is not probed next',
+    file: gossip,
+    from: 'this.#doubted.add(id);',
+    to: '',
+  },
+  {
+    bug: 'all members probe one that is doubted',
+    file: gossip,
+    from: 'this.options.random.below(Math.max(1, length)) < doubtersWanted',
+    to: 'length > 0',
+  },
+  {
     bug: 'a node that is slow itself blames the others',
     file: 'dataplane/gossip/awareness.ts',
     from: 'return ticks * (this.#score + 1);',
@@ -118,8 +142,20 @@ const gossipMutants: readonly Mutant[] = [
   {
     bug: 'a signature does not cover the payload',
     file: seal,
-    from: '.update(sequence).update(payload).digest()',
-    to: '.update(sequence).digest()',
+    from: '    .update(payload)\n',
+    to: '',
+  },
+  {
+    bug: 'a signature does not cover the receiver',
+    file: seal,
+    from: '    .update(receiver)\n',
+    to: '',
+  },
+  {
+    bug: 'all senders encrypt with one key',
+    file: seal,
+    from: "hkdfSync('sha256', key, sender,",
+    to: "hkdfSync('sha256', key, '',",
   },
   {
     bug: 'the replay window is off',

@@ -33,7 +33,7 @@ export class AttackedDetector {
   readonly #ring = new KeyRing(randomBytes(keyBytes));
   readonly #opener: Opener;
   readonly detector: Detector;
-  readonly #sealers: Readonly<Record<'honest' | 'turned' | 'thief' | 'stranger', Sealer>>;
+  readonly #sealers: Readonly<Record<'honest' | 'turned' | 'thief' | 'stranger' | 'liar', Sealer>>;
   /** Datagrams of the honest node that were delivered. */
   readonly #delivered: Uint8Array[] = [];
   /** Messages that the detector wants to send. */
@@ -47,7 +47,12 @@ export class AttackedDetector {
       [turned, keys.turned.publicKey],
     ]);
     const ring = this.#ring;
-    this.#opener = new Opener({ clusterId, ring, publicKeyOf: (id) => known.get(id) });
+    this.#opener = new Opener({
+      clusterId,
+      nodeId: victim,
+      ring,
+      publicKeyOf: (id) => known.get(id),
+    });
     const sealer = (nodeId: string, privateKey = keys.stranger.privateKey, own = ring): Sealer =>
       new Sealer({
         clusterId,
@@ -62,6 +67,8 @@ export class AttackedDetector {
       turned: sealer(turned, keys.turned.privateKey),
       // Has the key of the ring, and speaks for the honest node.
       thief: sealer(honest),
+      // A member that speaks for another one.
+      liar: sealer(honest, keys.turned.privateKey),
       stranger: sealer(honest, undefined, new KeyRing(randomBytes(keyBytes))),
     };
     this.detector = new Detector({
@@ -107,7 +114,7 @@ export class AttackedDetector {
   }
 
   #seal(sealer: Sealer, payload: Uint8Array): Uint8Array {
-    return sealer.seal(payload) ?? new Uint8Array();
+    return sealer.seal(payload, victim) ?? new Uint8Array();
   }
 
   #receive(datagram: Uint8Array): void {
@@ -153,9 +160,9 @@ export class AttackedDetector {
   /** One attack; answers whether it may be taken: only a member that has turned is believed, as itself. */
   attack(): 'refusable' | 'must be refused' {
     const random = this.#random;
-    const { turned: insider, thief, stranger } = this.#sealers;
+    const { turned: insider, honest: member, thief, stranger, liar } = this.#sealers;
     const old = random.pick(this.#delivered);
-    switch (random.below(9)) {
+    switch (random.below(10)) {
       case 0:
         this.#receive(randomBytes(random.below(2_000)));
         return 'must be refused';
@@ -177,12 +184,18 @@ export class AttackedDetector {
         );
         return 'must be refused';
       case 6:
-        // A member speaks for another one.
-        this.#receive(this.#seal(insider, encodeMessage(this.#message(honest))));
+        this.#receive(this.#seal(liar, encodeMessage(this.#message(honest))));
         return 'must be refused';
       case 7:
         this.#receive(this.#seal(insider, this.#flipped(encodeMessage(this.#message(turned)))));
         return 'refusable';
+      case 8: {
+        // What was said to another one, as it was or with this one's address.
+        const other = member.seal(encodeMessage(this.#message(honest)), turned) ?? new Uint8Array();
+        if (random.next() < 0.5) other.set(old.subarray(3, 5), 3);
+        this.#receive(other);
+        return 'must be refused';
+      }
       default:
         this.#receive(this.#seal(insider, encodeMessage(this.#message(turned))));
         return 'refusable';
