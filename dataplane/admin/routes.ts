@@ -30,7 +30,15 @@ const object = (
 
 const status = { enum: ['alive', 'suspect', 'quarantined', 'dead', 'left'] } as const;
 
-const member = object({
+const figure = { type: 'number', minimum: 0 } as const;
+const load = object({
+  queriesPerSecond: figure,
+  latencyP99Ms: figure,
+  memoryBytes: figure,
+  diskFreeBytes: figure,
+});
+
+const memberFields = {
   id: text,
   name: text,
   address: text,
@@ -47,7 +55,14 @@ const member = object({
   isDraining: flag,
   /** Why it is quarantined. */
   causes: { type: 'array', items: text },
-});
+  /** Versions that it reads. */
+  speaks: text,
+  /** `ok`, or why it is not well; empty on a node without data. */
+  storage: text,
+  load,
+};
+
+const member = object(memberFields, ['load']);
 
 const texts = { type: 'array', items: text } as const;
 const authority = object({

@@ -3,7 +3,7 @@ import type { GossipNode, MembershipEvent } from '../gossip/gossip.ts';
 import { isPresent } from '../gossip/member.ts';
 import type { Member, Status } from '../gossip/member.ts';
 import type { KeyDirectory } from './key-directory.ts';
-import { stateKeys } from './member-view.ts';
+import { loadIn, stateKeys } from './member-view.ts';
 import type { MemberView } from './member-view.ts';
 import type { Mesh } from './mesh.ts';
 import type { QuarantineKeeper } from './quarantine-keeper.ts';
@@ -104,6 +104,9 @@ export class MemberDirectory {
       isDraining: get(stateKeys.draining) === 'true',
       certificateExpiresAt: this.#keys.notAfterOf(id),
       ring: get(stateKeys.ring),
+      speaks: get(stateKeys.speaks),
+      storage: get(stateKeys.storage),
+      load: loadIn(get(stateKeys.load)),
     };
   }
 }

@@ -34,6 +34,33 @@ export interface MemberView {
   readonly certificateExpiresAt: number | undefined;
   /** The version and digest of its gossip keys. */
   readonly ring: string;
+  /** Versions that it reads: between nodes, and of the log. */
+  readonly speaks: string;
+  /** `ok`, or why its storage is not well; empty on a node without data. */
+  readonly storage: string;
+  readonly load: MemberLoad | undefined;
+}
+
+/** What a node says of its load from time to time. */
+export interface MemberLoad {
+  readonly queriesPerSecond: number;
+  readonly latencyP99Ms: number;
+  readonly memoryBytes: number;
+  readonly diskFreeBytes: number;
+}
+
+/** Undefined for what is not a load: the node that says it may be of another release, or taken over. */
+export function loadIn(text: string): MemberLoad | undefined {
+  let parsed: Partial<Record<keyof MemberLoad, unknown>> | null;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { queriesPerSecond, latencyP99Ms, memoryBytes, diskFreeBytes } = parsed ?? {};
+  const figures = [queriesPerSecond, latencyP99Ms, memoryBytes, diskFreeBytes];
+  if (!figures.every((figure) => Number.isFinite(figure) && Number(figure) >= 0)) return undefined;
+  return { queriesPerSecond, latencyP99Ms, memoryBytes, diskFreeBytes } as MemberLoad;
 }
 
 /** What a node says of itself, by key, in its gossiped state. */
@@ -46,6 +73,9 @@ export const stateKeys = {
   authority: 'authority',
   ring: 'ring',
   admin: 'admin',
+  speaks: 'speaks',
+  storage: 'storage',
+  load: 'load',
   draining: 'draining',
   /** Of what it accuses other nodes. */
   accusations: 'accusations',

@@ -136,6 +136,9 @@ function membersOf(membership: Membership): object {
       isAuthority: member.isAuthority,
       isDraining: member.isDraining,
       causes: member.causes,
+      speaks: member.speaks,
+      storage: member.storage,
+      ...(member.load === undefined ? {} : { load: member.load }),
     })),
   };
 }

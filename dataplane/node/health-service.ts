@@ -1,8 +1,10 @@
 import type { OpenMetricsContentType, Registry } from 'prom-client';
 import { healthServer } from '../http/health.ts';
-import type { Metrics, NodeHealth } from '../http/health.ts';
+import type { Metrics, NodeHealth, StorageHealth } from '../http/health.ts';
+import type { MemberLoad } from '../membership/member-view.ts';
 import { requestBucketsSeconds } from '../membership/request-times.ts';
 import { registerClusterMetrics } from '../observability/cluster-metrics.ts';
+import type { CgroupUsage } from '../observability/cgroup.ts';
 import { inOpenMetrics } from '../observability/open-metrics.ts';
 import { registerResourceMetrics } from '../observability/resource-metrics.ts';
 import { nodeMetrics } from '../observability/node-registry.ts';
@@ -17,6 +19,7 @@ import { registerHistograms } from './histograms.ts';
 import type { MembershipService } from './membership-service.ts';
 import { nodeHealth, queryHealth } from './node-health.ts';
 import { Resources } from './resources.ts';
+import { SelfReport } from './self-report.ts';
 import type { Service } from './services.ts';
 import { storageHealth } from './storage-health.ts';
 
@@ -37,6 +40,13 @@ export function healthService(context: NodeContext, parts: HealthServiceParts): 
   const { health, portLog, progress, clock } = context;
   const { data, disk, drivers, membership, metrics, started } = parts;
   let resources: Resources | undefined;
+  const storage = () => storageNow(context, { data, disk }).storage;
+  const report = new SelfReport({
+    clock,
+    storage,
+    load: () => loadOf(drivers, { usage: resources?.usage, storage: storage() }),
+    say: (key, value) => membership.membership?.describe(key, value),
+  });
   return {
     name: 'health',
     start() {
@@ -67,12 +77,31 @@ export function healthService(context: NodeContext, parts: HealthServiceParts): 
       const formats = { ...refreshed(registry), openMetrics: refreshed(openMetrics) };
       health.port.answerWith(healthServer(now, formats, { over: started, clock }));
       portLog.follow(health.port.tcp, 'health and metrics');
+      void started.then(() => report.start());
     },
     stop() {
       health.port.tcp.close();
       health.port.destroy();
+      report.stop();
       resources?.stop();
     },
+  };
+}
+
+/** What the node says of its load to the others. */
+function loadOf(
+  drivers: Drivers,
+  {
+    usage,
+    storage,
+  }: { readonly usage?: CgroupUsage | undefined; readonly storage?: StorageHealth | undefined },
+): MemberLoad {
+  const { perSecond, latencyMs } = queryHealth(drivers);
+  return {
+    queriesPerSecond: Math.round(perSecond),
+    latencyP99Ms: Math.round(latencyMs.all.p99),
+    memoryBytes: usage?.workingSetBytes ?? 0,
+    diskFreeBytes: storage?.disk.freeBytes ?? 0,
   };
 }
 
