@@ -41,7 +41,8 @@ describe('the watch over the clocks of other nodes', () => {
 
   it('measures often until all clocks were right, while one is wrong, and when a node comes back', async () => {
     const clocks = new Clocks();
-    const { calm, watchful } = clockPeriodMs;
+    const { calm, first, watchful } = clockPeriodMs;
+    expect(clocks.watch.pauseMs).to.equal(watchful);
     const pauses: number[] = [];
     const measured = async (times: number): Promise<void> => {
       await clocks.measure(times);
@@ -58,7 +59,7 @@ describe('the watch over the clocks of other nodes', () => {
     await measured(1);
     clocks.offsets.set('b', 0);
     pauses.push(clocks.watch.pauseMs);
-    expect(pauses).to.deep.equal([watchful, calm, watchful, calm, calm, watchful]);
+    expect(pauses).to.deep.equal([first, calm, watchful, calm, calm, first]);
   });
 
   it('finds clocks that are behind, and none within the bound', async () => {
@@ -75,6 +76,19 @@ describe('the watch over the clocks of other nodes', () => {
     clocks.delays.set('a', 60_000);
     await clocks.measure(3);
     expect(clocks.wrong).to.deep.equal([]);
+  });
+
+  it('does not ask a node again and again that does not answer', async () => {
+    const clocks = new Clocks();
+    const silent = new ClockWatch({
+      clock: { now: () => clocks.at, timeOfDay: () => clocks.at },
+      peers: () => ['a'],
+      echo: () => Promise.reject(new Error('it does not answer')),
+      wrong: () => undefined,
+    });
+    expect(silent.pauseMs).to.equal(clockPeriodMs.first);
+    await silent.measure().catch(() => undefined);
+    expect(silent.pauseMs).to.equal(clockPeriodMs.calm);
   });
 
   it('has nothing to do without other nodes', async () => {

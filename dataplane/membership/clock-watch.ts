@@ -12,10 +12,11 @@ import type { QuarantineKeeper } from './quarantine-keeper.ts';
  */
 const measurementsInRow = 3;
 /**
- * Between two measurements: until each node was measured once and as long as a clock is wrong, and afterwards. At
- * one in ten seconds measurements would be an eighth of what a node of a calm cluster sends.
+ * Between two measurements: while there are nodes that were not measured yet, while a clock is wrong or nobody is
+ * connected, and afterwards. At one in ten seconds measurements would be an eighth of what a node of a calm cluster
+ * sends.
  */
-export const clockPeriodMs = { watchful: 1_000, calm: 30_000 } as const;
+export const clockPeriodMs = { first: 250, watchful: 1_000, calm: 30_000 } as const;
 
 export interface ClockWatchOptions {
   readonly clock: Pick<Clock, 'now' | 'timeOfDay'>;
@@ -41,7 +42,8 @@ export class ClockWatch {
     const peers = this.#options.peers();
     const connected = new Set(peers);
     for (const id of this.#isRight.keys()) if (!connected.has(id)) this.#isRight.delete(id);
-    const isCalm = peers.every((id) => this.#isRight.get(id) === true);
+    if (peers.some((id) => !this.#isRight.has(id))) return clockPeriodMs.first;
+    const isCalm = peers.length > 0 && peers.every((id) => this.#isRight.get(id) === true);
     return isCalm ? clockPeriodMs.calm : clockPeriodMs.watchful;
   }
 
@@ -50,12 +52,12 @@ export class ClockWatch {
     const { clock, echo, wrong } = this.#options;
     const id = this.#next();
     if (id === undefined) return;
+    // Also of one that does not answer, or is of an earlier release.
+    this.#isRight.set(id, this.#isRight.get(id) ?? true);
     const sentAt = clock.timeOfDay();
     const from = clock.now();
     const answer = await echo(id);
     const roundTripMs = clock.now() - from;
-    // Of an earlier release.
-    this.#isRight.set(id, true);
     if (answer.byteLength !== 8) return;
     const theirs = new ByteReader(answer).u64();
     // The answer was made at some time of the round trip.
@@ -96,7 +98,10 @@ export async function watchClocks({ clock, mesh, keeper, lifetime }: Watcher): P
       keeper.note(id, 'clockOffset', `${Math.round(offsetMs / 1_000)} s ahead of this one`),
   });
   for (;;) {
-    await lifetime.pause(watch.pauseMs);
+    // Nodes come and go meanwhile.
+    for (let waited = 0; waited < watch.pauseMs; waited += clockPeriodMs.first) {
+      await lifetime.pause(clockPeriodMs.first);
+    }
     // A node that does not answer is the failure detector's concern.
     await watch.measure().catch(() => undefined);
   }

@@ -36,6 +36,7 @@ import { stateSigner } from './state-signing.ts';
 import { ClusterTrust } from './cluster-trust.ts';
 import { verifyIntroduction } from './verify-introduction.ts';
 import { StatementReader } from './statement-reader.ts';
+import { TickTimes } from './tick-times.ts';
 import { ringCodec, RingKeeper } from './ring-keeper.ts';
 import { RingReader } from './ring-reader.ts';
 import { rotateKeys } from './ring-rotation.ts';
@@ -405,10 +406,12 @@ export class Membership {
 
   /** Ticks of the failure detector, when there is one, and looks at the sessions: one timer for both. */
   async #tickAlways(): Promise<void> {
+    const times = new TickTimes();
     for (let ticks = 0; ; ticks += 1) {
       const isAlone = this.#detector?.isAlone === true;
       if (isAlone || ticks % tendTicks === 0) this.#tend();
-      await this.#lifetime.pause(isAlone ? aloneMs : tickMs);
+      const periodMs = isAlone ? aloneMs : tickMs;
+      await this.#lifetime.pause(times.pauseMs(this.#options.clock.now(), periodMs));
       this.#detector?.tick();
     }
   }
