@@ -5,10 +5,6 @@ import type { MemberLoad } from '../membership/member-view.ts';
 import { protocolVersion } from '../net/protocols.ts';
 import { oldestWalFormat, walFormat } from '../wal/segment-header.ts';
 
-/**
- * What a node says to all others of its versions, its storage and its load. Each change of what one node says goes to
- * every other node, so a load is said when it differs much from what was said last, and once a minute at most.
- */
 export interface SelfReportParts {
   readonly clock: Pick<Clock, 'now' | 'timer'>;
   /** Undefined before the data is open, and on a node without data. */
@@ -46,6 +42,10 @@ const leastOf = {
 
 const names = Object.keys(leastOf) as (keyof MemberLoad)[];
 
+/**
+ * What a node says to all others of its versions, its storage and its load. Each change of what one node says goes to
+ * every other node, so a load is said when it differs much from what was said last, and once a minute at most.
+ */
 export class SelfReport {
   readonly #parts: SelfReportParts;
   #said: MemberLoad | undefined;
