@@ -8,7 +8,11 @@ export function expiringTables(
   tables: LiveTables,
   { groups }: Pick<CorruptionRegistry, 'groups'>,
 ): ExpiringTable[] {
-  return Object.values(tables.state.tables).flatMap(({ id, expireAt: field, indexes }) => {
+  // Few tables have a TTL, and this is asked for often.
+  const expiring = Object.values(tables.state.tables).filter(
+    ({ expireAt }) => expireAt !== undefined,
+  );
+  return expiring.flatMap(({ id, expireAt: field, indexes }) => {
     const record = indexes.find(({ system }) => system === 'expiry');
     if (field === undefined || record === undefined) return [];
     const parts = keyspacesOf(record);

@@ -110,18 +110,24 @@ export class ReplicaCare {
     return this.#options.replicas.refusal === undefined;
   }
 
-  /** To be called from time to time. */
+  /** To be called from time to time: with thousands of replicas, of which most are as they were, it must cost little. */
   tick(): void {
     const now = this.#options.clock.now();
     if (this.#held !== undefined && now > this.#held.untilMs) this.#release();
-    if (!this.#hasOthers) return;
-    if (this.isUnfit) this.#recover(now);
-    else if (this.#leads) this.#compare(now);
-    if (!this.#leads) {
-      this.#comparison = undefined;
-      this.#compareAtMs = undefined;
-      this.#isUndecided = false;
-    }
+    const isUnfit = this.isUnfit;
+    if (!isUnfit && this.#leads) {
+      if (!this.#isCompared && this.#hasOthers) this.#compare(now);
+    } else if (isUnfit && this.#hasOthers) this.#recover(now);
+    if (this.#compareAtMs === undefined || this.#leads) return;
+    this.#comparison = undefined;
+    this.#compareAtMs = undefined;
+    this.#isUndecided = false;
+  }
+
+  /** Nothing has come since the last comparison. */
+  get #isCompared(): boolean {
+    if (this.#comparison !== undefined || this.#compareAtMs === undefined) return false;
+    return this.#options.replicas.nextIndex - 1 === this.#comparedIndex;
   }
 
   // ---- comparisons ----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ export interface ReplicaFacts {
 }
 
 /** Whatever else may decide it is seen after this time. */
-const calmMsMax = 5_000;
+const calmMsMax = 30_000;
 
 const textOf = ({ state, members, isRemoved }: ReplicaFacts): string => {
   const known = Object.keys(state.members ?? {}).map((id) => [id, isRemoved(id)]);

@@ -9,7 +9,7 @@ import { NotLeaderError } from '../../replication/errors.ts';
 import { infoOf } from '../served-table.ts';
 import { CatalogFeed } from '../workers/catalog-feed.ts';
 import { failureOf } from '../workers/failures.ts';
-import { nowhere } from '../workers/table-layout.ts';
+import { besideRecord, nowhere } from '../workers/table-layout.ts';
 import { changeCodec, changedCodec, updateCodec, watchCodec } from './catalog-messages.ts';
 import type { CatalogUpdate, ChangeRequest, KnownCatalog, StateMark } from './catalog-messages.ts';
 
@@ -147,6 +147,7 @@ export class CatalogService {
     const feed = new CatalogFeed({
       state: () => database.state,
       info: (table) => infoOf(database, table),
+      beside: (table) => besideRecord(database, table, false),
       layout: () => nowhere,
     });
     const counts = { at: 0, sent: 0, acknowledged: 0 };

@@ -19,13 +19,15 @@ export interface CatalogSource {
   readonly state: () => MetadataState;
   /** With what is no part of the metadata: progress and failures of indexes, damage. */
   readonly info: (table: TableRecord) => TableInfo;
+  /** What is no part of the metadata, as a text: it costs little while that is as before. */
+  readonly beside: (table: TableRecord) => string;
   readonly layout: (table: TableRecord, info: TableInfo) => TableLayout;
 }
 
 interface Known {
   readonly record: TableRecord;
   readonly database: string;
-  readonly derived: string;
+  readonly beside: string;
 }
 
 /**
@@ -35,7 +37,7 @@ interface Known {
 export class CatalogFeed {
   readonly #source: CatalogSource;
   #databases: MetadataState['databases'] | undefined;
-  #known = new Map<string, Known>();
+  readonly #known = new Map<string, Known>();
 
   constructor(source: CatalogSource) {
     this.#source = source;
@@ -54,27 +56,31 @@ export class CatalogFeed {
   /** What has changed since the last call; undefined when nothing has. */
   changes(): CatalogChange | undefined {
     const { databases, tables } = this.#source.state();
-    const known = new Map<string, Known>();
-    const changed: PublishedTable[] = [];
-    for (const record of Object.values(tables)) {
-      const published = this.#published(record);
-      const { isDamaged, indexes, database } = published.info;
-      const versions = published.layout.shards.map(({ version }) => version).join();
-      const derived = `${isDamaged} ${versions} ${indexes.length === 0 ? '' : JSON.stringify(indexes)}`;
-      const before = this.#known.get(record.id);
-      const isSame =
-        before?.record === record &&
-        before.database === database.name &&
-        before.derived === derived;
-      if (!isSame) changed.push(published);
-      known.set(record.id, isSame ? before : { record, database: database.name, derived });
-    }
-    const dropped = [...this.#known.keys()].filter((id) => !known.has(id));
-    this.#known = known;
+    const records = Object.values(tables);
+    const changed = records.filter((record) => this.#note(record, databases));
+    const dropped: string[] = [];
+    if (this.#known.size > records.length)
+      for (const id of this.#known.keys()) if (!Object.hasOwn(tables, id)) dropped.push(id);
+    for (const id of dropped) this.#known.delete(id);
     const isSame = databases === this.#databases;
     this.#databases = databases;
     if (isSame && changed.length === 0 && dropped.length === 0) return undefined;
-    return { databases: isSame ? undefined : Object.values(databases), tables: changed, dropped };
+    return {
+      databases: isSame ? undefined : Object.values(databases),
+      tables: changed.map((record) => this.#published(record)),
+      dropped,
+    };
+  }
+
+  /** Whether a table is another one than at the last call. */
+  #note(record: TableRecord, databases: MetadataState['databases']): boolean {
+    const database = databases[record.databaseId]?.name ?? '';
+    const beside = this.#source.beside(record);
+    const before = this.#known.get(record.id);
+    if (before?.record === record && before.database === database && before.beside === beside)
+      return false;
+    this.#known.set(record.id, { record, database, beside });
+    return true;
   }
 
   #published(table: TableRecord): PublishedTable {

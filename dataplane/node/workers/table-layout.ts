@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database.ts';
-import { keyspacesOf, placementOf } from '../../metadata/shards.ts';
+import { keyspacesOf, placementOf, shardsOf } from '../../metadata/shards.ts';
 import { userIndexes } from '../../metadata/state.ts';
 import type { TableRecord } from '../../metadata/state.ts';
 import { evenSlots, SlotMap } from '../../partition/hash-slots.ts';
@@ -39,6 +39,20 @@ export function layoutOf(
       .filter(({ name }) => ready.has(name))
       .map((index) => ({ name: index.name, keyspaces: keyspacesOf(index) })),
   };
+}
+
+/** What the catalogue says of a table beside its record, as a text. */
+export function besideRecord(
+  database: Pick<Database, 'corruption' | 'directVersionOf' | 'indexStates'>,
+  table: TableRecord,
+  isReadDirectly: boolean,
+): string {
+  const isDamaged = database.corruption.damagesOf(table).length > 0;
+  const versions = isReadDirectly
+    ? shardsOf(table).map(({ group }) => database.directVersionOf(group))
+    : [];
+  const indexes = table.indexes.length === 0 ? [] : database.indexStates(table);
+  return `${isDamaged} ${versions.join()} ${indexes.length === 0 ? '' : JSON.stringify(indexes)}`;
 }
 
 /** Of a table that nobody reads directly. */

@@ -26,7 +26,7 @@ import { errorOf, failureOf } from './failures.ts';
 import { FlightRecorder } from './flight-recorder.ts';
 import { channelLimits, startMsMax, watchLimits } from './limits.ts';
 import { queryOptionsOf } from './sizing.ts';
-import { layoutOf } from './table-layout.ts';
+import { besideRecord, layoutOf } from './table-layout.ts';
 import type { WorkerSizes } from './sizing.ts';
 import type { Welcome } from './worker-node.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -79,6 +79,7 @@ export class WorkerDriverService implements Service {
     this.#feed = new CatalogFeed({
       state: () => database.state,
       info: (table) => infoOf(database, table),
+      beside: (table) => besideRecord(database, table, true),
       layout: (table, info) => layoutOf(database, table, info),
     });
     this.#port = await bindPort({ host: config.bind, port: config['driver-port'] }, clock, signal);
