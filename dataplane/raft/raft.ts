@@ -553,6 +553,11 @@ export class Raft {
     );
   }
 
+  /** Whether there is something for the medium that was not handed out. */
+  get hasChanges(): boolean {
+    return this.#persistence.outbox.hasChanges;
+  }
+
   /** The batch `token`, and every one before it, is on the medium. */
   persisted(token: number): void {
     this.#persistence.persisted(token);

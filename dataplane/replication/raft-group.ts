@@ -30,6 +30,8 @@ export interface Effects {
   install(installed: Installation): void;
   /** The log writes: what comes meanwhile goes there, and to the members, together. */
   readonly isLogBusy: boolean;
+  /** Milliseconds for which proposals wait for the commit of those before them. */
+  readonly gatherMsMax: number;
 }
 
 /** A state that was transferred, and what the log is to have when the machine has it. */
@@ -80,6 +82,8 @@ export class RaftGroup implements ReplicatedGroup {
   readonly #reads = new ReadIndex();
   readonly #lease: Lease;
   #committedOnMedium: number;
+  /** Of a leader: the newest entry that went to the members, and when. */
+  #sent = { last: 0, atMs: 0 };
   /** Committed entries that the machine has no room for. */
   #waiting: Entry[] = [];
   #refusal: NotLeaderError | undefined;
@@ -253,7 +257,7 @@ export class RaftGroup implements ReplicatedGroup {
   /** Carries out what is to be done; answers whether something is left for the next turn. */
   turn(effects: Effects): boolean {
     this.#reads.close();
-    this.raft.isGathering = effects.isLogBusy;
+    this.raft.isGathering = effects.isLogBusy || this.#isRoundOpen(effects.gatherMsMax);
     for (let rounds = 0; rounds < roundsMax; rounds += 1) {
       if (this.#hasLeft || this.#isInstalling || !this.raft.hasReady) return false;
       this.#carryOut(this.raft.ready(), effects);
@@ -261,6 +265,21 @@ export class RaftGroup implements ReplicatedGroup {
       if (heartbeats !== undefined) this.#lease.acked(heartbeats.acked);
     }
     return this.raft.hasReady;
+  }
+
+  /** Whether it holds proposals back, for others to go with them. */
+  get isHolding(): boolean {
+    return this.raft.isGathering && this.raft.hasChanges;
+  }
+
+  /**
+   * What a leader sent last is on its way: what is proposed meanwhile goes together, since each append costs every member
+   * a turn, a write to the log and two messages, however many entries it has.
+   */
+  #isRoundOpen(msMax: number): boolean {
+    const { raft } = this;
+    if (raft.role !== 'leader' || raft.log.committed >= this.#sent.last) return false;
+    return this.#options.clock.now() - this.#sent.atMs < msMax;
   }
 
   #carryOut(ready: Ready, effects: Effects): void {
@@ -332,6 +351,8 @@ export class RaftGroup implements ReplicatedGroup {
 
   #write(persist: Persist, committed: number, effects: Pick<Effects, 'write'>): void {
     const { raft, group } = this;
+    if (raft.role === 'leader')
+      this.#sent = { last: raft.log.last, atMs: this.#options.clock.now() };
     const isDue = committed >= this.#committedOnMedium + commitLagMax;
     const hardState =
       persist.hardState === undefined && !isDue && persist.snapshot === undefined

@@ -66,6 +66,10 @@ class Cluster {
     await this.nodes.settle();
   }
 
+  get entriesSent(): string[] {
+    return this.nodes.sent.filter((sent) => sent.endsWith('bulk'));
+  }
+
   texts(): string[][] {
     return ids.map((id) => this.of(id).store.texts);
   }
@@ -114,10 +118,7 @@ describe('groups of three nodes', () => {
     expect(cluster.nodes.sent).to.deep.equal([]);
     log.sync();
     await cluster.nodes.settle();
-    expect(cluster.nodes.sent.filter((sent) => sent.endsWith('bulk'))).to.deep.equal([
-      'a>b bulk',
-      'a>c bulk',
-    ]);
+    expect(cluster.entriesSent).to.deep.equal(['a>b bulk', 'a>c bulk']);
     expect(log.entries(1)).to.have.length(2);
     log.sync();
     await cluster.nodes.settle();
@@ -137,6 +138,28 @@ describe('groups of three nodes', () => {
     cluster.log('a').sync();
     await cluster.nodes.settle();
     expect(cluster.of('a').store.texts).to.deep.equal(['one', 'two']);
+  });
+
+  it('gather what is proposed until the others have what came before, for a short time', async () => {
+    const cluster = await Cluster.start();
+    cluster.nodes.isolated.add('a');
+    await cluster.write('a', 'one');
+    cluster.nodes.sent.length = 0;
+    await cluster.write('a', 'two');
+    await cluster.write('a', 'three');
+    expect(cluster.nodes.sent).to.deep.equal([]);
+    await cluster.nodes.pass(timing.tickMs);
+    expect(cluster.entriesSent).to.deep.equal(['a>b bulk', 'a>c bulk']);
+    cluster.nodes.isolated.clear();
+    await cluster.nodes.pass(2 * timing.heartbeatTicks * timing.tickMs);
+    expect(cluster.texts()).to.deep.equal(ids.map(() => ['one', 'two', 'three']));
+  });
+
+  it('send what is proposed at once when the others have what came before', async () => {
+    const cluster = await Cluster.start();
+    cluster.nodes.sent.length = 0;
+    for (const text of ['one', 'two']) await cluster.write('a', text);
+    expect(cluster.entriesSent).to.have.length(2 * 2);
   });
 
   it('take no proposal in the turn in which a message ends the leadership', async () => {
