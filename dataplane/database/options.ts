@@ -33,6 +33,8 @@ export interface DatabaseOptions {
    * Tables cannot be read or written, but dropped, and so can their indexes.
    */
   readonly isForRepair?: boolean;
+  /** Damage of the log that affects single tables is refused, too. */
+  readonly requiresWholeLog?: boolean;
   /** Called with each table that goes into quarantine while the database is open or opens. */
   tableQuarantined?(table: string, damage: Damage): void;
   /** Called with each index that fails. */

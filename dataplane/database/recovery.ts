@@ -86,7 +86,7 @@ function openLog(
   return options.openLog({
     isFirst,
     replayFrom: (group) => replay.applied(group) - overlap,
-    isDispensable: (group) => group !== metadataGroup,
+    isDispensable: (group) => options.requiresWholeLog !== true && group !== metadataGroup,
     // With other members an entry of the log is not committed by being there.
     onRecord: (record) =>
       replicate === undefined ? replay.take(record) : replicate.recovered(record),

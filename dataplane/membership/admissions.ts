@@ -1,13 +1,14 @@
 import { decodeUtf8, encodeUtf8 } from '../common/bytes.ts';
 import type { Clock } from '../common/clock.ts';
 import { LoginGuard } from '../security/login-guard.ts';
-import type { Admission, Authority, JoinRequest } from './authority.ts';
+import { pemCharactersMax } from '../security/certificates.ts';
+import type { Admission, Authority, JoinRequest, SuccessionRequest } from './authority.ts';
 import { JoinRefusedError, NodeRemovedError } from './errors.ts';
 import { admissionMessage, joinMessage } from './join.ts';
 import type { MemberView } from './member-view.ts';
 import type { MembershipLog } from './membership-log.ts';
 import type { Mesh, PeerInfo } from './mesh.ts';
-import { codec, list } from './messages.ts';
+import { codec, list, text, uuid } from './messages.ts';
 import { roles } from './peer-requests.ts';
 import type { Role } from './peer-requests.ts';
 
@@ -31,6 +32,11 @@ export interface AdmissionsOptions {
 /** The wish for a join token. */
 const tokenMessage = codec<{ readonly roles: readonly Role[] }>('join token', {
   roles: list({ enum: roles }, roles.length),
+});
+
+const successionMessage = codec<SuccessionRequest>('succession', {
+  successor: uuid,
+  request: text(pemCharactersMax),
 });
 
 /** In place of a user's name: attempts to join are counted for each address. */
@@ -130,6 +136,31 @@ export class Admissions {
     return admissionMessage.encode(admission);
   }
 
+  /** For this node itself, which is to have another node ID. */
+  async succeed(nodeId: string, wish: SuccessionRequest): Promise<Admission> {
+    const { authority, roles: own } = this.#options;
+    if (authority !== undefined) return authority.succeed(nodeId, wish, own);
+    return admissionMessage.decode(
+      await this.#askAuthority('succeed', successionMessage.encode(wish)),
+    );
+  }
+
+  /** For a member that has proven its identity by its session. */
+  async succeedFor({ id: nodeId, introduction }: PeerInfo, payload: Uint8Array) {
+    const { authority, log } = this.#options;
+    if (authority === undefined) throw this.#noAuthority();
+    this.#requireNotRemoved(nodeId);
+    const wish = successionMessage.decode(payload);
+    const admission = await authority.succeed(nodeId, wish, introduction.roles);
+    const { name } = introduction;
+    log.warn('a node lost its data and begins again as a new member', {
+      id: wish.successor,
+      name,
+      formerId: nodeId,
+    });
+    return admissionMessage.encode(admission);
+  }
+
   /** A join token of the authority, with the hash to pin by a node that joins through this one. */
   async createToken(
     roles: readonly Role[] = [],
@@ -159,12 +190,15 @@ export class Admissions {
   }
 
   #askAuthority(
-    name: 'admit' | 'renewCertificate' | 'createToken',
+    name: 'admit' | 'renewCertificate' | 'createToken' | 'succeed',
     payload: Uint8Array,
   ): Promise<Uint8Array> {
     const holder = this.#options
       .members()
-      .find(({ isAuthority, isSelf }) => isAuthority && !isSelf);
+      .filter(({ isAuthority, isSelf }) => isAuthority && !isSelf)
+      // The former node ID of one that began again is known for a while.
+      .toSorted((one, other) => Number(other.isConnected) - Number(one.isConnected))
+      .at(0);
     if (holder === undefined) throw this.#noAuthority();
     return this.#options.mesh.request(holder.id, name, payload);
   }

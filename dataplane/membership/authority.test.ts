@@ -56,6 +56,44 @@ describe('the authority of a cluster', () => {
     expect(roles).to.deep.equal(['coordinator']);
   });
 
+  it('certifies one other node ID for a node that begins again, and renews the former one no more', async () => {
+    await admit(authority.createToken());
+    const { request } = await createRequest();
+    const wish = { successor: bob, request };
+    const { certificate, authorities } = await authority.succeed(alice, wish, ['data']);
+    const proven = await verifyCertificate(certificate, authorities, start);
+    expect([proven.identity.nodeId, proven.roles]).to.deep.equal([bob, ['coordinator']]);
+    const reopened = Authority.open(options(), clusterId) as Authority;
+    await reopened.succeed(alice, wish, ['data']);
+    const third = alice.replace('aaaaaaaa', 'cccccccc');
+    const refusalOf = (promise: Promise<unknown>) =>
+      promise.then(
+        () => 'none',
+        (error: Error) => error.message,
+      );
+    expect(await refusalOf(reopened.succeed(alice, { successor: third, request }, []))).to.contain(
+      `its node is ${bob} now`,
+    );
+    expect(
+      await refusalOf(
+        (async () => {
+          await reopened.renew(alice, request, []);
+        })(),
+      ),
+    ).to.contain(`The node ID ${alice} was given up`);
+  });
+
+  it('gives a node that begins again no place of another one', async () => {
+    await admit(authority.createToken());
+    await admit(authority.createToken(), bob);
+    const { request } = await createRequest();
+    const refusal = await authority.succeed(alice, { successor: bob, request }, []).then(
+      () => 'none',
+      (error: Error) => error.message,
+    );
+    expect(refusal).to.equal(`The node ID ${bob} belongs to another node.`);
+  });
+
   it('records once the roles of a node that was admitted before certificates named roles', async () => {
     const stored = JSON.parse(files.read('authority.json') ?? '') as Record<string, unknown>;
     const { roles: _, ...former } = stored;

@@ -28,6 +28,14 @@ export interface JoinRequest {
   readonly request: string;
 }
 
+/** Of a node that lost what it had acknowledged. */
+export interface SuccessionRequest {
+  /** The node ID that it is to have. */
+  readonly successor: string;
+  /** PKCS #10, PEM. */
+  readonly request: string;
+}
+
 export interface Admission {
   readonly clusterId: string;
   readonly certificate: string;
@@ -44,6 +52,11 @@ const authorityLifetimeMs = 3_650 * 86_400_000;
 const keysPerNode = 2;
 /** Node IDs that are certified for somebody. */
 const nodesMax = 100_000;
+
+const givenUpFor = (nodeId: string, successor: string): JoinRefusedError =>
+  new JoinRefusedError(
+    `The node ID ${nodeId} was given up: its node is ${successor} now. A copied data directory cannot join: use an empty one.`,
+  );
 
 /**
  * The certificate authority of a cluster outside of Kubernetes: on the node that founded it. Guarded
@@ -182,7 +195,32 @@ export class Authority {
    * whatever it says. `said` counts once, for a node that was admitted before certificates named roles.
    */
   renew(nodeId: string, request: string, said: readonly Role[]): Promise<Admission> {
-    return this.certify(nodeId, request, this.#stored.roles?.[nodeId] ?? said);
+    const successor = this.#stored.successors?.[nodeId];
+    if (successor !== undefined) throw givenUpFor(nodeId, successor);
+    return this.certify(nodeId, request, this.#rolesOf(nodeId, said));
+  }
+
+  /**
+   * For a node that has proven its identity with its present certificate, and begins again under another ID. A node ID
+   * has one successor, so that no node gets several places by it; the same wish may be repeated.
+   */
+  async succeed(
+    nodeId: string,
+    { successor, request }: SuccessionRequest,
+    said: readonly Role[],
+  ): Promise<Admission> {
+    const { successors = {}, issued } = this.#stored;
+    const known = successors[nodeId];
+    if (known !== undefined && known !== successor) throw givenUpFor(nodeId, known);
+    if (known === undefined && issued[successor] !== undefined) {
+      throw new JoinRefusedError(`The node ID ${successor} belongs to another node.`);
+    }
+    this.#stored = { ...this.#stored, successors: { ...successors, [nodeId]: successor } };
+    return this.certify(successor, request, this.#rolesOf(nodeId, said));
+  }
+
+  #rolesOf(nodeId: string, said: readonly Role[]): readonly string[] {
+    return this.#stored.roles?.[nodeId] ?? said;
   }
 
   /** For this node itself, whose roles are those of its configuration. */

@@ -42,6 +42,8 @@ export interface StoredAuthority extends StoredPair {
   readonly issued: Readonly<Record<string, readonly string[]>>;
   /** Of each node ID, since certificates name roles. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
+  /** Of each node ID that was given up, the one that its node has since. */
+  readonly successors?: Readonly<Record<string, string>>;
 }
 
 /** Where other nodes were reached last. */
@@ -87,7 +89,22 @@ interface StoredReplication {
   readonly isFounder: boolean;
 }
 
+/** The node ID was given up, because the node lost what it had acknowledged under it. */
+export interface StoredReplacement {
+  /** The one that was given up. */
+  readonly nodeId: string;
+  /** For people. */
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The node ID that it asks for; absent in a pod, where the operator gives places. */
+  readonly successor?: string;
+  /** What the node continues with; absent as long as it was not granted, and in a pod, where it starts again with an empty directory. */
+  readonly next?: StoredCredentials;
+}
+
 interface Files {
+  readonly replacement: StoredReplacement;
   readonly replication: StoredReplication;
   readonly credentials: StoredCredentials;
   readonly authority: StoredAuthority;
@@ -103,14 +120,16 @@ const text = { type: 'string' } as const;
 const texts = { type: 'array', items: text } as const;
 const count = { type: 'integer', minimum: 0 } as const;
 
+const credentialFields = {
+  clusterId: text,
+  nodeId: text,
+  privateKey: text,
+  certificate: text,
+  authorities: { ...texts, minItems: 1 },
+} as const;
+
 const fields: Readonly<Record<keyof Files, Readonly<Record<string, object>>>> = {
-  credentials: {
-    clusterId: text,
-    nodeId: text,
-    privateKey: text,
-    certificate: text,
-    authorities: { ...texts, minItems: 1 },
-  },
+  credentials: credentialFields,
   authority: {
     clusterId: text,
     privateKey: text,
@@ -149,6 +168,7 @@ const fields: Readonly<Record<keyof Files, Readonly<Record<string, object>>>> = 
   },
   quarantine: { detail: text, since: count, isReleased: { type: 'boolean' } },
   replication: { isFounder: { type: 'boolean' } },
+  replacement: { nodeId: text, reason: text, at: count },
 };
 
 /** Fields that files of earlier releases lack. */
@@ -163,6 +183,15 @@ const optional: Readonly<Partial<Record<keyof Files, Readonly<Record<string, obj
     former: texts,
     trustVersion: count,
     validUntil: { type: 'object', additionalProperties: { type: 'number' } },
+    successors: { type: 'object', additionalProperties: text },
+  },
+  replacement: {
+    successor: text,
+    next: {
+      type: 'object',
+      required: Object.keys(credentialFields),
+      properties: credentialFields,
+    },
   },
   credentials: { trustVersion: count },
 };

@@ -379,6 +379,7 @@ export class Membership {
           return Buffer.from(this.#ring?.digest ?? '');
         },
         renewCertificate: (payload, peer) => this.#admissions.renewFor(peer, payload),
+        succeed: (payload, peer) => this.#admissions.succeedFor(peer, payload),
         admit: (payload, peer) => this.#admissions.admitFor(payload, peer),
         createToken: (payload) => this.#admissions.createTokenFor(payload),
         readOrders: async () => ordersCodec.encode({ orders: this.#keeper.orders.all }),

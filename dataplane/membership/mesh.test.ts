@@ -204,7 +204,9 @@ describe('the mesh of sessions between nodes', () => {
     }
     const code = 'membership.role_refused';
     const refusedTo: Partial<Record<Role, string[]>> = {
-      coordinator: ['raft', 'snapshot', 'changeMetadata'].map((name) => `${name} ${code}`),
+      coordinator: ['raft', 'snapshot', 'changeMetadata', 'readNeed'].map(
+        (name) => `${name} ${code}`,
+      ),
       observer: [
         'writeRing',
         'admit',
@@ -214,6 +216,7 @@ describe('the mesh of sessions between nodes', () => {
         'raft',
         'snapshot',
         'changeMetadata',
+        'readNeed',
       ].map((name) => `${name} ${code}`),
     };
     expect(outcomes).to.deep.equal(refusedTo);

@@ -61,6 +61,10 @@ export const peerRequests = {
   changeMetadata: { number: 16, roles: replicating, priority: 'interactive', deadlineMs: 30_000 },
   /** How the replicas of the shards are that the node leads. */
   readReplicas: { number: 17, roles, priority: 'interactive', deadlineMs: 5_000 },
+  /** A certificate for the node ID under which a node begins again that lost its data; answered by the authority. */
+  succeed: { number: 18, roles, priority: 'interactive', deadlineMs: 10_000 },
+  /** Whether the others have all data of the node that asks; answered by the leader of the metadata. */
+  readNeed: { number: 19, roles: replicating, priority: 'interactive', deadlineMs: 10_000 },
 } as const satisfies Readonly<Record<string, PeerRequest>>;
 
 export type PeerRequestName = keyof typeof peerRequests;

@@ -12,5 +12,6 @@ export interface ServedPeers extends Pick<MeshOptions, 'notices'> {
     | 'snapshot'
     | 'changeMetadata'
     | 'readReplicas'
+    | 'readNeed'
   >;
 }

@@ -13,9 +13,16 @@ import { troublesOf } from './troubles.ts';
 import { memoryDirectory } from '../workers/nameless-file.ts';
 import { UnappliedFile } from '../workers/unapplied-file.ts';
 import { settleAdmin } from './users.ts';
+import { readFile } from '../membership/cluster-files.ts';
+import { hasNoData, requireData } from '../storage/directory.ts';
+import { lossOf } from './replacement/loss.ts';
+import type { Loss } from './replacement/loss.ts';
+import { Replacement } from './replacement/replacement.ts';
 
 /** The database in the data directory: compacted, recovered, and closed at the end. */
 const mebibyte = 1_048_576;
+/** A node that can serve a part of its data waits for this time to begin again. */
+const patienceMs = 30_000;
 
 export class DataService implements Service {
   readonly name = 'data';
@@ -83,9 +90,46 @@ export class DataService implements Service {
   async start(): Promise<void> {
     const { logger, progress } = this.#context;
     const { path } = this.#directory;
-    await this.#compact(storeDirectoryOf(path));
-    await this.#open(path);
+    const loss = await this.#openWhole(path);
+    if (loss !== undefined) await this.#openDespite(loss, path);
     logger.info('the data is open', { path, replayedBytes: progress.replay.doneBytes });
+  }
+
+  /** Of a node with other members: what it lacks of what it had acknowledged to them; undefined when it has all. */
+  async #openWhole(path: string): Promise<Loss | undefined> {
+    const { files, formed } = this.#directory;
+    // It may have data once it has been a member.
+    const isMember = readFile(files, 'replication') !== undefined && formed.type === 'rejoining';
+    try {
+      if (isMember) requireData(path);
+      await this.#compact(storeDirectoryOf(path));
+      await this.#open(path, isMember);
+    } catch (error) {
+      const loss = isMember ? lossOf(error) : undefined;
+      if (loss === undefined) throw error;
+      return loss;
+    }
+    const [lost] = this.opened.replicatedGroups.flatMap(({ mustRejoin }) => mustRejoin ?? []);
+    if (lost === undefined) return undefined;
+    return { reason: lost.message, error: undefined, isPartial: true };
+  }
+
+  async #openDespite({ reason, error, isPartial }: Loss, path: string): Promise<void> {
+    const parts = {
+      context: this.#context,
+      directory: this.#directory,
+      membership: this.#membership,
+    };
+    const result = await new Replacement(parts).begin({
+      reason,
+      patienceMs: isPartial ? patienceMs : undefined,
+      close: () => this.stop(),
+    });
+    if (error === undefined && result !== 'replaced') return;
+    // Without other members nobody counts on what it had acknowledged, and opening says what is missing.
+    const isEntitled = result === 'replaced' || result === 'alone';
+    if (!isEntitled && !isPartial && !hasNoData(path)) throw error ?? new Error(reason);
+    await this.#open(path, false);
   }
 
   async stop(): Promise<void> {
@@ -97,9 +141,10 @@ export class DataService implements Service {
     this.#blocks = undefined;
   }
 
-  async #open(path: string): Promise<void> {
+  async #open(path: string, requiresWholeLog: boolean): Promise<void> {
     const { config, password, logger, progress, clock, chance, signal, fail } = this.#context;
     progress.step('replaying the log');
+    this.#blocks?.close();
     this.#blocks = this.#hasWorkers ? this.#createBlocks(path) : undefined;
     const replication = NodeReplication.open({
       context: this.#context,
@@ -109,6 +154,7 @@ export class DataService implements Service {
     this.#replication = replication;
     const database = await openData({
       ...replication?.options,
+      requiresWholeLog,
       blocks: this.#blocks,
       path,
       clock,

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { assert } from '../common/assert.ts';
 import type { OwnNode } from '../kubernetes/own-node.ts';
-import { writeFile } from '../membership/cluster-files.ts';
+import { readFile, writeFile } from '../membership/cluster-files.ts';
+import type { StoredCredentials } from '../membership/cluster-files.ts';
 import { formCluster } from '../membership/form-cluster.ts';
 import type { FormedCluster, FormOptions } from '../membership/form-cluster.ts';
 import type { FormationFacts } from '../membership/formation.ts';
@@ -9,11 +10,13 @@ import { joinCluster } from '../membership/join.ts';
 import { exchangeJoin } from '../net/join-exchange.ts';
 import { isUnused, lockDirectory } from '../storage/directory.ts';
 import type { DataDirectory, LockedDirectory } from '../storage/directory.ts';
+import { setAside } from '../storage/set-aside.ts';
 import { TextFiles } from '../storage/text-files.ts';
 import type { NodeContext } from './context.ts';
 import { podOf } from './pod.ts';
 import { awaitLeave, formInPod, identify } from './pod-formation.ts';
 import type { PodFormationOptions } from './pod-formation.ts';
+import { carryOut } from './replacement/replacement.ts';
 import type { Service } from './services.ts';
 
 /**
@@ -64,16 +67,58 @@ export class DirectoryService implements Service {
     return this.#formed;
   }
 
+  get dataDirectory(): string {
+    return this.#context.config['data-dir'];
+  }
+
+  /** The node continues under another node ID, with an empty directory. */
+  become(credentials: StoredCredentials): void {
+    assert(this.#locked !== undefined, 'the directory is locked');
+    this.#directory = this.#locked.settle(this.#owner, credentials);
+    const { authority } = this.#formed ?? { authority: undefined };
+    this.#formed = { type: 'rejoining', credentials, authority };
+  }
+
+  /** The directory is nobody's any more. */
+  discardIdentity(at: number): void {
+    // Without an identity nothing of the rest counts.
+    for (const name of ['IDENTITY', 'cluster']) setAside(this.dataDirectory, [name], at);
+  }
+
+  get #owner(): Owner {
+    const { config } = this.#context;
+    return { cluster: config['cluster-name'], node: config['node-name'] };
+  }
+
+  /** A node that was killed while it began again goes on with that. */
+  #resumeReplacement(): void {
+    const given = readFile(this.files, 'replacement');
+    if (given === undefined) return;
+    using locked = lockDirectory(this.dataDirectory);
+    const isWish = given.successor !== undefined && given.next === undefined;
+    if (locked.found === undefined) setAside(this.dataDirectory, ['cluster'], given.at);
+    else if (locked.found.id !== given.nodeId) this.files.remove('replacement.json');
+    else if (!isWish) {
+      this.#locked = locked;
+      try {
+        carryOut(this, given, this.#context);
+      } finally {
+        this.#locked = undefined;
+      }
+    }
+  }
+
   async start(): Promise<void> {
-    const { config, logger } = this.#context;
-    const path = config['data-dir'];
+    const { logger } = this.#context;
+    const path = this.dataDirectory;
+    this.#resumeReplacement();
     const node = podOf(this.#context);
     const pod = node === undefined ? undefined : this.#podOptions(node);
     if (pod !== undefined && isUnused(path)) await awaitLeave(pod);
     this.#context.progress.missingId = undefined;
     const locked = lockDirectory(path);
     this.#locked = locked;
-    const owner = { cluster: config['cluster-name'], node: config['node-name'] };
+    const owner = this.#owner;
     locked.require(owner);
     const formed =
       pod === undefined ? await this.#form(locked, owner) : await this.#formIn(pod, locked, owner);

@@ -162,6 +162,14 @@ export class MembershipService implements Service {
     await membership.start(signal);
   }
 
+  /** The node leaves its cluster, changes under which identity it is a member, and comes back. */
+  async restart(change: () => void): Promise<void> {
+    this.services.stop();
+    await this.#membership?.stop();
+    change();
+    await this.start();
+  }
+
   /** Where drivers connect to this node, told to all others. */
   serveDriversAt(address: string): void {
     this.#membership?.describe(stateKeys.driver, address);

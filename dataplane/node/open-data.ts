@@ -24,6 +24,7 @@ export interface OpenDataOptions extends Pick<
   | 'onProgress'
   | 'signal'
   | 'isForRepair'
+  | 'requiresWholeLog'
   | 'blocks'
   | 'replicate'
   | 'snapshotPeer'
@@ -38,19 +39,40 @@ export interface OpenDataOptions extends Pick<
 
 export const storeDirectoryOf = (path: string): string => join(path, 'store');
 
-export function openData(all: OpenDataOptions): Promise<Database> {
-  const { path, logger, clock, measurements, ...options } = all;
+/** What was opened is closed again when the rest cannot be: the data may be moved aside then. */
+export async function openData(all: OpenDataOptions): Promise<Database> {
+  const { path, logger, clock, measurements, signal } = all;
+  const store = new LmdbStore({
+    directory: storeDirectoryOf(path),
+    clock,
+    waiting: (missingBytes) => sayWaiting(logger, missingBytes),
+    committed: (ms) => measurements?.committed(ms),
+    signal,
+  });
+  let log: Wal | undefined;
+  try {
+    return await openDatabase(all, store, async ({ isFirst, ...replay }) => {
+      log = await openLog(isFirst, replay, all);
+      return log;
+    });
+  } catch (error) {
+    await log?.close().catch(() => undefined);
+    await store.close();
+    throw error;
+  }
+}
+
+function openDatabase(
+  all: OpenDataOptions,
+  store: LmdbStore,
+  openLogOf: DatabaseOptions['openLog'],
+): Promise<Database> {
+  const { path: _path, logger, clock, measurements: _measurements, ...options } = all;
   return Database.open({
     ...options,
     clock,
-    store: new LmdbStore({
-      directory: storeDirectoryOf(path),
-      clock,
-      waiting: (missingBytes) => sayWaiting(logger, missingBytes),
-      committed: (ms) => measurements?.committed(ms),
-      signal: options.signal,
-    }),
-    openLog: ({ isFirst, ...replay }) => openLog(isFirst, replay, all),
+    store,
+    openLog: openLogOf,
     documents: { problemOf: documentProblem },
     edits: createEditEngine(),
     compileIndex: options.isForRepair === true ? () => () => [] : compileIndex,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
 import type { Chance } from '../common/chance.ts';
-import { DirectoryLockedError, IdentityError, StorageUnavailableError } from './errors.ts';
+import { DataLostError, DirectoryLockedError, IdentityError } from './errors.ts';
+import { StorageUnavailableError } from './errors.ts';
 import { directoryMode, fileMode, restrictAll } from './modes.ts';
 import { syncPath } from './sync-path.ts';
 
@@ -232,10 +233,26 @@ export function openExistingDirectory(path: string): DataDirectory {
   });
 }
 
+export const hasNoData = (path: string): boolean =>
+  !dataNames.some((name) => existsSync(join(path, name)));
+
+/** What a node with other members has of its own: it had both once it was a member, and the store first. */
+export function requireData(path: string): void {
+  const hasLog =
+    existsSync(join(path, 'wal')) &&
+    readdirSync(join(path, 'wal')).some((name) => name.endsWith('.wal'));
+  if (existsSync(join(path, 'store', 'data.mdb'))) return;
+  throw new DataLostError(
+    hasLog
+      ? `The store is missing in ${join(path, 'store')}, and the log beside it is not empty: what the log has let go of is lost here. Restore the whole data directory from a snapshot.`
+      : `The data directory ${path} has neither a log nor a store, and its node is a member of a cluster: what it acknowledged is lost here. Restore the whole data directory from a snapshot.`,
+  );
+}
+
 /** A store that is not empty and a log that is not there: writes may be missing without notice. */
 export function requireLog(directory: string): void {
   if (existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.wal'))) return;
-  throw new StorageUnavailableError(
+  throw new DataLostError(
     `The log is missing in ${directory}, and the store beside it is not empty: writes that were acknowledged may be lost. Restore the whole data directory from a snapshot.`,
   );
 }

@@ -20,6 +20,9 @@ export class StorageUnavailableError extends PhotonError {
   override readonly code = 'storage.unavailable';
 }
 
+/** What a node had acknowledged is not in its data directory any more. */
+export class DataLostError extends StorageUnavailableError {}
+
 /** What the storage says of itself is damaged: positions, counts, the catalog of tables. */
 export class MetaCorruptError extends PhotonError {
   override readonly code = 'storage.corrupt';

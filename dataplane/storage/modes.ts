@@ -12,6 +12,8 @@ export const directoryMode = 0o700;
 const ownNames = new Set(
   'IDENTITY IDENTITY.new LOCK LOCK-journal cluster store store.opening store-copy wal'.split(' '),
 );
+/** Of what is kept of a directory whose node begins again. */
+export const keptPrefix = 'lost-';
 /** Made by file systems at the root of a volume. */
 const foreignNames = new Set(['lost+found']);
 
@@ -28,9 +30,10 @@ export function restrict(path: string, mode: number): void {
 /** A data directory and all in it that a node has made; nothing else, whatever lies there. */
 export function restrictAll(path: string): void {
   const names = readdirSync(path);
-  const isOwn = names.every((name) => ownNames.has(name) || foreignNames.has(name));
+  const own = names.filter((name) => ownNames.has(name) || name.startsWith(keptPrefix));
+  const isOwn = names.every((name) => own.includes(name) || foreignNames.has(name));
   if (isOwn) restrict(path, directoryMode);
-  for (const name of names) if (ownNames.has(name)) restrictTree(join(path, name));
+  for (const name of own) restrictTree(join(path, name));
 }
 
 function restrictTree(path: string): void {

@@ -88,6 +88,8 @@ const canned = {
   snapshot: () => answer(''),
   changeMetadata: () => answer(''),
   readReplicas: () => answer(''),
+  succeed: () => answer('certificate'),
+  readNeed: () => answer(''),
 };
 
 interface Seen {

@@ -5,6 +5,7 @@ import type { MemberView } from '../../membership/member-view.ts';
 import type { NodeReport, ServerName } from '../../query/node-report.ts';
 import type { CatalogFollower } from './catalog-follower.ts';
 import { needOf } from './losses.ts';
+import type { NeedAnswer } from './member-need.ts';
 import { joinReports, ledShards, ledShardsCodec } from './shard-reports.ts';
 import type { LedShard, LedShards, PlacedShards } from './shard-reports.ts';
 import { placedShards } from './table-places.ts';
@@ -114,6 +115,18 @@ export class ClusterShards implements Pick<NodeReport, 'servers' | 'shards'> {
       status: statusOf(id),
       need: needOf(id, facts) ?? '',
     }));
+  }
+
+  /** Of one of them, for itself. */
+  async needOf(id: string): Promise<NeedAnswer> {
+    try {
+      const found = (await this.needs()).find((member) => member.id === id);
+      if (found === undefined) return { type: 'unknown', why: '' };
+      return { type: found.need === '' ? 'free' : 'needed', why: found.need };
+    } catch (error) {
+      if (!(error instanceof PhotonError)) throw error;
+      return { type: 'elsewhere', why: error.message };
+    }
   }
 
   /** Of this node, for the others. */

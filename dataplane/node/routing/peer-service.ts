@@ -20,6 +20,7 @@ import { followedCatalog } from './followed-catalog.ts';
 import { askPeer, meshPeers } from './mesh-peers.ts';
 import { handOver } from './hand-over.ts';
 import { firstMetadata, forwardedCatalog, handOverOf, tendReplicas } from './replicated-home.ts';
+import { needCodec } from './member-need.ts';
 import { RoutedTables } from './routed-tables.ts';
 import { ShardService } from './shard-service.ts';
 
@@ -232,6 +233,7 @@ export class PeerService implements Service {
       watchCatalog: catalog.watch,
       changeCatalog: catalog.change,
       readReplicas: () => this.shards.ledHere(),
+      readNeed: async (_payload, { id }) => needCodec.encode(await this.shards.needOf(id)),
     });
   }
 

@@ -19,6 +19,7 @@ export class PeerServices implements ServedPeers {
     snapshot: this.#handler('snapshot'),
     changeMetadata: this.#handler('changeMetadata'),
     readReplicas: this.#handler('readReplicas'),
+    readNeed: this.#handler('readNeed'),
   };
 
   /** They may be lost: so are those that nobody takes yet. */
