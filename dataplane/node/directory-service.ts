@@ -16,7 +16,7 @@ import type { NodeContext } from './context.ts';
 import { podOf } from './pod.ts';
 import { awaitLeave, formInPod, identify } from './pod-formation.ts';
 import type { PodFormationOptions } from './pod-formation.ts';
-import { carryOut } from './replacement/replacement.ts';
+import { carryOut } from './replacement/carry-out.ts';
 import type { Service } from './services.ts';
 
 /**

@@ -14,7 +14,7 @@ import { machineClock } from '../clock.ts';
 import type { NodeContext } from '../context.ts';
 import { DirectoryService } from '../directory-service.ts';
 import { Progress } from '../progress.ts';
-import { carryOut } from './replacement.ts';
+import { carryOut } from './carry-out.ts';
 
 const successor = 'bbbbbbbb-0000-4000-8000-000000000000';
 const at = Date.UTC(2030, 0, 1);
@@ -110,7 +110,7 @@ describe('a node that begins again', () => {
         remove: (name) => (step(), service.files.remove(name)),
       };
       const host = {
-        files: files as DirectoryService['files'],
+        files,
         dataDirectory: path,
         discardIdentity: () => undefined,
         become: step,

@@ -3,37 +3,19 @@ import { readFile, writeFile } from '../../membership/cluster-files.ts';
 import type { StoredReplacement } from '../../membership/cluster-files.ts';
 import type { Membership } from '../../membership/membership.ts';
 import { succeedSelf } from '../../membership/succeed-self.ts';
-import { setAside, makeRoom } from '../../storage/set-aside.ts';
 import type { NodeContext } from '../context.ts';
 import type { DirectoryService } from '../directory-service.ts';
-import { diskUsage } from '../disk-usage.ts';
 import type { MembershipService } from '../membership-service.ts';
 import { podOf } from '../pod.ts';
 import { askPeer } from '../routing/mesh-peers.ts';
 import { needCodec } from '../routing/member-need.ts';
 import type { NeedAnswer } from '../routing/member-need.ts';
+import { carryOut } from './carry-out.ts';
 
-/**
- * A node that lost what it had acknowledged begins again as a new member: under a new node ID, so that no vote and no
- * acknowledgement of before counts for it, and the others take the former one out of every group. Guarded invariants:
- * it asks first whether the others have everything; what is left of its data is kept; once it gave its node ID up,
- * which is on the medium before anything else changes, it never serves under it, also after a crash.
- */
 export interface ReplacementParts {
   readonly context: NodeContext;
   readonly directory: DirectoryService;
   readonly membership: MembershipService;
-}
-
-/** In a pod: the next start finds an empty directory, and the operator gives the node another place. */
-class BeginAgainError extends PhotonError {
-  override readonly code = 'node.begin_again';
-
-  constructor(kept: string) {
-    super(
-      `The data of this node is lost, and was moved to ${kept}. The other nodes have everything: the next start begins again as a new member.`,
-    );
-  }
 }
 
 export interface ReplacementWish {
@@ -41,7 +23,7 @@ export interface ReplacementWish {
   /** How long the node waits for leave; undefined when it can do nothing without it. */
   readonly patienceMs: number | undefined;
   /** Ends what uses the data. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** `replaced`: a new member, with an empty directory. `unknown`: the cluster has no such member. */
@@ -49,6 +31,12 @@ export type ReplacementResult = 'replaced' | 'needed' | 'alone' | 'unknown';
 
 const pauseMs = 1_000;
 
+/**
+ * A node that lost what it had acknowledged begins again as a new member: under a new node ID, so that no vote and no
+ * acknowledgement of before counts for it, and the others take the former one out of every group. Guarded invariants:
+ * it asks first whether the others have everything; what is left of its data is kept; once it gave its node ID up,
+ * which is on the medium before anything else changes, it never serves under it, also after a crash.
+ */
 export class Replacement {
   readonly #parts: ReplacementParts;
 
@@ -154,36 +142,3 @@ export class Replacement {
 }
 
 const unknown = 'the cluster has no such member';
-const dataNames = ['wal', 'store', 'store.opening', 'store-copy'];
-/** Longest last: the log is small, and shows what happened. */
-const dispensable = ['store', 'wal'];
-
-/** What remains to be done once the node ID is given up; may be repeated. Throws in a pod. */
-export function carryOut(
-  directory: Pick<DirectoryService, 'files' | 'become' | 'discardIdentity' | 'dataDirectory'>,
-  given: StoredReplacement,
-  { logger }: Pick<NodeContext, 'logger'>,
-): void {
-  const { files, dataDirectory: path } = directory;
-  const { nodeId, reason, at, next } = given;
-  const kept = setAside(path, dataNames, at);
-  const removed = makeRoom(kept, dispensable, () => diskUsage(path).freeBytes);
-  if (next === undefined) {
-    directory.discardIdentity(at);
-    logger.error('the data of this node was moved aside', { reason, kept, removed });
-    throw new BeginAgainError(kept);
-  }
-  // Of the former identity.
-  for (const name of ['gossip-key', 'quarantine']) files.remove(`${name}.json`);
-  writeFile(files, 'replication', { isFounder: false });
-  writeFile(files, 'credentials', next);
-  directory.become(next);
-  files.remove('replacement.json');
-  logger.error('the node begins again as a new member, and the others send it the data', {
-    reason,
-    kept,
-    removed,
-    formerId: nodeId,
-    id: next.nodeId,
-  });
-}
