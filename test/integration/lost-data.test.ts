@@ -114,11 +114,14 @@ describe('a replicated cluster whose nodes lose their data', function lostData()
     await start('node2');
     await start('node3');
     await until(async () => (await statusesIn(lineOf('node1'))) === 'alive alive alive');
-    const creating = r as unknown as { tableCreate(name: string, options: object): unknown };
+    const creating = r as unknown as {
+      tableCreate(name: string, options: object): unknown;
+      tableList(): unknown;
+    };
     const create = creating.tableCreate('t', { shards: 2, replicas: 3 });
     await until(async () => {
       await attempt('node1', create).catch(() => undefined);
-      return (await run<string[]>('node1', r.tableList())).includes('t');
+      return (await run<string[]>('node1', creating.tableList())).includes('t');
     });
     await write('node1', 100);
     await becomesWhole();
