@@ -3,6 +3,7 @@ import type { PushedScan } from '../../wire/pushed-scan.ts';
 import type { EncodedRange, Order } from '../../wire/table-access.ts';
 import type { RuntimeError } from '../errors.ts';
 import { opFailed } from '../failure.ts';
+import type { OpenScan } from '../work/own-inserts.ts';
 import { yielding, streamOf } from '../stream.ts';
 import type { Stream } from '../stream.ts';
 import { StreamValue } from '../value.ts';
@@ -29,10 +30,23 @@ export function scanStream(
   const source = isPrimary
     ? access.scan(range, order, { pushed })
     : access.scanIndex(index, range, order, { pushed });
+  let open: OpenScan | undefined;
   const rows: Stream = {
-    next: async (limit, signal) =>
-      (await source.next(limit, signal))?.map((row) => new StoredRow(row)),
-    close: () => source.close(),
+    next: async (limit, signal) => {
+      open ??= table.work?.ownInserts.opened(info.id);
+      for (;;) {
+        const batch = await source.next(limit, signal);
+        if (batch === undefined) break;
+        const seen = open === undefined ? batch : open.without(batch);
+        if (seen.length > 0) return seen.map((row) => new StoredRow(row));
+      }
+      open?.close();
+      return undefined;
+    },
+    close: () => {
+      open?.close();
+      source.close();
+    },
   };
   const read = yielding(rows, table.work);
   return isPrimary ? read : inOrderOfWholeKeys(read, order);

@@ -160,6 +160,10 @@ function insert(call: InsertCall): Promise<Value> {
       return old === null ? document : evaluate(old, document);
     };
     return committed(write, edits, evaluated).then((outcomes) => {
+      const { work } = call.context;
+      for (const [position, { result }] of outcomes.entries())
+        if (result === 'inserted')
+          work?.ownInserts.inserted(table.info.id, (edits[position] as Edit).key);
       const made = outcomes.values();
       for (const { failed } of batch) {
         const outcome = failed ?? made.next().value;

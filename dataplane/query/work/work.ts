@@ -1,5 +1,6 @@
 import { Term } from '../term-table.ts';
 import type { QueryMemory } from './memory.ts';
+import { OwnInserts } from './own-inserts.ts';
 import { sliceMs } from './scheduler.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -29,6 +30,7 @@ const shallow: ReadonlySet<number> = new Set<number>(
 
 export class Work {
   readonly memory: QueryMemory;
+  readonly ownInserts: OwnInserts;
   readonly #scheduler: Scheduler;
   readonly #origin: { readonly signal: AbortSignal };
   /** Until the clock is read. */
@@ -40,6 +42,7 @@ export class Work {
   constructor(scheduler: Scheduler, memory: QueryMemory, origin: { readonly signal: AbortSignal }) {
     this.#scheduler = scheduler;
     this.memory = memory;
+    this.ownInserts = new OwnInserts(memory);
     this.#origin = origin;
     this.#begunAt = scheduler.now();
   }
