@@ -6,7 +6,7 @@ import { readSessions } from '../apply/stored-sessions.ts';
 import { commandOf, passed } from '../apply/replay.ts';
 import type { ReplayedEntry } from '../apply/replayed.ts';
 import { assert } from '../common/assert.ts';
-import { copyBytes, decodeUtf8, nameOfBytes } from '../common/bytes.ts';
+import { copyBytes, nameOfBytes } from '../common/bytes.ts';
 import type { Damage, DamagedGroups } from '../integrity/damage.ts';
 import type { ApplyStore } from '../kv/store.ts';
 import { isOfConsensus } from '../replication/entry-kind.ts';
@@ -26,6 +26,7 @@ import { readStatistics } from '../table/statistics.ts';
 import type { GroupDocuments } from './document-cache.ts';
 import type { UnappliedKeys } from './direct-reads.ts';
 import { entryBytes } from './evaluation.ts';
+import { LoggedEntry } from './logged-entry.ts';
 import type { MemtableBudget } from './memtable-budget.ts';
 import type { Memtable, MemtableEntry } from './memtable.ts';
 import { Proposal, Proposals } from './proposal.ts';
@@ -219,16 +220,8 @@ export class Proposer implements GroupMachine {
   #showCommitted({ index, command }: Pick<ReplayedEntry, 'index' | 'command'>): () => void {
     const staged = new Proposal(index);
     for (const { key, expectedVersion, body } of command.operations) {
-      const text = body === undefined ? undefined : decodeUtf8(body);
       const bytes = entryBytes(key, body);
-      const entry = {
-        key,
-        index,
-        text,
-        bytes,
-        isShown: false,
-        isUnchecked: true,
-      };
+      const entry = new LoggedEntry(key, { index, body, bytes });
       staged.entries.push({ name: nameOfBytes(key), entry });
       staged.bytes += bytes;
       // A command holds what was evaluated on the newest document: its expectations hold.
@@ -422,9 +415,9 @@ export class Proposer implements GroupMachine {
 
   /** The store has an entry: in one moment it leaves the memtable and is what the cache may have. */
   #applied(name: string, entry: MemtableEntry): void {
-    const { index, text, isUnchecked } = entry;
-    const isKnown = text !== undefined && isUnchecked !== true;
-    const now = isKnown ? { version: index, text } : undefined;
+    const { index } = entry;
+    const text = entry.isUnchecked === true ? undefined : entry.text;
+    const now = text === undefined ? undefined : { version: index, text };
     this.#options.cache.replaced(name, now);
     this.#options.memtable.applied(name, entry);
   }
