@@ -102,6 +102,7 @@ export class MemberDirectory {
       isConnected: this.#mesh.peer(id) !== undefined,
       isAuthority: get(stateKeys.authority) === 'true',
       isDraining: get(stateKeys.draining) === 'true',
+      ailment: get(stateKeys.ailment),
       certificateExpiresAt: this.#keys.notAfterOf(id),
       ring: get(stateKeys.ring),
       speaks: get(stateKeys.speaks),

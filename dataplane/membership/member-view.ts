@@ -28,6 +28,8 @@ export interface MemberView {
   /** Holds the authority of the cluster. */
   readonly isAuthority: boolean;
   readonly isDraining: boolean;
+  /** Why others are to lead in its place; empty when nothing is wrong. */
+  readonly ailment: string;
   /** Why it is quarantined; empty when it is not. */
   readonly causes: readonly QuarantineCause[];
   /** Milliseconds since 1970; undefined while unknown. */
@@ -77,6 +79,7 @@ export const stateKeys = {
   storage: 'storage',
   load: 'load',
   draining: 'draining',
+  ailment: 'ailment',
   /** Of what it accuses other nodes. */
   accusations: 'accusations',
   /** It has quarantined itself. */

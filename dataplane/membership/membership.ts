@@ -334,6 +334,12 @@ export class Membership {
     this.#greetAll();
   }
 
+  /** Others lead in the place of this node, as long as it is not empty; they know it at once. */
+  setAilment(text: string): void {
+    this.describe(stateKeys.ailment, text);
+    this.#greetAll();
+  }
+
   /** Says good-bye, ends all sessions, and stops listening. */
   async stop(): Promise<void> {
     const { clock } = this.#options;

@@ -2,6 +2,8 @@ import { spawn } from '../common/spawn.ts';
 import type { Clock } from '../common/clock.ts';
 import { isRefusal } from './errors.ts';
 import type { LogEntry, MemberLog } from './log.ts';
+import { LogPace } from './log-pace.ts';
+import type { LogTrouble } from './log-pace.ts';
 
 /** What one member of a group wants on the medium, and what happens then. */
 export interface MemberWrite {
@@ -26,6 +28,7 @@ export class MemberWriter {
   /** When the write began that is under way. */
   #since: number | undefined;
   #isBlocked = false;
+  readonly #pace = new LogPace();
 
   constructor(
     log: MemberLog,
@@ -55,6 +58,12 @@ export class MemberWriter {
     return this.#since === undefined ? undefined : this.#clock.now() - this.#since;
   }
 
+  /** Why another node should lead what this one leads. */
+  get trouble(): LogTrouble | undefined {
+    if (this.#isBlocked) return 'full';
+    return this.#pace.isSlow(this.#since, this.#clock.now()) ? 'slow' : undefined;
+  }
+
   write(writes: readonly MemberWrite[]): void {
     this.#waiting.push(...writes);
     if (this.#since !== undefined || this.#waiting.length === 0) return;
@@ -72,6 +81,7 @@ export class MemberWriter {
       const writes = this.#waiting.splice(0);
       this.#since = this.#clock.now();
       await this.#persist(writes.flatMap(({ records }) => records));
+      this.#pace.ended(this.#since, this.#clock.now());
       if (this.#signal.aborted) break;
       for (const write of writes) write.done();
     }

@@ -6,76 +6,9 @@ import { MustRejoinError, NotLeaderError } from './errors.ts';
 import type { RaftGroup } from './raft-group.ts';
 import { RecoveredGroups } from './recovered-groups.ts';
 import type { ReplicatedGroup } from './replicated-group.ts';
-import { ManualMemberLog } from './testing/manual-member-log.ts';
-import { Nodes, timing } from './testing/nodes.ts';
-import { Store, StoreSnapshots } from './testing/store.ts';
-
-const ids = ['a', 'b', 'c'] as const;
-const electionMs = timing.electionTicks * timing.tickMs;
-const members = { voters: ids, outgoing: [], learners: [] };
-
-interface Replica {
-  readonly store: Store;
-  readonly group: ReplicatedGroup;
-  readonly snapshots: StoreSnapshots;
-}
-
-/** Three nodes with one group each, over logs that sync at once. */
-class Cluster {
-  readonly nodes = new Nodes();
-  readonly replicas = new Map<string, Replica>();
-  readonly #snapshots = new Map<string, StoreSnapshots>();
-
-  static async start(quiesceTicks?: number): Promise<Cluster> {
-    const cluster = new Cluster();
-    for (const id of ids) {
-      const log = new ManualMemberLog();
-      log.isQuick = true;
-      cluster.nodes.start(id, { log }, { quiesceTicks });
-    }
-    for (const id of ids) cluster.join(id);
-    await cluster.nodes.settle();
-    return cluster;
-  }
-
-  join(id: string, store = new Store(), configuration = members): Replica {
-    const own = (): Replica => this.of(id);
-    const snapshots = new StoreSnapshots(own, this.#snapshots);
-    this.#snapshots.set(id, snapshots);
-    const { groups } = this.nodes.nodes.get(id) as { groups: { join: Joiner } };
-    const start = { applied: store.applied, configuration, snapshots };
-    const replica = { store, snapshots, group: groups.join(1, store, start) };
-    this.replicas.set(id, replica);
-    return replica;
-  }
-
-  of(id: string): Replica {
-    return this.replicas.get(id) as Replica;
-  }
-
-  log(id: string): ManualMemberLog {
-    return this.nodes.nodes.get(id)?.log as ManualMemberLog;
-  }
-
-  async write(id: string, ...texts: string[]): Promise<void> {
-    const { store, group } = this.of(id);
-    for (const text of texts) {
-      const position = store.propose(group, text);
-      if (position instanceof Error) throw position;
-    }
-    await this.nodes.settle();
-  }
-
-  get entriesSent(): string[] {
-    return this.nodes.sent.filter((sent) => sent.endsWith('bulk'));
-  }
-
-  texts(): string[][] {
-    return ids.map((id) => this.of(id).store.texts);
-  }
-}
-
-type Joiner = (group: number, store: Store, start: object) => ReplicatedGroup;
+import { Cluster, electionMs, ids, members } from './testing/group-cluster.ts';
+import { timing } from './testing/nodes.ts';
+import { Store } from './testing/store.ts';
 
 const rejection = async (promise: Promise<void> | undefined): Promise<unknown> => {
   try {
@@ -512,21 +445,6 @@ describe('a node with replicated groups', () => {
     cluster.log('b').sync();
     await cluster.nodes.settle();
     expect(cluster.of('a').store.texts).to.deep.equal(['one']);
-  });
-
-  it('waits with a full log, and writes everything when there is room', async () => {
-    const cluster = await Cluster.start();
-    const log = cluster.log('a');
-    log.isRefusing = true;
-    const { store, group } = cluster.of('a');
-    store.propose(group, 'waits');
-    await cluster.nodes.settle();
-    expect(group.isFull).to.equal(true);
-    expect(store.texts).to.deep.equal([]);
-    log.hasRoom();
-    await cluster.nodes.pass(electionMs);
-    expect(store.texts).to.deep.equal(['waits']);
-    expect(group.isFull).to.equal(false);
   });
 
   it('refuses bytes that are no messages, and messages of groups that it has not', async () => {

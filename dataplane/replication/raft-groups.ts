@@ -12,6 +12,7 @@ import { MustRejoinError } from './errors.ts';
 import type { MemberLog } from './log.ts';
 import { FollowerHold } from './follower-hold.ts';
 import { LogFetcher } from './log-fetcher.ts';
+import type { LogTrouble } from './log-pace.ts';
 import { hardStateRecord } from './member-records.ts';
 import { MemberWriter } from './member-writer.ts';
 import type { MemberWrite } from './member-writer.ts';
@@ -271,6 +272,11 @@ export class RaftGroups implements Replication {
     for (const { group } of this.#joined.values()) {
       if (group.raft.suspect(node)) this.#touch(group);
     }
+  }
+
+  /** Why other nodes should lead what this one leads. */
+  get trouble(): LogTrouble | undefined {
+    return this.#writer.trouble;
   }
 
   /** Turns of all groups: while it stays, nothing has happened in any of them. */

@@ -15,12 +15,13 @@ const calmMsMax = 30_000;
 
 const textOf = ({ state, members, isRemoved }: ReplicaFacts): string => {
   const known = Object.keys(state.members ?? {}).map((id) => [id, isRemoved(id)]);
-  const seen = members.map(({ id, name, roles, status, isDraining }) => [
+  const seen = members.map(({ id, name, roles, status, isDraining, ailment }) => [
     id,
     name,
     roles,
     status,
     isDraining,
+    ailment,
     isRemoved(id),
   ]);
   return JSON.stringify([known, seen]);

@@ -10,7 +10,13 @@ import type { Configuration } from '../../replication/replicated-group.ts';
 export type ReplicaMember = Pick<
   MemberView,
   'id' | 'name' | 'roles' | 'status' | 'isSelf' | 'isDraining'
->;
+> & { readonly ailment?: string };
+
+/** Whether a node that is there should neither lead nor be chosen first. */
+export const isUnwell = ({
+  isDraining,
+  ailment = '',
+}: Pick<ReplicaMember, 'isDraining' | 'ailment'>): boolean => isDraining || ailment !== '';
 
 /**
  * Removed by an order, or replaced: another node has the name, which it gets only when nobody answers under it. A node

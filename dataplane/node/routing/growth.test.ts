@@ -25,6 +25,7 @@ class Growing extends RaftCluster {
   /** Their names, where these are not their identifiers. */
   readonly names = new Map<string, string>();
   readonly removed = new Set<string>();
+  readonly ailing = new Set<string>();
 
   shardOf(node: string): ShardReplica | undefined {
     const table = this.running.get(node)?.database.state.tables['t'];
@@ -76,6 +77,7 @@ class Growing extends RaftCluster {
           status: 'alive',
           isSelf: id === node,
           isDraining: false,
+          ailment: this.ailing.has(id) ? 'the disk of its log is full' : '',
         })),
       isRemoved: (id) => this.removed.has(id),
       change: (command) => {
@@ -180,6 +182,33 @@ describe('a node that kept its data alone', () => {
     await cluster.open('d');
     await cluster.grow('a', 'b', 'd');
     await requireOnly(cluster, 'a', 'b', 'd');
+  });
+
+  it('leads by its first replica, and not while the disk of that node is full', async () => {
+    const cluster = new Growing();
+    await alone(cluster);
+    await cluster.kill('a', 'flushed');
+    const database = await cluster.open('a', ['a']);
+    await cluster.until(() => database.metadataReplicas?.refusal === undefined, 'it leads');
+    stateOf(await cluster.ended(database.change(member('a'))));
+    for (const node of ['b', 'c']) await cluster.open(node);
+    await cluster.grow('a', 'b', 'c');
+    const isLedBy = (node: string): boolean =>
+      cluster.shardOf(node)?.replicas.refusal === undefined;
+    await cluster.reconciled(() => isLedBy('a'));
+    cluster.ailing.add('a');
+    const { replicas } = cluster.shardOf('a') ?? expect.fail('it has a replica');
+    await cluster.reconciled(() => {
+      if (isLedBy('a')) replicas.transferLeadership('b');
+      return isLedBy('b');
+    });
+    let passes = 0;
+    await cluster.reconciled(() => {
+      expect(isLedBy('a')).to.equal(false);
+      return (passes += 1) > 10;
+    });
+    cluster.ailing.delete('a');
+    await cluster.reconciled(() => isLedBy('a'));
   });
 
   it('keeps the replicas of a node that is only away', async () => {

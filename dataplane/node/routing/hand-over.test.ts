@@ -35,6 +35,7 @@ describe('the hand-over of leadership', () => {
     ['suspect', { ...alive('c'), status: 'suspect' }],
     ['quarantined', { ...alive('c'), status: 'quarantined' }],
     ['draining', { ...alive('c'), isDraining: true }],
+    ['on a full disk', { ...alive('c'), ailment: 'the disk of its log is full' }],
   ];
   for (const [name, candidate] of unable) {
     it(`does not go to a node that is ${name}`, () => {

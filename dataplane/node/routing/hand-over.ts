@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
-import type { MemberView } from '../../membership/member-view.ts';
 import type { ReplicatedGroup } from '../../replication/replicated-group.ts';
+import { isUnwell } from './gone-members.ts';
+import type { ReplicaMember } from './gone-members.ts';
 
 /** Gives leadership away: before a node stops, and while it drains or is quarantined. */
 export interface HandOverParts {
@@ -13,7 +14,7 @@ export type LedGroup = Pick<
   ReplicatedGroup,
   'refusal' | 'configuration' | 'matches' | 'transferLeadership'
 >;
-export type Candidate = Pick<MemberView, 'id' | 'status' | 'isDraining'>;
+export type Candidate = Pick<ReplicaMember, 'id' | 'status' | 'isDraining' | 'ailment'>;
 
 const turnsMax = 30;
 const turnMs = 100;
@@ -25,7 +26,7 @@ function successor(
 ): string | undefined {
   const able = new Set(
     members()
-      .filter(({ status, isDraining }) => status === 'alive' && !isDraining)
+      .filter((member) => member.status === 'alive' && !isUnwell(member))
       .map(({ id }) => id),
   );
   const [first] = configuration.voters

@@ -180,7 +180,8 @@ export class PeerService implements Service {
     const { data, membership } = this.#parts;
     const { replication, database } = data;
     if (replication === undefined || database === undefined) return undefined;
-    return { context: this.#context, database, replication, membership };
+    const refusal = (): string | undefined => this.#parts.disk.refusal('write');
+    return { context: this.#context, database, replication, membership, refusal };
   }
 
   /** Groups that this node leads. */

@@ -6,7 +6,7 @@ import { shardsOf } from '../../metadata/shards.ts';
 import type { TableRecord } from '../../metadata/state.ts';
 import { grownReplicas, loadOf, metadataVoters } from '../../partition/placement.ts';
 import type { Configuration, ReplicatedGroup } from '../../replication/replicated-group.ts';
-import { goneMembers, isWithoutReplicas } from './gone-members.ts';
+import { goneMembers, isUnwell, isWithoutReplicas } from './gone-members.ts';
 import type { ReplicaMember } from './gone-members.ts';
 import { candidatesOf, takesReplicas } from './candidates.ts';
 import type { Candidate } from './candidates.ts';
@@ -159,7 +159,7 @@ async function tendShards(
   const isUp = (id: string): boolean =>
     members.some(
       (member) =>
-        member.id === id && member.status === 'alive' && !member.isSelf && !member.isDraining,
+        member.id === id && member.status === 'alive' && !member.isSelf && !isUnwell(member),
     );
   for (const shard of shardsOf(table)) {
     const { group } = shard;

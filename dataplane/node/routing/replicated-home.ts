@@ -10,6 +10,8 @@ import type { CatalogFollower } from './catalog-follower.ts';
 import type { NodeReplication } from './node-replication.ts';
 import { Calm } from './calm.ts';
 import type { ReplicaFacts } from './calm.ts';
+import { Ailment } from './ailment.ts';
+import type { AilmentSources } from './ailment.ts';
 import { beginHandOver } from './hand-over.ts';
 import type { HandOverParts } from './hand-over.ts';
 import { reconcile } from './reconcile-replicas.ts';
@@ -47,6 +49,8 @@ export interface TendingParts {
   readonly database: Database;
   readonly replication: NodeReplication;
   readonly membership: MembershipService;
+  /** Why this node refuses writes of clients. */
+  readonly refusal: () => string | undefined;
 }
 
 export const handOverOf = ({ database, replication, membership }: TendingParts): HandOverParts => ({
@@ -60,9 +64,18 @@ export async function tendReplicas(parts: TendingParts): Promise<void> {
   const { context, database, replication, membership } = parts;
   const { clock, signal, logger } = context;
   const calm = new Calm();
+  const watch = new Ailment(clock);
+  let ailment = '';
   let said: string | undefined;
   while (!signal.aborted) {
-    if (membership.isLeaving) beginHandOver(handOverOf(parts));
+    const found = watch.look(ailmentSources(parts));
+    if (found !== ailment) {
+      ailment = found;
+      membership.membership?.setAilment(ailment);
+      if (ailment === '') logger.info('this node may lead again: its disk is well', {});
+      else logger.error('other nodes are to lead in place of this one', { reason: ailment });
+    }
+    if (membership.isLeaving || ailment !== '') beginHandOver(handOverOf(parts));
     if (!calm.isKept(factsOf(parts), clock.now())) {
       replication.look();
       try {
@@ -85,6 +98,11 @@ export async function tendReplicas(parts: TendingParts): Promise<void> {
     await clock.sleep(reconcileEveryMs, signal).catch(() => undefined);
   }
 }
+
+const ailmentSources = ({ refusal, replication }: TendingParts): AilmentSources => ({
+  refusal: refusal(),
+  trouble: replication.source.groups?.trouble,
+});
 
 const factsOf = ({ database, replication, membership }: TendingParts): ReplicaFacts => ({
   state: database.state,
