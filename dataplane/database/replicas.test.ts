@@ -280,6 +280,14 @@ describe('what a cluster of several nodes cannot do yet', () => {
 });
 
 describe('a table with replicas on two of three nodes', () => {
+  it('is not called dropped by the third, where another number of shards is refused', async () => {
+    const fixture = await three('a', 'c');
+    const resharded = await fixture.of('b').reshard('t', 4);
+    expect('type' in resharded && resharded.message).to.contain(
+      'cannot change the number of shards',
+    );
+  });
+
   it('has none on the third, which knows of the table', async () => {
     const fixture = await three('a', 'c');
     await put(fixture.shard('a'), 'k', 'x');

@@ -22,15 +22,17 @@ export async function reshard(
   tableId: string,
   shards: number,
 ): Promise<MetadataState | Refused> {
-  const table = home.table(tableId);
   const record = home.state.tables[tableId];
-  if (table === undefined || record === undefined) return refused('The table was dropped.');
+  if (record === undefined) return refused('The table was dropped.');
+  // A node that has no replica of a shard has no such table.
   if (hasOthers(home.state)) {
     const name = qualifiedName(home.state, record);
     return refused(
       `Table \`${name}\` is in a cluster of several nodes, where this version cannot change the number of shards: make a table with \`shards: ${shards}\`.`,
     );
   }
+  const table = home.table(tableId);
+  if (table === undefined) return refused('The table was dropped.');
   let isMoved = false;
   const closed = table.closeWrites();
   try {

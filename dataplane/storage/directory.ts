@@ -8,6 +8,7 @@ import { DataLostError, DirectoryLockedError, IdentityError } from './errors.ts'
 import { StorageUnavailableError } from './errors.ts';
 import { directoryMode, fileMode, restrictAll } from './modes.ts';
 import { syncPath } from './sync-path.ts';
+import { whyUnusable } from './unusable.ts';
 
 /**
  * The data directory: who it belongs to (`IDENTITY`) and who uses it now (`LOCK`). Both are settled
@@ -56,24 +57,14 @@ export interface DataDirectory extends Disposable {
   readonly identity: Identity;
 }
 
-const sentences: Record<string, string> = {
-  EACCES: 'this user may not write there: change its owner or choose another with --data-dir',
-  EPERM: 'this user may not write there: change its owner or choose another with --data-dir',
-  EROFS: 'its file system is read-only',
-  ENOSPC: 'its disk is full: make room or give the volume more',
-  ENOTDIR: 'a file stands where a directory is wanted',
-  EEXIST: 'a file stands where a directory is wanted',
-};
-
 /** What SQLite says of a file that it has not written. */
 const notDatabase = 26;
 
 function unavailable(path: string, error: unknown): StorageUnavailableError {
-  const { code = '', message } = error as NodeJS.ErrnoException;
   const isStrangeLock = (error as { errcode?: number }).errcode === notDatabase;
   const why = isStrangeLock
     ? 'its file LOCK is damaged; it holds nothing, so remove it'
-    : (sentences[code] ?? message);
+    : whyUnusable(path, error);
   return new StorageUnavailableError(`The data directory ${path} cannot be used: ${why}.`, {
     cause: error,
   });

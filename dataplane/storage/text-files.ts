@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { StorageUnavailableError } from './errors.ts';
 import { directoryMode, fileMode } from './modes.ts';
 import { syncPath } from './sync-path.ts';
+import { whyUnusable } from './unusable.ts';
 
 /**
  * Small files of a node beside its data: keys, certificates, lists. Guarded invariant: after a crash each is
@@ -46,9 +47,9 @@ export class TextFiles {
   }
 
   #failure(name: string, error: unknown): StorageUnavailableError {
-    const { message } = error as Error;
+    const path = join(this.#directory, name);
     return new StorageUnavailableError(
-      `The file ${join(this.#directory, name)} cannot be used: ${message}.`,
+      `The file ${path} cannot be used: ${whyUnusable(path, error)}.`,
       { cause: error },
     );
   }

@@ -28,3 +28,18 @@ describe('a local cluster whose founder has lost its data directory', function l
     });
   }
 });
+
+describe('a local cluster in the data directory of one node', function nodeDirectory() {
+  this.timeout(60_000);
+
+  it('is refused, and starts nothing', async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'IDENTITY'), '{}');
+    const starting = launch(directory);
+    expect(await ended(starting)).to.equal(1);
+    expect(starting.log()).to.contain(`${directory} is the data directory of one node`);
+    expect(starting.log()).to.contain('choose another one with --data-dir');
+    expect(existsSync(join(directory, 'node1'))).to.equal(false);
+    removeDirectory(directory);
+  });
+});

@@ -25,6 +25,11 @@ class FounderLostError extends PhotonError {
   readonly code = 'node.founder_lost';
 }
 
+/** The directory of the cluster is that of one node. */
+class NodeDirectoryError extends PhotonError {
+  readonly code = 'node.node_directory';
+}
+
 class LocalCluster {
   readonly #options: ClusterOptions;
   readonly #processes: NodeProcess[] = [];
@@ -51,6 +56,7 @@ class LocalCluster {
 
   /** Resolves when all nodes serve. */
   async start(): Promise<void> {
+    this.#checkDirectory();
     const { nodes, only } = this.#options;
     const indexes = Array.from({ length: nodes }, (_, index) => index);
     const wanted = indexes.filter((index) => only === undefined || nameOf(index) === only);
@@ -67,6 +73,15 @@ class LocalCluster {
       left.name.localeCompare(right.name, 'en', { numeric: true }),
     );
     for (const { line } of inOrder) process.stdout.write(`${line}\n`);
+  }
+
+  /** Its data would not be those of the cluster, which would lie between them. */
+  #checkDirectory(): void {
+    const { directory } = this.#options;
+    if (!existsSync(join(directory, 'IDENTITY'))) return;
+    throw new NodeDirectoryError(
+      `${directory} is the data directory of one node, which \`npm run serve\` starts. A cluster has a directory with one for each node: choose another one with --data-dir.`,
+    );
   }
 
   /** A node with an empty directory would found a second cluster. */

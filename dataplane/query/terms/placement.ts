@@ -84,7 +84,13 @@ function checkTags(
       `Can't use server tag \`${primary}\` for primary replicas because you specified no replicas in server tag \`${primary}\`.`,
     );
   for (const tag of nonvoting) {
-    if (counts.has(tag)) continue;
+    const count = counts.get(tag);
+    // The primary replica votes in any case.
+    if (count !== undefined && count > (tag === primary ? 1 : 0))
+      throw opFailed(
+        `The replicas in server tag \`${tag}\` cannot be non-voting: this version has no such replicas. Leave the tag out of \`nonvoting_replica_tags\`.`,
+      );
+    if (count !== undefined) continue;
     throw opFailed(
       `You specified that the replicas in server tag \`${tag}\` should be non-voting, but you didn't specify a number of replicas in server tag \`${tag}\`.`,
     );
