@@ -454,6 +454,11 @@ describe('the API server', () => {
         refusalOf(client.apply(resources.photonClusters, manifest(replicas)));
       expect(await put(3)).to.equal('not refused');
       expect(await put(1)).to.contain(fixedReplicas);
+      for (const other of [2, 4]) {
+        const words = await put(other);
+        expect(words, `${other}`).to.contain(dataReplicas);
+        expect(words.split('Invalid value').length, words).to.equal(2);
+      }
       expect(await put(5)).to.equal('not refused');
       expect(await put(3)).to.contain(fixedReplicas);
       const single = (replicas: number): Promise<string> =>
