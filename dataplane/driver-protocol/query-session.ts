@@ -185,13 +185,15 @@ export class QuerySession {
 
   /** The query, or the first batch of its cursor, is not there yet. */
   #await(query: StartedQuery, running: Promise<void>, end: () => void): void {
-    const run = running
-      .catch((error: unknown) => this.#startFailed(query, error))
-      .finally(() => {
-        end();
-        this.#starts.delete(run);
-        this.#options.ended();
-      });
+    const ended = (): void => {
+      end();
+      this.#starts.delete(run);
+      this.#options.ended();
+    };
+    const run = running.then(ended, (error: unknown) => {
+      this.#startFailed(query, error);
+      ended();
+    });
     this.#starts.add(run);
   }
 

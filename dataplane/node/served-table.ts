@@ -147,10 +147,32 @@ interface Served {
   readonly isShard?: boolean;
 }
 
-function servedAccess(
-  { database, id, served, partsOf, isShard = false }: Served,
-  requireRoom: RequireRoom,
-): TableAccess | undefined {
+/** The way of every write: no promise more than it needs. */
+const editsOf =
+  ({ served, isShard = false }: Served, requireRoom: RequireRoom): TableAccess['edit'] =>
+  (batch, signal) => {
+    const { edits } = batch;
+    try {
+      requireRoom(edits.every(({ change }) => isDeletion(change)) ? 'deletion' : 'write');
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return served.edit(batch, signal).then(
+      (outcomes) =>
+        // Most often there is none.
+        outcomes.some(isCorrupt)
+          ? outcomes.map((outcome, at) =>
+              isCorrupt(outcome) ? withAdvice(outcome, edits[at]?.key) : outcome,
+            )
+          : outcomes,
+      (error: unknown) => {
+        throw inWordsOfDrivers(error, isShard);
+      },
+    );
+  };
+
+function servedAccess(parts: Served, requireRoom: RequireRoom): TableAccess | undefined {
+  const { database, id, served, partsOf, isShard = false } = parts;
   const table = database.state.tables[id];
   if (table === undefined) return undefined;
   return {
@@ -185,20 +207,7 @@ function servedAccess(
         await served.readable();
         return served.count;
       }),
-    edit: async (batch, signal) => {
-      const { edits } = batch;
-      requireRoom(edits.every(({ change }) => isDeletion(change)) ? 'deletion' : 'write');
-      try {
-        const outcomes = await served.edit(batch, signal);
-        // Most often there is none.
-        if (!outcomes.some(isCorrupt)) return outcomes;
-        return outcomes.map((outcome, at) =>
-          isCorrupt(outcome) ? withAdvice(outcome, edits[at]?.key) : outcome,
-        );
-      } catch (error) {
-        throw inWordsOfDrivers(error, isShard);
-      }
-    },
+    edit: editsOf(parts, requireRoom),
     sync: () =>
       shown(() => {
         served.requireIntact();

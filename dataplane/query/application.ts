@@ -42,11 +42,16 @@ export function guarded(
   try {
     const value = run();
     if (!(value instanceof Promise)) return bounded(value, values, guard);
-    return value
-      .then((found) => bounded(found, values, guard))
-      .catch((error: unknown) => {
-        throw atArgument(error, values, guard.path);
-      });
+    const failed = (error: unknown): never => {
+      throw atArgument(error, values, guard.path);
+    };
+    return value.then((found) => {
+      try {
+        return bounded(found, values, guard);
+      } catch (error) {
+        return failed(error);
+      }
+    }, failed);
   } catch (error) {
     throw atArgument(error, values, guard.path);
   }

@@ -226,10 +226,17 @@ export class ShardReplica {
    * Evaluates and commits edits, in order. Soft: resolves when they are proposed. An edit that the log refused
    * has the refusal as its outcome; rejects with it when none was taken.
    */
-  async edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
-    const made = this.#writes.propose(batch, signal);
-    const proposed = made instanceof Promise ? await made : made;
-    return batch.durability === 'hard' ? proposed.hard() : proposed.soft();
+  edit(batch: EditBatch, signal: AbortSignal): Promise<EditOutcome[]> {
+    const answer = (proposed: ProposedEdits): EditOutcome[] | Promise<EditOutcome[]> =>
+      batch.durability === 'hard' ? proposed.hard() : proposed.soft();
+    try {
+      const made = this.#writes.propose(batch, signal);
+      if (made instanceof Promise) return made.then(answer);
+      const answered = answer(made);
+      return answered instanceof Promise ? answered : Promise.resolve(answered);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** The first part of `edit`: what it answers is to be acknowledged. */

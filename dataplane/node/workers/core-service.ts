@@ -15,6 +15,8 @@ export interface CoreServiceOptions {
   readonly worker: QueryWorker;
   readonly tables: CoreTablesOptions['table'];
   readonly catalog: Catalog;
+  /** Whether a table is one of users; rows of the others are the catalogue. Asked for each write. */
+  readonly isOfUsers: (table: string) => boolean;
   readonly check: CoreTablesOptions['check'];
   readonly logins: CoreLogins;
   readonly logger: Logger;
@@ -117,12 +119,11 @@ export class CoreService implements WorkerService {
     this.#connections = 0;
   }
 
-  async #edit(fields: Fields, request: ServedRequest): Promise<unknown> {
+  #edit(fields: Fields, request: ServedRequest): Promise<unknown> {
     const table = fields.text();
-    const outcomes = await this.#tables.edit(table, fields, request);
-    // Rows of system tables are the catalogue.
-    if (this.#options.catalog.tableById(table) === undefined) await this.#options.publish();
-    return outcomes;
+    const outcomes = this.#tables.edit(table, fields, request);
+    const { isOfUsers, publish } = this.#options;
+    return outcomes.then((answer) => (isOfUsers(table) ? answer : publish().then(() => answer)));
   }
 
   async #change(fields: Fields): Promise<unknown> {

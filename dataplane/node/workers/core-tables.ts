@@ -12,6 +12,7 @@ import type {
 } from '../../wire/table-access.ts';
 import { withinAnswer } from '../../wire/edit-answer.ts';
 import { decodeTableRequest, encodeTableAnswer } from '../../wire/table-codec.ts';
+import type { EditOutcome } from '../../wire/table-edit.ts';
 import type { ServedRequest } from '../../workers/channel.ts';
 import { refused } from './fields.ts';
 import type { Fields } from './fields.ts';
@@ -108,12 +109,11 @@ export class CoreTables {
     this.#end(fields.number());
   }
 
-  async edit(tableId: string, fields: Fields, request: ServedRequest): Promise<Uint8Array> {
+  edit(tableId: string, fields: Fields, request: ServedRequest): Promise<Uint8Array> {
     // A worker runs the code of this process: what it has checked was checked.
     const asked = decodeTableRequest(fields.bytes(), { believesChecks: true });
     if (asked.kind !== 'edit') throw refused('edits', asked.kind);
-    const outcomes = await this.#open(tableId).edit(asked.body, request.signal);
-    return encodeTableAnswer('edit', { type: 'done', body: withinAnswer(outcomes) });
+    return this.#open(tableId).edit(asked.body, request.signal).then(doneOf);
   }
 
   /** The worker is gone. */
@@ -150,6 +150,9 @@ function positionIn(fields: Fields): IndexPosition | undefined {
   const key = fields.optional((all) => all.bytes());
   return indexKey === undefined || key === undefined ? undefined : { indexKey, key };
 }
+
+const doneOf = (body: readonly EditOutcome[]): Uint8Array =>
+  encodeTableAnswer('edit', { type: 'done', body: withinAnswer(body) });
 
 const textOf = (row: Row | undefined): string | null => row?.text ?? null;
 

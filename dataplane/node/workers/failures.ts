@@ -35,10 +35,9 @@ export function errorOf(failure: unknown): Error {
 }
 
 /** What the other side has thrown, as if it had been thrown here. */
-export async function thrownHere<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw error instanceof RemoteFailure ? errorOf(error.failure) : error;
-  }
+export const thrownHere = <T>(answer: Promise<T>): Promise<T> => answer.catch(thrown);
+
+/** The second argument of `then`. */
+export function thrown(error: unknown): never {
+  throw error instanceof RemoteFailure ? errorOf(error.failure) : error;
 }

@@ -2,6 +2,8 @@ import { createEditEngine } from '../../query/edit-engine.ts';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../../common/assert.ts';
+import type { Database } from '../../database/database.ts';
+import type { Catalog } from '../../query/environment.ts';
 import { withSystemDatabase } from '../../query/system-database.ts';
 import type { WorkerEnd } from '../../workers/query-worker.ts';
 import { RemoteFailure } from '../../workers/errors.ts';
@@ -37,6 +39,12 @@ const mebibyte = 1_048_576;
 /** In the data directory: what the runtime compiles when a worker starts, so that the next one starts sooner. */
 const codeCacheName = 'code-cache';
 const publishPeriodMs = 1_000;
+
+/** Asked for each write: the metadata of this node says it without what a catalogue knows of a table. */
+const isOfUsers =
+  (database: Pick<Database, 'state'>, catalog: Pick<Catalog, 'tableById'>) =>
+  (table: string): boolean =>
+    Object.hasOwn(database.state.tables, table) || catalog.tableById(table) !== undefined;
 
 export class WorkerDriverService implements Service {
   readonly name = 'drivers';
@@ -120,17 +128,17 @@ export class WorkerDriverService implements Service {
     const refusal = (): string | undefined => membership.refusal;
     const inner = guardedEnvironment(peers.environment(own), refusal);
     const environment = withSystemDatabase(inner, createEditEngine());
-    const places = new ConnectionPlaces(shares.driverConnections);
     const common = {
       tables: environment.table,
       catalog: inner.catalog,
+      isOfUsers: isOfUsers(database, inner.catalog),
       check: (table: string) => {
         // System tables say why the others are not served.
         if (inner.catalog.tableById(table) !== undefined) requireServing(refusal);
       },
       logins: new CoreLogins(loginsOf({ database, passwords, logins, chance })),
       logger,
-      places,
+      places: new ConnectionPlaces(shares.driverConnections),
       isDraining: () => drain.isActive,
       publish: () => this.publish(),
       measured: (measured: unknown) => this.#pool.measurements.add(measured),
