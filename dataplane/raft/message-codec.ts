@@ -188,9 +188,9 @@ function readBody(reader: ByteReader, type: Message['type']): MessageBody {
   }
 }
 
-/** All to one node. */
-export function encodeMessages(messages: readonly GroupMessage[]): Uint8Array {
-  const writer = new ByteWriter(1_024).u8(format);
+/** All to one node; about so many bytes. */
+export function encodeMessages(messages: readonly GroupMessage[], bytes = 1_024): Uint8Array {
+  const writer = new ByteWriter(bytes).u8(format);
   for (const { group, message } of messages) {
     writer.u32(group).u8(types.indexOf(message.type)).u64(message.term);
     writeBody(writer, message);

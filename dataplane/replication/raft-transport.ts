@@ -19,7 +19,7 @@ const messageFrameBytesMax = 1_048_576;
 const bytesOf = ({ message }: GroupMessage): number =>
   message.type === 'append'
     ? message.entries.reduce(
-        (sum, entry) => sum + (entry.kind === 'command' ? entry.payload.byteLength : 100),
+        (sum, entry) => sum + (entry.kind === 'command' ? entry.payload.byteLength + 16 : 100),
         64,
       )
     : 64;
@@ -41,24 +41,31 @@ export class TurnMessages {
     for (const [to, messages] of this.#messages) {
       for (const urgency of ['urgent', 'bulk'] as const) {
         const own = messages.filter((each) => urgencyOf(each) === urgency);
-        for (const frame of frames(own)) transport.send(to, encodeMessages(frame), urgency);
+        for (const { frame, bytes } of frames(own))
+          transport.send(to, encodeMessages(frame, bytes), urgency);
       }
     }
     this.#messages.clear();
   }
 }
 
-function* frames(messages: readonly GroupMessage[]): Generator<readonly GroupMessage[]> {
+interface SizedFrame {
+  readonly frame: readonly GroupMessage[];
+  /** About so many. */
+  readonly bytes: number;
+}
+
+function* frames(messages: readonly GroupMessage[]): Generator<SizedFrame> {
   let frame: GroupMessage[] = [];
   let bytes = 0;
   for (const message of messages) {
     const more = bytesOf(message);
     if (frame.length > 0 && bytes + more > messageFrameBytesMax) {
-      yield frame;
+      yield { frame, bytes };
       [frame, bytes] = [[], 0];
     }
     frame.push(message);
     bytes += more;
   }
-  if (frame.length > 0) yield frame;
+  if (frame.length > 0) yield { frame, bytes };
 }
