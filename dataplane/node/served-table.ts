@@ -155,7 +155,7 @@ const editsOf =
     try {
       requireRoom(edits.every(({ change }) => isDeletion(change)) ? 'deletion' : 'write');
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     return served.edit(batch, signal).then(
       (outcomes) =>

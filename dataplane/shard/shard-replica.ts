@@ -235,7 +235,7 @@ export class ShardReplica {
       const answered = answer(made);
       return answered instanceof Promise ? answered : Promise.resolve(answered);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
