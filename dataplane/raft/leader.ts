@@ -10,6 +10,9 @@ import { quorumValue } from './quorum.ts';
 import type { RaftLog } from './raft-log.ts';
 import type { Fetch, ReadAnswer } from './ready.ts';
 
+/** Of an append beyond the usual size, each part of that size may take so long: 2.5 MiB a second at 100 ms and 1 MiB. */
+const heartbeatsPerAppend = 4;
+
 /**
  * What exists only while a node leads: its view of each member, and the reads and the hand-over that
  * wait. Guarded invariant: only an entry of the leader's own term is committed by counting (thesis
@@ -133,9 +136,14 @@ export class Leader {
     this.#context.send(to, { type: 'append', previousIndex, previousTerm, entries, committed });
     if (progress.state === 'probe') progress.isProbing = true;
     const last = entries.at(-1);
-    if (last === undefined || progress.state !== 'replicate') return;
-    progress.next = last.index + 1;
+    if (last === undefined) return;
     const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
+    const appends = bytes / this.#context.options.appendBytesMax;
+    // Only a single large entry makes it so.
+    if (appends > 2)
+      progress.sentLarge(last.index, this.round + Math.ceil(appends * heartbeatsPerAppend));
+    if (progress.state !== 'replicate') return;
+    progress.next = last.index + 1;
     progress.inflights.add(last.index, bytes);
   }
 
@@ -163,6 +171,7 @@ export class Leader {
     if (progress === undefined || index > log.last) return;
     progress.isActive = true;
     if (isRejected) {
+      if (progress.state === 'replicate' && progress.isUnderWay(this.round)) return;
       const meeting = log.meetingPoint(hintIndex, hintTerm);
       if (progress.reject(index, meeting.index)) this.#sendAppend(from, progress);
       return;
@@ -181,13 +190,16 @@ export class Leader {
     if (progress === undefined || round > this.round) return;
     progress.isActive = true;
     progress.round = Math.max(progress.round, round);
-    // An append may have been lost: an empty one finds out, and a probe is repeated.
-    progress.isProbing = false;
-    if (progress.match < this.#context.log.last) {
-      if (progress.inflights.isFull) progress.inflights.freeOldest();
-      this.#sendAppend(from, progress);
-    }
+    if (!progress.isUnderWay(round)) this.#findLost(from, progress);
     this.releaseReads();
+  }
+
+  /** An append may have been lost: an empty one finds out, and a probe is repeated. */
+  #findLost(member: NodeId, progress: Progress): void {
+    progress.isProbing = false;
+    if (progress.match >= this.#context.log.last) return;
+    if (progress.inflights.isFull) progress.inflights.freeOldest();
+    this.#sendAppend(member, progress);
   }
 
   /** The transfer of the state at `index` ended, or failed. It succeeded only when the member answers; else once more. */

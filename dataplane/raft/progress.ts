@@ -25,6 +25,8 @@ export class Progress {
   /** The newest heartbeat round that it has answered. */
   round = 0;
   readonly inflights: Inflights;
+  /** An append that takes longer than a heartbeat: its last entry, and the round from which it counts as lost. */
+  #large: { readonly index: number; readonly lostAt: number } | undefined;
 
   constructor(next: number, limits: InflightLimits) {
     this.next = next;
@@ -40,6 +42,19 @@ export class Progress {
       case 'snapshot':
         return true;
     }
+  }
+
+  /** An append of more than the usual size has left. */
+  sentLarge(index: number, lostAt: number): void {
+    this.#large = { index, lostAt: Math.max(lostAt, this.#large?.lostAt ?? 0) };
+  }
+
+  /**
+   * Whether a large append may still be on its way in this round. Shorter messages overtake it: that the member refuses
+   * them, or has not answered, says nothing. To send it again would hold up the first one.
+   */
+  isUnderWay(round: number): boolean {
+    return this.#large !== undefined && round < this.#large.lostAt;
   }
 
   becomeProbe(): void {
@@ -62,6 +77,7 @@ export class Progress {
     this.isProbing = false;
     this.isFetching = false;
     this.snapshotIndex = 0;
+    this.#large = undefined;
     this.inflights.reset();
   }
 
@@ -69,6 +85,7 @@ export class Progress {
   acknowledge(index: number): boolean {
     const isNews = index > this.match;
     if (isNews) this.match = index;
+    if (this.#large !== undefined && index >= this.#large.index) this.#large = undefined;
     if (this.next <= index) this.next = index + 1;
     return isNews;
   }

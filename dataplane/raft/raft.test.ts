@@ -280,6 +280,51 @@ describe('replication (thesis 3.5, 10.2.1)', () => {
     expect(machines.of('a').propose([bytes('x')])).to.have.property('index');
   });
 
+  it('waits for a large entry that takes longer than a heartbeat, and sends it once', () => {
+    const machines = new Machines(['a', 'b', 'c'], {
+      options: { appendBytesMax: 100, uncommittedBytesMax: 10_000 },
+    });
+    machines.elect('a');
+    machines.settle();
+    machines.of('a').propose([new Uint8Array(1_000)]);
+    machines.sync();
+    const isLarge = (message: Message): boolean =>
+      message.type === 'append' &&
+      message.to === 'b' &&
+      message.entries.some(({ index }) => index === 2);
+    const [large] = machines.inFlight.filter(isLarge) as [Message];
+    machines.inFlight = [];
+    // What comes behind it overtakes it, and is refused.
+    machines.of('a').propose([bytes('x')]);
+    for (let heartbeat = 0; heartbeat < 5; heartbeat += 1) {
+      machines.tick('a', heartbeatTicks);
+      machines.settle();
+      expect(machines.of('b').log.last, 'the large entry is not there').to.equal(1);
+    }
+    expect(machines.sent.filter(isLarge)).to.have.lengthOf(1);
+    machines.inFlight.push(large);
+    machines.settle();
+    machines.tick('a', heartbeatTicks);
+    machines.settle();
+    expect(machines.of('b').log.last).to.equal(3);
+  });
+
+  it('sends a large entry again that is lost', () => {
+    const machines = new Machines(['a', 'b', 'c'], {
+      options: { appendBytesMax: 100, uncommittedBytesMax: 10_000 },
+    });
+    machines.elect('a');
+    machines.settle();
+    machines.of('a').propose([new Uint8Array(1_000)]);
+    machines.sync();
+    machines.inFlight = [];
+    for (let heartbeat = 0; heartbeat < 50; heartbeat += 1) {
+      machines.tick('a', heartbeatTicks);
+      machines.settle();
+    }
+    for (const id of ['a', 'b', 'c']) expect(machines.of(id).log.committed).to.equal(2);
+  });
+
   it('reads entries from disk for a follower that is far behind', () => {
     const machines = new Machines(['a', 'b', 'c'], { options: { memoryBytesMax: 0 } });
     machines.elect('a');

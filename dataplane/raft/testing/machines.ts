@@ -64,6 +64,8 @@ export class Machines {
   readonly fetches: Fetch[] = [];
   /** Messages that have left their nodes. */
   inFlight: Message[] = [];
+  /** All that have ever left their nodes. */
+  readonly sent: Message[] = [];
   /** Whoever is in here neither receives nor sends. */
   readonly isolated = new Set<string>();
 
@@ -83,6 +85,7 @@ export class Machines {
         this.fetches.push(...fetch);
         if (persist !== undefined) this.pending.push({ raft, persist });
         this.inFlight.push(...send);
+        this.sent.push(...send);
         this.applied.set(id, [...(this.applied.get(id) ?? []), ...apply]);
         this.reads.set(id, [...(this.reads.get(id) ?? []), ...reads]);
         const last = apply.at(-1);
