@@ -4,7 +4,7 @@ import type { Configuration, NodeId } from './configuration.ts';
  * What a group's log and its durable state consist of. Terms and indexes are whole numbers from 1;
  * 0 stands for "before everything". Names follow Ongaro's thesis (chapter 3).
  */
-interface EntryPosition {
+export interface EntryPosition {
   readonly term: number;
   readonly index: number;
 }
@@ -22,6 +22,11 @@ export interface HardState {
   readonly term: number;
   /** Whom this node voted for in `term`. */
   readonly vote: NodeId | undefined;
+  /**
+   * How far its log was when this node gave its replica away. Entries up to there may be committed because this node had
+   * them: until it has as many again, older configurations of its new log say nothing of who may lead.
+   */
+  readonly acknowledged?: EntryPosition | undefined;
 }
 
 /** Everything up to `index` is contained in the state machine's snapshot. */

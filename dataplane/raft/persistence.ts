@@ -33,20 +33,39 @@ export class Persistence {
     this.#log = log;
     this.#hardState = hardState;
     this.#next = log.last + 1;
+    this.#reached();
   }
 
   get hardState(): HardState {
     return this.#hardState;
   }
 
-  setHardState(hardState: HardState): void {
-    this.#hardState = hardState;
-    this.outbox.hardStateChanged(hardState);
+  /** Whether the log has everything that this node has ever acknowledged. */
+  get isWhole(): boolean {
+    return this.#hardState.acknowledged === undefined;
+  }
+
+  /** Whether a candidate with this last entry has all that this node has ever acknowledged. */
+  isUpToDate(lastIndex: number, lastTerm: number): boolean {
+    return this.isWhole && this.#log.isUpToDate(lastIndex, lastTerm);
+  }
+
+  setHardState({ term, vote }: Pick<HardState, 'term' | 'vote'>): void {
+    const { acknowledged } = this.#hardState;
+    this.#hardState = { term, vote, ...(acknowledged === undefined ? {} : { acknowledged }) };
+    this.outbox.hardStateChanged(this.#hardState);
   }
 
   append(entry: Entry): void {
     this.#log.append(entry);
+    this.#reached();
     this.outbox.logChanged();
+  }
+
+  #reached(): void {
+    const { term, vote, acknowledged } = this.#hardState;
+    if (acknowledged !== undefined && this.#log.reaches(acknowledged))
+      this.#hardState = { term, vote };
   }
 
   truncate(from: number): void {
@@ -61,6 +80,7 @@ export class Persistence {
 
   restore(snapshot: SnapshotPosition): void {
     this.#log.restore(snapshot);
+    this.#reached();
     this.#restored = snapshot;
     this.#truncateFrom = undefined;
     this.#outstanding = [];

@@ -1,7 +1,7 @@
 import { assert } from '../common/assert.ts';
 import type { Configuration } from './configuration.ts';
 import { entryBytes } from './entry.ts';
-import type { Entry, SnapshotPosition } from './entry.ts';
+import type { Entry, EntryPosition, SnapshotPosition } from './entry.ts';
 
 /**
  * The log of a group as the machine sees it: the term of every entry, the configurations in it, and
@@ -89,6 +89,11 @@ export class RaftLog {
   /** Whether a candidate with this last entry has all that this log has (thesis 3.6.1). */
   isUpToDate(lastIndex: number, lastTerm: number): boolean {
     return lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.last);
+  }
+
+  /** Whether this log has what was committed by a log that ended there. */
+  reaches({ index, term }: EntryPosition): boolean {
+    return this.lastTerm > term || (this.lastTerm === term && this.last >= index);
   }
 
   /** The newest entry at or before `index` whose term is at most `term`: where two logs can match. */

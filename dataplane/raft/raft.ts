@@ -216,6 +216,7 @@ export class Raft {
    * to the end of the change (thesis 4.2.2).
    */
   get #mayCampaign(): boolean {
+    if (!this.#persistence.isWhole) return false;
     const { configuration, committed } = this.log;
     return isVoter(configuration, this.id) || isVoter(this.log.configurationAt(committed), this.id);
   }
@@ -275,8 +276,7 @@ export class Raft {
     this.#idleTicks = 0;
     this.#uncommittedBytes = 0;
     const { options, log, term } = this;
-    const send = (to: NodeId, body: MessageBody): void => this.#send(to, body);
-    this.#leader = new Leader({ options, log, term, send });
+    this.#leader = new Leader({ options, log, term, send: (to, body) => this.#send(to, body) });
     this.#append({ kind: 'empty', term, index: log.last + 1 });
     this.#leader.heartbeat();
   }
@@ -402,7 +402,7 @@ export class Raft {
         : this.leaderId === undefined &&
           (this.hardState.vote === undefined || this.hardState.vote === from);
     const isAllowed = this.#restraint.mayVoteFor(request, this.configuration);
-    const isGranted = isFree && isAllowed && this.log.isUpToDate(lastIndex, lastTerm);
+    const isGranted = isFree && isAllowed && this.#persistence.isUpToDate(lastIndex, lastTerm);
     if (type === 'preVote') {
       return this.#send(from, { type: 'preVoteReply', isGranted }, isGranted ? term : this.term);
     }

@@ -11,6 +11,8 @@ import type { CommittedEntry } from './replicated-group.ts';
 
 /** What a member of a group remembers, as records of the log and back. */
 const configurationFormat = 1;
+/** Begins the payload of a hard state with more than a vote: no node's name does. */
+const returnedMark = 0;
 
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
   const writer = new ByteWriter().u8(configurationFormat);
@@ -50,10 +52,19 @@ export function raftEntry({ index, term, kind, payload }: CommittedEntry): Entry
 
 export function hardStateRecord(
   group: number,
-  { term, vote }: HardState,
+  { term, vote, acknowledged }: HardState,
   committed: number,
 ): LogEntry {
-  const payload = vote === undefined ? noBytes : encodeUtf8(vote);
+  const name = vote === undefined ? noBytes : encodeUtf8(vote);
+  const payload =
+    acknowledged === undefined
+      ? name
+      : new ByteWriter()
+          .u8(returnedMark)
+          .u64(acknowledged.term)
+          .u64(acknowledged.index)
+          .bytes(name)
+          .finish();
   return { group, term, index: committed, kind: logOrder.hardState, payload };
 }
 
@@ -63,8 +74,13 @@ export interface KnownHardState extends HardState {
 
 export function hardStateOf(record: LogEntry | undefined): KnownHardState {
   if (record === undefined) return { term: 0, vote: undefined, committed: 0 };
-  const { term, index, payload } = record;
-  return { term, committed: index, vote: payload.length === 0 ? undefined : decodeUtf8(payload) };
+  const { term, index: committed, payload } = record;
+  const voteIn = (name: Uint8Array) => (name.length === 0 ? undefined : decodeUtf8(name));
+  if (payload[0] !== returnedMark) return { term, committed, vote: voteIn(payload) };
+  const reader = new ByteReader(payload);
+  reader.u8();
+  const acknowledged = { term: reader.u64(), index: reader.u64() };
+  return { term, committed, vote: voteIn(payload.subarray(reader.offset)), acknowledged };
 }
 
 /** In the order in which they take effect. */

@@ -7,6 +7,7 @@ import { decodeMessages } from '../raft/message-codec.ts';
 import type { Message } from '../raft/message.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import type { HardState } from '../raft/entry.ts';
+import type { Raft } from '../raft/raft.ts';
 import { logOrder } from './entry-kind.ts';
 import { MustRejoinError } from './errors.ts';
 import type { MemberLog } from './log.ts';
@@ -229,16 +230,23 @@ export class RaftGroups implements Replication {
     this.#touched.delete(joined.group);
     this.#awake.delete(joined.group);
     this.#gathering.delete(joined.group);
-    this.#remember(group, joined.group.raft.hardState);
+    this.#remember(group, joined.group.raft);
     joined.snapshots.end();
     this.#hold.leave(group);
     joined.group.leave();
   }
 
-  #remember(group: number, hardState: HardState): void {
+  /** Without its log, it must know how far that was. */
+  #remember(group: number, { hardState, log }: Raft): void {
     const [oldest] = this.#left.keys();
     if (this.#left.size >= leftMax && oldest !== undefined) this.#left.delete(oldest);
-    this.#left.set(group, hardState);
+    const { term, vote } = hardState;
+    const acknowledged = hardState.acknowledged ?? { term: log.lastTerm, index: log.last };
+    const left = { term, vote, acknowledged };
+    this.#left.set(group, left);
+    if (this.#stopping.signal.aborted) return;
+    const records = [hardStateRecord(group, left, log.committed)];
+    this.#writer.write([{ records, done: () => undefined }]);
   }
 
   stop(): Promise<void> {

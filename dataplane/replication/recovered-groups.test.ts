@@ -79,6 +79,8 @@ describe('what a log had of a group', () => {
     const log = logOf(found);
     expect([log.applied, log.committed, log.last]).to.deep.equal([0, 0, 0]);
     expect(found).to.have.nested.property('hardState.term', 9);
+    // What it had acknowledged may be committed since.
+    expect(found).to.have.deep.nested.property('hardState.acknowledged', { term: 9, index: 8 });
     expect(found).to.have.property('restart').that.deep.includes({ index: 0, term: 0 });
   });
 
@@ -88,6 +90,7 @@ describe('what a log had of a group', () => {
     const log = logOf(found);
     expect([log.applied, log.committed, log.last]).to.deep.equal([0, 0, 0]);
     expect(found).to.have.nested.property('hardState.term', 9);
+    expect(found).to.have.deep.nested.property('hardState.acknowledged', { term: 9, index: 130 });
     // A member of the group is counted for what it had acknowledged.
     expect(member([], { index: 0, term: 0 }, 130)).to.be.instanceOf(MustRejoinError);
   });

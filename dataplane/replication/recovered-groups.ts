@@ -58,7 +58,10 @@ function memberOf({ found, group, log, start }: FoundMember): RecoveredMember | 
   const hardState = hardStateOf(log.recovery.hardState(group));
   const last = log.recovery.lastIndex(group)?.index ?? 0;
   if ((last > 0 || hardState.committed > 0) && isCleared(found, start))
-    return freshMember(hardState, { ...applied, configuration });
+    return freshMember(
+      { ...hardState, acknowledged: acknowledgedBy(hardState, last) },
+      { ...applied, configuration },
+    );
   const isForeign = last < applied.index || !continues(found, applied);
   const end = isForeign ? applied.index : last;
   if (hardState.committed > end) {
@@ -76,6 +79,12 @@ function memberOf({ found, group, log, start }: FoundMember): RecoveredMember | 
   const restart = isForeign && last > 0 ? base : undefined;
   return { hardState: inTermOf(raftLog, hardState), log: raftLog, restart };
 }
+
+/** How far the log was: nobody has said it where the node ended right after it gave the replica away. */
+const acknowledgedBy = (
+  { acknowledged, term, committed }: KnownHardState,
+  last: number,
+): Position => acknowledged ?? { term, index: Math.max(committed, last) };
 
 /**
  * Continues behind a state, whatever the log has: this node had given its replica away, and is to have one again. It

@@ -22,6 +22,15 @@ describe('simulated routers over replicas that are moved under faults', function
     });
   }
 
+  // Each of them has found a fault.
+  for (const [seed, what] of [
+    [600_034, 'elect nobody by the members of an older time, on a node without its former log'],
+  ] as const) {
+    it(`${what}: seed ${seed}`, async () => {
+      await runRouting(seed);
+    });
+  }
+
   it('do the same for the same seed, event by event', async () => {
     const lines: [string[], string[]] = [[], []];
     const results = [];
