@@ -194,8 +194,20 @@ const raftMutants: readonly Mutant[] = [
   {
     bug: 'an append that was lost is never sent again',
     file: leader,
-    from: 'if (progress.match < this.#context.log.last) {\n      if (progress.inflights.isFull)',
-    to: 'if (progress.match > this.#context.log.last) {\n      if (progress.inflights.isFull)',
+    from: 'if (progress.match >= this.#context.log.last) return;',
+    to: 'if (progress.match <= this.#context.log.last) return;',
+  },
+  {
+    bug: 'a large append that was lost is never sent again',
+    file: 'dataplane/raft/progress.ts',
+    from: 'round < this.#large.lostAt',
+    to: 'round >= 0',
+  },
+  {
+    bug: 'a large append is sent again whenever something overtakes it',
+    file: 'dataplane/raft/progress.ts',
+    from: 'round < this.#large.lostAt',
+    to: 'round < 0',
   },
   {
     bug: 'a removed voter does not campaign before its removal is committed',
