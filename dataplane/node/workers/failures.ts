@@ -1,7 +1,7 @@
 import { InvalidDatumError } from '../../datum/errors.ts';
 import { DamagedDocumentError, errorType, RuntimeError } from '../../query/errors.ts';
 import type { ErrorType, Frame } from '../../query/errors.ts';
-import { RemoteFailure } from '../../workers/errors.ts';
+import { ChannelClosedError, RemoteFailure } from '../../workers/errors.ts';
 
 /** Errors of queries as data between core and query worker. What no client can cause keeps its message only. */
 type Failure =
@@ -20,6 +20,10 @@ export function failureOf(error: unknown): Failure {
   if (!(error instanceof RuntimeError)) return { kind: 'other', message };
   return { kind: 'runtime', message, type: error.type, backtrace: error.backtrace };
 }
+
+/** A fault of this program: no client can cause it. The end of a client, or of its worker, is none. */
+export const isFault = (error: unknown): boolean =>
+  failureOf(error).kind === 'other' && !(error instanceof ChannelClosedError);
 
 const types: ReadonlySet<unknown> = new Set(Object.values(errorType));
 const isFrame = (value: unknown): boolean => typeof value === 'number' || typeof value === 'string';

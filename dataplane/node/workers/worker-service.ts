@@ -24,7 +24,7 @@ import type { DirectCounts } from './direct-reads.ts';
 import { CatalogFeed } from './catalog-feed.ts';
 import { CoreLogins } from './core-logins.ts';
 import { ConnectionPlaces, CoreService } from './core-service.ts';
-import { errorOf, failureOf } from './failures.ts';
+import { errorOf, failureOf, isFault } from './failures.ts';
 import { FlightRecorder } from './flight-recorder.ts';
 import { channelLimits, startMsMax, watchLimits } from './limits.ts';
 import { queryOptionsOf } from './sizing.ts';
@@ -221,13 +221,12 @@ export class WorkerDriverService implements Service {
   }
 
   #failure(error: unknown): unknown {
-    const failure = failureOf(error);
-    if (failure.kind === 'other' && !this.#context.signal.aborted) {
+    if (isFault(error) && !this.#context.signal.aborted) {
       this.#context.logger.error('a query failed because of an internal error', {
         error: String((error as Error).stack),
       });
     }
-    return failure;
+    return failureOf(error);
   }
 
   #lost({ pid, reason, how, lastWords, lastReport, lastQueries }: WorkerEnd): void {
