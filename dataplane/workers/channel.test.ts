@@ -8,7 +8,6 @@ import { ChannelClosedError, ChannelOverloadedError, RemoteFailure } from './err
 const limits: ChannelLimits = {
   frameBytesMax: 10_000,
   requestsMax: 4,
-  framesTogether: 16,
   queuedBytesHigh: 1_000,
   queuedBytesMax: 3_000,
 };
@@ -197,34 +196,6 @@ describe('a channel between the core and a query worker', () => {
     const asked = failure(worker.channel.request('give me much'));
     await settle(core, worker);
     expect(await asked).to.be.instanceOf(RemoteFailure);
-  });
-
-  it('sends what one turn says together, and much of it before the turn ends', async () => {
-    const few = { ...limits, requestsMax: 10, framesTogether: 3 };
-    const worker = side(nothing, few);
-    const core = side((body) => body, few);
-    const asked = [1, 2, 3, 4, 5, 6, 7, 8].map((body) => worker.channel.request(body));
-    const framesIn = (bytes: Buffer): number =>
-      [...new ChannelFrameReader(few.frameBytesMax).push(bytes)].length;
-    expect(worker.writes.map(framesIn)).to.deep.equal([3, 3]);
-    worker.turn();
-    expect(worker.writes.map(framesIn)).to.deep.equal([3, 3, 2]);
-    await settle(core, worker);
-    expect(await Promise.all(asked)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8]);
-  });
-
-  it('keeps what a full pipe does not take until it does, and answers what was held', async () => {
-    const few = { ...limits, requestsMax: 10, framesTogether: 2 };
-    const worker = side(nothing, few);
-    const core = side(() => 'x'.repeat(600), few);
-    core.takes = false;
-    const asked = [1, 2, 3, 4, 5, 6, 7, 8].map((body) => worker.channel.request(body));
-    await settle(core, worker);
-    expect(worker.channel.pending).to.be.greaterThan(0);
-    core.takes = true;
-    core.channel.drained();
-    await settle(core, worker);
-    expect(await Promise.all(asked)).to.have.length(8);
   });
 
   it('survives any bytes', () => {

@@ -10,9 +10,9 @@ import {
 
 /**
  * The conversation between the core and one query worker: requests of both sides, many at a time, and notices. It
- * knows no socket. Frames of one turn of the event loop share a write, up to `framesTogether` of them. Guarded
- * invariants: every request ends exactly once, with an answer or an error; what waits in either direction is bounded;
- * whatever bytes come, the worst that happens is the end of the channel.
+ * knows no socket. Frames of one turn of the event loop leave in one write. Guarded invariants: every request ends
+ * exactly once, with an answer or an error; what waits in either direction is bounded; whatever bytes come, the
+ * worst that happens is the end of the channel.
  */
 export interface ChannelPipe {
   /** False: it holds enough, and `drained` is called when it takes more. */
@@ -24,8 +24,6 @@ export interface ChannelLimits {
   readonly frameBytesMax: number;
   /** Requests of the other side that are held or worked on; one more ends the channel. */
   readonly requestsMax: number;
-  /** So many frames leave before the turn ends: the other side works on them while this one makes more. */
-  readonly framesTogether: number;
   /** Bytes that wait to be sent; above it no further request of the other side is begun. */
   readonly queuedBytesHigh: number;
   /** Bytes that wait to be sent; above it requests of this side are refused, and an answer ends the channel. */
@@ -214,9 +212,7 @@ export class Channel {
     }
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
-    if (this.#isBlocked) return;
-    if (this.#queue.length >= this.#options.limits.framesTogether) this.#write();
-    if (this.#isDeferred) return;
+    if (this.#isDeferred || this.#isBlocked) return;
     this.#isDeferred = true;
     this.#options.defer(() => {
       this.#isDeferred = false;
@@ -226,11 +222,6 @@ export class Channel {
 
   #flush(): void {
     if (this.#isBlocked || this.#queue.length === 0) return;
-    this.#write();
-    this.#resume();
-  }
-
-  #write(): void {
     const [first] = this.#queue;
     const bytes =
       this.#queue.length === 1 && first !== undefined
@@ -239,6 +230,7 @@ export class Channel {
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#isBlocked = !this.#options.pipe.write(bytes);
+    this.#resume();
   }
 
   #resume(): void {

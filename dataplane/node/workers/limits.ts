@@ -9,8 +9,6 @@ export const channelLimits: ChannelLimits = {
   frameBytesMax: 192 * mebibyte,
   // Of all connections of a worker: each runs 1,024 queries at most, and most of them wait for the core.
   requestsMax: 262_144,
-  // Enough that the calls of the system cost little, and few beside 64 connections.
-  framesTogether: 8,
   queuedBytesHigh: 32 * mebibyte,
   queuedBytesMax: 512 * mebibyte,
 };

@@ -3,7 +3,6 @@ import type { ChannelLimits } from '../channel.ts';
 export const testLimits: ChannelLimits = {
   frameBytesMax: 1_048_576,
   requestsMax: 100,
-  framesTogether: 8,
   queuedBytesHigh: 1_048_576,
   queuedBytesMax: 4_194_304,
 };
