@@ -69,6 +69,7 @@ export class ReplicaCare {
   #askAtMs = 0;
   #offers = 0;
   #offerAtMs = 0;
+  #isRestoring = false;
   /** While a state is expected, the machine takes no entries. */
   #held: (PromiseWithResolvers<void> & { untilMs: number }) | undefined;
 
@@ -113,8 +114,10 @@ export class ReplicaCare {
   /** To be called from time to time: with thousands of replicas, of which most are as they were, it must cost little. */
   tick(): void {
     const now = this.#options.clock.now();
-    if (this.#held !== undefined && now > this.#held.untilMs) this.#release();
     const isUnfit = this.isUnfit;
+    // What was wrong may be gone by a state that the log needed, or by an entry that replaced it.
+    const isHealed = !isUnfit && !this.#isRestoring;
+    if (this.#held !== undefined && (isHealed || now > this.#held.untilMs)) this.#release();
     if (!isUnfit && this.#leads) {
       if (!this.#isCompared && this.#hasOthers) this.#compare(now);
     } else if (isUnfit && this.#hasOthers) this.#recover(now);
@@ -311,7 +314,13 @@ export class ReplicaCare {
 
   async #restore({ position }: Extract<ReplicaNote, { type: 'arrived' }>): Promise<void> {
     const { replicas, happened, name } = this.#options;
-    const isTaken = await replicas.takeState(position);
+    this.#isRestoring = true;
+    let isTaken: boolean;
+    try {
+      isTaken = await replicas.takeState(position);
+    } finally {
+      this.#isRestoring = false;
+    }
     if (!isTaken) return;
     this.#own = undefined;
     this.#release();

@@ -1,4 +1,5 @@
 import { runCluster, runQuarantine, runReconfiguration } from './cluster/scenario.ts';
+import { FlippedRow } from './database/flipped-row.ts';
 import { runRouting } from './database/routing-scenario.ts';
 import { runDatabase } from './database/scenario.ts';
 import { runGossip } from './gossip/scenario.ts';
@@ -19,6 +20,7 @@ const scenarios: Readonly<
   reconfiguration: runReconfiguration,
   quarantine: runQuarantine,
   database: runDatabase,
+  flips: (seed, trace) => runDatabase(seed, trace, new FlippedRow()),
   routing: runRouting,
 };
 

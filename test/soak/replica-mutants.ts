@@ -28,6 +28,12 @@ const replicaMutants: readonly Mutant[] = [
     to: 'const isReady = this.#handOver.isLed && (isLeading || !isLeading) && !isTransferring && !this.#hasLeft;',
   },
   {
+    bug: 'a replica that was healed on the way waits for a state that nobody sends',
+    file: care,
+    from: '(isHealed || now > this.#held.untilMs)',
+    to: 'now > this.#held.untilMs',
+  },
+  {
     bug: 'a comparison of replicas compares nothing',
     file: verification,
     from: '`${count} ${bytes} ${hash}`;',

@@ -10,6 +10,8 @@ import { Nemesis } from '../nemesis.ts';
 import { SafetyViolation } from '../violation.ts';
 import { Client, valuesOf } from './client.ts';
 import { faults, pace, table } from './faults.ts';
+import { putStillRows, requireWhole } from './flipped-row.ts';
+import type { FlippedRow } from './flipped-row.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
 
 /**
@@ -155,12 +157,15 @@ export async function agreed(
   }
 }
 
+/** `flips`: a medium that changes rows of one replica. */
 export async function runDatabase(
   seed: number,
   trace: Trace = () => undefined,
+  flips?: FlippedRow,
 ): Promise<DatabaseResult> {
   const cluster = new SimulatedCluster(seed, ids);
   await formed(cluster);
+  if (flips !== undefined) await putStillRows(cluster);
   const { random, time } = cluster;
   const faultsEndMs = time.now + faultsMs;
   const habits = {
@@ -173,7 +178,8 @@ export async function runDatabase(
   const clients = [0, 1, 2].map((at) => new Client(cluster, { ...habits, name: `c${at}-` }));
   for (const client of clients) client.next();
   const made = makeDatabases(cluster, faultsEndMs);
-  const nemesis = new Nemesis(cluster, faults, pace);
+  const all = flips === undefined ? faults : [...faults, flips];
+  const nemesis = new Nemesis(cluster, all, pace);
   const nextFault = (): void => {
     if (time.now > faultsEndMs) return;
     const { name, nextInMs } = nemesis.begin();
@@ -184,6 +190,7 @@ export async function runDatabase(
   await cluster.runUntil(faultsEndMs + 2_600);
   restore(cluster);
   await cluster.runUntil(time.now + 1_100);
+  if (flips !== undefined) await requireWhole(cluster);
   await agreed(cluster);
   const unanswered = clients.flatMap((client) => client.unanswered);
   if (unanswered.length > 0)
