@@ -2,7 +2,7 @@
  * Orders about nodes: what people ask for on a PhotonNode, and which nodes are to be removed because their data was
  * given up. Pure.
  */
-import type { OrderType } from './order.ts';
+import type { OrderType, SignedOrder } from './order.ts';
 import { orderTypes, reasonOf } from './order.ts';
 import { isUuid } from './node-identity.ts';
 import { orderAnnotation, orderReasonAnnotation } from '../resources/labels.ts';
@@ -95,6 +95,20 @@ const listIn = (answer: unknown, field: string): readonly Readonly<Record<string
   const list = isRecord(answer) ? answer[field] : undefined;
   return Array.isArray(list) ? list.filter(isRecord) : [];
 };
+
+/** With their signatures, from an answer of the admin API of a node. */
+export const signedOrdersFrom = (answer: unknown): readonly SignedOrder[] =>
+  listIn(answer, 'orders').flatMap(({ type, clusterId, nodeId, at, reason, signature }) => {
+    const found = orderTypes.find((each) => each === type);
+    const isOrder =
+      found !== undefined &&
+      typeof clusterId === 'string' &&
+      typeof nodeId === 'string' &&
+      typeof at === 'number' &&
+      typeof reason === 'string' &&
+      typeof signature === 'string';
+    return isOrder ? [{ type: found, clusterId, nodeId, at, reason, signature }] : [];
+  });
 
 /** From the answers of the admin API of a node; what is not as it should be is left out. */
 export function knownFrom(orders: unknown, members: unknown): Known {

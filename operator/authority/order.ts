@@ -1,8 +1,16 @@
+import { createPublicKey, verify } from 'node:crypto';
+
 /**
  * What an administrator orders about one node, as the nodes of a cluster verify it: signed by the authority of the
  * cluster. The format is a contract with the data plane. Pure.
  */
 export const orderTypes = Object.freeze(['remove', 'quarantine', 'release'] as const);
+/** PEM, each of one authority. */
+export interface Signers {
+  readonly signing: string;
+  readonly trusted: readonly string[];
+}
+
 export type OrderType = (typeof orderTypes)[number];
 
 export interface Order {
@@ -32,3 +40,24 @@ export function reasonOf(text: string | undefined): string {
 
 export const signedText = ({ type, clusterId, nodeId, at, reason }: Order): string =>
   `photondb order ${format}\n${JSON.stringify([type, clusterId, nodeId, at, reason])}`;
+
+const isSignedBy = (order: SignedOrder, certificate: string): boolean =>
+  verify(
+    'sha256',
+    Buffer.from(signedText(order)),
+    createPublicKey(certificate),
+    Buffer.from(order.signature, 'base64'),
+  );
+
+/**
+ * Orders of a former authority as the present one is to sign them: nodes that join later do not trust the former one.
+ * What no trusted authority has signed is left out, whatever a member says. The later one of two orders stands.
+ */
+export const toSignAgain = (
+  orders: readonly SignedOrder[],
+  { signing, trusted }: Signers,
+): readonly Omit<Order, 'clusterId'>[] =>
+  orders
+    .filter((order) => !isSignedBy(order, signing))
+    .filter((order) => trusted.some((certificate) => isSignedBy(order, certificate)))
+    .map(({ type, nodeId, at, reason }) => ({ type, nodeId, at: at + 1, reason }));

@@ -7,14 +7,16 @@ import type { NodeView } from '../api/node-view.ts';
 import type { AuthorityStore } from '../authority/authority-store.ts';
 import type { Authority } from '../authority/authority.ts';
 import { formatIdentity } from '../authority/node-identity.ts';
+import { certificatesIn } from '../authority/authority-set.ts';
 import type { Order } from '../authority/order.ts';
+import { toSignAgain } from '../authority/order.ts';
 import { SigningRefusal } from '../authority/refusal.ts';
 import type { Clock } from '../controller/clock.ts';
 import type { AdminCredentials, AdminRequest } from '../photon/admin-client.ts';
 import { AdminApiError, askNode } from '../photon/admin-client.ts';
 import { nodePorts } from '../resources/node-config.ts';
 import type { Known } from '../authority/node-orders.ts';
-import { knownFrom } from '../authority/node-orders.ts';
+import { knownFrom, signedOrdersFrom } from '../authority/node-orders.ts';
 import type { Need } from '../rollout/replacement.ts';
 import { needsFrom } from '../rollout/replacement.ts';
 import type { Pod } from '../status/observed.ts';
@@ -115,6 +117,20 @@ export class NodeAdmin {
     const { signing } = await this.#authorities(cluster, signal);
     const body = signing.signOrder({ ...order, clusterId });
     await this.#ask(cluster, node, { method: 'POST', path: '/orders', body }, signal);
+  }
+
+  /** Orders of an authority that was replaced get the signature of the present one. Rejects with AdminApiError. */
+  async signOrdersAgain(
+    cluster: PhotonCluster,
+    node: AdministeredNode,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const answer = await this.#ask(cluster, node, { method: 'GET', path: '/orders' }, signal);
+    const { signing, bundle } = await this.#authorities(cluster, signal);
+    const signers = { signing: signing.certificate, trusted: certificatesIn(bundle) };
+    const again = toSignAgain(signedOrdersFrom(answer), signers);
+    for (const order of again) await this.giveOrder(cluster, node, order, signal);
+    return again.length;
   }
 
   async #ask(

@@ -20,11 +20,11 @@ import type { Privilege } from '../resources/privileges.ts';
 import type { Hash } from '../resources/manifest.ts';
 import { Heartbeats } from '../status/heartbeats.ts';
 import { Applier } from './applier.ts';
+import { Confirmations } from './confirmations.ts';
 import { Drains } from './drains.ts';
 import { NodeAdmin, podAddress } from './node-admin.ts';
 import type { AdminAddressOf } from './node-admin.ts';
 import { Poller } from './poller.ts';
-import { Removals } from './removals.ts';
 import { reconciler } from './reconcile.ts';
 import { StatusWriter } from './status-writer.ts';
 import { InformerSet } from './informer-set.ts';
@@ -147,7 +147,8 @@ export class Operator {
         addressOf: this.#options.adminAddressOf ?? podAddress,
       }),
       drains: new Drains(),
-      removals: new Removals(),
+      removals: new Confirmations(),
+      signings: new Confirmations(),
       newPassword,
       emit: recorder.emit.bind(recorder),
     };

@@ -78,6 +78,7 @@ function forget(tools: Tools, writer: StatusWriter, key: string, uid: string | u
   tools.poller.forget(key);
   tools.drains.forget(key);
   tools.removals.forget(key);
+  tools.signings.forget(key);
   if (uid === undefined) return;
   tools.applier.forget(uid);
   writer.forget(uid);

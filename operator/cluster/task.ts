@@ -18,7 +18,7 @@ import type { Replaced } from '../status/cluster-status.ts';
 import type { Heartbeats } from '../status/heartbeats.ts';
 import type { Applied, Applier } from './applier.ts';
 import type { Drains } from './drains.ts';
-import type { Removals } from './removals.ts';
+import type { Confirmations } from './confirmations.ts';
 import type { NodeAdmin } from './node-admin.ts';
 import type { Poller } from './poller.ts';
 import { refusalOf } from './refusal.ts';
@@ -44,7 +44,9 @@ export interface Tools {
   readonly operatorNamespace?: string | undefined;
   readonly nodeAdmin: NodeAdmin;
   readonly drains: Drains;
-  readonly removals: Removals;
+  readonly removals: Confirmations;
+  /** Authorities, by their hash, that have signed the orders of their cluster. */
+  readonly signings: Confirmations;
   /** A random password. */
   readonly newPassword: () => string;
   readonly emit: (event: EventInput) => void;

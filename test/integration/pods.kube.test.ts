@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import r from 'rethinkdb';
+import { isSignedByAuthority } from '../../dataplane/membership/orders.ts';
 import type { PhotonCluster } from '../../operator/api/generated/photon-cluster.ts';
 import type { PhotonNode } from '../../operator/api/generated/photon-node.ts';
 import { eventually } from '../../operator/cluster/testing/api-types.ts';
@@ -16,6 +17,10 @@ const data = { name: 'main', roles: ['data', 'consensus'], storage: { size: '1Gi
 const query = { name: 'query', roles: ['coordinator'], replicas: 2, storage: { size: '1Gi' } };
 const names = ['orders-main-0-0', 'orders-query-0-0', 'orders-query-0-1'];
 const formedMs = 120_000;
+
+interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
 
 interface Event extends KubeObject {
   readonly reason?: string;
@@ -323,6 +328,11 @@ describe('nodes as pods of a cluster', function () {
       new Traffic((count) => table.insert({ id: String(count) }).run(connection)),
       new Traffic((count) => table.get(String(count)).run(connection)),
     ];
+    // An order that no authority of the former ones is left to prove at the end.
+    const annotations = { 'photondb.io/order': 'release', 'photondb.io/order-reason': 'a test' };
+    const at = { namespace: stage.namespace, name: founder.name };
+    await stage.client.mergePatch(resources.photonNodes, at, { metadata: { annotations } });
+    await saysOf(founder.name, 'OrderGiven', 'release');
     const signing = async (): Promise<readonly (string | undefined)[]> =>
       ((await statusOf())?.certificates?.authorities ?? []).map(({ hash }) => hash);
     const seen = new Set(await signing());
@@ -351,6 +361,14 @@ describe('nodes as pods of a cluster', function () {
       seen.add(hash);
       for (const [at, load] of loads.entries()) expect(load.count).to.be.above(counts[at] ?? 0);
     }
+    await eventually('the order with a signature of the authority that is left', async () => {
+      const trust = await stage.find<ConfigMap>(resources.configMaps, 'orders-ca');
+      const authorities = [trust?.data?.['ca.crt'] ?? ''];
+      return pods.every(({ orders }) => {
+        expect(orders).to.have.lengthOf(1);
+        return orders.every((order) => isSignedByAuthority(order, authorities));
+      });
+    });
     for (const load of loads) {
       await load.stop();
       expect(load.failures).to.deep.equal([]);

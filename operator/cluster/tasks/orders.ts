@@ -111,7 +111,30 @@ async function removeAllLost(context: Context): Promise<void> {
   }
 }
 
+/** While nodes trust both authorities; every node is asked, since one may not have got an order yet. */
+async function signAgain(context: Context): Promise<void> {
+  const { authority, cluster, key, tools, signal } = context;
+  if (authority?.facts.phase !== 'Renewing') return;
+  const hash = authority.facts.authorities[0]?.hash ?? '';
+  if (tools.signings.has(key, hash)) return;
+  try {
+    const members = council(context);
+    let count = 0;
+    for (const member of members) {
+      count += await tools.nodeAdmin.signOrdersAgain(cluster, member, signal);
+    }
+    if (members.length > 0) tools.signings.note(key, hash);
+    if (count === 0) return;
+    const note = `signed ${count} orders about nodes with the new certificate authority`;
+    tools.emit(eventOf(context, { type: 'Normal', reason: 'OrdersSigned', action: 'Sign', note }));
+  } catch (error) {
+    // The next reconcile tries again.
+    if (!(error instanceof AdminApiError)) throw error;
+  }
+}
+
 export async function carryOutOrders(context: Context): Promise<TaskResult> {
+  await signAgain(context);
   await removeAllLost(context);
   const results: TaskResult[] = [];
   for (const asked of askedFor(context)) results.push(await carryOut(context, asked));

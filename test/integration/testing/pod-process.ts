@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { words } from '../../../k8s/local/host/run.ts';
 import { tokenOfAccount } from '../../../operator/cluster/testing/accounts.ts';
+import type { SignedOrder } from '../../../dataplane/membership/orders.ts';
 import { eventually } from '../../../operator/cluster/testing/api-types.ts';
 import type { Stage } from '../../../operator/cluster/testing/stage.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
@@ -131,6 +132,12 @@ export class PodProcess {
   get driver(): { readonly host: string; readonly port: number } {
     const [host = '', port = ''] = this.#field('driver').split(':');
     return { host, port: Number(port) };
+  }
+
+  /** The orders of administrators that the node has stored, signed. */
+  get orders(): readonly SignedOrder[] {
+    const text = readFileSync(join(this.#folder, 'data', 'cluster', 'orders.json'), 'utf8');
+    return (JSON.parse(text) as { readonly orders: readonly SignedOrder[] }).orders;
   }
 
   /** Requests to other nodes that did not end well, as the node counts them. */
