@@ -10,7 +10,7 @@ import { AttackedDetector } from './testing/attacks.ts';
 import { meshNode, testAuthority, until } from './testing/mesh-node.ts';
 
 describe('a node under attack', function attacked() {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   it('takes none of 20,000 forged, cut, changed, repeated and oversized datagrams', () => {
     const target = new AttackedDetector(20_000);

@@ -65,6 +65,10 @@ export class ConnectionRefusals {
     }
     if (window.lines >= linesMax) return;
     window.lines += 1;
-    this.#log.warn('a connection of a node is refused', { address, reason: error.message });
+    const said =
+      reason === 'closed' && !(error instanceof PhotonError)
+        ? 'The other side closed the connection before it said what it wants.'
+        : error.message;
+    this.#log.warn('a connection of a node is refused', { address, reason: said });
   }
 }

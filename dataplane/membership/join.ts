@@ -1,6 +1,7 @@
 import { formatAddress, parseAddress } from '../common/address.ts';
 import type { HostPort } from '../common/address.ts';
 import { backoffMs } from '../common/backoff.ts';
+import { noBytes } from '../common/bytes.ts';
 import type { Chance } from '../common/chance.ts';
 import type { Clock } from '../common/clock.ts';
 import { PeerError } from '../net/errors.ts';
@@ -140,4 +141,19 @@ async function pinned(
   }
   const { identity } = await verifyCertificate(own, [authority], clock.timeOfDay());
   return identity;
+}
+
+export interface Knock {
+  readonly addresses: readonly string[];
+  readonly reason: string;
+  readonly timeoutMs: number;
+  readonly exchange: typeof exchangeJoin;
+}
+
+/** Says at the first address why this node does not ask to join, for the log there. It need not succeed. */
+export async function sayWhyNot({ addresses, reason, timeoutMs, exchange }: Knock): Promise<void> {
+  const target = parseAddress(addresses[0] ?? '');
+  if (target === undefined) return;
+  const verify = (): Promise<never> => Promise.reject(new JoinRefusedError(reason));
+  await exchange({ ...target, timeoutMs, payload: noBytes, verify }).catch(() => undefined);
 }

@@ -64,7 +64,8 @@ export class MemberDirectory {
   }
 
   nameOf(id: string): string {
-    return this.#gossip.state.get(id, stateKeys.name) ?? `node ${id}`;
+    const introduced = this.#mesh.peer(id)?.introduction.name;
+    return this.#gossip.state.get(id, stateKeys.name) ?? introduced ?? `node ${id}`;
   }
 
   get views(): readonly MemberView[] {

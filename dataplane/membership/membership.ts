@@ -523,6 +523,7 @@ export class Membership {
     const { id, status } = event;
     const fields = { id, name: this.#directory?.nameOf(id), status, reason };
     if (status === 'alive') this.#options.log.info('a node is alive', fields);
+    else if (status === 'left') this.#options.log.info('a node has left', fields);
     else this.#options.log.warn(`a node is ${status}`, fields);
     const unreachable = new PeerUnreachableError(`The node is ${status}: it ${reason}.`);
     if (status === 'dead') this.#mesh.drop(id, unreachable);

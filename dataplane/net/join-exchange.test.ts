@@ -92,7 +92,7 @@ describe('the exchange of a node that joins', () => {
     expect(hash).to.equal(authorityHash(authority.certificate));
   });
 
-  it('sends nothing when the certificates are not the expected ones', async () => {
+  it('sends nothing but the reason when the certificates are not the expected ones', async () => {
     let asked = 0;
     handle = async (payload) => {
       asked += 1;
@@ -103,6 +103,9 @@ describe('the exchange of a node that joins', () => {
     );
     expect(failure.message).to.equal('another cluster');
     expect(asked).to.equal(0);
+    expect(refused.map(({ message }) => message)).to.deep.equal([
+      'A node does not join through this one: another cluster',
+    ]);
   });
 
   it('gives the reason of a refusal to both sides', async () => {

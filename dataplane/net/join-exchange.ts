@@ -11,13 +11,15 @@ import { applicationProtocols } from './protocols.ts';
 
 /**
  * The one exchange that needs no client certificate: a node that wants to join sends one request and gets
- * one answer. Guarded invariants: nothing is sent before the caller has verified the server's certificates;
- * a connection holds at most one small request and ends after a fixed time.
+ * one answer. Guarded invariants: nothing but the reason of a refusal is sent before the caller has verified the
+ * server's certificates; a connection holds at most one small request and ends after a fixed time.
  */
 export type JoinHandler = (payload: Uint8Array, address: string) => Promise<Uint8Array>;
 
 /** Of a request: a token, names and a certificate request. */
 const joinBytesMax = 32_768;
+/** Of what a stranger gives as its reason. */
+const reasonCharactersMax = 300;
 const requestId = 1;
 const requestType = 0;
 
@@ -39,6 +41,10 @@ export function serveJoin(
   spawn(
     async () => {
       const frame = await oneFrame(socket, joinBytesMax);
+      if (frame.kind === 'bye') {
+        const reason = frame.message.slice(0, reasonCharactersMax);
+        throw new SessionRefusedError(`A node does not join through this one: ${reason}`);
+      }
       if (frame.kind !== 'request')
         throw new SessionRefusedError('A request to join was expected.');
       const payload = await handle(frame.payload, address);
@@ -100,7 +106,7 @@ export async function exchangeJoin(exchange: JoinExchange): Promise<Uint8Array> 
     if (socket.alpnProtocol !== applicationProtocols.join) {
       throw new SessionRefusedError(`${host}:${port} is not the cluster port of a PhotonDB node.`);
     }
-    await exchange.verify(chainOf(socket));
+    await verified(socket, exchange);
     const deadlineMs = timeoutMs;
     const fields = {
       id: requestId,
@@ -115,6 +121,19 @@ export async function exchangeJoin(exchange: JoinExchange): Promise<Uint8Array> 
     throw new SessionRefusedError(`${host}:${port} answered something else.`);
   } finally {
     socket.destroy();
+  }
+}
+
+/** The server gets the reason why it is not asked: people look for it in its log, too. */
+async function verified(socket: TLSSocket, { verify }: JoinExchange): Promise<void> {
+  try {
+    await verify(chainOf(socket));
+  } catch (error) {
+    const { message } = error as Error;
+    const closed = once(socket, 'close');
+    socket.resume().end(encodeFrame({ kind: 'bye', code: 'net.session_refused', message }));
+    await closed;
+    throw error;
   }
 }
 

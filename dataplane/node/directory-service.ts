@@ -6,7 +6,8 @@ import type { StoredCredentials } from '../membership/cluster-files.ts';
 import { formCluster } from '../membership/form-cluster.ts';
 import type { FormedCluster, FormOptions } from '../membership/form-cluster.ts';
 import type { FormationFacts } from '../membership/formation.ts';
-import { joinCluster } from '../membership/join.ts';
+import { FormationError } from '../membership/errors.ts';
+import { joinCluster, sayWhyNot } from '../membership/join.ts';
 import { exchangeJoin } from '../net/join-exchange.ts';
 import { isUnused, lockDirectory } from '../storage/directory.ts';
 import type { DataDirectory, LockedDirectory } from '../storage/directory.ts';
@@ -24,6 +25,7 @@ import type { Service } from './services.ts';
  * new, and held until the end. What belongs to the cluster is on the medium before the identity says so.
  */
 const joinTimeoutMs = 10_000;
+const knockTimeoutMs = 2_000;
 const certificateLifetimeMs = 7 * 86_400_000;
 
 type Owner = Parameters<LockedDirectory['require']>[0];
@@ -128,9 +130,21 @@ export class DirectoryService implements Service {
   }
 
   async #form(locked: LockedDirectory, owner: Owner): Promise<FormedCluster> {
-    const formed = await formCluster(this.#formOptions(locked));
+    const formed = await formCluster(this.#formOptions(locked)).catch(async (error: unknown) => {
+      if (error instanceof FormationError) await this.#sayWhyNot(error);
+      throw error;
+    });
     this.#directory = locked.settle(owner, formed.credentials);
     return formed;
+  }
+
+  /** In the log of the cluster that the node was to join: whoever runs that one sees who came and why not. */
+  #sayWhyNot({ message }: FormationError): Promise<void> {
+    const { config } = this.#context;
+    const [cause = ''] = message.split('. ');
+    const reason = `Node ${config['node-name']}: ${cause}.`;
+    const knock = { reason, timeoutMs: knockTimeoutMs, exchange: exchangeJoin };
+    return sayWhyNot({ addresses: config.join, ...knock });
   }
 
   async #formIn(

@@ -408,10 +408,13 @@ describe('a local cluster of three processes', function cluster() {
     throw new Error('it was accepted');
   }
 
-  it('refuses a node without a token', async () => {
+  it('refuses a node without a token, and both sides log the reason', async () => {
     const path = temporaryDirectory();
     const at = fieldOf(all.lines[0], 'cluster');
     expect(await refusalOf(path, ['--join', at])).to.contain('there is no credential');
+    await until(() =>
+      /"a connection of a node is refused".*Node fourth: .*no credential/.test(all.log()),
+    );
     removeDirectory(path);
   });
 
