@@ -7,7 +7,8 @@ import { parseAddress } from '../common/address.ts';
 import { applicationProtocols } from '../net/protocols.ts';
 import { localNetwork } from '../gossip/options.ts';
 import { AttackedDetector } from './testing/attacks.ts';
-import { meshNode, testAuthority, until } from './testing/mesh-node.ts';
+import type { Authority } from './authority.ts';
+import { meshNode, nodeIdOf, testAuthority, testCredentials, until } from './testing/mesh-node.ts';
 
 describe('a node under attack', function attacked() {
   this.timeout(240_000);
@@ -33,6 +34,28 @@ describe('a node under attack', function attacked() {
     expect(target.detector.gossip.members.length).to.be.at.most(localNetwork.membersMax);
     // It is not talked into more than an answer to each message that it took, and some gossip.
     expect(target.answers).to.be.at.most(4 * taken + 4_000);
+  });
+
+  it('refuses a node whose certificate has expired, and both sides log the reason', async () => {
+    const [valid, expired] = [await testAuthority(), await testAuthority(-1_000)];
+    const ofBoth = [
+      ...(await testCredentials(valid, nodeIdOf('a'))).authorities,
+      ...(await testCredentials(expired, nodeIdOf('b'))).authorities,
+    ];
+    const credentials = async (of: Authority, letter: string) => ({
+      ...(await testCredentials(of, nodeIdOf(letter))),
+      authorities: ofBoth,
+    });
+    const a = await meshNode(valid, 'a', { credentials: await credentials(valid, 'a') });
+    const b = await meshNode(expired, 'b', { credentials: await credentials(expired, 'b') });
+    b.targets = [{ id: a.id, address: a.address }];
+    const says = /The certificate is valid from .* Renew it/;
+    await until(() => a.refused.some(({ message }) => says.test(message)));
+    await until(() => b.warnings.some(({ reason = '' }) => says.test(reason)));
+    expect(b.warnings[0]?.message).to.equal('a node cannot be connected');
+    expect([...a.mesh.peers, ...b.mesh.peers]).to.deep.equal([]);
+    await b.close();
+    await a.close();
   });
 
   it('closes connections of strangers, whatever they send, and serves the others', async () => {

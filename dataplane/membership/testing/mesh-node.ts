@@ -23,13 +23,14 @@ const tendMs = 20;
 export const nodeIdOf = (letter: string): string =>
   `${letter.repeat(8)}-0000-4000-8000-000000000000`;
 
-export const testAuthority = (): Promise<Authority> =>
+/** `certificateLifetimeMs`: of the certificates that it issues; negative for expired ones. */
+export const testAuthority = (certificateLifetimeMs = day): Promise<Authority> =>
   Authority.create(
     {
       files: new MemoryFiles(),
       clock: machineClock,
       chance: { bytes: randomBytes },
-      certificateLifetimeMs: day,
+      certificateLifetimeMs,
     },
     clusterId,
   );
