@@ -111,6 +111,28 @@ describe('membership (SWIM)', () => {
     expect(messagesOf(node).length).to.be.greaterThan(0);
   });
 
+  it('passes each accusation on, also when those of several accusers come together', () => {
+    const node = gossipNode('a', { probePeriodTicks: 1_000, suspicionFactor: 100 });
+    const others = ['b', 'c', 'd', 'e', 'f'].map((id) => update(id, 'alive'));
+    node.step(news('b', 'a', ...others));
+    tick(node, 40);
+    node.ready();
+    for (const accuser of ['b', 'c', 'd']) {
+      node.step(news(accuser, 'a', update('f', 'suspect', 1, accuser)));
+    }
+    tick(node, 10);
+    const told = messagesOf(node).flatMap(({ updates }) => updates);
+    const accusers = told.flatMap(({ status, accuser }) => (status === 'suspect' ? accuser : []));
+    expect([...new Set(accusers)].toSorted()).to.deep.equal(['b', 'c', 'd']);
+    // What comes next of the member takes the place of all of them.
+    node.step(news('f', 'a', update('f', 'alive', 2)));
+    tick(node, 2);
+    const after = messagesOf(node).flatMap(({ updates }) => updates);
+    expect(after.filter(({ id }) => id === 'f').every(({ status }) => status === 'alive')).to.equal(
+      true,
+    );
+  });
+
   it('does not believe an old incarnation, nor that a dead member of the same one lives', () => {
     const node = gossipNode('a');
     node.step(news('b', 'a', update('c', 'dead', 3, 'b')));

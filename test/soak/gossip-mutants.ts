@@ -106,8 +106,14 @@ const gossipMutants: readonly Mutant[] = [
   {
     bug: 'updates are disseminated indefinitely',
     file: 'dataplane/gossip/broadcast-queue.ts',
-    from: 'if (queued.sent >= sendsMax) this.#queued.delete(queued.update.id);',
+    from: 'if (queued.sent >= sendsMax) this.#remove(queued);',
     to: '',
+  },
+  {
+    bug: 'an accusation takes the place of one by another member',
+    file: 'dataplane/gossip/broadcast-queue.ts',
+    from: 'one.accuser !== other.accuser;',
+    to: 'one.accuser === other.accuser;',
   },
   {
     bug: 'news are not passed on',
