@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import r from 'rethinkdb';
+import { Traffic } from '../integration/testing/traffic.ts';
 import { until } from './cluster-under-test.ts';
-import { NetworkedNodes } from './networked-nodes.ts';
+import { NetworkedNodes, password } from './networked-nodes.ts';
 import type { NetworkedNode } from './networked-nodes.ts';
 
 /**
@@ -73,6 +75,54 @@ describe('five nodes with networks of their own', function () {
       await until(`a death by ${node.name}`, () => node.deaths().length > 0, seenMs);
     }
   }
+
+  it('replace gossip keys, certificates and the authority three times under traffic, without a death', async () => {
+    const failed = (): Promise<unknown> =>
+      Promise.all(nodes.all.map((node) => node.failedRequests()));
+    const before = await failed();
+    const login = { user: 'admin', password };
+    const [data, other] = await Promise.all(
+      some(1, 2).map((node) => r.connect({ ...node.driver, ...login })),
+    );
+    if (data === undefined || other === undefined) throw new Error('two nodes have drivers');
+    await r.db('test').tableCreate('traffic').run(data);
+    const table = r.db('test').table('traffic');
+    const loads = [
+      new Traffic((count) => table.insert({ id: String(count) }).run(data)),
+      new Traffic((count) => table.get(String(count)).run(other)),
+      // Each asks the authority through the session between the nodes.
+      new Traffic(() => one(5).administer(one(1), 'POST', 'certificate/renew')),
+    ];
+    const [keys, authorities] = [new Set<string>(), new Set<string>()];
+    for (const number of [1, 3, 5]) {
+      const counts = loads.map(({ count }) => count);
+      // Any member may rotate the keys.
+      const rotated = await one(number).administer(one(1), 'POST', 'gossip-keys/rotate');
+      keys.add(String(rotated['keys']));
+      for (const node of nodes.all) await node.administer(one(1), 'POST', 'certificate/renew');
+      await one(1).administer(one(1), 'POST', 'authority/rotate');
+      const isReplaced = async (): Promise<boolean> => {
+        const { phase, signing } = await one(1).administer(one(1), 'GET', 'authority');
+        if (phase === 'Stable') authorities.add(String(signing));
+        return phase === 'Stable';
+      };
+      await until('the authority to be replaced', isReplaced, seenMs);
+      await everybodyIsAlive();
+      for (const [at, load] of loads.entries()) {
+        const goesOn = async (): Promise<boolean> => load.count > (counts[at] ?? 0);
+        await until('the traffic to continue', goesOn, seenMs);
+      }
+    }
+    for (const load of loads) {
+      await load.stop();
+      expect(load.failures).to.deep.equal([]);
+    }
+    await data.close();
+    await other.close();
+    expect([keys.size, authorities.size]).to.deep.equal([3, 3]);
+    expect(await failed()).to.deep.equal(before);
+    nobodyElseDied(nodes.all, []);
+  });
 
   it('agree that a killed one is dead, until it is back under its identity', async () => {
     const others = some(1, 2, 3, 4);

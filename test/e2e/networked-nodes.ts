@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askAdmin } from '../../dataplane/node/admin-tool/client.ts';
+import { failedRequestsAt } from '../integration/testing/traffic.ts';
 import { end, removeDirectory, start, temporaryDirectory } from '../drivers/serve.ts';
 import type { DriverAddress } from '../drivers/local-cluster.ts';
 import type { Served } from '../drivers/serve.ts';
@@ -109,7 +110,7 @@ export class NetworkedNode {
   }
 
   #hear(line: string): void {
-    if (line.includes('"a node is ')) this.#changes.push(JSON.parse(line) as Change);
+    if (/"a node (is|has) /.test(line)) this.#changes.push(JSON.parse(line) as Change);
   }
 
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
@@ -134,6 +135,18 @@ export class NetworkedNode {
     const code = await within(endDeadlineMs, `the end of ${this.name}`, end(served));
     this.#served = undefined;
     if (code !== 0) throw new Error(`${this.name} ended with code ${code}:\n${served.log()}`);
+  }
+
+  /** Requests to other nodes that did not end well, as the node counts them. */
+  failedRequests(): Promise<readonly string[]> {
+    return failedRequestsAt(this.#running.httpUrl);
+  }
+
+  /** Asks its admin API, as an administrator with the authority of the founder does. */
+  async administer(founder: NetworkedNode, method: 'GET' | 'POST', path: string) {
+    const text = readFileSync(join(this.#directory, 'cluster', 'admin.json'), 'utf8');
+    const { address } = JSON.parse(text) as { readonly address: string };
+    return askAdmin(founder.directory, address, { method, path: `/admin/v1/${path}` });
   }
 
   async members(): Promise<ReadonlyMap<string, Shown>> {
