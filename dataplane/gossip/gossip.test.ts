@@ -123,7 +123,7 @@ describe('membership (SWIM)', () => {
     tick(node, 10);
     const told = messagesOf(node).flatMap(({ updates }) => updates);
     const accusers = told.flatMap(({ status, accuser }) => (status === 'suspect' ? accuser : []));
-    expect([...new Set(accusers)].toSorted()).to.deep.equal(['b', 'c', 'd']);
+    expect([...new Set(accusers)]).to.have.members(['b', 'c', 'd']);
     // What comes next of the member takes the place of all of them.
     node.step(news('f', 'a', update('f', 'alive', 2)));
     tick(node, 2);

@@ -143,7 +143,7 @@ async function pinned(
   return identity;
 }
 
-export interface Knock {
+interface Knock {
   readonly addresses: readonly string[];
   readonly reason: string;
   readonly timeoutMs: number;

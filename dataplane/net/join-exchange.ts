@@ -125,9 +125,9 @@ export async function exchangeJoin(exchange: JoinExchange): Promise<Uint8Array> 
 }
 
 /** The server gets the reason why it is not asked: people look for it in its log, too. */
-async function verified(socket: TLSSocket, { verify }: JoinExchange): Promise<void> {
+async function verified(socket: TLSSocket, exchange: JoinExchange): Promise<void> {
   try {
-    await verify(chainOf(socket));
+    await exchange.verify(chainOf(socket));
   } catch (error) {
     const { message } = error as Error;
     const closed = once(socket, 'close');
