@@ -351,6 +351,16 @@ describe('local health and suspicion (Lifeguard)', () => {
     expect(node.probes.failed).to.be.greaterThan(1);
   });
 
+  it('a node that suspects itself takes longer for each probe', () => {
+    const node = gossipNode('a', { suspicionFactor: 1_000 });
+    node.step(news('b', 'a', ...others));
+    tick(node, 60);
+    const before = node.probes.failed;
+    // Twenty periods of a node that is well.
+    tick(node, 200);
+    expect(node.probes.failed - before).to.be.within(1, 5);
+  });
+
   it('refusals by those who were asked show that it is the target', () => {
     const node = gossipNode('a');
     node.step(news('b', 'a', ...others));

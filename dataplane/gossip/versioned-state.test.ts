@@ -52,6 +52,11 @@ describe('versioned state (Scuttlebutt)', () => {
       },
     ]);
     expect(a.get('a', 'x')).to.equal('2');
+    // Nor by another process with its key: what it says itself comes from itself alone.
+    const copy = stateOf('a', 3);
+    copy.set('x', 'of a copy');
+    expect(a.merge(copy.missing(new Map()))).to.deep.equal([]);
+    expect(a.get('a', 'x')).to.equal('2');
   });
 
   it('of a new generation replaces all of the old one', () => {
@@ -76,7 +81,8 @@ describe('versioned state (Scuttlebutt)', () => {
     a.set('y', '1');
     const late = a.missing(b.versions);
     const restarted = stateOf('b', 2);
-    restarted.merge(late);
+    // It is no forgery: whoever has passed it on is not accused.
+    expect(restarted.merge(late)).to.deep.equal([]);
     expect(restarted.versions.has('a')).to.equal(false);
     exchange(a, restarted);
     expect([restarted.get('a', 'x'), restarted.get('a', 'y')]).to.deep.equal(['1', '1']);

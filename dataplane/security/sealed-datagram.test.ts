@@ -90,17 +90,16 @@ describe('sealed datagrams', () => {
     const bytesOf = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
     const ringKey = senderKey(key, bytesOf(nodeId));
     const end = datagram.byteLength - 16;
-    const associated = (header: Buffer): Buffer =>
-      Buffer.concat([header, bytesOf(clusterId), bytesOf(receiver)]);
+    const associated = (header: Buffer, to = receiver): Buffer =>
+      Buffer.concat([header, bytesOf(clusterId), bytesOf(to)]);
     const header = datagram.subarray(0, 37);
     const decipher = createDecipheriv('aes-256-gcm', ringKey, header.subarray(25));
     decipher.setAAD(associated(header));
     decipher.setAuthTag(datagram.subarray(end));
     const plain = Buffer.concat([decipher.update(datagram.subarray(37, end)), decipher.final()]);
-    const sealedAgain = (own: Buffer, content: Buffer): Buffer => {
-      const cipher = createCipheriv('aes-256-gcm', ringKey, own.subarray(25)).setAAD(
-        associated(own),
-      );
+    const sealedAgain = (own: Buffer, content: Buffer, to = receiver): Buffer => {
+      const cipher = createCipheriv('aes-256-gcm', ringKey, own.subarray(25));
+      cipher.setAAD(associated(own, to));
       const text = Buffer.concat([cipher.update(content), cipher.final()]);
       return Buffer.concat([own, text, cipher.getAuthTag()]);
     };
@@ -115,6 +114,12 @@ describe('sealed datagrams', () => {
       const opened = opener().open(sealedAgain(header, changed(plain, at)));
       expect(opened, `byte ${at}`).to.deep.equal(refusal);
     }
+    // What was said to one node is not said to another one.
+    const other = 'cccccccc-bbbb-4ccc-8ddd-eeeeeeeeeeee';
+    const forOther = Buffer.from(header);
+    forOther.set([0xcc, 0xcc], 3);
+    const toOther = opener(undefined, { nodeId: other });
+    expect(toOther.open(sealedAgain(forOther, plain, other))).to.deep.equal(refusal);
     // The sequence: what was said once is not said again under another number.
     for (let at = 25; at < 33; at += 1) {
       const opened = opener().open(sealedAgain(changed(header, at), plain));
