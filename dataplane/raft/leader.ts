@@ -190,6 +190,8 @@ export class Leader {
     if (progress === undefined || round > this.round) return;
     progress.isActive = true;
     progress.round = Math.max(progress.round, round);
+    // Behind a large entry that was lost nothing is taken: to send the next one would only lose time for it, too.
+    if (progress.isLost(round)) progress.becomeProbe();
     if (!progress.isUnderWay(round)) this.#findLost(from, progress);
     this.releaseReads();
   }

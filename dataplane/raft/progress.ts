@@ -57,6 +57,12 @@ export class Progress {
     return this.#large !== undefined && round < this.#large.lostAt;
   }
 
+  /** Whether a large append had all its time, and was not answered. */
+  isLost(round: number): boolean {
+    const { state } = this;
+    return state === 'replicate' && this.#large !== undefined && round >= this.#large.lostAt;
+  }
+
   becomeProbe(): void {
     this.next = Math.max(this.match, this.state === 'snapshot' ? this.snapshotIndex : 0) + 1;
     this.#reset('probe');

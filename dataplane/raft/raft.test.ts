@@ -309,6 +309,26 @@ describe('replication (thesis 3.5, 10.2.1)', () => {
     expect(machines.of('b').log.last).to.equal(3);
   });
 
+  it('sends everything behind a large entry that is lost without waiting for each', () => {
+    const machines = new Machines(['a', 'b', 'c'], {
+      options: { appendBytesMax: 100, uncommittedBytesMax: 100_000, inflightMessagesMax: 4 },
+    });
+    machines.elect('a');
+    machines.settle();
+    for (let entry = 0; entry < 12; entry += 1) {
+      machines.of('a').propose([new Uint8Array(1_000)]);
+      machines.sync();
+      machines.inFlight = machines.inFlight.filter(({ to }) => to !== 'b');
+      machines.settle();
+    }
+    // The time of one of them, and then a round trip for each.
+    for (let heartbeat = 0; heartbeat < 60; heartbeat += 1) {
+      machines.tick('a', heartbeatTicks);
+      machines.settle();
+    }
+    expect(machines.of('b').log.last).to.equal(machines.of('a').log.last);
+  });
+
   it('sends a large entry again that is lost', () => {
     const machines = new Machines(['a', 'b', 'c'], {
       options: { appendBytesMax: 100, uncommittedBytesMax: 10_000 },
