@@ -139,8 +139,8 @@ export class Leader {
     if (last === undefined) return;
     const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
     const appends = bytes / this.#context.options.appendBytesMax;
-    // Only a single large entry makes it so.
-    if (appends > 2)
+    // Several entries that were read at once arrive as usual ones do.
+    if (entries.length === 1 && appends > 2)
       progress.sentLarge(last.index, this.round + Math.ceil(appends * heartbeatsPerAppend));
     if (progress.state !== 'replicate') return;
     progress.next = last.index + 1;
@@ -171,7 +171,8 @@ export class Leader {
     if (progress === undefined || index > log.last) return;
     progress.isActive = true;
     if (isRejected) {
-      if (progress.state === 'replicate' && progress.isUnderWay(this.round)) return;
+      const isOvertaken = progress.isUnderWay(this.round) && !progress.isLarge(index + 1);
+      if (progress.state === 'replicate' && isOvertaken) return;
       const meeting = log.meetingPoint(hintIndex, hintTerm);
       if (progress.reject(index, meeting.index)) this.#sendAppend(from, progress);
       return;

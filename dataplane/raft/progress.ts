@@ -63,6 +63,11 @@ export class Progress {
     return state === 'replicate' && this.#large !== undefined && round >= this.#large.lostAt;
   }
 
+  /** The member that refuses this entry has received it: it is not on its way. */
+  isLarge(index: number): boolean {
+    return this.#large?.index === index;
+  }
+
   becomeProbe(): void {
     this.next = Math.max(this.match, this.state === 'snapshot' ? this.snapshotIndex : 0) + 1;
     this.#reset('probe');
