@@ -113,6 +113,8 @@ export class Progress {
       return true;
     }
     if (this.next - 1 !== rejected) return false;
+    // It had given its replica away and has lost what it had. To count on less is always safe.
+    if (rejected <= this.match) this.match = Math.min(this.match, hint);
     this.next = Math.max(this.match, Math.min(rejected - 1, hint)) + 1;
     this.isProbing = false;
     return true;

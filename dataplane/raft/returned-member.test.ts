@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import type { HardState } from './entry.ts';
 import type { Raft } from './raft.ts';
-import { command, electionTicks, machine, step } from './testing/machines.ts';
+import {
+  bytes,
+  command,
+  electionTicks,
+  heartbeatTicks,
+  machine,
+  Machines,
+  step,
+} from './testing/machines.ts';
 
 /**
  * A node gave its replica away, and has one again, without its log. What it had acknowledged then may be committed since,
@@ -57,6 +65,21 @@ describe('a member that returned without its log', () => {
       pass(raft);
       expect(raft.role).to.equal('leader');
     });
+
+  it('gets its log again from a leader that knew the former one', () => {
+    const machines = new Machines(['a', 'b', 'c']);
+    machines.elect('a');
+    for (const text of ['1', '2', '3']) machines.of('a').propose([bytes(text)]);
+    machines.settle();
+    const { term } = machines.of('a');
+    machines.all.set('b', machine('b', { hardState: { term, vote: 'a' } }));
+    for (let rounds = 0; rounds < 5; rounds += 1) {
+      machines.tick('a', heartbeatTicks);
+      machines.of('a').propose([bytes('more')]);
+      machines.settle();
+    }
+    expect(machines.of('b').log.last).to.equal(machines.of('a').log.last);
+  });
 
   it('still takes no part when it has some more', () => {
     const raft = returned();
