@@ -27,8 +27,8 @@ describe('three simulated databases over Raft under faults', function databases(
 
   it('rebuild the replica whose medium changes rows', async () => {
     let flips = 0;
-    // A replica that was healed on the way went on only half a minute later: 25.
-    for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 25]) {
+    // In the last four a replica is healed on the way, and is to go on at once.
+    for (const seed of [1, 2, 3, 4, 8, 9, 75, 92, 150, 153]) {
       const flipping = new FlippedRow();
       try {
         await runDatabase(seed, () => undefined, flipping);
