@@ -26,7 +26,7 @@ export interface HardState {
    * How far its log was when this node gave its replica away. Entries up to there may be committed because this node had
    * them: until it has as many again, older configurations of its new log say nothing of who may lead.
    */
-  readonly acknowledged?: EntryPosition | undefined;
+  readonly acknowledged: EntryPosition | undefined;
 }
 
 /** Everything up to `index` is contained in the state machine's snapshot. */

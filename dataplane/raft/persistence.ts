@@ -29,9 +29,9 @@ export class Persistence {
   #restored: SnapshotPosition | undefined;
   #outstanding: Batch[] = [];
 
-  constructor(log: RaftLog, hardState: HardState) {
+  constructor(log: RaftLog, { term, vote, acknowledged }: HardState) {
     this.#log = log;
-    this.#hardState = hardState;
+    this.#hardState = { term, vote, acknowledged };
     this.#next = log.last + 1;
     this.#reached();
   }
@@ -51,8 +51,7 @@ export class Persistence {
   }
 
   setHardState({ term, vote }: Pick<HardState, 'term' | 'vote'>): void {
-    const { acknowledged } = this.#hardState;
-    this.#hardState = { term, vote, ...(acknowledged === undefined ? {} : { acknowledged }) };
+    this.#hardState = { term, vote, acknowledged: this.#hardState.acknowledged };
     this.outbox.hardStateChanged(this.#hardState);
   }
 
@@ -65,7 +64,7 @@ export class Persistence {
   #reached(): void {
     const { term, vote, acknowledged } = this.#hardState;
     if (acknowledged !== undefined && this.#log.reaches(acknowledged))
-      this.#hardState = { term, vote };
+      this.#hardState = { term, vote, acknowledged: undefined };
   }
 
   truncate(from: number): void {

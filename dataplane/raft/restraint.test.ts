@@ -47,10 +47,10 @@ describe('a quarantined member of a group', () => {
     const request = { type: 'vote', lastIndex: 0, lastTerm: 0, isTransfer: false } as const;
     for (let ticks = 0; ticks < voteTicks - 1; ticks += 1) raft.tick();
     step(raft, 'a', 5, request);
-    expect(raft.hardState).to.deep.equal({ term: 5, vote: undefined });
+    expect(raft.hardState).to.deep.include({ term: 5, vote: undefined });
     raft.tick();
     step(raft, 'a', 6, request);
-    expect(raft.hardState).to.deep.equal({ term: 6, vote: 'a' });
+    expect(raft.hardState).to.deep.include({ term: 6, vote: 'a' });
   });
 
   it('votes where its vote is needed: a group of three that lost another member goes on', () => {

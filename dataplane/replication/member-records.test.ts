@@ -20,20 +20,23 @@ describe('the records of a member', () => {
 
   it('give a term and a vote back, and that nobody was voted for', () => {
     for (const vote of ['node-a', undefined])
-      expect(hardStateOf(hardStateRecord(5, { term: 4, vote }, 9))).to.deep.equal({
-        term: 4,
-        vote,
-        committed: 9,
-      });
-    expect(hardStateOf(undefined)).to.deep.equal({ term: 0, vote: undefined, committed: 0 });
+      for (const acknowledged of [undefined, { term: 3, index: 7 }]) {
+        const hardState = { term: 4, vote, acknowledged };
+        const found = hardStateOf(hardStateRecord(5, hardState, 9));
+        expect(found).to.deep.equal({ ...hardState, committed: 9 });
+      }
+    const nothingKnown = { term: 0, vote: undefined, acknowledged: undefined, committed: 0 };
+    expect(hardStateOf(undefined)).to.deep.equal(nothingKnown);
   });
 
   it('stand in the order in which they take effect', () => {
     const snapshot = { index: 6, term: 2, configuration };
     const persist = { ...nothing, snapshot, truncateFrom: 7, entries };
-    const kinds = recordsOf(5, persist, hardStateRecord(5, { term: 4, vote: 'a' }, 6)).map(
-      ({ kind, index }) => `${kind} ${index}`,
-    );
+    const kinds = recordsOf(
+      5,
+      persist,
+      hardStateRecord(5, { term: 4, vote: 'a', acknowledged: undefined }, 6),
+    ).map(({ kind, index }) => `${kind} ${index}`);
     expect(kinds).to.deep.equal(['254 6', '253 6', '255 7', '2 7', '3 8', '1 9']);
   });
 });

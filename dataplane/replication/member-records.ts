@@ -73,10 +73,12 @@ export interface KnownHardState extends HardState {
 }
 
 export function hardStateOf(record: LogEntry | undefined): KnownHardState {
-  if (record === undefined) return { term: 0, vote: undefined, committed: 0 };
+  if (record === undefined)
+    return { term: 0, vote: undefined, acknowledged: undefined, committed: 0 };
   const { term, index: committed, payload } = record;
   const voteIn = (name: Uint8Array) => (name.length === 0 ? undefined : decodeUtf8(name));
-  if (payload[0] !== returnedMark) return { term, committed, vote: voteIn(payload) };
+  if (payload[0] !== returnedMark)
+    return { term, committed, vote: voteIn(payload), acknowledged: undefined };
   const reader = new ByteReader(payload);
   reader.u8();
   const acknowledged = { term: reader.u64(), index: reader.u64() };

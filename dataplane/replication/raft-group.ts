@@ -99,7 +99,7 @@ export class RaftGroup implements ReplicatedGroup {
     const { hardState, log } = member;
     this.#handOver = new HandOver(machine, log.applied);
     this.#committedOnMedium = hardState.committed;
-    this.raft = new Raft(raft, { hardState: { term: hardState.term, vote: hardState.vote }, log });
+    this.raft = new Raft(raft, { hardState, log });
     // A member counts the tick that comes right after it heard its leader.
     this.#lease = new Lease((raft.electionTicks - 1) * tickMs, clockDriftMax);
   }

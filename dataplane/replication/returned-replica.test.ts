@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { encodeUtf8 } from '../common/bytes.ts';
+import { encodeMessages } from '../raft/message-codec.ts';
 import { hardStateOf } from './member-records.ts';
 import { RecoveredGroups } from './recovered-groups.ts';
 import { ManualMemberLog } from './testing/manual-member-log.ts';
@@ -35,5 +36,13 @@ describe('a node that gives a replica away', () => {
     await nodes.settle();
     const again = hardStateOf(life.log.recovery.hardState(1));
     expect(again).to.deep.equal({ term: 1, vote: 'a', committed: 0, acknowledged });
+
+    const heartbeat = { type: 'heartbeat', round: 1, committed: 0, isLast: false } as const;
+    const message = { ...heartbeat, term: 5, from: 'b', to: 'a' };
+    groups.receive('b', encodeMessages([{ group: 1, message }]));
+    await nodes.pass(1_000);
+    const later = hardStateOf(life.log.recovery.hardState(1));
+    expect(later, 'in a later term').to.include({ term: 5 });
+    expect(later.acknowledged).to.deep.equal(acknowledged);
   });
 });

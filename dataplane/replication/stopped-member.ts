@@ -142,7 +142,9 @@ export class StoppedMembers implements ReplicationSource {
       index: log.last + 1 + at,
       ...entry,
     }));
-    return [...begin, hardStateRecord(group, { term, vote: this.node }, log.committed), ...entries];
+    // Nobody else has more: what it had acknowledged before is what it has.
+    const voted = { term, vote: this.node, acknowledged: undefined };
+    return [...begin, hardStateRecord(group, voted, log.committed), ...entries];
   }
 
   #memberOf(group: number, start: Start): RecoveredMember | MustRejoinError {

@@ -25,6 +25,8 @@ describe('simulated routers over replicas that are moved under faults', function
   // Each of them has found a fault.
   for (const [seed, what] of [
     [600_034, 'elect nobody by the members of an older time, on a node without its former log'],
+    [78, 'remember what a replica had acknowledged before it moved away and came back'],
+    [600_041, 'remove what a replica leaves only when no state is written for it any more'],
   ] as const) {
     it(`${what}: seed ${seed}`, async () => {
       await runRouting(seed);

@@ -216,7 +216,7 @@ const replicaMutants: readonly Mutant[] = [
   {
     bug: 'rows that are not in the state that arrived stay',
     file: install,
-    from: '  await clearRows(home, shard);\n',
+    from: '  await clearRows(home, shard, isWanted);\n',
     to: '',
   },
   {
@@ -230,6 +230,12 @@ const replicaMutants: readonly Mutant[] = [
     file: replica,
     from: '    this.options.cache.clear();\n',
     to: '',
+  },
+  {
+    bug: 'a returned member forgets how far its former log was',
+    file: raftGroup,
+    from: 'new Raft(raft, { hardState, log })',
+    to: 'new Raft(raft, { hardState: { ...hardState, acknowledged: undefined }, log })',
   },
 ];
 
@@ -276,5 +282,7 @@ export const replicaSuite: MutantSuite = {
     'dataplane/database/self-repair.test.ts',
     'dataplane/shard/verification.test.ts',
     'test/simulation/database.test.ts',
+    'test/simulation/routing.test.ts',
+    'dataplane/replication/returned-replica.test.ts',
   ],
 };

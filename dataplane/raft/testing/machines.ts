@@ -42,7 +42,11 @@ export function machine(id: string, start: StartOptions = {}): Raft {
   const { voters = ['a', 'b', 'c'], learners = [], entries = [], options } = start;
   const configuration = { voters, outgoing: [], learners };
   const raft = new Raft(optionsOf(id, options), {
-    hardState: start.hardState ?? { term: entries.at(-1)?.term ?? 0, vote: undefined },
+    hardState: start.hardState ?? {
+      term: entries.at(-1)?.term ?? 0,
+      vote: undefined,
+      acknowledged: undefined,
+    },
     log: new RaftLog({ index: 0, term: 0, configuration }, entries, 0),
   });
   return raft;

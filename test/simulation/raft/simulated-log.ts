@@ -35,7 +35,7 @@ export class SimulatedLog {
     this.#time = time;
     this.#random = random;
     this.medium = {
-      hardState: { term: snapshot.term, vote: undefined },
+      hardState: { term: snapshot.term, vote: undefined, acknowledged: undefined },
       snapshot,
       entries: [],
       machine: new RegisterMachine(),
