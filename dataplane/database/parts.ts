@@ -90,6 +90,7 @@ export function assemble(options: DatabaseOptions, host: PartsHost): DatabasePar
     ...shared,
     metadata,
     rebuildIndex: (tableId, keyspace) => host.rebuildIndex(tableId, keyspace),
+    settled: (group) => snapshots.settled(group),
     failed: (error) => host.maintenanceFailed(error),
     signal,
   });

@@ -47,6 +47,8 @@ export class DatabaseSnapshots {
   readonly #host: SnapshotsHost;
   readonly #receivers = new Map<number, SnapshotReceiver>();
   readonly #senders = new Map<number, SnapshotSender>();
+  /** What writes rows, or parts of states, for a group at this moment. */
+  readonly #writing = new Map<number, Set<Promise<unknown>>>();
 
   constructor(host: SnapshotsHost) {
     this.#host = host;
@@ -74,6 +76,23 @@ export class DatabaseSnapshots {
     this.#receivers.delete(group);
   }
 
+  /** Resolves when nothing that has begun writes for a group any more: what it has may be removed then. */
+  async settled(group: number): Promise<void> {
+    const writing = this.#writing.get(group);
+    if (writing !== undefined) await Promise.allSettled(writing);
+  }
+
+  #written<T>(group: number, written: Promise<T>): Promise<T> {
+    const all = this.#writing.get(group) ?? new Set();
+    this.#writing.set(group, all.add(written));
+    const end = (): void => {
+      all.delete(written);
+      if (all.size === 0) this.#writing.delete(group);
+    };
+    written.then(end, end);
+    return written;
+  }
+
   /** Takes a part of a state from another node, and answers it. */
   async request(bytes: Uint8Array): Promise<Uint8Array> {
     const part = decodePart(bytes);
@@ -82,7 +101,11 @@ export class DatabaseSnapshots {
     if (part.group !== metadataGroup && part.number === 0) await this.#host.applier.drained();
     this.#host.tables.replica(part.group)?.care?.partArrived();
     const receiver = this.#receiver(part.group);
-    return encodeAnswer(receiver === undefined ? { type: 'again' } : await receiver.take(part));
+    return encodeAnswer(
+      receiver === undefined
+        ? { type: 'again' }
+        : await this.#written(part.group, receiver.take(part)),
+    );
   }
 
   #receiver(group: number): SnapshotReceiver | undefined {
@@ -130,15 +153,22 @@ export class DatabaseSnapshots {
   }
 
   async #install(group: number, position: SnapshotPosition): Promise<void> {
-    const release = this.#receiver(group)?.keep();
+    const receiver = this.#receiver(group);
+    const release = receiver?.keep();
+    // It is another one, or none, when the group has left.
+    const isWanted = (): boolean => this.#receivers.get(group) === receiver;
     try {
-      await this.#replace(group, position);
+      await this.#written(group, this.#replace(group, position, isWanted));
     } finally {
       release?.();
     }
   }
 
-  async #replace(group: number, { configuration }: SnapshotPosition): Promise<void> {
+  async #replace(
+    group: number,
+    { configuration }: SnapshotPosition,
+    isWanted: () => boolean,
+  ): Promise<void> {
     const { store, applier, options, tables } = this.#host;
     const found = shardOfGroup(tables.state, group);
     // It was dropped meanwhile.
@@ -148,12 +178,13 @@ export class DatabaseSnapshots {
     const installed: InstalledShard = { group, keyspace: shard.keyspace, indexes };
     tables.replica(group)?.restoring();
     await applier.drained();
+    if (!isWanted()) return;
     const members = options.replicate?.payloadOf(configuration) ?? new Uint8Array();
     if (!(await beginInstall(store, installed, members)))
       throw new Error(`nothing has arrived of ${qualifiedName(tables.state, table)}`);
     for (const keyspace of indexes) tables.built.forget(keyspace);
-    await finishInstall(this.#host, installed);
-    this.#restored(installed, table);
+    await finishInstall(this.#host, installed, isWanted);
+    if (isWanted()) this.#restored(installed, table);
   }
 
   #restored({ group, keyspace }: InstalledShard, table: TableRecord): void {

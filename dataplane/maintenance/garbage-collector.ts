@@ -12,6 +12,8 @@ export interface GarbageCollectorOptions {
   readonly metadata: MetadataLog;
   readonly work: BackgroundWork;
   readonly clock: Pick<Clock, 'now'>;
+  /** Resolves when no state that arrives from another node is written for a group any more. */
+  readonly settled: (group: number) => Promise<void>;
   failed(error: Error): void;
 }
 
@@ -67,9 +69,10 @@ export class GarbageCollector {
     },
     ended: () => void,
   ): void {
-    const { store, clock, work } = this.#options;
+    const { store, clock, work, settled } = this.#options;
     const parts = { clock, signal: work.signal };
     const clear = async (): Promise<void> => {
+      await settled(group);
       for (const index of indexes)
         await clearKeyspace(store, { keyspace: index, database: 'index' }, parts);
       await clearKeyspace(store, { keyspace, group, database: 'data' }, parts);
@@ -85,8 +88,9 @@ export class GarbageCollector {
   }
 
   #clear(piece: Garbage): void {
-    const { store, clock, work } = this.#options;
+    const { store, clock, work, settled } = this.#options;
     work.begin(piece.keyspace, async () => {
+      await settled(piece.group ?? piece.keyspace);
       await clearKeyspace(store, piece, { clock, signal: work.signal });
       // After a power cut the log would know of a removal that the medium does not have.
       await store.flushed();

@@ -8,6 +8,7 @@ import type { TableChanges } from '../metadata/changes.ts';
 import type { KeyspaceWalk } from '../table/keyspace-walk.ts';
 import { BackgroundWork } from './background-work.ts';
 import { GarbageCollector } from './garbage-collector.ts';
+import type { GarbageCollectorOptions } from './garbage-collector.ts';
 import { IndexBuilder } from './index-builder.ts';
 import { Scrubber } from './scrubber.ts';
 
@@ -20,6 +21,7 @@ export interface MaintenanceOptions {
   readonly walks: Map<number, KeyspaceWalk>;
   readonly failures: IndexFailures;
   readonly unchecked: UncheckedVersions;
+  readonly settled: GarbageCollectorOptions['settled'];
   /** For a damaged part of an index. */
   rebuildIndex(tableId: string, keyspace: number): Promise<void>;
   failed(error: Error): void;

@@ -70,9 +70,14 @@ function forgetIndexes(transaction: WriteTransaction, indexes: readonly number[]
 
 /**
  * Replaces the rows of a shard by those that have arrived, in slices; the last of them moves the position. Resolves
- * when that is on the medium. What a process leaves of it, the next start finishes.
+ * when that is on the medium. What a process leaves of it, the next start finishes. It ends early when nobody wants the
+ * rows any more, because the shard has left the node.
  */
-export async function finishInstall(home: InstallHome, shard: InstalledShard): Promise<void> {
+export async function finishInstall(
+  home: InstallHome,
+  shard: InstalledShard,
+  isWanted: () => boolean = () => true,
+): Promise<void> {
   const { store, clock } = home;
   const { group } = shard;
   const state = store.read((view) => readIncoming(view, group));
@@ -80,8 +85,9 @@ export async function finishInstall(home: InstallHome, shard: InstalledShard): P
   const { members } = state.installing;
   // Entries that the group had in quarantine are in the state, or were never committed.
   await clearChunks(store, { start: parkedStart(group), end: parkedEnd(group) }, clock);
-  await clearRows(home, shard);
-  await copyRows(home, shard);
+  await clearRows(home, shard, isWanted);
+  await copyRows(home, shard, isWanted);
+  if (!isWanted()) return;
   await store.write((transaction) => {
     requireTotals(transaction, shard.keyspace, state);
     writeApplied(transaction, group, state);
@@ -112,6 +118,7 @@ function requireTotals(
 async function clearRows(
   { store, clock, walks }: InstallHome,
   { keyspace }: InstalledShard,
+  isWanted: () => boolean,
 ): Promise<void> {
   const { start, end } = storedRange(keyspace, {}, 'ascending');
   const clear = (transaction: WriteTransaction): boolean => {
@@ -124,7 +131,7 @@ async function clearRows(
     statistics.write(transaction);
     return entries.length > 0;
   };
-  while (await store.write(clear));
+  while (isWanted() && (await store.write(clear)));
   // Rows that were lost were counted, too.
   await store.write((transaction) => transaction.remove('meta', metaKey('statistics', keyspace)));
 }
@@ -132,6 +139,7 @@ async function clearRows(
 async function copyRows(
   { store, clock, walks }: InstallHome,
   { group, keyspace }: InstalledShard,
+  isWanted: () => boolean,
 ): Promise<void> {
   const { end } = stagedRange(group);
   let { start } = stagedRange(group);
@@ -147,7 +155,7 @@ async function copyRows(
     statistics.write(transaction);
     return entries.length > 0;
   };
-  while (await store.write(copy));
+  while (isWanted() && (await store.write(copy)));
 }
 
 /** Goes on with what an earlier process began. */
