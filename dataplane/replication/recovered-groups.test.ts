@@ -73,6 +73,12 @@ describe('what a log had of a group', () => {
     expect(found).to.have.property('restart').that.deep.includes({ index: 5, term: 3 });
   });
 
+  it('is replaced when it ended after the machine had a state, before any entry of it', () => {
+    const found = member([record(0, 0, logOrder.restart)], { index: 165, term: 4 });
+    expect(logOf(found).last).to.equal(165);
+    expect(found).to.have.property('restart').that.deep.includes({ index: 165, term: 4 });
+  });
+
   it('is forgotten when the replica had moved away, and the vote of its term is kept', () => {
     const nobody = { voters: [], outgoing: [], learners: [] };
     const found = member([record(7, 2), record(8, 2)], { index: 0, term: 0 }, 8, nobody);

@@ -56,7 +56,8 @@ interface FoundMember {
 function memberOf({ found, group, log, start }: FoundMember): RecoveredMember | MustRejoinError {
   const { applied, configuration } = start;
   const hardState = hardStateOf(log.recovery.hardState(group));
-  const last = log.recovery.lastIndex(group)?.index ?? 0;
+  const tail = log.recovery.lastIndex(group);
+  const last = tail?.index ?? 0;
   if ((last > 0 || hardState.committed > 0) && isCleared(found, start))
     return freshMember(
       { ...hardState, acknowledged: acknowledgedBy(hardState, last) },
@@ -76,7 +77,8 @@ function memberOf({ found, group, log, start }: FoundMember): RecoveredMember | 
   }
   const raftLog = new RaftLog(base, behind, applied.index);
   raftLog.committed = Math.max(raftLog.committed, Math.min(hardState.committed, raftLog.last));
-  const restart = isForeign && last > 0 ? base : undefined;
+  // A log that begins behind nothing is one that the machine has passed, too.
+  const restart = isForeign && tail !== undefined ? base : undefined;
   return { hardState: inTermOf(raftLog, hardState), log: raftLog, restart };
 }
 
