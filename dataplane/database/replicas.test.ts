@@ -315,6 +315,7 @@ describe('a table with replicas on two of three nodes', () => {
     await fixture.change({
       ...place,
       type: 'shardMembers',
+      epoch: 1_000,
       voters: ['a', 'b'],
       learners: [],
     });
@@ -332,7 +333,13 @@ describe('a table with replicas on two of three nodes', () => {
     const { group } = fixture.shard('c').options;
     const place = { format: 3, tableId: 't', group } as const;
     await fixture.change({ ...place, type: 'placeShard', wanted: ['a', 'b'] });
-    await fixture.change({ ...place, type: 'shardMembers', voters: ['a', 'b'], learners: [] });
+    await fixture.change({
+      ...place,
+      type: 'shardMembers',
+      epoch: 1_000,
+      voters: ['a', 'b'],
+      learners: [],
+    });
     const { store } = fixture.fixtures.get('c') ?? expect.fail();
     const rows = (): number => store.read((view) => [...view.entries('data', {})].length);
     while (metaKeys(store).includes(`applied/${group}`)) await fixture.cluster.settled();

@@ -87,6 +87,7 @@ const fieldsOf: { readonly [Type in MetadataCommand['type']]: Check } = {
     format: isThree,
     tableId: text,
     group: keyspace,
+    epoch: optional(count),
     voters: founders,
     learners: ids,
   }),

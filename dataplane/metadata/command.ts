@@ -90,6 +90,8 @@ export type MetadataCommand =
       readonly format: 3;
       readonly tableId: string;
       readonly group: number;
+      /** Of the placement that the leader follows; absent from a release before this one. */
+      readonly epoch?: number;
       readonly voters: readonly string[];
       readonly learners: readonly string[];
     }

@@ -1,6 +1,6 @@
 import { applied, refused } from './command.ts';
 import type { MetadataResult } from './command.ts';
-import { placementOf } from './shards.ts';
+import { holdersOf, placementOf } from './shards.ts';
 import type { MetadataState, ShardRecord, TableRecord } from './state.ts';
 
 /** Members that were lost with a majority: one of the others became the only one, by an administrator's order. */
@@ -37,11 +37,12 @@ function keptOn(survivor: string, { founder }: MetadataState, table: TableRecord
   const kept = shards.map((shard): ShardRecord => {
     const { replicas } = shard;
     if (replicas === undefined) return founder === survivor ? shard : leftOn(shard, founder);
-    const all = new Set([...replicas.voters, ...replicas.learners, ...replicas.wanted]);
+    const all = new Set(holdersOf(replicas));
     if (!all.has(survivor)) return shard;
     isReplicated ||= all.size > 1;
     const alone = { voters: [survivor], learners: [], wanted: [survivor] };
-    return { ...shard, replicas: { ...replicas, ...alone } };
+    const { leaving: _lost, ...kept } = replicas;
+    return { ...shard, replicas: { ...kept, ...alone } };
   });
   const grows = isReplicated ? { growsReplicas: true } : {};
   return { ...table, ...grows, placement: { epoch: epoch + 1, shards: kept } };

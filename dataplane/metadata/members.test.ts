@@ -51,11 +51,17 @@ describe('members of the cluster in the metadata', () => {
     group: groupOf(whole, 0),
     wanted,
   });
-  const report = (voters: readonly string[], learners: readonly string[]): MetadataCommand => ({
+  /** By a leader that follows the placement of an epoch: that of now, when none is given. */
+  const report = (
+    voters: readonly string[],
+    learners: readonly string[],
+    epoch = 1_000,
+  ): MetadataCommand => ({
     type: 'shardMembers',
     format: 3,
     tableId: 't1',
     group: groupOf(whole, 0),
+    epoch,
     voters,
     learners,
   });
@@ -92,6 +98,20 @@ describe('members of the cluster in the metadata', () => {
       [4, 'a', 'c'],
     ]);
     expect(shardsOf(state.tables['t1'] ?? expect.fail())[0]?.replicas?.founders).to.eql(['a', 'b']);
+  });
+
+  it('counts a node as one with a replica until a leader that knows it is not wanted says it is none', () => {
+    // `c` may be a voter of the group by now, which nobody has reported.
+    const dropped = after([place(['a', 'b', 'c']), place(['a', 'b'])], whole);
+    const has = (state: MetadataState): boolean =>
+      isPlacedOn(state, shardsOf(state.tables['t1'] ?? expect.fail())[0] ?? {}, 'c');
+    expect(has(dropped)).to.equal(true);
+    const { epoch } = placementOf(dropped.tables['t1'] ?? expect.fail());
+    const late = after([report(['a', 'b'], [], epoch - 1)], dropped);
+    expect(has(late), 'the report was made before').to.equal(true);
+    expect(has(after([report(['a', 'b'], [], epoch)], late))).to.equal(false);
+    expect(has(after([report(['a', 'b'], ['c'], epoch)], late))).to.equal(true);
+    expect(has(after([place(['a', 'c']), place(['a', 'b'])], late))).to.equal(true);
   });
 
   it('refuses nodes that are no members, and lists that do not fit', () => {

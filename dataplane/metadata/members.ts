@@ -2,7 +2,7 @@ import { applied, refused } from './command.ts';
 import type { MetadataCommand, MetadataResult, Refused } from './command.ts';
 import { givenUpSentence, isGivenUp } from './given-up.ts';
 import { withTable } from './indexes.ts';
-import { foundedBy, placementOf, shardsOf } from './shards.ts';
+import { foundedBy, holdersOf, placementOf, shardsOf } from './shards.ts';
 import { qualifiedName } from './state.ts';
 import type { MetadataState, ShardRecord, ShardReplicas, TableRecord } from './state.ts';
 
@@ -28,8 +28,7 @@ export function isPlacedOn(
 ): boolean {
   const replicas = replicasOf(state, shard);
   if (replicas === undefined) return true;
-  const { voters, learners, wanted } = replicas;
-  return voters.includes(node) || learners.includes(node) || wanted.includes(node);
+  return holdersOf(replicas).includes(node);
 }
 
 /** Whether rows may be on other nodes than the one that is asked. */
@@ -102,16 +101,43 @@ export function changePlacement(
   if (shard === undefined || before === undefined) return refused('The shard was dropped.');
   const unknown = nodesOf(command).find((id) => !Object.hasOwn(state.members ?? {}, id));
   if (unknown !== undefined) return notMember(unknown);
-  const { wanted, voters, learners } = { ...before, ...command };
-  const replicas = withDeparted({ ...before, voters, learners, wanted });
+  const next =
+    command.type === 'placeShard'
+      ? wantedBy(before, command.wanted, epoch + 1)
+      : reportedBy(before, command);
+  const replicas = withDeparted(next);
   const placed = shards.map((each) => (each === shard ? { ...shard, replicas } : each));
   const placement = { epoch: epoch + 1, shards: placed };
   return applied(withTable({ ...state, format: 3 }, { ...table, placement }));
 }
 
+/** A node that is not wanted any more may be a member by now, which nobody has reported. */
+function wantedBy(before: ShardReplicas, wanted: readonly string[], epoch: number): ShardReplicas {
+  const dropped = before.wanted.map((id) => [id, epoch] as const);
+  const leaving = { ...before.leaving, ...Object.fromEntries(dropped) };
+  return withLeaving({ ...before, wanted }, leaving);
+}
+
+/** What the leader reports without knowing that a node is to leave says nothing of that node. */
+function reportedBy(
+  before: ShardReplicas,
+  { voters, learners, epoch = 0 }: Extract<MemberCommand, { readonly type: 'shardMembers' }>,
+): ShardReplicas {
+  const left = Object.entries(before.leaving ?? {}).filter(([, since]) => since > epoch);
+  return withLeaving({ ...before, voters, learners }, Object.fromEntries(left));
+}
+
+function withLeaving(
+  { leaving: _before, ...replicas }: ShardReplicas,
+  all: Readonly<Record<string, number>>,
+): ShardReplicas {
+  const left = Object.entries(all).filter(([id]) => !replicas.wanted.includes(id));
+  return left.length === 0 ? replicas : { ...replicas, leaving: Object.fromEntries(left) };
+}
+
 function withDeparted(replicas: ShardReplicas): ShardReplicas {
-  const { founders, voters, learners, wanted, departed = [] } = replicas;
-  const here = new Set([...voters, ...learners, ...wanted]);
+  const { founders, departed = [] } = replicas;
+  const here = new Set(holdersOf(replicas));
   const gone = founders.filter((id) => departed.includes(id) || !here.has(id));
   return gone.length === 0 ? replicas : { ...replicas, departed: gone };
 }
@@ -128,10 +154,7 @@ export function placeTable(
   for (const [at, shard] of shards.entries()) {
     const before = replicasOf(state, shard);
     if (before === undefined) return refused('The cluster has no members yet.');
-    const replicas = withDeparted({
-      ...before,
-      wanted: wanted[at] ?? before.wanted,
-    });
+    const replicas = withDeparted(wantedBy(before, wanted[at] ?? before.wanted, epoch + 1));
     placed.push({ ...shard, replicas });
   }
   const placement = { epoch: epoch + 1, shards: placed };

@@ -20,6 +20,14 @@ export const foundedBy = (founders: readonly string[]): ShardReplicas => ({
   wanted: founders,
 });
 
+/** Nodes that have, may have, or are to have a replica. */
+export const holdersOf = ({ voters, learners, wanted, leaving = {} }: ShardReplicas): string[] => [
+  ...voters,
+  ...learners,
+  ...wanted,
+  ...Object.keys(leaving),
+];
+
 /** Of a table that was made before tables had shards: its group has the number of its keyspace. */
 const wholePlacement = (keyspace: number): Placement => ({
   epoch: 0,

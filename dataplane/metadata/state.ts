@@ -27,6 +27,11 @@ export interface ShardReplicas {
   readonly learners: readonly string[];
   /** The voters that the group is to have. */
   readonly wanted: readonly string[];
+  /**
+   * Nodes that were to have a replica and are to have none, and the epoch since when: the group may have them until its
+   * leader, who knows that, reports its members.
+   */
+  readonly leaving?: Readonly<Record<string, number>>;
   /** Founders that had to give their replica away at some time: they have no group to start any more. */
   readonly departed?: readonly string[];
 }

@@ -45,9 +45,17 @@ export class Persistence {
     return this.#hardState.acknowledged === undefined;
   }
 
-  /** Whether a candidate with this last entry has all that this node has ever acknowledged. */
+  /**
+   * Whether a candidate with this last entry has all that this node has ever acknowledged: a member without its former
+   * log votes as it would have with it.
+   */
   isUpToDate(lastIndex: number, lastTerm: number): boolean {
-    return this.isWhole && this.#log.isUpToDate(lastIndex, lastTerm);
+    const { acknowledged } = this.#hardState;
+    if (acknowledged !== undefined) {
+      const { index, term } = acknowledged;
+      if (lastTerm < term || (lastTerm === term && lastIndex < index)) return false;
+    }
+    return this.#log.isUpToDate(lastIndex, lastTerm);
   }
 
   setHardState({ term, vote }: Pick<HardState, 'term' | 'vote'>): void {

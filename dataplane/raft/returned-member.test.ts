@@ -44,8 +44,11 @@ describe('a member that returned without its log', () => {
     expect(raft.role).to.equal('follower');
     step(raft, 'a', 3, { type: 'timeoutNow' });
     expect(raft.role).to.equal('follower');
-    step(raft, 'a', 4, vote);
+    step(raft, 'a', 4, { ...vote, lastIndex: 4, lastTerm: 2 });
     expect(raft.hardState).to.deep.include({ term: 4, vote: undefined, acknowledged });
+    // As it would with its log: others may need this vote.
+    step(raft, 'a', 5, vote);
+    expect(raft.hardState).to.deep.include({ term: 5, vote: 'a', acknowledged });
     // One that has lost nothing leads alone.
     const other = returned({});
     pass(other);

@@ -2,7 +2,7 @@ import type { Database } from '../../database/database.ts';
 import type { MetadataCommand } from '../../metadata/command.ts';
 import { isGivenUp } from '../../metadata/given-up.ts';
 import { replicasOf } from '../../metadata/members.ts';
-import { shardsOf } from '../../metadata/shards.ts';
+import { placementOf, shardsOf } from '../../metadata/shards.ts';
 import type { TableRecord } from '../../metadata/state.ts';
 import { grownReplicas, loadOf, metadataVoters } from '../../partition/placement.ts';
 import type { Configuration, ReplicatedGroup } from '../../replication/replicated-group.ts';
@@ -179,13 +179,16 @@ async function tendShards(
     const { voters, outgoing, learners } = replicas.configuration;
     const isReported =
       outgoing.length > 0 ||
-      (isSameSet(voters, known.voters) && isSameSet(learners, known.learners));
+      (isSameSet(voters, known.voters) &&
+        isSameSet(learners, known.learners) &&
+        known.leaving === undefined);
     if (isReported) continue;
     await change({
       type: 'shardMembers',
       format: 3,
       tableId: table.id,
       group,
+      epoch: placementOf(table).epoch,
       voters: [...voters],
       learners: [...learners],
     });
