@@ -174,7 +174,9 @@ export class Leader {
       const isOvertaken = progress.isUnderWay(this.round) && !progress.isLarge(index + 1);
       if (progress.state === 'replicate' && isOvertaken) return;
       const meeting = log.meetingPoint(hintIndex, hintTerm);
-      if (progress.reject(index, meeting.index)) this.#sendAppend(from, progress);
+      // The log may begin behind the end of the member's, which needs a state then.
+      const hint = Math.min(meeting.index, hintIndex);
+      if (progress.reject(index, hint)) this.#sendAppend(from, progress);
       return;
     }
     const isNews = progress.acknowledge(index);

@@ -87,6 +87,22 @@ describe('a member that returned without its log', () => {
     expect(machines.of('b').log.last).to.equal(machines.of('a').log.last);
   });
 
+  it('gets a state from a leader whose log begins where it knew the former log to end', () => {
+    const machines = new Machines(['a', 'b', 'c']);
+    machines.elect('a');
+    for (const text of ['1', '2', '3']) machines.of('a').propose([bytes(text)]);
+    machines.settle();
+    const { term, log } = machines.of('a');
+    machines.of('a').compacted(log.last);
+    machines.all.set('b', machine('b', { hardState: { term, vote: 'a', acknowledged } }));
+    for (let rounds = 0; rounds < 5; rounds += 1) {
+      machines.tick('a', heartbeatTicks);
+      machines.of('a').propose([bytes('more')]);
+      machines.settle();
+    }
+    expect(machines.of('b').log.last).to.equal(machines.of('a').log.last);
+  });
+
   it('still takes no part when it has some more', () => {
     const raft = returned();
     const append = { type: 'append', previousIndex: 3, previousTerm: 2, committed: 3 } as const;
