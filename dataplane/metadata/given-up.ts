@@ -41,8 +41,8 @@ function keptOn(survivor: string, { founder }: MetadataState, table: TableRecord
     if (!all.has(survivor)) return shard;
     isReplicated ||= all.size > 1;
     const alone = { voters: [survivor], learners: [], wanted: [survivor] };
-    const { leaving: _lost, ...kept } = replicas;
-    return { ...shard, replicas: { ...kept, ...alone } };
+    const { leaving: _lost, ...known } = replicas;
+    return { ...shard, replicas: { ...known, ...alone } };
   });
   const grows = isReplicated ? { growsReplicas: true } : {};
   return { ...table, ...grows, placement: { epoch: epoch + 1, shards: kept } };

@@ -280,7 +280,8 @@ describe('replication (thesis 3.5, 10.2.1)', () => {
     expect(machines.of('a').propose([bytes('x')])).to.have.property('index');
   });
 
-  it('waits for a large entry that takes longer than a heartbeat, and sends it once', () => {
+  /** A leader that has sent an entry of ten usual appends, which is on its way. */
+  function withLargeEntry(): Machines {
     const machines = new Machines(['a', 'b', 'c'], {
       options: { appendBytesMax: 100, uncommittedBytesMax: 10_000 },
     });
@@ -288,6 +289,11 @@ describe('replication (thesis 3.5, 10.2.1)', () => {
     machines.settle();
     machines.of('a').propose([new Uint8Array(1_000)]);
     machines.sync();
+    return machines;
+  }
+
+  it('waits for a large entry that takes longer than a heartbeat, and sends it once', () => {
+    const machines = withLargeEntry();
     const isLarge = (message: Message): boolean =>
       message.type === 'append' &&
       message.to === 'b' &&
@@ -330,13 +336,7 @@ describe('replication (thesis 3.5, 10.2.1)', () => {
   });
 
   it('sends a large entry again that is lost', () => {
-    const machines = new Machines(['a', 'b', 'c'], {
-      options: { appendBytesMax: 100, uncommittedBytesMax: 10_000 },
-    });
-    machines.elect('a');
-    machines.settle();
-    machines.of('a').propose([new Uint8Array(1_000)]);
-    machines.sync();
+    const machines = withLargeEntry();
     machines.inFlight = [];
     for (let heartbeat = 0; heartbeat < 50; heartbeat += 1) {
       machines.tick('a', heartbeatTicks);

@@ -134,8 +134,8 @@ describe('a node that kept its data alone', () => {
     });
   }
 
-  /** Grown to three, of which `c` is lost with its data. */
-  async function withoutThird(): Promise<Growing> {
+  /** One node with its data that has grown to three. */
+  async function grown(): Promise<Growing> {
     const cluster = new Growing();
     await alone(cluster);
     await cluster.kill('a', 'flushed');
@@ -144,6 +144,12 @@ describe('a node that kept its data alone', () => {
     stateOf(await cluster.ended(database.change(member('a'))));
     for (const node of ['b', 'c']) await cluster.open(node);
     await cluster.grow('a', 'b', 'c');
+    return cluster;
+  }
+
+  /** Grown to three, of which `c` is lost with its data. */
+  async function withoutThird(): Promise<Growing> {
+    const cluster = await grown();
     await cluster.kill('c', 'flushed');
     return cluster;
   }
@@ -185,14 +191,7 @@ describe('a node that kept its data alone', () => {
   });
 
   it('leads by its first replica, and not while the disk of that node is full', async () => {
-    const cluster = new Growing();
-    await alone(cluster);
-    await cluster.kill('a', 'flushed');
-    const database = await cluster.open('a', ['a']);
-    await cluster.until(() => database.metadataReplicas?.refusal === undefined, 'it leads');
-    stateOf(await cluster.ended(database.change(member('a'))));
-    for (const node of ['b', 'c']) await cluster.open(node);
-    await cluster.grow('a', 'b', 'c');
+    const cluster = await grown();
     const isLedBy = (node: string): boolean =>
       cluster.shardOf(node)?.replicas.refusal === undefined;
     await cluster.reconciled(() => isLedBy('a'));

@@ -6,8 +6,8 @@ import { NotLeaderError, OutcomeUnknownError } from '../../../dataplane/replicat
 import type { ShardReplica } from '../../../dataplane/shard/shard-replica.ts';
 import type { EditBatch, EditOutcome } from '../../../dataplane/wire/table-edit.ts';
 import type { ListOperation } from '../checkers/append-lists.ts';
-import type { ProcessLife } from '../cluster/process-life.ts';
 import type { VirtualTime } from '../virtual-time.ts';
+import { OwedAnswers } from './owed-answers.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
 export interface ClientOptions {
@@ -56,12 +56,7 @@ export class Client {
   /** Attempts of writes whose outcome was unknown. */
   repeated = 0;
   #node: string | undefined;
-  /** Requests that a node has not answered, also when nobody waits for them any more. */
-  readonly #underWay = new Set<{
-    readonly node: SimulatedNode;
-    readonly life: ProcessLife;
-    readonly what: string;
-  }>();
+  readonly #answers = new OwedAnswers();
 
   constructor(cluster: ClusterOfClient, options: ClientOptions) {
     this.#cluster = cluster;
@@ -70,16 +65,7 @@ export class Client {
 
   /** What nodes that run owe an answer. */
   get unanswered(): readonly string[] {
-    return [...this.#underWay]
-      .filter(({ node, life }) => node.life === life && node.isUp)
-      .map(({ node, what }) => `${node.id}: ${what}`);
-  }
-
-  /** Whatever becomes of it, an answer is due as long as the process lives. */
-  #owed<T>(node: SimulatedNode, what: string, answer: Promise<T>): Promise<T> {
-    const request = { node, life: node.life, what };
-    this.#underWay.add(request);
-    return answer.finally(() => this.#underWay.delete(request));
+    return this.#answers.unanswered;
   }
 
   next(): void {
@@ -167,10 +153,9 @@ export class Client {
       const { session } = write.batch;
       const again = session?.isRepeated === true ? ' again' : '';
       const what = `write ${session?.id}/${session?.sequence}${again} at ${time.now.toFixed(1)} ms`;
-      return void this.#owed(node, what, shard.edit(write.batch, never)).then(
-        (outcomes) => once(() => this.#written(write, outcomes)),
-        failed,
-      );
+      return void this.#answers
+        .owed(node, what, shard.edit(write.batch, never))
+        .then((outcomes) => once(() => this.#written(write, outcomes)), failed);
     };
     // The network brings requests beside what the members say, which may end a leadership in the same turn.
     if (this.#cluster.random.next() < 0.3) node.withNextFrame(work);
@@ -237,7 +222,7 @@ export class Client {
       over();
     };
     const asked = Promise.resolve().then(() => shard.get(encodeUtf8(base.list)));
-    this.#owed(node, `read at ${base.calledAt.toFixed(1)} ms`, asked).then(
+    this.#answers.owed(node, `read at ${base.calledAt.toFixed(1)} ms`, asked).then(
       (row) => answered(row?.text),
       (error: unknown) => {
         this.#follow(error);

@@ -4,8 +4,8 @@ import { batchOf } from '../../../dataplane/database/testing/edits.ts';
 import { errorType, RuntimeError } from '../../../dataplane/query/errors.ts';
 import type { Row } from '../../../dataplane/wire/table-access.ts';
 import type { ListOperation } from '../checkers/append-lists.ts';
-import type { ProcessLife } from '../cluster/process-life.ts';
 import type { VirtualTime } from '../virtual-time.ts';
+import { OwedAnswers } from './owed-answers.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
 export interface RoutedClientOptions {
@@ -46,12 +46,7 @@ export class RoutedClient {
   readonly counts = { unavailable: 0, unknown: 0 };
   #count = 0;
   #node: SimulatedNode | undefined;
-  /** Operations that nodes have not answered, also when nobody waits for them any more. */
-  readonly #underWay = new Set<{
-    readonly node: SimulatedNode;
-    readonly life: ProcessLife;
-    readonly what: string;
-  }>();
+  readonly #answers = new OwedAnswers();
 
   constructor(cluster: ClusterOfClient, options: RoutedClientOptions) {
     this.#cluster = cluster;
@@ -60,9 +55,7 @@ export class RoutedClient {
 
   /** What nodes that run owe an answer. */
   get unanswered(): readonly string[] {
-    return [...this.#underWay]
-      .filter(({ node, life }) => node.life === life && node.isUp)
-      .map(({ node, what }) => `${node.id}: ${what}`);
+    return this.#answers.unanswered;
   }
 
   next(): void {
@@ -95,13 +88,13 @@ export class RoutedClient {
       const key = encodeUtf8(base.list);
       if (isRead) {
         const asked = Promise.resolve().then(() => table.get(key, { signal: never }));
-        return this.#read(base, this.#owed(node, `read at ${base.calledAt}`, asked), over);
+        return this.#read(base, this.#answers.owed(node, `read at ${base.calledAt}`, asked), over);
       }
       this.#count += 1;
       const value = `${this.#options.name}${this.#count}`;
       const batch = batchOf([{ key, change: { type: 'update', by: { text: `${value} ` } } }]);
       const what = `append ${value} at ${base.calledAt}`;
-      const edited = this.#owed(node, what, table.edit(batch, never));
+      const edited = this.#answers.owed(node, what, table.edit(batch, never));
       return this.#append({ ...base, kind: 'append', value }, edited, over);
     });
   }
@@ -139,13 +132,6 @@ export class RoutedClient {
         over();
       },
     );
-  }
-
-  /** Whatever becomes of it, an answer is due as long as the process lives. */
-  #owed<T>(node: SimulatedNode, what: string, answer: Promise<T>): Promise<T> {
-    const request = { node, life: node.life, what };
-    this.#underWay.add(request);
-    return answer.finally(() => this.#underWay.delete(request));
   }
 
   /** The next operation begins when this one is answered or has taken too long. */
